@@ -1,0 +1,1 @@
+"""The verification rig: what features, campaigns and load runs share."""

@@ -1,0 +1,18 @@
+"""The saved run: what was observed, in plain data, before anything judges it."""
+
+from rig.record.directory import RunDirectory, new_run, resolve_run
+from rig.record.reader import Run
+from rig.record.verdict import EXIT_USAGE, Verdict, exit_code, overall
+from rig.record.writer import Recorder
+
+__all__ = [
+    "EXIT_USAGE",
+    "Recorder",
+    "Run",
+    "RunDirectory",
+    "Verdict",
+    "exit_code",
+    "new_run",
+    "overall",
+    "resolve_run",
+]

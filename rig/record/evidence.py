@@ -1,0 +1,60 @@
+"""The kinds of evidence that stand under a verdict. Plain dictionaries, so that they go to JSON as they are."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Evidence = dict[str, Any]
+
+
+def sql(statement: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Evidence:
+    """A query that the rig ran and the rows it got."""
+    return {"kind": "sql", "statement": statement, "columns": list(columns), "rows": [list(row) for row in rows]}
+
+
+def valkey(command: str, value: Any, *, type: str | None = None, ttl_ms: int | None = None) -> Evidence:
+    """A Valkey command that the rig ran: its reply, and the key's type and TTL in ms (-1 none, -2 no key)."""
+    return {"kind": "valkey", "command": command, "value": value, "type": type, "ttl_ms": ttl_ms}
+
+
+def commands(title: str, lines: Sequence[str]) -> Evidence:
+    """Commands that Valkey took, as its MONITOR printed them."""
+    return {"kind": "commands", "title": title, "lines": list(lines)}
+
+
+def log(source: str, lines: Sequence[str], *, looked_for: str | None = None) -> Evidence:
+    """Lines of a server's output; `looked_for` is the text sought, so that no line at all is evidence too."""
+    return {"kind": "log", "source": source, "lines": list(lines), "looked_for": looked_for}
+
+
+def http(
+    *,
+    actor: str,
+    method: str,
+    url: str,
+    body: Any,
+    status: int | None,
+    reply: Any,
+    error: str | None,
+    started: float,
+    ended: float,
+    curl: str,
+) -> Evidence:
+    """One exchange: `status` is None and `error` says why when no answer came; times are epoch seconds."""
+    return {
+        "kind": "http", "actor": actor, "method": method, "url": url, "body": body, "status": status,
+        "reply": reply, "error": error, "started": started, "ended": ended, "curl": curl,
+    }  # fmt: skip
+
+
+def statements(title: str, counts: dict[str, int], lines: Sequence[str]) -> Evidence:
+    """Statements that Postgres logged in a window, counted by class, with (some of) their texts."""
+    return {"kind": "statements", "title": title, "counts": counts, "lines": list(lines)}
+
+
+def timing(what: str, measured_s: float | None, bound_s: float) -> Evidence:
+    """A measured time against its bound, both in seconds; None when the event never came."""
+    return {"kind": "timing", "what": what, "measured_s": measured_s, "bound_s": bound_s}
+
+
+def note(text: str) -> Evidence:
+    return {"kind": "note", "text": text}

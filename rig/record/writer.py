@@ -1,0 +1,52 @@
+"""Writes a run as it goes: one JSON line an observation or event, with secrets masked on the way in."""
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from rig.record.directory import RunDirectory
+
+
+class Recorder:
+    """Appends lines to `record-<writer>.jsonl`; one recorder a process, safe to use from its threads.
+
+    A line is `{"t": epoch seconds, "kind": ..., ...}`. Each is flushed when written, so a killed run
+    keeps all that it saw.
+    """
+
+    def __init__(self, directory: RunDirectory, writer: str = "main") -> None:
+        self.directory = directory
+        self.path: Path = directory.path / f"record-{writer}.jsonl"
+        self._file = self.path.open("a", encoding="utf-8", buffering=1)
+        self._lock = threading.Lock()
+        self._secrets: dict[str, str] = {}
+
+    def mask(self, secret: str, placeholder: str) -> None:
+        """From now on write `placeholder` (say `$TOKEN`) wherever `secret` stands."""
+        if len(secret) >= 6:  # shorter ones would mask innocent text
+            with self._lock:
+                self._secrets[json.dumps(secret)[1:-1]] = placeholder
+
+    def masked(self, text: str) -> str:
+        for secret, placeholder in list(self._secrets.items()):
+            if secret in text:
+                text = text.replace(secret, placeholder)
+        return text
+
+    def write(self, kind: str, /, t: float | None = None, **fields: Any) -> None:
+        """Append one line; `fields` must be plain JSON (dates and uuids are written as text)."""
+        line = json.dumps({"t": time.time() if t is None else t, "kind": kind, **fields}, default=str)
+        with self._lock:
+            self._file.write(self.masked(line) + "\n")
+
+    def close(self) -> None:
+        with self._lock:
+            self._file.close()
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
