@@ -1,0 +1,179 @@
+"""The one door to Postgres: a pool whose every wait is bounded and whose every outage is one error, 503.
+
+Locking order of the whole server: rows of `mitras` first (in id order, FOR NO KEY UPDATE, so that foreign
+keys that point at them don't wait), then rows of `chat_sessions`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+from asyncpg import Connection, Record
+
+from server.errors import ServiceUnavailable
+
+POOL_CONNECTIONS_MAX = 16
+ACQUIRE_TIMEOUT_S = 2.0
+STATEMENT_TIMEOUT_S = 3.0  # with the wait for a connection within the 5 s of an answer
+START_TIMEOUT_S = 5.0
+RELEASE_TIMEOUT_S = 1.0
+
+# SQLSTATE classes and codes that mean "not now" rather than "wrong statement": connection, resources,
+# operator, system, login, catalogue, deadlock or serialization; read-only (a standby), lock not available.
+_UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "28", "3D", "40")
+_UNAVAILABLE_CODES = ("25006", "55P03")
+_LIBPQ_ONLY = ("connect_timeout", "channel_binding", "gssencmode", "tcp_user_timeout")
+
+
+class Database:
+    """A pool of connections on which uuid columns are `str`.
+
+    Methods raise ServiceUnavailable when Postgres can't be reached or doesn't answer in time; any other
+    error (a constraint, a wrong statement) comes through as asyncpg raises it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._pool: asyncpg.Pool | None = None
+
+    async def start(self) -> None:
+        """Open the pool with one connection. Raises ServiceUnavailable within 5 s; its `cause` says why."""
+        pool = asyncpg.create_pool(
+            client_url(self.url),
+            min_size=1,
+            max_size=POOL_CONNECTIONS_MAX,
+            max_inactive_connection_lifetime=0,
+            init=_prepare,
+            reset=_keep,
+            **_connection_options(),
+        )
+        try:
+            await pool
+        except Exception as error:
+            raise _as_unavailable(error) or error from error
+        self._pool = pool
+
+    async def stop(self) -> None:
+        """Give back every connection, waiting 2 s at most for those in use."""
+        if self._pool is None:
+            return
+        pool, self._pool = self._pool, None
+        try:
+            async with asyncio.timeout(2.0):
+                await pool.close()
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            pool.terminate()
+
+    async def connect(self) -> Connection:
+        """A connection outside the pool (LISTEN, advisory locks); the caller closes it."""
+        try:
+            connection = await asyncpg.connect(client_url(self.url), **_connection_options())
+            await _prepare(connection)
+        except Exception as error:
+            raise _as_unavailable(error) or error from error
+        return connection
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """A pooled connection, outside any transaction."""
+        if self._pool is None:
+            raise ServiceUnavailable("the pool is closed")
+        pool = self._pool
+        try:
+            connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+        except Exception as error:
+            raise _as_unavailable(error) or error from error
+        try:
+            yield connection
+        except Exception as error:
+            unavailable = _as_unavailable(error, closed=connection.is_closed())
+            if unavailable is None:
+                raise
+            connection.terminate()  # its state is unknown: never hand it to the next caller
+            raise unavailable from error
+        finally:
+            await pool.release(connection, timeout=RELEASE_TIMEOUT_S)
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, isolation: str = "read_committed", readonly: bool = False
+    ) -> AsyncIterator[Connection]:
+        """A connection inside a transaction: commits when the block ends, rolls back when it raises."""
+        async with self.acquire() as connection:
+            transaction = connection.transaction(isolation=isolation, readonly=readonly)
+            await transaction.start()
+            try:
+                yield connection
+            except Exception as error:
+                if _as_unavailable(error, closed=connection.is_closed()) is None:
+                    await transaction.rollback()
+                raise
+            except BaseException:
+                connection.terminate()  # cancelled inside a statement: Postgres rolls back by itself
+                raise
+            await transaction.commit()
+
+    async def fetch(self, query: str, *args: Any) -> list[Record]:
+        async with self.acquire() as connection:
+            return await connection.fetch(query, *args)
+
+    async def fetchrow(self, query: str, *args: Any) -> Record | None:
+        async with self.acquire() as connection:
+            return await connection.fetchrow(query, *args)
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        async with self.acquire() as connection:
+            return await connection.fetchval(query, *args)
+
+    async def execute(self, query: str, *args: Any) -> str:
+        async with self.acquire() as connection:
+            return await connection.execute(query, *args)
+
+
+def client_url(url: str) -> str:
+    """`url` without the parameters of libpq that asyncpg would send to Postgres as settings of the session."""
+    parts = urlsplit(url)
+    kept = [
+        (k, v) for k, v in parse_qsl(parts.query) if k not in _LIBPQ_ONLY and not k.startswith("keepalives")
+    ]
+    return urlunsplit(parts._replace(query=urlencode(kept)))
+
+
+def _connection_options() -> dict[str, Any]:
+    return {
+        "timeout": START_TIMEOUT_S,
+        "command_timeout": STATEMENT_TIMEOUT_S,
+        # A frozen instance must not hold row locks for ever: Postgres ends its transaction.
+        "server_settings": {"idle_in_transaction_session_timeout": "10000"},
+    }
+
+
+async def _prepare(connection: Connection) -> None:
+    await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
+
+
+async def _keep(connection: Connection) -> None:
+    """Instead of asyncpg's reset statement: no session state is used, so nothing needs resetting."""
+
+
+def _as_unavailable(error: Exception, closed: bool = True) -> ServiceUnavailable | None:
+    """`error` as the outage it is, None when it is something else.
+
+    `closed`: the connection is (or may be) gone; only then is asyncpg's InterfaceError an outage.
+    """
+    cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    if isinstance(error, ServiceUnavailable):
+        return error
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        if state[:2] in _UNAVAILABLE_CLASSES or state in _UNAVAILABLE_CODES:
+            return ServiceUnavailable(cause)
+        return None
+    if isinstance(error, (OSError, TimeoutError, EOFError, asyncpg.InternalClientError)):
+        return ServiceUnavailable(cause)
+    if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, asyncpg.DataError) and closed:
+        return ServiceUnavailable(cause)
+    return None

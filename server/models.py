@@ -1,0 +1,197 @@
+"""The schema as SQLModel declares it: imported only when a table is missing, for the import is slow.
+
+Every column that the contract doesn't name has a default in the database, for rows are also put in by hand.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Sequence,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.schema import CreateIndex, CreateSequence, CreateTable
+from sqlmodel import Field, SQLModel
+
+from server.db import client_url
+
+SCHEMA_LOCK = 0x6D6972726F72  # advisory lock "mirror": two instances may start at once on an empty database
+MIRROR_VERSION = Sequence("mirror_version")
+
+
+def _id() -> Any:
+    return Field(sa_column=Column(Uuid, primary_key=True, server_default=text("gen_random_uuid()")))
+
+
+def _moment(nullable: bool = False) -> Any:
+    """A timestamptz: null unless set when `nullable`, else the wall clock of its writing."""
+    default = None if nullable else text("clock_timestamp()")
+    return Field(sa_column=Column(DateTime(timezone=True), nullable=nullable, server_default=default))
+
+
+def _text(default: str | None = None, unique: bool = False) -> Any:
+    """A text column that is not null; `default` is an SQL expression."""
+    value = None if default is None else text(default)
+    return Field(sa_column=Column(Text, nullable=False, unique=unique, server_default=value))
+
+
+def _reference(table: str, nullable: bool = False, primary_key: bool = False) -> Any:
+    key = ForeignKey(f"{table}.id", ondelete="CASCADE")
+    return Field(sa_column=Column(Uuid, key, nullable=nullable, primary_key=primary_key))
+
+
+class Mitra(SQLModel, table=True):
+    """A counselor who takes chats; `is_active = false` shuts the account out."""
+
+    __tablename__ = "mitras"
+    id: UUID = _id()
+    phone: str = _text(unique=True)
+    display_name: str = _text(default="''")
+    is_active: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("true")))
+    created_at: datetime = _moment()
+
+
+class MitraOnlineStatus(SQLModel, table=True):
+    """Whether a mitra is online; `last_heartbeat_at` follows the mirror by up to one of its cycles."""
+
+    __tablename__ = "mitra_online_status"
+    mitra_id: UUID = _reference("mitras", primary_key=True)
+    is_online: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    last_heartbeat_at: datetime | None = _moment(nullable=True)
+
+
+class MitraOnlineLog(SQLModel, table=True):
+    """The audit: one row a change of `is_online`, none when nothing changed."""
+
+    __tablename__ = "mitra_online_logs"
+    __table_args__ = (
+        CheckConstraint("status IN ('online', 'offline')", name="mitra_online_logs_status"),
+        Index("mitra_online_logs_mitra", "mitra_id", "id"),
+    )
+    id: int = Field(sa_column=Column(BigInteger, Identity(), primary_key=True))
+    mitra_id: UUID = _reference("mitras")
+    status: str = _text()
+    created_at: datetime = _moment()
+
+
+class Customer(SQLModel, table=True):
+    """Who pays for a chat; signed up by the first sign-in."""
+
+    __tablename__ = "customers"
+    id: UUID = _id()
+    phone: str = _text(unique=True)
+    display_name: str = _text(default="''")
+    created_at: datetime = _moment()
+
+
+class ChatSession(SQLModel, table=True):
+    """A chat; `extension_seconds` is the extension held in `pending_payment`."""
+
+    __tablename__ = "chat_sessions"
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('searching', 'active', 'pending_payment', 'ended', 'cancelled')",
+            name="chat_sessions_status",
+        ),
+        Index("chat_sessions_customer", "customer_id"),
+        Index(
+            "chat_sessions_load", "mitra_id", postgresql_where=text("status IN ('active', 'pending_payment')")
+        ),
+    )
+    id: UUID = _id()
+    customer_id: UUID = _reference("customers")
+    mitra_id: UUID | None = _reference("mitras", nullable=True)
+    status: str = _text(default="'searching'")
+    duration_seconds: int = Field(sa_column=Column(Integer, nullable=False))
+    ends_at: datetime | None = _moment(nullable=True)
+    extension_seconds: int | None = Field(default=None, sa_column=Column(Integer, nullable=True))
+    created_at: datetime = _moment()
+
+
+class ChatRequestNotification(SQLModel, table=True):
+    """An offer of a paid chat to a mitra: open while the chat is `searching` and not declined."""
+
+    __tablename__ = "chat_request_notifications"
+    __table_args__ = (
+        PrimaryKeyConstraint("chat_session_id", "mitra_id"),
+        Index("chat_request_notifications_open", "mitra_id", postgresql_where=text("declined_at IS NULL")),
+    )
+    chat_session_id: UUID = _reference("chat_sessions")
+    mitra_id: UUID = _reference("mitras")
+    declined_at: datetime | None = _moment(nullable=True)
+    created_at: datetime = _moment()
+
+
+class AuthSession(SQLModel, table=True):
+    """One sign-in; its refresh token's hash is replaced in place at each refresh."""
+
+    __tablename__ = "auth_sessions"
+    __table_args__ = (Index("auth_sessions_user", "user_id"),)
+    id: UUID = _id()
+    user_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    role: str = _text(default="'mitra'")
+    refresh_token_hash: str = _text(default="gen_random_uuid()::text", unique=True)  # no token has this hash
+    expires_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    revoked_at: datetime | None = _moment(nullable=True)
+    created_at: datetime = _moment()
+
+
+class OtpRequest(SQLModel, table=True):
+    """The open one-time code of a phone; all instances share it. `requests` counts those of its window."""
+
+    __tablename__ = "otp_requests"
+    __table_args__ = (PrimaryKeyConstraint("role", "phone"), Index("otp_requests_expiry", "expires_at"))
+    role: str = _text()
+    phone: str = _text()
+    code_hash: str = _text()
+    attempts: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    expires_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    requests: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("1")))
+    window_started_at: datetime = _moment()
+
+
+class AppConfig(SQLModel, table=True):
+    """An operator's setting: a bare number; an absent row means the default."""
+
+    __tablename__ = "app_config"
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    value: Any = Field(sa_column=Column(JSONB, nullable=False))
+
+
+def statements() -> list[str]:
+    """The DDL that makes what is missing, in order of reference."""
+    dialect = postgresql.dialect()
+    made: list[Any] = [CreateSequence(MIRROR_VERSION, if_not_exists=True)]
+    for table in SQLModel.metadata.sorted_tables:
+        made.append(CreateTable(table, if_not_exists=True))
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        made.extend(CreateIndex(index, if_not_exists=True) for index in indexes)
+    return [str(ddl.compile(dialect=dialect)) for ddl in made]
+
+
+async def create_tables(url: str) -> None:
+    """Create what is missing at `url`, in one transaction under one lock. Raises what asyncpg raises."""
+    connection = await asyncpg.connect(client_url(url), timeout=5.0, command_timeout=5.0)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", SCHEMA_LOCK)
+            for statement in statements():
+                await connection.execute(statement)
+    finally:
+        await connection.close()
