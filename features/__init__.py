@@ -1,0 +1,1 @@
+"""The checklist as Gherkin: one file a section, judged by pure checks in `rig/checks/boxes`."""

@@ -1,0 +1,178 @@
+"""Binds scenarios to the rig: a bench a worker, a world a scenario, and a record line for every step."""
+
+import inspect
+import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from rig.checks import load_checks
+from rig.drive.bench import Bench
+from rig.drive.cadence import Cadence
+from rig.drive.scenarios import ScenarioLog, Unmet, items_of
+from rig.drive.world import World
+from rig.record import Recorder, RunDirectory
+from rig.stack import StackSpec, Supervisor, open_stack
+
+pytest_plugins = [
+    "features.steps.people",
+    "features.steps.backend",
+    "features.steps.boxes",
+]
+
+ATTEMPT = pytest.StashKey[int]()
+VOIDED = pytest.StashKey[bool]()
+LOG = pytest.StashKey[ScenarioLog]()
+
+
+class Settings:
+    """What the driver handed over in `RIG_CHECKLIST`, as JSON."""
+
+    def __init__(self) -> None:
+        given = json.loads(os.environ["RIG_CHECKLIST"])
+        self.run = RunDirectory(Path(given["run"]))
+        self.spec = StackSpec(**{**given["spec"], "logs": self.run.logs})
+        self.cadence = Cadence(given["cadence"])
+        self.random_seed = int(given["random_seed"])
+        self.items = frozenset(given["items"])
+        self.keep = bool(given["keep"])
+
+
+def template_of(item: pytest.Item) -> Any:
+    """The Gherkin scenario behind a test function, or None for any other test."""
+    from pytest_bdd.scenario import scenario_wrapper_template_registry
+
+    return scenario_wrapper_template_registry.get(getattr(item, "function", None))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the scenarios that answer a wanted box, in an order drawn from the random seed.
+
+    Scenarios of one file that ask for the same backend stay together on a worker and share its start.
+    """
+    settings = Settings()
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        template = template_of(item)
+        if template is None or not settings.items & set(items_of(step.name for step in template.steps)):
+            continue
+        backend = next((step.name for step in template.all_background_steps + template.steps), "")
+        groups.setdefault(f"{backend} | {Path(template.feature.filename).stem}", []).append(item)
+    order = random.Random(settings.random_seed)
+    names = sorted(groups)
+    order.shuffle(names)
+    names.sort(key=lambda name: name.split(" | ")[0])  # stable: equal backends next to each other
+    kept = []
+    for name in names:
+        order.shuffle(groups[name])
+        for item in groups[name]:
+            item.add_marker(pytest.mark.xdist_group(name))
+            kept.append(item)
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run a scenario; once more when the rig's own lag voided one of its time bounds."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for attempt in (1, 2):
+        item.stash[ATTEMPT] = attempt
+        item.stash[VOIDED] = False
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        if not item.stash[VOIDED]:
+            break
+        if attempt == 1:
+            item._initrequest()  # type: ignore[attr-defined]
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    load_checks()
+    return Settings()
+
+
+@pytest.fixture(scope="session")
+def bench(settings: Settings) -> Iterator[Bench]:
+    """This worker's own stack; the supervisor of the whole run owns its processes."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    supervisor = Supervisor.attach(os.environ["RIG_SUPERVISOR"])
+    with Recorder(settings.run, worker) as recorder, open_stack(settings.spec, supervisor, worker) as stack:
+        recorder.write("stack", worker=worker, **stack.describe())
+        bench = Bench(stack, recorder, settings.cadence, settings.random_seed)
+        try:
+            yield bench
+        finally:
+            recorder.write("starts", worker=worker, count=bench.starts)
+            bench.close()
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, bench: Bench) -> Iterator[World]:
+    log = request.node.stash[LOG]
+    world = World(bench, bench.recorder, log.scenario, log.variant, request.node.stash[ATTEMPT])
+    yield world
+    request.node.stash[VOIDED] = world.voided
+    world.close()
+
+
+def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, scenario: Any) -> None:
+    bench: Bench = request.getfixturevalue("bench")
+    example = getattr(request.node, "callspec", None)
+    log = ScenarioLog(
+        recorder=bench.recorder,
+        feature=Path(feature.filename).name,
+        name=scenario.name,
+        variant=example.id if example else "",
+        attempt=request.node.stash[ATTEMPT],
+        items=items_of(step.name for step in scenario.steps),
+    )
+    request.node.stash[LOG] = log
+    log.begin()
+
+
+def pytest_bdd_before_step_call(
+    request: pytest.FixtureRequest, scenario: Any, step: Any, step_func: Any, step_func_args: Any
+) -> None:
+    if inspect.iscoroutinefunction(step_func):  # it would pass without having run
+        raise TypeError(f"the step {step.name!r} is a coroutine function, which is never awaited: make it a plain one")
+    request.node.stash[LOG].step_begins(step.keyword, step.name)
+
+
+def pytest_bdd_after_step(request: pytest.FixtureRequest, step: Any) -> None:
+    world: World = request.getfixturevalue("world")
+    items = items_of([step.name])
+    request.node.stash[LOG].step_ends(world.outcomes[items[0]].verdict if items else "passed")
+
+
+def pytest_bdd_step_error(request: pytest.FixtureRequest, step: Any, exception: Exception) -> None:
+    bench: Bench = request.getfixturevalue("bench")
+    verdict = {"verdict": "inconclusive", "message": str(exception)} if isinstance(exception, Unmet) else None
+    request.node.stash[LOG].step_fails(step.keyword, step.name, verdict or bench.blame(exception))
+    bench.dirty(f"a step of the scenario before ended with {type(exception).__name__}")
+
+
+def pytest_bdd_step_func_lookup_error(request: pytest.FixtureRequest, step: Any, exception: Exception) -> None:
+    request.node.stash[LOG].step_fails(step.keyword, step.name, {"verdict": "broken", "message": str(exception)})
+
+
+def pytest_bdd_after_scenario(request: pytest.FixtureRequest) -> None:
+    """The scenario fails at its end, once every box has had its answer."""
+    log = request.node.stash[LOG]
+    log.end()
+    world: World = request.getfixturevalue("world")
+    troubles = world.troubles()
+    if troubles and not log.error:
+        pytest.fail("\n".join(troubles), pytrace=False)
+
+

@@ -1,0 +1,1 @@
+"""What the lines of the features do: people act, Valkey breaks, boxes are observed."""

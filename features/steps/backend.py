@@ -1,0 +1,98 @@
+"""The backend and the stores under it: which cadence it runs at, its restarts, Valkey's and Postgres' stops."""
+
+import time
+
+from pytest_bdd import given, parsers, when
+
+from rig.drive.scenarios import Unmet
+from rig.drive.world import World
+
+BACKENDS = r"(?P<many>a|two)(?P<quiet> quiet)? backends?"
+HOW = r"(?P<how>killed|cut off)"
+
+
+def ready(world: World, many: str, **cadences: float) -> None:
+    """Backends on empty stores, in an environment that is quiet but for the given cadences."""
+    world.bench.ready(world.bench.environment_for(**cadences), ("a", "b") if many == "two" else ("a",))
+    world.notes["cadences"] = cadences
+
+
+@given(parsers.re(BACKENDS))
+def quiet_backend(world: World, many: str, quiet: str | None) -> None:
+    ready(world, many)
+
+
+@given(parsers.re(BACKENDS + r" that looks? for stale mitras every (?P<seconds>\d+) seconds"))
+def sweeping_backend(world: World, many: str, seconds: str, quiet: str | None) -> None:
+    ready(world, many, **{"auto-offline": world.cadence.seconds("auto-offline", int(seconds))})
+
+
+@given(parsers.re(BACKENDS + r" that mirrors? heartbeats every (?P<seconds>\d+) seconds"))
+def mirroring_backend(world: World, many: str, seconds: str, quiet: str | None) -> None:
+    ready(world, many, **{"heartbeat-mirror": world.cadence.seconds("heartbeat-mirror", int(seconds))})
+
+
+@given(parsers.re(BACKENDS + r" that reconciles? every (?P<seconds>\d+) seconds"))
+def reconciling_backend(world: World, many: str, seconds: str, quiet: str | None) -> None:
+    ready(world, many, reconcile=world.cadence.seconds("reconcile", int(seconds)))
+
+
+@given(parsers.re(BACKENDS + r" that never reconciles?"))
+def never_reconciling_backend(world: World, many: str, quiet: str | None) -> None:
+    ready(world, many, reconcile=0)
+
+
+@given(parsers.re(BACKENDS + r" with a goodbye window of (?P<seconds>\d+) seconds"))
+def goodbye_backend(world: World, many: str, seconds: str, quiet: str | None) -> None:
+    ready(world, many, goodbye=world.cadence.seconds("goodbye", int(seconds)))
+
+
+@when("the backend is restarted")
+def restart(world: World) -> None:
+    world.notes["restarted at"] = world.bench.restart()
+
+
+@when("the backend is stopped")
+def stop(world: World) -> None:
+    world.notes["exit code"] = world.bench.server().stop()
+    world.bench.dirty("the scenario before stopped the backend")
+
+
+@when(parsers.re(r"Valkey is " + HOW))
+def stop_valkey(world: World, how: str) -> None:
+    """What is noted is what was seen: a stop that does not stop must not pass for one."""
+    world.stop_valkey(how)
+    world.notes["valkey from both ends"] = seen = world.valkey_from_both_ends()
+    if seen["through_proxy"] == "answers":
+        raise Unmet(f"Valkey was {how}, yet it still answers on the backend's address")
+
+
+@when("Valkey comes back")
+def start_valkey(world: World) -> None:
+    world.start_valkey()
+
+
+@when("the backend has seeded again")
+def seeded_again(world: World) -> None:
+    at = world.await_seed(world.notes["valkey back from"])
+    if at is None:
+        raise Unmet("no seed line within 5 s of Valkey's return")
+    world.notes["seeded at"] = at
+
+
+@when("FLUSHDB empties Valkey")
+def flush(world: World) -> None:
+    world.notes["flushed at"] = time.time()
+    world.bench.mirror.flush()
+    world.bench.outage_begun()
+
+
+@when("Postgres is stopped")
+def stop_postgres(world: World) -> None:
+    world.bench.stack.postgres.stop()
+    world.bench.dirty("the scenario before stopped Postgres")
+
+
+@when("Postgres is back")
+def start_postgres(world: World) -> None:
+    world.bench.stack.postgres.start()

@@ -1,0 +1,129 @@
+"""How a check is declared and how it judges: it requires promises of the server and assumes facts of the rig."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from rig.record.verdict import Verdict
+
+
+LAG_VOID_S = 0.2
+
+
+class Kind(StrEnum):
+    """What an item is: a promise can fail; an action or precondition that did not take effect never blames the server."""
+
+    PROMISE = "promise"
+    ACTION = "action"
+    PRECONDITION = "precondition"
+    INVARIANT = "invariant"
+    CLAIM = "claim"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One verdict with the sentence that explains it."""
+
+    verdict: Verdict
+    message: str
+
+
+@dataclass
+class Judge:
+    """Collects what a check finds; handed to each check as its first argument."""
+
+    kind: Kind
+    broken_promises: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def require(self, holds: object, message: str) -> bool:
+        """The server must show this; in an action or precondition its absence is a doubt, not a failure."""
+        if not holds:
+            blames = self.kind in (Kind.PROMISE, Kind.INVARIANT, Kind.CLAIM)
+            (self.broken_promises if blames else self.doubts).append(message)
+        return bool(holds)
+
+    def assume(self, holds: object, message: str) -> bool:
+        """The rig needs this to judge at all; without it the item is inconclusive."""
+        if not holds:
+            self.doubts.append(message)
+        return bool(holds)
+
+    def remark(self, message: str) -> None:
+        """What a reader of a pass should know: the figure that was seen, the weaker bound that was used."""
+        self.remarks.append(message)
+
+    def within(self, what: str, measured_s: float | None, bound_s: float, lag_s: float = 0.0) -> bool:
+        """An event came inside its bound, by the stamps of events. The rig's own lag of over 200 ms voids an overrun."""
+        if measured_s is None:
+            return self.require(False, f"{what} did not come within {bound_s:g} s")
+        if measured_s > bound_s and lag_s > LAG_VOID_S:
+            return self.assume(False, f"{what} took {measured_s:.3f} s, but the rig itself stood still for {lag_s:.2f} s")
+        self.remark(f"{what} after {max(measured_s, 0):.3f} s, bound {bound_s:g} s")
+        return self.require(measured_s <= bound_s, f"{what} took {measured_s:.3f} s, more than {bound_s:g} s")
+
+    def judgement(self) -> Judgement:
+        if self.broken_promises and not self.doubts:
+            return Judgement(Verdict.FAILED, "; ".join(self.broken_promises))
+        if self.doubts:
+            return Judgement(Verdict.INCONCLUSIVE, "; ".join(self.doubts + self.broken_promises))
+        return Judgement(Verdict.PASSED, "; ".join(self.remarks) or "as promised")
+
+
+Seen = Mapping[str, Any]
+Bounds = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A declared check: the item it answers, what kind that is, who it speaks to, and the pure function."""
+
+    id: str
+    kind: Kind
+    audience: str
+    title: str
+    function: Callable[[Judge, Seen, Bounds], None]
+
+    @property
+    def section(self) -> str:
+        return self.id.rsplit("-", 1)[0]
+
+
+CHECKS: dict[str, Check] = {}
+
+
+def check(id: str, audience: str, title: str, kind: Kind = Kind.PROMISE) -> Callable[[Any], Any]:
+    """Declare the check of one item. `audience` is the checklist's label (BE, CC, M, C); ValueError on a second one."""
+
+    def declare(function: Callable[[Judge, Seen, Bounds], None]) -> Callable[[Judge, Seen, Bounds], None]:
+        if id in CHECKS:
+            raise ValueError(f"{id} has two checks: {CHECKS[id].function.__name__} and {function.__name__}")
+        CHECKS[id] = Check(id, kind, audience, title, function)
+        return function
+
+    return declare
+
+
+def judge_seen(id: str, seen: Seen, bounds: Bounds) -> Judgement:
+    """Judge one saved observation. What the check cannot read is the rig's fault: broken, with the reason."""
+    declared = CHECKS.get(id)
+    if declared is None:
+        return Judgement(Verdict.BROKEN, f"no check is declared for {id}")
+    judge = Judge(declared.kind)
+    try:
+        declared.function(judge, seen, bounds)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        return Judgement(Verdict.BROKEN, f"the check cannot read its observation: {type(error).__name__}: {error}")
+    return judge.judgement()
+
+
+def load_checks() -> dict[str, Check]:
+    """Import every module of checks once, so that `CHECKS` is complete."""
+    for package in ("rig.checks.boxes",):
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+            importlib.import_module(f"{package}.{module.name}")
+    return CHECKS

@@ -1,0 +1,17 @@
+"""The sections of the checklist, in the order in which a report shows them."""
+
+SECTIONS = {
+    "SETUP": "Setup",
+    "A": "Seed and startup",
+    "B": "Online / offline toggle",
+    "C": "Heartbeat path",
+    "D": "Capacity counter",
+    "E": "Deactivation flow",
+    "F": "Read paths",
+    "G": "Auto-offline sweep",
+    "H": "Batched heartbeat mirror",
+    "I": "Reconciliation sweep",
+    "J": "Failure modes",
+    "K": "Several instances",
+    "SMOKE": "Smoke tests",
+}

@@ -1,0 +1,155 @@
+"""One worker's bench: a stack, its observers and the backends on it, reset between scenarios instead of restarted."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rig.drive.cadence import ENVIRONMENT, QUIET, Cadence
+from rig.fixtures import Fixtures
+from rig.observe import LagSentinel, Mirror, Monitor, ServerLog, StatementLog, Tables
+from rig.record import Recorder
+from rig.record.evidence import Evidence
+from rig.stack import ServerDied, ServerInstance, Stack
+from rig.traffic import Operator
+
+DEFAULT_SETTINGS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
+TRUTH = {
+    "online": "SELECT mitra_id::text FROM mitra_online_status WHERE is_online ORDER BY 1",
+    "deactivated": "SELECT id::text FROM mitras WHERE NOT is_active ORDER BY 1",
+    "loads": (
+        "SELECT m.id::text, count(s.id) FROM mitras m LEFT JOIN chat_sessions s ON s.mitra_id = m.id"
+        " AND s.status IN ('active', 'pending_payment') GROUP BY m.id ORDER BY 1"
+    ),
+}
+
+
+class Bench:
+    """Knows the stack from all sides. Scenarios that ask for the same backend share a running one."""
+
+    def __init__(self, stack: Stack, recorder: Recorder, cadence: Cadence, random_seed: int) -> None:
+        self.stack, self.recorder, self.cadence, self.random_seed = stack, recorder, cadence, random_seed
+        self.servers: dict[str, ServerInstance] = {}
+        self.environment: dict[str, str] = {}
+        self.starts = 0
+        self._dirty: str | None = "nothing has been started yet"
+        self._settings_touched = False
+        self.lag = LagSentinel()
+        self.tables = Tables(stack.postgres.observer_url)
+        self.fixtures = Fixtures(stack.postgres.url)
+        self.mirror = Mirror(stack.valkey.url)
+        self.monitor = Monitor(stack.valkey.url, instances={"sut-a": "a", "sut-b": "b", "sut-c": "c"})
+        self.statements = StatementLog(
+            stack.postgres.statement_log, roles={"sut_a": "a", "sut_b": "b", "sut_c": "c"}, observers={"rig", "mirror"}
+        )
+
+    # --- backends --------------------------------------------------------------------------------------------
+
+    def environment_for(self, **cadences: float) -> dict[str, str]:
+        """Every cadence quiet but those given, in whole seconds, as the contract's environment."""
+        seconds = {"auto-offline": QUIET, "heartbeat-mirror": QUIET, "reconcile": QUIET, "goodbye": 60, **cadences}
+        return {ENVIRONMENT[name]: str(int(value)) for name, value in seconds.items()}
+
+    def ready(self, environment: Mapping[str, str], instances: tuple[str, ...] = ("a",)) -> None:
+        """Have just these instances running in that environment on empty stores; restart only when needed."""
+        wanted = dict(environment)
+        same = wanted == self.environment and tuple(self.servers) == instances
+        healthy = all(server.running for server in self.servers.values())
+        if self._dirty or not same or not healthy:
+            self.stop_servers()
+            self.empty_stores()
+            self.mirror.flush()
+            for name in instances:
+                self.start_server(name, wanted)
+            self.environment, self._dirty = wanted, None
+        else:
+            self.restore_settings()
+            self.empty_stores()
+
+    def start_server(self, name: str, environment: Mapping[str, str]) -> ServerInstance:
+        server = self.stack.server(name, env=dict(environment))
+        server.start()
+        self.starts += 1
+        self.servers[name] = server
+        self.recorder.mask(server.internal_token, "$INTERNAL_API_TOKEN")
+        self.recorder.mask(server.jwt_secret, "$JWT_SECRET")
+        return server
+
+    def restart(self, name: str = "a") -> float:
+        """Stop one instance as an operator would and start it again; the time just before its new start."""
+        self.servers[name].stop()
+        at = time.time()
+        self.servers[name].start()
+        self.starts += 1
+        return at
+
+    def stop_servers(self) -> None:
+        for server in self.servers.values():
+            if server.running:
+                server.stop()
+        self.servers = {}
+
+    def server(self, name: str = "a") -> ServerInstance:
+        return self.servers[name]
+
+    def log(self, name: str = "a") -> ServerLog:
+        return ServerLog(self.stack.server(name).log)
+
+    def dirty(self, why: str) -> None:
+        """The next scenario must not share these backends, because of `why`."""
+        self._dirty = why
+
+    def outage_begun(self) -> None:
+        self.dirty("Valkey was stopped; whether every instance has noticed its return is not ours to assume")
+
+    # --- stores ----------------------------------------------------------------------------------------------
+
+    def empty_stores(self) -> None:
+        """No rows, and a mirror that says so: consistent, so nothing has to be seeded again."""
+        self.fixtures.clear()
+        self.mirror.clear_contract_keys()
+
+    def restore_settings(self) -> None:
+        if self._settings_touched:
+            operator = Operator(self.servers["a"], None)
+            for key, value in DEFAULT_SETTINGS.items():
+                operator.set_config(key, value)
+            self._settings_touched = False
+
+    def settings_touched(self) -> None:
+        """A setting was changed through the API: the next scenario puts the defaults back the same way."""
+        self._settings_touched = True
+
+    def truth(self) -> tuple[dict[str, Any], list[Evidence]]:
+        """What Postgres says, and the queries that say it."""
+        results = {name: self.tables.query(query) for name, query in TRUTH.items()}
+        return {
+            "online": [row[0] for row in results["online"].rows],
+            "deactivated": [row[0] for row in results["deactivated"].rows],
+            "loads": {row[0]: row[1] for row in results["loads"].rows},
+        }, [result.evidence() for result in results.values()]
+
+    def mirror_state(self) -> dict[str, Any]:
+        mirror = self.mirror
+        return {
+            "online": sorted(mirror.online()),
+            "deactivated": sorted(mirror.deactivated()),
+            "capacities": mirror.capacities(),
+            "heartbeats": mirror.heartbeats(),
+            "snapshot": mirror.snapshot(),
+        }
+
+    # --- blame -----------------------------------------------------------------------------------------------
+
+    def blame(self, failure: Exception) -> dict[str, str]:
+        """Who is at fault for an exception while observing: a server that died was ready before, so it failed."""
+        dead = next((name for name, server in self.servers.items() if server.started and not server.running), None)
+        if isinstance(failure, ServerDied) or (dead and not self.servers[dead].stopped_by_us):
+            tail = "; ".join(text for _, text in self.log(dead or "a").lines()[-3:])
+            return {"verdict": "failed", "message": f"the backend exited by itself ({tail})"}
+        return {"verdict": "broken", "message": f"{type(failure).__name__}: {failure}"}
+
+    def close(self) -> None:
+        self.stop_servers()
+        self.monitor.close()
+        self.lag.close()
+        self.tables.close()

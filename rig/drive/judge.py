@@ -1,0 +1,137 @@
+"""From a saved run to its results: every item gets one verdict, from the files alone."""
+
+from collections import Counter, defaultdict
+from typing import Any
+
+from rig.checks import CHECKS, Judgement, Kind, judge_seen, load_checks
+from rig.checks.sections import SECTIONS
+from rig.record import Run, Verdict, exit_code, overall
+
+Answers = dict[str, list[dict[str, Any]]]
+
+
+def judge_run(run: Run) -> dict[str, Any]:
+    """The content of `results.json`. Pure: the same files give the same results, however often they are judged."""
+    load_checks()
+    plan = next(run.of("plan"))
+    end = next(run.of("end"), None)
+    scenarios = last_attempts(run)
+    answers = judge_observations(run, scenarios)
+    items = [item_entry(item, answers[item], plan["replay"]) for item in plan["items"]]
+    counts = Counter(item["verdict"] for item in items)
+    verdict = overall(Verdict(item["verdict"]) for item in items)
+    ended = end["t"] if end else max((line["t"] for line in run.lines), default=run.meta["started"])
+    return {
+        **run.meta,
+        "verdict": verdict,
+        "exit_code": exit_code(verdict, skipped=counts["skipped"], strict=run.meta.get("strict", False)),
+        "counts": {name: counts[name] for name in Verdict},
+        "weakens": weaknesses(run, end),
+        "ended": ended,
+        "seconds": round(ended - run.meta["started"], 3),
+        "items": items,
+        "scenarios": [scenario_entry(line) for line in scenarios.values()],
+    }
+
+
+def last_attempts(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
+    """The last begin or end line of each scenario and variant: a repeat replaces what was voided."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for line in run.of("scenario"):
+        found[line["scenario"], line["variant"]] = line
+    return found
+
+
+def judge_observations(run: Run, scenarios: dict[tuple[str, str], dict[str, Any]]) -> Answers:
+    """All answers by item. What hangs on an action or precondition without effect can no longer be failed."""
+    by_scenario: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for line in run.of("observation"):
+        key = (line["scenario"], line["variant"])
+        if key not in scenarios or line["attempt"] == scenarios[key]["attempt"]:
+            by_scenario[key].append(line)
+    answers: Answers = defaultdict(list)
+    for key, scenario in scenarios.items():
+        unmet: str | None = None
+        for line in sorted(by_scenario[key], key=lambda line: line["t"]):
+            judgement = judge_line(line)
+            if unmet and judgement.verdict is Verdict.FAILED:
+                judgement = Judgement(Verdict.INCONCLUSIVE, f"{unmet} took no effect; {judgement.message}")
+            acts = CHECKS[line["item"]].kind in (Kind.ACTION, Kind.PRECONDITION)
+            if acts and judgement.verdict is not Verdict.PASSED:
+                unmet = unmet or line["item"]
+            answers[line["item"]].append(answer_entry(line, judgement))
+        reached = {line["item"] for line in by_scenario[key]}
+        for item in scenario["items"]:
+            if item not in reached:
+                answers[item].append(unreached_entry(scenario))
+    return answers
+
+
+def judge_line(line: dict[str, Any]) -> Judgement:
+    error = line.get("error")
+    if error:
+        blames = CHECKS[line["item"]].kind not in (Kind.ACTION, Kind.PRECONDITION)
+        verdict = Verdict(error["verdict"])
+        return Judgement(verdict if blames or verdict is not Verdict.FAILED else Verdict.INCONCLUSIVE, error["message"])
+    return judge_seen(line["item"], line["seen"], line["bounds"])
+
+
+def answer_entry(line: dict[str, Any], judgement: Judgement) -> dict[str, Any]:
+    return {
+        "scenario": line["scenario"], "variant": line["variant"], "verdict": judgement.verdict,
+        "message": judgement.message, "seconds": round(line["ended"] - line["started"], 3),
+        "started": line["started"], "bounds": line["bounds"], "weakened": [], "evidence": line["evidence"],
+    }  # fmt: skip
+
+
+def unreached_entry(scenario: dict[str, Any]) -> dict[str, Any]:
+    error = scenario.get("error") or {}
+    why = f"{error['step']}: {error['message']}" if error else "the run ended before this box was reached"
+    return {
+        "scenario": scenario["scenario"], "variant": scenario["variant"],
+        "verdict": Verdict(error.get("verdict", "inconclusive")), "message": f"never reached: {why}", "seconds": 0.0,
+        "started": scenario["t"], "bounds": {}, "weakened": [], "evidence": [],
+    }  # fmt: skip
+
+
+def item_entry(item: str, answers: list[dict[str, Any]], replay: str) -> dict[str, Any]:
+    declared = CHECKS[item]
+    verdict = overall(Verdict(answer["verdict"]) for answer in answers)
+    telling = [answer["message"] for answer in answers if answer["verdict"] == verdict]
+    return {
+        "id": item,
+        "section": declared.section,
+        "section_title": SECTIONS.get(declared.section, declared.section),
+        "kind": declared.kind,
+        "title": declared.title,
+        "audience": declared.audience,
+        "verdict": verdict,
+        "message": " | ".join(dict.fromkeys(telling)) or "no scenario answered this",
+        "seconds": round(sum(answer["seconds"] for answer in answers), 3),
+        "answers": answers,
+        "replay": replay.format(item=item),
+    }
+
+
+def scenario_entry(line: dict[str, Any]) -> dict[str, Any]:
+    feature, _, name = line["scenario"].partition(": ")
+    return {
+        "id": f"{line['scenario']} [{line['variant']}]" if line["variant"] else line["scenario"],
+        "feature": feature,
+        "name": name,
+        "variant": line["variant"],
+        "seconds": round(line["t"] - line.get("began", line["t"]), 3),
+        "steps": line.get("steps", []),
+        "error": line.get("error"),
+    }
+
+
+def weaknesses(run: Run, end: dict[str, Any] | None) -> list[str]:
+    """What makes the verdict weaker than it looks, each once, in the order in which it came up."""
+    found = [line["text"] for line in run.of("weakness")]
+    for line in run.of("scenario"):
+        if line["phase"] == "begin" and line["attempt"] > 1:
+            found.append(f"{line['scenario']}: repeated once, because the rig itself lagged by more than 200 ms")
+    if end is None or end.get("interrupted"):
+        found.append("the run was cut short: boxes that were not reached are inconclusive")
+    return list(dict.fromkeys(found))

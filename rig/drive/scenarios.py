@@ -1,0 +1,65 @@
+"""A scenario's own lines in the record: which boxes it should answer, its steps, and what stopped it."""
+
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rig.record import Recorder
+
+ITEM = re.compile(r"^((?:SETUP|SMOKE|[A-K])-\d\d): ")
+
+
+class Unmet(AssertionError):
+    """A step's own precondition did not come about: what hangs on it is inconclusive, nobody is blamed."""
+
+
+def items_of(step_names: Iterable[str]) -> list[str]:
+    """The boxes that these steps name, in order, each once."""
+    found = (ITEM.match(name) for name in step_names)
+    return list(dict.fromkeys(match[1] for match in found if match))
+
+
+@dataclass
+class ScenarioLog:
+    """Collects one run of one scenario and writes a line at its start and at its end."""
+
+    recorder: Recorder
+    feature: str
+    name: str
+    variant: str
+    attempt: int
+    items: list[str]
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    error: dict[str, str] | None = None
+    _began: float = 0.0
+    _step: tuple[str, str, float] | None = None
+
+    @property
+    def scenario(self) -> str:
+        return f"{self.feature}: {self.name}"
+
+    def begin(self) -> None:
+        self._began = time.time()
+        self.recorder.write("scenario", phase="begin", **self._identity())
+
+    def step_begins(self, keyword: str, text: str) -> None:
+        self._step = (keyword, text, time.time())
+
+    def step_ends(self, verdict: str) -> None:
+        keyword, text, began = self._step or ("", "", time.time())
+        self.steps.append({"keyword": keyword, "text": text, "verdict": verdict, "seconds": time.time() - began})
+
+    def step_fails(self, keyword: str, text: str, error: dict[str, str]) -> None:
+        self._step = self._step or (keyword, text, time.time())
+        self.step_ends(error["verdict"])
+        self.error = {**error, "step": f"{keyword} {text}"}
+
+    def end(self) -> None:
+        self.recorder.write(
+            "scenario", phase="end", **self._identity(), began=self._began, steps=self.steps, error=self.error
+        )
+
+    def _identity(self) -> dict[str, Any]:
+        return {"scenario": self.scenario, "variant": self.variant, "attempt": self.attempt, "items": self.items}
