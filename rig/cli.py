@@ -1,0 +1,100 @@
+"""The `rig` command: names, options and help of the subcommands; what each does lives in `rig.drive`.
+
+Everything but typer is imported inside the commands, so that `rig --help` and a mistyped option answer at once.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="rig",
+    help="Verify an availability mirror: run its checklist, break its Valkey, measure its claims.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+# Options that several commands share. None means "not given": then the environment (RIG_*) or the default counts.
+Mode = Annotated[str | None, typer.Option(help="Where services come from: embedded, docker or external.")]
+PostgresUrl = Annotated[str | None, typer.Option("--postgres", help="URL of a scratch Postgres to use.")]
+ValkeyUrl = Annotated[str | None, typer.Option("--valkey", help="URL of a scratch Valkey to use.")]
+ToxiproxyUrl = Annotated[str | None, typer.Option("--toxiproxy", help="URL of a running Toxiproxy's API.")]
+Scratch = Annotated[bool | None, typer.Option("--scratch", help="All in the external services may be emptied.")]
+PostgresLog = Annotated[Path | None, typer.Option(help="Directory of an external Postgres' jsonlog files.")]
+Sut = Annotated[str | None, typer.Option(help="Command of the server under test.")]
+StackName = Annotated[str | None, typer.Option("--stack", help="Which running stack, if there are several.")]
+
+
+def settings(**flags: Any) -> Any:
+    """The run's settings from the flags given; exits 4 with one line on a bad one."""
+    from rig.config import read
+
+    return read(**flags)
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what is there, what is missing and what to do about it."""
+    from rig.drive import doctor as drive
+
+    raise typer.Exit(drive.run())
+
+
+@app.command()
+def serve(
+    mode: Mode = None,
+    postgres: PostgresUrl = None,
+    valkey: ValkeyUrl = None,
+    toxiproxy: ToxiproxyUrl = None,
+    scratch: Scratch = None,
+    sut: Sut = None,
+    instances: Annotated[int, typer.Option(min=1, max=9, help="How many servers to run.")] = 1,
+) -> None:
+    """Run the server on a stack with demo people in it, until Ctrl-C; prints curl lines to try."""
+    from rig.drive import serve as drive
+
+    chosen = settings(mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, sut=sut)
+    raise typer.Exit(drive.run(chosen, instances))
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def vk(
+    command: Annotated[list[str] | None, typer.Argument(help="A Valkey command; none: a prompt.")] = None,
+    stack: StackName = None,
+) -> None:
+    """Run a Valkey command in the running stack, or open a prompt into it."""
+    from rig.drive import prompt as drive
+
+    raise typer.Exit(drive.valkey(command or [], stack))
+
+
+@app.command()
+def sql(
+    statement: Annotated[str | None, typer.Argument(help="An SQL statement; none: a prompt.")] = None,
+    stack: StackName = None,
+) -> None:
+    """Run an SQL statement in the running stack, or open a prompt into it."""
+    from rig.drive import prompt as drive
+
+    raise typer.Exit(drive.sql(statement, stack))
+
+
+@app.command()
+def mark(postgres: PostgresUrl = None, valkey: ValkeyUrl = None) -> None:
+    """Mark an external Postgres and Valkey as scratch: the rig may then empty them when told --scratch."""
+    from rig.drive import mark as drive
+
+    raise typer.Exit(drive.run(settings(postgres=postgres, valkey=valkey)))
+
+
+def main() -> None:
+    """The console script: usage errors exit 4, as they would be mistaken for an inconclusive run (2) else."""
+    from rig.drive.entry import run
+
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Where the rig keeps what outlives a run: the user's cache, or a place of our own for users without a home."""
+
+import os
+import tempfile
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def cache_directory() -> Path:
+    """`$XDG_CACHE_HOME/mirror-rig`, `~/.cache/mirror-rig`, or one below the temporary directory where neither can be written."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    for parent in (Path(home), Path(tempfile.gettempdir())):
+        directory = parent / ("mirror-rig" if parent == Path(home) else f"mirror-rig-cache-{os.getuid()}")
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if directory.stat().st_uid == os.getuid() and os.access(directory, os.W_OK | os.X_OK):
+            return directory
+    raise OSError(f"no cache directory can be written: neither {home} nor {tempfile.gettempdir()}")

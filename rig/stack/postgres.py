@@ -1,0 +1,201 @@
+"""Embedded Postgres: a cluster of its own for one stack, started as our child, every statement in its jsonlog."""
+
+import os
+import pwd
+import re
+import secrets
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from rig.stack.errors import StackError, tail
+from rig.stack.ports import PORTS
+from rig.stack.postgres_binaries import binaries, run_as
+from rig.stack.process import Process, Supervisor
+
+OWNER = "mirror"
+OBSERVER = "rig"
+DATABASE = "mirror"
+READY_S = 15.0
+STOP_S = 10.0
+INITDB_S = 30.0
+INSTANCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+
+# What is turned off (fsync) protects data against a crash of the machine; nothing here outlives the run.
+SETTINGS = """\
+listen_addresses = '127.0.0.1'
+port = {port}
+unix_socket_directories = ''
+max_connections = 200
+shared_buffers = 32MB
+dynamic_shared_memory_type = mmap
+io_method = sync
+wal_level = minimal
+max_wal_senders = 0
+fsync = off
+full_page_writes = off
+timezone = 'UTC'
+logging_collector = on
+log_destination = 'jsonlog'
+log_directory = '{log_directory}'
+log_filename = 'postgres.log'
+log_file_mode = 0644
+log_rotation_age = 0
+log_rotation_size = 0
+log_timezone = 'UTC'
+log_statement = 'all'
+log_min_error_statement = error
+log_parameter_max_length = -1
+log_parameter_max_length_on_error = -1
+log_connections = ''
+log_disconnections = off
+log_checkpoints = off
+"""
+
+
+class Login(NamedTuple):
+    """How one server instance reaches Postgres: its own role, by which its statements are told from others'."""
+
+    role: str
+    url: str
+
+
+class EmbeddedPostgres:
+    """One cluster on 127.0.0.1 with the database `mirror`, owned by the role `mirror`."""
+
+    managed = True
+
+    def __init__(self, supervisor: Supervisor, name: str, logs: Path) -> None:
+        self._supervisor = supervisor
+        self._name = f"{name}-postgres"
+        self._log = logs / f"{self._name}.log"
+        self._user = run_as()
+        self._passwords = {OWNER: secrets.token_hex(12), OBSERVER: secrets.token_hex(12)}
+        self._process: Process | None = None
+        self.port = PORTS.take()
+        self._home = supervisor.temporary_directory(self._name)
+        self._data = self._home / "data"
+        self.statement_log: Path | None = self._home / "log"
+        self._bin = binaries()
+
+    @property
+    def url(self) -> str:
+        """The owner's: whatever it creates belongs to the role that all instances act as."""
+        return self._url(OWNER)
+
+    @property
+    def observer_url(self) -> str:
+        """The rig's own superuser, whose statements are never taken for a server's."""
+        return self._url(OBSERVER)
+
+    def _url(self, role: str, database: str = DATABASE) -> str:
+        return f"postgresql://{role}:{self._passwords[role]}@127.0.0.1:{self.port}/{database}"
+
+    def create(self) -> None:
+        """Make the cluster, start it, make its roles and database."""
+        password_file = self._home / "password"
+        password_file.write_text(self._passwords[OBSERVER])
+        if self._user is not None:
+            owner = pwd.getpwnam(self._user)
+            for path in (self._home, password_file):
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+        password_file.chmod(0o600)
+        command = [
+            self._bin / "initdb", "-D", self._data, "-U", OBSERVER, f"--pwfile={password_file}", "-A", "scram-sha-256",
+            "-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync",
+            "--no-data-checksums", "--no-instructions",
+        ]  # fmt: skip
+        initdb = self._spawn("initdb", command)
+        if initdb.wait(INITDB_S) != 0:
+            raise StackError(f"initdb failed with code {initdb.poll()} ({self._log}):\n{tail(self._log)}")
+        password_file.unlink()
+        settings = SETTINGS.format(port=self.port, log_directory=self.statement_log)
+        with (self._data / "postgresql.conf").open("a") as file:
+            file.write(settings)
+        self.start(database="postgres")
+        with psycopg.connect(self._url(OBSERVER, "postgres"), autocommit=True) as connection:
+            password = sql.Literal(self._passwords[OWNER])
+            owner = sql.Identifier(OWNER)
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(owner, password))
+            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), owner))
+
+    def start(self, database: str = DATABASE) -> None:
+        """Start it on its port with its data and wait until it takes connections; nothing when it runs."""
+        if self.alive():
+            return
+        self._process = self._spawn("postgres", [self._bin / "postgres", "-D", self._data])
+        deadline = time.monotonic() + READY_S
+        while True:
+            try:
+                psycopg.connect(self._url(OBSERVER, database), connect_timeout=2).close()
+                return
+            except psycopg.OperationalError as error:
+                last = str(error).strip()
+            code = self._process.poll()
+            if code is not None:
+                raise StackError(f"Postgres exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
+            if time.monotonic() > deadline:
+                raise StackError(f"Postgres took no connection within {READY_S:g} s: {last}\n{tail(self._log)}")
+            time.sleep(0.01)  # between two looks
+
+    def stop(self) -> None:
+        """A fast shutdown: connections are cut, what was committed stays. Nothing when it does not run."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.signal(signal.SIGINT)
+        try:
+            process.wait(STOP_S)
+        except TimeoutError:
+            process.signal(signal.SIGKILL, tree=True)
+            process.wait(STOP_S)
+            raise StackError(f"Postgres did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}") from None
+
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def login(self, instance: str) -> Login:
+        """The role of a server instance, made at the first call; it acts as the owner from its first statement on."""
+        role = role_of(instance)
+        if role not in self._passwords:
+            password = secrets.token_hex(12)
+            with psycopg.connect(self.observer_url, autocommit=True) as connection:
+                create_login(connection, role, password, OWNER)
+            self._passwords[role] = password
+        return Login(role, self._url(role))
+
+    def close(self) -> None:
+        """Give everything back before the end of the run. An immediate stop, as the data go too."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.signal(signal.SIGQUIT)
+            self._process.wait(STOP_S)
+        PORTS.give_back(self.port)
+
+    def _spawn(self, name: str, command: list[str | Path]) -> Process:
+        return self._supervisor.spawn(
+            f"{self._name}-{name}", command, env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}, cwd=self._home,
+            user=self._user, log=self._log,
+            last_signal=signal.SIGQUIT,  # killed outright it would leave its shared memory behind
+        )  # fmt: skip
+
+
+def role_of(instance: str) -> str:
+    """The login role of an instance. StackError for a name that would not do as one."""
+    if not INSTANCE_NAME.fullmatch(instance):
+        raise StackError(f"instance name {instance!r}: small letters, digits and _ only, a letter first")
+    return f"sut_{instance}"
+
+
+def create_login(connection: psycopg.Connection, role: str, password: str, owner: str) -> None:
+    """A login role that acts as `owner`, so that two instances can share tables whoever made them."""
+    names = {"role": sql.Identifier(role), "owner": sql.Identifier(owner), "password": sql.Literal(password)}
+    for statement in (
+        "CREATE ROLE {role} LOGIN PASSWORD {password}",
+        "GRANT {owner} TO {role}",
+        "ALTER ROLE {role} SET role TO {owner}",
+    ):
+        connection.execute(sql.SQL(statement).format(**names))

@@ -1,0 +1,49 @@
+"""What stack a run wants: plain, frozen data, so that it can be written to the run's meta data and compared."""
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.stack.errors import StackError
+from rig.stack.paths import CHECKOUT
+
+MODES = ("embedded", "docker", "external")
+DEFAULT_SUT = "python -m server"
+
+
+@dataclass(frozen=True)
+class StackSpec:
+    """A service whose URL is given is somebody else's (external); the others are started by us in the way of `mode`."""
+
+    logs: Path  # directory for the output of every process; lines are stamped on arrival
+    mode: str = "embedded"
+    postgres: str | None = None  # owner's URL of a scratch database
+    valkey: str | None = None
+    toxiproxy: str | None = None  # URL of its HTTP API
+    scratch: bool = False  # the user's word that the external services may be emptied
+    postgres_log: Path | None = None  # where an external Postgres writes its jsonlog, if we can read it
+    sut: str = DEFAULT_SUT  # the command of the server under test
+    sut_cwd: Path | None = None  # where it runs: the checkout for the default command, else the current directory
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise StackError(f"stack mode {self.mode!r} is none of {', '.join(MODES)}")
+        if self.mode == "external" and not (self.postgres and self.valkey):
+            raise StackError("an external stack needs --postgres URL and --valkey URL")
+
+    def command(self) -> list[str]:
+        """The server's command as words; `python` as the first means the interpreter that runs the rig."""
+        try:
+            words = shlex.split(self.sut)
+        except ValueError as error:
+            raise StackError(f"--sut {self.sut!r} is no shell command: {error}") from None
+        if not words:
+            raise StackError("--sut is empty: give the command that starts the server under test")
+        return [sys.executable, *words[1:]] if words[0] == "python" else words
+
+    def directory(self) -> Path:
+        if self.sut_cwd is not None:
+            return self.sut_cwd
+        return CHECKOUT if self.sut == DEFAULT_SUT else Path(os.getcwd())

@@ -1,0 +1,139 @@
+"""Opens a stack: Postgres, Valkey and Toxiproxy side by side, each embedded, in Docker or somebody else's; then servers on it."""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from rig.stack.errors import StackError
+from rig.stack.external import ExternalPostgres, ExternalToxiproxy, ExternalValkey, protect
+from rig.stack.ports import PORTS
+from rig.stack.postgres import EmbeddedPostgres
+from rig.stack.process import Supervisor
+from rig.stack.server import Seat, Secrets, ServerInstance
+from rig.stack.spec import StackSpec
+from rig.stack.toxiproxy import EmbeddedToxiproxy
+from rig.stack.valkey import EmbeddedValkey
+
+
+class Kinds(NamedTuple):
+    """The classes that make one mode's services: each is called with (supervisor, stack's name, directory for logs)."""
+
+    postgres: Callable[..., Any]
+    valkey: Callable[..., Any]
+    toxiproxy: Callable[..., Any]
+
+
+EMBEDDED = Kinds(EmbeddedPostgres, EmbeddedValkey, EmbeddedToxiproxy)
+
+# What starts those services whose URL is not given; `external` means that Postgres and Valkey must have one.
+KINDS = {"embedded": EMBEDDED, "external": EMBEDDED}
+
+
+class Stack:
+    """An open stack. Its servers are asked for by name and end with it."""
+
+    def __init__(self, spec: StackSpec, supervisor: Supervisor, name: str) -> None:
+        kinds = KINDS[spec.mode]
+        own = (supervisor, name, spec.logs)
+        self.spec = spec
+        self.name = name
+        self.supervisor = supervisor
+        self.secrets = Secrets(jwt_secret=secrets.token_hex(32), internal_token=secrets.token_hex(24))
+        self.postgres = ExternalPostgres(spec.postgres, spec.postgres_log) if spec.postgres else kinds.postgres(*own)
+        self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*own)
+        self.toxiproxy = ExternalToxiproxy(spec.toxiproxy) if spec.toxiproxy else kinds.toxiproxy(*own)
+        self.servers: dict[str, ServerInstance] = {}
+
+    @property
+    def services(self) -> tuple[Any, Any, Any]:
+        return self.postgres, self.valkey, self.toxiproxy
+
+    def server(self, name: str, env: Mapping[str, str] | None = None, *, proxied: bool = True) -> ServerInstance:
+        """The instance of that name, not started. The same name again has the same role, user, proxy, ports and log.
+
+        `proxied=False` gives it Valkey's own address, for load and benchmarks. StackError if it still runs.
+        """
+        earlier = self.servers.get(name)
+        if earlier is not None and earlier.running:
+            raise StackError(f"server {name} runs (pid {earlier.pid}): stop it before asking for it anew")
+        instance = ServerInstance(
+            seat=self._seat(name, proxied, earlier.seat if earlier else None),
+            command=self.spec.command(),
+            directory=self.spec.directory(),
+            secrets=self.secrets,
+            supervisor=self.supervisor,
+            overrides=dict(env or {}),
+        )
+        self.servers[name] = instance
+        return instance
+
+    def _seat(self, name: str, proxied: bool, earlier: Seat | None) -> Seat:
+        login = self.postgres.login(name)
+        user = self.valkey.user(name)
+        address = f"{self.valkey.host}:{self.valkey.port}"
+        proxy = f"valkey-{name}" if proxied else None
+        if proxy is not None:
+            existing = self.toxiproxy.proxies().get(proxy)
+            address = (
+                self.toxiproxy.address(existing)
+                if existing
+                else self.toxiproxy.create_proxy(proxy, PORTS.take(), address)
+            )
+        return Seat(
+            name=name,
+            role=login.role,
+            database_url=login.url,
+            valkey_user=user.name,
+            valkey_url=self.valkey.url_of(user, address),
+            proxy=proxy,
+            public_port=earlier.public_port if earlier else PORTS.take(),
+            internal_port=earlier.internal_port if earlier else PORTS.take(),
+            log=self.spec.logs / f"{self.name}-server-{name}.log",
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Addresses and secrets as plain JSON, for `--keep` and the state file. Not for a report: nothing is masked."""
+        return {
+            "name": self.name,
+            "mode": self.spec.mode,
+            "postgres": {"url": self.postgres.url, "observer_url": self.postgres.observer_url},
+            "valkey": {"url": self.valkey.url},
+            "toxiproxy": {"url": self.toxiproxy.url},
+            "servers": {name: server.describe() for name, server in self.servers.items()},
+            "logs": str(self.spec.logs),
+        }
+
+    def close(self) -> None:
+        """End the servers, then the services; an error of one does not keep the others from their end."""
+        actions = [server.kill for server in self.servers.values()]
+        errors = together(actions) + together([service.close for service in self.services])
+        for server in self.servers.values():
+            PORTS.give_back(server.seat.public_port)
+            PORTS.give_back(server.seat.internal_port)
+        if errors:
+            raise errors[0]
+
+
+def together(actions: list[Callable[[], Any]]) -> list[Exception]:
+    """Run actions side by side to their end; the errors of those that failed."""
+    if not actions:
+        return []
+    with ThreadPoolExecutor(len(actions)) as pool:
+        futures = [pool.submit(action) for action in actions]
+    return [error for future in futures if isinstance(error := future.exception(), Exception)]
+
+
+@contextmanager
+def open_stack(spec: StackSpec, supervisor: Supervisor, name: str = "w0") -> Iterator[Stack]:
+    """A stack that is up. StackError says what could not be started and what to do; all is given back at the end."""
+    protect(spec)
+    stack = Stack(spec, supervisor, name)
+    try:
+        errors = together([service.create for service in stack.services])
+        if errors:
+            raise errors[0]
+        yield stack
+    finally:
+        stack.close()

@@ -1,0 +1,273 @@
+"""The process that starts all others and ends them whatever becomes of the rig: it outlives a SIGKILL of the rig, tidies, leaves.
+
+Run by path, by the interpreter alone (`python -I -S supervisor.py BASE READY_FD`): it imports the standard library only, so
+that it is up in some 20 ms, and in case of need it works where the rig's own packages do not.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import pwd
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
+GRACE_S = 1.5  # for those that asked for a last signal before SIGKILL
+KILL_S = 3.0  # how long we go on killing what still forks
+READ_BYTES = 1 << 16
+LINE_BYTES_MAX = 1 << 20
+
+
+class Child:
+    """A process that we started: its log's pump, its last signal and, once reaped, its exit code."""
+
+    def __init__(self, name: str, popen: subprocess.Popen[bytes], last_signal: int, log: Path | None) -> None:
+        self.name = name
+        self.popen = popen
+        self.pid = popen.pid
+        self.last_signal = last_signal
+        self.started = time.time()
+        self.exited: float | None = None
+        self.exit_code: int | None = None
+        self.pump: threading.Thread | None = None
+        if log is not None:
+            self.pump = threading.Thread(target=stamp_lines, args=(popen.stdout, log), daemon=True)
+            self.pump.start()
+
+    def reaped(self, status: int) -> None:
+        self.exit_code = os.waitstatus_to_exitcode(status)
+        self.exited = time.time()
+        self.popen.returncode = self.exit_code  # or Popen would look for a process that is gone
+
+    def state(self) -> dict[str, Any]:
+        return {"pid": self.pid, "exit_code": self.exit_code, "started": self.started, "exited": self.exited}
+
+
+def stamp_lines(source: Any, log: Path) -> None:
+    """Copy lines to the log, each behind the epoch second of its arrival, until all writers have gone."""
+    with source, log.open("ab", buffering=0) as file:
+        rest = b""
+        while chunk := os.read(source.fileno(), READ_BYTES):
+            stamp = b"%.6f " % time.time()
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > LINE_BYTES_MAX:
+                lines, rest = [*lines, rest], b""
+            if lines:
+                file.write(b"".join(stamp + line + b"\n" for line in lines))
+        if rest:
+            file.write(b"%.6f " % time.time() + rest + b"\n")
+
+
+def parents() -> dict[int, tuple[int, int]]:
+    """Process id → (parent id, session id) of every process; empty where there is no /proc."""
+    found: dict[int, tuple[int, int]] = {}
+    with contextlib.suppress(OSError):
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                with contextlib.suppress(OSError, IndexError, ValueError):
+                    # The command's name may hold spaces and brackets: fields count from the last one.
+                    fields = Path("/proc", entry, "stat").read_bytes().rpartition(b")")[2].split()
+                    found[int(entry)] = (int(fields[1]), int(fields[3]))
+    return found
+
+
+def descendants(root: int, table: dict[int, tuple[int, int]]) -> set[int]:
+    """All processes below `root`. Being a subreaper, we are the ancestor of orphaned ones too."""
+    below: set[int] = set()
+    fresh = {root}
+    while fresh:
+        fresh = {pid for pid, (parent, _) in table.items() if parent in fresh} - below
+        below |= fresh
+    return below
+
+
+def identity(user: str | None) -> dict[str, Any]:
+    """Popen's arguments to run as another user, without our supplementary groups."""
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+
+
+class Supervisor:
+    """The state behind the socket. Children are started and reaped under one lock, so that no id is ever mistaken."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.changed = threading.Condition()
+        self.children: dict[int, Child] = {}
+        self.closing = False
+
+    def spawn(self, request: dict[str, Any]) -> dict[str, Any]:
+        log = Path(request["log"]) if request["log"] else None
+        output = subprocess.PIPE if log else None
+        with self.changed:
+            if self.closing:
+                raise RuntimeError("the supervisor is closing: it starts nothing more")
+            popen = subprocess.Popen(
+                request["argv"],
+                env=request["env"],
+                cwd=request["cwd"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if log else None,
+                start_new_session=True,  # a group of its own, and no share in the terminal's Ctrl-C
+                **identity(request["user"]),
+            )
+            child = Child(request["name"], popen, request["last_signal"], log)
+            self.children[child.pid] = child
+        return child.state()
+
+    def wait(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The state of a child after at most `timeout_s`; an exit is told only once its last lines are in the log."""
+        child = self.children[request["pid"]]
+        with self.changed:
+            self.changed.wait_for(lambda: child.exit_code is not None, request["timeout_s"])
+        if child.exit_code is not None and child.pump is not None:
+            child.pump.join(0.3)  # a grandchild may hold the pipe open: then there is no end to wait for
+        return child.state()
+
+    def signal(self, request: dict[str, Any]) -> dict[str, Any]:
+        with self.changed:
+            child = self.children[request["pid"]]
+            targets = {child.pid} if child.exit_code is None else set()
+            if request["tree"]:
+                table = parents()
+                ours = descendants(os.getpid(), table)
+                targets |= descendants(child.pid, table) if targets else set()
+                targets |= {pid for pid in ours if table[pid][1] == child.pid}
+            for pid in targets:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, request["signal"])
+        return {"signalled": sorted(targets)}
+
+    def directory(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A new directory that goes when we go; numbered when the name is taken."""
+        for number in range(1, 1000):
+            path = self.base / (request["name"] if number == 1 else f"{request['name']}-{number}")
+            with contextlib.suppress(FileExistsError):
+                path.mkdir()
+                return {"path": str(path)}
+        raise RuntimeError(f"a thousand directories named {request['name']!r}: something opens them in a loop")
+
+    def running(self, _: dict[str, Any]) -> dict[str, Any]:
+        children = [child for child in self.children.values() if child.exit_code is None]
+        return {"running": [{"name": child.name, "pid": child.pid} for child in children]}
+
+    def answer(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rw", encoding="utf-8") as stream, contextlib.suppress(OSError):
+            try:
+                request = json.loads(stream.readline())
+                operations = (self.spawn, self.wait, self.signal, self.directory, self.running)
+                reply = {op.__name__: op for op in operations}[request.pop("op")](request)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the caller is to hear of it
+                reply = {"error": f"{type(error).__name__}: {error}"}
+            stream.write(json.dumps(reply) + "\n")
+
+    def serve(self, listener: socket.socket) -> None:
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=self.answer, args=(connection,), daemon=True).start()
+
+    def reap(self) -> None:
+        with self.changed:
+            with contextlib.suppress(ChildProcessError):
+                while True:
+                    pid, status = os.waitpid(-1, os.WNOHANG)
+                    if pid == 0:
+                        break
+                    if pid in self.children:
+                        self.children[pid].reaped(status)
+            self.changed.notify_all()
+
+    def close(self) -> None:
+        """End every process below us and remove what was ours on disk, within GRACE_S + KILL_S."""
+        with self.changed:
+            self.closing = True
+            alive = [child for child in self.children.values() if child.exit_code is None]
+        graced = [child for child in alive if child.last_signal != signal.SIGKILL]
+        for child in graced:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child.pid, child.last_signal)
+                os.kill(child.pid, signal.SIGCONT)  # a stopped one could not take it
+        self.end([child.pid for child in alive if child not in graced], within_s=0.0)
+        self.until(lambda: all(child.exit_code is not None for child in graced), GRACE_S)
+        self.end([child.pid for child in graced if child.exit_code is None], within_s=KILL_S)
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    def end(self, pids: list[int], within_s: float) -> None:
+        """SIGKILL these; with time given, everything below us, again and again until there is nothing left."""
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+        def nothing_left() -> bool:
+            left = descendants(os.getpid(), parents())
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not left
+
+        if within_s:
+            self.until(nothing_left, within_s)
+
+    def until(self, condition: Any, within_s: float) -> None:
+        deadline = time.monotonic() + within_s
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.01)
+            self.reap()
+
+
+def adopt_orphans() -> None:
+    """Become the parent of orphaned descendants; where the system has no such thing, only groups can be ended."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def watch(supervisor: Supervisor, lifeline: int) -> None:
+    """Reap children until the rig closes its end of the lifeline, or a signal says to stop."""
+    wake, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    stop = threading.Event()
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
+        ready, _, _ = select.select([lifeline, wake], [], [], 1.0)
+        if wake in ready:
+            os.read(wake, 4096)
+        supervisor.reap()
+        if lifeline in ready and not os.read(lifeline, 4096):
+            return
+
+
+def main(base: Path, ready_fd: int) -> None:
+    adopt_orphans()
+    base.mkdir(mode=0o711)  # other users may pass through (Postgres is not run by root) but not look around
+    base.chmod(0o711)
+    os.umask(0o022)
+    supervisor = Supervisor(base)
+    try:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(base / "supervisor.sock"))
+        os.chmod(base / "supervisor.sock", 0o600)
+        listener.listen(128)
+        threading.Thread(target=supervisor.serve, args=(listener,), daemon=True).start()
+        os.write(ready_fd, b"ready\n")
+        os.close(ready_fd)
+        watch(supervisor, sys.stdin.fileno())
+    finally:
+        supervisor.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

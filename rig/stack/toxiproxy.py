@@ -1,0 +1,126 @@
+"""Toxiproxy: the real server as our child, and the one module that speaks its HTTP API.
+
+The Python client of that name is unmaintained, waits without a timeout and keeps the server's address in a global, so
+two stacks in one process would share it: a dozen lines of httpx take its place.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from rig.stack.errors import StackError, tail
+from rig.stack.ports import PORTS
+from rig.stack.process import Process, Supervisor
+from rig.stack.toxiproxy_binary import toxiproxy_binary
+
+READY_S = 10.0
+TIMEOUT_S = 5.0
+
+
+class Toxiproxy:
+    """A Toxiproxy server's API. Proxies are named; all changes act at once on open connections too, unless a toxic says else."""
+
+    managed = False
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.host = urlsplit(self.url).hostname or "127.0.0.1"
+        self._client = httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False)
+
+    def proxies(self) -> dict[str, dict[str, Any]]:
+        """Name → the proxy as Toxiproxy tells it: listen, upstream, enabled, toxics."""
+        return self._call("GET", "/proxies")
+
+    def create_proxy(self, name: str, port: int, upstream: str) -> str:
+        """Listen on `port` for `upstream` (host:port); the `host:port` to connect to. A proxy of that name is replaced."""
+        listen = f"{'127.0.0.1' if self.host in ('127.0.0.1', 'localhost') else '0.0.0.0'}:{port}"
+        self._call("POST", "/populate", [{"name": name, "listen": listen, "upstream": upstream, "enabled": True}])
+        return f"{self.host}:{port}"
+
+    def address(self, proxy: dict[str, Any]) -> str:
+        """The `host:port` at which a proxy told by `proxies` is reached."""
+        return f"{self.host}:{proxy['listen'].rpartition(':')[2]}"
+
+    def delete_proxy(self, name: str) -> None:
+        self._call("DELETE", f"/proxies/{name}")
+
+    def set_enabled(self, name: str, enabled: bool) -> None:
+        """Disabled, it refuses new connections and has cut the open ones; the only way to a refusal."""
+        self._call("POST", f"/proxies/{name}", {"enabled": enabled})
+
+    def add_toxic(
+        self, proxy: str, name: str, type: str, stream: str, attributes: dict[str, Any], toxicity: float = 1.0
+    ) -> None:
+        """`stream` is `upstream` (to Valkey) or `downstream`; `toxicity` the share of connections it acts on."""
+        toxic = {"name": name, "type": type, "stream": stream, "toxicity": toxicity, "attributes": attributes}
+        self._call("POST", f"/proxies/{proxy}/toxics", toxic)
+
+    def remove_toxic(self, proxy: str, name: str) -> None:
+        self._call("DELETE", f"/proxies/{proxy}/toxics/{name}")
+
+    def reset(self) -> None:
+        """Enable every proxy and remove every toxic."""
+        self._call("POST", "/reset")
+
+    def version(self) -> str:
+        """What it calls itself; `git` when built by `go install`."""
+        return str(self._call("GET", "/version").get("version"))
+
+    def alive(self) -> bool:
+        try:
+            self._call("GET", "/version")
+        except StackError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        """StackError names the call and what came back."""
+        try:
+            response = self._client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise StackError(f"Toxiproxy at {self.url} does not answer {method} {path}: {error!r}") from None
+        if response.is_error:
+            raise StackError(f"Toxiproxy refused {method} {path}: {response.status_code} {response.text.strip()}")
+        return response.json() if response.content else {}
+
+
+class EmbeddedToxiproxy(Toxiproxy):
+    """Our own server, gone with the stack."""
+
+    managed = True
+
+    def __init__(self, supervisor: Supervisor, name: str, logs: Path) -> None:
+        self._supervisor = supervisor
+        self._name = f"{name}-toxiproxy"
+        self._log = logs / f"{self._name}.log"
+        self._process: Process | None = None
+        self.port = PORTS.take()
+        super().__init__(f"http://127.0.0.1:{self.port}")
+
+    def create(self) -> None:
+        """Find or build the server, start it, wait for its API."""
+        program = toxiproxy_binary(self._supervisor)
+        command = [program, "-host", "127.0.0.1", "-port", str(self.port)]
+        self._process = self._supervisor.spawn(self._name, command, env={"PATH": os.defpath}, log=self._log)
+        deadline = time.monotonic() + READY_S
+        while not self.alive():
+            code = self._process.poll()
+            if code is not None:
+                raise StackError(f"Toxiproxy exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
+            if time.monotonic() > deadline:
+                raise StackError(f"Toxiproxy did not answer within {READY_S:g} s ({self._log}):\n{tail(self._log)}")
+            time.sleep(0.005)  # between two looks
+
+    def close(self) -> None:
+        super().close()
+        if self._process is not None:
+            self._process.signal(9)
+            self._process.wait(TIMEOUT_S)
+        PORTS.give_back(self.port)

