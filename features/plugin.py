@@ -19,11 +19,8 @@ from rig.drive.world import World
 from rig.record import Recorder, RunDirectory
 from rig.stack import StackSpec, Supervisor, open_stack
 
-pytest_plugins = [
-    "features.steps.people",
-    "features.steps.backend",
-    "features.steps.boxes",
-]
+# Every module of steps, so that a new section is one file and no list of it is kept.
+pytest_plugins = [f"features.steps.{path.stem}" for path in Path(__file__).parent.glob("steps/[a-z]*.py")]
 
 ATTEMPT = pytest.StashKey[int]()
 VOIDED = pytest.StashKey[bool]()
