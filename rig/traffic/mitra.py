@@ -1,0 +1,41 @@
+"""A mitra's app: sign in, toggle, ping, take chats."""
+
+from rig.traffic.exchange import Exchange
+from rig.traffic.user import User
+
+
+class Mitra(User):
+    """A counselor at the public listener; each method is one request (`login` is two)."""
+
+    role = "mitra"
+    area = "mitra"
+    title = "mitra"
+    placeholder = "$MITRA_TOKEN"
+
+    def profile(self) -> Exchange:
+        return self.request("profile", "GET", "/api/mitra/profile")
+
+    def status(self) -> Exchange:
+        return self.request("status", "GET", "/api/mitra/status")
+
+    def online(self) -> Exchange:
+        return self.request("online", "POST", "/api/mitra/status/online")
+
+    def offline(self) -> Exchange:
+        return self.request("offline", "POST", "/api/mitra/status/offline")
+
+    def ping(self) -> Exchange:
+        return self.request("ping", "POST", "/api/mitra/status/heartbeat")
+
+    def offers(self) -> Exchange:
+        """The chats offered to this mitra and not yet taken."""
+        return self.request("offers", "GET", "/api/mitra/chat-requests")
+
+    def accept(self, session_id: str) -> Exchange:
+        return self.request("accept", "POST", f"/api/mitra/chat-requests/{session_id}/accept")
+
+    def decline(self, session_id: str) -> Exchange:
+        return self.request("decline", "POST", f"/api/mitra/chat-requests/{session_id}/decline")
+
+    def end(self, session_id: str) -> Exchange:
+        return self.request("end", "POST", f"/api/mitra/chat-sessions/{session_id}/end")
