@@ -1,6 +1,7 @@
 """The `rig` command: names, options and help of the subcommands; what each does lives in `rig.drive`.
 
-Everything but typer is imported inside the commands, so that `rig --help` and a mistyped option answer at once.
+Everything but typer is imported inside the commands, so that `rig --help` and a mistyped option answer at
+once.
 """
 
 from pathlib import Path
@@ -16,12 +17,14 @@ app = typer.Typer(
     add_completion=False,
 )
 
-# Options that several commands share. None means "not given": then the environment (RIG_*) or the default counts.
+# Options that several commands share. None means "not given": the environment (RIG_*) or the default counts.
 Mode = Annotated[str | None, typer.Option(help="Where services come from: embedded, docker or external.")]
 PostgresUrl = Annotated[str | None, typer.Option("--postgres", help="URL of a scratch Postgres to use.")]
 ValkeyUrl = Annotated[str | None, typer.Option("--valkey", help="URL of a scratch Valkey to use.")]
 ToxiproxyUrl = Annotated[str | None, typer.Option("--toxiproxy", help="URL of a running Toxiproxy's API.")]
-Scratch = Annotated[bool | None, typer.Option("--scratch", help="All in the external services may be emptied.")]
+Scratch = Annotated[
+    bool | None, typer.Option("--scratch", help="All in the external services may be emptied.")
+]
 PostgresLog = Annotated[Path | None, typer.Option(help="Directory of an external Postgres' jsonlog files.")]
 Sut = Annotated[str | None, typer.Option(help="Command of the server under test.")]
 StackName = Annotated[str | None, typer.Option("--stack", help="Which running stack, if there are several.")]
@@ -55,7 +58,9 @@ def serve(
     """Run the server on a stack with demo people in it, until Ctrl-C; prints curl lines to try."""
     from rig.drive import serve as drive
 
-    chosen = settings(mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, sut=sut)
+    chosen = settings(
+        mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, sut=sut
+    )
     raise typer.Exit(drive.run(chosen, instances))
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong with the stack, each error composing its own message: what happened, the log's end, what to do."""
+"""What can go wrong with the stack. Each error composes its message: what happened, log's end, what to do."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class ServerDied(StackError):
         how = f"was killed by signal {-exit_code}" if exit_code < 0 else f"exited with code {exit_code}"
         super().__init__(
             f"server {name} {how} before it was ready. Its last lines ({log}):\n{tail(log)}\n"
-            f"  To see it by hand: rig serve, or run {command!r} with the environment that docs/contract.md lists."
+            f"  To see it by hand: `rig serve`, or run {command!r} with the environment of docs/contract.md."
         )
 
 
@@ -45,6 +45,7 @@ class NotReady(StackError):
 
     def __init__(self, name: str, within_s: float, last: str, log: Path) -> None:
         super().__init__(
-            f"server {name} was not ready within {within_s:g} s: {last}. Its last lines ({log}):\n{tail(log)}\n"
-            "  It must answer GET /readyz on INTERNAL_PORT with 200 once it serves; a slow machine may need --ready-within."
+            f"server {name} was not ready within {within_s:g} s: {last}. Its last lines ({log}):\n"
+            f"{tail(log)}\n  It must answer GET /readyz on INTERNAL_PORT with 200 once it serves; "
+            "on a slow machine raise RIG_READY_WITHIN_S."
         )

@@ -1,4 +1,4 @@
-"""Services that are somebody else's: used only with the user's word and a marker in each, never stopped, left as found."""
+"""Services that are somebody else's: used only on the user's word and with a marker, never stopped."""
 
 import secrets
 from pathlib import Path
@@ -24,7 +24,8 @@ def protect(spec: StackSpec) -> None:
     named = [service for service, url in given.items() if url]
     if named and not spec.scratch:
         raise StackError(
-            f"the {' and '.join(named)} given would be emptied: if all in it may go, add --scratch (and mark it once: rig mark)"
+            f"the {' and '.join(named)} given would be emptied: if all in it may go, add --scratch"
+            " (and mark it once: `rig mark`)"
         )
     how = "mark it with `rig mark --postgres URL --valkey URL`, if all in it may go"
     if spec.postgres and not postgres_is_marked(spec.postgres):
@@ -34,7 +35,7 @@ def protect(spec: StackSpec) -> None:
 
 
 class ExternalPostgres:
-    """A scratch database of somebody else's. The owner is the role of the URL; instances get roles of their own if it may make them."""
+    """A scratch database of somebody else's, owned by the URL's role; more roles if it may make them."""
 
     managed = False
 
@@ -87,13 +88,17 @@ class ExternalPostgres:
         if self._logins:
             with self._connect() as connection:
                 for role in self._logins:
-                    connection.execute(psycopg.sql.SQL("DROP ROLE IF EXISTS {}").format(psycopg.sql.Identifier(role)))
+                    connection.execute(
+                        psycopg.sql.SQL("DROP ROLE IF EXISTS {}").format(psycopg.sql.Identifier(role))
+                    )
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(self.url, autocommit=True, connect_timeout=CONNECT_S)
 
     def _refuse(self, what: str) -> NoReturn:
-        raise StackError(f"an external Postgres is not ours to {what}: such a scenario needs the embedded or Docker stack")
+        raise StackError(
+            f"an external Postgres is not ours to {what}: such a scenario needs the embedded or Docker stack"
+        )
 
 
 class ExternalValkey:
@@ -156,7 +161,9 @@ class ExternalValkey:
 
     def url_of(self, user: User, address: str) -> str:
         if urlsplit(self.url).scheme == "rediss" and address != f"{self.host}:{self.port}":
-            raise StackError("a Valkey behind TLS cannot be proxied (its name would not fit): use redis:// or no faults")
+            raise StackError(
+                "a Valkey behind TLS cannot be proxied (its name would not fit): use redis:// or no faults"
+            )
         return url_of(user, address, like=self.url)
 
     def close(self) -> None:
@@ -167,7 +174,9 @@ class ExternalValkey:
         mark_valkey(self.url, even_if_used=True)
 
     def _refuse(self, what: str) -> NoReturn:
-        raise StackError(f"an external Valkey is not ours to {what}: such a scenario needs the embedded or Docker stack")
+        raise StackError(
+            f"an external Valkey is not ours to {what}: such a scenario needs the embedded or Docker stack"
+        )
 
 
 class ExternalToxiproxy(Toxiproxy):
@@ -182,7 +191,9 @@ class ExternalToxiproxy(Toxiproxy):
 
     def create_proxy(self, name: str, port: int, upstream: str) -> str:
         if name in self.proxies() and name not in self._made:
-            raise StackError(f"the Toxiproxy at {self.url} has a proxy {name} that is not ours: another rig may be using it")
+            raise StackError(
+                f"the Toxiproxy at {self.url} has a proxy {name} that is not ours: does another rig use it?"
+            )
         self._made.append(name)
         return super().create_proxy(name, port, upstream)
 

@@ -1,4 +1,4 @@
-"""The rig's marker in a service of somebody else's: without it nothing there is written, and a service in use never gets it."""
+"""The rig's marker in somebody else's service: nothing is written without it; one in use never gets it."""
 
 import psycopg
 import redis
@@ -31,7 +31,7 @@ def valkey_is_marked(url: str) -> bool:
 
 
 def mark(postgres_url: str | None, valkey_url: str | None) -> list[str]:
-    """Mark both, after looking at both; what was marked. StackError when one holds anything of somebody else's."""
+    """Mark both, after looking at both; what was marked. StackError when one holds anything."""
     if postgres_url:
         check_postgres(postgres_url)
     if valkey_url:
@@ -39,9 +39,13 @@ def mark(postgres_url: str | None, valkey_url: str | None) -> list[str]:
     done = []
     if postgres_url:
         with postgres(postgres_url) as connection:
-            connection.execute(sql.SQL("CREATE TABLE IF NOT EXISTS {} (note text)").format(sql.Identifier(MARK_TABLE)))
             connection.execute(
-                sql.SQL("COMMENT ON TABLE {} IS {}").format(sql.Identifier(MARK_TABLE), sql.Literal(MARK_TEXT))
+                sql.SQL("CREATE TABLE IF NOT EXISTS {} (note text)").format(sql.Identifier(MARK_TABLE))
+            )
+            connection.execute(
+                sql.SQL("COMMENT ON TABLE {} IS {}").format(
+                    sql.Identifier(MARK_TABLE), sql.Literal(MARK_TEXT)
+                )
             )
         done.append(f"Postgres: table {MARK_TABLE}")
     if valkey_url:
@@ -64,12 +68,16 @@ def check_postgres(url: str) -> None:
         return
     with postgres(url) as connection:
         tables = connection.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            "SELECT schemaname, tablename FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
         ).fetchall()
         for table in tables:
-            if connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(*table))).fetchone():
+            if connection.execute(
+                sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(*table))
+            ).fetchone():
                 raise StackError(
-                    f"the database given holds rows (table {'.'.join(table)}): mark an empty one, or empty it yourself first"
+                    f"the database given holds rows (table {'.'.join(table)}):"
+                    " mark an empty one, or empty it yourself first"
                 )
 
 

@@ -1,4 +1,4 @@
-"""Where the rig keeps what outlives a run: the user's cache, or a place of our own for users without a home."""
+"""Where the rig keeps what outlives a run: the user's cache, or a place for users without a home."""
 
 import os
 import tempfile
@@ -8,7 +8,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def cache_directory() -> Path:
-    """`$XDG_CACHE_HOME/mirror-rig`, `~/.cache/mirror-rig`, or one below the temporary directory where neither can be written."""
+    """`mirror-rig` in `$XDG_CACHE_HOME` or `~/.cache`, else one of ours below the temporary directory."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     for parent in (Path(home), Path(tempfile.gettempdir())):
         directory = parent / ("mirror-rig" if parent == Path(home) else f"mirror-rig-cache-{os.getuid()}")

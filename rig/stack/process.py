@@ -36,7 +36,7 @@ class Process:
         self.started: float = state["started"]
 
     def poll(self) -> int | None:
-        """Its exit code (negative: the signal that ended it), None while it runs. Its last lines are then in the log."""
+        """Its exit code (negative: a signal's number), None while it runs. Once told, the log is complete."""
         if self._state["exit_code"] is None:
             self._state = self._supervisor.ask("wait", pid=self.pid, timeout_s=0)
         return self._state["exit_code"]
@@ -58,7 +58,7 @@ class Process:
         return self._state["exit_code"]
 
     def signal(self, number: int, *, tree: bool = False) -> list[int]:
-        """Send a signal to it, or to it and all it started; the ids that were sent one (none once it has ended)."""
+        """Send a signal to it, or to it and all it started; the process ids that were sent one."""
         return self._supervisor.ask("signal", pid=self.pid, signal=int(number), tree=tree)["signalled"]
 
 
@@ -72,7 +72,7 @@ class Supervisor:
 
     @classmethod
     def start(cls) -> "Supervisor":
-        """Start a supervisor for this process: when we end, in whatever way, all that it started ends within 5 s."""
+        """A new supervisor for this process: when we end, in whatever way, all it started ends within 5 s."""
         base = parent_directory() / f"mirror-rig-{os.getpid()}-{secrets.token_hex(4)}"
         ready, ready_write = os.pipe()
         try:
@@ -89,18 +89,20 @@ class Supervisor:
         if not heard:
             popen.kill()
             popen.wait()
-            raise StackError(f"the supervisor did not start ({sys.executable} {PROGRAM}); is {base.parent} writable?")
+            raise StackError(
+                f"the supervisor did not start ({sys.executable} {PROGRAM}); is {base.parent} writable?"
+            )
         return cls(base, popen)
 
     @classmethod
     def attach(cls, socket_path: str | Path) -> "Supervisor":
-        """Use the supervisor of another process of this rig (RIG_SUPERVISOR holds the path); closing is left to it."""
+        """Use the supervisor of another process of this rig (named by RIG_SUPERVISOR), which closes it."""
         supervisor = cls(Path(socket_path).parent)
         supervisor.ask("running")
         return supervisor
 
     def ask(self, op: str, **request: Any) -> dict[str, Any]:
-        """One question to the supervisor; SpawnError with its words when it refuses, SupervisorGone without an answer."""
+        """One question to the supervisor; SpawnError when it refuses, SupervisorGone without an answer."""
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(ANSWER_S + request.get("timeout_s", 0))
@@ -127,10 +129,11 @@ class Supervisor:
         log: Path | None,
         last_signal: int = signal.SIGKILL,
     ) -> Process:
-        """Start a process in a session of its own, its output stamped line by line into `log` (None: the rig's own output).
+        """Start a process in a session of its own, its output stamped line by line into `log`.
 
-        `user` needs root. `last_signal` is what it gets at the end of the run; one other than SIGKILL gives it
-        1.5 s to leave by itself. SpawnError says what was wrong with the command.
+        Without a log it writes where the rig writes. `user` needs root. `last_signal` is what it gets at the
+        end of the run; one other than SIGKILL gives it 1.5 s to leave by itself. SpawnError says what was wrong
+        with the command.
         """
         if log is not None:
             log = log.absolute()
@@ -166,7 +169,7 @@ class Supervisor:
             self._popen.wait(CLOSE_S)
         except subprocess.TimeoutExpired:
             raise StackError(
-                f"the supervisor (pid {self._popen.pid}) did not end within {CLOSE_S:g} s; look at {self.base}"
+                f"the supervisor (pid {self._popen.pid}) did not end within {CLOSE_S:g} s: see {self.base}"
             ) from None
 
     def __enter__(self) -> "Supervisor":

@@ -1,4 +1,4 @@
-"""The server under test: a command, an environment, two ports, and a seat that tells its SQL and its commands from others'."""
+"""The server under test: a command, an environment, two ports, and identities of its own in both stores."""
 
 import os
 import signal
@@ -23,11 +23,16 @@ QUIET = {
     "MITRA_AUTO_OFFLINE_SWEEP_SECONDS": "3600",
     "HEARTBEAT_MIRROR_INTERVAL_SECONDS": "3600",
     "VALKEY_ONLINE_MIRROR_SWEEP_SECONDS": "3600",
-    "ACCESS_TOKEN_TTL_SECONDS": "3600",
     "GOODBYE_WINDOW_SECONDS": "60",
 }
 # What the shell of the user may hold and no server under test is to see.
-WITHHELD = ("DATABASE_URL", "VALKEY_URL", "AVAILABILITY_MIRROR", "PYTEST_CURRENT_TEST", "COVERAGE_PROCESS_START")
+WITHHELD = (
+    "DATABASE_URL",
+    "VALKEY_URL",
+    "AVAILABILITY_MIRROR",
+    "PYTEST_CURRENT_TEST",
+    "COVERAGE_PROCESS_START",
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Seat:
-    """What an instance name stands for as long as the stack is open: identities, ports and a proxy of its own."""
+    """What an instance name stands for while the stack is open: identities, ports and a proxy of its own."""
 
     name: str
     role: str  # Postgres login role
@@ -56,7 +61,7 @@ class Seat:
 
 @dataclass
 class ServerInstance:
-    """One instance, not started yet. Its log is appended to over restarts, each line stamped with its arrival."""
+    """One instance, not started yet. Its log grows over restarts, each line stamped with its arrival."""
 
     seat: Seat
     command: list[str]
@@ -125,13 +130,13 @@ class ServerInstance:
 
     @property
     def exit_code(self) -> int | None:
-        """Of the last start; negative: the signal that ended it; None while it runs or before the first start."""
+        """Of the last start; negative: a signal's number; None while it runs or before the first start."""
         return self._process.poll() if self._process is not None else None
 
     def start(self, env: Mapping[str, str] | None = None, ready_within_s: float = READY_S) -> None:
         """Start it and wait for its /readyz; `env` counts for this start only.
 
-        ServerDied when it exits before, NotReady after the deadline (it is killed then); both show the log's end.
+        ServerDied when it exits before, NotReady (and killed) after the deadline; both show the log's end.
         """
         self.spawn(env)
         self.wait_ready(ready_within_s)
@@ -139,15 +144,27 @@ class ServerInstance:
     def spawn(self, env: Mapping[str, str] | None = None) -> None:
         """Start the process without waiting: for starts that are meant to fail, or to be slow."""
         if self.running:
-            raise StackError(f"server {self.name} runs already (pid {self.pid}): stop it before starting it again")
+            raise StackError(
+                f"server {self.name} runs already (pid {self.pid}): stop it before starting it again"
+            )
         for port in (self.seat.public_port, self.seat.internal_port):
             if not is_free(port, lingering_ok=True):
-                raise StackError(f"port {port} for server {self.name} is taken{holder(port)}: end that and try again")
+                raise StackError(
+                    f"port {port} for server {self.name} is taken{holder(port)}: end that and try again"
+                )
         self.env = self._environment(env or {})
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("RIG_") and key not in WITHHELD}
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith("RIG_") and key not in WITHHELD
+        }
         self.ready = None
         self._process = self.supervisor.spawn(
-            f"server-{self.name}", self.command, env={**inherited, **self.env}, cwd=self.directory, log=self.log
+            f"server-{self.name}",
+            self.command,
+            env={**inherited, **self.env},
+            cwd=self.directory,
+            log=self.log,
         )
         self.started = self._process.started
 
@@ -175,7 +192,7 @@ class ServerInstance:
                 time.sleep(LOOK_EVERY_S)  # between two looks
 
     def stop(self, timeout_s: float = STOP_S) -> int:
-        """SIGTERM to the process itself, and its exit code: -9 if it had not left after `timeout_s` and was killed.
+        """SIGTERM to the process itself, and its exit code: -9 if it was still there after `timeout_s`.
 
         What it started gets the signal only if it hands it on; whatever is left of it is killed afterwards.
         """
@@ -198,8 +215,8 @@ class ServerInstance:
 
     def describe(self) -> dict[str, object]:
         return {
-            "public_url": self.public_url, "internal_url": self.internal_url, "role": self.role, "pid": self.pid,
-            "valkey_user": self.valkey_user, "proxy": self.proxy, "log": str(self.log),
+            "public_url": self.public_url, "internal_url": self.internal_url, "pid": self.pid,
+            "role": self.role, "valkey_user": self.valkey_user, "proxy": self.proxy, "log": str(self.log),
             "jwt_secret": self.jwt_secret, "internal_token": self.internal_token, "otp_code": self.otp_code,
         }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What stack a run wants: plain, frozen data, so that it can be written to the run's meta data and compared."""
+"""What stack a run wants: plain, frozen data that can be written to the run's meta data and compared."""
 
 import os
 import shlex
@@ -15,7 +15,7 @@ DEFAULT_SUT = "python -m server"
 
 @dataclass(frozen=True)
 class StackSpec:
-    """A service whose URL is given is somebody else's (external); the others are started by us in the way of `mode`."""
+    """A service whose URL is given is somebody else's (external); `mode` says what the others are."""
 
     logs: Path  # directory for the output of every process; lines are stamped on arrival
     mode: str = "embedded"
@@ -25,7 +25,7 @@ class StackSpec:
     scratch: bool = False  # the user's word that the external services may be emptied
     postgres_log: Path | None = None  # where an external Postgres writes its jsonlog, if we can read it
     sut: str = DEFAULT_SUT  # the command of the server under test
-    sut_cwd: Path | None = None  # where it runs: the checkout for the default command, else the current directory
+    sut_cwd: Path | None = None  # None: the checkout for the default command, else the current directory
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

@@ -1,4 +1,4 @@
-"""Opens a stack: Postgres, Valkey and Toxiproxy side by side, each embedded, in Docker or somebody else's; then servers on it."""
+"""Opens a stack: Postgres, Valkey and Toxiproxy side by side, ours or somebody else's; then servers on it."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ from rig.stack.valkey import EmbeddedValkey
 
 
 class Kinds(NamedTuple):
-    """The classes that make one mode's services: each is called with (supervisor, stack's name, directory for logs)."""
+    """The classes of one mode's services, each called with (supervisor, stack's name, directory for logs)."""
 
     postgres: Callable[..., Any]
     valkey: Callable[..., Any]
@@ -41,7 +41,9 @@ class Stack:
         self.name = name
         self.supervisor = supervisor
         self.secrets = Secrets(jwt_secret=secrets.token_hex(32), internal_token=secrets.token_hex(24))
-        self.postgres = ExternalPostgres(spec.postgres, spec.postgres_log) if spec.postgres else kinds.postgres(*own)
+        self.postgres = (
+            ExternalPostgres(spec.postgres, spec.postgres_log) if spec.postgres else kinds.postgres(*own)
+        )
         self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*own)
         self.toxiproxy = ExternalToxiproxy(spec.toxiproxy) if spec.toxiproxy else kinds.toxiproxy(*own)
         self.servers: dict[str, ServerInstance] = {}
@@ -50,8 +52,10 @@ class Stack:
     def services(self) -> tuple[Any, Any, Any]:
         return self.postgres, self.valkey, self.toxiproxy
 
-    def server(self, name: str, env: Mapping[str, str] | None = None, *, proxied: bool = True) -> ServerInstance:
-        """The instance of that name, not started. The same name again has the same role, user, proxy, ports and log.
+    def server(
+        self, name: str, env: Mapping[str, str] | None = None, *, proxied: bool = True
+    ) -> ServerInstance:
+        """The instance of that name, not started. The same name again: the same identities, ports and log.
 
         `proxied=False` gives it Valkey's own address, for load and benchmarks. StackError if it still runs.
         """
@@ -94,7 +98,7 @@ class Stack:
         )
 
     def describe(self) -> dict[str, Any]:
-        """Addresses and secrets as plain JSON, for `--keep` and the state file. Not for a report: nothing is masked."""
+        """Addresses and secrets as plain JSON, for `--keep` and the state file; not for a report."""
         return {
             "name": self.name,
             "mode": self.spec.mode,
@@ -127,7 +131,7 @@ def together(actions: list[Callable[[], Any]]) -> list[Exception]:
 
 @contextmanager
 def open_stack(spec: StackSpec, supervisor: Supervisor, name: str = "w0") -> Iterator[Stack]:
-    """A stack that is up. StackError says what could not be started and what to do; all is given back at the end."""
+    """A stack that is up. StackError says what could not be started; all is given back at the end."""
     protect(spec)
     stack = Stack(spec, supervisor, name)
     try:

@@ -1,7 +1,7 @@
-"""The process that starts all others and ends them whatever becomes of the rig: it outlives a SIGKILL of the rig, tidies, leaves.
+"""The process that starts all others: it outlives even a SIGKILL of the rig, ends them, tidies and leaves.
 
-Run by path, by the interpreter alone (`python -I -S supervisor.py BASE READY_FD`): it imports the standard library only, so
-that it is up in some 20 ms, and in case of need it works where the rig's own packages do not.
+Run by path, by the interpreter alone (`python -I -S supervisor.py BASE READY_FD`): it imports the standard
+library only, so that it is up in some 20 ms and can start what finds out that a package is missing.
 """
 
 import contextlib
@@ -98,7 +98,7 @@ def identity(user: str | None) -> dict[str, Any]:
 
 
 class Supervisor:
-    """The state behind the socket. Children are started and reaped under one lock, so that no id is ever mistaken."""
+    """The state behind the socket. Children are started and reaped under one lock: no id is ever mistaken."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -127,7 +127,7 @@ class Supervisor:
         return child.state()
 
     def wait(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The state of a child after at most `timeout_s`; an exit is told only once its last lines are in the log."""
+        """A child's state after at most `timeout_s`; an exit is told once its last lines are in the log."""
         child = self.children[request["pid"]]
         with self.changed:
             self.changed.wait_for(lambda: child.exit_code is not None, request["timeout_s"])
@@ -154,9 +154,11 @@ class Supervisor:
         for number in range(1, 1000):
             path = self.base / (request["name"] if number == 1 else f"{request['name']}-{number}")
             with contextlib.suppress(FileExistsError):
-                path.mkdir()
+                path.mkdir(mode=0o700)
                 return {"path": str(path)}
-        raise RuntimeError(f"a thousand directories named {request['name']!r}: something opens them in a loop")
+        raise RuntimeError(
+            f"a thousand directories named {request['name']!r}: something opens them in a loop"
+        )
 
     def running(self, _: dict[str, Any]) -> dict[str, Any]:
         children = [child for child in self.children.values() if child.exit_code is None]
@@ -168,7 +170,7 @@ class Supervisor:
                 request = json.loads(stream.readline())
                 operations = (self.spawn, self.wait, self.signal, self.directory, self.running)
                 reply = {op.__name__: op for op in operations}[request.pop("op")](request)
-            except Exception as error:  # noqa: BLE001 - whatever it was, the caller is to hear of it
+            except Exception as error:
                 reply = {"error": f"{type(error).__name__}: {error}"}
             stream.write(json.dumps(reply) + "\n")
 
@@ -204,10 +206,10 @@ class Supervisor:
         shutil.rmtree(self.base, ignore_errors=True)
 
     def end(self, pids: list[int], within_s: float) -> None:
-        """SIGKILL these; with time given, everything below us, again and again until there is nothing left."""
+        """SIGKILL these and their groups; with time given, all below us, until there is nothing left."""
         for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
 
         def nothing_left() -> bool:
             left = descendants(os.getpid(), parents())
@@ -227,7 +229,7 @@ class Supervisor:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of orphaned descendants; where the system has no such thing, only groups can be ended."""
+    """Become the parent of orphaned descendants; elsewhere than on Linux only groups can be ended."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 

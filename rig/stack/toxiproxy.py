@@ -1,7 +1,7 @@
 """Toxiproxy: the real server as our child, and the one module that speaks its HTTP API.
 
-The Python client of that name is unmaintained, waits without a timeout and keeps the server's address in a global, so
-two stacks in one process would share it: a dozen lines of httpx take its place.
+The package toxiproxy-python is unmaintained, waits without a timeout and keeps the server's address in a
+global, so two stacks in one process would share it: a few lines of httpx take its place.
 """
 
 import os
@@ -22,7 +22,7 @@ TIMEOUT_S = 5.0
 
 
 class Toxiproxy:
-    """A Toxiproxy server's API. Proxies are named; all changes act at once on open connections too, unless a toxic says else."""
+    """A Toxiproxy server's API. Proxies go by name; changes act on open connections too."""
 
     managed = False
 
@@ -36,9 +36,11 @@ class Toxiproxy:
         return self._call("GET", "/proxies")
 
     def create_proxy(self, name: str, port: int, upstream: str) -> str:
-        """Listen on `port` for `upstream` (host:port); the `host:port` to connect to. A proxy of that name is replaced."""
+        """Listen on `port` for `upstream` (host:port), replacing one of that name; what to connect to."""
         listen = f"{'127.0.0.1' if self.host in ('127.0.0.1', 'localhost') else '0.0.0.0'}:{port}"
-        self._call("POST", "/populate", [{"name": name, "listen": listen, "upstream": upstream, "enabled": True}])
+        self._call(
+            "POST", "/populate", [{"name": name, "listen": listen, "upstream": upstream, "enabled": True}]
+        )
         return f"{self.host}:{port}"
 
     def address(self, proxy: dict[str, Any]) -> str:
@@ -55,7 +57,7 @@ class Toxiproxy:
     def add_toxic(
         self, proxy: str, name: str, type: str, stream: str, attributes: dict[str, Any], toxicity: float = 1.0
     ) -> None:
-        """`stream` is `upstream` (to Valkey) or `downstream`; `toxicity` the share of connections it acts on."""
+        """`stream`: `upstream` (to Valkey) or `downstream`; `toxicity`: share of connections it acts on."""
         toxic = {"name": name, "type": type, "stream": stream, "toxicity": toxicity, "attributes": attributes}
         self._call("POST", f"/proxies/{proxy}/toxics", toxic)
 
@@ -87,7 +89,9 @@ class Toxiproxy:
         except httpx.HTTPError as error:
             raise StackError(f"Toxiproxy at {self.url} does not answer {method} {path}: {error!r}") from None
         if response.is_error:
-            raise StackError(f"Toxiproxy refused {method} {path}: {response.status_code} {response.text.strip()}")
+            raise StackError(
+                f"Toxiproxy refused {method} {path}: {response.status_code} {response.text.strip()}"
+            )
         return response.json() if response.content else {}
 
 
@@ -113,9 +117,13 @@ class EmbeddedToxiproxy(Toxiproxy):
         while not self.alive():
             code = self._process.poll()
             if code is not None:
-                raise StackError(f"Toxiproxy exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
+                raise StackError(
+                    f"Toxiproxy exited with code {code} at its start ({self._log}):\n{tail(self._log)}"
+                )
             if time.monotonic() > deadline:
-                raise StackError(f"Toxiproxy did not answer within {READY_S:g} s ({self._log}):\n{tail(self._log)}")
+                raise StackError(
+                    f"Toxiproxy did not answer within {READY_S:g} s ({self._log}):\n{tail(self._log)}"
+                )
             time.sleep(0.005)  # between two looks
 
     def close(self) -> None:

