@@ -54,8 +54,7 @@ def restart(world: World) -> None:
 
 @when("the backend is stopped")
 def stop(world: World) -> None:
-    world.notes["exit code"] = world.bench.server().stop()
-    world.bench.dirty("the scenario before stopped the backend")
+    world.notes["exit code"] = world.bench.stop()
 
 
 @when(parsers.re(r"Valkey is " + HOW))

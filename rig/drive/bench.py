@@ -9,7 +9,7 @@ from rig.fixtures import Fixtures
 from rig.observe import LagSentinel, Mirror, Monitor, ServerLog, StatementLog, Tables
 from rig.record import Recorder
 from rig.record.evidence import Evidence
-from rig.stack import ServerDied, ServerInstance, Stack
+from rig.stack import ServerInstance, Stack
 from rig.traffic import Operator
 
 DEFAULT_SETTINGS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
@@ -33,6 +33,7 @@ class Bench:
         self.starts = 0
         self._dirty: str | None = "nothing has been started yet"
         self._settings_touched = False
+        self._we_ended: set[str] = set()
         self.lag = LagSentinel()
         self.tables = Tables(stack.postgres.observer_url)
         self.fixtures = Fixtures(stack.postgres.url)
@@ -76,17 +77,25 @@ class Bench:
 
     def restart(self, name: str = "a") -> float:
         """Stop one instance as an operator would and start it again; the time just before its new start."""
-        self.servers[name].stop()
+        self.stop(name)
         at = time.time()
         self.servers[name].start()
+        self._we_ended.discard(name)
         self.starts += 1
         return at
+
+    def stop(self, name: str = "a") -> int:
+        """SIGTERM, and the exit code; from now on nobody wonders that this instance is gone."""
+        self._we_ended.add(name)
+        self.dirty(f"instance {name} was stopped")
+        return self.servers[name].stop()
 
     def stop_servers(self) -> None:
         for server in self.servers.values():
             if server.running:
                 server.stop()
         self.servers = {}
+        self._we_ended.clear()
 
     def server(self, name: str = "a") -> ServerInstance:
         return self.servers[name]
@@ -141,11 +150,11 @@ class Bench:
     # --- blame -----------------------------------------------------------------------------------------------
 
     def blame(self, failure: Exception) -> dict[str, str]:
-        """Who is at fault for an exception while observing: a server that died was ready before, so it failed."""
-        dead = next((name for name, server in self.servers.items() if server.started and not server.running), None)
-        if isinstance(failure, ServerDied) or (dead and not self.servers[dead].stopped_by_us):
-            tail = "; ".join(text for _, text in self.log(dead or "a").lines()[-3:])
-            return {"verdict": "failed", "message": f"the backend exited by itself ({tail})"}
+        """Whose fault an exception is: an instance that was ready and left by itself has failed, else the rig is broken."""
+        for name, server in self.servers.items():
+            if server.ready and not server.running and name not in self._we_ended:
+                tail = "; ".join(text for _, text in self.log(name).lines()[-3:])
+                return {"verdict": "failed", "message": f"backend {name} exited by itself ({server.exit_code}): {tail}"}
         return {"verdict": "broken", "message": f"{type(failure).__name__}: {failure}"}
 
     def close(self) -> None:

@@ -1,0 +1,81 @@
+"""How the boxes of Setup are observed: the backend, its two stores, the people, the prompts."""
+
+import os
+import subprocess
+import sys
+
+from rig.drive.world import SEED_LINE, Observed, World, answers
+from rig.record import evidence
+from rig.stack.paths import CHECKOUT
+
+SUBSCRIBED = "[valkey] subscribed to config:invalidate"
+
+
+@answers("SETUP-01", within_s=2.0)
+def listeners(world: World) -> Observed:
+    public, ready = world.customer("Budi").auth_providers(), world.operator().ready()
+    return Observed({"public": public.plain(), "ready": ready.plain()}, [public.evidence(), ready.evidence()])
+
+
+@answers("SETUP-02", within_s=2.0)
+def valkey_reached(world: World) -> Observed:
+    """The boot log, and Valkey's own word on who is connected: a subscriber of the backend's own user."""
+    server = world.bench.server()
+    lines = world.log_lines(SUBSCRIBED, server.started or 0.0)
+    clients = [
+        {"user": client.get("user"), "sub": int(client.get("sub", 0))}
+        for client in world.bench.mirror.client.client_list()
+        if client.get("user") == server.valkey_user
+    ]
+    return Observed(
+        {"lines": [text for _, text in lines], "clients": clients, "user": server.valkey_user},
+        [
+            evidence.log("backend a", [text for _, text in lines], looked_for=SUBSCRIBED),
+            evidence.valkey("CLIENT LIST (of the backend's user)", clients),
+        ],
+    )
+
+
+@answers("SETUP-03", within_s=2.0)
+def postgres_reached(world: World) -> Observed:
+    server = world.bench.server()
+    lines = world.log_lines(SEED_LINE, server.started or 0.0)
+    sessions = world.bench.tables.query(
+        "SELECT usename, datname, count(*) FROM pg_stat_activity WHERE usename = %s GROUP BY 1, 2", (server.role,)
+    )
+    return Observed(
+        {"lines": [text for _, text in lines], "connections": sum(row[2] for row in sessions.rows)},
+        [evidence.log("backend a", [text for _, text in lines], looked_for=SEED_LINE), sessions.evidence()],
+    )
+
+
+@answers("SETUP-04")
+def mitra_accounts(world: World) -> Observed:
+    found = world.bench.tables.query("SELECT id::text, phone, display_name, is_active FROM mitras ORDER BY display_name")
+    return Observed({"accounts": len(found.rows)}, [found.evidence()])
+
+
+@answers("SETUP-05")
+def customer_account(world: World) -> Observed:
+    found = world.bench.tables.query("SELECT id::text, phone, display_name FROM customers")
+    return Observed({"accounts": len(found.rows)}, [found.evidence()])
+
+
+@answers("SETUP-06")
+def prompts(world: World) -> Observed:
+    """The commands themselves, as QA would type them, against this very stack."""
+    world.bench.mirror.client.set("rig:setup-06", "hello")
+    try:
+        vk = prompt(world, "vk", "GET", "rig:setup-06")
+        sql = prompt(world, "sql", "SELECT count(*) AS mitras FROM mitras")
+    finally:
+        world.bench.mirror.client.delete("rig:setup-06")
+    shown = [evidence.log(f"$ {run['command']}", run["output"].splitlines()) for run in (vk, sql)]
+    return Observed({"vk": vk, "sql": sql}, shown)
+
+
+def prompt(world: World, *words: str) -> dict[str, object]:
+    command = [sys.executable, "-m", "rig.cli", words[0], "--stack", world.bench.stack.name, *words[1:]]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=20, cwd=CHECKOUT, env=dict(os.environ))
+    shown = f"rig {' '.join(words)}"
+    return {"command": shown, "code": run.returncode, "output": (run.stdout + run.stderr).strip()}

@@ -1,0 +1,61 @@
+"""What every kind of run shares: its directory, its supervisor, and the way from the record to verdict and report."""
+
+import json
+import random
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rig.drive.judge import judge_run
+from rig.record import Recorder, Run, RunDirectory, new_run
+from rig.stack import Supervisor
+
+
+@dataclass
+class Session:
+    """A run in progress: where it is kept, what writes to it, and who owns its processes."""
+
+    directory: RunDirectory
+    recorder: Recorder
+    supervisor: Supervisor
+    random_seed: int
+
+
+def draw_random_seed(given: int | None) -> int:
+    """The given one, or one that fits on a line and can be typed again."""
+    return random.SystemRandom().randrange(1, 1_000_000) if given is None else given
+
+
+@contextmanager
+def run_session(
+    kind: str, root: Path, random_seed: int, *, items: list[str], replay: str, meta: dict[str, Any]
+) -> Iterator[Session]:
+    """Open the run: its first record line is the plan, its last `end`, which says if it was interrupted.
+
+    `items` are the ids that must get a verdict, `replay` the command that answers one again, with `{item}`.
+    """
+    directory = new_run(root, kind, random_seed, {"command": shlex.join(["rig", *sys.argv[1:]]), **meta})
+    with Recorder(directory) as recorder, Supervisor.start() as supervisor:
+        recorder.write("plan", items=items, replay=replay)
+        interrupted = True
+        try:
+            yield Session(directory, recorder, supervisor, random_seed)
+            interrupted = False
+        finally:
+            recorder.write("end", interrupted=interrupted)
+
+
+def conclude(directory: RunDirectory) -> dict[str, Any]:
+    """Judge the saved run, write `results.json` and render every report from it. The same files give the same results."""
+    from rig.report import render
+
+    results = judge_run(Run.load(directory))
+    temporary = directory.results.with_suffix(".tmp")
+    temporary.write_text(json.dumps(results, indent=1) + "\n")
+    temporary.replace(directory.results)
+    render(results, directory)
+    return results
