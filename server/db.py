@@ -134,7 +134,7 @@ class Database:
 
 
 def client_url(url: str) -> str:
-    """`url` without the parameters of libpq that asyncpg would send to Postgres as settings of the session."""
+    """`url` without those parameters of libpq that asyncpg would send to Postgres as settings."""
     parts = urlsplit(url)
     kept = [
         (k, v) for k, v in parse_qsl(parts.query) if k not in _LIBPQ_ONLY and not k.startswith("keepalives")

@@ -19,7 +19,7 @@ _MISSING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) 
 
 
 async def ensure_schema(db: Database) -> None:
-    """Create what is missing; two instances may do so at once. Raises ServiceUnavailable or asyncpg's error."""
+    """Create what is missing; two instances may do so at once. Raises ServiceUnavailable, asyncpg errors."""
     missing = [row["name"] for row in await db.fetch(_MISSING, list(RELATIONS))]
     if not missing:
         return

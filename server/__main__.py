@@ -1,0 +1,32 @@
+"""`python -m server`: read the environment before anything heavy is imported, then serve until a signal."""
+
+import os
+import sys
+
+from server.config import ConfigError, Settings
+
+
+def main() -> int:
+    """The exit code: 0 after an orderly stop, 1 with one line on standard error when it can't start."""
+    try:
+        settings = Settings.from_env(os.environ)
+    except ConfigError as error:
+        return _refuse(str(error))
+    import uvloop
+
+    from server.app import StartError, run
+
+    try:
+        uvloop.run(run(settings))
+    except StartError as error:
+        return _refuse(str(error))
+    return 0
+
+
+def _refuse(reason: str) -> int:
+    print(f"server: {reason}", file=sys.stderr, flush=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""Wiring and life cycle: start in the contract's order, serve both ports, stop without losing a request."""
+
+import asyncio
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
+
+from server.asgi import Listener
+from server.auth import Auth
+from server.blast import Blast
+from server.chats import Chats
+from server.config import Settings
+from server.db import Database
+from server.errors import ServiceUnavailable
+from server.listeners import Port, bind
+from server.log import log
+from server.metrics import Metrics
+from server.routes_internal import InternalRoutes
+from server.routes_public import PublicRoutes
+from server.schema import ensure_schema
+from server.timers import Timers
+
+if TYPE_CHECKING:
+    from server.mirror import Mirror
+
+DATABASE_START_TIMEOUT_S = 8.0  # the start without Postgres fails within 10 s
+PART_STOP_TIMEOUT_S = 1.0
+PUBLIC_DRAIN_S = 5  # over the deadline of a request
+INTERNAL_DRAIN_S = 1  # has been draining since the public one began
+SECRET_LENGTH_ADVISED = 32
+
+
+class StartError(Exception):
+    """The server can't start; the message is one line that says what to do."""
+
+
+class App:
+    """One server process: every part built once, started and stopped in order."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.phase = "starting"
+        self.db = Database(settings.database_url)
+        self.mirror = build_mirror(settings, self.db)
+        self.timers = Timers(self.db, settings.goodbye_window_seconds)
+        self.auth = Auth(settings, self.db)
+        self.chats = Chats(self.db, self.mirror, self.timers, settings.goodbye_window_seconds)
+        self.blast = Blast(self.db, self.mirror, self.timers, self.chats)
+        self.metrics = Metrics(self.mirror.metrics, lambda: {"chat_timers": float(len(self.timers))})
+        public = PublicRoutes(self.db, self.mirror, self.auth, self.chats, self.blast)
+        internal = InternalRoutes(self.db, self.mirror, self.auth, self.chats, self.metrics, self.readiness)
+        self._public = Port(Listener("public", public.routes(), self.metrics), PUBLIC_DRAIN_S)
+        self._internal = Port(Listener("internal", internal.routes(), self.metrics), INTERNAL_DRAIN_S)
+
+    async def readiness(self) -> tuple[bool, dict[str, object]]:
+        """Whether this process serves, with the reason: its phase, and Postgres asked now."""
+        details: dict[str, object] = {"status": self.phase, "postgres": "ok"}
+        if self.phase != "ready":
+            return False, details
+        try:
+            async with asyncio.timeout(PART_STOP_TIMEOUT_S):
+                await self.db.fetchval("SELECT 1")
+        except (ServiceUnavailable, TimeoutError):
+            return False, {**details, "status": "unavailable", "postgres": "unreachable"}
+        return True, details
+
+    async def start(self) -> None:
+        """Timers, then the seed, then the listeners. Raises StartError."""
+        self._log_advice()
+        try:
+            async with asyncio.timeout(DATABASE_START_TIMEOUT_S):
+                await self.db.start()
+                await ensure_schema(self.db)
+                await self.timers.rebuild(self.chats.expire)
+        except Exception as error:
+            cause = getattr(error, "cause", "") or f"{type(error).__name__}: {error}"
+            line = " ".join(cause.split())
+            raise StartError(f"cannot use Postgres, check DATABASE_URL and that it runs: {line}") from error
+        await self.mirror.start()
+        self.timers.release()
+        await self._listen()
+        self.phase = "ready"
+        log(
+            f"[server] ready: public {self.settings.host}:{self.settings.public_port}, "
+            f"internal {self.settings.host}:{self.settings.internal_port}"
+        )
+
+    async def stop(self) -> None:
+        """Answer what is in flight, close the listeners, give every connection back; within 10 s."""
+        self.phase = "stopping"
+        log("[server] stopping")
+        await self._public.stop()
+        await self._internal.stop()
+        for name, part in (("timers", self.timers), ("mirror", self.mirror), ("postgres", self.db)):
+            await _stop_part(name, part)
+        log("[server] stopped")
+
+    async def _listen(self) -> None:
+        host = self.settings.host
+        sockets: list[socket.socket] = []
+        ports = (("PUBLIC_PORT", self.settings.public_port), ("INTERNAL_PORT", self.settings.internal_port))
+        for variable, port in ports:
+            try:
+                sockets.append(bind(host, port))
+            except OSError as error:
+                for bound in sockets:
+                    bound.close()
+                reason = error.strerror or str(error)
+                raise StartError(f"cannot listen on HOST {host}, {variable} {port}: {reason}") from error
+        await self._public.start(sockets[0])
+        await self._internal.start(sockets[1])
+
+    def _log_advice(self) -> None:
+        if not self.settings.production:
+            return
+        if len(self.settings.jwt_secret.encode()) < SECRET_LENGTH_ADVISED:
+            log(f"[config] JWT_SECRET is short: give it {SECRET_LENGTH_ADVISED} random bytes or more")
+        log("[config] no SMS provider is built in: one-time codes reach nobody in production")
+
+
+def build_mirror(settings: Settings, db: Database) -> "Mirror":
+    """The mirror the settings ask for: Valkey's, or Postgres alone."""
+    if settings.availability_mirror:
+        from server.mirror import Mirror
+
+        return Mirror(settings, db)
+    from server.mirror.off import MirrorOff
+
+    return MirrorOff(settings, db)
+
+
+async def _stop_part(name: str, part: Any) -> None:
+    try:
+        async with asyncio.timeout(PART_STOP_TIMEOUT_S):
+            await part.stop()
+    except Exception as error:
+        log(f"[server] {name} did not stop in order: {type(error).__name__}: {error}")
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises StartError; a signal during the start ends it in order."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stopping.set)
+    app = App(settings)
+    starting = asyncio.create_task(app.start())
+    waiting = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+        else:
+            starting.result()
+            await waiting
+    finally:
+        waiting.cancel()
+        await app.stop()

@@ -1,0 +1,180 @@
+"""The HTTP layer of both listeners: routing, guards, the body limit, and one JSON shape for every error.
+
+Pure ASGI around Starlette's router, for a wrapped middleware costs ten times the request.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import Message, Receive, Scope, Send
+
+from server import errors
+from server.errors import ApiError, ServiceUnavailable
+from server.log import log, log_defect
+
+BODY_BYTES_MAX = 64 * 1024
+BODY_TIMEOUT_S = 4.0  # for the client to send its body
+REQUEST_DEADLINE_S = 4.5  # under the 5 s in which every request is answered
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls: `id` (uuid, lower case) and `role` (`mitra`, `client` or `operator`)."""
+
+    id: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as a handler sees it."""
+
+    request: Request
+    identity: Identity
+
+    @property
+    def user_id(self) -> str:
+        return self.identity.id
+
+    def path_id(self, name: str = "id") -> str:
+        """The uuid in the path, lower case. Raises 400 VALIDATION_ERROR when it is none."""
+        return valid_uuid(self.request.path_params[name], f"the {name} in the path")
+
+    async def body(self) -> dict[str, Any]:
+        """The JSON object in the body. Raises 413, 400 BAD_JSON or 400 VALIDATION_ERROR."""
+        raw = await _read_body(self.request)
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise errors.bad_json() from error
+        if not isinstance(value, dict):
+            raise errors.validation_error("the body must be a JSON object")
+        return value
+
+
+Answer = Response | dict[str, Any]
+Handler = Callable[[Call], Awaitable[Answer]]
+Guard = Callable[[Request], Awaitable[Identity]]
+
+
+class Observer(Protocol):
+    """Told of every answer: the metrics."""
+
+    def observe(self, listener: str, method: str, route: str, status: int, seconds: float) -> None: ...
+
+
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """`value` as JSON; times as ISO-8601 with `Z`."""
+    content = orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    return Response(content, status_code=status, headers=headers, media_type="application/json")
+
+
+def is_uuid(text: Any) -> bool:
+    return isinstance(text, str) and _UUID.fullmatch(text) is not None
+
+
+def valid_uuid(value: Any, name: str) -> str:
+    """`value` as a lower-case uuid. Raises 400 VALIDATION_ERROR."""
+    if not is_uuid(value):
+        raise errors.validation_error(f"{name} must be a uuid")
+    return value.lower()
+
+
+async def _read_body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:18]) > BODY_BYTES_MAX:
+        raise errors.payload_too_large(BODY_BYTES_MAX)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_BYTES_MAX:
+                    raise errors.payload_too_large(BODY_BYTES_MAX)
+    except TimeoutError as error:
+        raise errors.bad_json(f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from error
+    return bytes(body)
+
+
+class Endpoint:
+    """One route's ASGI application: guard first, then the handler, whose dict becomes JSON."""
+
+    def __init__(self, path: str, handler: Handler, guard: Guard) -> None:
+        self._path = path
+        self._handler = handler
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route_path"] = self._path
+        request = Request(scope, receive)
+        identity = await self._guard(request)
+        answer = await self._handler(Call(request, identity))
+        response = answer if isinstance(answer, Response) else json_response(answer)
+        await response(scope, receive, send)
+
+
+def route(method: str, path: str, handler: Handler, guard: Guard) -> Route:
+    return Route(path, Endpoint(path, handler, guard), methods=[method])
+
+
+class Listener:
+    """The ASGI application of one port: every exception becomes the contract's error, never a bare 500."""
+
+    def __init__(self, name: str, routes: Iterable[Route], observer: Observer) -> None:
+        self._name = name
+        self._router = Router(routes=list(routes), redirect_slashes=False)
+        self._observer = observer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        scope["app"] = self  # makes Starlette raise 404 and 405 instead of answering them itself
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        started = time.perf_counter()
+        error = await self._run(scope, receive, sending)
+        if error is not None and status == 0:
+            response = json_response(error.body(), error.status, error.headers)
+            await response(scope, receive, sending)
+        path = scope.get("route_path", "")
+        self._observer.observe(self._name, scope["method"], path, status, time.perf_counter() - started)
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> ApiError | None:
+        """Serve the request; what it raised, as the error to answer with."""
+        try:
+            async with asyncio.timeout(REQUEST_DEADLINE_S):
+                await self._router(scope, receive, send)
+        except ServiceUnavailable as error:
+            log(f"[postgres] unavailable: {error.cause or 'no cause given'}")
+            return error
+        except ApiError as error:
+            return error
+        except HTTPException as error:
+            if error.status_code == 405:
+                return errors.method_not_allowed((error.headers or {}).get("Allow", "another method"))
+            return errors.not_found("path")
+        except ClientDisconnect:
+            return None
+        except TimeoutError:
+            log(f"[http] {scope['method']} {scope['path']} took over {REQUEST_DEADLINE_S:g} s, answered 503")
+            return ServiceUnavailable("deadline of the request")
+        except Exception as error:
+            log_defect("http", error)
+            return errors.internal_error()
+        return None

@@ -1,0 +1,181 @@
+"""Who may call: sign-in by one-time code, rotation of refresh tokens, and the guards of the routes.
+
+A sign-in is one row of `auth_sessions` whose hash each refresh replaces in place, so that a refresh and a
+revocation meet on one row lock: whichever is second sees the first.
+"""
+
+from typing import Any
+
+from asyncpg import Connection, Record
+from starlette.requests import Request
+
+from server import errors, tokens
+from server.asgi import Identity
+from server.config import Settings
+from server.db import Database
+from server.otp import Otp
+
+MITRA = "mitra"
+CLIENT = "client"
+OPERATOR = "operator"
+REFRESH_TTL_SECONDS = 30 * 86_400
+
+_MITRA_BY_PHONE = "SELECT id, phone, display_name, is_active FROM mitras WHERE phone = $1 FOR SHARE"
+_SIGN_UP = """
+INSERT INTO customers (phone, display_name) VALUES ($1, $2)
+ON CONFLICT (phone) DO NOTHING
+"""
+_CUSTOMER_BY_PHONE = "SELECT id, phone, display_name FROM customers WHERE phone = $1"
+_FORGET_EXPIRED = "DELETE FROM auth_sessions WHERE user_id = $1 AND expires_at < clock_timestamp()"
+_NEW_SESSION = """
+INSERT INTO auth_sessions (user_id, role, refresh_token_hash, expires_at)
+VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
+"""
+# The join keeps an account that was deactivated by hand, its sessions unrevoked, from refreshing.
+_ROTATE = """
+UPDATE auth_sessions AS s
+SET refresh_token_hash = $3, expires_at = clock_timestamp() + make_interval(secs => $4)
+FROM {users} AS u
+WHERE s.refresh_token_hash = $1 AND s.role = $2 AND s.revoked_at IS NULL
+    AND s.expires_at > clock_timestamp() AND u.id = s.user_id AND {condition}
+RETURNING u.id, u.phone, u.display_name
+"""
+_ROTATE_BY_ROLE = {
+    MITRA: _ROTATE.format(users="mitras", condition="u.is_active"),
+    CLIENT: _ROTATE.format(users="customers", condition="true"),
+}
+_REVOKE = """
+UPDATE auth_sessions SET revoked_at = clock_timestamp()
+WHERE refresh_token_hash = $1 AND role = $2 AND revoked_at IS NULL
+"""
+_KNOWN_BY_ROLE = {
+    MITRA: "SELECT is_active FROM mitras WHERE id = $1",
+    CLIENT: "SELECT true FROM customers WHERE id = $1",
+}
+
+
+class Auth:
+    """Sign-in, refresh, logout, and one guard a kind of route."""
+
+    def __init__(self, settings: Settings, db: Database) -> None:
+        self._settings = settings
+        self._db = db
+        self.otp = Otp(settings, db)
+
+    async def verify(self, role: str, phone: str, code: str) -> dict[str, Any]:
+        """Trade a one-time code for tokens. Raises 401 OTP_INVALID, 429, or 403 for a deactivated mitra."""
+        async with self._db.transaction() as connection:
+            refusal = await self.otp.check(connection, role, phone, code)
+            if refusal is None:
+                user = await self._user(connection, role, phone)
+                if user is None:
+                    await self.otp.count_miss(connection, role, phone)
+                    refusal = errors.otp_invalid()
+                elif role == MITRA and not user["is_active"]:
+                    refusal = errors.account_inactive()
+                else:
+                    refresh = await self._open_session(connection, role, user["id"])
+                    await self.otp.use(connection, role, phone)
+        if refusal is not None:
+            raise refusal
+        return self._tokens(role, user, refresh)
+
+    async def refresh(self, role: str, token: str) -> dict[str, Any]:
+        """Trade a refresh token, once, for tokens. Raises 401 REFRESH_INVALID; a successor lives on."""
+        successor = tokens.new_refresh_token()
+        user = await self._db.fetchrow(
+            _ROTATE_BY_ROLE[role],
+            tokens.refresh_hash(token),
+            role,
+            tokens.refresh_hash(successor),
+            REFRESH_TTL_SECONDS,
+        )
+        if user is None:
+            raise errors.refresh_invalid()
+        return self._tokens(role, user, successor)
+
+    async def logout(self, role: str, token: str) -> None:
+        """Revoke the session of a refresh token; nothing when it is unknown."""
+        await self._db.execute(_REVOKE, tokens.refresh_hash(token), role)
+
+    async def anyone(self, request: Request) -> Identity:
+        """The guard of open routes."""
+        return Identity("", "")
+
+    async def mitra_token(self, request: Request) -> Identity:
+        """A mitra's token, no row looked up: the guard of the ping, whose own check is the mirror's."""
+        identity = self._bearer(request)
+        if identity.role != MITRA:
+            raise errors.forbidden("this route is for mitras")
+        return identity
+
+    async def known_mitra(self, request: Request) -> Identity:
+        """A mitra with an account, deactivated or not (the profile)."""
+        identity, _ = await self._known(request, MITRA)
+        return identity
+
+    async def active_mitra(self, request: Request) -> Identity:
+        """A mitra whose account is active: the guard of every other mitra route."""
+        identity, is_active = await self._known(request, MITRA)
+        if not is_active:
+            raise errors.account_inactive()
+        return identity
+
+    async def client(self, request: Request) -> Identity:
+        identity, _ = await self._known(request, CLIENT)
+        return identity
+
+    async def operator(self, request: Request) -> Identity:
+        """The control center, by the internal API's token."""
+        if not tokens.same(_bearer_token(request), self._settings.internal_api_token):
+            raise errors.unauthenticated("the internal API's token is needed")
+        return Identity("", OPERATOR)
+
+    def _bearer(self, request: Request) -> Identity:
+        return tokens.read_access_token(self._settings.jwt_secret, _bearer_token(request))
+
+    async def _known(self, request: Request, role: str) -> tuple[Identity, bool]:
+        """Who calls and whether the account is active: 401 unless it exists, then 403 for another role."""
+        identity = self._bearer(request)
+        query = _KNOWN_BY_ROLE.get(identity.role)
+        if query is None:
+            raise errors.forbidden(f"this route is for role {role}")
+        is_active = await self._db.fetchval(query, identity.id)
+        if is_active is None:
+            raise errors.unauthenticated("the token speaks for nobody we know")
+        if identity.role != role:
+            raise errors.forbidden(f"this route is for role {role}")
+        return identity, is_active
+
+    async def _user(self, connection: Connection, role: str, phone: str) -> Record | None:
+        if role == MITRA:
+            # Locked, so that a deactivation in flight revokes this session or refuses this sign-in.
+            return await connection.fetchrow(_MITRA_BY_PHONE, phone)
+        await connection.execute(_SIGN_UP, phone, f"Customer {phone[-4:]}")
+        return await connection.fetchrow(_CUSTOMER_BY_PHONE, phone)
+
+    async def _open_session(self, connection: Connection, role: str, user_id: str) -> str:
+        token = tokens.new_refresh_token()
+        await connection.execute(_FORGET_EXPIRED, user_id)
+        await connection.execute(_NEW_SESSION, user_id, role, tokens.refresh_hash(token), REFRESH_TTL_SECONDS)
+        return token
+
+    def _tokens(self, role: str, user: Record, refresh_token: str) -> dict[str, Any]:
+        ttl_seconds = self._settings.access_token_ttl_seconds
+        access = tokens.mint_access_token(self._settings.jwt_secret, user["id"], role, ttl_seconds)
+        return {
+            "access_token": access,
+            "refresh_token": refresh_token,
+            "token_type": "Bearer",
+            "expires_in": ttl_seconds,
+            "user": {"id": user["id"], "phone": user["phone"], "display_name": user["display_name"]},
+        }
+
+
+def _bearer_token(request: Request) -> str:
+    """The bearer token, "" when there is none, more than one, or another scheme."""
+    values = request.headers.getlist("authorization")
+    if len(values) != 1:
+        return ""
+    scheme, _, token = values[0].partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -1,0 +1,238 @@
+"""The life of a chat once it is there: every change is one transaction that fits the state it finds.
+
+What may alter a mitra's load runs inside `mirror.changing`, which locks the mitras first and mirrors their
+load after the commit. All times are Postgres' clock, so that instances can't disagree.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from asyncpg import Connection, Record
+
+from server import errors
+from server.capacity import ensure_room
+from server.db import Database
+from server.errors import ApiError, ServiceUnavailable
+from server.timers import LEFT, NOTIFY, Timers
+
+if TYPE_CHECKING:
+    from server.mirror import Mirror
+
+OPEN_STATUSES = ("active", "pending_payment")  # what counts in the load
+RECOMPUTE = "recomputeCapacity"
+ATTEMPTS_MAX = 5  # of a change whose session goes to another mitra in the meantime
+
+COLUMNS = ("id", "customer_id", "mitra_id", "status", "duration_seconds", "ends_at")
+_SELECTED = ", ".join(COLUMNS)
+_RETURNING = f"WHERE id = $1 RETURNING {_SELECTED}, {LEFT} AS left_seconds, {NOTIFY}"
+FIND = f"SELECT {_SELECTED}, {LEFT} AS left_seconds FROM chat_sessions WHERE id = $1"
+HOLD = f"{FIND} FOR NO KEY UPDATE"
+
+_CREATE = f"INSERT INTO chat_sessions (customer_id, duration_seconds) VALUES ($1, $2) RETURNING {_SELECTED}"
+_CANCEL = f"UPDATE chat_sessions SET status = 'cancelled' {_RETURNING}"
+_END = f"UPDATE chat_sessions SET status = 'ended' {_RETURNING}"
+_EXTEND = f"UPDATE chat_sessions SET status = 'pending_payment', extension_seconds = $3 {_RETURNING}"
+_REROUTE = f"UPDATE chat_sessions SET mitra_id = $3 {_RETURNING}"
+# Rows put in by hand may lack the extension's duration, or an end.
+_PAY_EXTENSION = f"""
+UPDATE chat_sessions SET status = 'active', extension_seconds = NULL,
+    ends_at = COALESCE(ends_at, clock_timestamp())
+        + make_interval(secs => COALESCE(extension_seconds, duration_seconds))
+{_RETURNING}
+"""
+START = f"""
+UPDATE chat_sessions SET status = 'active', mitra_id = $3,
+    ends_at = clock_timestamp() + make_interval(secs => duration_seconds)
+{_RETURNING}
+"""
+
+Check = Callable[[Record], None]
+
+
+def session(row: Record) -> dict[str, Any]:
+    """A row as the API shows it."""
+    return {column: row[column] for column in COLUMNS}
+
+
+def need(condition: bool, message: str) -> None:
+    if not condition:
+        raise errors.invalid_state(message)
+
+
+def owned(row: Record, column: str, user_id: str) -> None:
+    if row[column] != user_id:
+        raise errors.forbidden("this chat is somebody else's")
+
+
+class Chats:
+    """What customers, mitras, operators and timers do to a chat session.
+
+    Methods return the session as the API shows it and raise ApiError: 404 unknown, 403 somebody else's,
+    409 for a state that doesn't allow it, 503.
+    """
+
+    def __init__(self, db: Database, mirror: "Mirror", timers: Timers, goodbye_window_seconds: int) -> None:
+        self._db = db
+        self._mirror = mirror
+        self._timers = timers
+        self._goodbye_window_seconds = goodbye_window_seconds
+
+    async def create(self, customer_id: str, duration_seconds: int) -> dict[str, Any]:
+        row = await self._db.fetchrow(_CREATE, customer_id, duration_seconds)
+        return session(row)
+
+    async def get(self, customer_id: str, session_id: str) -> dict[str, Any]:
+        row = await self.find(session_id)
+        owned(row, "customer_id", customer_id)
+        return session(row)
+
+    async def cancel(self, customer_id: str, session_id: str) -> dict[str, Any]:
+        def check(row: Record) -> None:
+            owned(row, "customer_id", customer_id)
+            need(row["status"] == "searching", "only a searching chat can be cancelled")
+
+        return await self._move(session_id, check, _CANCEL)
+
+    async def end_by_customer(self, customer_id: str, session_id: str) -> dict[str, Any]:
+        return await self._end(session_id, "customer_id", customer_id)
+
+    async def end_by_mitra(self, mitra_id: str, session_id: str) -> dict[str, Any]:
+        return await self._end(session_id, "mitra_id", mitra_id)
+
+    async def goodbye(self, customer_id: str, session_id: str) -> dict[str, Any]:
+        """End a chat whose time is up, before its goodbye window is."""
+
+        def check(row: Record) -> None:
+            owned(row, "customer_id", customer_id)
+            need(row["status"] in OPEN_STATUSES, "only a running chat ends with a goodbye")
+            left = row["left_seconds"]
+            need(left is not None and left <= 0, "a goodbye comes after the time is up")
+
+        return await self._move(session_id, check, _END)
+
+    async def extend(self, customer_id: str, session_id: str, duration_seconds: int) -> dict[str, Any]:
+        """Hold an extension until it is paid. Raises 409 MITRA_UNREACHABLE."""
+
+        def check(row: Record) -> None:
+            owned(row, "customer_id", customer_id)
+            need(row["status"] == "active", "only an active chat can be extended")
+            left = row["left_seconds"]
+            need(left is not None and left > 0, "the chat's time is up")
+
+        row = await self.find(session_id)
+        check(row)
+        if row["mitra_id"] is None or not await self._mirror.is_reachable(row["mitra_id"]):
+            raise errors.mitra_unreachable()
+        return await self._move(session_id, check, _EXTEND, duration_seconds)
+
+    async def pay_extension(self, customer_id: str, session_id: str) -> dict[str, Any]:
+        """Move the end by the extension, from where it was; possible until the goodbye window is up."""
+
+        def check(row: Record) -> None:
+            owned(row, "customer_id", customer_id)
+            need(row["status"] == "pending_payment", "no extension is waiting for payment")
+            wait = self._until_due(row)
+            need(wait is None or wait > 0, "the extension was not paid in time")
+
+        return await self._move(session_id, check, _PAY_EXTENSION)
+
+    async def reroute(self, session_id: str, mitra_id: str) -> dict[str, Any]:
+        """Move an active chat to another mitra. Raises 409 MITRA_UNREACHABLE or MITRA_AT_CAPACITY."""
+
+        def check(row: Record) -> None:
+            need(row["status"] == "active", "only an active chat can be rerouted")
+            need(row["mitra_id"] != mitra_id, "the chat is already with this mitra")
+
+        async def room(connection: Connection) -> None:
+            if not await connection.fetchval("SELECT is_active FROM mitras WHERE id = $1", mitra_id):
+                raise errors.mitra_unreachable()  # deactivated since it was found reachable
+            await ensure_room(connection, mitra_id)
+
+        row = await self.find(session_id)
+        if await self._db.fetchval("SELECT true FROM mitras WHERE id = $1", mitra_id) is None:
+            raise errors.not_found("mitra")
+        check(row)
+        if not await self._mirror.is_reachable(mitra_id):
+            raise errors.mitra_unreachable()
+        return await self._move(session_id, check, _REROUTE, mitra_id, also=(mitra_id,), inside=room)
+
+    async def expire(self, session_id: str) -> float | None:
+        """End a session whose time and goodbye window are up.
+
+        Returns None when no timer is needed any more, else the seconds after which to come again.
+        """
+
+        def check(row: Record) -> None:
+            wait = self._until_due(row)
+            need(wait is not None and wait <= 0, "not due")
+
+        try:
+            await self._move(session_id, check, _END)
+        except ServiceUnavailable:
+            raise
+        except ApiError:
+            row = await self._db.fetchrow(FIND, session_id)
+            return None if row is None else self._until_due(row)
+        return None
+
+    async def find(self, session_id: str) -> Record:
+        """The row as it is now, unlocked. Raises 404."""
+        row = await self._db.fetchrow(FIND, session_id)
+        if row is None:
+            raise errors.not_found("chat session")
+        return row
+
+    def armed(self, row: Record) -> dict[str, Any]:
+        """The session as the API shows it, once its timer is set to the row's end."""
+        self._timers.arm(row["id"], row["left_seconds"])
+        return session(row)
+
+    async def _end(self, session_id: str, column: str, user_id: str) -> dict[str, Any]:
+        def check(row: Record) -> None:
+            owned(row, column, user_id)
+            need(row["status"] in OPEN_STATUSES, "only a running chat can be ended")
+
+        return await self._move(session_id, check, _END)
+
+    def _until_due(self, row: Record) -> float | None:
+        """Seconds until the time and the goodbye window are up; None for what no timer ends."""
+        left = row["left_seconds"]
+        return None if left is None else float(left) + self._goodbye_window_seconds
+
+    async def _move(
+        self,
+        session_id: str,
+        check: Check,
+        update: str,
+        *args: Any,
+        also: tuple[str, ...] = (),
+        inside: Callable[[Connection], Awaitable[None]] | None = None,
+    ) -> dict[str, Any]:
+        """Run `update` on a session that passes `check`, its mitra (and `also`) locked before it.
+
+        `inside` runs under the locks and may still refuse. The session's mitra must be known before the
+        locks are taken, so the change starts again when that has moved meanwhile.
+        """
+        for _ in range(ATTEMPTS_MAX):
+            seen = await self.find(session_id)
+            check(seen)
+            mitra_id = seen["mitra_id"]
+            mitra_ids = {*also, mitra_id} - {None}
+            async with self._changing(*sorted(mitra_ids)) as connection:
+                held = await connection.fetchrow(HOLD, session_id)
+                if held is None:
+                    raise errors.not_found("chat session")
+                if held["mitra_id"] != mitra_id:
+                    continue
+                check(held)
+                if inside is not None:
+                    await inside(connection)
+                row = await connection.fetchrow(update, session_id, self._timers.origin, *args)
+            return self.armed(row)
+        raise ServiceUnavailable("the chat session keeps changing its mitra")
+
+    def _changing(self, *mitra_ids: str) -> AbstractAsyncContextManager[Connection]:
+        if not mitra_ids:
+            return self._db.transaction()
+        return self._mirror.changing(RECOMPUTE, *mitra_ids)

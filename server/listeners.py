@@ -1,0 +1,73 @@
+"""A port served by uvicorn inside our own life cycle: no signal handlers of its own, drained on demand."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+from starlette.types import ASGIApp
+from uvicorn import Config, Server
+
+KEEP_ALIVE_S = 80  # over 75: pings come every 30 s and should find their connection open
+BACKLOG = 2048
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound socket that does not listen yet. Raises OSError."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    bound.setblocking(False)
+    return bound
+
+
+class _QuietServer(Server):
+    """uvicorn's server without its signal handlers: two of them in one process would fight over them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Port:
+    """One listener: `start` returns once it accepts, `stop` once all requests in flight are answered."""
+
+    def __init__(self, app: ASGIApp, drain_seconds: int) -> None:
+        self._server = _QuietServer(
+            Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=drain_seconds,
+                backlog=BACKLOG,
+            )
+        )
+        self._socket: socket.socket | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, bound: socket.socket) -> None:
+        self._socket = bound
+        self._task = asyncio.create_task(self._server.serve(sockets=[bound]))
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+            await asyncio.sleep(0.001)
+
+    async def stop(self) -> None:
+        """Refuse new connections, wait for answers in flight up to the drain time; nothing if not started."""
+        if self._task is None:
+            return
+        self._server.should_exit = True
+        await asyncio.wait({self._task}, timeout=self._server.config.timeout_graceful_shutdown + 1.0)

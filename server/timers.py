@@ -1,0 +1,156 @@
+"""When a chat's time and goodbye window are up: one asyncio timer a running session, rebuilt from the rows.
+
+Each instance holds a timer for every session of the cluster, told by NOTIFY, so that a dead instance's
+sessions still end; the ending itself is conditional, so that only the first one does it.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+
+from server.db import Database
+from server.errors import ServiceUnavailable
+from server.log import log, log_defect
+
+CHANNEL = "chat_timers"
+OTHERS_DELAY_S = 0.5  # a timer of another instance's session: that instance goes first
+RETRY_S = 1.0
+SLEEP_S_MAX = 86_400.0  # a timer further off looks again by then
+SLEEP_S_MIN = 0.02
+ENDING_AT_ONCE_MAX = 4  # connections of the pool that endings may take together
+
+_RUNNING_STATUSES = "status IN ('active', 'pending_payment')"
+# SQL: seconds until `ends_at`, null for a session that no timer ends.
+LEFT = f"CASE WHEN {_RUNNING_STATUSES} THEN extract(epoch FROM ends_at - clock_timestamp()) END"
+# SQL: tell the other instances, when the transaction commits; $2 is the origin.
+NOTIFY = f"pg_notify('{CHANNEL}', json_build_object('id', id, 'left', {LEFT}, 'by', $2::text)::text)"
+_RUNNING = f"""
+SELECT id, {LEFT} AS left_seconds FROM chat_sessions
+WHERE {_RUNNING_STATUSES} AND ends_at IS NOT NULL
+"""
+
+Expire = Callable[[str], Awaitable[float | None]]
+
+
+class Timers:
+    """The timers of this instance. `arm` is called for each change of a session; nothing is polled."""
+
+    def __init__(self, db: Database, goodbye_window_seconds: int) -> None:
+        self.origin = secrets.token_hex(8)  # names this instance in its notifications
+        self._db = db
+        self._window_s = goodbye_window_seconds
+        self._handles: dict[str, asyncio.TimerHandle] = {}
+        self._endings: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(ENDING_AT_ONCE_MAX)
+        self._released = asyncio.Event()
+        self._listener: asyncio.Task[None] | None = None
+        self._expire: Expire | None = None
+
+    def __len__(self) -> int:
+        return len(self._handles)
+
+    async def rebuild(self, expire: Expire) -> None:
+        """Arm every running session from its row and follow the other instances. Raises ServiceUnavailable.
+
+        Nothing ends before `release`: the mirror is not there yet. `expire` ends a session or returns the
+        seconds after which to ask again.
+        """
+        self._expire = expire
+        connection = await self._follow()
+        self._listener = asyncio.create_task(self._keep_following(connection), name="chat-timers")
+
+    def release(self) -> None:
+        """Let what is due end."""
+        self._released.set()
+
+    async def stop(self) -> None:
+        for handle in self._handles.values():
+            handle.cancel()
+        self._handles.clear()
+        tasks = [*self._endings, *([self._listener] if self._listener else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def arm(self, session_id: str, left_seconds: Any, delay_s: float = 0.0) -> None:
+        """Set the session's timer to `left_seconds` before its goodbye window; None takes it away."""
+        if left_seconds is None:
+            self._disarm(session_id)
+        else:
+            self._arm_in(session_id, float(left_seconds) + self._window_s + delay_s)
+
+    def _arm_in(self, session_id: str, seconds: float) -> None:
+        self._disarm(session_id)
+        wait_s = min(max(seconds, SLEEP_S_MIN), SLEEP_S_MAX)
+        self._handles[session_id] = asyncio.get_running_loop().call_later(wait_s, self._due, session_id)
+
+    def _disarm(self, session_id: str) -> None:
+        handle = self._handles.pop(session_id, None)
+        if handle is not None:
+            handle.cancel()
+
+    def _due(self, session_id: str) -> None:
+        self._handles.pop(session_id, None)
+        task = asyncio.create_task(self._end(session_id))
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    async def _end(self, session_id: str) -> None:
+        await self._released.wait()
+        async with self._slots:
+            again_s = await self._expired(session_id)
+        if again_s is not None and session_id not in self._handles:
+            self._arm_in(session_id, again_s)
+
+    async def _expired(self, session_id: str) -> float | None:
+        assert self._expire is not None
+        try:
+            return await self._expire(session_id)
+        except ServiceUnavailable as error:
+            log(f"[timers] {session_id} can't end yet, trying again in {RETRY_S:g} s: {error.cause}")
+        except Exception as error:
+            log_defect("timers", error)
+        return RETRY_S
+
+    async def _follow(self) -> asyncpg.Connection:
+        """Listen first, then read the rows, so that no change falls between the two."""
+        connection = await self._db.connect()
+        try:
+            await connection.add_listener(CHANNEL, self._heard)
+            for row in await connection.fetch(_RUNNING):
+                self.arm(row["id"], row["left_seconds"])
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            connection.terminate()
+            raise ServiceUnavailable(f"{type(error).__name__}: {error}") from error
+        return connection
+
+    async def _keep_following(self, connection: asyncpg.Connection) -> None:
+        while True:
+            lost = asyncio.Event()
+            connection.add_termination_listener(lambda _, lost=lost: lost.set())
+            try:
+                if not connection.is_closed():
+                    await lost.wait()
+            finally:
+                connection.terminate()
+            log("[timers] lost the connection that hears of the other instances, reconnecting")
+            connection = await self._follow_again()
+
+    async def _follow_again(self) -> asyncpg.Connection:
+        while True:
+            try:
+                return await self._follow()
+            except ServiceUnavailable:
+                await asyncio.sleep(RETRY_S)
+
+    def _heard(self, connection: Any, pid: int, channel: str, payload: object) -> None:
+        try:
+            told = json.loads(str(payload))
+            if told["by"] != self.origin:
+                self.arm(str(told["id"]), told["left"], OTHERS_DELAY_S)
+        except (ValueError, KeyError, TypeError):
+            log(f"[timers] ignored a notification that is none of ours: {payload}")

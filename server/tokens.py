@@ -1,0 +1,56 @@
+"""Access tokens (JWT, HS256) and refresh tokens (random, stored as hashes)."""
+
+import hashlib
+import hmac
+import secrets
+import time
+import warnings
+
+import jwt
+
+from server import errors
+from server.asgi import Identity, is_uuid
+
+# A short JWT_SECRET is the operator's choice; the start logs it once instead of PyJWT at each token.
+warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
+
+_OPTIONS = {"require": ["exp", "sub"], "verify_iat": False, "verify_aud": False}
+
+
+def mint_access_token(secret: str, user_id: str, role: str, ttl_seconds: int) -> str:
+    now = int(time.time())
+    claims = {"sub": user_id, "role": role, "iat": now, "exp": now + ttl_seconds}
+    return jwt.encode(claims, secret, algorithm="HS256")
+
+
+def read_access_token(secret: str, token: str) -> Identity:
+    """Who `token` speaks for. Raises 401 TOKEN_EXPIRED or UNAUTHENTICATED; any role passes here."""
+    try:
+        claims = jwt.decode(token, secret, algorithms=["HS256"], options=_OPTIONS)
+    except jwt.ExpiredSignatureError as error:
+        raise errors.token_expired() from error
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise errors.unauthenticated() from error
+    subject, role = claims["sub"], claims.get("role")
+    if not is_uuid(subject) or not isinstance(role, str):
+        raise errors.unauthenticated("the token lacks a valid sub or role")
+    return Identity(subject.lower(), role)
+
+
+def new_refresh_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def refresh_hash(token: str) -> str:
+    """What the database keeps: a stolen table holds no usable token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def code_hash(secret: str, role: str, phone: str, code: str) -> str:
+    """A one-time code bound to its phone; keyed, for six digits alone are guessed from a plain hash."""
+    return hmac.new(secret.encode(), f"{role}:{phone}:{code}".encode(), hashlib.sha256).hexdigest()
+
+
+def same(left: str, right: str) -> bool:
+    """Compare in constant time; any text, not only ASCII."""
+    return hmac.compare_digest(left.encode(), right.encode())
