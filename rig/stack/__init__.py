@@ -1,6 +1,6 @@
 """The stack a run works on: one supervisor process, Postgres, Valkey, Toxiproxy, and servers under test."""
 
-from rig.stack.errors import NotReady, ServerDied, SpawnError, StackError, SupervisorGone
+from rig.stack.errors import NotReady, ServerDied, SpawnError, SpecError, StackError, SupervisorGone
 from rig.stack.process import Process, Supervisor
 from rig.stack.server import Seat, ServerInstance
 from rig.stack.spec import StackSpec
@@ -13,6 +13,7 @@ __all__ = [
     "ServerDied",
     "ServerInstance",
     "SpawnError",
+    "SpecError",
     "Stack",
     "StackError",
     "StackSpec",

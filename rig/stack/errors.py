@@ -20,6 +20,10 @@ class StackError(Exception):
     """The stack, not the server under test, is at fault: a run that meets it is broken."""
 
 
+class SpecError(StackError):
+    """The stack asked for cannot be, or is not ours to touch: a usage error."""
+
+
 class SupervisorGone(StackError):
     """The supervisor no longer answers, and with it all processes of the run have ended."""
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg
 import redis
 
-from rig.stack.errors import StackError
+from rig.stack.errors import SpecError, StackError
 from rig.stack.marks import MARK_KEY, mark_valkey, postgres_is_marked, valkey_is_marked
 from rig.stack.postgres import Login, create_login, role_of
 from rig.stack.spec import StackSpec
@@ -19,19 +19,19 @@ CONNECT_S = 5
 
 
 def protect(spec: StackSpec) -> None:
-    """StackError unless every external service is declared scratch by the user and holds the rig's marker."""
+    """SpecError unless every external service is declared scratch by the user and holds the rig's marker."""
     given = {"Postgres": spec.postgres, "Valkey": spec.valkey}
     named = [service for service, url in given.items() if url]
     if named and not spec.scratch:
-        raise StackError(
+        raise SpecError(
             f"the {' and '.join(named)} given would be emptied: if all in it may go, add --scratch"
             " (and mark it once: `rig mark`)"
         )
     how = "mark it with `rig mark --postgres URL --valkey URL`, if all in it may go"
     if spec.postgres and not postgres_is_marked(spec.postgres):
-        raise StackError(f"the Postgres given has no table rig_scratch: {how}")
+        raise SpecError(f"the Postgres given has no table rig_scratch: {how}")
     if spec.valkey and not valkey_is_marked(spec.valkey):
-        raise StackError(f"the Valkey given has no key {MARK_KEY}: {how}")
+        raise SpecError(f"the Valkey given has no key {MARK_KEY}: {how}")
 
 
 class ExternalPostgres:

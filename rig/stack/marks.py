@@ -4,7 +4,7 @@ import psycopg
 import redis
 from psycopg import sql
 
-from rig.stack.errors import StackError
+from rig.stack.errors import SpecError, StackError
 from rig.stack.valkey import client
 
 MARK_TABLE = "rig_scratch"
@@ -20,18 +20,18 @@ def postgres_is_marked(url: str) -> bool:
 
 
 def valkey_is_marked(url: str) -> bool:
-    """StackError when it is not marked and holds keys: such a one is refused whatever the user says."""
+    """SpecError when it is not marked and holds keys: such a one is refused whatever the user says."""
     with reached(url) as connection:
         if connection.exists(MARK_KEY):
             return True
         used = keys_held(connection)
     if used:
-        raise StackError(f"the Valkey given is in use ({used}) and not marked: it is never touched")
+        raise SpecError(f"the Valkey given is in use ({used}) and not marked: it is never touched")
     return False
 
 
 def mark(postgres_url: str | None, valkey_url: str | None) -> list[str]:
-    """Mark both, after looking at both; what was marked. StackError when one holds anything."""
+    """Mark both, after looking at both; what was marked. SpecError when one holds anything."""
     if postgres_url:
         check_postgres(postgres_url)
     if valkey_url:
@@ -63,7 +63,7 @@ def mark_valkey(url: str, *, even_if_used: bool = False) -> None:
 
 
 def check_postgres(url: str) -> None:
-    """StackError when an unmarked database has a table with rows: it may be somebody's."""
+    """SpecError when an unmarked database has a table with rows: it may be somebody's."""
     if postgres_is_marked(url):
         return
     with postgres(url) as connection:
@@ -75,7 +75,7 @@ def check_postgres(url: str) -> None:
             if connection.execute(
                 sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(*table))
             ).fetchone():
-                raise StackError(
+                raise SpecError(
                     f"the database given holds rows (table {'.'.join(table)}):"
                     " mark an empty one, or empty it yourself first"
                 )

@@ -132,7 +132,7 @@ class Supervisor:
         """Start a process in a session of its own, its output stamped line by line into `log`.
 
         Without a log it writes where the rig writes. `user` needs root. `last_signal` is what it gets at the
-        end of the run; one other than SIGKILL gives it 1.5 s to leave by itself. SpawnError says what was wrong
+        end of the run; any but SIGKILL gives it 1.5 s to leave by itself. SpawnError says what was wrong
         with the command.
         """
         if log is not None:

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rig.stack.errors import StackError
+from rig.stack.errors import SpecError
 from rig.stack.paths import CHECKOUT
 
 MODES = ("embedded", "docker", "external")
@@ -29,18 +29,18 @@ class StackSpec:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise StackError(f"stack mode {self.mode!r} is none of {', '.join(MODES)}")
+            raise SpecError(f"stack mode {self.mode!r} is none of {', '.join(MODES)}")
         if self.mode == "external" and not (self.postgres and self.valkey):
-            raise StackError("an external stack needs --postgres URL and --valkey URL")
+            raise SpecError("an external stack needs --postgres URL and --valkey URL")
 
     def command(self) -> list[str]:
         """The server's command as words; `python` as the first means the interpreter that runs the rig."""
         try:
             words = shlex.split(self.sut)
         except ValueError as error:
-            raise StackError(f"--sut {self.sut!r} is no shell command: {error}") from None
+            raise SpecError(f"--sut {self.sut!r} is no shell command: {error}") from None
         if not words:
-            raise StackError("--sut is empty: give the command that starts the server under test")
+            raise SpecError("--sut is empty: give the command that starts the server under test")
         return [sys.executable, *words[1:]] if words[0] == "python" else words
 
     def directory(self) -> Path:

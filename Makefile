@@ -1,0 +1,46 @@
+# One command each for what people do here; `make` alone lists them.
+
+PYTHON ?= python3
+UV ?= uv
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links $(UPGRADE)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup verify test serve doctor lock clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Make the virtual environment with the pinned packages (nothing when it is up to date)
+
+verify: setup ## Run the checklist A-K against the server and write its report
+	@$(VENV)/bin/rig checklist
+
+test: setup ## Run the tests of server and rig
+	@$(VENV)/bin/python -m pytest tests
+
+serve: setup ## Run the server on a stack with demo people, until Ctrl-C
+	@$(VENV)/bin/rig serve
+
+doctor: setup ## Tell what is there, what is missing and what to do
+	@$(VENV)/bin/rig doctor
+
+lock: ## Compile the requirements again (UPGRADE=--upgrade for newer versions); needs uv
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it (pip install uv) or set UV=" >&2; exit 1; }
+	$(COMPILE) requirements-server.in -o requirements-server.txt
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-go.in -o requirements-go.txt
+
+clean: ## Remove what setup and runs made, but not reports/
+	rm -rf $(VENV) .rig .pytest_cache .ruff_cache .hypothesis *.egg-info build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=...") if sys.version_info < (3, 11) else 0'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the pinned packages into $(VENV)"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@

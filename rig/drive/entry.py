@@ -1,0 +1,52 @@
+"""How the `rig` command ends: every error as one message, every way out with the exit code of its kind."""
+
+import signal
+import sys
+from typing import NoReturn
+
+import typer
+
+# Kept apart from `rig.record` so that a mistyped option need not load it; a test holds the two together.
+EXIT_BROKEN = 3
+EXIT_USAGE = 4
+EXIT_INTERRUPTED = 130
+
+# Typer brings its own copy of click and exports only this of its errors; that of any misuse is its base.
+UsageError = typer.BadParameter.__mro__[1]
+
+
+class NothingToTalkTo(Exception):
+    """A command needs a running stack and there is none, or more than one. A usage error."""
+
+
+def run(app: typer.Typer) -> NoReturn:
+    """Run the command line and exit: a misuse with 4, a broken stack with 3, an interruption with 130."""
+    signal.signal(signal.SIGTERM, interrupted)
+    try:
+        code = app(standalone_mode=False, prog_name="rig")
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    except UsageError as error:
+        error.show()
+        code = EXIT_USAGE
+    except Exception as error:
+        code = code_of(error)
+        if code is None:
+            raise
+        print(f"rig: {error}", file=sys.stderr)
+    sys.exit(code or 0)
+
+
+def interrupted(*_: object) -> NoReturn:
+    """SIGTERM is an interruption like Ctrl-C: context managers get to tidy."""
+    raise KeyboardInterrupt
+
+
+def code_of(error: Exception) -> int | None:
+    """The exit code of an error that speaks for itself; None for one that needs its traceback."""
+    from rig.config import ConfigError
+    from rig.stack.errors import SpecError, StackError
+
+    if isinstance(error, ConfigError | NothingToTalkTo | SpecError):
+        return EXIT_USAGE
+    return EXIT_BROKEN if isinstance(error, StackError) else None
