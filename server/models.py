@@ -64,6 +64,8 @@ class Mitra(SQLModel, table=True):
     phone: str = _text(unique=True)
     display_name: str = _text(default="''")
     is_active: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("true")))
+    # drawn from the sequence by each change of the mitra or its load: orders what goes to the mirror
+    mirror_version: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     created_at: datetime = _moment()
 
 

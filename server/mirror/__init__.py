@@ -1,0 +1,73 @@
+"""The availability mirror: Postgres is the truth, Valkey answers, and this package keeps the second true to the first."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+
+from asyncpg import Connection
+
+from server.config import Settings
+from server.db import Database
+from server.errors import ServiceUnavailable
+from server.mirror.client import Valkey
+from server.mirror.heartbeat import Heartbeat
+from server.mirror.reads import Reads
+from server.mirror.seed import Seeder
+from server.mirror.settings import AppConfig, Subscriber
+from server.mirror.sweeps import Sweeps
+from server.mirror.watchdog import Watchdog
+from server.mirror.writes import Writes
+
+SUBSCRIBED_WITHIN_S = 1.0
+
+
+class Mirror:
+    """All parts of the mirror, wired once. No method raises for Valkey's sake; ServiceUnavailable is Postgres'."""
+
+    def __init__(self, settings: Settings, db: Database) -> None:
+        self._valkey = Valkey(settings.valkey_url)
+        self.app_config = AppConfig(db, self._valkey)
+        self._writes = Writes(db, self._valkey)
+        seeder = Seeder(db, self._valkey)
+        self._watchdog = Watchdog(db, self._valkey, seeder, self._writes, self.app_config)
+        self._sweeps = Sweeps(settings, db, self._valkey, self.app_config, self._writes, self._watchdog)
+        self._subscriber = Subscriber(settings.valkey_url, self._valkey, self.app_config)
+        reads = Reads(db, self._valkey, self.app_config)
+        self.ping = Heartbeat(db, self._valkey).ping
+        self.is_reachable = reads.is_reachable
+        self.find_available = reads.find_available
+        self.beacon = reads.beacon
+        self.online_count = reads.online_count
+
+    async def start(self) -> None:
+        """Subscribe, seed, then keep watch; without Valkey within 10 s all the same."""
+        try:
+            await self.app_config.reload()
+        except ServiceUnavailable as error:
+            raise RuntimeError(f"Postgres left while starting: {error.cause}") from error
+        self._subscriber.start()
+        await self._watchdog.first_seed()
+        try:
+            async with asyncio.timeout(SUBSCRIBED_WITHIN_S):
+                await self._subscriber.subscribed.wait()
+        except TimeoutError:
+            pass  # it goes on trying, and takes settings and snapshot as changed once it is there
+        self._watchdog.start()
+        self._sweeps.start()
+
+    async def stop(self) -> None:
+        """End the watch and give the connections back; nobody is taken offline by it."""
+        await self._sweeps.stop()
+        await self._watchdog.stop()
+        await self._subscriber.stop()
+        await self._valkey.close()
+
+    def changing(
+        self, what: str, *mitra_ids: str, ping: bool = False
+    ) -> AbstractAsyncContextManager[Connection]:
+        """A transaction that may change these mitras, mirrored after its commit; see `Writes.changing`."""
+        return self._writes.changing(what, *mitra_ids, ping=ping)
+
+    def metrics(self) -> dict[str, float]:
+        """Counters of what happened, and two gauges: is the mirror believed, how many writes are owed."""
+        counts = {name: float(value) for name, value in self._valkey.counts.items()}
+        return {**counts, "warm": float(self._valkey.warm), "writes_owed": float(len(self._writes.dirty))}

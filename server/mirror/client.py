@@ -1,0 +1,156 @@
+"""The connection to Valkey: bounded calls, and the one place that knows whether Valkey may be believed.
+
+WARM: Valkey answers and holds a mirror of our Postgres. COLD: an outage, Postgres answers until a seed is done.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as LostConnection
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as SocketTimeout
+
+from server.mirror import keys
+
+SOCKET_TIMEOUT_S = 0.25
+CALL_TIMEOUT_S = 0.6  # the socket's timeout is per reply; this one is for the whole call
+CONNECTIONS_MAX = 32
+SILENCE_IS_OUTAGE_S = 1.0
+
+
+class MirrorUnavailable(Exception):
+    """This call could not be served by Valkey; the message says why in one line. The caller falls back."""
+
+
+class Valkey:
+    """All calls to Valkey go through here. Raises MirrorUnavailable and nothing else."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.redis = connect(url, CONNECTIONS_MAX)
+        self.prefix = ""  # `run_id|postgres|`, what a valid epoch begins with
+        self.warm = False
+        self.reason = "not seeded yet"  # why it is cold
+        self.wake = asyncio.Event()  # tells the watchdog that something was noticed
+        self.counts: Counter[str] = Counter()
+        self._scripts: dict[str, str] = {}
+        self._failing_since: float | None = None
+        self._offset_ms = 0  # Valkey's clock minus ours
+
+    def now_ms(self) -> int:
+        """The time by Valkey's clock, which all instances share."""
+        return time.time_ns() // 1_000_000 + self._offset_ms
+
+    def set_clock(self, valkey_ms: int) -> None:
+        self._offset_ms = valkey_ms - time.time_ns() // 1_000_000
+
+    def cold(self, why: str) -> None:
+        """An outage begins: nothing is asked of Valkey until the watchdog has seeded it."""
+        if self.warm:
+            self.counts["outages"] += 1
+        self.warm = False
+        self.reason = why
+        self.wake.set()
+
+    async def bounded(self, call: Awaitable[Any]) -> Any:
+        """Await one exchange; what it tells of Valkey's health is noted."""
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                reply = await call
+        except ResponseError as error:
+            self._failing_since = None  # it answers
+            if str(error).startswith("COLD"):
+                self.cold("the mirror was lost")
+            raise MirrorUnavailable(one_line(error)) from error
+        except (SocketTimeout, TimeoutError) as error:
+            self._failed("no answer in time")
+            raise MirrorUnavailable("no answer in time") from error
+        except LostConnection as error:
+            self.cold(one_line(error))
+            raise MirrorUnavailable(one_line(error)) from error
+        except (RedisError, OSError) as error:
+            self._failed(one_line(error))
+            raise MirrorUnavailable(one_line(error)) from error
+        self._failing_since = None
+        return reply
+
+    def _failed(self, why: str) -> None:
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
+        if now - self._failing_since > SILENCE_IS_OUTAGE_S:
+            self.cold(f"nothing has been answered for {now - self._failing_since:.1f} s: {why}")
+        self.wake.set()
+
+    def need_warm(self) -> None:
+        if not self.warm:
+            raise MirrorUnavailable(self.reason)
+
+    async def call(self, *command: Any) -> Any:
+        """One command, whatever the state of the mirror."""
+        return await self.bounded(self.redis.execute_command(*command))
+
+    async def read(self, *commands: Sequence[Any]) -> list[Any]:
+        """Several reads in one round trip, believed only if the epoch read with them is valid."""
+        self.need_warm()
+        replies = await self.bounded(self._pipeline([("GET", keys.EPOCH), *commands]))
+        if not (replies[0] or "").startswith(self.prefix):
+            self.cold("the mirror was lost")
+            raise MirrorUnavailable("the mirror was lost")
+        return replies[1:]
+
+    async def _pipeline(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        async with self.redis.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            return await pipeline.execute()
+
+    async def write_all(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """Several commands in one round trip, whatever the state of the mirror."""
+        return await self.bounded(self._pipeline(commands))
+
+    async def run(self, script: str, script_keys: Sequence[str], *arguments: Any) -> Any:
+        """A script whose first argument is the epoch's prefix; only while warm."""
+        self.need_warm()
+        return await self.bounded(self.evaluate(script, script_keys, self.prefix, *arguments))
+
+    async def evaluate(self, script: str, script_keys: Sequence[str], *arguments: Any) -> Any:
+        """EVALSHA, with the script's text where Valkey does not know it (that is no outage)."""
+        digest = self._scripts.get(script) or await self._load(script)
+        try:
+            return await self.redis.evalsha(digest, len(script_keys), *script_keys, *arguments)
+        except NoScriptError:
+            return await self.redis.evalsha(await self._load(script), len(script_keys), *script_keys, *arguments)
+
+    async def _load(self, script: str) -> str:
+        self._scripts[script] = await self.redis.script_load(script)
+        return self._scripts[script]
+
+    async def close(self) -> None:
+        await self.redis.aclose()
+
+
+def connect(url: str, connections_max: int) -> Redis:
+    """A client that never retries and never waits long. Protocol 2: version 3 may hand out closed connections."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections_max,
+        timeout=SOCKET_TIMEOUT_S,
+        protocol=2,
+        decode_responses=True,
+        socket_timeout=SOCKET_TIMEOUT_S,
+        socket_connect_timeout=SOCKET_TIMEOUT_S,
+        socket_keepalive=True,
+        health_check_interval=0,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis.from_pool(pool)
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

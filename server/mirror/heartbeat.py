@@ -1,0 +1,56 @@
+"""The ping: one script in Valkey, no SQL; Postgres only when Valkey fails or a sweep is just at it."""
+
+from server import errors
+from server.db import Database
+from server.log import log
+from server.mirror import keys, scripts
+from server.mirror.client import MirrorUnavailable, Valkey
+
+_CHECK = """
+SELECT m.is_active, coalesce(o.is_online, false) AS is_online
+FROM mitras AS m LEFT JOIN mitra_online_status AS o ON o.mitra_id = m.id WHERE m.id = $1
+"""
+_WAIT = "SELECT id FROM mitras WHERE id = $1 FOR NO KEY UPDATE"
+
+
+class Heartbeat:
+    def __init__(self, db: Database, valkey: Valkey) -> None:
+        self._db = db
+        self._valkey = valkey
+
+    async def ping(self, mitra_id: str) -> bool:
+        """Whether the mitra is online. Raises ApiError 403 ACCOUNT_INACTIVE, 503 without either store."""
+        try:
+            answer = await self._in_valkey(mitra_id)
+            if answer == "leaving":
+                await self._wait_for_sweep(mitra_id)
+                answer = await self._in_valkey(mitra_id)
+        except MirrorUnavailable:
+            self._valkey.counts["fallbacks_heartbeat"] += 1
+            log("[heartbeat] valkey check failed, falling back to DB")
+            return await self.in_postgres(mitra_id)
+        if answer == "inactive":
+            raise errors.account_inactive()
+        if answer == "leaving":
+            return await self.in_postgres(mitra_id)
+        return answer == "online"
+
+    async def _in_valkey(self, mitra_id: str) -> str:
+        now = self._valkey.now_ms()
+        touched = (keys.EPOCH, keys.DEACTIVATED, keys.ONLINE, keys.heartbeat(mitra_id), keys.leaving(mitra_id))
+        believed = keys.stamp(now + keys.FUTURE_MS_MAX)
+        return await self._valkey.run(scripts.PING, touched, mitra_id, keys.stamp(now), believed)
+
+    async def _wait_for_sweep(self, mitra_id: str) -> None:
+        """A sweep holds the row's lock from its second look to its commit: when it is free, the mark has its end."""
+        async with self._db.transaction() as connection:
+            await connection.execute(_WAIT, mitra_id)
+
+    async def in_postgres(self, mitra_id: str) -> bool:
+        """The full check; no row is updated, for `last_heartbeat_at` stands still during an outage."""
+        row = await self._db.fetchrow(_CHECK, mitra_id)
+        if row is None:
+            return False
+        if not row["is_active"]:
+            raise errors.account_inactive()
+        return row["is_online"]

@@ -1,0 +1,50 @@
+"""Names of the mirror's keys, and the one way in which its times are written and read."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+ONLINE = "mitras:online"
+DEACTIVATED = "mitras:deactivated"
+SNAPSHOT = "availability:snapshot"
+CHANNEL = "config:invalidate"
+SNAPSHOT_TTL_S = 10
+
+# The server's own keys: lost or foreign ones only cost a seed.
+EPOCH = "mirror:epoch"  # whose Valkey and whose Postgres the mirror belongs to; written last by a seed
+VERSIONS = "mirror:versions"  # HASH id -> version of the last change applied
+SYNTHETIC = "mirror:synthetic"  # HASH id -> the heartbeat that a seed wrote as grace, no ping's
+PROBE = "mirror:probe"  # written before a sweep: reads that work prove nothing of writes
+
+FUTURE_MS_MAX = 5000  # a heartbeat further ahead than this is clamped
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|[+-]00:?00)")
+
+
+def capacity(mitra_id: str) -> str:
+    return f"mitra:capacity:{mitra_id}"
+
+
+def heartbeat(mitra_id: str) -> str:
+    return f"mitra:heartbeat:{mitra_id}"
+
+
+def leaving(mitra_id: str) -> str:
+    """Set for a moment while a sweep takes this mitra offline: a ping that meets it asks Postgres."""
+    return f"mirror:leaving:{mitra_id}"
+
+
+def stamp(ms: int) -> str:
+    """Milliseconds since the epoch as `YYYY-MM-DDTHH:MM:SS.mmmZ`: of fixed width, so text order is time order."""
+    moment = datetime.fromtimestamp(ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def read_stamp(text: str | None) -> int | None:
+    """Milliseconds since the epoch of any ISO-8601 UTC time; None for anything else."""
+    match = _ISO.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(f"{match[1]}T{match[2]}+00:00")
+    except ValueError:
+        return None
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) + int(f"{match[3] or '0':0<3.3}")

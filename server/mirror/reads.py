@@ -1,0 +1,174 @@
+"""The readers: Valkey first, and on its failure the Postgres query that stood there before the mirror."""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from server.db import Database
+from server.log import log
+from server.mirror import keys, scripts
+from server.mirror.client import MirrorUnavailable, Valkey
+from server.mirror.settings import AppConfig
+
+FALLBACK_SHARED_S = 1.0  # in an outage one JOIN a second answers any number of polls
+# It stands still during an outage, so last_heartbeat_at must not count here.
+_AVAILABLE = """
+SELECT o.mitra_id FROM mitra_online_status AS o JOIN mitras AS m ON m.id = o.mitra_id
+LEFT JOIN (SELECT mitra_id, count(*) AS load FROM chat_sessions
+  WHERE mitra_id IS NOT NULL AND status IN ('active', 'pending_payment') GROUP BY mitra_id) AS s
+  ON s.mitra_id = o.mitra_id
+WHERE o.is_online AND m.is_active AND coalesce(s.load, 0) < $1 ORDER BY o.mitra_id
+"""
+_REACHABLE = """
+SELECT o.is_online AND m.is_active FROM mitra_online_status AS o JOIN mitras AS m ON m.id = o.mitra_id
+WHERE o.mitra_id = $1
+"""
+_LOADS = """
+SELECT m.id, count(s.id) AS load FROM mitras AS m LEFT JOIN chat_sessions AS s
+  ON s.mitra_id = m.id AND s.status IN ('active', 'pending_payment')
+WHERE m.id::text = ANY($1::text[]) GROUP BY m.id
+"""
+_ONLINE_COUNT = "SELECT count(*) FROM mitra_online_status WHERE is_online"
+
+
+class PostgresReads:
+    """What each reader asks of Postgres: the fallback, and all there is with the mirror off."""
+
+    def __init__(self, db: Database, config: AppConfig) -> None:
+        self._db = db
+        self._config = config
+
+    async def available(self) -> list[str]:
+        await self._config.reload()  # its invalidations may be lost together with Valkey
+        return [row["mitra_id"] for row in await self._db.fetch(_AVAILABLE, self._config.max_customers)]
+
+    async def reachable(self, mitra_id: str) -> bool:
+        return bool(await self._db.fetchval(_REACHABLE, mitra_id))
+
+    async def online_count(self) -> int:
+        return await self._db.fetchval(_ONLINE_COUNT)
+
+    async def loads(self, mitra_ids: list[str]) -> dict[str, int]:
+        """The load of each of these ids; one that is no mitra has none."""
+        rows = await self._db.fetch(_LOADS, mitra_ids)
+        return {**dict.fromkeys(mitra_ids, 0), **{row["id"]: row["load"] for row in rows}}
+
+
+class Reads:
+    def __init__(self, db: Database, valkey: Valkey, config: AppConfig) -> None:
+        self._valkey = valkey
+        self._config = config
+        self._postgres = PostgresReads(db, config)
+        self._flight: asyncio.Task[dict[str, Any]] | None = None
+        self._shared: tuple[float, dict[str, Any]] = (-FALLBACK_SHARED_S, {})
+
+    def _fell_back(self, who: str, line: str, error: MirrorUnavailable) -> None:
+        self._valkey.counts[f"fallbacks_{who}"] += 1
+        log(f"{line}: {error}")
+
+    def _oldest_fresh(self) -> int:
+        return self._valkey.now_ms() - self._config.stale_after * 1000
+
+    # --- isMitraReachable ------------------------------------------------------------------------------------
+
+    async def is_reachable(self, mitra_id: str) -> bool:
+        """Online, not deactivated, with a fresh heartbeat; a missing one is stale, not a reason to ask Postgres."""
+        try:
+            online, deactivated, pinged = await self._valkey.read(
+                ("SISMEMBER", keys.ONLINE, mitra_id),
+                ("SISMEMBER", keys.DEACTIVATED, mitra_id),
+                ("GET", keys.heartbeat(mitra_id)),
+            )
+        except MirrorUnavailable as error:
+            self._fell_back("reachable", "[isMitraReachable] valkey unavailable, falling back to DB", error)
+            return await self._postgres.reachable(mitra_id)
+        at = keys.read_stamp(pinged)
+        return bool(online and not deactivated and at is not None and at >= self._oldest_fresh())
+
+    # --- findAvailableMitras ---------------------------------------------------------------------------------
+
+    async def find_available(self) -> list[str]:
+        """Ids of mitras who are online, not deactivated, with room and a fresh heartbeat, in order of id."""
+        try:
+            (ids,) = await self._valkey.read(("SDIFF", keys.ONLINE, keys.DEACTIVATED))
+            if not ids:
+                return []
+            ids = sorted(ids)
+            pinged, loads = await self._valkey.read(
+                ("MGET", *map(keys.heartbeat, ids)), ("MGET", *map(keys.capacity, ids))
+            )
+        except MirrorUnavailable as error:
+            line = "[findAvailableMitras] valkey unavailable, falling back to Postgres"
+            self._fell_back("available", line, error)
+            return await self._postgres.available()
+        oldest = self._oldest_fresh()
+        fresh = {
+            id_: load
+            for id_, text, load in zip(ids, pinged, loads, strict=True)
+            if (at := keys.read_stamp(text)) is not None and at >= oldest
+        }
+        unknown = [id_ for id_, load in fresh.items() if load is None or not load.isdecimal()]
+        if unknown:
+            fresh |= await self._postgres.loads(unknown)
+        return [id_ for id_, load in fresh.items() if int(load) < self._config.max_customers]
+
+    # --- the beacon ------------------------------------------------------------------------------------------
+
+    async def beacon(self) -> dict[str, Any]:
+        """The cached snapshot; on a miss one recompute a process at a time, and one in the whole cluster."""
+        try:
+            self._valkey.need_warm()
+            cached = await self._valkey.call("GET", keys.SNAPSHOT)
+            if cached is not None:
+                return answer_of(cached)
+            return await self._once(self._recompute)
+        except (MirrorUnavailable, ValueError) as error:
+            self._valkey.counts["fallbacks_beacon"] += 1
+            if time.monotonic() - self._shared[0] < FALLBACK_SHARED_S:
+                return self._shared[1]
+            log(f"[beacon] valkey unavailable, falling back to Postgres: {error}")
+            return await self._once(self._join)
+
+    async def _once(self, work: Any) -> dict[str, Any]:
+        """Join the flight that is under way, or begin one; a poll that is cancelled does not end it for the others."""
+        if self._flight is None or self._flight.done():
+            self._flight = asyncio.create_task(work())
+        return await asyncio.shield(self._flight)
+
+    async def _recompute(self) -> dict[str, Any]:
+        loads: dict[str, int] = {}
+        touched = (keys.EPOCH, keys.SNAPSHOT, keys.ONLINE, keys.DEACTIVATED)
+        for _ in range(3):
+            oldest = keys.stamp(self._oldest_fresh())
+            arguments = (oldest, self._config.max_customers, keys.SNAPSHOT_TTL_S, json.dumps(loads))
+            answer = await self._valkey.run(scripts.SNAPSHOT, touched, *arguments)
+            if isinstance(answer, str):
+                return answer_of(answer)
+            loads |= await self._postgres.loads(answer)
+        raise MirrorUnavailable("capacity keys keep disappearing")
+
+    async def _join(self) -> dict[str, Any]:
+        count = len(await self._postgres.available())
+        answer = {"available": count > 0, "count": count}
+        self._shared = (time.monotonic(), answer)
+        return answer
+
+    # --- the dashboard ---------------------------------------------------------------------------------------
+
+    async def online_count(self) -> int:
+        """All of mitras:online, deactivated ones included."""
+        try:
+            (count,) = await self._valkey.read(("SCARD", keys.ONLINE))
+        except MirrorUnavailable as error:
+            self._fell_back("dashboard", "[dashboard] valkey unavailable, falling back to Postgres", error)
+            return await self._postgres.online_count()
+        return count
+
+
+def answer_of(snapshot: str) -> dict[str, Any]:
+    """The snapshot as the beacon's answer, whoever wrote it. ValueError if it is none."""
+    found = json.loads(snapshot)
+    if not isinstance(found, dict) or not isinstance(found.get("count"), int):
+        raise ValueError(f"{keys.SNAPSHOT} holds no answer")
+    return {"available": bool(found.get("available")), "count": found["count"]}

@@ -1,0 +1,138 @@
+"""Operators' settings as they are in force here, and the channel by which instances tell each other of a change."""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from server.db import Database
+from server.errors import ServiceUnavailable
+from server.log import log
+from server.mirror import keys
+from server.mirror.client import CALL_TIMEOUT_S, MirrorUnavailable, Valkey, connect, one_line
+
+DEFAULTS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
+PING_EVERY_S = 1.0
+SILENCE_S = 3.0  # a subscription never notices a hang by itself
+_ALL = "SELECT key, value FROM app_config WHERE key = ANY($1::text[])"
+_SET = """
+INSERT INTO app_config (key, value) VALUES ($1, to_jsonb($2::bigint))
+ON CONFLICT (key) DO UPDATE SET value = excluded.value
+"""
+
+
+class AppConfig:
+    """`max_customers` (sessions a mitra) and `stale_after` (seconds), kept in memory."""
+
+    def __init__(self, db: Database, valkey: Valkey | None) -> None:
+        self._db = db
+        self._valkey = valkey
+        self._values = dict(DEFAULTS)
+        self.invalidation_owed: str | None = None
+
+    @property
+    def max_customers(self) -> int:
+        return self._values["max_customers_per_mitra"]
+
+    @property
+    def stale_after(self) -> int:
+        return self._values["stale_after_seconds"]
+
+    async def all(self) -> dict[str, int]:
+        await self.reload()
+        return dict(self._values)
+
+    async def reload(self) -> None:
+        """Read the settings; one that is absent or was written by hand as nonsense means its default."""
+        rows = await self._db.fetch(_ALL, list(DEFAULTS))
+        found = {row["key"]: json.loads(row["value"]) for row in rows}
+        usable = {k: v for k, v in found.items() if isinstance(v, int) and not isinstance(v, bool) and v >= 1}
+        self._values = {**DEFAULTS, **usable}
+
+    async def set(self, key: str, value: int) -> None:
+        """Postgres, then here, then everywhere. Raises ServiceUnavailable; a failure of Valkey is owed, not raised."""
+        await self._db.execute(_SET, key, value)
+        self._values[key] = value
+        await self.tell(key)
+
+    async def tell(self, key: str) -> None:
+        """Drop the snapshot, which depends on every setting there is, and tell the other instances."""
+        if self._valkey is None:
+            return
+        self.invalidation_owed = key
+        message = json.dumps({"key": key})
+        try:
+            self._valkey.need_warm()
+            await self._valkey.write_all([("DEL", keys.SNAPSHOT), ("PUBLISH", keys.CHANNEL, message)])
+            self.invalidation_owed = None
+        except MirrorUnavailable as error:
+            log(f"[valkey-mirror] invalidate {key} failed: {error}")
+
+
+class Subscriber:
+    """Listens to `config:invalidate` on a connection of its own, and does not trust its silence."""
+
+    def __init__(self, url: str, valkey: Valkey, config: AppConfig) -> None:
+        self._redis = connect(url, 2)
+        self._valkey = valkey
+        self._config = config
+        self.subscribed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._redis.aclose()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError, TimeoutError) as error:
+                if self.subscribed.is_set():
+                    log(f"[valkey] subscription to {keys.CHANNEL} lost: {one_line(error)}")
+                self.subscribed.clear()
+            await asyncio.sleep(0.3)
+
+    async def _listen(self) -> None:
+        async with self._redis.pubsub() as channel:
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                await channel.subscribe(keys.CHANNEL)
+            heard = pinged = time.monotonic()
+            while time.monotonic() - heard < SILENCE_S:
+                message = await channel.get_message(timeout=0.2)
+                now = time.monotonic()
+                if message is not None:
+                    heard = now
+                    await self._hear(message)
+                if now - pinged >= PING_EVERY_S:
+                    pinged = now
+                    async with asyncio.timeout(CALL_TIMEOUT_S):
+                        await channel.ping()
+            raise TimeoutError(f"silent for {SILENCE_S:g} s")
+
+    async def _hear(self, message: dict[str, Any]) -> None:
+        if message["type"] == "subscribe":
+            self.subscribed.set()
+            log("[valkey] subscribed to config:invalidate")
+            await self._changed()  # what was said while we were away is lost
+        elif message["type"] == "message":
+            await self._changed()
+
+    async def _changed(self) -> None:
+        """Settings first, then the snapshot: the next recompute must not use the old ones."""
+        try:
+            await self._config.reload()
+        except ServiceUnavailable:
+            log("[config] a setting changed, but Postgres cannot be read: the old one stays in force")
+        try:
+            await self._valkey.call("DEL", keys.SNAPSHOT)
+        except MirrorUnavailable as error:
+            self._config.invalidation_owed = self._config.invalidation_owed or "any"
+            log(f"[valkey-mirror] snapshot invalidation failed: {error}")

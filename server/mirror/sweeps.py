@@ -1,0 +1,206 @@
+"""The three sweeps: silent mitras offline, heartbeats to Postgres, and the periodic full seed."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from server.config import Settings
+from server.db import Database
+from server.errors import ServiceUnavailable
+from server.log import log, log_defect
+from server.mirror import keys, scripts
+from server.mirror.client import MirrorUnavailable, Valkey
+from server.mirror.gates import gate
+from server.mirror.settings import AppConfig
+from server.mirror.watchdog import CUT_OFF_LOCK, Watchdog
+from server.mirror.writes import Writes
+
+MASS_MIN = 3
+MASS_SHARE = 0.3
+HOLD_FACTOR = 3  # times stale_after, how long a mass departure may be held
+MARK_LIFE_MS = 5000
+
+SET_OFFLINE = """
+UPDATE mitra_online_status SET is_online = false WHERE mitra_id = $1 AND is_online RETURNING mitra_id
+"""
+AUDIT = "INSERT INTO mitra_online_logs (mitra_id, status) VALUES ($1, $2)"
+# Rows are locked in order of id, so that two instances' mirrors can't deadlock; a time never goes back.
+_MIRROR = """
+UPDATE mitra_online_status AS o SET last_heartbeat_at = newer.at
+FROM (SELECT s.mitra_id, u.at FROM UNNEST($1::uuid[], $2::timestamptz[]) AS u (id, at)
+  JOIN mitra_online_status AS s ON s.mitra_id = u.id
+  WHERE s.last_heartbeat_at IS NULL OR s.last_heartbeat_at < u.at
+  ORDER BY s.mitra_id FOR UPDATE OF s) AS newer
+WHERE o.mitra_id = newer.mitra_id AND (o.last_heartbeat_at IS NULL OR o.last_heartbeat_at < newer.at)
+"""
+
+
+class _Spared(Exception):
+    """The second look found a ping: roll back."""
+
+
+class Sweeps:
+    def __init__(
+        self, settings: Settings, db: Database, valkey: Valkey, config: AppConfig, writes: Writes, watchdog: Watchdog
+    ) -> None:
+        self._db = db
+        self._valkey = valkey
+        self._config = config
+        self._writes = writes
+        self._watchdog = watchdog
+        self._held_since: float | None = None
+        self._cadences: list[tuple[str, int, Callable[[], Awaitable[None]]]] = [
+            ("auto-offline", settings.mitra_auto_offline_sweep_seconds, self.auto_offline),
+            ("heartbeat-mirror", settings.heartbeat_mirror_interval_seconds, self.mirror_heartbeats),
+            ("reconcile", settings.valkey_online_mirror_sweep_seconds, watchdog.reseed),
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(every(*cadence)) for cadence in self._cadences if cadence[1]]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- auto-offline ----------------------------------------------------------------------------------------
+
+    async def auto_offline(self) -> None:
+        """One tick. On any error of Valkey, writes included, nobody is taken offline."""
+        with suppress(ServiceUnavailable):
+            await self._config.reload()  # a setting written straight into the table counts from here on
+        try:
+            self._valkey.need_warm()
+            await self._valkey.call("SET", keys.PROBE, "1", "EX", 60)
+            online, stale = await self._stale()
+        except MirrorUnavailable as error:
+            self._skip("auto-offline", "this tick", error)
+            return
+        if not stale or self._in_grace() or self._held(len(stale), online):
+            return
+        try:
+            await self._take_offline(stale)
+        except MirrorUnavailable as error:
+            self._skip("auto-offline", "the rest of this tick", error)
+        except ServiceUnavailable as error:
+            log(f"[auto-offline] Postgres unavailable, skipping this tick: {error.cause}")
+
+    def _skip(self, sweep: str, what: str, error: Exception) -> None:
+        self._valkey.counts[f"skipped_{sweep.replace('-', '_')}"] += 1
+        what = f" {what}" if sweep == "auto-offline" else ""
+        log(f"[{sweep}] valkey unavailable, skipping{what}: {error}")
+
+    async def _stale(self) -> tuple[int, dict[str, str]]:
+        """How many are online, and of those the silent ones with the heartbeat that was seen ('' for none)."""
+        (ids,) = await self._valkey.read(("SMEMBERS", keys.ONLINE))
+        ids = sorted(id_ for id_ in ids if is_uuid(id_))
+        if not ids:
+            return 0, {}
+        (texts,) = await self._valkey.read(("MGET", *map(keys.heartbeat, ids)))
+        oldest = self._valkey.now_ms() - self._config.stale_after * 1000
+        stale = {
+            id_: text or ""
+            for id_, text in zip(ids, texts, strict=True)
+            if (at := keys.read_stamp(text)) is None or at < oldest
+        }
+        return len(ids), stale
+
+    def _in_grace(self) -> bool:
+        """After a recovery everybody gets the time to ping again."""
+        return time.monotonic() - self._watchdog.recovered_at < self._config.stale_after
+
+    def _held(self, leaving: int, online: int) -> bool:
+        """A tick that would take a large part of the fleet offline smells of our own fault: hold it for a while."""
+        if leaving < MASS_MIN or leaving <= MASS_SHARE * online:
+            self._held_since = None
+            return False
+        now = time.monotonic()
+        self._held_since = self._held_since or now
+        if now - self._held_since >= HOLD_FACTOR * self._config.stale_after - 1:
+            return False
+        log(f"[auto-offline] holding: {leaving} of {online} online mitras would go offline at once")
+        return True
+
+    async def _take_offline(self, stale: dict[str, str]) -> None:
+        """One transaction a mitra, under an advisory lock that an instance without Valkey denies us."""
+        async with self._db.acquire() as holder:
+            if not await holder.fetchval("SELECT pg_try_advisory_lock($1)", CUT_OFF_LOCK):
+                log("[auto-offline] another instance sweeps or has no Valkey: not this tick")
+                return
+            try:
+                for mitra_id, seen in stale.items():
+                    await self._one_offline(mitra_id, seen)
+            finally:
+                await holder.fetchval("SELECT pg_advisory_unlock($1)", CUT_OFF_LOCK)
+
+    async def _one_offline(self, mitra_id: str, seen: str) -> None:
+        touched = (keys.EPOCH, keys.heartbeat(mitra_id), keys.leaving(mitra_id))
+        marked = False
+        try:
+            async with self._writes.changing("setOffline", mitra_id) as connection:
+                await gate("sweep row locked")
+                marked = bool(await self._valkey.run(scripts.SECOND_LOOK, touched, seen, MARK_LIFE_MS))
+                if not marked:
+                    raise _Spared
+                if await connection.fetchval(SET_OFFLINE, mitra_id):
+                    await connection.execute(AUDIT, mitra_id, "offline")
+                    self._valkey.counts["auto_offline"] += 1
+        except _Spared:
+            return
+        except BaseException:
+            if marked:
+                with suppress(MirrorUnavailable):
+                    await self._valkey.call("DEL", keys.leaving(mitra_id))
+            raise
+
+    # --- heartbeat mirror ------------------------------------------------------------------------------------
+
+    async def mirror_heartbeats(self) -> None:
+        """One statement for all pings since the last; what a seed wrote as grace is no ping."""
+        try:
+            (ids,) = await self._valkey.read(("SMEMBERS", keys.ONLINE))
+            ids = sorted(id_ for id_ in ids if is_uuid(id_))
+            if not ids:
+                return
+            texts, grace = await self._valkey.read(
+                ("MGET", *map(keys.heartbeat, ids)), ("HMGET", keys.SYNTHETIC, *ids)
+            )
+        except MirrorUnavailable as error:
+            self._skip("heartbeat-mirror", "", error)
+            return
+        latest = self._valkey.now_ms() + keys.FUTURE_MS_MAX
+        pings = {
+            id_: at
+            for id_, text, written in zip(ids, texts, grace, strict=True)
+            if (at := keys.read_stamp(text)) is not None and text != written and at <= latest
+        }
+        if not pings:
+            return
+        times = [datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at) for at in pings.values()]
+        try:
+            await self._db.execute(_MIRROR, list(pings), times)
+        except ServiceUnavailable as error:
+            log(f"[heartbeat-mirror] Postgres unavailable, skipping: {error.cause}")
+
+
+async def every(name: str, seconds: int, tick: Callable[[], Awaitable[None]]) -> None:
+    """Call `tick` at a steady pace until cancelled; a defect in one tick is logged and does not end the sweep."""
+    due = time.monotonic() + seconds
+    while True:
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        due = max(due + seconds, time.monotonic())
+        try:
+            await tick()
+        except Exception as error:
+            log_defect(name, error)
+
+
+def is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False

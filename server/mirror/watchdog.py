@@ -1,0 +1,144 @@
+"""Notices what no connection tells (FLUSHDB, a restart, a hang) and ends each outage with a seed."""
+
+import asyncio
+import random
+import time
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+
+from server.db import Database
+from server.errors import ServiceUnavailable
+from server.log import log
+from server.mirror import keys
+from server.mirror.client import MirrorUnavailable, Valkey, connect
+from server.mirror.seed import Seeder
+from server.mirror.settings import AppConfig
+from server.mirror.writes import Writes
+
+LOOK_EVERY_S = 1.0
+LOOK_WHEN_COLD_S = 0.25
+START_TRIES_S = 5.0
+CUT_OFF_LOCK = 0x6D697272_63757400  # held shared by an instance without Valkey: nobody sweeps meanwhile
+
+
+class CutOff:
+    """While this instance has no Valkey it holds a shared advisory lock, so that none sweeps its mitras' silence."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._connection: asyncpg.Connection | None = None
+
+    async def hold(self) -> None:
+        if self._connection is not None and not self._connection.is_closed():
+            return
+        with suppress(ServiceUnavailable, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection = await self._db.connect()
+            try:
+                # Not waiting: a sweep that holds it now ends soon, and the next look tries again.
+                held = await connection.fetchval("SELECT pg_try_advisory_lock_shared($1)", CUT_OFF_LOCK)
+            except BaseException:
+                connection.terminate()
+                raise
+            if held:
+                self._connection = connection
+            else:
+                connection.terminate()
+
+    def release(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+
+class Watchdog:
+    def __init__(
+        self, db: Database, valkey: Valkey, seeder: Seeder, writes: Writes, config: AppConfig
+    ) -> None:
+        self._own = connect(valkey.url, 1)
+        self._db = db
+        self._valkey = valkey
+        self._seeder = seeder
+        self._writes = writes
+        self._config = config
+        self._cut_off = CutOff(db)
+        self._task: asyncio.Task[None] | None = None
+        self.recovered_at = time.monotonic()  # when the mirror was last rebuilt with fresh heartbeats
+
+    async def first_seed(self) -> None:
+        """The seed of the start. Without Valkey it is given up after 5 s and comes when Valkey answers."""
+        deadline = time.monotonic() + START_TRIES_S
+        while not await self._seed(grace=True):
+            if time.monotonic() > deadline:
+                log(f"[valkey-mirror] starting without Valkey: {self._valkey.reason}")
+                return
+            await asyncio.sleep(LOOK_WHEN_COLD_S)
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._cut_off.release()
+        await self._own.aclose()
+
+    async def reseed(self) -> None:
+        """The periodic full seed: heartbeats that are there stay."""
+        await self._seed(grace=False)
+
+    async def _seed(self, *, grace: bool) -> bool:
+        try:
+            async with asyncio.timeout(4.0):
+                await self._seeder.seed(grace=grace)
+        except (MirrorUnavailable, ServiceUnavailable, TimeoutError) as error:
+            self._valkey.reason = str(error) or type(error).__name__
+            return False
+        if grace:
+            self.recovered_at = time.monotonic()
+        self._cut_off.release()
+        return True
+
+    async def _run(self) -> None:
+        while True:
+            pause = LOOK_EVERY_S if self._valkey.warm else LOOK_WHEN_COLD_S * random.uniform(0.6, 1.4)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._valkey.wake.wait()
+            self._valkey.wake.clear()
+            await self._look()
+
+    async def _look(self) -> None:
+        try:
+            run_id, epoch = await self._ask()
+        except MirrorUnavailable:
+            if not self._valkey.warm:
+                await self._cut_off.hold()
+                await asyncio.sleep(LOOK_WHEN_COLD_S)
+            return
+        expected = f"{run_id}|{self._seeder.identity}|"
+        if self._valkey.warm and self._seeder.identity and epoch.startswith(expected):
+            await self._settle_debts()
+            return
+        if self._valkey.warm:
+            self._valkey.cold("the mirror was lost")
+        if not await self._seed(grace=True):
+            await self._cut_off.hold()
+            await asyncio.sleep(LOOK_WHEN_COLD_S)
+
+    async def _ask(self) -> tuple[str, str]:
+        """run_id and epoch by the watchdog's own connection; its failures count as Valkey's."""
+        async with self._own.pipeline(transaction=False) as pipeline:
+            pipeline.info("server")
+            pipeline.type(keys.EPOCH)
+            info, kind = await self._valkey.bounded(pipeline.execute())
+        epoch: Any = await self._valkey.bounded(self._own.get(keys.EPOCH)) if kind == "string" else None
+        return info["run_id"], epoch or ""
+
+    async def _settle_debts(self) -> None:
+        """Writes and invalidations that failed while Valkey was away or refused them."""
+        await self._writes.retry_dirty()
+        if self._config.invalidation_owed:
+            await self._config.tell(self._config.invalidation_owed)

@@ -1,0 +1,66 @@
+"""A mitra's own state: online or offline, active or shut out. Each change is one transaction, mirrored after it."""
+
+from typing import TYPE_CHECKING, Any
+
+from server import errors
+from server.db import Database
+
+if TYPE_CHECKING:
+    from server.mirror import Mirror
+
+_AUDIT = "INSERT INTO mitra_online_logs (mitra_id, status) VALUES ($1, $2)"
+_ONLINE = """
+INSERT INTO mitra_online_status (mitra_id, is_online) SELECT id, true FROM mitras WHERE id = $1
+ON CONFLICT (mitra_id) DO UPDATE SET is_online = true WHERE NOT mitra_online_status.is_online RETURNING mitra_id
+"""
+_OFFLINE = "UPDATE mitra_online_status SET is_online = false WHERE mitra_id = $1 AND is_online RETURNING mitra_id"
+_SHOWN = """
+SELECT m.id, m.display_name, m.is_active, coalesce(o.is_online, false) AS is_online
+FROM mitras AS m LEFT JOIN mitra_online_status AS o ON o.mitra_id = m.id
+"""
+_ACTIVE = "UPDATE mitras SET is_active = $2 WHERE id = $1 RETURNING id"
+_REVOKE = """
+UPDATE auth_sessions SET revoked_at = clock_timestamp() WHERE user_id = $1 AND revoked_at IS NULL
+"""
+_STATUS = "SELECT is_online, last_heartbeat_at FROM mitra_online_status WHERE mitra_id = $1"
+
+
+async def set_online(mirror: "Mirror", db: Database, mitra_id: str) -> dict[str, bool]:
+    """Go online: counts as a ping, audited if it changed anything."""
+    async with mirror.changing("setOnline", mitra_id, ping=True) as connection:
+        if await connection.fetchval(_ONLINE, mitra_id):
+            await connection.execute(_AUDIT, mitra_id, "online")
+    return {"is_online": True}
+
+
+async def set_offline(mirror: "Mirror", db: Database, mitra_id: str) -> dict[str, bool]:
+    async with mirror.changing("setOffline", mitra_id) as connection:
+        if await connection.fetchval(_OFFLINE, mitra_id):
+            await connection.execute(_AUDIT, mitra_id, "offline")
+    return {"is_online": False}
+
+
+async def set_active(mirror: "Mirror", db: Database, mitra_id: str, active: bool) -> dict[str, Any]:
+    """Shut a mitra out, all sign-ins revoked in the same transaction, or let them in again. Raises 404 NOT_FOUND.
+
+    `is_online` stays as it is: the pings are refused from now on, so auto-offline follows.
+    """
+    what = "setReactivated" if active else "setDeactivated"
+    async with mirror.changing(what, mitra_id) as connection:
+        if not await connection.fetchval(_ACTIVE, mitra_id, active):
+            raise errors.not_found("mitra")
+        if not active:
+            await connection.execute(_REVOKE, mitra_id)
+        row = await connection.fetchrow(f"{_SHOWN} WHERE m.id = $1", mitra_id)
+    return dict(row)
+
+
+async def list_mitras(db: Database) -> list[dict[str, Any]]:
+    """Every mitra with account and availability as Postgres has them, in order of name."""
+    return [dict(row) for row in await db.fetch(f"{_SHOWN} ORDER BY m.display_name, m.id")]
+
+
+async def status(db: Database, mitra_id: str) -> dict[str, Any]:
+    """The Postgres columns; the heartbeat may lag by a cycle of the heartbeat mirror."""
+    row = await db.fetchrow(_STATUS, mitra_id)
+    return dict(row) if row else {"is_online": False, "last_heartbeat_at": None}
