@@ -1,0 +1,81 @@
+"""JUnit XML, so that any CI shows each box: one testsuite a section, one testcase a box."""
+
+from xml.etree import ElementTree as xml
+
+from rig.record import Verdict
+from rig.report import evidence, text
+from rig.report.page import Box, Page, Section
+
+# JUnit knows three ways not to pass; inconclusive and broken are both errors, told apart by their type.
+ELEMENTS = {
+    Verdict.FAILED: "failure",
+    Verdict.BROKEN: "error",
+    Verdict.INCONCLUSIVE: "error",
+    Verdict.SKIPPED: "skipped",
+}
+PROPERTIES = ("Random seed", "Cadence", "Level", "Server", "Stack", "Machine")
+
+
+def junit(page: Page) -> str:
+    """The document as text, with its XML declaration."""
+    root = xml.Element("testsuites", name=f"rig {page.kind}".strip(), **_totals(page.boxes))
+    facts = dict(page.facts)
+    for section in page.sections:
+        suite = _suite(root, section, page)
+        properties = xml.SubElement(suite, "properties")
+        for name in PROPERTIES:
+            if name in facts:
+                xml.SubElement(properties, "property", name=name.lower().replace(" ", "_"), value=facts[name])
+        if page.command:
+            xml.SubElement(properties, "property", name="command", value=page.command)
+        for box in section.boxes:
+            _case(suite, box, page, section)
+    xml.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(root, encoding="unicode") + "\n"
+
+
+def _totals(boxes: list[Box]) -> dict[str, str]:
+    elements = [ELEMENTS.get(box.verdict) for box in boxes]
+    return {
+        "tests": str(len(boxes)),
+        "failures": str(elements.count("failure")),
+        "errors": str(elements.count("error")),
+        "skipped": str(elements.count("skipped")),
+        "time": f"{sum(box.seconds or 0 for box in boxes):.3f}",
+    }
+
+
+def _suite(root: xml.Element, section: Section, page: Page) -> xml.Element:
+    suite = xml.SubElement(root, "testsuite", name=section.name, **_totals(list(section.boxes)))
+    if page.started:
+        suite.set("timestamp", page.started)
+    return suite
+
+
+def _case(suite: xml.Element, box: Box, page: Page, section: Section) -> None:
+    case = xml.SubElement(
+        suite,
+        "testcase",
+        classname=".".join(part for part in (page.kind, section.id) if part),
+        name=f"{box.id} {text.flat(box.title)}",
+        time=f"{box.seconds or 0:.3f}",
+    )
+    element = ELEMENTS.get(box.verdict)
+    if element is None:
+        xml.SubElement(case, "system-out").text = box.message
+        return
+    outcome = xml.SubElement(case, element, message=box.message.replace("\n", " "), type=box.verdict.value)
+    outcome.text = details(box)
+
+
+def details(box: Box) -> str:
+    """Why a box got its verdict, and its evidence, as text."""
+    printed = [box.message]
+    for answer in box.answers:
+        where = " ".join(part for part in (answer.scenario, answer.variant and f"({answer.variant})") if part)
+        printed.append(f"\n{answer.verdict}: {where}\n{answer.message}")
+        printed += [f"weakened by: {reason}" for reason in answer.weakened]
+        printed.append(evidence.plain(answer.evidence))
+    if box.replay:
+        printed.append(f"\nrun it alone: {box.replay}")
+    return "\n".join(part for part in printed if part)

@@ -1,0 +1,110 @@
+"""summary.md: the run in a page of Markdown for a CI summary or a pull request, troubles first."""
+
+import html
+import re
+
+from rig.report import text, words
+from rig.report.page import Box, Page, Section
+
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+
+
+def markdown(page: Page) -> str:
+    """The document as text."""
+    parts = [
+        f"# {words.MARKS[page.verdict]} {page.verdict.capitalize()} — {escape(page.title)}",
+        escape(page.headline),
+    ]
+    if page.message and page.message != page.headline:
+        parts.append(escape(page.message))
+    if page.total:
+        parts.append(f"**{words.tally(page.counts)}**" + (f" ({page.promises})" if page.promises else ""))
+    parts += _replay(page)
+    parts.append("## What weakens this verdict")
+    reasons = "\n".join(f"- {said(reason)}" for reason in page.weakens)
+    parts.append(reasons or "Nothing that the rig knows of.")
+    if page.troubles:
+        parts.append("## What did not pass")
+        parts += [_trouble(box) for box in page.troubles]
+    if page.sections:
+        parts += ["## Sections", _table(page)]
+        parts += [_section(section, page) for section in page.sections]
+    if page.facts:
+        parts += ["## The run", "\n".join(f"- {name}: {code(value)}" for name, value in page.facts)]
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(words_: str) -> str:
+    """Text on one line that Markdown and the HTML behind it leave as it is."""
+    return _escaped(" ".join(words_.split()))
+
+
+def code(words_: str) -> str:
+    """A code span that may itself hold backticks."""
+    one_line = " ".join(words_.split())
+    fence = "`" * (max((len(run) for run in re.findall("`+", one_line)), default=0) + 1)
+    space = " " if "`" in one_line else ""
+    return f"{fence}{space}{one_line}{space}{fence}"
+
+
+def sentence(title: str) -> str:
+    """A sentence of the checklist with its inline marks kept and all else escaped."""
+    return "".join(DRAWN[kind](part) for kind, part in text.spans(title.replace("\n", " ")))
+
+
+def said(message: str) -> str:
+    """A message of the rig on one line, with its code kept and all else escaped."""
+    return "".join(DRAWN[kind](part) for kind, part in text.code_spans(" ".join(message.split())))
+
+
+def _escaped(part: str) -> str:
+    """Escapes a part of a line, whose spaces at the ends count."""
+    return SPECIAL.sub(r"\\\1", part)
+
+
+DRAWN = {"text": _escaped, "code": code, "strong": lambda part: f"**{_escaped(part)}**"}
+
+
+def _replay(page: Page) -> list[str]:
+    return [_fenced(page.command)] if page.command else []
+
+
+def _fenced(command: str) -> str:
+    fence = "`" * max(3, max((len(run) for run in re.findall("`+", command)), default=0) + 1)
+    return f"{fence}sh\n{command}\n{fence}"
+
+
+def _trouble(box: Box) -> str:
+    parts = [f"### {words.MARKS[box.verdict]} {escape(box.id)} {box.verdict}", sentence(box.title)]
+    if box.message:
+        parts.append("> " + said(box.message))
+    if box.replay:
+        parts.append(_fenced(box.replay))
+    return "\n\n".join(parts)
+
+
+def _table(page: Page) -> str:
+    shown = [verdict for verdict, number in page.counts.items() if number]
+    head = ["Section", *(verdict.value for verdict in shown), "time"]
+    rows = [head, ["---", *("---:" for _ in shown), "---:"]]
+    for section in page.sections:
+        name = escape(section.name)
+        counts = section.counts
+        rows.append([name, *(str(counts[verdict] or "") for verdict in shown), text.seconds(section.seconds)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(title: str) -> str:
+    """A sentence in a table, where a bar inside a code span must be escaped as well."""
+    return re.sub(r"(?<!\\)\|", r"\|", sentence(title))
+
+
+def _section(section: Section, page: Page) -> str:
+    # Markdown is not read inside a summary tag: HTML's own escapes hold there.
+    name = html.escape(section.name)
+    rows = [f"| {page.noun[0]} | verdict | | time |", "| --- | --- | --- | ---: |"]
+    for box in section.boxes:
+        verdict = f"{words.MARKS[box.verdict]} {box.verdict}"
+        rows.append(f"| {escape(box.id)} | {verdict} | {_cell(box.title)} | {text.seconds(box.seconds)} |")
+    body = "\n".join(rows)
+    return f"<details><summary>{name}: {words.tally(section.counts)}</summary>\n\n{body}\n\n</details>"

@@ -1,0 +1,155 @@
+"""The view that all outputs share: a run as boxes by section, its counts, facts and sentences, to print."""
+
+from dataclasses import dataclass
+
+from rig.record import Verdict, overall
+from rig.record.evidence import Evidence
+from rig.report import words
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one scenario (or variant of it) said of a box."""
+
+    scenario: str
+    variant: str
+    verdict: Verdict
+    message: str
+    seconds: float | None
+    started: float | None
+    bounds: tuple[tuple[str, str], ...]
+    weakened: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class Box:
+    """One row of the report."""
+
+    id: str
+    anchor: str
+    kind: str
+    title: str  # the checklist's sentence, inline marks included
+    audience: str
+    verdict: Verdict
+    message: str
+    seconds: float | None
+    replay: str
+    answers: tuple[Answer, ...]
+
+    @property
+    def pieces(self) -> int:
+        return sum(len(answer.evidence) for answer in self.answers)
+
+    @property
+    def tightest(self) -> Evidence | None:
+        """The timing evidence that came closest to its bound, or went furthest beyond; None if none is."""
+        pieces = (piece for answer in self.answers for piece in answer.evidence)
+        return max((piece for piece in pieces if piece.get("kind") == "timing"), key=_share, default=None)
+
+
+@dataclass(frozen=True)
+class Section:
+    """The boxes under one heading."""
+
+    id: str
+    anchor: str
+    title: str
+    boxes: tuple[Box, ...]
+
+    @property
+    def counts(self) -> dict[Verdict, int]:
+        return words.count(box.verdict for box in self.boxes)
+
+    @property
+    def seconds(self) -> float:
+        return sum(box.seconds or 0 for box in self.boxes)
+
+    @property
+    def letter(self) -> str:
+        """The short name that stands before the heading; a long one would only repeat it."""
+        return self.id if self.title and len(self.id) <= 2 else ""
+
+    @property
+    def heading(self) -> str:
+        return self.title or self.id or "All"
+
+    @property
+    def name(self) -> str:
+        return f"{self.letter} {self.heading}".strip()
+
+
+@dataclass(frozen=True)
+class Step:
+    keyword: str
+    text: str
+    verdict: Verdict
+    seconds: float | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One scenario as it ran; `error` is set when it ended by an exception rather than by its answers."""
+
+    id: str
+    feature: str
+    name: str
+    seconds: float | None
+    error: str | None
+    steps: tuple[Step, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of its steps; an error that no step accounts for is the rig's own."""
+        worst = overall(step.verdict for step in self.steps)
+        return Verdict.BROKEN if self.error and worst in (Verdict.PASSED, Verdict.SKIPPED) else worst
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of a campaign or load run beside its limit; `verdict` is None where nothing was promised."""
+
+    name: str
+    value: str
+    limit: str
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A run, ready to print."""
+
+    title: str
+    kind: str
+    verdict: Verdict
+    headline: str
+    noun: tuple[str, str]
+    counts: dict[Verdict, int]
+    promises: str
+    weakens: tuple[str, ...]
+    message: str
+    command: str
+    started: str | None  # ISO-8601
+    facts: tuple[tuple[str, str], ...]
+    measures: tuple[Measure, ...]
+    sections: tuple[Section, ...]
+    scenarios: tuple[Scenario, ...]
+
+    @property
+    def boxes(self) -> list[Box]:
+        return [box for section in self.sections for box in section.boxes]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def troubles(self) -> list[Box]:
+        """What a reader must see first: failed, then broken, then inconclusive boxes."""
+        return [box for verdict in words.ORDER[:3] for box in self.boxes if box.verdict is verdict]
+
+
+def _share(piece: Evidence) -> float:
+    measured, bound = piece.get("measured_s"), piece.get("bound_s") or 0
+    return float("inf") if measured is None else measured / bound if bound else 0.0

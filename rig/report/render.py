@@ -1,0 +1,30 @@
+"""Writes all reports of a run into its directory."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rig.record import RunDirectory
+from rig.report import files
+from rig.report.build import build
+from rig.report.cucumber import cucumber
+from rig.report.html import html
+from rig.report.junit import junit
+from rig.report.markdown import markdown
+
+
+def render(results: Mapping[str, Any], directory: RunDirectory) -> list[Path]:
+    """Write report.html, summary.md, junit.xml and cucumber.json; each appears whole or not at all.
+
+    The same results give the same bytes. ValueError when an item bears a verdict that does not exist.
+    """
+    view = build(results)
+    outputs = {
+        directory.report: html(view, results, directory.path.name),
+        directory.path / "summary.md": markdown(view),
+        directory.path / "junit.xml": junit(view),
+        directory.path / "cucumber.json": cucumber(view),
+    }
+    for path, content in outputs.items():
+        files.write(path, content)
+    return list(outputs)

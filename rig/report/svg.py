@@ -1,0 +1,169 @@
+"""Line charts as inline SVG: round axes, phases as bands, a limit as a dashed line."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from rig.report import text
+
+WIDTH, HEIGHT = 520, 210
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 30
+POINTS_MAX = 600  # above it, neighbours are merged into their lowest and highest, so that spikes stay
+EPOCH_MIN = 1e8  # a time above it is an epoch, below it seconds since the start
+
+Point = tuple[float, float | None]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A span of the run in seconds since its start; `tone` picks the colour of its band."""
+
+    name: str
+    begin_s: float
+    end_s: float
+
+    @property
+    def tone(self) -> str:
+        name = self.name.lower()
+        if any(word in name for word in ("fault", "outage", "down")):
+            return "fault"
+        return "recovery" if any(word in name for word in ("recover", "heal")) else "calm"
+
+
+def phases(raw: Sequence[Mapping[str, Any]], origin: float) -> list[Phase]:
+    """The phases of a run, in order of time."""
+    spans = [Phase(text.clean(p["name"]), since(p["from"], origin), since(p["to"], origin)) for p in raw]
+    return sorted(spans, key=lambda phase: phase.begin_s)
+
+
+def since(moment: float, origin: float) -> float:
+    """Seconds since the run's start, for a time given as an epoch or so already."""
+    return moment - origin if moment > EPOCH_MIN else float(moment)
+
+
+def chart(series: Mapping[str, Any], spans: Sequence[Phase], origin: float) -> Markup:
+    """One series over time: `name`, `points` [[t, value or None]], and, optional, `unit` and `limit`."""
+    points = merge([(since(t, origin), v) for t, v in series.get("points") or ()])
+    values = [value for _, value in points if value is not None]
+    name, unit = text.clean(series.get("name") or ""), text.clean(series.get("unit") or "")
+    if not values:
+        return Markup('<p class="muted">Nothing was measured.</p>')
+    limit = series.get("limit")
+    top = max([*values, *([limit] if isinstance(limit, int | float) else [])])
+    ticks_y = ticks(min(0.0, *values), top)
+    ends = [t for t, _ in points] + [edge for phase in spans for edge in (phase.begin_s, phase.end_s)]
+    axes = _Axes(min(ends), max(ends), ticks_y[0], ticks_y[-1])
+    parts = [_band(phase, axes) for phase in spans]
+    parts += [_tick_y(value, axes) for value in ticks_y]
+    parts += [_tick_x(value, axes) for value in ticks(axes.x0, axes.x1, 6) if axes.x0 <= value <= axes.x1]
+    if isinstance(limit, int | float):
+        parts.append(_limit(limit, axes))
+    parts += [_path(run, axes) for run in runs(points)]
+    peak = f"{text.number(max(values))}{' ' + unit if unit else ''}"
+    label = f"{name}: from {text.number(min(values))} to {peak} in {text.seconds(axes.x1 - axes.x0)}"
+    return Markup(
+        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
+    ).format(WIDTH, HEIGHT, label, Markup("").join(parts))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Axes:
+    x0: float
+    x1: float
+    y0: float
+    y1: float
+
+    def x(self, value: float) -> float:
+        share = (value - self.x0) / ((self.x1 - self.x0) or 1)
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * share, 1)
+
+    def y(self, value: float) -> float:
+        share = (value - self.y0) / ((self.y1 - self.y0) or 1)
+        return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share, 1)
+
+
+def ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Round values (steps of 1, 2 or 5 times a power of ten) from at or below `low` to at or above `high`."""
+    span = (high - low) or abs(high) or 1.0
+    rough = span / most
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(number * step, 10) for number in range(first, max(last, first + 1) + 1)]
+
+
+def merge(points: Sequence[Point]) -> list[Point]:
+    """About POINTS_MAX points in order of time: each bucket keeps its lowest, its highest and a gap."""
+    ordered = sorted(points, key=lambda point: point[0])
+    if len(ordered) <= POINTS_MAX:
+        return ordered
+    size = math.ceil(2 * len(ordered) / POINTS_MAX)
+    kept: list[Point] = []
+    for start in range(0, len(ordered), size):
+        bucket = ordered[start : start + size]
+        known = [point for point in bucket if point[1] is not None]
+        extremes = {min(known, key=_value), max(known, key=_value)} if known else set()
+        gap = {point for point in bucket if point[1] is None}
+        kept += sorted(extremes | set(list(gap)[:1]), key=lambda point: point[0])
+    return kept
+
+
+def _value(point: Point) -> float:
+    return point[1] or 0.0
+
+
+def runs(points: Sequence[Point]) -> list[list[tuple[float, float]]]:
+    """The points cut at every gap (a value of None), so that no line bridges what was not measured."""
+    found: list[list[tuple[float, float]]] = [[]]
+    for t, value in points:
+        if value is None:
+            found.append([])
+        else:
+            found[-1].append((t, value))
+    return [run for run in found if run]
+
+
+def _band(phase: Phase, axes: _Axes) -> Markup:
+    x0, x1 = axes.x(phase.begin_s), axes.x(phase.end_s)
+    width = max(1.0, round(x1 - x0, 1))
+    # A name that does not fit its band would run into the next one.
+    room = int((width - 8) / 6.2)
+    shown = phase.name if len(phase.name) <= room else f"{phase.name[: room - 1]}…" if room > 3 else ""
+    return Markup(
+        '<g class="band {}"><title>{}</title><rect x="{}" y="{}" width="{}" height="{}"/>'
+        '<text x="{}" y="{}">{}</text></g>'
+    ).format(
+        phase.tone, f"{phase.name}: {text.seconds(phase.begin_s)} to {text.seconds(phase.end_s)}",
+        x0, TOP, width, HEIGHT - TOP - BOTTOM, x0 + 4, TOP - 8, shown,
+    )  # fmt: skip
+
+
+def _tick_y(value: float, axes: _Axes) -> Markup:
+    y = axes.y(value)
+    return Markup(
+        '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick end" x="{}" y="{}">{}</text>'
+    ).format(LEFT, WIDTH - RIGHT, y, y, LEFT - 8, y + 4, text.number(value))
+
+
+def _tick_x(value: float, axes: _Axes) -> Markup:
+    return Markup('<text class="tick middle" x="{}" y="{}">{} s</text>').format(
+        min(axes.x(value), WIDTH - RIGHT - 12), HEIGHT - BOTTOM + 18, text.number(value)
+    )
+
+
+def _limit(limit: float, axes: _Axes) -> Markup:
+    y = axes.y(limit)
+    return Markup(
+        '<line class="limit" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick end" x="{}" y="{}">limit {}</text>'
+    ).format(LEFT, WIDTH - RIGHT, y, y, WIDTH - RIGHT - 4, y - 5, text.number(limit))
+
+
+def _path(run: Sequence[tuple[float, float]], axes: _Axes) -> Markup:
+    if len(run) == 1:
+        t, value = run[0]
+        return Markup('<circle class="line" cx="{}" cy="{}" r="2"/>').format(axes.x(t), axes.y(value))
+    steps = " ".join(f"{axes.x(t)},{axes.y(value)}" for t, value in run)
+    return Markup('<polyline class="line" points="{}"/>').format(escape(steps))

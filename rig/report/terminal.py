@@ -1,0 +1,144 @@
+"""What stands on the terminal when a run has ended: what did not pass, the verdict, the replay."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box as boxes
+from rich.console import Console
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from rig.record import RunDirectory, Verdict
+from rig.report import text, words
+from rig.report.build import build
+from rig.report.page import Box, Page
+
+COLOURS = {
+    Verdict.PASSED: "green",
+    Verdict.FAILED: "red",
+    Verdict.BROKEN: "magenta",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.SKIPPED: "bright_black",
+}
+TROUBLES_MAX = 12  # more would push the verdict off the screen; the report has them all
+
+
+def print_summary(
+    results: Mapping[str, Any], directory: RunDirectory | None = None, console: Console | None = None
+) -> None:
+    """Print the end of a run. The console decides on colour (NO_COLOR, a pipe), its encoding on the marks."""
+    _Summary(build(results), console or Console()).show(directory)
+
+
+class _Summary:
+    def __init__(self, view: Page, console: Console) -> None:
+        self.view = view
+        self.console = console
+        self.marks = words.MARKS if console.encoding.lower().startswith("utf") else words.ASCII_MARKS
+
+    def show(self, directory: RunDirectory | None) -> None:
+        """Print all of it; what the console's encoding cannot say becomes a question mark, not an error."""
+        if self.marks is words.MARKS:
+            self._show(directory)
+            return
+        encoding = self.console.encoding
+        with self.console.capture() as captured:
+            self._show(directory)
+        self.console.file.write(captured.get().encode(encoding, "replace").decode(encoding))
+
+    def _show(self, directory: RunDirectory | None) -> None:
+        self.console.print()
+        if len(self.view.sections) > 1 or self.view.total > len(self.view.troubles):
+            self.console.print(self._table())
+            self.console.print()
+        self._troubles()
+        self._weakens()
+        self.console.print(Rule(style="bright_black", characters="─" if self.marks is words.MARKS else "-"))
+        self._verdict()
+        self._facts(directory)
+
+    def _mark(self, verdict: Verdict) -> Text:
+        return Text(f"{self.marks[verdict]} {verdict}", style=f"bold {COLOURS[verdict]}")
+
+    def _table(self) -> Table:
+        """A row a section; a column each for the verdicts that occur."""
+        shown = [verdict for verdict, number in self.view.counts.items() if number]
+        table = Table(box=boxes.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bright_black")
+        table.add_column("section", ratio=1, overflow="ellipsis", no_wrap=True)
+        for verdict in shown:
+            # Where space is short the mark says it; the last lines give mark and word.
+            head = verdict.value if self.console.width >= 100 else self.marks[verdict]
+            table.add_column(Text(head, style=COLOURS[verdict]), justify="right", no_wrap=True)
+        table.add_column("time", justify="right", no_wrap=True)
+        for section in self.view.sections:
+            counts = section.counts
+            cells = [
+                Text(str(counts[verdict] or ""), style="" if verdict is Verdict.PASSED else COLOURS[verdict])
+                for verdict in shown
+            ]
+            letter = f"{section.letter:<3}" if any(other.letter for other in self.view.sections) else ""
+            table.add_row(Text(letter + section.heading), *cells, text.seconds(section.seconds))
+        return table
+
+    def _troubles(self) -> None:
+        for box in self.view.troubles[:TROUBLES_MAX]:
+            self._trouble(box)
+        more = len(self.view.troubles) - TROUBLES_MAX
+        if more > 0:
+            noun = words.plural(more, f"more {self.view.noun[0]}", f"more {self.view.noun[1]}")
+            self.console.print(Text(f"... {noun} did not pass: see the report.\n"))
+
+    def _trouble(self, box: Box) -> None:
+        self.console.print(Text.assemble(self._mark(box.verdict), "  ", (box.id, "bold")))
+        for paragraph in (text.flat(box.title), box.message):
+            if paragraph:
+                self.console.print(Padding(Text(paragraph), (0, 0, 0, 2), expand=False))
+        if box.replay:
+            self._command(box.replay, indent=2)
+        self.console.print()
+
+    def _command(self, command: str, indent: int = 0) -> None:
+        """Never wrapped by us, so that it can be copied whole."""
+        line = Text.assemble(" " * indent, (command, "cyan"))
+        self.console.print(line, soft_wrap=True)
+
+    def _weakens(self) -> None:
+        if not self.view.weakens:
+            return
+        self.console.print(Text("What weakens this verdict", style="bold"))
+        for reason in self.view.weakens:
+            grid = Table.grid(padding=(0, 1))
+            grid.add_row("-", Text(reason))
+            self.console.print(grid)
+        self.console.print()
+
+    def _verdict(self) -> None:
+        verdict = self.view.verdict
+        mark = Text(f"{self.marks[verdict]} {verdict.upper()}", style=f"bold {COLOURS[verdict]}")
+        self.console.print(Text.assemble(mark, "  ", self.view.headline))
+        if self.view.message and self.view.message != self.view.headline:
+            self.console.print(Text(self.view.message))
+        if self.view.total:
+            counts = Text(" · " if self.marks is words.MARKS else ", ").join(
+                Text(f"{number} {verdict}", style=COLOURS[verdict])
+                for verdict, number in self.view.counts.items()
+                if number
+            )
+            promises = f"  ({self.view.promises})" if self.view.promises else ""
+            self.console.print(Text.assemble(counts, (promises, "bright_black")))
+
+    def _facts(self, directory: RunDirectory | None) -> None:
+        facts = dict(self.view.facts)
+        for name in ("Took", "Random seed", "Cadence"):
+            if name in facts:
+                self._fact(name.lower(), facts[name])
+        if directory is not None:
+            self._fact("report", str(directory.report))
+        if self.view.command:
+            self._fact("replay", self.view.command, "cyan")
+
+    def _fact(self, name: str, value: str, style: str = "") -> None:
+        line = Text.assemble((f"{name:<12} ", "bright_black"), (value, style))
+        self.console.print(line, soft_wrap=True)

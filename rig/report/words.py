@@ -1,0 +1,88 @@
+"""What each verdict is called, drawn as and said in a sentence, so that every output says the same."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rig.record import Verdict
+
+# The order in which a reader needs them; also the order of bars, chips and tables.
+ORDER = (Verdict.FAILED, Verdict.BROKEN, Verdict.INCONCLUSIVE, Verdict.PASSED, Verdict.SKIPPED)
+MARKS = {
+    Verdict.PASSED: "✓",
+    Verdict.FAILED: "✗",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.BROKEN: "!",
+    Verdict.SKIPPED: "–",
+}
+ASCII_MARKS = {**MARKS, Verdict.PASSED: "+", Verdict.FAILED: "x", Verdict.SKIPPED: "-"}
+MEANINGS = {
+    Verdict.PASSED: "the server did what was promised",
+    Verdict.FAILED: "the server broke a promise",
+    Verdict.INCONCLUSIVE: "an assumption did not hold, so nothing is proven either way",
+    Verdict.BROKEN: "the rig or its stack failed, so this says nothing about the server",
+    Verdict.SKIPPED: "a capability is missing, so it was not tried",
+}
+NOUNS = {"checklist": ("box", "boxes"), "chaos": ("check", "checks"), "load": ("claim", "claims")}
+
+
+def verdict_of(value: Any) -> Verdict:
+    """The verdict that a plain value names; ValueError names the value and the five words there are."""
+    try:
+        return Verdict(value)
+    except ValueError:
+        raise ValueError(f"unknown verdict {value!r}; it is one of {', '.join(Verdict)}") from None
+
+
+def count(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:
+    """How many there are of each verdict, in reading order, zeros included."""
+    counts = dict.fromkeys(ORDER, 0)
+    for verdict in verdicts:
+        counts[verdict] += 1
+    return counts
+
+
+def counts_of(results: Mapping[str, Any]) -> dict[Verdict, int]:
+    """The counts of a run in reading order: as stated, else as counted from its items."""
+    stated = results.get("counts")
+    if stated:
+        return {verdict: int(stated.get(verdict.value, 0)) for verdict in ORDER}
+    return count(verdict_of(item["verdict"]) for item in results.get("items") or ())
+
+
+def tally(counts: Mapping[Verdict, int]) -> str:
+    """Counts as words, worst first: `1 failed · 109 passed`; empty ones are left out."""
+    return " · ".join(f"{number} {verdict}" for verdict, number in counts.items() if number) or "none"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def headline(results: Mapping[str, Any]) -> str:
+    """The sentence that stands under the verdict of a run."""
+    verdict, counts = verdict_of(results["verdict"]), counts_of(results)
+    one, many = NOUNS.get(results.get("kind", ""), NOUNS["chaos"])
+    number = counts[verdict]
+    total = sum(counts.values())
+    if not total:
+        return results.get("message") or f"No {one} was answered."
+    if verdict is Verdict.PASSED:
+        sentence = f"The server did what was promised in {_all_of(number, total, one, many)}."
+    elif not number:
+        sentence = f"{MEANINGS[verdict][0].upper()}{MEANINGS[verdict][1:]}; no single {one} says so."
+    elif verdict is Verdict.FAILED:
+        sentence = f"The server broke a promise in {number} of {plural(total, one, many)}."
+    elif verdict is Verdict.BROKEN:
+        sentence = f"The rig or its stack failed: {number} of {plural(total, one, many)} say nothing of the server."
+    elif verdict is Verdict.INCONCLUSIVE:
+        sentence = f"An assumption did not hold: {number} of {plural(total, one, many)} could not be judged."
+    else:
+        sentence = f"Nothing was tried: {_all_of(number, total, one, many)} need what this stack lacks."
+    others = {other: n for other, n in counts.items() if n and other not in (verdict, Verdict.PASSED)}
+    return f"{sentence} Besides: {tally(others).replace(' ·', ',')}." if others else sentence
+
+
+def _all_of(number: int, total: int, one: str, many: str) -> str:
+    if number < total:
+        return f"{number} of {plural(total, one, many)}"
+    return f"all {number} {many}" if number > 1 else f"the one {one}"
