@@ -14,6 +14,7 @@ from _pytest.runner import runtestprotocol
 from rig.checks import load_checks
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
+from rig.drive.running import announce
 from rig.drive.scenarios import ScenarioLog, Unmet, items_of
 from rig.drive.world import World
 from rig.record import Recorder, RunDirectory
@@ -28,10 +29,10 @@ LOG = pytest.StashKey[ScenarioLog]()
 
 
 class Settings:
-    """What the driver handed over in `RIG_CHECKLIST`, as JSON."""
+    """What the driver handed over in `RIG_INTERNAL_CHECKLIST`, as JSON."""
 
     def __init__(self) -> None:
-        given = json.loads(os.environ["RIG_CHECKLIST"])
+        given = json.loads(os.environ["RIG_INTERNAL_CHECKLIST"])
         self.run = RunDirectory(Path(given["run"]))
         self.spec = StackSpec(**{**given["spec"], "logs": self.run.logs})
         self.cadence = Cadence(given["cadence"])
@@ -107,9 +108,11 @@ def bench(settings: Settings) -> Iterator[Bench]:
     with Recorder(settings.run, worker) as recorder, open_stack(settings.spec, supervisor, worker) as stack:
         recorder.write("stack", worker=worker, **stack.describe())
         bench = Bench(stack, recorder, settings.cadence, settings.random_seed)
+        state_file = announce(stack, "checklist")
         try:
             yield bench
         finally:
+            state_file.unlink(missing_ok=True)
             recorder.write("starts", worker=worker, count=bench.starts)
             bench.close()
 

@@ -37,6 +37,53 @@ def settings(**flags: Any) -> Any:
     return read(**flags)
 
 
+Reports = Annotated[Path | None, typer.Option(help="Directory of the run directories.")]
+RandomSeed = Annotated[int | None, typer.Option(help="Replay the run of this random seed.")]
+Strict = Annotated[bool | None, typer.Option("--strict", help="A pass with skips exits 2.")]
+Keep = Annotated[bool | None, typer.Option("--keep", help="Leave the stack running after a failure.")]
+
+
+@app.command()
+def checklist(
+    only: Annotated[
+        list[str] | None, typer.Option(help="A box (C-07) or section (C); again or comma-separated for more.")
+    ] = None,
+    cadence: Annotated[str | None, typer.Option(help="fast (default), or written: the source's own numbers.")] = None,
+    random_seed: RandomSeed = None,
+    workers: Annotated[int | None, typer.Option(help="Stacks to run scenarios on, side by side.")] = None,
+    keep: Keep = None,
+    strict: Strict = None,
+    mode: Mode = None,
+    postgres: PostgresUrl = None,
+    valkey: ValkeyUrl = None,
+    toxiproxy: ToxiproxyUrl = None,
+    scratch: Scratch = None,
+    postgres_log: PostgresLog = None,
+    sut: Sut = None,
+    reports: Reports = None,
+) -> None:
+    """Answer the checklist, Setup, A to K and Smoke, with evidence; the report's path comes last."""
+    from rig.drive import checklist as drive
+
+    chosen = settings(
+        cadence=cadence, random_seed=random_seed, workers=workers, keep=keep, strict=strict, mode=mode,
+        postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, postgres_log=postgres_log, sut=sut,
+        reports=reports,
+    )  # fmt: skip
+    raise typer.Exit(drive.run(chosen, only or []))
+
+
+@app.command()
+def recheck(
+    run: Annotated[str, typer.Argument(help="A run directory, or its name below the reports (say: latest).")],
+    reports: Reports = None,
+) -> None:
+    """Judge a saved run again, from its files alone, and render its reports anew."""
+    from rig.drive import recheck as drive
+
+    raise typer.Exit(drive.run(settings(reports=reports), run))
+
+
 @app.command()
 def doctor() -> None:
     """Tell what is there, what is missing and what to do about it."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from rig.record.verdict import Verdict
 
-
 LAG_VOID_S = 0.2
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from rig.checks.base import Judge
 
 
-
 def heartbeat_time(text: object) -> float | None:
     """Epoch seconds of a heartbeat written as `YYYY-MM-DDTHH:MM:SS.mmmZ`; None for anything else."""
     if not isinstance(text, str) or len(text) != 24:

@@ -2,23 +2,26 @@
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rig.checks import load_checks
 from rig.checks.sections import SECTIONS
+from rig.config import Settings
 from rig.drive.progress import Progress
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
+from rig.drive.stackspec import stack_spec
 from rig.drive.usage import UsageError
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.stack import StackSpec
 from rig.stack.paths import CHECKOUT
+from rig.stack.spec import DEFAULT_SUT
 
-CADENCES = ("fast", "written")
+WORKERS = 2
 
 
 def select_items(wanted: Iterable[str]) -> list[str]:
@@ -50,38 +53,27 @@ def versions() -> dict[str, str]:
     }
 
 
-def run(
-    spec_fields: dict[str, Any],
-    *,
-    root: Path,
-    only: list[str],
-    cadence: str,
-    random_seed: int | None,
-    workers: int,
-    keep: bool,
-    strict: bool,
-) -> int:
+def run(settings: Settings, only: list[str]) -> int:
     """The whole command; returns its exit code. UsageError for what can't be run at all."""
     from rig.report import print_summary
 
-    if cadence not in CADENCES:
-        raise UsageError(f"--cadence {cadence!r} is neither fast nor written")
     items = select_items(only)
-    seed = draw_random_seed(random_seed)
-    spec = StackSpec(logs=Path("."), **spec_fields)
+    seed = draw_random_seed(settings.random_seed)
+    spec = stack_spec(settings, Path("."))
     print(f"random seed {seed}", flush=True)
+    options = "" if settings.sut == DEFAULT_SUT else f" --sut {shlex.quote(settings.sut)}"
+    replay = f"rig checklist --only {{item}} --cadence {settings.cadence} --random-seed {seed}{options}"
     meta = {
-        "cadence": cadence,
-        "level": "contract",
-        "strict": strict,
+        "cadence": settings.cadence,
+        "level": settings.level,
+        "strict": settings.strict,
         "stack": {"mode": spec.mode, "sut": spec.sut, **versions()},
     }
-    options = "" if spec.sut == "python -m server" else f" --sut {spec.sut!r}"
-    replay = f"rig checklist --only {{item}} --cadence {cadence} --random-seed {seed}{options}"
     interrupted = False
-    with run_session("checklist", root, seed, items=items, replay=replay, meta=meta) as session:
+    workers = workers_for(items, settings.workers or WORKERS)
+    with run_session("checklist", settings.reports, seed, items=items, replay=replay, meta=meta) as session:
         try:
-            run_features(session, spec, items, cadence, workers_for(items, workers), keep)
+            run_features(session, spec, items, settings, workers)
         except KeyboardInterrupt:
             interrupted = True
             session.recorder.write("weakness", text="interrupted by Ctrl-C")
@@ -96,21 +88,21 @@ def workers_for(items: list[str], workers: int) -> int:
 
 
 def run_features(
-    session: Session, spec: StackSpec, items: list[str], cadence: str, workers: int, keep: bool
+    session: Session, spec: StackSpec, items: list[str], settings: Settings, workers: int
 ) -> None:
     """One pytest process below the supervisor; what it answers stands in the record, not in its output."""
     handed = {
         "run": str(session.directory.path.resolve()),
         "spec": {**{name: value for name, value in asdict(spec).items() if name != "logs"}},
-        "cadence": cadence,
+        "cadence": settings.cadence,
         "random_seed": session.random_seed,
         "items": items,
-        "keep": keep,
+        "keep": settings.keep,
     }
     command = [sys.executable, "-m", "pytest", "features", "-p", "features.plugin", "-p", "no:cacheprovider", "-q"]
     command += ["-c", str(CHECKOUT / "features" / "pytest.ini"), "--rootdir", str(CHECKOUT)]
     command += ["-n", str(workers), "--dist", "loadgroup"] if workers > 1 else ["-p", "no:xdist"]
-    environment = {**os.environ, **session.supervisor.environment(), "RIG_CHECKLIST": json.dumps(handed, default=str)}
+    environment = {**os.environ, **session.supervisor.environment(), "RIG_INTERNAL_CHECKLIST": json.dumps(handed, default=str)}
     log = session.directory.logs / "pytest.log"
     process = session.supervisor.spawn("pytest", command, env=environment, cwd=CHECKOUT, log=log)
     with Progress(session.directory, len(items)) as progress:

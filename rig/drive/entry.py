@@ -45,8 +45,9 @@ def interrupted(*_: object) -> NoReturn:
 def code_of(error: Exception) -> int | None:
     """The exit code of an error that speaks for itself; None for one that needs its traceback."""
     from rig.config import ConfigError
+    from rig.drive.usage import UsageError as Unusable
     from rig.stack.errors import SpecError, StackError
 
-    if isinstance(error, ConfigError | NothingToTalkTo | SpecError):
+    if isinstance(error, ConfigError | NothingToTalkTo | SpecError | Unusable):
         return EXIT_USAGE
     return EXIT_BROKEN if isinstance(error, StackError) else None

@@ -1,8 +1,8 @@
 """Smoke: the happy path after a deploy."""
 
+from rig.checks.answers import require_status
 from rig.checks.base import Bounds, Judge, Seen, check
 from rig.checks.boxes.a import SEED
-from rig.checks.answers import require_status
 
 
 @check("SMOKE-01", "BE", "The log shows a finished seed")
