@@ -75,7 +75,7 @@ def prompts(world: World) -> Observed:
 
 
 def prompt(world: World, *words: str) -> dict[str, object]:
-    command = [sys.executable, "-m", "rig.cli", words[0], "--stack", world.bench.stack.name, *words[1:]]
+    command = [sys.executable, "-m", "rig.cli", words[0], "--stack", str(os.getpid()), *words[1:]]
     run = subprocess.run(command, capture_output=True, text=True, timeout=20, cwd=CHECKOUT, env=dict(os.environ))
     shown = f"rig {' '.join(words)}"
     return {"command": shown, "code": run.returncode, "output": (run.stdout + run.stderr).strip()}

@@ -34,6 +34,7 @@ class Bench:
         self._dirty: str | None = "nothing has been started yet"
         self._settings_touched = False
         self._we_ended: set[str] = set()
+        self._logs: dict[str, ServerLog] = {}  # each reads on where it stopped
         self.lag = LagSentinel()
         self.tables = Tables(stack.postgres.observer_url)
         self.fixtures = Fixtures(stack.postgres.url)
@@ -101,7 +102,7 @@ class Bench:
         return self.servers[name]
 
     def log(self, name: str = "a") -> ServerLog:
-        return ServerLog(self.stack.server(name).log)
+        return self._logs.setdefault(name, ServerLog(self.servers[name].log))
 
     def dirty(self, why: str) -> None:
         """The next scenario must not share these backends, because of `why`."""

@@ -102,7 +102,7 @@ def run_features(
     command = [sys.executable, "-m", "pytest", "features", "-p", "features.plugin", "-p", "no:cacheprovider", "-q"]
     command += ["-c", str(CHECKOUT / "features" / "pytest.ini"), "--rootdir", str(CHECKOUT)]
     command += ["-n", str(workers), "--dist", "loadgroup"] if workers > 1 else ["-p", "no:xdist"]
-    environment = {**os.environ, **session.supervisor.environment(), "RIG_INTERNAL_CHECKLIST": json.dumps(handed, default=str)}
+    environment = {**os.environ, **session.supervisor.environment, "RIG_INTERNAL_CHECKLIST": json.dumps(handed, default=str)}
     log = session.directory.logs / "pytest.log"
     process = session.supervisor.spawn("pytest", command, env=environment, cwd=CHECKOUT, log=log)
     with Progress(session.directory, len(items)) as progress:
@@ -113,4 +113,4 @@ def run_features(
     code = process.poll()
     if code not in (0, 1):  # 1: some scenario failed, which the record tells better
         tail = [line.split(" ", 1)[-1] for line in log.read_text().splitlines()[-12:]]
-        session.recorder.write("weakness", text=f"the feature runner ended with {code}: " + " / ".join(tail))
+        session.recorder.write("broken", text=f"the feature runner ended with {code}: " + " / ".join(tail))

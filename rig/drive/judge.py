@@ -17,7 +17,8 @@ def judge_run(run: Run) -> dict[str, Any]:
     end = next(run.of("end"), None)
     scenarios = last_attempts(run)
     answers = judge_observations(run, scenarios)
-    items = [item_entry(item, answers[item], plan["replay"]) for item in plan["items"]]
+    broken = next((line["text"] for line in run.of("broken")), None)
+    items = [item_entry(item, answers[item], plan["replay"], broken) for item in plan["items"]]
     counts = Counter(item["verdict"] for item in items)
     verdict = overall(Verdict(item["verdict"]) for item in items)
     ended = end["t"] if end else max((line["t"] for line in run.lines), default=run.meta["started"])
@@ -94,9 +95,12 @@ def unreached_entry(scenario: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def item_entry(item: str, answers: list[dict[str, Any]], replay: str) -> dict[str, Any]:
+def item_entry(item: str, answers: list[dict[str, Any]], replay: str, broken: str | None) -> dict[str, Any]:
+    """`broken`: what stopped the rig itself, which is then why an item has no answer."""
     declared = CHECKS[item]
     verdict = overall(Verdict(answer["verdict"]) for answer in answers)
+    if not answers and broken:
+        verdict = Verdict.BROKEN
     telling = [answer["message"] for answer in answers if answer["verdict"] == verdict]
     return {
         "id": item,
@@ -106,7 +110,7 @@ def item_entry(item: str, answers: list[dict[str, Any]], replay: str) -> dict[st
         "title": declared.title,
         "audience": declared.audience,
         "verdict": verdict,
-        "message": " | ".join(dict.fromkeys(telling)) or "no scenario answered this",
+        "message": " | ".join(dict.fromkeys(telling)) or broken or "no scenario answered this",
         "seconds": round(sum(answer["seconds"] for answer in answers), 3),
         "answers": answers,
         "replay": replay.format(item=item),
