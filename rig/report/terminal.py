@@ -66,7 +66,7 @@ class _Summary:
         """A row a section; a column each for the verdicts that occur."""
         shown = [verdict for verdict, number in self.view.counts.items() if number]
         table = Table(box=boxes.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bright_black")
-        table.add_column("section", ratio=1, overflow="ellipsis", no_wrap=True)
+        table.add_column("section")  # the only one that may wrap
         for verdict in shown:
             # Where space is short the mark says it; the last lines give mark and word.
             head = verdict.value if self.console.width >= 100 else self.marks[verdict]

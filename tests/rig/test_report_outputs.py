@@ -1,0 +1,171 @@
+"""The other outputs of a run: JUnit, Cucumber JSON, Markdown and the terminal, and how they are written."""
+
+import io
+import json
+import os
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from report_sample import chaos, checklist
+from rich.console import Console
+
+from rig.record import RunDirectory
+from rig.report import print_summary, render
+from rig.report.build import build
+from rig.report.cucumber import cucumber
+from rig.report.files import write
+from rig.report.junit import junit
+from rig.report.markdown import markdown
+
+REPORTS = ["cucumber.json", "junit.xml", "report.html", "summary.md"]
+
+
+@pytest.fixture(scope="module")
+def suites() -> ElementTree.Element:
+    return ElementTree.fromstring(junit(build(checklist())))
+
+
+def test_junit_counts_are_those_of_its_cases(suites: ElementTree.Element):
+    assert {name: suites.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "110", "failures": "2", "errors": "3", "skipped": "1",
+    }  # fmt: skip
+    names = [suite.get("name") for suite in suites]
+    assert names[:2] + names[-1:] == ["Setup", "A Seed + Startup", "Smoke tests (quick happy path)"]
+
+    for suite in suites:
+        cases = suite.findall("testcase")
+        for name, element in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            assert int(suite.get(name, "")) == sum(case.find(element) is not None for case in cases)
+        assert int(suite.get("tests", "")) == len(cases)
+
+
+def test_junit_tells_why_with_evidence(suites: ElementTree.Element):
+    case = next(case for case in suites.iter("testcase") if case.get("name", "").startswith("C-07 "))
+    assert case.get("name") == "C-07 Mitra app's next heartbeat → backend returns 403 ACCOUNT_INACTIVE"
+    failure = case.find("failure")
+    assert failure is not None
+    assert failure.get("message", "").startswith("The heartbeat was answered 200 instead of 403")
+    assert "curl -sS -X POST" in (failure.text or "")
+    assert "1.82 s of 1 s allowed, over the bound" in (failure.text or "")
+    assert "run it alone: rig checklist --only C-07" in (failure.text or "")
+    kinds = [error.get("type") for error in suites.iter("error")]
+    assert sorted(kinds) == ["broken", "inconclusive", "inconclusive"]
+
+
+def test_junit_bears_hostile_data(suites: ElementTree.Element):
+    case = next(case for case in suites.iter("testcase") if case.get("name", "").startswith("D-11 "))
+    failure = case.find("failure")
+    assert failure is not None
+    assert "<script>alert('x')</script>" in (failure.text or "")
+    assert "\x07" not in (failure.text or "")
+
+
+def test_cucumber_lists_features_scenarios_and_steps():
+    features = json.loads(cucumber(build(checklist())))
+    assert [(feature["uri"], len(feature["elements"])) for feature in features] == [
+        ("c_heartbeat.feature", 2),
+        ("a_seed.feature", 1),
+    ]
+    failing, broken = features[0]["elements"]
+    assert [step["result"]["status"] for step in failing["steps"]] == ["passed", "passed", "failed"]
+    assert failing["steps"][0] == {
+        "keyword": "Given ", "name": "a mitra who is online", "line": 1, "match": {"location": "rig"},
+        "result": {"status": "passed", "duration": 120_000_000},
+    }  # fmt: skip
+    assert "error_message" in failing["steps"][2]["result"]
+    assert broken["after"][0]["result"]["error_message"].startswith("broken: StackError: Toxiproxy")
+    for feature in features:
+        assert {"uri", "id", "keyword", "name", "line", "elements"} <= feature.keys()
+        for element in feature["elements"]:
+            assert element["type"] == "scenario"
+            assert element["id"].startswith(feature["id"] + ";")
+
+
+def test_cucumber_of_a_run_without_scenarios_is_an_empty_list():
+    assert json.loads(cucumber(build(chaos()))) == []
+
+
+def test_markdown_puts_troubles_before_the_sections():
+    lines = markdown(build(checklist())).splitlines()
+    assert lines[0] == "# ✗ Failed — Checklist report"
+    headings = ("### ✗ C-07 failed", "### ! F-12 broken", "### ? G-06 inconclusive", "## Sections")
+    order = [lines.index(line) for line in headings]
+    assert order == sorted(order)
+    assert "> \\<script\\>alert('x')\\</script\\>" in "\n".join(lines)
+    assert sum(line.startswith("| ") and " passed |" in line for line in lines) >= 104
+
+
+def test_markdown_rows_have_as_many_cells_as_their_head():
+    results = checklist()
+    results["items"][0]["title"] = "a `b|c` d|e"
+    table = [line for line in markdown(build(results)).splitlines() if line.startswith("| SETUP-01")]
+    assert table[0].replace(r"\|", "").count("|") == 5
+
+
+def said(results: dict, width: int, **options: object) -> str:
+    console = Console(file=io.StringIO(), width=width, **options)  # type: ignore[arg-type]
+    print_summary(results, RunDirectory(Path("reports/latest")), console)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_terminal_fits_its_width(width: int):
+    shown = said(checklist(), width)
+    assert "✗ FAILED The server broke a promise in 2 of 110 boxes." in " ".join(shown.split())
+    assert "2.31 s" in shown  # no column was squeezed
+    commands = ("rig checklist", "report ", "replay ")
+    assert all(len(line) <= width for line in shown.splitlines() if not line.strip().startswith(commands))
+    # Commands stay whole, so that they can be copied.
+    assert "  rig checklist --only C-07 --random-seed 20261123\n" in shown
+
+
+def test_terminal_ends_with_the_random_seed_and_its_replay():
+    last = said(checklist(), 80).rstrip().splitlines()[-1]
+    assert last.split() == ["replay", *checklist()["command"].split()]
+
+
+def test_terminal_is_plain_where_colour_is_off():
+    assert "\x1b" not in said(checklist(), 80, force_terminal=True, no_color=True, color_system=None)
+    assert "\x1b[" in said(checklist(), 80, force_terminal=True, color_system="standard")
+
+
+def test_terminal_without_unicode_still_prints():
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    print_summary(checklist(), None, Console(file=file, width=80))
+    file.flush()
+    shown = file.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    assert "x FAILED" in shown
+    assert "+ passed" not in shown
+
+
+def test_terminal_names_only_so_many_troubles():
+    results = checklist()
+    for item in results["items"]:
+        item["verdict"] = "failed"
+    assert "98 more boxes did not pass" in said(results, 80)
+
+
+def test_the_same_results_give_the_same_bytes(tmp_path: Path):
+    contents = []
+    for parent in ("one", "two"):
+        path = tmp_path / parent / "checklist-1"
+        path.mkdir(parents=True)
+        written = render(checklist(), RunDirectory(path))
+        assert sorted(file.name for file in path.iterdir()) == sorted(file.name for file in written) == REPORTS
+        contents.append({file.name: file.read_bytes() for file in written})
+    assert contents[0] == contents[1]
+
+
+def test_results_survive_json(tmp_path: Path):
+    render(json.loads(json.dumps(checklist())), RunDirectory(tmp_path))
+    assert (tmp_path / "report.html").stat().st_size > 100_000
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path):
+    target = tmp_path / "summary.md"
+    write(target, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write(target, "new \ud800")
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["summary.md"]
