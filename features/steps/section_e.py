@@ -1,0 +1,167 @@
+"""How the boxes of section E are observed: deactivation, its reach, and the way back."""
+
+import time
+
+from pytest_bdd import given
+
+from features.steps.people import must
+from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
+from rig.traffic import Mitra
+
+
+@given("Sari has signed in on two phones, Dewi on one")
+def signed_in(world: World) -> None:
+    """By one-time code, as the app does; the tokens of each phone are kept apart."""
+    server = world.bench.server()
+    phones = []
+    for name in ("Sari", "Sari", "Dewi"):
+        planted = world.mitra(name)
+        phone = Mitra(server, planted.id, planted.phone, world.recorder)
+        must(phone.request_code(), 200)
+        world.notes.setdefault("verified", []).append(phone.verify_code())
+        phones.append(phone)
+    world.notes["phones"] = phones
+
+
+@answers("E-01")
+def has_token(world: World) -> Observed:
+    verified = world.notes["verified"]
+    return Observed(
+        {"verified": [exchange.plain() for exchange in verified], "sari": world.mitra("Sari").id},
+        [exchange.evidence() for exchange in verified],
+    )
+
+
+@answers("E-02")
+def opens_routes(world: World) -> Observed:
+    """Every protected GET of the mitra app, and without a token none of them."""
+    phone = world.notes["phones"][0]
+    stranger = Mitra(world.bench.server(), phone.id, phone.phone, world.recorder)
+    opened = {"profile": phone.profile(), "status": phone.status(), "chat-requests": phone.offers()}
+    closed = {"profile": stranger.profile(), "status": stranger.status(), "chat-requests": stranger.offers()}
+    return Observed(
+        {
+            "opened": {name: exchange.plain() for name, exchange in opened.items()},
+            "closed": {name: exchange.plain() for name, exchange in closed.items()},
+            "sari": phone.id,
+        },
+        [exchange.evidence() for exchange in (*opened.values(), *closed.values())],
+    )
+
+
+def set_active(world: World, what: str) -> Observed:
+    exchange = world.notes[f"Sari {what}"]
+    return Observed({"exchange": exchange.plain(), "sari": world.mitra("Sari").id}, [exchange.evidence()])
+
+
+@answers("E-03")
+def deactivated(world: World) -> Observed:
+    return set_active(world, "deactivates")
+
+
+def account_rows(world: World):
+    mitras = world.bench.tables.query("SELECT display_name, is_active, id::text FROM mitras ORDER BY display_name")
+    sessions = world.bench.tables.query(
+        "SELECT user_id::text, revoked_at IS NOT NULL AS revoked FROM auth_sessions ORDER BY user_id, revoked"
+    )
+    return mitras, sessions
+
+
+@answers("E-04")
+def shut_out_in_postgres(world: World) -> Observed:
+    """Once, right after the answer: both belong to one transaction, which the statement log has to show."""
+    mitras, sessions = account_rows(world)
+    exchange = world.notes["Sari deactivates"]
+    statements = world.statements(exchange.started, exchange.ended)
+    return Observed(
+        {
+            "active": {row[2]: row[1] for row in mitras.rows},
+            "sessions": [list(row) for row in sessions.rows],
+            "sari": world.mitra("Sari").id,
+            "dewi": world.mitra("Dewi").id,
+            "statements": statements,
+        },
+        [mitras.evidence(), sessions.evidence()],
+    )
+
+
+def in_the_set(world: World, verb: str, note: str) -> Observed:
+    sari, exchange, now = world.mitra("Sari").id, world.notes[note], time.time()
+    member = sari in world.mirror_state()["deactivated"]
+    written = world.written_at("mitras:deactivated", (verb,), sari, exchange.started)
+    return Observed(
+        {"member": member, "answered_at": exchange.ended, "written_at": written or now},
+        [exchange.evidence(), world.bench.mirror.describe("mitras:deactivated")],
+        {"within_s": WRITE_THROUGH_S},
+    )
+
+
+@answers("E-05", within_s=WRITE_THROUGH_S)
+def in_deactivated(world: World) -> Observed:
+    return in_the_set(world, "SADD", "Sari deactivates")
+
+
+@answers("E-06")
+def token_still_opens(world: World) -> Observed:
+    """The profile does not look at the account again; every other route of the mitra's does, and refuses."""
+    phone = world.notes["phones"][0]
+    profile, status, offers = phone.profile(), phone.status(), phone.offers()
+    return Observed(
+        {"profile": profile.plain(), "guarded": [status.plain(), offers.plain()], "sari": phone.id},
+        [exchange.evidence() for exchange in (profile, status, offers)],
+    )
+
+
+@answers("E-07")
+def ping_refused(world: World) -> Observed:
+    pings = [phone.ping() for phone in world.notes["phones"]]
+    return Observed(
+        {"sari": [exchange.plain() for exchange in pings[:2]], "dewi": pings[2].plain()},
+        [exchange.evidence() for exchange in pings],
+    )
+
+
+@answers("E-08")
+def refresh_refused(world: World) -> Observed:
+    first, second, dewi = world.notes["phones"]
+    refreshed = [first.refresh(), second.refresh(), dewi.refresh()]
+    first.request_code()
+    signed_in = first.verify_code()
+    return Observed(
+        {
+            "sari": [exchange.plain() for exchange in refreshed[:2]],
+            "dewi": refreshed[2].plain(),
+            "sign_in": signed_in.plain(),
+        },
+        [exchange.evidence() for exchange in (*refreshed, signed_in)],
+    )
+
+
+@answers("E-09")
+def reactivated(world: World) -> Observed:
+    return set_active(world, "re-activates")
+
+
+@answers("E-10", within_s=WRITE_THROUGH_S)
+def back_in(world: World) -> Observed:
+    mitras, sessions = account_rows(world)
+    seen = in_the_set(world, "SREM", "Sari re-activates")
+    seen.seen |= {"active": {row[2]: row[1] for row in mitras.rows}, "sari": world.mitra("Sari").id}
+    seen.seen["sessions"] = [list(row) for row in sessions.rows]
+    seen.evidence += [mitras.evidence(), sessions.evidence()]
+    return seen
+
+
+@answers("E-11")
+def signs_in_again(world: World) -> Observed:
+    """A sign-in, then a ping through which her heartbeat moves."""
+    phone = world.notes["phones"][0]
+    phone.request_code()
+    verified = phone.verify_code()
+    before = world.mirror_state()["heartbeats"].get(phone.id)
+    ping = phone.ping()
+    after = world.mirror_state()["heartbeats"].get(phone.id)
+    return Observed(
+        {"verified": verified.plain(), "ping": ping.plain(), "before": before, "after": after},
+        [verified.evidence(), ping.evidence(), world.bench.mirror.describe(f"mitra:heartbeat:{phone.id}")],
+    )
