@@ -1,1 +1,22 @@
-"""What the rig sees without asking the server: its log, Postgres' statements, Valkey's commands, rows and keys."""
+"""What the rig sees without asking the server: its log, statements, Valkey commands, rows and keys."""
+
+from rig.observe.command import Command
+from rig.observe.lag import LagSentinel
+from rig.observe.mirror import Mirror, parse_heartbeat
+from rig.observe.monitor import Monitor
+from rig.observe.serverlog import ServerLog
+from rig.observe.statements import Statement, StatementLog
+from rig.observe.tables import Result, Tables
+
+__all__ = [
+    "Command",
+    "LagSentinel",
+    "Mirror",
+    "Monitor",
+    "Result",
+    "ServerLog",
+    "Statement",
+    "StatementLog",
+    "Tables",
+    "parse_heartbeat",
+]

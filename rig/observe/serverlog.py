@@ -69,10 +69,7 @@ class ServerLog:
         when = "" if since is None else f" from {since:.3f} on"
         tail = self.tail()
         end = "\n".join("    " + line for line in tail) if tail else "    (the log is empty)"
-        return (
-            f"no line with {text!r}{when} in {self.path} within {within_s:g} s. "
-            f"Its last {len(tail)} lines:\n{end}"
-        )
+        return f"no line with {text!r}{when} in {self.path} within {within_s:g} s. Its last {len(tail)} lines:\n{end}"
 
     def _read(self) -> None:
         with self._lock:

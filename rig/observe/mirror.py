@@ -1,0 +1,140 @@
+"""Looks at the mirror's keys in Valkey directly, past any proxy, as the rig's own user."""
+
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from rig.record import evidence
+from rig.record.evidence import Evidence
+
+ONLINE = "mitras:online"
+DEACTIVATED = "mitras:deactivated"
+CAPACITY = "mitra:capacity:"
+HEARTBEAT = "mitra:heartbeat:"
+SNAPSHOT = "availability:snapshot"
+TIMEOUT_S = 2.0
+SCAN_COUNT = 1000
+
+# How each type is shown: the command whose reply is the whole value.
+READERS = {
+    "string": ("GET",),
+    "set": ("SMEMBERS",),
+    "hash": ("HGETALL",),
+    "list": ("LRANGE", "0", "-1"),
+    "zset": ("ZRANGE", "0", "-1", "WITHSCORES"),
+    "stream": ("XRANGE", "-", "+"),
+    "none": ("GET",),
+}
+
+
+class Mirror:
+    """Reads keys, and corrupts them for a scenario. redis.RedisError when Valkey does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self.client = redis.Redis.from_url(
+            url, protocol=2, decode_responses=True, encoding_errors="backslashreplace",
+            socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 1),  # the first command after a restart meets a dead connection
+        )  # fmt: skip
+
+    def online(self) -> set[str]:
+        """The ids of `mitras:online`; for a key of another type one pseudo-id that says so."""
+        return self._members(ONLINE)
+
+    def deactivated(self) -> set[str]:
+        return self._members(DEACTIVATED)
+
+    def capacity(self, id: str) -> str | None:
+        """The text of that mitra's capacity key; None when there is none, or it is no string."""
+        return self.client.mget([CAPACITY + id])[0]
+
+    def heartbeat(self, id: str) -> str | None:
+        return self.client.mget([HEARTBEAT + id])[0]
+
+    def capacities(self) -> dict[str, str | None]:
+        """The text of every capacity key, by mitra id; None for one that is no string."""
+        return self._values(CAPACITY)
+
+    def heartbeats(self) -> dict[str, str | None]:
+        return self._values(HEARTBEAT)
+
+    def snapshot(self) -> str | None:
+        """The beacon's answer as it stands in Valkey: JSON text."""
+        return self.client.mget([SNAPSHOT])[0]
+
+    def keys(self, pattern: str = "*") -> list[str]:
+        return sorted(set(self.client.scan_iter(pattern, count=SCAN_COUNT)))
+
+    def ttl_ms(self, key: str) -> int:
+        """-1 for a key that does not expire, -2 for no key."""
+        return self.client.pttl(key)
+
+    def describe(self, key: str) -> Evidence:
+        """The key as evidence: the command that shows it, its value, its type and its remaining life."""
+        for _ in range(3):  # its type may change between the two looks
+            kind, ttl_ms = self.client.pipeline(transaction=True).type(key).pttl(key).execute()
+            verb, *rest = READERS.get(kind, ("GET",))
+            try:
+                value = self.client.execute_command(verb, key, *rest)
+                break
+            except redis.ResponseError as error:
+                value = str(error)
+        shown = " ".join([verb, key, *rest])
+        return evidence.valkey(shown, listed(value), type=kind, ttl_ms=ttl_ms)
+
+    def run(self, *words: str | int | float) -> Any:
+        """Any command, as the rig: `run("SADD", "mitras:online", id)` for a corruption by hand."""
+        return self.client.execute_command(*words)
+
+    def flush(self) -> None:
+        """FLUSHDB, which a server has to notice."""
+        self.client.flushdb()
+
+    def clear_contract_keys(self) -> None:
+        """Delete the contract's keys and no others: the mirror of empty tables, which needs no new seed."""
+        keys = [ONLINE, DEACTIVATED, SNAPSHOT, *self.keys(CAPACITY + "*"), *self.keys(HEARTBEAT + "*")]
+        self.client.delete(*keys)
+
+    def close(self) -> None:
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _members(self, key: str) -> set[str]:
+        try:
+            return set(self.client.smembers(key))
+        except redis.ResponseError as error:
+            if "WRONGTYPE" not in str(error):
+                raise
+            return {f"(not a set but a {self.client.type(key)})"}
+
+    def _values(self, prefix: str) -> dict[str, str | None]:
+        """MGET answers nil for a wrong type and for a key gone since the scan: the latter are left out."""
+        keys = self.keys(prefix + "*")
+        values = self.client.mget(keys) if keys else []
+        found = dict(zip(keys, values, strict=True))
+        gone = [key for key, value in found.items() if value is None and not self.client.exists(key)]
+        return {key.removeprefix(prefix): value for key, value in found.items() if key not in gone}
+
+
+def listed(value: Any) -> Any:
+    """A reply in plain JSON and in a fixed order, so that two looks can be compared."""
+    return sorted(value) if isinstance(value, set) else value
+
+
+def parse_heartbeat(text: object) -> float | None:
+    """Epoch seconds of an ISO-8601 time in UTC, which alone counts as a heartbeat; None for anything else."""
+    if not isinstance(text, str) or "T" not in text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at.timestamp() if at.utcoffset() == timedelta(0) else None

@@ -1,0 +1,115 @@
+"""Looks into Postgres as the rig's own observer, and keeps each query as something to paste into psql."""
+
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Self
+
+import psycopg
+
+from rig.record import evidence
+from rig.record.evidence import Evidence
+
+CONNECT_S = 5
+STATEMENT_TIMEOUT_MS = 10_000
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """The rows of a query as psycopg gave them; `statement` has the parameters written in."""
+
+    statement: str
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+    @property
+    def value(self) -> Any:
+        """The first column of the first row; None when there is no row."""
+        return self.rows[0][0] if self.rows else None
+
+    @property
+    def column(self) -> list[Any]:
+        """The first column of every row."""
+        return [row[0] for row in self.rows]
+
+    def dicts(self) -> list[dict[str, Any]]:
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def plain(self) -> dict[str, Any]:
+        """`{"columns", "rows"}` in plain JSON: uuids as text, times in ISO-8601 UTC."""
+        return {"columns": self.columns, "rows": [[plain_value(value) for value in row] for row in self.rows]}
+
+    def evidence(self) -> Evidence:
+        return evidence.sql(self.statement, self.columns, self.plain()["rows"])
+
+
+class Tables:
+    """An autocommit connection that is made anew after Postgres was away. psycopg's errors come through."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lock = threading.RLock()
+        self._connection: psycopg.Connection[Any] | None = None
+
+    @property
+    def connection(self) -> psycopg.Connection[Any]:
+        """The open connection, or a new one; psycopg.OperationalError when Postgres is away."""
+        with self._lock:
+            if self._connection is None or self._connection.closed:
+                self._connection = psycopg.connect(
+                    self._url,
+                    autocommit=True,
+                    connect_timeout=CONNECT_S,
+                    application_name="rig-observer",
+                    options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+                )
+            return self._connection
+
+    def query(self, sql: str, parameters: Parameters = None) -> Result:
+        """Run one statement (`%s` or `%(name)s` for parameters). A lost connection is made anew once."""
+        with self._lock:
+            try:
+                return self._run(sql, parameters)
+            except psycopg.OperationalError:
+                if self._connection is None or not self._connection.closed:
+                    raise
+                return self._run(sql, parameters)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, sql: str, parameters: Parameters) -> Result:
+        connection = self.connection
+        shown = sql if parameters is None else psycopg.ClientCursor(connection).mogrify(sql, parameters)
+        cursor = connection.execute(sql, parameters)
+        columns = [column.name for column in cursor.description or ()]
+        rows = cursor.fetchall() if cursor.description else []
+        return Result(shown, columns, rows)
+
+
+def plain_value(value: Any) -> Any:
+    """A column's value as JSON has it."""
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if isinstance(value, date | uuid.UUID):
+        return str(value)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list | tuple):
+        return [plain_value(item) for item in value]
+    return value
