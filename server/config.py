@@ -66,12 +66,8 @@ def _read(environ: Mapping[str, str]) -> Settings:
         otp_dev_code=_otp_dev_code(environ, production),
         goodbye_window_seconds=_duration(environ, "GOODBYE_WINDOW_SECONDS", 60, least=0),
         mitra_auto_offline_sweep_seconds=_duration(environ, "MITRA_AUTO_OFFLINE_SWEEP_SECONDS", 30, least=1),
-        heartbeat_mirror_interval_seconds=_duration(
-            environ, "HEARTBEAT_MIRROR_INTERVAL_SECONDS", 60, least=1
-        ),
-        valkey_online_mirror_sweep_seconds=_duration(
-            environ, "VALKEY_ONLINE_MIRROR_SWEEP_SECONDS", 300, least=0
-        ),
+        heartbeat_mirror_interval_seconds=_duration(environ, "HEARTBEAT_MIRROR_INTERVAL_SECONDS", 60, least=1),
+        valkey_online_mirror_sweep_seconds=_duration(environ, "VALKEY_ONLINE_MIRROR_SWEEP_SECONDS", 300, least=0),
     )
     if settings.public_port == settings.internal_port:
         raise ConfigError(f"INTERNAL_PORT must differ from PUBLIC_PORT, both are {settings.public_port}")
@@ -141,6 +137,6 @@ def _valkey_url(environ: Mapping[str, str], default: str | None) -> str:
 def _parses(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.port is None or 0 < parts.port
+        return parts.port is None or parts.port > 0
     except ValueError:
         return False

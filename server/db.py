@@ -136,9 +136,7 @@ class Database:
 def client_url(url: str) -> str:
     """`url` without those parameters of libpq that asyncpg would send to Postgres as settings."""
     parts = urlsplit(url)
-    kept = [
-        (k, v) for k, v in parse_qsl(parts.query) if k not in _LIBPQ_ONLY and not k.startswith("keepalives")
-    ]
+    kept = [(k, v) for k, v in parse_qsl(parts.query) if k not in _LIBPQ_ONLY and not k.startswith("keepalives")]
     return urlunsplit(parts._replace(query=urlencode(kept)))
 
 

@@ -19,9 +19,7 @@ class Metrics:
     def __init__(self, *numbers: Numbers) -> None:
         self._registry = CollectorRegistry()
         labels = ("listener", "method", "route")
-        self._requests = Counter(
-            "http_requests", "Answers sent", (*labels, "status"), registry=self._registry
-        )
+        self._requests = Counter("http_requests", "Answers sent", (*labels, "status"), registry=self._registry)
         self._seconds = Histogram(
             "http_request_duration_seconds",
             "Time from the request's head to its answer",

@@ -112,9 +112,7 @@ class ChatSession(SQLModel, table=True):
             name="chat_sessions_status",
         ),
         Index("chat_sessions_customer", "customer_id"),
-        Index(
-            "chat_sessions_load", "mitra_id", postgresql_where=text("status IN ('active', 'pending_payment')")
-        ),
+        Index("chat_sessions_load", "mitra_id", postgresql_where=text("status IN ('active', 'pending_payment')")),
     )
     id: UUID = _id()
     customer_id: UUID = _reference("customers")

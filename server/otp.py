@@ -52,9 +52,7 @@ class Otp:
         code = self._settings.otp_dev_code or f"{secrets.randbelow(1_000_000):06d}"
         hashed = code_hash(self._settings.jwt_secret, role, phone, code)
         limit = REQUESTS_MAX if self._settings.production else None
-        opened = await self._db.fetchval(
-            _OPEN, role, phone, hashed, CODE_TTL_SECONDS, REQUEST_WINDOW_SECONDS, limit
-        )
+        opened = await self._db.fetchval(_OPEN, role, phone, hashed, CODE_TTL_SECONDS, REQUEST_WINDOW_SECONDS, limit)
         if opened is None:
             raise errors.otp_too_many_attempts()
         if self._settings.otp_dev_code is None and not self._settings.production:
