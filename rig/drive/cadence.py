@@ -10,7 +10,7 @@ FAST = {
     "heartbeat-mirror": {15: 1, 60: 1},
     "reconcile": {30: 2, 300: 2},
     "goodbye": {60: 1},
-    "ping": {30: 0.2, 5: 0.2},
+    "ping": {30: 0.2, 10: 0.7, 5: 0.2},
     "watch": {310: 5},
 }
 QUIET = 3600

@@ -1,0 +1,229 @@
+"""How the boxes of section G are observed: who falls silent, and what a sweep makes of it."""
+
+import time
+from typing import Any
+
+from pytest_bdd import given, parsers, when
+
+from features.steps.looks import (
+    LOOK_EVERY_S,
+    audit_rows,
+    cadence_of,
+    ids_of,
+    online_rows,
+    pings_evidence,
+    pings_of,
+    started_in,
+    watch,
+    writes_to,
+)
+from features.steps.outages import seen_from_both_ends, skip_lines
+from features.steps.people import NAMES, split_names
+from rig.drive.world import Observed, World, answers
+from rig.record import evidence
+
+STALE = "stale_after_seconds"
+SKIPPED = "[auto-offline] valkey unavailable, skipping this tick:"
+TABLES = ("mitra_online_status", "mitra_online_logs")
+SLACK_S = 1.0  # what the contract adds to stale time and sweep
+TOLERANCE_S = 1.0  # what it allows the other way
+
+
+def within_s(world: World) -> float:
+    return world.notes["stale"]["wanted"] + cadence_of(world, "auto-offline") + SLACK_S
+
+
+@given(parsers.re(STALE + r" is set to (?P<seconds>\d+) (?P<where>in the control center|in app_config)"))
+@when(parsers.re(STALE + r" is set to (?P<seconds>\d+) (?P<where>in the control center|in app_config)"))
+def stale_time_is_set(world: World, seconds: str, where: str) -> None:
+    wanted = int(world.cadence.seconds("stale", int(seconds)))
+    exchange = None
+    if where == "in app_config":
+        world.bench.dirty("the scenario before wrote app_config by hand, and a backend may keep what it read")
+        world.bench.fixtures.setting(STALE, wanted)
+    else:
+        world.bench.settings_touched()
+        exchange = world.operator().set_config(STALE, wanted)
+    world.notes["stale"] = {"wanted": wanted, "where": where, "exchange": exchange}
+
+
+@when(parsers.re(NAMES + r" go online and send one ping"))
+def one_ping(world: World, names: str) -> None:
+    silent = split_names(names)
+    for name in silent:
+        mitra = world.add_mitra(name)
+        world.notes[f"{name} online"], world.notes[f"{name} ping"] = mitra.online(), mitra.ping()
+    world.notes["silent"] = silent
+
+
+@when(parsers.re(r"(?P<name>[A-Z]\w+)'s heartbeat key is deleted by hand"))
+def heartbeat_is_deleted(world: World, name: str) -> None:
+    key = f"mitra:heartbeat:{world.mitra(name).id}"
+    world.notes["deleted"] = {"name": name, "key": key, "reply": world.bench.mirror.client.delete(key)}
+
+
+@when("both have been taken offline, or the stale time and one more sweep have passed")
+def taken_offline_or_time_is_up(world: World) -> None:
+    """Reading a row may come a little after its commit, so the look goes on a little longer than the bound."""
+    silent = ids_of(world, world.notes["silent"])
+    last_ping = max(world.notes[f"{name} ping"].ended for name in world.notes["silent"])
+    while True:
+        rows, _ = online_rows(world, silent)
+        waited, all_offline = time.time() - last_ping, not any(rows.values())
+        if all_offline or waited >= within_s(world) + 0.2:
+            break
+        watch(world, LOOK_EVERY_S)
+    world.notes["waited"] = {"waited_s": waited, "all_offline": all_offline}
+
+
+@when(parsers.re(r"(?P<count>\d+) more sweeps have passed"))
+def more_sweeps(world: World, count: str) -> None:
+    """The heartbeats are read first: what the reconnect seed left, before most pings have written over it."""
+    world.notes["heartbeats after the seed"] = world.bench.mirror.heartbeats()
+    watch(world, int(count) * cadence_of(world, "auto-offline"))
+
+
+def control(world: World) -> list[str]:
+    """The mitras who ping in the background, by id."""
+    return sorted({ping["id"] for ping in pings_of(world)})
+
+
+@answers("G-01", within_s=1.0)
+def sweep_shortened(world: World) -> Observed:
+    return started_in(world, "auto-offline")
+
+
+@answers("G-02")
+def stale_time_set(world: World) -> Observed:
+    stale = world.notes["stale"]
+    rows = world.bench.tables.query("SELECT value FROM app_config WHERE key = %s", (STALE,))
+    exchange = stale["exchange"]
+    return Observed(
+        {
+            "where": stale["where"],
+            "wanted": stale["wanted"],
+            "exchange": exchange.plain() if exchange else None,
+            "rows": [list(row) for row in rows.rows],
+        },
+        [*([exchange.evidence()] if exchange else []), rows.evidence()],
+    )
+
+
+@answers("G-03")
+def pinged_once(world: World) -> Observed:
+    mitras: dict[str, Any] = {}
+    shown = []
+    for name in world.notes["silent"]:
+        toggle, ping, id = world.notes[f"{name} online"], world.notes[f"{name} ping"], world.mitra(name).id
+        heartbeat = world.bench.mirror.heartbeat(id)
+        mitras[id] = {"toggle": toggle.plain(), "ping": ping.plain(), "heartbeat": heartbeat}
+        shown += [toggle.evidence(), ping.evidence(), world.bench.mirror.describe(f"mitra:heartbeat:{id}")]
+    return Observed({"mitras": mitras}, shown)
+
+
+@answers("G-04")
+def key_deleted(world: World) -> Observed:
+    deleted = world.notes["deleted"]
+    value = world.bench.mirror.client.get(deleted["key"])
+    return Observed(
+        {"key": deleted["key"], "deleted": deleted["reply"], "value": value},
+        [evidence.valkey(f"DEL {deleted['key']}", deleted["reply"]), world.bench.mirror.describe(deleted["key"])],
+    )
+
+
+@answers("G-05")
+def waited(world: World) -> Observed:
+    noted = world.notes["waited"]
+    timing = evidence.timing("from the last ping until all are offline", noted["waited_s"], within_s(world))
+    return Observed(dict(noted), [timing], {"within_s": within_s(world)})
+
+
+@answers("G-06")
+def taken_offline(world: World) -> Observed:
+    silent, pinging = ids_of(world, world.notes["silent"]), control(world)
+    rows, rows_shown = online_rows(world, silent + pinging)
+    audit, audit_shown = audit_rows(world, silent + pinging)
+    begun = min(world.notes[f"{name} ping"].started for name in world.notes["silent"])
+    pings, read_at = pings_of(world, begun), time.time()
+    statements, statements_shown = writes_to(world, TABLES, begun, read_at)
+    return Observed(
+        {
+            "silent": {id: silent_one(world, id) for id in silent},
+            "control": pinging,
+            "rows": rows,
+            "audit": audit,
+            "statements": statements,
+            "pings": pings,
+            "from": begun,
+            "read_at": read_at,
+        },
+        [rows_shown, audit_shown, statements_shown, pings_evidence(world, pings)],
+        {"within_s": within_s(world), "stale_s": world.notes["stale"]["wanted"], "tolerance_s": TOLERANCE_S},
+    )
+
+
+def silent_one(world: World, id: str) -> dict[str, Any]:
+    name = world.name_of(id)
+    ping = world.notes[f"{name} ping"]
+    return {
+        "name": name,
+        "ping_begun": ping.started,
+        "ping_answered": ping.ended,
+        "key_taken": name == world.notes["deleted"]["name"],
+    }
+
+
+@answers("G-07", within_s=1.0)
+def gone_from_the_mirror(world: World) -> Observed:
+    silent, pinging, state = ids_of(world, world.notes["silent"]), control(world), world.mirror_state()
+    return Observed(
+        {"silent": silent, "control": pinging, "online": state["online"], "heartbeats": state["heartbeats"]},
+        [
+            world.bench.mirror.describe("mitras:online"),
+            *(world.bench.mirror.describe(f"mitra:heartbeat:{id}") for id in silent),
+        ],
+    )
+
+
+@answers("G-08")
+def stopped(world: World) -> Observed:
+    return seen_from_both_ends(world)
+
+
+@answers("G-09", within_s=1.0)
+def skipped_with_a_line(world: World) -> Observed:
+    return skip_lines(world, SKIPPED, cadence_of(world, "auto-offline"))
+
+
+@answers("G-10")
+def nobody_offline(world: World) -> Observed:
+    stopped, back = world.notes["valkey stopped at"], world.notes["valkey back from"]
+    mitras = control(world)
+    rows, rows_shown = online_rows(world, mitras)
+    audit, audit_shown = audit_rows(world, mitras)
+    read_at = time.time()
+    statements, statements_shown = writes_to(world, TABLES, stopped, back)
+    pings, heartbeats = pings_of(world, stopped), world.notes["heartbeats after the seed"]
+    return Observed(
+        {
+            "valkey": world.notes["valkey from both ends"],
+            "stopped_at": stopped,
+            "back_at": back,
+            "seeded_at": world.notes["seeded at"],
+            "read_at": read_at,
+            "mitras": mitras,
+            "statements": statements,
+            "rows": rows,
+            "audit": audit,
+            "heartbeats": heartbeats,
+            "pings": pings,
+        },
+        [
+            statements_shown,
+            rows_shown,
+            audit_shown,
+            evidence.note(f"heartbeats right after the reconnect seed: {heartbeats}"),
+            pings_evidence(world, pings),
+        ],
+        {"stale_s": world.notes["stale"]["wanted"], "tolerance_s": TOLERANCE_S},
+    )
