@@ -147,7 +147,6 @@ def back_in(world: World) -> Observed:
     mitras, sessions = account_rows(world)
     seen = in_the_set(world, "SREM", "Sari re-activates")
     seen.seen |= {"active": {row[2]: row[1] for row in mitras.rows}, "sari": world.mitra("Sari").id}
-    seen.seen["sessions"] = [list(row) for row in sessions.rows]
     seen.evidence += [mitras.evidence(), sessions.evidence()]
     return seen
 

@@ -114,8 +114,6 @@ def back_in(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(seen["active"].get(seen["sari"]) is True, "mitras.is_active is not true for her")
     judge.require(not seen["member"], "she is still in mitras:deactivated")
     require_stamp(judge, seen, bounds, "her leaving of mitras:deactivated")
-    hers = [revoked for user, revoked in seen["sessions"] if user == seen["sari"]]
-    judge.require(all(hers), "a revoked sign-in came back to life")
 
 
 @check("E-11", "M", "She signs in again and her pings count")
