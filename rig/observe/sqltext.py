@@ -14,16 +14,26 @@ SESSION = ("SET", "RESET", "DISCARD", "SHOW", "DEALLOCATE", "CLOSE", "UNLISTEN")
 DRIVER = re.compile(rf"({'|'.join((*TRANSACTION, *SESSION))})\b", re.IGNORECASE)
 
 # A SELECT that asks for none of the database's contents: liveness probes, a driver's questions at connection.
-PROBE = re.compile(
-    r"SELECT\s+(?:\d+"
-    r"|(?:pg_catalog\.)?(?:version|current_schema|pg_is_in_recovery|pg_advisory_unlock_all)\s*\(\s*\))",
-    re.IGNORECASE,
+PROBED = (
+    r"(?:\d+|(?:pg_catalog\.)?"
+    r"(?:version|current_schema|pg_is_in_recovery|pg_advisory_unlock_all|current_setting|set_config)"
+    r"\s*\((?:[\s\w,$]|'[^']*')*\))(?:\s+AS\s+\w+)?"
 )
+PROBE = re.compile(rf"SELECT\s+{PROBED}(?:\s*,\s*{PROBED})*", re.IGNORECASE)
 TEXT = re.compile(r"'(?:[^']|'')*'")
 READ = re.compile(r"(?:SELECT|WITH)\b", re.IGNORECASE)
-SOURCE = re.compile(r"\b(?:FROM|JOIN)\s+(?:ONLY\s+|LATERAL\s+)*([\w.\"]+)", re.IGNORECASE)
+WRITE = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE|INTO)\b", re.IGNORECASE)
+# Parentheses without a query inside hide commas, and the FROM of EXTRACT(... FROM ...).
+GROUP = re.compile(r"\((?![^()]*\bSELECT\b)[^()]*\)", re.IGNORECASE)
+SOURCES = re.compile(
+    r"\b(?:FROM|JOIN)\s+(.*?)(?=[();]|$|\b(?:WHERE|ON|USING|JOIN|LEFT|RIGHT|FULL|INNER|CROSS|NATURAL|GROUP|ORDER"
+    r"|HAVING|WINDOW|LIMIT|OFFSET|FETCH|FOR|UNION|EXCEPT|INTERSECT)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+SOURCE = re.compile(r"\s*(?:ONLY\s+|LATERAL\s+)*([\w.\"]+)", re.IGNORECASE)
 CTE = re.compile(r"[\w\"]+(?=\s*(?:\([^()]*\))?\s+AS\s+(?:(?:NOT\s+)?MATERIALIZED\s*)?\()", re.IGNORECASE)
 CATALOGUE = re.compile(r"\"?(?:pg_catalog|information_schema)\"?\.|\"?pg_\w+\"?$", re.IGNORECASE)
+HARMLESS = {"unnest", "generate_series", "generate_subscripts"}
 
 TOKEN = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/|;|[^'\"$;/-]+|.", re.DOTALL)
 
@@ -54,16 +64,21 @@ def is_driver_statement(statement: str) -> bool:
         return False
     if DRIVER.match(statement) or PROBE.fullmatch(statement):
         return True
-    return bool(READ.match(statement)) and reads_the_catalogue(statement)
+    return bool(READ.match(statement)) and reads_the_catalogue(TEXT.sub("''", statement))
 
 
 def reads_the_catalogue(statement: str) -> bool:
-    """Whether it reads from system catalogues and from nothing else."""
-    sources = [source.lower() for source in SOURCE.findall(statement)]
-    named_here = {name.lower() for name in CTE.findall(statement)}
-    catalogue = [source for source in sources if CATALOGUE.match(source)]
-    rest = set(sources) - set(catalogue) - named_here - {"unnest", "generate_series", "generate_subscripts"}
-    return bool(catalogue) and not rest
+    """Whether it reads from system catalogues and does nothing else. Texts in quotes must have been taken out."""
+    if WRITE.search(statement):
+        return False
+    ctes = {name.lower() for name in CTE.findall(statement)}
+    flat, before = statement, ""
+    while flat != before:
+        flat, before = GROUP.sub(" ", flat), flat
+    items = [item for clause in SOURCES.findall(flat) for item in clause.split(",")]
+    sources = {match[1].lower() for item in items if (match := SOURCE.match(item))}
+    catalogue = {source for source in sources if CATALOGUE.match(source)}
+    return bool(catalogue) and not sources - catalogue - ctes - HARMLESS
 
 
 def control_verb(statement: str) -> str | None:
