@@ -28,6 +28,7 @@ PART_STOP_TIMEOUT_S = 1.0
 PUBLIC_DRAIN_S = 5  # over the deadline of a request
 INTERNAL_DRAIN_S = 1  # has been draining since the public one began
 SECRET_LENGTH_ADVISED = 32
+MIRROR_GAUGES = ("warm", "writes_owed")  # all else that the mirror tells only grows
 
 
 class StartError(Exception):
@@ -46,7 +47,7 @@ class App:
         self.auth = Auth(settings, self.db)
         self.chats = Chats(self.db, self.mirror, self.timers, settings.goodbye_window_seconds)
         self.blast = Blast(self.db, self.mirror, self.timers, self.chats)
-        self.metrics = Metrics(self.mirror.metrics, lambda: {"chat_timers": float(len(self.timers))})
+        self.metrics = Metrics(self._numbers)
         public = PublicRoutes(self.db, self.mirror, self.auth, self.chats, self.blast)
         internal = InternalRoutes(self.db, self.mirror, self.auth, self.chats, self.metrics, self.readiness)
         self._public = Port(Listener("public", public.routes(), self.metrics), PUBLIC_DRAIN_S)
@@ -76,7 +77,10 @@ class App:
             cause = getattr(error, "cause", "") or f"{type(error).__name__}: {error}"
             line = " ".join(cause.split())
             raise StartError(f"cannot use Postgres, check DATABASE_URL and that it runs: {line}") from error
-        await self.mirror.start()
+        try:
+            await self.mirror.start()
+        except (ServiceUnavailable, RuntimeError) as error:
+            raise StartError(f"lost Postgres while starting, check that it runs: {error}") from error
         self.timers.release()
         await self._listen()
         self.phase = "ready"
@@ -109,6 +113,14 @@ class App:
                 raise StartError(f"cannot listen on HOST {host}, {variable} {port}: {reason}") from error
         await self._public.start(sockets[0])
         await self._internal.start(sockets[1])
+
+    def _numbers(self) -> dict[str, float]:
+        """What the parts count, under the names that Prometheus expects."""
+        mirror = {
+            f"mirror_{name}" if name in MIRROR_GAUGES else f"mirror_{name}_total": value
+            for name, value in self.mirror.metrics().items()
+        }
+        return {**mirror, "chat_timers": float(len(self.timers))}
 
     def _log_advice(self) -> None:
         if not self.settings.production:

@@ -5,8 +5,7 @@ import json
 from asyncpg import Connection
 
 from server import errors
-
-MAX_CUSTOMERS_DEFAULT = 3
+from server.mirror.settings import DEFAULTS
 
 _LOAD = """
 SELECT count(*) FROM chat_sessions WHERE mitra_id = $1 AND status IN ('active', 'pending_payment')
@@ -29,4 +28,4 @@ def _maximum(stored: str | None) -> int:
     """A row that is absent, or was written by hand as no whole number from 1, means the default."""
     value = None if stored is None else json.loads(stored)
     usable = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    return value if usable else MAX_CUSTOMERS_DEFAULT
+    return value if usable else DEFAULTS["max_customers_per_mitra"]

@@ -5,8 +5,8 @@ keys that point at them don't wait), then rows of `chat_sessions`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -50,10 +50,8 @@ class Database:
             reset=_keep,
             **_connection_options(),
         )
-        try:
+        with _outages():
             await pool
-        except Exception as error:
-            raise _as_unavailable(error) or error from error
         self._pool = pool
 
     async def stop(self) -> None:
@@ -69,11 +67,9 @@ class Database:
 
     async def connect(self) -> Connection:
         """A connection outside the pool (LISTEN, advisory locks); the caller closes it."""
-        try:
+        with _outages():
             connection = await asyncpg.connect(client_url(self.url), **_connection_options())
             await _prepare(connection)
-        except Exception as error:
-            raise _as_unavailable(error) or error from error
         return connection
 
     @asynccontextmanager
@@ -82,10 +78,8 @@ class Database:
         if self._pool is None:
             raise ServiceUnavailable("the pool is closed")
         pool = self._pool
-        try:
+        with _outages():
             connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
-        except Exception as error:
-            raise _as_unavailable(error) or error from error
         try:
             yield connection
         except Exception as error:
@@ -131,6 +125,18 @@ class Database:
     async def execute(self, query: str, *args: Any) -> str:
         async with self.acquire() as connection:
             return await connection.execute(query, *args)
+
+
+@contextmanager
+def _outages() -> Iterator[None]:
+    """Raise ServiceUnavailable for whatever error of connecting means that Postgres is not there."""
+    try:
+        yield
+    except Exception as error:
+        unavailable = _as_unavailable(error)
+        if unavailable is None:
+            raise
+        raise unavailable from error
 
 
 def client_url(url: str) -> str:

@@ -12,11 +12,11 @@ from server.auth import Auth
 from server.chats import Chats
 from server.db import Database
 from server.metrics import CONTENT_TYPE, Metrics
+from server.mirror.settings import DEFAULTS
 
 if TYPE_CHECKING:
     from server.mirror import Mirror
 
-_SETTINGS = ("max_customers_per_mitra", "stale_after_seconds")
 
 Readiness = Callable[[], Awaitable[tuple[bool, dict[str, object]]]]
 
@@ -95,7 +95,7 @@ class InternalRoutes:
     async def set_config(self, call: Call) -> Answer:
         key = call.request.path_params["key"]
         value = fields.whole(await call.body(), "value", fields.SETTING_MAX)
-        if key not in _SETTINGS:
+        if key not in DEFAULTS:
             raise errors.not_found("setting")
         await self._mirror.app_config.set(key, value)
         return {"key": key, "value": value}

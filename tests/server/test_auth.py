@@ -322,3 +322,15 @@ def test_the_internal_listener_needs_its_token(house, refused) -> None:
             refused(answer, 401, "UNAUTHENTICATED")
     for path in ("/healthz", "/readyz", "/metrics"):
         assert house.operator("GET", path, headers={"authorization": ""}).status_code == 200
+
+
+def test_any_instance_knows_the_code(house, house_of, stack) -> None:
+    other = stack.server("b")
+    other.start()
+    try:
+        there, mitra = house_of(other), house.mitra()
+        house.ok("POST", "/api/mitra/auth/otp/request", json={"phone": mitra.phone})
+        tokens = there.ok("POST", "/api/mitra/auth/otp/verify", json={"phone": mitra.phone, "code": CODE})
+        assert refresh(house, tokens["refresh_token"]).status_code == 200
+    finally:
+        other.kill()
