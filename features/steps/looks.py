@@ -88,16 +88,16 @@ def ids_of(world: World, names: Sequence[str]) -> list[str]:
 def online_rows(world: World, ids: Sequence[str]) -> tuple[dict[str, bool], Evidence]:
     """`is_online` of each of these mitras, and the query that says so."""
     result = world.bench.tables.query(
-        "SELECT mitra_id::text, is_online FROM mitra_online_status WHERE mitra_id = ANY(%s::uuid[]) ORDER BY 1", (list(ids),)
+        "SELECT mitra_id::text, is_online FROM mitra_online_status WHERE mitra_id = ANY(%s::uuid[]) ORDER BY 1",
+        (list(ids),),
     )
-    return {mitra: online for mitra, online in result.rows}, result.evidence()
+    return dict(result.rows), result.evidence()
 
 
 def audit_rows(world: World, ids: Sequence[str]) -> tuple[dict[str, list[str]], Evidence]:
     """The audit of each of these mitras in its order, and the query that says so."""
     result = world.bench.tables.query(
-        "SELECT mitra_id::text, status, created_at FROM mitra_online_logs"
-        " WHERE mitra_id = ANY(%s::uuid[]) ORDER BY id",
+        "SELECT mitra_id::text, status, created_at FROM mitra_online_logs WHERE mitra_id = ANY(%s::uuid[]) ORDER BY id",
         (list(ids),),
     )
     audit: dict[str, list[str]] = {mitra: [] for mitra in ids}
@@ -113,7 +113,7 @@ def heartbeat_columns(world: World, ids: Sequence[str]) -> dict[str, float | Non
         " WHERE mitra_id = ANY(%s::uuid[])",
         (list(ids),),
     )
-    return {mitra: at for mitra, at in result.rows}
+    return dict(result.rows)
 
 
 def writes_to(

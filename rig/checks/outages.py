@@ -45,7 +45,9 @@ def longest_gap_s(pings: Iterable[Seen], mitra: str, since: float, until: float)
     return max(end - begin for begin, end in zip(sent, answered, strict=True))
 
 
-def assume_pings(judge: Judge, pings: Sequence[Seen], mitras: Iterable[str], since: float, until: float, gap_s: float) -> None:
+def assume_pings(
+    judge: Judge, pings: Sequence[Seen], mitras: Iterable[str], since: float, until: float, gap_s: float
+) -> None:
     """Every one of these mitras kept pinging and was answered, with no gap of `gap_s` or more."""
     for mitra in mitras:
         gap = longest_gap_s(pings, mitra, since, until)

@@ -88,7 +88,9 @@ def offline_commit(statements: Sequence[Mapping[str, Any]], mitra: str, until: f
 def require_untouched(judge: Judge, mitras: Sequence[str], seen: Seen) -> None:
     """Who pings stays online and gets no audit row after the one of their going online."""
     for mitra in mitras:
-        judge.require(seen["rows"].get(mitra) is True, f"{mitra} keeps pinging, yet is_online is {seen['rows'].get(mitra)}")
+        judge.require(
+            seen["rows"].get(mitra) is True, f"{mitra} keeps pinging, yet is_online is {seen['rows'].get(mitra)}"
+        )
         audit = seen["audit"].get(mitra, [])
         judge.require(audit == ["online"], f"{mitra} keeps pinging, yet the audit rows are {audit}")
 
@@ -130,7 +132,9 @@ def nobody_offline(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         text = seen["heartbeats"].get(mitra)
         at = heartbeat_time(text)
         fresh = at is not None and at >= seen["back_at"] - bounds["tolerance_s"]
-        judge.require(fresh, f"after the reconnect seed mitra:heartbeat:{mitra} is {text!r}, from before Valkey's return")
+        judge.require(
+            fresh, f"after the reconnect seed mitra:heartbeat:{mitra} is {text!r}, from before Valkey's return"
+        )
     assume_pings(judge, seen["pings"], seen["mitras"], seen["seeded_at"], seen["read_at"], bounds["stale_s"])
     require_untouched(judge, seen["mitras"], seen)
     judge.remark(f"{lasted:.1f} s of outage, no write, {len(seen['mitras'])} mitras online all the time")

@@ -1,5 +1,7 @@
 """Section H: once a cycle one statement carries the heartbeats to Postgres, and none does while Valkey is away."""
 
+from itertools import pairwise
+
 from rig.checks.base import Bounds, Judge, Kind, Seen, check
 from rig.checks.environment import require_started_in
 from rig.checks.outages import assume_pings, require_skip_lines, require_stopped
@@ -33,16 +35,22 @@ def one_statement_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     wrote = [s for s in seen["statements"] if writes(s, STATUS)]
     mirrored = [s for s in wrote if uses_unnest(s)]
     others = [s for s in wrote if not uses_unnest(s)]
-    judge.require(not others, f"{len(others)} other statements wrote {STATUS}: {(others or [{'text': ''}])[0]['text'][:120]}")
+    judge.require(
+        not others, f"{len(others)} other statements wrote {STATUS}: {(others or [{'text': ''}])[0]['text'][:120]}"
+    )
     lasted = seen["until"] - seen["from"]
-    if not judge.require(len(mirrored) > CYCLES, f"{len(mirrored)} statements with UNNEST in {lasted:.1f} s, not one a cycle"):
+    if not judge.require(
+        len(mirrored) > CYCLES, f"{len(mirrored)} statements with UNNEST in {lasted:.1f} s, not one a cycle"
+    ):
         return
-    for before, after in zip(mirrored, mirrored[1:], strict=False):
+    for before, after in pairwise(mirrored):
         gap = after["at"] - before["at"]
         judge.require(gap >= bounds["cycle_s"] / 2, f"two statements within {gap:.3f} s: a cycle is one statement")
         judge.require(gap <= bounds["cycle_s"] + bounds["late_s"], f"no statement for {gap:.2f} s, more than a cycle")
         for mitra in seen["pinging"]:
-            pinged = any(p["id"] == mitra and before["at"] <= p["at"] and p["ended"] <= after["at"] for p in seen["pings"])
+            pinged = any(
+                p["id"] == mitra and before["at"] <= p["at"] and p["ended"] <= after["at"] for p in seen["pings"]
+            )
             judge.assume(pinged, f"mitra {mitra} did not ping in the cycle before {after['at']:.3f}")
         missing = sorted(set(seen["pinging"]) - ids_in(after))
         judge.require(not missing, f"the statement of a cycle lacks {', '.join(missing)}, who pinged in it")
@@ -56,20 +64,26 @@ def within_the_last_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     ages = {mitra: seen["ages"].get(mitra) for mitra in seen["pinging"]}
     for mitra, age in ages.items():
         if judge.require(age is not None, f"mitra {mitra} has no last_heartbeat_at") and age is not None:
-            judge.require(age <= bounds["within_s"], f"mitra {mitra}: {age:.2f} s old, more than {bounds['within_s']:g} s")
+            judge.require(
+                age <= bounds["within_s"], f"mitra {mitra}: {age:.2f} s old, more than {bounds['within_s']:g} s"
+            )
             judge.require(age >= -bounds["clock_s"], f"mitra {mitra}: {-age:.2f} s in the future")
-    judge.remark(f"the oldest is {max((age or 0.0) for age in ages.values()):.2f} s old, bound {bounds['within_s']:g} s")
+    judge.remark(
+        f"the oldest is {max((age or 0.0) for age in ages.values()):.2f} s old, bound {bounds['within_s']:g} s"
+    )
 
 
 @check("H-05", "BE", "Postgres lags Valkey by a mirror cycle at most, and is never ahead of it")
 def lags_by_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     """What has stood in Valkey for over a cycle and 1 s is in Postgres. The plain difference may reach a ping more."""
     lags = []
-    for mitra, one in seen["mitras"].items():
+    for one in seen["mitras"].values():
         written = [(at, value) for at, text in one["written"] if (value := heartbeat_time(text)) is not None]
         due = [value for at, value in written if at <= seen["read_at"] - bounds["stood_s"]]
         current = heartbeat_time(one["heartbeat"])
-        if not judge.assume(due and current is not None, f"{one['name']}: no heartbeat has stood for {bounds['stood_s']:g} s"):
+        if not judge.assume(
+            due and current is not None, f"{one['name']}: no heartbeat has stood for {bounds['stood_s']:g} s"
+        ):
             continue
         if one["silent"]:
             judge.assume(len(due) == len(written), f"{one['name']}, who was to be silent, has pinged lately")
@@ -80,7 +94,9 @@ def lags_by_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         judge.require(
             behind <= MS, f"{one['name']}: last_heartbeat_at is {behind:.3f} s behind a heartbeat that is overdue"
         )
-        judge.require(ahead <= bounds["ahead_s"], f"{one['name']}: last_heartbeat_at is {ahead:.2f} s ahead of her heartbeat")
+        judge.require(
+            ahead <= bounds["ahead_s"], f"{one['name']}: last_heartbeat_at is {ahead:.2f} s ahead of her heartbeat"
+        )
         lags.append(current - column)
     if lags:
         judge.remark(f"the plain difference is {max(lags):.2f} s at most")

@@ -49,7 +49,9 @@ def assume_the_write_was_refused(judge: Judge, seen: Seen) -> None:
     refused = seen["refused"]
     if refused is not None:
         judge.assume(refused["status"] == 200, f"the toggle was answered {refused['status']}")
-        judge.assume(refused["lines"], "no log line says that the toggle's write failed: Valkey may not have refused it")
+        judge.assume(
+            refused["lines"], "no log line says that the toggle's write failed: Valkey may not have refused it"
+        )
         judge.assume(refused["rig_too"], "Valkey took a write of the rig in that time")
 
 
@@ -64,7 +66,9 @@ def no_periodic_seed(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     watched = seen["flushed_at"] - (seen["startup"][0][0] if seen["startup"] else seen["started_at"])
     judge.assume(watched >= bounds["watch_s"], f"watched for {watched:.1f} s only, not {bounds['watch_s']:g}")
     lines = [text for _, text in seen["startup"]]
-    judge.require(len(lines) == 1, f"{len(lines)} seed lines from the start to the FLUSHDB, not the one of the start: {lines}")
+    judge.require(
+        len(lines) == 1, f"{len(lines)} seed lines from the start to the FLUSHDB, not the one of the start: {lines}"
+    )
     took = None if seen["seeded_at"] is None else seen["seeded_at"] - seen["flushed_at"]
     judge.within("the seed after a FLUSHDB", took, bounds["within_s"], seen.get("lag_s", 0.0))
     judge.remark(f"one seed line in {watched:.1f} s")

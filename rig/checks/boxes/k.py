@@ -1,6 +1,7 @@
 """Section K: several instances share both stores, and none undoes or repeats what another did."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rig.checks.answers import require_status
 from rig.checks.base import Bounds, Judge, Seen, check
@@ -12,7 +13,19 @@ STATUS = "mitra_online_status"
 SNAPSHOT = "availability:snapshot"
 ROUNDS = 20
 MS = 0.001
-SNAPSHOT_WRITES = ("SET", "SETEX", "PSETEX", "SETNX", "GETSET", "MSET", "MSETNX", "APPEND", "SETRANGE", "RENAME", "COPY")
+SNAPSHOT_WRITES = (
+    "SET",
+    "SETEX",
+    "PSETEX",
+    "SETNX",
+    "GETSET",
+    "MSET",
+    "MSETNX",
+    "APPEND",
+    "SETRANGE",
+    "RENAME",
+    "COPY",
+)
 SNAPSHOT_DELETIONS = ("DEL", "UNLINK", "GETDEL")
 
 
@@ -22,9 +35,13 @@ def started_together(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     first_ready = min(one["ready_at"] for one in seen["instances"].values())
     judge.assume(len(begun) >= 2 and max(begun) < first_ready, "one was ready before the other was started")
     for name, one in seen["instances"].items():
-        judge.assume(one["exit_code"] == 0, f"the log of {name} is complete only after a clean exit, not {one['exit_code']}")
+        judge.assume(
+            one["exit_code"] == 0, f"the log of {name} is complete only after a clean exit, not {one['exit_code']}"
+        )
         judge.require(len(one["lines"]) == 1, f"{name} logged {len(one['lines'])} seed lines: {one['lines']}")
-        judge.require(all(SEED.search(line) for line in one["lines"]), f"{name}: not of the promised form: {one['lines']}")
+        judge.require(
+            all(SEED.search(line) for line in one["lines"]), f"{name}: not of the promised form: {one['lines']}"
+        )
     judge.assume(seen["truth"]["online"] and seen["truth"]["deactivated"], "Postgres holds too little to compare")
     require_mirror_is_truth(judge, seen["truth"], seen["ready"])
     require_mirror_is_truth(judge, seen["truth"], seen["stopped"])
@@ -56,8 +73,12 @@ def agree_after_each_round(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     expected = ["online" if position % 2 == 0 else "offline" for position in range(len(audit))]
     judge.require(audit == expected, f"the audit rows do not alternate: {audit}")
     last = rounds[-1]["postgres"] if rounds else None
-    judge.require(bool(audit) and (audit[-1] == "online") is last, f"the last audit row is {audit[-1:]}, is_online is {last}")
-    judge.remark(f"{len(rounds)} rounds, {len(audit)} changes, agreement {max(slowest or 0.0, 0.0):.3f} s after the answers")
+    judge.require(
+        bool(audit) and (audit[-1] == "online") is last, f"the last audit row is {audit[-1:]}, is_online is {last}"
+    )
+    judge.remark(
+        f"{len(rounds)} rounds, {len(audit)} changes, agreement {max(slowest or 0.0, 0.0):.3f} s after the answers"
+    )
 
 
 @check("K-03", "BE", "A snapshot filled by one instance is served by the other")
@@ -99,10 +120,13 @@ def invalidated_everywhere(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         if not require_status(judge, change["exchange"]):
             continue
         at = min(
-            (c["at"] for c in change["commands"] if c["instance"] == other and verb(c) in SNAPSHOT_DELETIONS), default=None
+            (c["at"] for c in change["commands"] if c["instance"] == other and verb(c) in SNAPSHOT_DELETIONS),
+            default=None,
         )
         took = None if at is None else max(0.0, at - change["exchange"]["ended"])
-        judge.within(f"{other}'s deletion of the snapshot, changed on {via},", took, bounds["within_s"], seen.get("lag_s", 0.0))
+        judge.within(
+            f"{other}'s deletion of the snapshot, changed on {via},", took, bounds["within_s"], seen.get("lag_s", 0.0)
+        )
         for name, poll in change["polls"].items():
             if require_status(judge, poll):
                 count = poll["reply"].get("count")
@@ -125,7 +149,7 @@ def mirrors_side_by_side(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     for name, mitra in seen["mitras"].items():
         series = [(sample["at"], sample["columns"].get(mitra)) for sample in seen["samples"]]
         judge.assume(sum(1 for _, value in series if value) >= 3, f"{name}: too few samples of last_heartbeat_at")
-        for (_, before), (at, after) in zip(series, series[1:], strict=False):
+        for (_, before), (at, after) in pairwise(series):
             back = before is not None and (after is None or after < before)
             judge.require(not back, f"{name}: last_heartbeat_at went back from {before} to {after} at {at:.3f}")
         column, heartbeat = series[-1][1], heartbeat_time(seen["heartbeats"].get(mitra))

@@ -1,0 +1,194 @@
+"""How the boxes of section H are observed: the statement of each mirror cycle, and the column that it fills."""
+
+import time
+from typing import Any
+
+from pytest_bdd import given, parsers, when
+
+from features.steps.looks import (
+    LOOK_EVERY_S,
+    SHOWN,
+    cadence_of,
+    heartbeat_columns,
+    online_rows,
+    pings_evidence,
+    pings_of,
+    started_in,
+    watch,
+    writes_to,
+)
+from features.steps.outages import seen_from_both_ends, skip_lines
+from features.steps.people import must
+from rig.checks.statements import uses_unnest
+from rig.drive.scenarios import Unmet
+from rig.drive.world import Observed, World, answers
+from rig.record import evidence
+
+SKIPPED = "[heartbeat-mirror] valkey unavailable, skipping:"
+STATUS = "mitra_online_status"
+LATE_S = 1.0  # what the contract adds to a cycle
+CLOCK_S = 1.0  # a toggle may take Postgres' clock for the column and its own for the key
+PINGING_S = 5  # as written in the feature
+WRITES_A_HEARTBEAT = ("SET", "GETSET", "SETEX", "PSETEX")
+
+
+def cycle_s(world: World) -> float:
+    return cadence_of(world, "heartbeat-mirror")
+
+
+def mirrored(world: World, since: float) -> list[dict[str, Any]]:
+    """The mirror's statements since then, by any backend."""
+    return [statement for statement in writes_to(world, [STATUS], since)[0] if uses_unnest(statement)]
+
+
+def pinging(world: World) -> list[str]:
+    return sorted({ping["id"] for ping in pings_of(world)})
+
+
+@given(parsers.re(r"(?P<name>[A-Z]\w+) is an online mitra who pings once and then falls silent"))
+def pings_once(world: World, name: str) -> None:
+    """The ping comes after the toggle, so that the toggle's own write of the column does not cover it."""
+    mitra = world.add_mitra(name)
+    must(mitra.online(), 200)
+    must(mitra.ping(), 200)
+    world.notes["silent"] = [name]
+
+
+@when(parsers.re(r"(?P<count>\d+) mirror cycles have passed"))
+def cycles_have_passed(world: World, count: str) -> None:
+    """Cycles lie between statements, so one more of those; after the time of so many cycles and 2 s it is the box's to judge."""
+    since = time.time()
+    deadline = since + (int(count) + 1) * cycle_s(world) + 2
+    while len(mirrored(world, since)) <= int(count) and time.time() < deadline:
+        watch(world, LOOK_EVERY_S)
+    world.notes["cycles"] = {"from": since, "until": time.time()}
+
+
+@when("their heartbeats have been mirrored")
+def have_been_mirrored(world: World) -> None:
+    """Each has pinged before the statement that is waited for."""
+    since = time.time()
+    ids = {person.id for person in world.people.values()}
+    deadline = since + 2 * cycle_s(world) + 2
+    while time.time() < deadline:
+        pinged = {ping["id"]: ping["ended"] for ping in reversed(pings_of(world)) if ping["status"] == 200}
+        if ids <= set(pinged) and mirrored(world, max(pinged.values())):
+            return
+        watch(world, LOOK_EVERY_S)
+    raise Unmet(f"no statement mirrored the pings of all within {deadline - since:.0f} s")
+
+
+@answers("H-01", within_s=2.0)
+def heartbeating(world: World) -> Observed:
+    ids, pings = pinging(world), pings_of(world)
+    rows, shown = online_rows(world, ids)
+    return Observed(
+        {"mitras": ids, "online": [mitra for mitra, online in rows.items() if online], "pings": pings},
+        [shown, pings_evidence(world, pings)],
+    )
+
+
+@answers("H-02", within_s=1.0)
+def cycle_shortened(world: World) -> Observed:
+    return started_in(world, "heartbeat-mirror")
+
+
+@answers("H-03")
+def one_statement_a_cycle(world: World) -> Observed:
+    cycles = world.notes["cycles"]
+    statements, shown = writes_to(world, [STATUS], cycles["from"], cycles["until"])
+    pings = pings_of(world, cycles["from"])
+    return Observed(
+        {"statements": statements, "pinging": pinging(world), "pings": pings, **cycles},
+        [shown, pings_evidence(world, pings)],
+        {"cycle_s": cycle_s(world), "late_s": LATE_S},
+    )
+
+
+@answers("H-04")
+def within_the_last_cycle(world: World) -> Observed:
+    """Ages by Postgres' own clock, in the query that reads the rows."""
+    result = world.bench.tables.query(
+        "SELECT mitra_id::text, last_heartbeat_at,"
+        " extract(epoch FROM clock_timestamp() - last_heartbeat_at)::float8 AS age_s"
+        " FROM mitra_online_status WHERE is_online ORDER BY 1"
+    )
+    bound = cycle_s(world) + world.cadence.seconds("ping", PINGING_S) + LATE_S
+    return Observed(
+        {"pinging": pinging(world), "ages": {row[0]: row[2] for row in result.rows}},
+        [result.evidence()],
+        {"within_s": bound, "clock_s": CLOCK_S},
+    )
+
+
+@answers("H-05")
+def lags_by_a_cycle(world: World) -> Observed:
+    """Postgres is read before Valkey, so that a ping in between cannot make the column look ahead."""
+    people = {name: person.id for name, person in world.people.items()}
+    read_at = time.time()
+    columns = heartbeat_columns(world, list(people.values()))
+    heartbeats = world.bench.mirror.heartbeats()
+    commands = world.commands(min(world.bench.server().started or read_at, read_at), read_at)
+    mitras = {
+        id: {
+            "name": name,
+            "silent": name in world.notes["silent"],
+            "column": columns.get(id),
+            "heartbeat": heartbeats.get(id),
+            "written": heartbeats_written(commands, id),
+        }
+        for name, id in people.items()
+    }
+    lines = [
+        f"{one['name']}: last_heartbeat_at {one['column']}, {len(one['written'])} heartbeats written, the last:"
+        f" {one['written'][-1:]}"
+        for one in mitras.values()
+    ]
+    shown = [world.bench.mirror.describe(f"mitra:heartbeat:{id}") for id in people.values()]
+    return Observed(
+        {"mitras": mitras, "read_at": read_at},
+        [evidence.commands("heartbeats written by the backend", lines[:SHOWN]), *shown],
+        {"stood_s": cycle_s(world) + LATE_S, "ahead_s": CLOCK_S},
+    )
+
+
+def heartbeats_written(commands: list[dict[str, Any]], id: str) -> list[list[Any]]:
+    """Each write of that mitra's heartbeat key: when, by Valkey's clock, and what."""
+    key = f"mitra:heartbeat:{id}"
+    return [
+        [command["at"], command["args"][-1 if command["args"][0].upper() in ("SETEX", "PSETEX") else 2]]
+        for command in commands
+        if command["args"][0].upper() in WRITES_A_HEARTBEAT and command["args"][1] == key
+    ]
+
+
+@answers("H-06")
+def stopped(world: World) -> Observed:
+    return seen_from_both_ends(world)
+
+
+@answers("H-07", within_s=1.0)
+def skipped_with_a_line(world: World) -> Observed:
+    return skip_lines(world, SKIPPED, cycle_s(world))
+
+
+@answers("H-08")
+def stands_still(world: World) -> Observed:
+    readings = world.notes["readings in the outage"]
+    statements, shown = writes_to(world, [STATUS], readings[0]["at"], readings[-1]["at"])
+    pings = pings_of(world, readings[0]["at"])
+    return Observed(
+        {
+            "valkey": world.notes["valkey from both ends"],
+            "mitras": pinging(world),
+            "readings": readings,
+            "statements": statements,
+            "pings": pings,
+        },
+        [
+            shown,
+            *(evidence.note(f"last_heartbeat_at at {one['at']:.3f}: {one['columns']}") for one in readings),
+            pings_evidence(world, pings),
+        ],
+        {"cycle_s": cycle_s(world)},
+    )

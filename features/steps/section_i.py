@@ -1,0 +1,187 @@
+"""How the boxes of section I are observed: Valkey is corrupted, and the next full seed puts it right."""
+
+import time
+from collections.abc import Callable
+
+import redis
+from pytest_bdd import parsers, when
+
+from features.steps.looks import cadence_of, stamped, started_in, watch
+from rig.drive.scenarios import Unmet
+from rig.drive.world import RECONNECT_SEED_S, SEED_LINE, Observed, World, answers
+from rig.record import evidence
+
+BOGUS = "00000000-0000-0000-0000-000000000999"
+SLACK_S = 1.0  # what the contract adds to a cycle
+READING_S = 0.5  # a look at the whole mirror comes a little after what it sees
+CLOCK_S = 1.0
+
+
+class Undo:
+    """Runs once, at the latest when the scenario ends, as every note with a `stop`."""
+
+    def __init__(self, undo: Callable[[], object]) -> None:
+        self._undo: Callable[[], object] | None = undo
+
+    def stop(self) -> None:
+        undo, self._undo = self._undo, None
+        if undo is not None:
+            undo()
+
+
+def cycle_s(world: World) -> float:
+    return cadence_of(world, "reconcile")
+
+
+@when("mitras:online, mitras:deactivated, capacities and heartbeats are corrupted by hand")
+def corrupt(world: World) -> None:
+    """The source's three, then the same to the other structures and keys that belong to nobody; all in one transaction."""
+    sari, dewi, rani, tuti, wati = (world.mitra(name).id for name in ("Sari", "Dewi", "Rani", "Tuti", "Wati"))
+    commands: list[tuple[str, ...]] = [
+        ("SADD", "mitras:online", BOGUS),
+        ("SREM", "mitras:online", sari),
+        ("SET", f"mitra:capacity:{dewi}", "99"),
+        ("SADD", "mitras:deactivated", rani),
+        ("SREM", "mitras:deactivated", wati),
+        ("SET", f"mitra:capacity:{BOGUS}", "7"),
+        ("SET", f"mitra:heartbeat:{BOGUS}", "2020-01-01T00:00:00.000Z"),
+        ("DEL", f"mitra:capacity:{rani}"),
+        ("DEL", f"mitra:heartbeat:{tuti}"),
+    ]
+    before = world.bench.mirror.heartbeats()
+    pipeline = world.bench.mirror.client.pipeline(transaction=True)
+    for command in commands:
+        pipeline.execute_command(*command)
+    world.notes["drift"] = {
+        "replies": [[" ".join(command), reply] for command, reply in zip(commands, pipeline.execute(), strict=True)],
+        "since": time.time(),
+        "kept": {id: before.get(id) for id in (sari, dewi, rani)},
+        "missing": [tuti],
+        "refused": None,
+    }
+
+
+@when(
+    parsers.re(
+        r"Valkey has no memory left for a whole cycle of (?P<seconds>\d+) seconds, and (?P<name>[A-Z]\w+) goes online meanwhile"
+    )
+)
+def no_memory(world: World, seconds: str, name: str) -> None:
+    """Writes are refused and no connection is lost; a sweep falls into that time too and must outlive it."""
+    client = world.bench.mirror.client
+    limit = client.config_get("maxmemory")["maxmemory"]
+    world.notes["memory"] = memory = Undo(lambda: client.config_set("maxmemory", limit))
+    world.bench.dirty("Valkey refused writes in the scenario before")
+    client.config_set("maxmemory", 1)
+    rig_too = refuses_the_rig(client)
+    if not rig_too:
+        raise Unmet("Valkey still takes writes, though its memory is limited to a byte")
+    mitra = world.mitra(name)
+    exchange = mitra.online()
+    watch(world, world.cadence.seconds("reconcile", int(seconds)) + READING_S)
+    rig_too = refuses_the_rig(client)
+    memory.stop()
+    lines = world.log_lines(f"[valkey-mirror] setOnline {mitra.id} failed:", exchange.started)
+    world.notes["drift"] = {
+        "since": time.time(),
+        "kept": {},  # a server may take such a time for an outage, and end it with a seed that writes every heartbeat
+        "missing": [],
+        "refused": {"status": exchange.status, "lines": [text for _, text in lines], "rig_too": rig_too},
+        "evidence": [exchange.evidence(), evidence.log("backend a", stamped(lines), looked_for="setOnline")],
+    }
+
+
+def refuses_the_rig(client: redis.Redis) -> bool:
+    """Whether Valkey refuses a write for lack of memory; one that it takes leaves nothing behind."""
+    try:
+        client.set("rig:probe", "", px=1)
+    except redis.OutOfMemoryError:
+        return True
+    return False
+
+
+@when(parsers.re(r"(?P<seconds>\d+) seconds have passed"))
+def time_passes(world: World, seconds: str) -> None:
+    """Counted from the start, as that is what the box speaks of."""
+    wanted = world.cadence.seconds("watch", int(seconds))
+    started = world.bench.server().ready or time.time()
+    watch(world, started + wanted - time.time())
+    world.notes["watched"] = wanted
+    if wanted < int(seconds):
+        world.weaken(
+            f"I-06 watched the log for {wanted:g} s, so it would miss a sweep that reads 0 as its default of 300 s:"
+            " `--cadence written` watches 310 s"
+        )
+
+
+@answers("I-01", within_s=1.0)
+def cycle_shortened(world: World) -> Observed:
+    return started_in(world, "reconcile")
+
+
+@answers("I-02")
+def corrupted(world: World) -> Observed:
+    replies = world.notes["drift"]["replies"]
+    return Observed({"replies": replies}, [evidence.valkey(command, reply) for command, reply in replies])
+
+
+@answers("I-03", within_s=lambda world: cycle_s(world) + SLACK_S)
+def seeds_again(world: World) -> Observed:
+    drift = world.notes["drift"]
+    lines = world.log_lines(SEED_LINE, drift["since"])
+    return Observed(
+        {"since": drift["since"], "refused": drift["refused"], "seeded_at": lines[0][0] if lines else None},
+        [
+            *drift.get("evidence", []),
+            evidence.log(f"backend a, from {drift['since']:.3f} on", stamped(lines), looked_for=SEED_LINE),
+        ],
+        {"within_s": cycle_s(world) + SLACK_S},
+    )
+
+
+def until_healed_s(world: World) -> float:
+    return max(0.0, world.notes["drift"]["since"] + cycle_s(world) + SLACK_S + READING_S - time.time())
+
+
+@answers("I-04", within_s=until_healed_s)
+def matches_again(world: World) -> Observed:
+    drift = world.notes["drift"]
+    truth, state, read_at = world.truth(), world.mirror_state(), time.time()
+    return Observed(
+        {
+            "since": drift["since"],
+            "refused": drift["refused"],
+            "read_at": read_at,
+            "truth": truth,
+            "mirror": state,
+            "kept": drift["kept"],
+            "missing": drift["missing"],
+        },
+        [*world.truth_evidence(), *world.mirror_evidence()],
+        {"within_s": cycle_s(world) + SLACK_S + READING_S, "clock_s": CLOCK_S},
+    )
+
+
+@answers("I-05", within_s=1.0)
+def turned_off(world: World) -> Observed:
+    return started_in(world, "reconcile")
+
+
+@answers("I-06", within_s=RECONNECT_SEED_S + 1)
+def no_periodic_seed(world: World) -> Observed:
+    started, flushed = world.bench.server().started or 0.0, world.notes["flushed at"]
+    startup = world.log_lines(SEED_LINE, started, flushed)
+    after = world.log_lines(SEED_LINE, flushed)
+    return Observed(
+        {
+            "started_at": started,
+            "flushed_at": flushed,
+            "startup": [list(line) for line in startup],
+            "seeded_at": after[0][0] if after else None,
+        },
+        [
+            evidence.log("backend a, from its start to the FLUSHDB", stamped(startup), looked_for=SEED_LINE),
+            evidence.log("backend a, after the FLUSHDB", stamped(after), looked_for=SEED_LINE),
+        ],
+        {"within_s": RECONNECT_SEED_S, "watch_s": world.notes["watched"]},
+    )
