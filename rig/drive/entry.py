@@ -12,11 +12,7 @@ EXIT_USAGE = 4
 EXIT_INTERRUPTED = 130
 
 # Typer brings its own copy of click and exports only this of its errors; that of any misuse is its base.
-UsageError = typer.BadParameter.__mro__[1]
-
-
-class NothingToTalkTo(Exception):
-    """A command needs a running stack and there is none, or more than one. A usage error."""
+Misuse = typer.BadParameter.__mro__[1]
 
 
 def run(app: typer.Typer) -> NoReturn:
@@ -26,7 +22,7 @@ def run(app: typer.Typer) -> NoReturn:
         code = app(standalone_mode=False, prog_name="rig")
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
-    except UsageError as error:
+    except Misuse as error:
         error.show()
         code = EXIT_USAGE
     except Exception as error:
@@ -45,9 +41,9 @@ def interrupted(*_: object) -> NoReturn:
 def code_of(error: Exception) -> int | None:
     """The exit code of an error that speaks for itself; None for one that needs its traceback."""
     from rig.config import ConfigError
-    from rig.drive.usage import UsageError as Unusable
+    from rig.drive.usage import UsageError
     from rig.stack.errors import SpecError, StackError
 
-    if isinstance(error, ConfigError | NothingToTalkTo | SpecError | Unusable):
+    if isinstance(error, ConfigError | SpecError | UsageError):
         return EXIT_USAGE
     return EXIT_BROKEN if isinstance(error, StackError) else None

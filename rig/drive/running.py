@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rig.drive.entry import NothingToTalkTo
+from rig.drive.usage import UsageError
 from rig.stack.paths import CHECKOUT, cache_directory
 from rig.stack.stack import Stack
 
@@ -80,7 +80,7 @@ def the_stack(name: str | None) -> dict[str, Any]:
         return chosen[0]["stack"]
     names = ", ".join(facts["name"] for facts in stacks)
     if not stacks:
-        raise NothingToTalkTo("no stack is running: start one with `rig serve`, or keep one with --keep")
+        raise UsageError("no stack is running: start one with `rig serve`, or keep one with --keep")
     if not chosen:
-        raise NothingToTalkTo(f"no running stack is named {name!r}: there is {names}")
-    raise NothingToTalkTo(f"several stacks are running ({names}): choose one with --stack NAME")
+        raise UsageError(f"no running stack is named {name!r}: there is {names}")
+    raise UsageError(f"several stacks are running ({names}): choose one with --stack NAME")

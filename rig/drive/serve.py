@@ -53,9 +53,7 @@ def introduce(stack: Stack, servers: list[ServerInstance]) -> None:
         mitras = [fixtures.mitra(name) for name in DEMO_MITRAS]
         customer = fixtures.customer(DEMO_CUSTOMER)
     for server in servers:
-        console.print(
-            f"[bold]server {server.name}[/]  public {server.public_url}  internal {server.internal_url}"
-        )
+        console.print(f"[bold]server {server.name}[/]  public {server.public_url}  internal {server.internal_url}")
     console.print(f"Postgres  {stack.postgres.url}\nValkey    {stack.valkey.url}")
     console.print(f"Toxiproxy {stack.toxiproxy.url}  ({', '.join(stack.toxiproxy.proxies())})")
     console.print("people    " + ", ".join(f"{row.display_name} {row.phone} {row.id}" for row in mitras))
@@ -111,5 +109,5 @@ def print_from(server: ServerInstance, offset: int) -> int:
     if not whole:
         return offset
     for line in whole.decode(errors="replace").splitlines():
-        print(f"{server.name} | {line.partition(' ')[2]}")
+        print(f"{server.name} | {line.partition(' ')[2]}", flush=True)
     return offset + len(whole) + 1

