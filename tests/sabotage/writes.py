@@ -11,7 +11,7 @@ def pending_not_counted() -> None:
     replace_in(seed, "_TRUTH", "status IN ('active', 'pending_payment')", "status IN ('active')")
 
 
-@sabotage("deactivated-not-online", "The seed leaves deactivated mitras out of the online set.", "A-02", "A-03", "A-08")
+@sabotage("deactivated-not-online", "The seed leaves deactivated mitras out of the online set.", "A-02", "A-03", "A-04", "A-05", "A-08")
 def deactivated_not_online() -> None:
     from server.mirror import seed
 
