@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from rig.checks import load_checks
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
 from rig.drive.running import announce
+from rig.drive.checklist import RELEASE
 from rig.drive.scenarios import ScenarioLog, Unmet, items_of
 from rig.drive.world import World
 from rig.record import Recorder, RunDirectory
@@ -111,10 +113,19 @@ def bench(settings: Settings) -> Iterator[Bench]:
         state_file = announce(stack, "checklist")
         try:
             yield bench
+            if settings.keep and bench.failed:
+                hold(settings.run, bench)
         finally:
             state_file.unlink(missing_ok=True)
             recorder.write("starts", worker=worker, count=bench.starts)
             bench.close()
+
+
+def hold(run: RunDirectory, bench: Bench) -> None:
+    """Leave the stack as the failed scenario left it, until the driver says that the user has seen enough."""
+    bench.recorder.write("kept", **bench.stack.describe())
+    while not (run.path / RELEASE).exists():
+        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -123,7 +134,8 @@ def world(request: pytest.FixtureRequest, bench: Bench) -> Iterator[World]:
     world = World(bench, bench.recorder, log.scenario, log.variant, request.node.stash[ATTEMPT])
     yield world
     request.node.stash[VOIDED] = world.voided
-    world.close()
+    if not (bench.failed and request.getfixturevalue("settings").keep):
+        world.close()
 
 
 def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, scenario: Any) -> None:
@@ -172,6 +184,7 @@ def pytest_bdd_after_scenario(request: pytest.FixtureRequest) -> None:
     log.end()
     world: World = request.getfixturevalue("world")
     troubles = world.troubles()
+    world.bench.failed |= bool(troubles or log.error)
     if troubles and not log.error:
         pytest.fail("\n".join(troubles), pytrace=False)
 

@@ -31,6 +31,7 @@ class Bench:
         self.servers: dict[str, ServerInstance] = {}
         self.environment: dict[str, str] = {}
         self.starts = 0
+        self.failed = False  # some scenario of this worker has
         self._dirty: str | None = "nothing has been started yet"
         self._settings_touched = False
         self._we_ended: set[str] = set()

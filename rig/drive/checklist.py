@@ -22,6 +22,7 @@ from rig.stack.paths import CHECKOUT
 from rig.stack.spec import DEFAULT_SUT
 
 WORKERS = 2
+RELEASE = "release"  # the file by which the driver lets kept stacks go
 
 
 def select_items(wanted: Iterable[str]) -> list[str]:
@@ -102,14 +103,21 @@ def run_features(
     command = [sys.executable, "-m", "pytest", "features", "-p", "features.plugin", "-p", "no:cacheprovider", "-q"]
     command += ["-c", str(CHECKOUT / "features" / "pytest.ini"), "--rootdir", str(CHECKOUT)]
     command += ["-n", str(workers), "--dist", "loadgroup"] if workers > 1 else ["-p", "no:xdist"]
+    command += ["-x"] if settings.keep else []  # what comes after would change what is to be looked at
     environment = {**os.environ, **session.supervisor.environment, "RIG_INTERNAL_CHECKLIST": json.dumps(handed, default=str)}
     log = session.directory.logs / "pytest.log"
     process = session.supervisor.spawn("pytest", command, env=environment, cwd=CHECKOUT, log=log)
     with Progress(session.directory, len(items)) as progress:
-        while process.poll() is None:
+        try:
+            while process.poll() is None:
+                progress.look()
+                time.sleep(0.1)
             progress.look()
-            time.sleep(0.1)
-        progress.look()
+        except KeyboardInterrupt:
+            if not progress.kept:
+                raise
+            (session.directory.path / RELEASE).touch()  # the user has seen enough: an orderly end
+            process.wait(30)
     code = process.poll()
     ran = any(b'"kind": "scenario"' in path.read_bytes() for path in session.directory.records())
     if code not in (0, 1) or not ran:  # 1: some scenario failed, which the record tells better

@@ -15,6 +15,7 @@ class Progress:
         self._directory, self._total = directory, total
         self._offsets: dict[Path, int] = {}
         self._answered: set[str] = set()
+        self.kept = False  # a stack waits for Ctrl-C
         self._bar: Any = None
         self._task: Any = None
 
@@ -38,12 +39,23 @@ class Progress:
             for line in lines[:-1]:
                 if b'"kind": "observation"' in line:
                     self._show(json.loads(line))
+                elif b'"kind": "kept"' in line:
+                    self._tell_kept(json.loads(line))
 
     def _show(self, line: dict[str, Any]) -> None:
         self._answered.add(line["item"])
         if self._bar:
             text = line["scenario"].partition(": ")[2]
             self._bar.update(self._task, completed=len(self._answered), description=text[:60])
+
+    def _tell_kept(self, line: dict[str, Any]) -> None:
+        self.kept = True
+        if self._bar:
+            self._bar.stop()
+        print(f"kept after a failure: Postgres {line['postgres']['url']}  Valkey {line['valkey']['url']}")
+        for name, server in line["servers"].items():
+            print(f"  backend {name}: public {server['public_url']}  internal {server['internal_url']}  log {server['log']}")
+        print("`rig sql` and `rig vk` look into it; Ctrl-C ends it", flush=True)
 
     def __exit__(self, *_: object) -> None:
         if self._bar:
