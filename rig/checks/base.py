@@ -2,11 +2,12 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from rig.record.evidence import Evidence
 from rig.record.verdict import Verdict
 
 LAG_VOID_S = 0.2
@@ -38,6 +39,7 @@ class Judge:
     broken_promises: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
 
     def require(self, holds: object, message: str) -> bool:
         """The server must show this; in an action or precondition its absence is a doubt, not a failure."""
@@ -55,6 +57,10 @@ class Judge:
     def remark(self, message: str) -> None:
         """What a reader of a pass should know: the figure that was seen, the weaker bound that was used."""
         self.remarks.append(message)
+
+    def show(self, *pieces: Evidence) -> None:
+        """Evidence that the check itself picked out of the whole run, for the report."""
+        self.evidence.extend(pieces)
 
     def within(self, what: str, measured_s: float | None, bound_s: float, lag_s: float = 0.0) -> bool:
         """An event came inside its bound, by the stamps of events. The rig's own lag of over 200 ms voids an overrun."""
@@ -75,17 +81,22 @@ class Judge:
 
 Seen = Mapping[str, Any]
 Bounds = Mapping[str, float]
+Lines = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Check:
-    """A declared check: the item it answers, what kind that is, who it speaks to, and the pure function."""
+    """A declared check: the item it answers, what kind that is, who it speaks to, and the pure function.
+
+    One of a `whole_run` reads all of its record lines, by kind, instead of one observation.
+    """
 
     id: str
     kind: Kind
     audience: str
     title: str
-    function: Callable[[Judge, Seen, Bounds], None]
+    function: Callable[[Judge, Any, Bounds], None]
+    whole_run: bool = False
 
     @property
     def section(self) -> str:
@@ -95,13 +106,15 @@ class Check:
 CHECKS: dict[str, Check] = {}
 
 
-def check(id: str, audience: str, title: str, kind: Kind = Kind.PROMISE) -> Callable[[Any], Any]:
+def check(
+    id: str, audience: str, title: str, kind: Kind = Kind.PROMISE, *, whole_run: bool = False
+) -> Callable[[Any], Any]:
     """Declare the check of one item. `audience` is the checklist's label (BE, CC, M, C); ValueError on a second one."""
 
-    def declare(function: Callable[[Judge, Seen, Bounds], None]) -> Callable[[Judge, Seen, Bounds], None]:
+    def declare(function: Callable[[Judge, Any, Bounds], None]) -> Callable[[Judge, Any, Bounds], None]:
         if id in CHECKS:
             raise ValueError(f"{id} has two checks: {CHECKS[id].function.__name__} and {function.__name__}")
-        CHECKS[id] = Check(id, kind, audience, title, function)
+        CHECKS[id] = Check(id, kind, audience, title, function, whole_run)
         return function
 
     return declare
@@ -109,20 +122,27 @@ def check(id: str, audience: str, title: str, kind: Kind = Kind.PROMISE) -> Call
 
 def judge_seen(id: str, seen: Seen, bounds: Bounds) -> Judgement:
     """Judge one saved observation. What the check cannot read is the rig's fault: broken, with the reason."""
+    return judge_with_evidence(id, seen, bounds)[0]
+
+
+def judge_with_evidence(id: str, seen: Seen | Lines, bounds: Bounds) -> tuple[Judgement, list[Evidence]]:
+    """The judgement and what the check chose to show; `seen` is the run's lines by kind for a check of a whole run."""
     declared = CHECKS.get(id)
     if declared is None:
-        return Judgement(Verdict.BROKEN, f"no check is declared for {id}")
+        return Judgement(Verdict.BROKEN, f"no check is declared for {id}"), []
     judge = Judge(declared.kind)
     try:
         declared.function(judge, seen, bounds)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        return Judgement(Verdict.BROKEN, f"the check cannot read its observation: {type(error).__name__}: {error}")
-    return judge.judgement()
+        text = f"the check cannot read its observation: {type(error).__name__}: {error}"
+        return Judgement(Verdict.BROKEN, text), judge.evidence
+    return judge.judgement(), judge.evidence
 
 
 def load_checks() -> dict[str, Check]:
     """Import every module of checks once, so that `CHECKS` is complete."""
-    for package in ("rig.checks.boxes",):
-        for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-            importlib.import_module(f"{package}.{module.name}")
+    for module in pkgutil.iter_modules(importlib.import_module("rig.checks.boxes").__path__):
+        importlib.import_module(f"rig.checks.boxes.{module.name}")
+    for name in ("rig.checks.invariants", "rig.checks.claims"):
+        importlib.import_module(name)
     return CHECKS

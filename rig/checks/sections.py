@@ -15,3 +15,9 @@ SECTIONS = {
     "K": "Several instances",
     "SMOKE": "Smoke tests",
 }
+
+# What campaigns and load runs answer, in no checklist.
+RUN_SECTIONS = {
+    "INV": "Invariants",
+    "CLAIM": "Claims",
+}

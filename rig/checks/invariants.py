@@ -1,0 +1,191 @@
+"""The invariants: what a server must hold all through a campaign, judged from the whole saved run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rig.checks.base import Bounds, Judge, Kind, Lines, check
+from rig.checks.courses import (
+    Line,
+    assume_fault,
+    assume_traffic,
+    inside,
+    phases,
+    require_no_wrong_over,
+    wrong_in,
+)
+from rig.record import evidence
+
+SEED_LINE = "[valkey-mirror] seed:"
+SHOWN_MAX = 5
+# Answers that the contract allows besides 2xx, in a world where somebody is always available and nobody is barred.
+REFUSALS = {
+    "accept": {"ALREADY_TAKEN", "INVALID_STATE", "MITRA_AT_CAPACITY", "NOT_FOUND"},
+    "end": {"INVALID_STATE"},
+    "cancel": {"INVALID_STATE"},
+}
+
+
+@check("INV-01", "BE", "Mirror = truth: the online set equals Postgres' online ids", Kind.INVARIANT, whole_run=True)
+def mirror_is_truth(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    """In quiet an id may be wrong for `quiet_s`; `reconnect_s` after Valkey answers again none is wrong any more."""
+    fault = assume_fault(judge, lines)
+    if fault is None:
+        return
+    quiet_s, reconnect_s = bounds["quiet_s"], bounds["reconnect_s"]
+    spans, samples = phases(lines), lines.get("sample", ())
+    before = inside(samples, spans["baseline"][0], fault.requested)
+    # What is wrong from here to beyond `reconnect_s` has outlived both bounds.
+    after = inside(samples, fault.removed + reconnect_s - quiet_s, spans["drain"][1])
+    for name, seen in (("baseline", before), ("after the reconnect", after)):
+        sighted = [sample for sample in seen if wrong_in(sample) is not None]
+        judge.assume(len(sighted) >= bounds["samples_min"], f"{name}: only {len(sighted)} samples could be compared")
+    longest = max(
+        require_no_wrong_over(judge, "baseline", before, quiet_s),
+        require_no_wrong_over(judge, f"{reconnect_s:g} s after the reconnect", after, quiet_s),
+    )
+    equal = first_equal(inside(samples, fault.removed, spans["drain"][1]))
+    took = None if equal is None else equal - fault.removed
+    judge.show(evidence.timing("Valkey answers again → mirror equals Postgres", took, reconnect_s))
+    judge.show(evidence.timing("longest that an id was wrong in quiet", round(longest, 3), quiet_s))
+    judge.show(*sample_evidence([sample for sample in after if wrong_in(sample)][-1:] or after[-1:]))
+    if took is not None:
+        judge.remark(f"equal {took:.2f} s after Valkey answered again; longest difference in quiet {longest:.2f} s")
+
+
+def first_equal(samples: Sequence[Line]) -> float | None:
+    """When a sample first showed no difference; None if none did."""
+    return next((sample["t"] for sample in samples if wrong_in(sample) == {}), None)
+
+
+def sample_evidence(samples: Sequence[Line]) -> list[dict[str, Any]]:
+    """The two stores side by side, as they were read."""
+    pieces = []
+    for sample in samples:
+        online = [[id] for id in sample["truth"]["online"]]
+        pieces += [
+            evidence.sql(sample["truth"]["query"], ["mitra_id"], online),
+            evidence.valkey("SMEMBERS mitras:online", sample["mirror_after"], type="set"),
+        ]
+    return pieces
+
+
+@check("INV-15", "BE", "Nobody reads an empty online set; the reseed follows the restart", Kind.INVARIANT, whole_run=True)
+def never_empty(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    """A seed line of every instance ≤ `reseed_s` after Valkey answers again, and no reader sees nobody for `empty_s`."""
+    fault = assume_fault(judge, lines)
+    if fault is None:
+        return
+    until = phases(lines)["drain"][1]
+    for log in lines.get("log", ()):
+        seeds = [at for at, text in log["lines"] if SEED_LINE in text and at >= fault.confirmed]
+        took = None if not seeds else max(0.0, seeds[0] - fault.removed)
+        judge.show(evidence.timing(f"restart → seed line of {log['instance']}", took, bounds["reseed_s"]))
+        judge.within(f"the seed line of {log['instance']}", took, bounds["reseed_s"])
+        shown = [f"{at:.3f} {text}" for at, text in log["lines"] if fault.requested <= at <= until]
+        judge.show(evidence.log(log["source"], shown, looked_for=SEED_LINE))
+    judge.assume(lines.get("log"), "no server log was kept")
+    samples = inside(lines.get("sample", ()), fault.requested, until)
+    judge.assume(samples, "the truth was never read")
+    longest = 0.0
+    for reader, reads in readers(inside(lines.get("request", ()), fault.requested, until), samples, bounds).items():
+        empties = empty_spans(reads)
+        worst = max(empties, key=span_s, default=[])
+        longest = max(longest, span_s(worst))
+        judge.require(
+            span_s(worst) <= bounds["empty_s"],
+            f"the {reader} said for {span_s(worst):.2f} s that nobody is there, while Postgres had mitras online",
+        )
+        judge.show(*[http_evidence(read) for read in worst[:SHOWN_MAX]])
+        judge.assume(len(reads) >= bounds["reads_min"], f"only {len(reads)} answers of the {reader} from the fault on")
+        judge.remark(f"{len(reads)} reads of the {reader}")
+    judge.show(evidence.timing("longest that a reader saw nobody", round(longest, 3), bounds["empty_s"]))
+
+
+def readers(requests: Sequence[Line], samples: Sequence[Line], bounds: Bounds) -> dict[str, list[Line]]:
+    """Answers that tell how many are there, by reader, in order of their end, while Postgres says that somebody is."""
+    somebody = [
+        (sample["t"], bool(sample["truth"]["online"]), bool(available(sample["truth"], bounds["max_customers"])))
+        for sample in samples
+        if sample["truth"] is not None
+    ]
+    found: dict[str, list[Line]] = {"beacon": [], "dashboard": []}
+    for request in sorted(requests, key=lambda line: line["ended"]):
+        if request["action"] in found and request["status"] == 200:
+            column = 2 if request["action"] == "beacon" else 1
+            # The beacon's answer may be as old as its snapshot: somebody must have been there all that time.
+            near = [row[column] for row in somebody if request["t"] - bounds["snapshot_s"] <= row[0] <= request["ended"] + 1]
+            if near and all(near):
+                found[request["action"]].append(request)
+    return found
+
+
+def available(truth: Line, max_customers: float) -> list[str]:
+    """Who is online, not deactivated and has room, by Postgres."""
+    out = set(truth["deactivated"])
+    return [id for id in truth["online"] if id not in out and truth["loads"].get(id, 0) < max_customers]
+
+
+def empty_spans(reads: Sequence[Line]) -> list[list[Line]]:
+    """Runs of answers that say that nobody is there, each uninterrupted by one that says otherwise."""
+    spans: list[list[Line]] = [[]]
+    for read in reads:
+        if says_nobody(read):
+            spans[-1].append(read)
+        elif spans[-1]:
+            spans.append([])
+    return [span for span in spans if span]
+
+
+def says_nobody(read: Line) -> bool:
+    reply = read["reply"] if isinstance(read["reply"], dict) else {}
+    if read["action"] == "dashboard":
+        return reply.get("online_mitras") == 0
+    return reply.get("count") == 0 or reply.get("available") is False
+
+
+def span_s(span: Sequence[Line]) -> float:
+    return span[-1]["ended"] - span[0]["started"] if span else 0.0
+
+
+@check("INV-18", "BE", "Every request is answered within the bound, as in quiet times", Kind.INVARIANT, whole_run=True)
+def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    """Every request begun from the fault's request to its healing; a server that leaves by itself answers none."""
+    fault = assume_fault(judge, lines)
+    for line in lines.get("exited", ()):
+        judge.require(False, line["text"])
+    if fault is None:
+        return
+    requests = inside(lines.get("request", ()), fault.requested, phases(lines)["recovery"][1])
+    late = [line for line in requests if line["status"] is None or line["ended"] - line["started"] > bounds["answer_s"]]
+    odd = [line for line in requests if line not in late and not allowed(line)]
+    for line in (late + odd)[:SHOWN_MAX]:
+        judge.require(False, outcome(line))
+        judge.show(http_evidence(line))
+    more = len(late) + len(odd) - SHOWN_MAX
+    judge.require(more <= 0, f"and {more} more such answers")
+    if late or odd:
+        return  # a broken promise needs no sample size
+    assume_traffic(judge, lines, bounds["requests_min"])
+    if requests:
+        slowest = max(requests, key=lambda line: line["ended"] - line["started"])
+        took = slowest["ended"] - slowest["started"]
+        judge.show(evidence.timing("slowest answer from the fault on", round(took, 3), bounds["answer_s"]))
+        judge.show(http_evidence(slowest))
+        judge.remark(f"{len(requests)} requests from the fault on, the slowest {took:.3f} s")
+
+
+def allowed(request: Line) -> bool:
+    if request["status"] in (200, 201, 204):
+        return True
+    return request["code"] in REFUSALS.get(request["action"], ()) and request["status"] in (404, 409)
+
+
+def outcome(request: Line) -> str:
+    took = request["ended"] - request["started"]
+    what = request["error"] if request["status"] is None else f"{request['status']} {request['code'] or ''}".strip()
+    return f"{request['action']} by {request['actor']} got {what} after {took:.2f} s"
+
+
+def http_evidence(request: Line) -> dict[str, Any]:
+    names = ("actor", "method", "url", "body", "status", "reply", "error", "started", "ended", "curl")
+    return evidence.http(**{name: request[name] for name in names})
