@@ -1,5 +1,7 @@
 """What an answer of the API must have been, from the plain form of an exchange."""
 
+from collections.abc import Iterable
+
 from rig.checks.base import Judge, Seen
 
 
@@ -14,3 +16,15 @@ def require_refusal(judge: Judge, exchange: Seen, status: int, code: str) -> boo
     """A refusal with its status and its code of the contract's table."""
     refused = require_status(judge, exchange, status)
     return judge.require(exchange["code"] == code, f"the error code is {exchange['code']!r}, not {code}") and refused
+
+
+def require_prompt(judge: Judge, exchanges: Iterable[Seen], bound_s: float, lag_s: float = 0.0) -> None:
+    """Each request was answered, and within its bound; the remark tells the slowest."""
+    slowest = 0.0
+    for exchange in exchanges:
+        asked, took = f"{exchange['method']} {exchange['url']}", exchange["ended"] - exchange["started"]
+        slowest = max(slowest, took)
+        judge.require(exchange["status"] is not None, f"{asked} got no answer: {exchange['error']}")
+        if took > bound_s:
+            judge.within(asked, took, bound_s, lag_s)
+    judge.remark(f"slowest answer after {slowest:.3f} s, bound {bound_s:g} s")

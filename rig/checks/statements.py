@@ -12,6 +12,13 @@ COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 FAILED = ("ERROR", "FATAL", "PANIC")
 
+STATUS = "mitra_online_status"
+# What may follow a table's name without being its alias.
+NO_ALIAS = frozenset(
+    "as cross for full group having inner join left limit natural on order right set union using where".split()
+)
+PARAMETER = r"(?:\$\d+|''|%s|:\w+)"
+
 
 @lru_cache(maxsize=4096)
 def bare(text: str) -> str:
@@ -51,3 +58,34 @@ def failed(statement: Statement) -> bool:
 def unknown_roles(statements: Iterable[Statement]) -> list[str]:
     """Roles that belong to no instance: a count that meets one cannot be trusted."""
     return sorted({statement["role"] for statement in statements if statement["class"] == "unknown"})
+
+
+def reads(statement: Statement, table: str) -> bool:
+    """Whether a SELECT in it, at whatever depth, takes rows from the table."""
+    text = bare(statement["text"])
+    source = rf'(?:\b(?:from|join)|,)\s*(?:only\s+|lateral\s+|\(\s*)*(?:"?\w+"?\s*\.\s*)?"?{table}"?(?![\w"])'
+    return re.search(r"\bselect\b", text) is not None and re.search(source, text) is not None
+
+
+def fixes_one_mitra(statement: Statement) -> bool:
+    """Whether it is about a single id: `mitra_id`, or the `id` of `mitras`, equals one parameter or literal."""
+    text = bare(statement["text"])
+    qualifiers = {"mitras", STATUS} | aliases(text, "mitras") | aliases(text, STATUS)
+    mine = "|".join(map(re.escape, sorted(qualifiers)))
+    column = rf'(?:(?<![\w.])(?:"?(?:{mine})"?\s*\.\s*)?"?(?:mitra_id|id)"?)(?![\w"])'
+    cast = r"(?:\s*::\s*\w+)?"
+    parameter = rf"(?:{PARAMETER}|cast\s*\(\s*{PARAMETER}\s+as\s+\w+\s*\)){cast}"
+    return re.search(rf"{column}{cast}\s*=\s*{parameter}|{parameter}\s*=\s*{column}", text) is not None
+
+
+def aliases(text: str, table: str) -> set[str]:
+    found = re.findall(rf'\b{table}"?\s+(?:as\s+)?"?(\w+)', text)
+    return {name for name in found if name not in NO_ALIAS}
+
+
+def is_availability_query(statement: Statement) -> bool:
+    """A SELECT over `mitra_online_status` that ranges over mitras; one that fixes a single id is none.
+
+    In a window with quiet cadences: a seed and a sweep look alike.
+    """
+    return reads(statement, STATUS) and not fixes_one_mitra(statement)
