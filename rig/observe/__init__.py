@@ -5,7 +5,7 @@ from rig.observe.lag import LagSentinel
 from rig.observe.mirror import Mirror, parse_heartbeat
 from rig.observe.monitor import Monitor
 from rig.observe.serverlog import ServerLog
-from rig.observe.statements import Statement, StatementLog
+from rig.observe.statements import NoStatementLog, Statement, StatementLog
 from rig.observe.tables import Result, Tables
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "LagSentinel",
     "Mirror",
     "Monitor",
+    "NoStatementLog",
     "Result",
     "ServerLog",
     "Statement",

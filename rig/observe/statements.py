@@ -19,20 +19,26 @@ FENCE_S = 5.0
 POLL_S = 0.005
 
 
+class NoStatementLog(Exception):
+    """The capability is missing: what counts statements has to be skipped, by this name."""
+
+
 class StatementLog:
     """The statements of one Postgres, from a directory of jsonlog files (`log_statement = all`, UTC).
 
     `roles` tells the instance of a login role (a dict, or a function that may answer None); `observers` are
     the rig's own roles. Any other role's statements are of kind `unknown`. Safe to use from several threads.
+    Without a directory (somebody else's Postgres) it is not `available`, and reading raises NoStatementLog.
     """
 
     def __init__(
         self,
-        directory: Path | str,
+        directory: Path | str | None,
         roles: Mapping[str, str] | Callable[[str], str | None],
         observers: set[str],
     ) -> None:
-        self.directory = Path(directory)
+        self.available = directory is not None
+        self.directory = Path(directory or ".")
         self._instance_of = roles if callable(roles) else roles.get
         self._observers = frozenset(observers)
         self._log = JsonLog(self.directory)
@@ -65,6 +71,8 @@ class StatementLog:
         TimeoutError when it does not show: Postgres logs elsewhere, or not every statement.
         """
         mark = f"rig-fence-{uuid.uuid4()}"
+        with self._lock:
+            self._read()  # before a statement that nobody would see
         connection.execute(f"SELECT '{mark}'")
         deadline = time.monotonic() + within_s
         while True:
@@ -87,6 +95,8 @@ class StatementLog:
         )
 
     def _read(self) -> None:
+        if not self.available:
+            raise NoStatementLog("statement log: this Postgres' jsonlog cannot be read; give its directory")
         for entry in self._log.read():
             session = self._sessions.setdefault(entry["session_id"], SessionState())
             begun, failed = statement_of(entry), failure_of(entry)

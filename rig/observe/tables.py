@@ -1,5 +1,6 @@
 """Looks into Postgres as the rig's own observer, and keeps each query as something to paste into psql."""
 
+import select
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
@@ -60,6 +61,8 @@ class Tables:
     def connection(self) -> psycopg.Connection[Any]:
         """The open connection, or a new one; psycopg.OperationalError when Postgres is away."""
         with self._lock:
+            if self._connection is not None and has_been_cut(self._connection):
+                self._connection.close()
             if self._connection is None or self._connection.closed:
                 self._connection = psycopg.connect(
                     self._url,
@@ -99,6 +102,11 @@ class Tables:
         columns = [column.name for column in cursor.description or ()]
         rows = cursor.fetchall() if cursor.description else []
         return Result(shown, columns, rows)
+
+
+def has_been_cut(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a farewell waits on the idle connection: `closed` turns true only once it is used."""
+    return not connection.closed and bool(select.select([connection.fileno()], [], [], 0)[0])
 
 
 def plain_value(value: Any) -> Any:

@@ -1,0 +1,161 @@
+"""Everyday traffic from a random seed: mitras ping, toggle and take chats; customers poll, pay and end; an operator looks."""
+
+import functools
+import hashlib
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from rig.traffic.client import TIMEOUT_S
+from rig.traffic.customer import Customer
+from rig.traffic.exchange import Exchange
+from rig.traffic.mitra import Mitra
+from rig.traffic.operator import Operator
+
+LATE_MAX_S = 1.0  # a step that its actor could not begin within this is left out: the crowd does not catch up
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Who is there and how often, on average, each does what, in seconds."""
+
+    mitras: int = 12
+    steady: int = 4  # of the mitras: they never go offline, so that somebody is always available
+    customers: int = 4
+    ping_every_s: float = 1.0
+    toggle_every_s: float = 5.0
+    offers_every_s: float = 1.0
+    beacon_every_s: float = 0.5
+    chat_every_s: float = 3.0
+    dashboard_every_s: float = 0.3
+
+
+@dataclass(frozen=True, order=True)
+class Step:
+    """At `at_s` since the start of the traffic this actor (`mitra 3`) begins this action."""
+
+    at_s: float
+    actor: str
+    action: str
+
+
+def schedule(pace: Pace, random_seed: int, seconds: float) -> list[Step]:
+    """All steps in order of time. The same pace, random seed and length give the same steps."""
+    steps: list[Step] = []
+    for number in range(pace.mitras):
+        rng = random.Random(f"{random_seed}/mitra/{number}")
+        actor = f"mitra {number}"
+        steps += every(rng, actor, "ping", pace.ping_every_s, seconds)
+        steps += every(rng, actor, "take", pace.offers_every_s, seconds)
+        if number >= pace.steady:
+            toggles = every(rng, actor, "offline", pace.toggle_every_s, seconds)
+            # Away and back in turn, so that a schedule says what each toggle is meant to do.
+            steps += [Step(s.at_s, actor, "online" if turn % 2 else "offline") for turn, s in enumerate(toggles)]
+    for number in range(pace.customers):
+        rng = random.Random(f"{random_seed}/customer/{number}")
+        actor = f"customer {number}"
+        steps += every(rng, actor, "beacon", pace.beacon_every_s, seconds)
+        chats = every(rng, actor, "buy", pace.chat_every_s, seconds)
+        steps += [Step(s.at_s, actor, "end" if turn % 2 else "buy") for turn, s in enumerate(chats)]
+    rng = random.Random(f"{random_seed}/operator")
+    steps += every(rng, "operator", "dashboard", pace.dashboard_every_s, seconds)
+    return sorted(steps)
+
+
+def every(rng: random.Random, actor: str, action: str, every_s: float, seconds: float) -> list[Step]:
+    """One step a span of `every_s`, at a random moment of it."""
+    spans = int(seconds / every_s)
+    return [Step(round((span + rng.random()) * every_s, 3), actor, action) for span in range(spans)]
+
+
+def digest(steps: Sequence[Step]) -> str:
+    """A short name for a schedule, by which two runs can be told to have had the same one."""
+    return hashlib.sha256(json.dumps([asdict(step) for step in steps]).encode()).hexdigest()[:16]
+
+
+class Shopper:
+    """A customer with the chat that they are in."""
+
+    def __init__(self, customer: Customer) -> None:
+        self.customer = customer
+        self.session: str | None = None
+
+    def buy(self) -> None:
+        """Ask for a chat and pay for it; whom nobody takes it from can be ended or cancelled later."""
+        created = self.customer.create(600)
+        if created.ok:
+            self.session = created.reply["id"]
+            self.customer.pay(self.session)
+
+    def end(self) -> None:
+        """End the chat; one that nobody has taken is cancelled instead."""
+        if self.session is None:
+            return
+        found = self.customer.get(self.session)
+        searching = found.ok and found.reply["status"] == "searching"
+        (self.customer.cancel if searching else self.customer.end)(self.session)
+        self.session = None
+
+
+def take(mitra: Mitra) -> None:
+    """Accept the first open offer, if there is one."""
+    offers = mitra.offers()
+    waiting = offers.reply["chat_requests"] if offers.ok else []
+    if waiting:
+        mitra.accept(waiting[0]["chat_session_id"])
+
+
+class Workload:
+    """Runs a schedule, a thread an actor; every request goes to the recorder of its client."""
+
+    def __init__(self, mitras: Sequence[Mitra], customers: Sequence[Customer], operator: Operator) -> None:
+        self._actions: dict[tuple[str, str], Callable[[], Exchange | None]] = {("operator", "dashboard"): operator.dashboard}
+        for number, mitra in enumerate(mitras):
+            actor = f"mitra {number}"
+            self._actions |= {(actor, name): getattr(mitra, name) for name in ("ping", "online", "offline")}
+            self._actions[actor, "take"] = functools.partial(take, mitra)
+        for number, customer in enumerate(customers):
+            shopper, actor = Shopper(customer), f"customer {number}"
+            self._actions |= {(actor, name): getattr(shopper, name) for name in ("buy", "end")}
+            self._actions[actor, "beacon"] = customer.beacon
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._errors: list[BaseException] = []
+        self.left_out = 0
+
+    def start(self, steps: Sequence[Step]) -> None:
+        """Begin now; a step of an actor that the schedule does not know raises KeyError at once."""
+        begun = time.monotonic()
+        for actor in dict.fromkeys(step.actor for step in steps):
+            own = [(step.at_s, self._actions[actor, step.action]) for step in steps if step.actor == actor]
+            thread = threading.Thread(target=self._run, args=(begun, own), name=actor, daemon=True)
+            self._threads.append(thread)
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, begun: float, steps: Sequence[tuple[float, Callable[[], object]]]) -> None:
+        try:
+            for at_s, action in steps:
+                if self._stopping.wait(max(0.0, begun + at_s - time.monotonic())):
+                    return
+                if time.monotonic() - begun - at_s > LATE_MAX_S:
+                    self.left_out += 1
+                else:
+                    action()
+        except BaseException as error:  # a thread's exception would be lost: stop() raises it
+            self._errors.append(error)
+
+    def check(self) -> None:
+        """Raise what a thread raised: half a crowd is not the workload that was asked for."""
+        if self._errors:
+            raise self._errors[0]
+
+    def stop(self) -> None:
+        """Begin nothing more and wait for the requests under way."""
+        self._stopping.set()
+        deadline = time.monotonic() + TIMEOUT_S * 3  # an action has up to three requests
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
