@@ -72,6 +72,7 @@ def server() -> Iterator[Server]:
     described = Server(url, url)
     http.RequestHandlerClass.described = described  # type: ignore[attr-defined]
     http.daemon_threads = True
+    http.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that went away is meant
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield described
