@@ -108,7 +108,7 @@ def bench(settings: Settings) -> Iterator[Bench]:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
     supervisor = Supervisor.attach(os.environ["RIG_SUPERVISOR"])
     with Recorder(settings.run, worker) as recorder, open_stack(settings.spec, supervisor, worker) as stack:
-        recorder.write("stack", worker=worker, **stack.describe())
+        recorder.write("stack", worker=worker, mode=settings.spec.mode)
         bench = Bench(stack, recorder, settings.cadence, settings.random_seed)
         state_file = announce(stack, "checklist")
         try:
@@ -123,7 +123,8 @@ def bench(settings: Settings) -> Iterator[Bench]:
 
 def hold(run: RunDirectory, bench: Bench) -> None:
     """Leave the stack as the failed scenario left it, until the driver says that the user has seen enough."""
-    bench.recorder.write("kept", **bench.stack.describe())
+    announce(bench.stack, "checklist")  # with the servers that run now
+    bench.recorder.write("kept", pid=os.getpid())
     while not (run.path / RELEASE).exists():
         time.sleep(0.1)
 

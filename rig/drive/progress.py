@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rig.drive.running import the_stack
 from rig.record import RunDirectory
 
 
@@ -52,8 +53,9 @@ class Progress:
         self.kept = True
         if self._bar:
             self._bar.stop()
-        print(f"kept after a failure: Postgres {line['postgres']['url']}  Valkey {line['valkey']['url']}")
-        for name, server in line["servers"].items():
+        stack = the_stack(str(line["pid"]))
+        print(f"kept after a failure: Postgres {stack['postgres']['url']}  Valkey {stack['valkey']['url']}")
+        for name, server in stack["servers"].items():
             print(f"  backend {name}: public {server['public_url']}  internal {server['internal_url']}  log {server['log']}")
         print("`rig sql` and `rig vk` look into it; Ctrl-C ends it", flush=True)
 
