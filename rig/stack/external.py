@@ -88,9 +88,7 @@ class ExternalPostgres:
         if self._logins:
             with self._connect() as connection:
                 for role in self._logins:
-                    connection.execute(
-                        psycopg.sql.SQL("DROP ROLE IF EXISTS {}").format(psycopg.sql.Identifier(role))
-                    )
+                    connection.execute(psycopg.sql.SQL("DROP ROLE IF EXISTS {}").format(psycopg.sql.Identifier(role)))
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(self.url, autocommit=True, connect_timeout=CONNECT_S)

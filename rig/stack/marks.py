@@ -39,13 +39,9 @@ def mark(postgres_url: str | None, valkey_url: str | None) -> list[str]:
     done = []
     if postgres_url:
         with postgres(postgres_url) as connection:
+            connection.execute(sql.SQL("CREATE TABLE IF NOT EXISTS {} (note text)").format(sql.Identifier(MARK_TABLE)))
             connection.execute(
-                sql.SQL("CREATE TABLE IF NOT EXISTS {} (note text)").format(sql.Identifier(MARK_TABLE))
-            )
-            connection.execute(
-                sql.SQL("COMMENT ON TABLE {} IS {}").format(
-                    sql.Identifier(MARK_TABLE), sql.Literal(MARK_TEXT)
-                )
+                sql.SQL("COMMENT ON TABLE {} IS {}").format(sql.Identifier(MARK_TABLE), sql.Literal(MARK_TEXT))
             )
         done.append(f"Postgres: table {MARK_TABLE}")
     if valkey_url:
@@ -68,13 +64,10 @@ def check_postgres(url: str) -> None:
         return
     with postgres(url) as connection:
         tables = connection.execute(
-            "SELECT schemaname, tablename FROM pg_tables"
-            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
         ).fetchall()
         for table in tables:
-            if connection.execute(
-                sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(*table))
-            ).fetchone():
+            if connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(*table))).fetchone():
                 raise SpecError(
                     f"the database given holds rows (table {'.'.join(table)}):"
                     " mark an empty one, or empty it yourself first"

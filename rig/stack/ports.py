@@ -72,9 +72,7 @@ class Ports:
     def _open(self) -> int:
         """The lock file, opened once and never closed: closing any descriptor of it drops all our locks."""
         if self._file is None or self._owner != os.getpid():  # a fork inherits no lock
-            self._file = os.open(
-                cache_directory() / "ports.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
+            self._file = os.open(cache_directory() / "ports.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self._owner = os.getpid()
             self._held.clear()
         return self._file

@@ -136,13 +136,9 @@ class EmbeddedPostgres:
                 last = str(error).strip()
             code = self._process.poll()
             if code is not None:
-                raise StackError(
-                    f"Postgres exited with code {code} at its start ({self._log}):\n{tail(self._log)}"
-                )
+                raise StackError(f"Postgres exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
             if time.monotonic() > deadline:
-                raise StackError(
-                    f"Postgres took no connection within {READY_S:g} s: {last}\n{tail(self._log)}"
-                )
+                raise StackError(f"Postgres took no connection within {READY_S:g} s: {last}\n{tail(self._log)}")
             time.sleep(0.01)  # between two looks
 
     def stop(self) -> None:
@@ -156,9 +152,7 @@ class EmbeddedPostgres:
         except TimeoutError:
             process.signal(signal.SIGKILL, tree=True)
             process.wait(STOP_S)
-            raise StackError(
-                f"Postgres did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}"
-            ) from None
+            raise StackError(f"Postgres did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}") from None
 
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None

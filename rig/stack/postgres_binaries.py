@@ -41,9 +41,7 @@ def binaries() -> Path:
     copied = copy(installation) / "bin"
     if can_run(copied / "postgres", user):
         return copied
-    raise StackError(
-        f"{copied / 'postgres'} does not run as {user}: remove {copied.parents[2]} and try again"
-    )
+    raise StackError(f"{copied / 'postgres'} does not run as {user}: remove {copied.parents[2]} and try again")
 
 
 def installed() -> Path:
@@ -65,9 +63,7 @@ def installed() -> Path:
 def version(postgres: Path) -> int:
     """The major version that the binary itself reports; 0 when it does not run."""
     try:
-        output = subprocess.run(
-            [postgres, "--version"], capture_output=True, text=True, timeout=10, check=True
-        ).stdout
+        output = subprocess.run([postgres, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
         return int(output.split()[2].partition(".")[0])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return 0
@@ -97,9 +93,7 @@ def copy(installation: Path) -> Path:
     if not target.exists():
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=COPIES))
         try:
-            shutil.copytree(
-                installation, fresh / package.name / installation.name, symlinks=True, ignore=NOT_NEEDED
-            )
+            shutil.copytree(installation, fresh / package.name / installation.name, symlinks=True, ignore=NOT_NEEDED)
             shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
             fresh.chmod(0o755)
             fresh.rename(target)

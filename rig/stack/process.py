@@ -89,9 +89,7 @@ class Supervisor:
         if not heard:
             popen.kill()
             popen.wait()
-            raise StackError(
-                f"the supervisor did not start ({sys.executable} {PROGRAM}); is {base.parent} writable?"
-            )
+            raise StackError(f"the supervisor did not start ({sys.executable} {PROGRAM}); is {base.parent} writable?")
         return cls(base, popen)
 
     @classmethod
@@ -180,8 +178,8 @@ class Supervisor:
 
 
 def parent_directory() -> Path:
-    """Where the run's directory goes: the usual temporary directory, if other users may pass through it."""
+    """Where the run's directory goes: the usual temporary one, unless root's Postgres could not pass through it."""
     usual = Path(tempfile.gettempdir()).resolve()
-    if all(path.stat().st_mode & 0o001 for path in (usual, *usual.parents)):
+    if os.geteuid() != 0 or all(path.stat().st_mode & 0o001 for path in (usual, *usual.parents)):
         return usual
-    return Path("/tmp")  # the usual one is inside somebody's home
+    return Path("/tmp")

@@ -144,19 +144,13 @@ class ServerInstance:
     def spawn(self, env: Mapping[str, str] | None = None) -> None:
         """Start the process without waiting: for starts that are meant to fail, or to be slow."""
         if self.running:
-            raise StackError(
-                f"server {self.name} runs already (pid {self.pid}): stop it before starting it again"
-            )
+            raise StackError(f"server {self.name} runs already (pid {self.pid}): stop it before starting it again")
         for port in (self.seat.public_port, self.seat.internal_port):
             if not is_free(port, lingering_ok=True):
-                raise StackError(
-                    f"port {port} for server {self.name} is taken{holder(port)}: end that and try again"
-                )
+                raise StackError(f"port {port} for server {self.name} is taken{holder(port)}: end that and try again")
         self.env = self._environment(env or {})
         inherited = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith("RIG_") and key not in WITHHELD
+            key: value for key, value in os.environ.items() if not key.startswith("RIG_") and key not in WITHHELD
         }
         self.ready = None
         self._process = self.supervisor.spawn(

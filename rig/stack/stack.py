@@ -41,20 +41,18 @@ class Stack:
         self.name = name
         self.supervisor = supervisor
         self.secrets = Secrets(jwt_secret=secrets.token_hex(32), internal_token=secrets.token_hex(24))
-        self.postgres = (
-            ExternalPostgres(spec.postgres, spec.postgres_log) if spec.postgres else kinds.postgres(*own)
-        )
+        self.postgres = ExternalPostgres(spec.postgres, spec.postgres_log) if spec.postgres else kinds.postgres(*own)
         self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*own)
         self.toxiproxy = ExternalToxiproxy(spec.toxiproxy) if spec.toxiproxy else kinds.toxiproxy(*own)
         self.servers: dict[str, ServerInstance] = {}
+        self._proxies: dict[str, str] = {}  # name in Toxiproxy → host:port
+        self._ports: list[int] = []
 
     @property
     def services(self) -> tuple[Any, Any, Any]:
         return self.postgres, self.valkey, self.toxiproxy
 
-    def server(
-        self, name: str, env: Mapping[str, str] | None = None, *, proxied: bool = True
-    ) -> ServerInstance:
+    def server(self, name: str, env: Mapping[str, str] | None = None, *, proxied: bool = True) -> ServerInstance:
         """The instance of that name, not started. The same name again: the same identities, ports and log.
 
         `proxied=False` gives it Valkey's own address, for load and benchmarks. StackError if it still runs.
@@ -79,12 +77,9 @@ class Stack:
         address = f"{self.valkey.host}:{self.valkey.port}"
         proxy = f"valkey-{name}" if proxied else None
         if proxy is not None:
-            existing = self.toxiproxy.proxies().get(proxy)
-            address = (
-                self.toxiproxy.address(existing)
-                if existing
-                else self.toxiproxy.create_proxy(proxy, PORTS.take(), address)
-            )
+            if proxy not in self._proxies:
+                self._proxies[proxy] = self.toxiproxy.create_proxy(proxy, self._port(), address)
+            address = self._proxies[proxy]
         return Seat(
             name=name,
             role=login.role,
@@ -92,10 +87,14 @@ class Stack:
             valkey_user=user.name,
             valkey_url=self.valkey.url_of(user, address),
             proxy=proxy,
-            public_port=earlier.public_port if earlier else PORTS.take(),
-            internal_port=earlier.internal_port if earlier else PORTS.take(),
+            public_port=earlier.public_port if earlier else self._port(),
+            internal_port=earlier.internal_port if earlier else self._port(),
             log=self.spec.logs / f"{self.name}-server-{name}.log",
         )
+
+    def _port(self) -> int:
+        self._ports.append(PORTS.take())
+        return self._ports[-1]
 
     def describe(self) -> dict[str, Any]:
         """Addresses and secrets as plain JSON, for `--keep` and the state file; not for a report."""
@@ -113,9 +112,8 @@ class Stack:
         """End the servers, then the services; an error of one does not keep the others from their end."""
         actions = [server.kill for server in self.servers.values()]
         errors = together(actions) + together([service.close for service in self.services])
-        for server in self.servers.values():
-            PORTS.give_back(server.seat.public_port)
-            PORTS.give_back(server.seat.internal_port)
+        for port in self._ports:
+            PORTS.give_back(port)
         if errors:
             raise errors[0]
 

@@ -156,9 +156,7 @@ class Supervisor:
             with contextlib.suppress(FileExistsError):
                 path.mkdir(mode=0o700)
                 return {"path": str(path)}
-        raise RuntimeError(
-            f"a thousand directories named {request['name']!r}: something opens them in a loop"
-        )
+        raise RuntimeError(f"a thousand directories named {request['name']!r}: something opens them in a loop")
 
     def running(self, _: dict[str, Any]) -> dict[str, Any]:
         children = [child for child in self.children.values() if child.exit_code is None]

@@ -38,14 +38,8 @@ class Toxiproxy:
     def create_proxy(self, name: str, port: int, upstream: str) -> str:
         """Listen on `port` for `upstream` (host:port), replacing one of that name; what to connect to."""
         listen = f"{'127.0.0.1' if self.host in ('127.0.0.1', 'localhost') else '0.0.0.0'}:{port}"
-        self._call(
-            "POST", "/populate", [{"name": name, "listen": listen, "upstream": upstream, "enabled": True}]
-        )
+        self._call("POST", "/populate", [{"name": name, "listen": listen, "upstream": upstream, "enabled": True}])
         return f"{self.host}:{port}"
-
-    def address(self, proxy: dict[str, Any]) -> str:
-        """The `host:port` at which a proxy told by `proxies` is reached."""
-        return f"{self.host}:{proxy['listen'].rpartition(':')[2]}"
 
     def delete_proxy(self, name: str) -> None:
         self._call("DELETE", f"/proxies/{name}")
@@ -89,9 +83,7 @@ class Toxiproxy:
         except httpx.HTTPError as error:
             raise StackError(f"Toxiproxy at {self.url} does not answer {method} {path}: {error!r}") from None
         if response.is_error:
-            raise StackError(
-                f"Toxiproxy refused {method} {path}: {response.status_code} {response.text.strip()}"
-            )
+            raise StackError(f"Toxiproxy refused {method} {path}: {response.status_code} {response.text.strip()}")
         return response.json() if response.content else {}
 
 
@@ -105,25 +97,22 @@ class EmbeddedToxiproxy(Toxiproxy):
         self._name = f"{name}-toxiproxy"
         self._log = logs / f"{self._name}.log"
         self._process: Process | None = None
+        # Here, in the caller's thread: a first run builds it for half a minute, and Ctrl-C has to end that at once.
+        self._program = toxiproxy_binary(supervisor)
         self.port = PORTS.take()
         super().__init__(f"http://127.0.0.1:{self.port}")
 
     def create(self) -> None:
-        """Find or build the server, start it, wait for its API."""
-        program = toxiproxy_binary(self._supervisor)
-        command = [program, "-host", "127.0.0.1", "-port", str(self.port)]
+        """Start the server and wait for its API."""
+        command = [self._program, "-host", "127.0.0.1", "-port", str(self.port)]
         self._process = self._supervisor.spawn(self._name, command, env={"PATH": os.defpath}, log=self._log)
         deadline = time.monotonic() + READY_S
         while not self.alive():
             code = self._process.poll()
             if code is not None:
-                raise StackError(
-                    f"Toxiproxy exited with code {code} at its start ({self._log}):\n{tail(self._log)}"
-                )
+                raise StackError(f"Toxiproxy exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
             if time.monotonic() > deadline:
-                raise StackError(
-                    f"Toxiproxy did not answer within {READY_S:g} s ({self._log}):\n{tail(self._log)}"
-                )
+                raise StackError(f"Toxiproxy did not answer within {READY_S:g} s ({self._log}):\n{tail(self._log)}")
             time.sleep(0.005)  # between two looks
 
     def close(self) -> None:

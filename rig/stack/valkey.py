@@ -114,9 +114,7 @@ class EmbeddedValkey:
                     last = str(error)
                 code = self._process.poll()
                 if code is not None:
-                    raise StackError(
-                        f"Valkey exited with code {code} at its start ({self._log}):\n{tail(self._log)}"
-                    )
+                    raise StackError(f"Valkey exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
                 if time.monotonic() > deadline:
                     raise StackError(f"Valkey did not answer within {READY_S:g} s: {last}\n{tail(self._log)}")
                 time.sleep(0.005)  # between two looks
@@ -174,9 +172,7 @@ class EmbeddedValkey:
         except TimeoutError:
             process.signal(signal.SIGKILL)
             process.wait(STOP_S)
-            raise StackError(
-                f"Valkey did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}"
-            ) from None
+            raise StackError(f"Valkey did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}") from None
 
 
 def rules(password: str) -> str:

@@ -141,3 +141,12 @@ def test_the_command_marks_and_refuses(lent: Stack) -> None:
     assert done.returncode == 4
     assert "is in use (db0: 1 keys)" in done.stderr
     assert rig("mark").returncode == 4
+
+
+def test_a_proxy_of_another_rig_is_not_taken_over(lent: Stack, supervisor: Supervisor, tmp_path: Path) -> None:
+    mark(lent.postgres.observer_url, lent.valkey.url)
+    lent.server("y")
+    with open_stack(borrowed(lent, tmp_path), supervisor, "borrower") as stack:
+        with pytest.raises(StackError, match="has a proxy valkey-y that is not ours"):
+            stack.server("y")
+    assert "valkey-y" in lent.toxiproxy.proxies()

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,25 +30,26 @@ with Supervisor.start() as supervisor, open_stack(StackSpec(logs=Path(sys.argv[1
 """
 
 
+@contextmanager
 def open_elsewhere(
     logs: Path, wrapper: tuple[str, ...] = (), env: dict[str, str] | None = None
-) -> tuple[subprocess.Popen[str], Path, list[int]]:
-    """A stack in another process, its directory and the processes that the supervisor started."""
+) -> Iterator[tuple[subprocess.Popen[str], Path, list[int]]]:
+    """A stack in another process, its directory and the processes that its supervisor started; gone afterwards."""
     command = [*wrapper, sys.executable, "-c", OPEN_AND_WAIT, str(logs)]
     process = subprocess.Popen(command, cwd=CHECKOUT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    base, *pids = process.stdout.readline().split() or [""]
-    return process, Path(base), [int(pid) for pid in pids]
-
-
-def finish(process: subprocess.Popen[str]) -> int:
-    process.communicate(timeout=20)
-    return process.returncode
+    try:
+        assert process.stdout is not None
+        base, *words = process.stdout.readline().split() or [""]
+        pids = [int(word) for word in words]
+        assert len(pids) == 3
+        yield process, Path(base), pids
+    finally:
+        process.communicate(timeout=20)  # closes its input: it ends in order, unless it was killed
+    assert until(lambda: not Path(base).exists() and not any(map(alive, pids)), within_s=5)
 
 
 def test_two_rigs_side_by_side(tmp_path: Path) -> None:
-    other, base, pids = open_elsewhere(tmp_path / "other")
-    try:
+    with open_elsewhere(tmp_path / "other") as (other, _, pids):
         with Supervisor.start() as supervisor, open_stack(spec_of(tmp_path / "own"), supervisor) as own:
             with open_stack(spec_of(tmp_path / "second"), supervisor, "w1") as second:
                 assert own.postgres.port != second.postgres.port
@@ -54,18 +57,13 @@ def test_two_rigs_side_by_side(tmp_path: Path) -> None:
                 assert second.valkey.alive()
             assert own.postgres.alive()
         assert all(alive(pid) for pid in pids)
-    finally:
-        assert finish(other) == 0
-    assert until(lambda: not base.exists() and not any(map(alive, pids)))
+    assert other.returncode == 0
 
 
 def test_a_rig_that_is_killed_leaves_no_stack(tmp_path: Path) -> None:
-    process, base, pids = open_elsewhere(tmp_path)
-    assert len(pids) == 3
-    assert shared_memory_of(pids)
-    process.kill()
-    finish(process)
-    assert until(lambda: not base.exists() and not any(map(alive, pids)), within_s=5)
+    with open_elsewhere(tmp_path) as (process, _, pids):
+        assert shared_memory_of(pids)
+        process.kill()
     assert not shared_memory_of(pids)
 
 
@@ -95,12 +93,10 @@ def test_a_plain_user_without_a_home() -> None:
             path.chmod(0o755)
         os.chown(directory, nobody.pw_uid, nobody.pw_gid)
         environment = {"PATH": f"{programs}:{os.defpath}", "HOME": "/nonexistent", "TMPDIR": str(directory)}
-        process, base, pids = open_elsewhere(directory / "logs", AS_NOBODY, environment)
-        assert directory in base.parents
-        assert len(pids) == 3
-        assert {Path(f"/proc/{pid}").stat().st_uid for pid in pids} == {nobody.pw_uid}
-        assert finish(process) == 0
-        assert until(lambda: not base.exists() and not any(map(alive, pids)))
+        with open_elsewhere(directory / "logs", AS_NOBODY, environment) as (process, base, pids):
+            assert directory in base.parents
+            assert {Path(f"/proc/{pid}").stat().st_uid for pid in pids} == {nobody.pw_uid}
+        assert process.returncode == 0
     finally:
         shutil.rmtree(directory)
 
@@ -137,12 +133,12 @@ def test_a_checkout_that_nobody_can_enter_has_its_binaries_copied(
 
 
 def test_a_part_that_fails_takes_the_others_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise StackError("there is no Toxiproxy 2.12.0. Three ways to one: ...")
-
-    monkeypatch.setattr("rig.stack.toxiproxy.toxiproxy_binary", fail)
+    monkeypatch.setattr("rig.stack.toxiproxy.toxiproxy_binary", lambda _: Path("/bin/false"))
     with Supervisor.start() as supervisor:
-        with pytest.raises(StackError, match="Three ways"), open_stack(spec_of(tmp_path), supervisor):
+        with (
+            pytest.raises(StackError, match="Toxiproxy exited with code 1 at its start"),
+            open_stack(spec_of(tmp_path), supervisor),
+        ):
             pass
         assert until(lambda: supervisor.running() == [])
 
