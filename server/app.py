@@ -54,8 +54,11 @@ class App:
         self._internal = Port(Listener("internal", internal.routes(), self.metrics), INTERNAL_DRAIN_S)
 
     async def readiness(self) -> tuple[bool, dict[str, object]]:
-        """Whether this process serves, with the reason: its phase, and Postgres asked now."""
-        details: dict[str, object] = {"status": self.phase, "postgres": "ok"}
+        """Whether this process serves, with the reason: its phase, and Postgres asked now.
+
+        The mirror's numbers are told but never decide: without Valkey the server serves all the same.
+        """
+        details: dict[str, object] = {"status": self.phase, "postgres": "ok", "mirror": self.mirror.metrics()}
         if self.phase != "ready":
             return False, details
         try:

@@ -70,4 +70,4 @@ class Port:
         if self._task is None:
             return
         self._server.should_exit = True
-        await asyncio.wait({self._task}, timeout=self._server.config.timeout_graceful_shutdown + 1.0)
+        await asyncio.wait({self._task}, timeout=self._server.config.timeout_graceful_shutdown + 0.5)

@@ -196,8 +196,10 @@ def test_reroute_needs_a_mitra(house, refused) -> None:
 def test_half_a_request_is_400_and_the_server_goes_on(house) -> None:
     address = house._public.base_url.host, house._public.base_url.port
     with socket.create_connection(address, timeout=8) as connection:
-        connection.sendall(b"POST /api/mitra/auth/otp/request HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{")
-        head = connection.recv(4096)
+        connection.sendall(
+            b"POST /api/mitra/auth/otp/request HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 20\r\n\r\n{"
+        )
+        head = b"".join(iter(lambda: connection.recv(4096), b""))
     assert b" 400 " in head.split(b"\r\n")[0]
     assert b"BAD_JSON" in head
     assert house.call("GET", "/api/shared/auth-providers").status_code == 200
