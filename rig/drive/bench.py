@@ -6,10 +6,10 @@ from typing import Any
 
 from rig.drive.cadence import ENVIRONMENT, QUIET, Cadence
 from rig.fixtures import Fixtures
-from rig.observe import LagSentinel, Mirror, Monitor, ServerLog, StatementLog, Tables
+from rig.observe import LagSentinel, Mirror, Monitor, NoStatementLog, ServerLog, StatementLog, Tables
 from rig.record import Recorder
 from rig.record.evidence import Evidence
-from rig.stack import ServerInstance, Stack
+from rig.stack import CapabilityMissing, ServerInstance, Stack
 from rig.traffic import Operator
 
 DEFAULT_SETTINGS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
@@ -155,6 +155,8 @@ class Bench:
 
     def blame(self, failure: Exception) -> dict[str, str]:
         """Whose fault an exception is: an instance that was ready and left by itself has failed, else the rig is broken."""
+        if isinstance(failure, CapabilityMissing | NoStatementLog):
+            return {"verdict": "skipped", "message": str(failure)}
         for name, server in self.servers.items():
             if server.ready and not server.running and name not in self._we_ended:
                 tail = "; ".join(text for _, text in self.log(name).lines()[-3:])

@@ -18,8 +18,10 @@ from rig.drive.stackspec import stack_spec
 from rig.drive.usage import UsageError
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.stack import StackSpec
+from rig.stack.external import protect
 from rig.stack.paths import CHECKOUT
 from rig.stack.spec import DEFAULT_SUT
+from rig.stack.toxiproxy_binary import toxiproxy_binary
 
 WORKERS = 2
 RELEASE = "release"  # the file by which the driver lets kept stacks go
@@ -61,6 +63,7 @@ def run(settings: Settings, only: list[str]) -> int:
     items = select_items(only)
     seed = draw_random_seed(settings.random_seed)
     spec = stack_spec(settings, Path("."))
+    protect(spec)
     print(f"random seed {seed}", flush=True)
     options = "" if settings.sut == DEFAULT_SUT else f" --sut {shlex.quote(settings.sut)}"
     replay = f"rig checklist --only {{item}} --cadence {settings.cadence} --random-seed {seed}{options}"
@@ -71,9 +74,11 @@ def run(settings: Settings, only: list[str]) -> int:
         "stack": {"mode": spec.mode, "sut": spec.sut, **versions()},
     }
     interrupted = False
-    workers = workers_for(items, settings.workers or WORKERS)
+    workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
     with run_session("checklist", settings.reports, seed, items=items, replay=replay, meta=meta) as session:
         try:
+            if not spec.toxiproxy:
+                toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it
             run_features(session, spec, items, settings, workers)
         except KeyboardInterrupt:
             interrupted = True
@@ -83,9 +88,9 @@ def run(settings: Settings, only: list[str]) -> int:
     return EXIT_INTERRUPTED if interrupted else int(results["exit_code"])
 
 
-def workers_for(items: list[str], workers: int) -> int:
-    """A second worker pays when the boxes are spread over several sections."""
-    return min(workers, len({item.rsplit("-", 1)[0] for item in items}))
+def workers_for(items: list[str], workers: int, external: bool) -> int:
+    """A second worker pays when the boxes are spread over several sections; external services serve only one."""
+    return 1 if external else min(workers, len({item.rsplit("-", 1)[0] for item in items}))
 
 
 def run_features(

@@ -28,6 +28,7 @@ def judge_run(run: Run) -> dict[str, Any]:
         "exit_code": exit_code(verdict, skipped=counts["skipped"], strict=run.meta.get("strict", False)),
         "counts": {name: counts[name] for name in Verdict},
         "weakens": weaknesses(run, end),
+        "message": broken or "",
         "ended": ended,
         "seconds": round(ended - run.meta["started"], 3),
         "items": items,

@@ -24,6 +24,10 @@ class SpecError(StackError):
     """The stack asked for cannot be, or is not ours to touch: a usage error."""
 
 
+class CapabilityMissing(StackError):
+    """This kind of stack cannot do that (stop somebody else's Postgres, say): what needs it is skipped, by name."""
+
+
 class SupervisorGone(StackError):
     """The supervisor no longer answers, and with it all processes of the run have ended."""
 

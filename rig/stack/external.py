@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg
 import redis
 
-from rig.stack.errors import SpecError, StackError
+from rig.stack.errors import CapabilityMissing, SpecError, StackError
 from rig.stack.marks import MARK_KEY, mark_valkey, postgres_is_marked, valkey_is_marked
 from rig.stack.postgres import Login, create_login, role_of
 from rig.stack.spec import StackSpec
@@ -94,7 +94,7 @@ class ExternalPostgres:
         return psycopg.connect(self.url, autocommit=True, connect_timeout=CONNECT_S)
 
     def _refuse(self, what: str) -> NoReturn:
-        raise StackError(
+        raise CapabilityMissing(
             f"an external Postgres is not ours to {what}: such a scenario needs the embedded or Docker stack"
         )
 
@@ -172,7 +172,7 @@ class ExternalValkey:
         mark_valkey(self.url, even_if_used=True)
 
     def _refuse(self, what: str) -> NoReturn:
-        raise StackError(
+        raise CapabilityMissing(
             f"an external Valkey is not ours to {what}: such a scenario needs the embedded or Docker stack"
         )
 

@@ -23,7 +23,7 @@ def counts(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         found = tuple(int(number) for number in match.groups())
         expected = (seen["online"], seen["deactivated"], seen["with_sessions"])
         judge.require(found == expected, f"the line says {found}, Postgres {expected} (online, deactivated, with sessions)")
-        judge.remark("%d online, %d deactivated, %d with sessions, in the log as in Postgres" % expected)
+        judge.remark("{} online, {} deactivated, {} with sessions, in the log as in Postgres".format(*expected))
 
 
 @check("A-03", "BE", "SMEMBERS mitras:online are the ids that are online in Postgres")
