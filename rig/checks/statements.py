@@ -14,9 +14,10 @@ FAILED = ("ERROR", "FATAL", "PANIC")
 
 STATUS = "mitra_online_status"
 # What may follow a table's name without being its alias.
-NO_ALIAS = frozenset(
-    "as cross for full group having inner join left limit natural on order right set union using where".split()
-)
+NO_ALIAS = frozenset({
+    "as", "cross", "for", "full", "group", "having", "inner", "join", "left", "limit", "natural", "on", "order",
+    "right", "set", "union", "using", "where",
+})  # fmt: skip
 PARAMETER = r"(?:\$\d+|''|%s|:\w+)"
 
 

@@ -55,6 +55,8 @@ def test_a_table_named_in_a_text_or_comment_is_not_named() -> None:
 
 def test_reading_is_not_writing() -> None:
     locked = logged("SELECT id FROM mitra_online_status FOR UPDATE")
-    assert reads(locked, "mitra_online_status") and not writes(locked, "mitra_online_status")
+    assert reads(locked, "mitra_online_status")
+    assert not writes(locked, "mitra_online_status")
     swept = logged("WITH gone AS (UPDATE mitra_online_status SET is_online = false RETURNING mitra_id) SELECT * FROM gone")
-    assert writes(swept, "mitra_online_status") and not reads(swept, "mitra_online_status")
+    assert writes(swept, "mitra_online_status")
+    assert not reads(swept, "mitra_online_status")

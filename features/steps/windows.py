@@ -1,0 +1,143 @@
+"""A window in which everything that Postgres and Valkey were asked is kept: what the counting boxes look at."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from features.steps.looks import shown
+from rig.checks.commands import contract_keys, verb
+from rig.checks.statements import failed, names
+from rig.drive.world import Observed, World
+from rig.record import evidence
+from rig.record.evidence import Evidence
+from rig.traffic import Exchange
+
+SHOWN = 10  # of many exchanges or commands, so many are shown
+PARAMETERS_KEPT = 20
+COUNTED_TABLES = ("mitras", "mitra_online_status", "auth_sessions")
+
+
+@dataclass
+class Window:
+    """Begin and end of a window by our clock and by Valkey's; `until` is None while it is open."""
+
+    since: float
+    valkey_since: float
+    until: float | None = None
+    valkey_until: float | None = None
+
+
+def valkey_now(world: World) -> float:
+    """Valkey's clock, by which MONITOR stamps its lines; ours while Valkey is away."""
+    try:
+        seconds, microseconds = world.bench.mirror.client.time()
+    except redis.RedisError:
+        return time.time()
+    return float(seconds) + microseconds / 1e6
+
+
+@contextmanager
+def window(world: World, note: str) -> Iterator[Window]:
+    """Note the window of what is done inside. MONITOR is up to date before it, so that nothing of it is missed."""
+    world.bench.monitor.fence()
+    noted = world.notes[note] = Window(time.time(), valkey_now(world))
+    yield noted
+    noted.until, noted.valkey_until = time.time(), valkey_now(world)
+
+
+def statements_in(world: World, noted: Window, late_s: float = 0.0) -> list[dict[str, Any]]:
+    """The backends' statements of a window, and `late_s` more for what is done after the answer."""
+    return world.statements(noted.since, None if noted.until is None else noted.until + late_s)
+
+
+def commands_in(world: World, noted: Window, late_s: float = 0.0) -> list[dict[str, Any]]:
+    """The backends' commands of a window, by Valkey's clock."""
+    until = valkey_now(world) if noted.valkey_until is None else noted.valkey_until + late_s
+    return world.commands(noted.valkey_since, until)
+
+
+def blind_s(world: World, noted: Window) -> float:
+    """For how long of the window MONITOR was not connected."""
+    until = noted.until or time.time()
+    return sum(max(0.0, min(b, until) - max(a, noted.since)) for a, b in world.bench.monitor.blind)
+
+
+def tally(statements: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Equal statements as one with a `count`: of 500 the record keeps the text once, and some of the parameters."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for s in statements:
+        key = (s["role"], s["class"], s["severity"], s["text"])
+        if key not in found:
+            found[key] = {**s, "count": 0, "parameters": []}
+        kept = found[key]
+        kept["count"] += 1
+        new = [value for value in s["parameters"] if value not in kept["parameters"]]
+        kept["parameters"] = (kept["parameters"] + new)[:PARAMETERS_KEPT]
+    return list(found.values())
+
+
+def statements_evidence(title: str, statements: Sequence[dict[str, Any]]) -> Evidence:
+    """Counted by class and by the tables that matter here, with the first of them."""
+    counts = {name: sum(s["class"] == name for s in statements) for name in ("work", "driver", "unknown")}
+    counts |= {f"naming {table}": sum(names(s, table) for s in statements) for table in COUNTED_TABLES}
+    counts["failed"] = sum(failed(s) for s in statements)
+    return evidence.statements(title, counts, shown(statements))
+
+
+def tally_commands(commands: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Commands that name a key of the contract, equal ones as one with a `count`; values are left out."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for command in commands:
+        keys = contract_keys(command)
+        if keys:
+            key = (command["instance"], verb(command), *keys)
+            kept = found.setdefault(key, {**command, "args": [verb(command), *keys], "count": 0})
+            kept["count"] += 1
+    return list(found.values())
+
+
+def commands_evidence(title: str, commands: Sequence[dict[str, Any]]) -> Evidence:
+    lines = [
+        f"{c['at']:.6f} {c['instance']}{' lua' if c['lua'] else ''} {' '.join(c['args'])[:160]}" for c in commands[:SHOWN]
+    ]
+    if len(commands) > SHOWN:
+        lines.append(f"… {len(commands)} in all")
+    return evidence.commands(title, lines)
+
+
+def tally_evidence(title: str, tallied: Sequence[dict[str, Any]]) -> Evidence:
+    return evidence.commands(title, [f"{c['count']} × {c['instance']} {' '.join(c['args'])}" for c in tallied[:SHOWN]])
+
+
+def answers_of(exchanges: Sequence[Exchange]) -> list[list[Any]]:
+    """Each different answer with how often it came: status, code, reply (left out for an error)."""
+    found: dict[str, list[Any]] = {}
+    for exchange in exchanges:
+        answer = [exchange.status, exchange.code, exchange.error if exchange.status is None else exchange.reply]
+        found.setdefault(repr(answer), [*answer, 0])[-1] += 1
+    return list(found.values())
+
+
+def exchanges_evidence(exchanges: Sequence[Exchange]) -> list[Evidence]:
+    """The first exchange, the first of each other answer, and a line on all of them."""
+    first: dict[str, Exchange] = {}
+    for exchange in exchanges:
+        first.setdefault(repr((exchange.status, exchange.code, exchange.reply)), exchange)
+    slowest = max((exchange.seconds for exchange in exchanges), default=0.0)
+    told = ", ".join(f"{count} × {status or reply} {code or ''}".strip() for status, code, reply, count in answers_of(exchanges)[:SHOWN])
+    summary = f"{len(exchanges)} requests: {told}; slowest {slowest * 1000:.0f} ms"
+    return [evidence.note(summary), *(exchange.evidence() for exchange in list(first.values())[:SHOWN])]
+
+
+def plain_all(exchanges: Sequence[Exchange]) -> list[dict[str, Any]]:
+    return [exchange.plain() for exchange in exchanges]
+
+
+def with_witness(observed: Observed, witness: str) -> Observed:
+    """Say in the observation by which of two ways it was made: the check asks for different things."""
+    observed.seen["witness"] = witness
+    return observed
