@@ -5,12 +5,18 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rig.stack.errors import SpecError
 from rig.stack.paths import CHECKOUT
 
 MODES = ("embedded", "docker", "external")
 DEFAULT_SUT = "python -m server"
+SCHEMES = {
+    "postgres": ("postgresql", "postgres"),
+    "valkey": ("redis", "rediss", "valkey", "valkeys"),
+    "toxiproxy": ("http", "https"),
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,10 @@ class StackSpec:
             raise SpecError(f"stack mode {self.mode!r} is none of {', '.join(MODES)}")
         if self.mode == "external" and not (self.postgres and self.valkey):
             raise SpecError("an external stack needs --postgres URL and --valkey URL")
+        for service, schemes in SCHEMES.items():
+            url = getattr(self, service)
+            if url and (urlsplit(url).scheme not in schemes or not urlsplit(url).hostname):
+                raise SpecError(f"--{service} {url!r} is no URL of that kind: write {schemes[0]}://HOST:PORT/...")
 
     def command(self) -> list[str]:
         """The server's command as words; `python` as the first means the interpreter that runs the rig."""
