@@ -105,7 +105,7 @@ def beacons_cost_nothing(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 def all_answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     for line in lines.get("exited", ()):
         judge.require(False, line["text"])
-    if window(judge, lines) is None:
+    if judge.broken_promises or window(judge, lines) is None:
         return
     requests = sent(lines)
     bad = [line for line in requests if failed(line, bounds["answer_s"])]

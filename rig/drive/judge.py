@@ -4,7 +4,9 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from rig.checks import CHECKS, Judgement, Kind, judge_seen, load_checks
-from rig.checks.sections import SECTIONS
+from rig.checks.base import judge_with_evidence
+from rig.checks.sections import RUN_SECTIONS, SECTIONS
+from rig.drive.figures import figures
 from rig.record import Run, Verdict, exit_code, overall
 
 Answers = dict[str, list[dict[str, Any]]]
@@ -17,6 +19,7 @@ def judge_run(run: Run) -> dict[str, Any]:
     end = next(run.of("end"), None)
     scenarios = last_attempts(run)
     answers = judge_observations(run, scenarios)
+    judge_whole_run(run, plan, answers)
     broken = next((line["text"] for line in run.of("broken")), None)
     items = [item_entry(item, answers[item], plan["replay"], broken) for item in plan["items"]]
     counts = Counter(item["verdict"] for item in items)
@@ -33,6 +36,7 @@ def judge_run(run: Run) -> dict[str, Any]:
         "seconds": round(ended - run.meta["started"], 3),
         "items": items,
         "scenarios": [scenario_entry(line) for line in scenarios.values()],
+        **figures(run),
     }
 
 
@@ -67,6 +71,27 @@ def judge_observations(run: Run, scenarios: dict[tuple[str, str], dict[str, Any]
             if item not in reached:
                 answers[item].append(unreached_entry(scenario))
     return answers
+
+
+def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers) -> None:
+    """One answer for each item of the plan that is judged from all lines, within the bounds that the plan holds."""
+    items = [item for item in plan["items"] if CHECKS[item].whole_run]
+    if not items:
+        return
+    lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in run.lines:
+        lines[line["kind"]].append(line)
+    broken = next((line["text"] for line in lines["broken"]), None)
+    for item in items:
+        bounds = plan["bounds"][item]
+        judgement, shown = judge_with_evidence(item, lines, bounds)
+        if broken and judgement.verdict is not Verdict.FAILED:
+            judgement = Judgement(Verdict.BROKEN, broken)
+        line = {
+            "scenario": plan["scenario"], "variant": "", "started": plan["t"], "ended": plan["t"],  # no time of its own
+            "bounds": bounds, "evidence": shown,
+        }  # fmt: skip
+        answers[item].append(answer_entry(line, judgement))
 
 
 def judge_line(line: dict[str, Any]) -> Judgement:
@@ -106,7 +131,7 @@ def item_entry(item: str, answers: list[dict[str, Any]], replay: str, broken: st
     return {
         "id": item,
         "section": declared.section,
-        "section_title": SECTIONS.get(declared.section, declared.section),
+        "section_title": {**SECTIONS, **RUN_SECTIONS}.get(declared.section, declared.section),
         "kind": declared.kind,
         "title": declared.title,
         "audience": declared.audience,
@@ -138,5 +163,5 @@ def weaknesses(run: Run, end: dict[str, Any] | None) -> list[str]:
         if line["phase"] == "begin" and line["attempt"] > 1:
             found.append(f"{line['scenario']}: repeated once, because the rig itself lagged by more than 200 ms")
     if end is None or end.get("interrupted"):
-        found.append("the run was cut short: boxes that were not reached are inconclusive")
+        found.append("the run was cut short: what was not reached is inconclusive")
     return list(dict.fromkeys(found))

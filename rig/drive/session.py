@@ -32,15 +32,23 @@ def draw_random_seed(given: int | None) -> int:
 
 @contextmanager
 def run_session(
-    kind: str, root: Path, random_seed: int, *, items: list[str], replay: str, meta: dict[str, Any]
+    kind: str,
+    root: Path,
+    random_seed: int,
+    *,
+    items: list[str],
+    replay: str,
+    meta: dict[str, Any],
+    plan: dict[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Open the run: its first record line is the plan, its last `end`, which says if it was interrupted.
 
     `items` are the ids that must get a verdict, `replay` the command that answers one again, with `{item}`.
+    `plan` holds what the judging of a whole run needs besides: its `scenario` and the `bounds` of each item.
     """
     directory = new_run(root, kind, random_seed, {"command": shlex.join(["rig", *sys.argv[1:]]), **meta})
     with Recorder(directory) as recorder, Supervisor.start() as supervisor:
-        recorder.write("plan", items=items, replay=replay)
+        recorder.write("plan", items=items, replay=replay, **(plan or {}))
         interrupted = True
         try:
             yield Session(directory, recorder, supervisor, random_seed)

@@ -1,0 +1,78 @@
+"""A chaos campaign as its author declares it, and the finding of campaigns in `chaos/`, one file each."""
+
+import importlib.util
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rig.drive.usage import UsageError
+from rig.faults import Fault
+from rig.stack.paths import CHECKOUT
+from rig.traffic.workload import Pace
+
+DIRECTORY = CHECKOUT / "chaos"
+
+
+@dataclass(frozen=True)
+class Phases:
+    """How long each phase lasts, in seconds. Traffic runs in all but the drain, the fault in its own."""
+
+    warm_up_s: float = 2.0
+    baseline_s: float = 4.0
+    fault_s: float = 5.0
+    recovery_s: float = 8.0  # above the 5 s that a reseed may take
+    drain_s: float = 3.0  # no traffic: what is wrong now stays wrong
+
+    @property
+    def traffic_s(self) -> float:
+        return self.warm_up_s + self.baseline_s + self.fault_s + self.recovery_s
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """One scenario under one fault. `checks` holds the bounds of each item that it answers."""
+
+    name: str
+    shows: str  # one sentence: what a pass proves
+    fault: Fault
+    checks: Mapping[str, Mapping[str, float]]
+    instances: tuple[str, ...] = ("a",)
+    cadences: Mapping[str, float] = field(default_factory=dict)  # seconds, by their names in rig.drive.cadence
+    phases: Phases = field(default_factory=Phases)
+    pace: Pace = field(default_factory=Pace)
+
+
+def campaigns(directory: Path = DIRECTORY) -> dict[str, Campaign]:
+    """All campaigns by name. ValueError names a file that declares none, or one of another name than its file's."""
+    found = {}
+    for path in sorted(directory.glob("*.py")):
+        if path.stem.startswith("_"):
+            continue
+        campaign = load(path)
+        if campaign.name != path.stem:
+            raise ValueError(f"{path} declares campaign {campaign.name!r}: name it after its file")
+        found[campaign.name] = campaign
+    return found
+
+
+def load(path: Path) -> Campaign:
+    """The campaign of one file, run by its path: nothing imports `chaos`."""
+    spec = importlib.util.spec_from_file_location(f"campaign_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    campaign = getattr(module, "CAMPAIGN", None)
+    if not isinstance(campaign, Campaign):
+        raise ValueError(f"{path} declares no CAMPAIGN")
+    return campaign
+
+
+def select(wanted: Iterable[str], directory: Path = DIRECTORY) -> list[Campaign]:
+    """Those named, in that order, each once; all for none. UsageError names the known ones."""
+    known = campaigns(directory)
+    names = list(dict.fromkeys(wanted)) or list(known)
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no campaign {name!r} (there are: {', '.join(known) or 'none'})")
+    return [known[name] for name in names]

@@ -1,0 +1,171 @@
+"""Runs chaos campaigns: traffic, one fault, observations, then verdicts and a report, one run directory each."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from rig.config import Settings
+from rig.drive.bench import Bench
+from rig.drive.cadence import Cadence
+from rig.drive.campaign import DIRECTORY, Campaign, campaigns, select
+from rig.drive.checklist import versions
+from rig.drive.replay import replay_command
+from rig.drive.sampler import Sampler
+from rig.drive.session import Session, conclude, draw_random_seed, run_session
+from rig.drive.stackspec import stack_spec
+from rig.drive.watch import Exits, keep_logs, rescued
+from rig.drive.world import answers_to_a_connection
+from rig.faults import Cycle, Ends, Ground
+from rig.record import Verdict, exit_code, overall
+from rig.record.verdict import EXIT_INTERRUPTED
+from rig.stack import open_stack
+from rig.traffic import Customer, Mitra, Operator
+from rig.traffic.workload import Workload, digest, schedule
+
+LOOK_EVERY_S = 0.05
+
+
+def list_campaigns(directory: Path = DIRECTORY) -> int:
+    """Print each campaign with what a pass of it proves."""
+    for campaign in campaigns(directory).values():
+        print(f"{campaign.name}: {campaign.shows} ({', '.join(campaign.checks)})")
+    return 0
+
+
+def run(settings: Settings, names: list[str], directory: Path = DIRECTORY) -> int:
+    """The whole command; the worst campaign's exit code. UsageError for a name that is none."""
+    chosen = select(names, directory)
+    verdicts, skipped = [], 0
+    for campaign in chosen:
+        verdict, skips, interrupted = run_one(settings, campaign)
+        if interrupted:
+            return EXIT_INTERRUPTED
+        verdicts.append(verdict)
+        skipped += skips
+    return exit_code(overall(verdicts), skipped=skipped, strict=settings.strict)
+
+
+def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]:
+    """Its verdict, how many of its checks were skipped, and whether Ctrl-C ended it."""
+    from rig.report import print_summary
+
+    seed = draw_random_seed(settings.random_seed)
+    replay = replay_command(["rig", "chaos", campaign.name], settings, seed)
+    print(f"campaign {campaign.name}, random seed {seed}", flush=True)
+    meta = {
+        "command": replay,
+        "campaign": {"name": campaign.name, "shows": campaign.shows, "phases": asdict(campaign.phases)},
+        "level": settings.level,
+        "strict": settings.strict,
+        "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
+    }
+    interrupted = False
+    items = list(campaign.checks)
+    plan = {"scenario": campaign.name, "bounds": {item: dict(bounds) for item, bounds in campaign.checks.items()}}
+    with run_session("chaos", settings.reports, seed, items=items, replay=replay, meta=meta, plan=plan) as session:
+        try:
+            with rescued(session.recorder):
+                play(session, settings, campaign)
+        except KeyboardInterrupt:
+            interrupted = True
+            session.recorder.write("weakness", text="interrupted by Ctrl-C")
+    results = conclude(session.directory)
+    print_summary(results, session.directory)
+    return Verdict(results["verdict"]), results["counts"]["skipped"], interrupted
+
+
+def play(session: Session, settings: Settings, campaign: Campaign) -> None:
+    """From an empty stack to the last observation. What goes wrong comes out as an exception."""
+    recorder = session.recorder
+    spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
+    with open_stack(spec, session.supervisor, "chaos") as stack:
+        bench = Bench(stack, recorder, Cadence("fast"), session.random_seed)
+        try:
+            bench.ready(bench.environment_for(**campaign.cadences), campaign.instances)
+            exits = Exits(bench)
+            with rescued(recorder, exits):
+                course(bench, campaign, exits)
+        finally:
+            keep_logs(bench)
+            bench.close()
+
+
+def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
+    """The phases, each recorded once it is over."""
+    spans = campaign.phases
+    workload = people(bench, campaign)
+    steps = schedule(campaign.pace, bench.random_seed, spans.traffic_s)
+    bench.recorder.write("schedule", steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace))
+    cycle = Cycle(campaign.fault, Ground(bench.stack, ends_of(bench)), bench.recorder)
+    with Sampler(bench):
+        workload.start(steps)
+        try:
+            with cycle:
+                with phase(bench, "warm-up"):
+                    pass_time(exits, workload, spans.warm_up_s)
+                with phase(bench, "baseline"):
+                    pass_time(exits, workload, spans.baseline_s)
+                with phase(bench, "fault"):
+                    until = time.monotonic() + spans.fault_s
+                    cycle.inject()
+                    pass_time(exits, workload, until - time.monotonic())
+                    cycle.remove()
+                with phase(bench, "recovery"):
+                    pass_time(exits, workload, spans.recovery_s)
+        finally:
+            workload.stop()
+        if workload.left_out:
+            bench.recorder.write("weakness", text=f"{workload.left_out} steps were left out: their actor was still busy")
+        with phase(bench, "drain"):
+            pass_time(exits, workload, spans.drain_s)
+
+
+@contextmanager
+def phase(bench: Bench, name: str) -> Iterator[None]:
+    """A phase that ends by an exception leaves no line: it was not completed."""
+    print(f"  {name}", flush=True)
+    began = time.time()
+    yield
+    ended = time.time()
+    bench.recorder.write("phase", t=ended, name=name, **{"from": began, "to": ended})
+
+
+def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
+    """Let the phase go on for so long, with an eye on the actors and the servers."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        workload.check()
+        exits.note()
+        time.sleep(min(LOOK_EVERY_S, max(0.0, until - time.monotonic())))
+
+
+def people(bench: Bench, campaign: Campaign) -> Workload:
+    """Mitras and customers, spread over the instances; all mitras go online, as a day begins."""
+    servers = list(bench.servers.values())
+    mitras = []
+    for number, row in enumerate(bench.fixtures.mitras(campaign.pace.mitras, "mitra")):
+        server = servers[number % len(servers)]
+        mitras.append(Mitra.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
+    customers = []
+    for number in range(campaign.pace.customers):
+        row = bench.fixtures.customer(f"customer {number}")
+        server = servers[number % len(servers)]
+        customers.append(Customer.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
+    for mitra in mitras:
+        mitra.online()
+    return Workload(mitras, customers, Operator(servers[0], bench.recorder))
+
+
+def ends_of(bench: Bench) -> Callable[[], Ends]:
+    """How Valkey treats a new connection, by end: the rig's own and that of each instance."""
+    valkey = bench.stack.valkey
+    addresses = {"direct": (valkey.host, valkey.port)}
+    for name, server in bench.servers.items():
+        url = urlsplit(server.env["VALKEY_URL"])
+        addresses[f"through {name}"] = (url.hostname or "127.0.0.1", url.port or 6379)
+    return lambda: {end: answers_to_a_connection(*address) for end, address in addresses.items()}
+
+

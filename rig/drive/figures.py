@@ -1,0 +1,106 @@
+"""The numbers and curves of a run, from its record lines: phases, requests, latencies, differences of the mirror."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rig.checks.claims import quantile
+from rig.checks.courses import wrong_in
+from rig.record import Run
+
+Line = dict[str, Any]
+Point = list[Any]
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """`phases`, `series` and `measures` as a report draws them; nothing for a run without phases."""
+    phases = list(run.of("phase"))
+    if not phases:
+        return {}
+    requests = [line for line in run.of("request") if line.get("action")]
+    samples = list(run.of("sample"))
+    measured = next(run.of("window"), None)
+    measures = load_measures(run, measured) if measured else chaos_measures(phases, requests)
+    return {
+        "phases": [{"name": line["name"], "from": line["from"], "to": line["to"]} for line in phases],
+        "series": [*request_series(phases, requests), *(mirror_series(samples) if samples else [])],
+        "measures": measures,
+    }
+
+
+def request_series(phases: Sequence[Line], requests: Sequence[Line]) -> list[dict[str, Any]]:
+    """A point a second, at its begin, of the requests that began in it; seconds without any are gaps."""
+    begin, end = min(line["from"] for line in phases), max(line["to"] for line in phases)
+    by_second: dict[int, list[Line]] = defaultdict(list)
+    for line in requests:
+        by_second[int(line["started"] - begin)].append(line)
+    seconds = range(int(end - begin))  # whole ones only: the last, cut one would look like a drop
+
+    def points(value: Callable[[list[Line]], float | None]) -> list[Point]:
+        return [[begin + second, value(by_second[second])] for second in seconds]
+
+    failed = any(line["status"] is None or line["status"] >= 500 for line in requests)
+    series = [
+        {"name": "requests", "unit": "1/s", "points": points(len)},
+        {"name": "latency, p50", "unit": "ms", "points": points(lambda lines: latency_ms(lines, 0.5))},
+        {"name": "latency, p95", "unit": "ms", "points": points(lambda lines: latency_ms(lines, 0.95))},
+    ]
+    if failed:
+        unanswered = points(lambda lines: sum(line["status"] is None or line["status"] >= 500 for line in lines))
+        series.append({"name": "no answer or 5xx", "unit": "1/s", "points": unanswered})
+    return series
+
+
+def mirror_series(samples: Sequence[Line]) -> list[dict[str, Any]]:
+    """How many ids were wrong in each sample; gaps where the mirror could not be read."""
+    curves: dict[str, list[Point]] = {"ghost": [], "missing": []}
+    for sample in samples:
+        wrong = wrong_in(sample)
+        counts = Counter((wrong or {}).values())
+        for how, points in curves.items():
+            points.append([sample["t"], None if wrong is None else counts[how]])
+    return [
+        {"name": "ghosts in mitras:online", "unit": "ids", "points": curves["ghost"]},
+        {"name": "missing in mitras:online", "unit": "ids", "points": curves["missing"]},
+    ]
+
+
+def latency_ms(requests: Sequence[Line], share: float) -> float | None:
+    """A quantile of the answers' times in ms, from the planned sending where there was a plan."""
+    found = quantile([line["ended"] - line.get("planned", line["started"]) for line in requests], share)
+    return None if found is None else round(found * 1000, 2)
+
+
+def measure(name: str, value: float | None, unit: str, limit: str | None = None) -> dict[str, Any]:
+    return {"name": name, "value": value, "unit": unit, "limit": limit}
+
+
+def chaos_measures(phases: Sequence[Line], requests: Sequence[Line]) -> list[dict[str, Any]]:
+    """Requests and latency of each phase that had traffic."""
+    found = []
+    for phase in phases:
+        own = [line for line in requests if phase["from"] <= line["started"] < phase["to"]]
+        if own:
+            found.append(measure(f"{phase['name']}: requests", len(own), ""))
+            found.append(measure(f"{phase['name']}: p95", latency_ms(own, 0.95), "ms"))
+            found.append(measure(f"{phase['name']}: slowest", latency_ms(own, 1.0), "ms", "5000 ms"))
+    return found
+
+
+def load_measures(run: Run, window: Line) -> list[dict[str, Any]]:
+    """Throughput, latency from the planned sending, and what a thousand requests cost in SQL."""
+    requests = [line for line in run.of("request") if "planned" in line]
+    seconds = window["to"] - window["from"]
+    work = [line for line in run.of("statement") if line["class"] == "work"]
+    found = [
+        measure("requests", len(requests), ""),
+        measure("requests a second", round(len(requests) / seconds, 2), "1/s"),
+    ]
+    for action in dict.fromkeys(line["action"] for line in requests):
+        own = [line for line in requests if line["action"] == action]
+        found.append(measure(f"{action}: requests", len(own), ""))
+        found += [measure(f"{action}: p{share}", latency_ms(own, share / 100), "ms") for share in (50, 95, 99)]
+    cost = round(1000 * len(work) / len(requests), 3) if requests else None
+    found.append(measure("SQL statements of the server in the window", len(work), ""))
+    found.append(measure("SQL statements for 1000 requests", cost, ""))
+    return found

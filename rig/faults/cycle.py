@@ -1,0 +1,65 @@
+"""Takes one fault through its life and writes each step into the record, so that a check can rely on it."""
+
+import time
+from collections.abc import Callable
+
+from rig.faults.base import Ends, Fault, Ground, Unconfirmed, Unhealed
+from rig.record import Recorder
+
+CONFIRM_S = 5.0
+HEAL_S = 5.0
+LOOK_EVERY_S = 0.02
+
+
+class Cycle:
+    """Leaves no fault behind: as a context manager it removes what is still injected, after Ctrl-C too."""
+
+    def __init__(self, fault: Fault, ground: Ground, recorder: Recorder) -> None:
+        self.fault, self.ground, self.recorder = fault, ground, recorder
+        self.injected = False
+
+    def inject(self) -> None:
+        """Inject it and wait until it is seen to bite; Unconfirmed after CONFIRM_S, with what was seen instead."""
+        self._note("requested")
+        self.injected = True
+        self.fault.inject(self.ground)
+        ends = self._await(self.fault.bites, CONFIRM_S)
+        if not self.fault.bites(ends):
+            raise Unconfirmed(f"{self.fault.name} did not bite within {CONFIRM_S:g} s: {told(ends)}")
+        self._note("confirmed", ends)
+
+    def remove(self) -> None:
+        """Take it back and wait until it is seen to heal; Unhealed after HEAL_S."""
+        self.fault.remove(self.ground)
+        self.injected = False
+        self._note("removed")
+        ends = self._await(self.fault.healed, HEAL_S)
+        if not self.fault.healed(ends):
+            raise Unhealed(f"{self.fault.name} did not heal within {HEAL_S:g} s: {told(ends)}")
+        self._note("healed", ends)
+
+    def _await(self, met: Callable[[Ends], bool], within_s: float) -> Ends:
+        deadline = time.monotonic() + within_s
+        while True:
+            last_look = time.monotonic() >= deadline
+            ends = self.ground.ends()
+            if met(ends) or last_look:
+                return ends
+            time.sleep(LOOK_EVERY_S)  # between two looks
+
+    def _note(self, event: str, ends: Ends | None = None) -> None:
+        self.recorder.write("fault", name=self.fault.name, event=event, ends=ends)
+
+    def __enter__(self) -> "Cycle":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.injected:
+            self.fault.remove(self.ground)
+            self.injected = False
+            self._note("removed")
+
+
+def told(ends: Ends) -> str:
+    """`direct refused, through a refused`."""
+    return ", ".join(f"{end} {found}" for end, found in ends.items())
