@@ -72,13 +72,16 @@ class EmbeddedPostgres:
         self._supervisor = supervisor
         self._name = f"{name}-postgres"
         self._log = logs / f"{self._name}.log"
-        self._user = run_as()
         self._passwords = {OWNER: secrets.token_hex(12), OBSERVER: secrets.token_hex(12)}
         self._process: Process | None = None
         self.port = PORTS.take()
         self._home = supervisor.temporary_directory(self._name)
         self._data = self._home / "data"
         self.statement_log: Path | None = self._home / "log"
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._user = run_as()
         self._bin = binaries()
 
     @property
@@ -96,6 +99,15 @@ class EmbeddedPostgres:
 
     def create(self) -> None:
         """Make the cluster, start it, make its roles and database."""
+        self._initialise()
+        self.start(database="postgres")
+        with psycopg.connect(self._url(OBSERVER, "postgres"), autocommit=True) as connection:
+            password = sql.Literal(self._passwords[OWNER])
+            owner = sql.Identifier(OWNER)
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(owner, password))
+            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), owner))
+
+    def _initialise(self) -> None:
         password_file = self._home / "password"
         password_file.touch(mode=0o600)
         password_file.write_text(self._passwords[OBSERVER])
@@ -115,18 +127,12 @@ class EmbeddedPostgres:
         settings = SETTINGS.format(port=self.port, log_directory=self.statement_log)
         with (self._data / "postgresql.conf").open("a") as file:
             file.write(settings)
-        self.start(database="postgres")
-        with psycopg.connect(self._url(OBSERVER, "postgres"), autocommit=True) as connection:
-            password = sql.Literal(self._passwords[OWNER])
-            owner = sql.Identifier(OWNER)
-            connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(owner, password))
-            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), owner))
 
     def start(self, database: str = DATABASE) -> None:
         """Start it on its port with its data and wait until it takes connections; nothing when it runs."""
         if self.alive():
             return
-        self._process = self._spawn("postgres", [self._bin / "postgres", "-D", self._data])
+        self._process = self._launch()
         deadline = time.monotonic() + READY_S
         while True:
             try:
@@ -173,6 +179,9 @@ class EmbeddedPostgres:
             self._process.signal(signal.SIGQUIT)
             self._process.wait(STOP_S)
         PORTS.give_back(self.port)
+
+    def _launch(self) -> Process:
+        return self._spawn("postgres", [self._bin / "postgres", "-D", self._data])
 
     def _spawn(self, name: str, command: list[str | Path]) -> Process:
         return self._supervisor.spawn(

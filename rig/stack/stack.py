@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from rig.stack.docker import DockerPostgres, DockerToxiproxy, DockerValkey
 from rig.stack.errors import StackError
 from rig.stack.external import ExternalPostgres, ExternalToxiproxy, ExternalValkey, protect
 from rig.stack.ports import PORTS
@@ -28,7 +29,11 @@ class Kinds(NamedTuple):
 EMBEDDED = Kinds(EmbeddedPostgres, EmbeddedValkey, EmbeddedToxiproxy)
 
 # What starts those services whose URL is not given; `external` means that Postgres and Valkey must have one.
-KINDS = {"embedded": EMBEDDED, "external": EMBEDDED}
+KINDS = {
+    "embedded": EMBEDDED,
+    "external": EMBEDDED,
+    "docker": Kinds(DockerPostgres, DockerValkey, DockerToxiproxy),
+}
 
 
 class Stack:

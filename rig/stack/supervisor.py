@@ -23,6 +23,7 @@ from typing import Any
 PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
 GRACE_S = 1.5  # for those that asked for a last signal before SIGKILL
 KILL_S = 3.0  # how long we go on killing what still forks
+LAST_COMMAND_S = 6.0  # for a command that tidies outside our processes
 READ_BYTES = 1 << 16
 LINE_BYTES_MAX = 1 << 20
 
@@ -105,6 +106,7 @@ class Supervisor:
         self.changed = threading.Condition()
         self.children: dict[int, Child] = {}
         self.closing = False
+        self.last_commands: list[dict[str, Any]] = []
 
     def spawn(self, request: dict[str, Any]) -> dict[str, Any]:
         log = Path(request["log"]) if request["log"] else None
@@ -158,6 +160,13 @@ class Supervisor:
                 return {"path": str(path)}
         raise RuntimeError(f"a thousand directories named {request['name']!r}: something opens them in a loop")
 
+    def at_end(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Keep a command to be run once all processes have ended; the same one again counts once."""
+        with self.changed:
+            if request not in self.last_commands:
+                self.last_commands.append(request)
+        return {"kept": len(self.last_commands)}
+
     def running(self, _: dict[str, Any]) -> dict[str, Any]:
         children = [child for child in self.children.values() if child.exit_code is None]
         return {"running": [{"name": child.name, "pid": child.pid} for child in children]}
@@ -166,7 +175,7 @@ class Supervisor:
         with connection, connection.makefile("rw", encoding="utf-8") as stream, contextlib.suppress(OSError):
             try:
                 request = json.loads(stream.readline())
-                operations = (self.spawn, self.wait, self.signal, self.directory, self.running)
+                operations = (self.spawn, self.wait, self.signal, self.directory, self.at_end, self.running)
                 reply = {op.__name__: op for op in operations}[request.pop("op")](request)
             except Exception as error:
                 reply = {"error": f"{type(error).__name__}: {error}"}
@@ -189,7 +198,7 @@ class Supervisor:
             self.changed.notify_all()
 
     def close(self) -> None:
-        """End every process below us and remove what was ours on disk, within GRACE_S + KILL_S."""
+        """End every process below us and remove what was ours on disk, within GRACE_S + KILL_S and the last commands' time."""
         with self.changed:
             self.closing = True
             alive = [child for child in self.children.values() if child.exit_code is None]
@@ -201,6 +210,10 @@ class Supervisor:
         self.end([child.pid for child in alive if child not in graced], within_s=0.0)
         self.until(lambda: all(child.exit_code is not None for child in graced), GRACE_S)
         self.end([child.pid for child in graced if child.exit_code is None], within_s=KILL_S)
+        for command in self.last_commands:
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+                subprocess.run(command["argv"], env=command["env"], timeout=LAST_COMMAND_S, **quiet)
         shutil.rmtree(self.base, ignore_errors=True)
 
     def end(self, pids: list[int], within_s: float) -> None:

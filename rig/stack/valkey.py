@@ -77,6 +77,7 @@ class EmbeddedValkey:
         self.port = PORTS.take()
         self._directory = supervisor.temporary_directory(self._name)
         self._configuration = self._directory / "valkey.conf"
+        self._data = self._directory
 
     @property
     def url(self) -> str:
@@ -96,14 +97,8 @@ class EmbeddedValkey:
             return
         users = "".join(f"user {user} {rules(password)}\n" for user, password in self._passwords.items())
         self._configuration.touch(mode=0o600)
-        self._configuration.write_text(SETTINGS.format(port=self.port, directory=self._directory) + users)
-        self._process = self._supervisor.spawn(
-            self._name,
-            [binary(), self._configuration],
-            env={"PATH": os.defpath},
-            cwd=self._directory,
-            log=self._log,
-        )
+        self._configuration.write_text(SETTINGS.format(port=self.port, directory=self._data) + users)
+        self._process = self._launch()
         deadline = time.monotonic() + READY_S
         with client(self.url) as probe:
             while True:
@@ -155,6 +150,11 @@ class EmbeddedValkey:
     def close(self) -> None:
         self.kill()
         PORTS.give_back(self.port)
+
+    def _launch(self) -> Process:
+        command = [binary(), self._configuration]
+        env = {"PATH": os.defpath}
+        return self._supervisor.spawn(self._name, command, env=env, cwd=self._directory, log=self._log)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
