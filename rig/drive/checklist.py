@@ -66,8 +66,10 @@ def run(settings: Settings, only: list[str]) -> int:
     protect(spec)
     print(f"random seed {seed}", flush=True)
     options = "" if settings.sut == DEFAULT_SUT else f" --sut {shlex.quote(settings.sut)}"
-    replay = f"rig checklist --only {{item}} --cadence {settings.cadence} --random-seed {seed}{options}"
+    repeat = f"--cadence {settings.cadence} --random-seed {seed}{options}"
+    chosen = f"--only {','.join(only)} " if only else ""
     meta = {
+        "command": f"rig checklist {chosen}{repeat}",
         "cadence": settings.cadence,
         "level": settings.level,
         "strict": settings.strict,
@@ -75,7 +77,7 @@ def run(settings: Settings, only: list[str]) -> int:
     }
     interrupted = False
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
-    with run_session("checklist", settings.reports, seed, items=items, replay=replay, meta=meta) as session:
+    with run_session("checklist", settings.reports, seed, items=items, replay=f"rig checklist --only {{item}} {repeat}", meta=meta) as session:
         try:
             if not spec.toxiproxy:
                 toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it
