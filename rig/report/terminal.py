@@ -134,10 +134,10 @@ class _Summary:
         for name in ("Took", "Random seed", "Cadence"):
             if name in facts:
                 self._fact(name.lower(), facts[name])
-        if directory is not None:
-            self._fact("report", str(directory.report))
         if self.view.command:
             self._fact("replay", self.view.command, "cyan")
+        if directory is not None:  # last of all: what the eye, and a script, finds first
+            self._fact("report", str(directory.report))
 
     def _fact(self, name: str, value: str, style: str = "") -> None:
         line = Text.assemble((f"{name:<12} ", "bright_black"), (value, style))
