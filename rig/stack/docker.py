@@ -1,0 +1,105 @@
+"""The services in containers: each is the embedded one but for what it is made from and how it is launched."""
+
+from pathlib import Path
+
+from rig.stack.container import Container
+from rig.stack.docker_images import image
+from rig.stack.postgres import OBSERVER, SETTINGS, EmbeddedPostgres
+from rig.stack.process import Supervisor
+from rig.stack.toxiproxy import EmbeddedToxiproxy
+from rig.stack.valkey import EmbeddedValkey
+
+LOG_PLACE = "/var/log/mirror-rig"
+CONFIGURATION_PLACE = "/etc/mirror-rig"
+INITDB = "-A scram-sha-256 -E UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C --no-sync"
+LEFT_TO_THE_IMAGE = ("unix_socket_directories",)  # its entrypoint sets things up over a socket
+
+
+class DockerPostgres(EmbeddedPostgres):
+    """One container; its statement log is in a directory that we and its server share."""
+
+    def _prepare(self) -> None:
+        self._container: Container | None = None
+
+    def _initialise(self) -> None:
+        assert self.statement_log is not None, "only an external one has none"
+        self.statement_log.mkdir()
+        self.statement_log.chmod(0o777)  # the image's own user writes it; the directory above is closed to others
+        settings = [f"{name}={value}" for name, value in self._settings().items()]
+        self._container = Container(
+            self._supervisor,
+            self._name,
+            image("postgres"),
+            ["postgres", *(word for setting in settings for word in ("-c", setting))],
+            self._log,
+            environment={
+                "POSTGRES_USER": OBSERVER,
+                "POSTGRES_DB": "postgres",
+                "POSTGRES_PASSWORD": self._passwords[OBSERVER],
+                "POSTGRES_INITDB_ARGS": INITDB,
+                "PGPORT": str(self.port),
+            },
+            mounts={self.statement_log: LOG_PLACE},
+        )
+
+    def _settings(self) -> dict[str, str]:
+        lines = SETTINGS.format(port=self.port, log_directory=LOG_PLACE).splitlines()
+        pairs = (line.partition(" = ") for line in lines)
+        settings = {name: value.strip("'") for name, _, value in pairs if name not in LEFT_TO_THE_IMAGE}
+        return {**settings, "log_file_mode": "0644"}  # a rig that is not root reads it too
+
+    def _launch(self) -> Container:
+        assert self._container is not None, "create it first"
+        return self._container.start()
+
+    def close(self) -> None:
+        super().close()
+        if self._container is not None:
+            self._container.remove()
+
+
+class DockerValkey(EmbeddedValkey):
+    """One container; killed and started again it is empty and knows its users."""
+
+    def __init__(self, supervisor: Supervisor, name: str, logs: Path) -> None:
+        super().__init__(supervisor, name, logs)
+        shared = self._directory / "conf"  # readable by the image's own user; the directory above is closed to others
+        shared.mkdir()
+        shared.chmod(0o755)
+        self._configuration = shared / "valkey.conf"
+        self._configuration.touch()
+        self._configuration.chmod(0o644)
+        self._data = Path("/data")
+        place = f"{CONFIGURATION_PLACE}/{self._configuration.name}"
+        self._container = Container(
+            supervisor,
+            self._name,
+            image("valkey"),
+            ["valkey-server", place],
+            self._log,
+            mounts={shared: CONFIGURATION_PLACE},
+        )
+
+    def _launch(self) -> Container:
+        return self._container.start()
+
+    def close(self) -> None:
+        super().close()
+        self._container.remove()
+
+
+class DockerToxiproxy(EmbeddedToxiproxy):
+    """One container, in the host's network as the servers are, so that its refusals are refusals."""
+
+    def _prepare(self) -> None:
+        self._container: Container | None = None
+
+    def _launch(self) -> Container:
+        command = ["-host", "127.0.0.1", "-port", str(self.port)]
+        self._container = Container(self._supervisor, self._name, image("toxiproxy"), command, self._log)
+        return self._container.start()
+
+    def close(self) -> None:
+        super().close()
+        if self._container is not None:
+            self._container.remove()
