@@ -74,6 +74,57 @@ def checklist(
 
 
 @app.command()
+def chaos(
+    names: Annotated[list[str] | None, typer.Argument(help="Campaigns to run; all of them when none is named.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Tell which campaigns there are, and run none.")] = False,
+    random_seed: RandomSeed = None,
+    strict: Strict = None,
+    mode: Mode = None,
+    postgres: PostgresUrl = None,
+    valkey: ValkeyUrl = None,
+    toxiproxy: ToxiproxyUrl = None,
+    scratch: Scratch = None,
+    postgres_log: PostgresLog = None,
+    sut: Sut = None,
+    reports: Reports = None,
+) -> None:
+    """Run campaigns: traffic, a fault seen to bite and to heal, and the invariants that must hold all through."""
+    from rig.drive import chaos as drive
+
+    if listed:
+        raise typer.Exit(drive.list_campaigns())
+    chosen = settings(
+        random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy,
+        scratch=scratch, postgres_log=postgres_log, sut=sut, reports=reports,
+    )  # fmt: skip
+    raise typer.Exit(drive.run(chosen, names or []))
+
+
+@app.command()
+def load(
+    mitras: Annotated[int, typer.Option(min=1, max=5000, help="Mitras who are online and ping twice a minute.")] = 300,
+    seconds: Annotated[int, typer.Option(min=5, max=3600, help="Length of the measured window.")] = 30,
+    random_seed: RandomSeed = None,
+    strict: Strict = None,
+    mode: Mode = None,
+    postgres: PostgresUrl = None,
+    valkey: ValkeyUrl = None,
+    scratch: Scratch = None,
+    postgres_log: PostgresLog = None,
+    sut: Sut = None,
+    reports: Reports = None,
+) -> None:
+    """Measure the offload claims: pings and beacon polls at the written pace, SQL counted where it is run."""
+    from rig.drive import load as drive
+
+    chosen = settings(
+        random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, scratch=scratch,
+        postgres_log=postgres_log, sut=sut, reports=reports,
+    )  # fmt: skip
+    raise typer.Exit(drive.run(chosen, mitras, seconds))
+
+
+@app.command()
 def recheck(
     run: Annotated[str, typer.Argument(help="A run directory, or its name below the reports (say: latest).")],
     reports: Reports = None,
