@@ -1,0 +1,312 @@
+"""How the beacon, its snapshot and the dashboard are observed (F-07 to F-12)."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pytest_bdd import parsers, when
+
+from features.steps.looks import watch
+from features.steps.people import must
+from features.steps.section_c import without_postgres
+from features.steps.section_f import MAXIMUM, STALE_DEFAULT_S
+from features.steps.states import come_online, heartbeats_by_hand, names_by_id, reading
+from features.steps.windows import (
+    answers_of,
+    blind_s,
+    commands_evidence,
+    commands_in,
+    exchanges_evidence,
+    statements_evidence,
+    statements_in,
+    tally,
+    window,
+    with_witness,
+)
+from rig.checks.commands import SNAPSHOT, deletes_key, is_recompute, touches_mirror, writes_key
+from rig.checks.statements import names, unknown_roles, writes
+from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
+from rig.record import evidence
+from rig.traffic import Customer, Exchange, poll_rapidly
+
+STATUS = "mitra_online_status"
+SNAPSHOT_S = 10.0
+BETWEEN_S = 9.5  # no two recomputes within this
+LATE_S = 0.3
+CROWD = 24  # polls at once, so that a stampede would show
+BY_HAND = '{"available": true, "count": 42}'
+
+
+def drop_snapshot(world: World) -> None:
+    """By hand, as nothing but ten seconds would take it away."""
+    world.bench.mirror.client.delete(SNAPSHOT)
+
+
+def poll(world: World, name: str) -> Exchange:
+    """A beacon poll; what it has to agree with is read before and after it."""
+    before = reading(world)
+    exchange = world.customer(name).beacon()
+    polls = world.notes.setdefault("polls", [])
+    polls.append({"exchange": exchange, "before": before, "after": reading(world)["mirror"]})
+    return exchange
+
+
+@when("the beacon is polled with nobody online")
+def polled_with_nobody(world: World) -> None:
+    poll(world, "Budi")
+
+
+@when("mitras come online in every state that a reader has to tell apart")
+def mitras_come(world: World) -> None:
+    come_online(world)
+    heartbeats_by_hand(world, STALE_DEFAULT_S)
+
+
+@when("the beacon is polled by several customers, and once more after a second")
+def polled_by_several(world: World) -> None:
+    """The snapshot's life is looked at after the first poll and after the last: reading it may not prolong it."""
+    drop_snapshot(world)
+    with window(world, "snapshot"):
+        poll(world, "Budi")
+        looks = [look_at_snapshot(world)]
+        shared = [world.customer(name).beacon() for name in ("Tono", "Budi", "Tono")]
+        watch(world, 1.0)
+        shared.append(world.customer("Tono").beacon())
+        looks.append(look_at_snapshot(world))
+    world.notes |= {"looks": looks, "shared": shared, "described": world.bench.mirror.describe(SNAPSHOT)}
+
+
+def look_at_snapshot(world: World) -> dict[str, Any]:
+    """Text and remaining life, with the time just before it was read: its life may be longer than told, never shorter."""
+    at = time.time()
+    text, ttl_ms = world.bench.mirror.client.pipeline().get(SNAPSHOT).pttl(SNAPSHOT).execute()
+    return {"at": at, "text": text, "ttl_ms": ttl_ms}
+
+
+@when("a snapshot is written by hand, and the beacon polled")
+def snapshot_by_hand(world: World) -> None:
+    world.bench.mirror.client.set(SNAPSHOT, BY_HAND, ex=int(SNAPSHOT_S))
+    with window(world, "by hand"):
+        world.notes["by hand polls"] = [world.customer(name).beacon() for name in ("Budi", "Tono")]
+
+
+@when(
+    parsers.re(
+        r"the beacon is polled (?P<per_second>\d+) times a second from (?P<count>\d+) addresses for (?P<seconds>\d+) seconds"
+    )
+)
+def crowd(world: World, per_second: str, count: str, seconds: str) -> None:
+    """First many polls at once on a missing snapshot, then a steady crowd over the life of that snapshot and beyond."""
+    server = world.bench.server()
+    customers = [Customer(server, name=f"in the crowd {i}", recorder=world.recorder) for i in range(CROWD)]
+    drop_snapshot(world)
+    with window(world, "crowd"), ThreadPoolExecutor(CROWD) as pool:
+        world.notes["burst"] = list(pool.map(lambda customer: customer.beacon(), customers))
+        sources = [f"127.0.0.{2 + i}" for i in range(int(count))]
+        world.notes["crowd polls"] = {"sources": sources, "since": time.time()}
+        polls = poll_rapidly(
+            server.public_url, sources, per_second=int(per_second), seconds=int(seconds),
+            recorder=world.recorder, instance=server.name,
+        )  # fmt: skip
+        world.notes["crowd polls"] |= {"polls": polls, "until": time.time()}
+
+
+@when("the beacon is polled")
+def is_polled(world: World) -> None:
+    """On a snapshot of its own: what was cached while the scene was set is taken away."""
+    drop_snapshot(world)
+    poll(world, "Budi")
+
+
+@when("nobody polls until the snapshot is gone, or for a second")
+def nobody_polls(world: World) -> None:
+    deadline = world.notes["set max_customers_per_mitra"].ended + WRITE_THROUGH_S
+    while (there := bool(world.bench.mirror.client.exists(SNAPSHOT))) and time.time() < deadline:
+        watch(world, 0.005)
+    world.notes["gone"] = {"gone": not there, "at": time.time()}
+
+
+@when("the beacon is polled again")
+def polled_again(world: World) -> None:
+    with window(world, "polled again"):
+        poll(world, "Budi")
+
+
+@when("the dashboard is read after each of several changes")
+def dashboard_through_changes(world: World) -> None:
+    """The last change is by hand: an id that only Valkey holds online is counted, for Valkey is what is asked."""
+    operator, valkey, ids = world.operator(), world.bench.mirror.client, {}
+    for name in ("Sari", "Dewi", "Rani", "Tuti"):
+        ids[name] = world.mitra(name).id
+    changes = {
+        "nobody online": lambda: None,
+        "Sari, Dewi and Rani online": lambda: [must(world.mitra(name).online(), 200) for name in ("Sari", "Dewi", "Rani")],
+        "Dewi deactivated": lambda: must(operator.set_active(ids["Dewi"], False), 200),
+        "Sari offline": lambda: must(world.mitra("Sari").offline(), 200),
+        "Tuti put into the set by hand": lambda: valkey.sadd("mitras:online", ids["Tuti"]),
+    }
+    world.notes["dashboards"] = []
+    for what, change in changes.items():
+        change()
+        before, exchange, after = valkey.scard("mitras:online"), operator.dashboard(), valkey.scard("mitras:online")
+        shut = len(valkey.sinter("mitras:online", "mitras:deactivated"))
+        world.notes["dashboards"].append(
+            {"what": what, "before": before, "after": after, "deactivated": shut, "exchange": exchange}
+        )
+
+
+@when(parsers.re(r"the dashboard is read (?P<count>\d+) times"))
+def dashboard_often(world: World, count: str) -> None:
+    operator = world.operator()
+    with window(world, "dashboard"):
+        world.notes["dashboard reads"] = [operator.dashboard() for _ in range(int(count))]
+
+
+def plain_polls(world: World) -> list[dict[str, Any]]:
+    return [{**one, "exchange": one["exchange"].plain()} for one in world.notes["polls"]]
+
+
+@answers("F-07")
+def matches_reality(world: World) -> Observed:
+    last = world.notes["polls"][-1]["before"]["mirror"]
+    facts = {world.name_of(id): [last["heartbeats"].get(id), last["capacities"].get(id)] for id in last["online"]}
+    return Observed(
+        {
+            "polls": plain_polls(world),
+            "names": names_by_id(world),
+            "stale_s": STALE_DEFAULT_S,
+            "maximum": MAXIMUM,
+        },
+        [
+            *(one["exchange"].evidence() for one in world.notes["polls"]),
+            evidence.valkey("mitras:online, with heartbeat and capacity key of each", facts),
+            evidence.valkey("SMEMBERS mitras:deactivated", [world.name_of(id) for id in last["deactivated"]]),
+        ],
+    )
+
+
+@answers("F-08")
+def snapshot_for_ten_seconds(world: World) -> Observed:
+    noted, by_hand = world.notes["snapshot"], world.notes["by hand"]
+    wrote = [c for c in commands_in(world, noted) if writes_key(c, SNAPSHOT)]
+    again = [c for c in commands_in(world, by_hand, LATE_S) if is_recompute(c) or writes_key(c, SNAPSHOT)]
+    first, shared, planted = world.notes["polls"][-1]["exchange"], world.notes["shared"], world.notes["by hand polls"]
+    looks = world.notes["looks"]
+    return Observed(
+        {
+            "answer": first.plain(),
+            "shared": answers_of(shared),
+            "looks": looks,
+            "writes": [c["args"][0] for c in wrote],
+            "planted": answers_of(planted),
+            "after_planting": len(again),
+            "blind_s": blind_s(world, noted) + blind_s(world, by_hand),
+        },
+        [
+            first.evidence(),
+            world.notes["described"],
+            evidence.note(f"remaining life after the first poll {looks[0]['ttl_ms']} ms, a second later {looks[1]['ttl_ms']} ms"),
+            commands_evidence("what the backend wrote to the snapshot meanwhile", wrote),
+            evidence.note(f"by hand: SET {SNAPSHOT} {BY_HAND}"),
+            *exchanges_evidence(planted)[1:],
+        ],
+        {"life_s": SNAPSHOT_S},
+    )
+
+
+@answers("F-09")
+def one_recompute(world: World) -> Observed:
+    noted, crowd = world.notes["crowd"], world.notes["crowd polls"]
+    commands = commands_in(world, noted)
+    recomputes, wrote = [c for c in commands if is_recompute(c)], [c for c in commands if writes_key(c, SNAPSHOT)]
+    statements = statements_in(world, noted, LATE_S)
+    polls, burst = crowd["polls"], world.notes["burst"]
+    per_source = {source: sum(f"at {source}" in p.actor for p in polls) for source in crowd["sources"]}
+    return Observed(
+        {
+            "answers": answers_of([*burst, *polls]),
+            "burst": len(burst),
+            "per_source": per_source,
+            "seconds": polls[-1].ended - polls[0].started,
+            "recomputes": [c["at"] for c in recomputes],
+            "writes": [[c["at"], c["args"][0]] for c in wrote],
+            "touches": [[c["at"], c["args"][0]] for c in commands if touches_mirror(c)],
+            "statements": tally([s for s in statements if names(s, STATUS) or unknown_roles([s])]),
+            "blind_s": blind_s(world, noted),
+        },
+        [
+            evidence.note(f"{len(burst)} polls at once, then by source: {per_source}"),
+            *exchanges_evidence([*burst, *polls])[:2],
+            commands_evidence("recomputes and writes of the snapshot", sorted(recomputes + wrote, key=lambda c: c["at"])),
+            statements_evidence("the backend's statements meanwhile", statements),
+        ],
+        {"between_s": BETWEEN_S, "life_s": SNAPSHOT_S},
+    )
+
+
+@answers("F-10")
+def counted_anew(world: World) -> Observed:
+    """Deletions by their stamps in Valkey, by a backend; the setting by its COMMIT in the statement log."""
+    changed, again = world.notes["set max_customers_per_mitra"], world.notes["polled again"]
+    polls, gone = world.notes["polls"], world.notes["gone"]
+    before_poll = world.commands(changed.started, again.valkey_since)
+    deleted = [c for c in before_poll if deletes_key(c, SNAPSHOT)]
+    recomputed = [c for c in commands_in(world, again) if is_recompute(c)]
+    statements = [s for s in world.statements(changed.started, changed.ended) if writes(s, "app_config")]
+    return Observed(
+        {
+            "changed": changed.plain(),
+            "committed_at": max((s["committed_at"] for s in statements if s["committed_at"]), default=None),
+            "deleted_at": [c["at"] for c in deleted],
+            "gone": gone,
+            "polls": plain_polls(world),
+            "recomputes": len(recomputed),
+            "names": names_by_id(world),
+            "stale_s": STALE_DEFAULT_S,
+            "maxima": [MAXIMUM, changed.body["value"]],
+        },
+        [
+            polls[0]["exchange"].evidence(),
+            changed.evidence(),
+            commands_evidence("the snapshot's deletion", deleted),
+            commands_evidence("the recompute of the next poll", recomputed),
+            polls[1]["exchange"].evidence(),
+        ],
+        {"within_s": WRITE_THROUGH_S},
+    )
+
+
+@answers("F-11")
+def dashboard_is_scard(world: World) -> Observed:
+    reads = world.notes["dashboards"]
+    return Observed(
+        {"reads": [{**one, "exchange": one["exchange"].plain()} for one in reads]},
+        [
+            item
+            for one in reads
+            for item in (evidence.valkey(f"SCARD mitras:online ({one['what']})", one["before"]), one["exchange"].evidence())
+        ],
+    )
+
+
+@answers("F-12")
+def dashboard_without_sql(world: World) -> Observed:
+    if "hot" in world.notes:
+        return without_postgres(world, "beacon", "dashboard")
+    noted, reads = world.notes["dashboard"], world.notes["dashboard reads"]
+    watch(world, max(0.0, noted.until + LATE_S - time.time()))
+    statements = statements_in(world, noted, LATE_S)
+    return with_witness(
+        Observed(
+            {
+                "answers": answers_of(reads),
+                "scard": world.bench.mirror.client.scard("mitras:online"),
+                "statements": tally([s for s in statements if names(s, STATUS) or unknown_roles([s])]),
+            },
+            [
+                *exchanges_evidence(reads),
+                statements_evidence("the backend's statements while it was read", statements),
+            ],
+        ),
+        "statement log",
+    )

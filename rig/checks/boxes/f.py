@@ -1,0 +1,147 @@
+"""Section F, reachability and blast: by Valkey's rule from Valkey alone, by Postgres' looser one without it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rig.checks.answers import require_prompt, require_status
+from rig.checks.availability import assume_clear, available, require_answer, states
+from rig.checks.base import Bounds, Judge, Seen, check
+from rig.checks.statements import is_availability_query, names, unknown_roles
+
+STATUS = "mitra_online_status"
+UNREACHABLE_BY_HEARTBEAT = ("stale", "no heartbeat", "garbled heartbeat")
+
+
+def require_reachable(judge: Judge, seen: Seen, expected: Mapping[str, bool]) -> None:
+    """Every mitra that was asked for, and no answer but a bool."""
+    for mitra, exchange in seen["answers"].items():
+        if require_status(judge, exchange):
+            found, wanted = exchange["reply"].get("reachable"), expected[mitra]
+            who = seen["names"].get(mitra, mitra)
+            judge.require(found is wanted, f"{who} is reachable: {found!r}, not {wanted} ({why(seen, mitra)})")
+
+
+def why(seen: Seen, mitra: str) -> str:
+    """What the stores held of that mitra, for the message."""
+    row = seen["postgres"].get(mitra)
+    said = f"Postgres: {row}"
+    if "mirror" in seen:
+        said += f", heartbeat {seen['mirror']['heartbeats'].get(mitra)}"
+    return said
+
+
+def valkey_states(judge: Judge, seen: Seen) -> dict[str, str]:
+    """Each online id with its state by the rule for Valkey; a full mitra is reachable all the same."""
+    assume_clear(judge, seen["mirror"], seen["stale_s"], seen["at"])
+    return states(seen["mirror"], seen["loads"], seen["maximum"], seen["stale_s"], seen["at"])
+
+
+def require_valkey_rule(judge: Judge, seen: Seen) -> dict[str, str]:
+    found = valkey_states(judge, seen)
+    require_reachable(judge, seen, {mitra: found.get(mitra) in ("available", "full") for mitra in seen["answers"]})
+    return found
+
+
+def require_no_availability_sql(judge: Judge, statements: Sequence[Mapping[str, Any]], table: str | None = None) -> None:
+    """No query for availability; with `table` none that names it at all."""
+    unknown = unknown_roles(statements)
+    judge.assume(not unknown, f"statements by unknown roles: {', '.join(unknown)}")
+    for s in statements:
+        asks = is_availability_query(s) or (table is not None and names(s, table))
+        judge.require(not asks, f"{s['count']} × asked of Postgres: {' '.join(s['text'].split())[:120]}")
+
+
+def require_silence(judge: Judge, seen: Seen) -> None:
+    """No fallback line in a log that an exit has completed."""
+    judge.assume(seen["exit_code"] == 0, f"the log is complete only after a clean exit, and it was {seen['exit_code']}")
+    judge.require(not seen["lines"], f"{len(seen['lines'])} fallback lines: {seen['lines'][:1]}")
+
+
+@check("F-01", "BE", "An online mitra with a fresh heartbeat is reachable; one offline or deactivated is not")
+def reachable(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    found = require_valkey_rule(judge, seen)
+    for state in ("available", "full", "deactivated"):
+        judge.assume(state in found.values(), f"nobody was {state}")
+    judge.assume(set(seen["answers"]) - set(found), "nobody was offline")
+    judge.remark(f"{len(seen['answers'])} mitras, {sum(state in ('available', 'full') for state in found.values())} reachable")
+
+
+@check("F-02", "BE", "A heartbeat older than stale_after_seconds makes unreachable, though Postgres says online")
+def stale_is_unreachable(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    """A missing heartbeat and one that is no time count as stale, and neither is a reason to ask Postgres."""
+    found = require_valkey_rule(judge, seen)
+    for state in (*UNREACHABLE_BY_HEARTBEAT, "available"):
+        mitras = [mitra for mitra, its in found.items() if its == state]
+        judge.assume(mitras, f"nobody's state was: {state}")
+        online = all(seen["postgres"][mitra] == {"active": True, "online": True} for mitra in mitras)
+        judge.assume(online, f"Postgres does not have those online whose state is: {state}")
+    require_no_availability_sql(judge, seen["statements"], STATUS)
+    require_silence(judge, seen)
+    judge.remark(f"stale after {seen['stale_s']:g} s; stale, missing and garbled are unreachable, just fresh is not")
+
+
+@check("F-03", "BE", "Without Valkey the fallback is logged and the answer is Postgres' is_online")
+def reachable_from_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    judge.assume(seen["valkey"]["through_proxy"] != "answers", "Valkey still answered the backend")
+    asked = 0
+    for one in seen["rounds"]:
+        rows = one["postgres"]
+        require_reachable(judge, one, {mitra: rows[mitra]["online"] and rows[mitra]["active"] for mitra in one["answers"]})
+        require_prompt(judge, one["answers"].values(), bounds["answer_s"], seen.get("lag_s", 0.0))
+        asked += len(one["answers"])
+    judge.assume(seen["rounds"][0]["postgres"] != seen["rounds"][1]["postgres"], "no row was changed between the rounds")
+    judge.require(seen["lines"] >= asked, f"{seen['lines']} fallback lines for {asked} questions")
+    judge.remark(f"{asked} questions, {seen['lines']} fallback lines, each answer as in Postgres")
+
+
+@check("F-04", "BE", "The blast takes the way through Valkey, without a fallback")
+def blast_from_valkey(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    require_status(judge, seen["paid"])
+    judge.require(seen["recomputes"], "no SDIFF of mitras:online during the payment")
+    require_no_availability_sql(judge, seen["statements"])
+    require_silence(judge, seen)
+    judge.remark(f"{seen['recomputes']} SDIFF, no availability query, no fallback line up to the exit")
+
+
+@check("F-05", "BE", "The ids are those of SDIFF, filtered by capacity and fresh heartbeat")
+def ids_match(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    assume_clear(judge, seen["mirror"], seen["stale_s"], seen["at"])
+    judge.assume(same_but_snapshot(seen["mirror"], seen["after"]), "the mirror changed while it was compared")
+    found = states(seen["mirror"], seen["loads"], seen["maximum"], seen["stale_s"], seen["at"])
+    for state in ("available", "full", "deactivated", *UNREACHABLE_BY_HEARTBEAT):
+        judge.assume(state in found.values(), f"nobody's state was: {state}")
+    without = [mitra for mitra in found if mitra not in seen["mirror"]["capacities"]]
+    judge.assume({found[mitra] for mitra in without} >= {"available", "full"}, "no capacity key was missing")
+    expected = available(found)
+    if require_status(judge, seen["available"]):
+        ids = seen["available"]["reply"].get("mitra_ids")
+        if judge.require(isinstance(ids, list), f"the answer is {seen['available']['reply']}"):
+            require_answer(judge, "findAvailableMitras", expected, ids, seen["names"])
+    require_offers(judge, seen, expected)
+    judge.remark(f"{len(expected)} of {len(found)} online mitras, by the API as by the offers")
+
+
+def same_but_snapshot(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    parts = ("online", "deactivated", "capacities", "heartbeats")
+    return all(one[part] == other[part] for part in parts)
+
+
+def require_offers(judge: Judge, seen: Seen, expected: list[str]) -> None:
+    """The rows of the blast, and the count that the customer was told."""
+    require_answer(judge, "the blast", expected, seen["offered"], seen["names"])
+    if require_status(judge, seen["paid"]):
+        told = seen["paid"]["reply"].get("offered")
+        judge.require(told == len(seen["offered"]), f"the answer says offered: {told}, there are {len(seen['offered'])} rows")
+
+
+@check("F-06", "BE", "Without Valkey the blast's fallback is logged, and its offers are right by Postgres")
+def blast_from_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    judge.assume(seen["valkey"]["through_proxy"] != "answers", "Valkey still answered the backend")
+    judge.assume(seen["expected"], "nobody is available in Postgres, so an empty blast would prove nothing")
+    require_offers(judge, seen, seen["expected"])
+    if require_status(judge, seen["available"]):
+        ids = seen["available"]["reply"].get("mitra_ids") or []
+        require_answer(judge, "findAvailableMitras", seen["expected"], ids, seen["names"])
+    judge.require(seen["lines"] >= len(seen["requests"]), f"{seen['lines']} fallback lines for {len(seen['requests'])} blasts")
+    require_prompt(judge, seen["requests"], bounds["answer_s"], seen.get("lag_s", 0.0))
+    judge.remark(f"{len(seen['expected'])} offers, as in Postgres; {seen['lines']} fallback lines")
