@@ -120,9 +120,12 @@ def test_terminal_fits_its_width(width: int):
     assert "  rig checklist --only C-07 --random-seed 20261123\n" in shown
 
 
-def test_terminal_ends_with_the_random_seed_and_its_replay():
-    last = said(checklist(), 80).rstrip().splitlines()[-1]
-    assert last.split() == ["replay", *checklist()["command"].split()]
+def test_terminal_ends_with_the_replay_and_the_report(tmp_path: Path):
+    console = Console(file=io.StringIO(), width=80)
+    print_summary(checklist(), RunDirectory(tmp_path), console)
+    replay, report = console.file.getvalue().rstrip().splitlines()[-2:]
+    assert replay.split() == ["replay", *checklist()["command"].split()]
+    assert report.split() == ["report", str(tmp_path / "report.html")]
 
 
 def test_terminal_is_plain_where_colour_is_off():

@@ -5,7 +5,7 @@ import itertools
 from tests.sabotage.entry import replace_in, sabotage
 
 
-@sabotage("one-ping-in-fifty", "One ping in fifty looks the mitra up in Postgres.", "C-02")
+@sabotage("one-ping-in-fifty", "One ping in fifty looks the mitra up in Postgres.", "C-02", "C-08")
 def one_ping_in_fifty() -> None:
     from server.mirror.heartbeat import Heartbeat
 
