@@ -1,0 +1,270 @@
+"""How the boxes of section J are observed: an outage from its beginning to the mirror's restoration."""
+
+import time
+from contextlib import suppress
+from typing import Any
+
+from pytest_bdd import parsers, when
+
+from features.steps.looks import SHOWN, stamped, watch
+from features.steps.outages import FLUSH_S, seen_from_both_ends
+from features.steps.people import open_chat, pay, split_names
+from features.steps.section_c import FALLBACK as PING_FALLBACK
+from features.steps.section_f import BLAST_FALLBACK
+from features.steps.section_f_beacon import drop_snapshot
+from features.steps.states import available_in_postgres, names_by_id, offered
+from features.steps.windows import (
+    answers_of,
+    blind_s,
+    commands_evidence,
+    commands_in,
+    exchanges_evidence,
+    plain_all,
+    statements_evidence,
+    statements_in,
+    tally,
+    window,
+)
+from rig.checks.commands import HEARTBEAT, is_recompute, sets_key
+from rig.checks.statements import is_availability_query, unknown_roles, writes
+from rig.drive.world import RECONNECT_SEED_S, SEED_LINE, Observed, World, answers
+from rig.record import evidence
+from rig.traffic import Exchange
+
+STATUS = "mitra_online_status"
+ANSWER_S = 5.0
+LATE_S = 0.3
+SEED_SLACK_S = 1.0  # a seed line may be flushed so late, and its stamp still be in time
+FALLBACKS = (PING_FALLBACK, BLAST_FALLBACK, "falling back to DB", "falling back to Postgres")
+
+
+@when(parsers.re(r"the beacon is polled (?P<another>another )?(?P<count>\d+) times"))
+def polled(world: World, another: str | None, count: str) -> None:
+    note = "polls in the outage" if another else "polls before"
+    with window(world, f"{note} window"):
+        world.notes[note] = [world.customer("Budi").beacon() for _ in range(int(count))]
+
+
+@when(parsers.re(r"(?P<customer>[A-Z]\w+) pays for a chat of (?P<seconds>\d+) seconds, in the outage"))
+def pays_in_the_outage(world: World, customer: str, seconds: str) -> None:
+    """Whom Postgres has available is read just before: the acceptance that follows changes it."""
+    open_chat(world, customer, int(seconds))
+    world.notes["available in postgres"] = available_in_postgres(world)
+    with window(world, "blast in the outage"):
+        pay(world, customer)
+
+
+@when(parsers.re(r"(?P<names>Sari and Dewi) ping in the outage, (?P<count>\d+) times each"))
+def ping_in_the_outage(world: World, names: str, count: str) -> None:
+    with window(world, "pings in the outage"):
+        world.notes["outage pings"] = [world.mitra(name).ping() for name in split_names(names) for _ in range(int(count))]
+
+
+@when("the backend has seeded again, or its time for it is up")
+def seeded_or_not(world: World) -> None:
+    """That there is no seed is J-06's to tell: it must not end the scenario."""
+    world.notes["seeded at"] = world.await_seed(world.notes["valkey back from"], RECONNECT_SEED_S + SEED_SLACK_S)
+
+
+@when("both stores are read")
+def stores_read(world: World) -> None:
+    """Until they agree, for a second at most: what was committed during the seed is written through after it."""
+    deadline = time.monotonic() + 1.0
+    while True:
+        world.notes["stores"] = {"truth": world.truth(), "mirror": world.mirror_state()}
+        if agree(world.notes["stores"]) or time.monotonic() >= deadline:
+            break
+        watch(world, 0.02)
+    world.notes["stores shown"] = [*world.truth_evidence(), *world.mirror_evidence()]
+
+
+def agree(stores: dict[str, Any]) -> bool:
+    """Only to end the wait: J-06 judges all four structures."""
+    truth, mirror = stores["truth"], stores["mirror"]
+    capacities = {mitra: str(truth["loads"].get(mitra, 0)) for mitra in truth["online"]}
+    return (
+        set(truth["online"]) == set(mirror["online"]) == set(mirror["heartbeats"])
+        and set(truth["deactivated"]) == set(mirror["deactivated"])
+        and all(mirror["capacities"].get(mitra) == load for mitra, load in capacities.items())
+    )
+
+
+@when(parsers.re(r"Sari pings, the beacon is polled, and Tini pays for a chat of (?P<seconds>\d+) seconds"))
+def asked_after_the_outage(world: World, seconds: str) -> None:
+    """The snapshot is taken away by hand, so that the beacon has to compute."""
+    with suppress(Exception):  # a Valkey that is not back is judged by what follows
+        drop_snapshot(world)
+    with window(world, "after"):
+        world.notes["after pings"] = [world.mitra("Sari").ping() for _ in range(10)]
+        world.notes["after beacon"] = world.customer("Budi").beacon()
+        open_chat(world, "Tini", int(seconds))
+        world.notes["available in postgres after"] = available_in_postgres(world)
+        pay(world, "Tini")
+
+
+@when("what Postgres and the log say of it is noted")
+def toggle_noted(world: World) -> None:
+    """While Valkey is still away; the log line may come up to a second after the event."""
+    sari, toggle = world.mitra("Sari").id, world.notes["Sari online"]
+    row = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (sari,))
+    text = f"[valkey-mirror] setOnline {sari} failed"
+    with suppress(TimeoutError):
+        world.bench.log().wait_for(text, toggle.started, FLUSH_S)
+    world.notes["toggle"] = {"rows": row, "text": text, "lines": world.log_lines(text, toggle.started)}
+
+
+@answers("J-01")
+def stopped(world: World) -> Observed:
+    return seen_from_both_ends(world)
+
+
+def asked_of_postgres(world: World, note: str) -> list[dict[str, Any]]:
+    """Availability queries in a window, and whatever an unknown role did in it."""
+    found = statements_in(world, world.notes[note])
+    return tally([s for s in found if is_availability_query(s) or unknown_roles([s])])
+
+
+@answers("J-02")
+def beacon_in_the_outage(world: World) -> Observed:
+    before, polls = world.notes["polls before"], world.notes["polls in the outage"]
+    expected, expected_shown = available_in_postgres(world)
+    noted = world.notes["polls in the outage window"]
+    return Observed(
+        {
+            "valkey": world.notes["valkey from both ends"],
+            "before": answers_of(before),
+            "polls": plain_all(polls),
+            "expected": len(expected),
+            "asked_before": asked_of_postgres(world, "polls before window"),
+            "asked": asked_of_postgres(world, "polls in the outage window"),
+        },
+        [
+            *exchanges_evidence(before),
+            *exchanges_evidence(polls),
+            expected_shown,
+            statements_evidence("the backend's statements while it was polled in the outage", statements_in(world, noted)),
+        ],
+        {"answer_s": ANSWER_S},
+    )
+
+
+@answers("J-03")
+def blast_in_the_outage(world: World) -> Observed:
+    expected, expected_shown = world.notes["available in postgres"]
+    rows, rows_shown = offered(world, "Budi")
+    paid, accepted = world.notes["Budi paid"], world.notes["Budi accepted"]
+    return Observed(
+        {
+            "valkey": world.notes["valkey from both ends"],
+            "names": names_by_id(world),
+            "expected": expected,
+            "offered": rows,
+            "paid": paid.plain(),
+            "accepted": accepted.plain(),
+            "mitra": world.mitra("Sari").id,
+            "asked": asked_of_postgres(world, "blast in the outage"),
+        },
+        [paid.evidence(), expected_shown, rows_shown, accepted.evidence()],
+        {"answer_s": ANSWER_S},
+    )
+
+
+@answers("J-04", within_s=FLUSH_S)
+def pings_in_the_outage(world: World) -> Observed:
+    pings, noted = world.notes["outage pings"], world.notes["pings in the outage"]
+    lines = world.log_lines(PING_FALLBACK, noted.since)
+    statements = statements_in(world, noted, LATE_S)
+    wrote = [s for s in statements if writes(s, STATUS)]
+    return Observed(
+        {
+            "valkey": world.notes["valkey from both ends"],
+            "pings": plain_all(pings),
+            "lines": len(lines),
+            "wrote": wrote[:SHOWN],
+            "unknown": tally([s for s in statements if unknown_roles([s])]),
+        },
+        [
+            *exchanges_evidence(pings),
+            evidence.log("backend a, in the outage", stamped(lines), looked_for=PING_FALLBACK),
+            statements_evidence("the backend's statements while they were sent", statements),
+        ],
+        {"answer_s": ANSWER_S},
+    )
+
+
+def healed_within_s(world: World) -> float:
+    return max(RECONNECT_SEED_S, world.cadence.seconds("reconcile", 300))
+
+
+@answers("J-05", within_s=lambda world: healed_within_s(world) + 1)
+def toggle_survives(world: World) -> Observed:
+    """The reconnect seed may heal before the sweep: either will do, within the later of their bounds."""
+    sari, toggle, noted = world.mitra("Sari").id, world.notes["Sari online"], world.notes["toggle"]
+    member, now = bool(world.bench.mirror.client.sismember("mitras:online", sari)), time.time()
+    back = world.notes["valkey back at"]
+    return Observed(
+        {
+            "valkey": world.notes["valkey from both ends"],
+            "toggle": toggle.plain(),
+            "rows": [list(row) for row in noted["rows"].rows],
+            "lines": [text for _, text in noted["lines"]],
+            "text": noted["text"],
+            "back_at": back,
+            "healed_at": now if member else None,
+        },
+        [
+            toggle.evidence(),
+            noted["rows"].evidence(),
+            evidence.log("backend a, in the outage", stamped(noted["lines"]), looked_for=noted["text"]),
+            evidence.valkey(f"SISMEMBER mitras:online {sari}", int(member)),
+            evidence.timing("in mitras:online after Valkey's return", now - back if member else None, healed_within_s(world)),
+        ],
+        {"within_s": healed_within_s(world), "answer_s": ANSWER_S},
+    )
+
+
+def asked_after(world: World) -> list[Exchange]:
+    return [*world.notes["after pings"], world.notes["after beacon"], world.notes["Tini paid"]]
+
+
+@answers("J-06")
+def restored(world: World) -> Observed:
+    """Judged on the whole log from the seed line to the exit, and on what the two stores held right after the seed."""
+    noted, seeded, back = world.notes["after"], world.notes["seeded at"], world.notes["valkey back at"]
+    commands = commands_in(world, noted)
+    pinged = [c for c in commands if sets_key(c, HEARTBEAT + world.mitra("Sari").id)]
+    recomputed = [c for c in commands if is_recompute(c)]
+    since = seeded or noted.since
+    lines = [line for line in world.log_lines("", since) if any(text in line[1] for text in FALLBACKS)]
+    expected, expected_shown = world.notes["available in postgres after"]
+    rows, rows_shown = offered(world, "Tini")
+    return Observed(
+        {
+            "back_at": back,
+            "seeded_at": seeded,
+            **world.notes["stores"],
+            "exit_code": world.notes["exit code"],
+            "pings": answers_of(world.notes["after pings"]),
+            "beacon": world.notes["after beacon"].plain(),
+            "paid": world.notes["Tini paid"].plain(),
+            "expected": expected,
+            "offered": rows,
+            "names": names_by_id(world),
+            "sets": len(pinged),
+            "recomputes": len(recomputed),
+            "asked": asked_of_postgres(world, "after"),
+            "lines": [text for _, text in lines[:SHOWN]],
+            "blind_s": blind_s(world, noted),
+        },
+        [
+            evidence.timing("a seed line after Valkey's return", None if seeded is None else seeded - back, RECONNECT_SEED_S),
+            evidence.log("backend a, from Valkey's return on", stamped(world.log_lines(SEED_LINE, back - 1)), looked_for=SEED_LINE),
+            *world.notes["stores shown"],
+            *exchanges_evidence(asked_after(world)),
+            expected_shown,
+            rows_shown,
+            commands_evidence("pings and recomputes in Valkey after the seed", pinged + recomputed),
+            evidence.log("backend a, from the seed line to its exit", stamped(lines), looked_for="falling back to"),
+        ],
+        {"within_s": RECONNECT_SEED_S, "grace_s": 1.0},
+    )

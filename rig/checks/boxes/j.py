@@ -1,0 +1,119 @@
+"""Section J: in an outage Postgres answers everything in time, and Valkey's return restores all without a hand."""
+
+from rig.checks.answers import require_prompt, require_status
+from rig.checks.availability import require_answer, require_beacon
+from rig.checks.base import Bounds, Judge, Kind, Seen, check
+from rig.checks.boxes.c import answered, total
+from rig.checks.boxes.f import require_no_availability_sql, require_offers
+from rig.checks.outages import require_stopped
+from rig.checks.statements import unknown_roles
+from rig.checks.truth import heartbeat_time, require_mirror_is_truth
+
+
+def assume_outage(judge: Judge, seen: Seen) -> None:
+    judge.assume(seen["valkey"]["through_proxy"] != "answers", "Valkey still answered the backend")
+
+
+@check("J-01", "BE", "Valkey is stopped", Kind.ACTION)
+def stopped(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    require_stopped(judge, seen)
+
+
+@check("J-02", "C", "The beacon falls back to Postgres: the same kind of answer, the right count, more queries")
+def beacon_in_the_outage(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    """The count differs from the one before the outage, so that a remembered answer would be seen."""
+    assume_outage(judge, seen)
+    for when in ("asked_before", "asked"):
+        unknown = unknown_roles(seen[when])
+        judge.assume(not unknown, f"statements by unknown roles: {', '.join(unknown)}")
+    judge.assume(answered(seen["before"], 200) == total(seen["before"]), f"before the outage: {seen['before']}")
+    counts = {reply.get("count") for status, _, reply, _ in seen["before"] if status == 200}
+    judge.assume(seen["expected"] not in counts, f"the count is {seen['expected']} in the outage as before it")
+    for poll in seen["polls"]:
+        if require_status(judge, poll):
+            require_beacon(judge, poll, seen["expected"], "in the outage")
+    require_prompt(judge, seen["polls"], bounds["answer_s"], seen.get("lag_s", 0.0))
+    before, during = (sum(s["count"] for s in seen[when]) for when in ("asked_before", "asked"))
+    judge.require(before == 0, f"{before} availability queries while Valkey was there")
+    judge.require(during >= 1, "no availability query in the outage: who answers then?")
+    judge.remark(f"{len(seen['polls'])} polls, availability queries: {before} before, {during} during")
+
+
+@check("J-03", "C", "The blast falls back to Postgres, and the chat takes place")
+def blast_in_the_outage(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    assume_outage(judge, seen)
+    judge.assume(seen["mitra"] in seen["expected"], "Postgres does not have the accepting mitra available")
+    require_offers(judge, seen, seen["expected"])
+    judge.require(sum(s["count"] for s in seen["asked"]) >= 1, "no availability query during the payment")
+    if require_status(judge, seen["accepted"]):
+        reply = seen["accepted"]["reply"]
+        found = (reply.get("status"), reply.get("mitra_id"))
+        judge.require(found == ("active", seen["mitra"]), f"the accepted chat is {found}")
+    require_prompt(judge, [seen["paid"], seen["accepted"]], bounds["answer_s"], seen.get("lag_s", 0.0))
+    judge.remark(f"{len(seen['offered'])} offers as in Postgres, accepted, active")
+
+
+@check("J-04", "M", "A ping is answered 200, its fallback logged, and no row updated")
+def pings_in_the_outage(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    assume_outage(judge, seen)
+    judge.assume(not seen["unknown"], f"statements by unknown roles: {', '.join(unknown_roles(seen['unknown']))}")
+    for ping in seen["pings"]:
+        if require_status(judge, ping):
+            online = ping["reply"].get("is_online")
+            judge.require(online is True, f"a ping is answered is_online: {online!r}")
+    require_prompt(judge, seen["pings"], bounds["answer_s"], seen.get("lag_s", 0.0))
+    judge.require(seen["lines"] == len(seen["pings"]), f"{seen['lines']} fallback lines for {len(seen['pings'])} pings")
+    for s in seen["wrote"]:
+        judge.require(False, f"a ping in the outage wrote: {' '.join(s['text'].split())[:120]}")
+    judge.remark(f"{len(seen['pings'])} pings, {seen['lines']} fallback lines, no write")
+
+
+@check("J-05", "M", "A toggle in the outage is kept in Postgres and logged, and mirrored after Valkey's return")
+def toggle_survives(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    assume_outage(judge, seen)
+    if require_status(judge, seen["toggle"]):
+        online = seen["toggle"]["reply"].get("is_online")
+        judge.require(online is True, f"the toggle is answered is_online: {online!r}")
+    require_prompt(judge, [seen["toggle"]], bounds["answer_s"], seen.get("lag_s", 0.0))
+    judge.require(seen["rows"] == [[True]], f"in the outage mitra_online_status.is_online is {seen['rows']}")
+    judge.require(seen["lines"], f"no log line {seen['text']!r}")
+    took = None if seen["healed_at"] is None else seen["healed_at"] - seen["back_at"]
+    judge.within("membership of mitras:online after Valkey's return", took, bounds["within_s"], seen.get("lag_s", 0.0))
+
+
+@check("J-06", "BE", "Valkey's return is followed by a seed within 5 s, which ends the degraded time")
+def restored(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    judge.assume(seen["exit_code"] == 0, f"the log is complete only after a clean exit, and it was {seen['exit_code']}")
+    judge.assume(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
+    took = None if seen["seeded_at"] is None else seen["seeded_at"] - seen["back_at"]
+    judge.within("a seed line after Valkey's return", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.assume(seen["truth"]["online"] and seen["truth"]["deactivated"], "Postgres holds too little to compare")
+    require_mirror_is_truth(judge, seen["truth"], seen["mirror"])
+    require_grace(judge, seen, bounds["grace_s"])
+    require_valkey_again(judge, seen)
+
+
+def require_grace(judge: Judge, seen: Seen, grace_s: float) -> None:
+    """The seed of a reconnect writes "now": an old heartbeat would have everybody taken offline by the next sweep."""
+    for mitra in seen["truth"]["online"]:
+        text = seen["mirror"]["heartbeats"].get(mitra)
+        at = heartbeat_time(text)
+        fresh = at is not None and at >= seen["back_at"] - grace_s
+        who = seen["names"].get(mitra, mitra)
+        judge.require(fresh, f"after the seed {who}'s heartbeat is {text!r}, from before Valkey's return")
+
+
+def require_valkey_again(judge: Judge, seen: Seen) -> None:
+    """What was asked after the seed line: answered rightly, from Valkey, with no fallback up to the end of the log."""
+    pings = total(seen["pings"])
+    good = answered(seen["pings"], 200, True)
+    judge.require(good == pings, f"{pings - good} of {pings} pings were answered otherwise: {seen['pings']}")
+    judge.require(seen["sets"] == pings, f"{seen['sets']} heartbeats were written in Valkey by {pings} pings")
+    if require_status(judge, seen["beacon"]):
+        require_beacon(judge, seen["beacon"], len(seen["expected"]), "after the seed")
+    require_answer(judge, "the blast after the seed", seen["expected"], seen["offered"], seen["names"])
+    require_status(judge, seen["paid"])
+    judge.require(seen["recomputes"] >= 2, f"beacon and blast took {seen['recomputes']} SDIFF, not one each")
+    require_no_availability_sql(judge, seen["asked"])
+    judge.require(not seen["lines"], f"fallback lines after the seed line: {seen['lines']}")
+    judge.remark(f"then {pings} pings, beacon and blast from Valkey, no fallback line up to the exit")
