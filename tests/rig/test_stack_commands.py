@@ -4,14 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from stack_support import STUB, rig, spec_of, until
 
-from rig import config
+from rig import cli, config
 from rig.drive import entry, running
 from rig.record import verdict
 from rig.stack import Stack, Supervisor, open_stack
@@ -26,13 +25,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             yield opened
 
 
-def test_help_comes_at_once() -> None:
-    started = time.monotonic()
+def test_help_loads_nothing_slow() -> None:
     done = rig("--help")
     assert done.returncode == 0
-    assert (
-        time.monotonic() - started < 5
-    )  # far over what it takes, far under what importing everything takes under load
     for name in ("doctor", "serve", "vk", "sql", "mark"):
         assert name in done.stdout
     script = "import sys, rig.cli; print([m for m in ('psycopg', 'httpx', 'redis', 'pydantic') if m in sys.modules])"
@@ -48,7 +43,7 @@ def test_doctor_finds_what_the_other_tests_use(stack: Stack) -> None:
     assert "missing" not in done.stdout
 
 
-def test_misuse_exits_4_with_one_line(tmp_path: Path) -> None:
+def test_misuse_exits_4_with_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         verdict.EXIT_CODES[verdict.Verdict.BROKEN], verdict.EXIT_USAGE, verdict.EXIT_INTERRUPTED,
     ) == (entry.EXIT_BROKEN, entry.EXIT_USAGE, entry.EXIT_INTERRUPTED)  # fmt: skip
@@ -60,10 +55,17 @@ def test_misuse_exits_4_with_one_line(tmp_path: Path) -> None:
         (["serve", "--mode", "external"], {}, "needs --postgres URL and --valkey URL"),
         (["serve", "--instances", "0"], {}, "Invalid value for '--instances'"),
     ):
-        done = rig(*words, **environment)
-        assert done.returncode == 4, words
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
+        with monkeypatch.context() as patched:
+            for name, value in environment.items():
+                patched.setenv(name, value)
+            patched.setattr("sys.argv", ["rig", *words])
+            patched.setattr("signal.signal", lambda *_: None)  # pytest's own handlers stay
+            with pytest.raises(SystemExit) as left:
+                cli.main()
+        assert left.value.code == 4, words
+        assert said in capsys.readouterr().err
+    done = rig("no-such-command")
+    assert (done.returncode, done.stdout) == (4, "")
 
 
 def test_flag_beats_environment_beats_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,9 @@ from rig.stack.ports import PORTS, Ports, candidates, is_free
 OPEN_AND_WAIT = """
 import sys, time
 from pathlib import Path
-from rig.stack import StackSpec, Supervisor, open_stack
+from rig.stack import StackSpec, Supervisor, open_stack, postgres_binaries
+if len(sys.argv) > 2:
+    postgres_binaries.installed = lambda: Path(sys.argv[2])
 with Supervisor.start() as supervisor, open_stack(StackSpec(logs=Path(sys.argv[1])), supervisor) as stack:
     import psycopg, redis
     assert psycopg.connect(stack.postgres.login("a").url).execute("SELECT 1").fetchone() == (1,)
@@ -32,10 +34,13 @@ with Supervisor.start() as supervisor, open_stack(StackSpec(logs=Path(sys.argv[1
 
 @contextmanager
 def open_elsewhere(
-    logs: Path, wrapper: tuple[str, ...] = (), env: dict[str, str] | None = None
+    logs: Path,
+    wrapper: tuple[str, ...] = (),
+    env: dict[str, str] | None = None,
+    installation: Path | None = None,
 ) -> Iterator[tuple[subprocess.Popen[str], Path, list[int]]]:
     """A stack in another process, its directory and the processes that its supervisor started; gone afterwards."""
-    command = [*wrapper, sys.executable, "-c", OPEN_AND_WAIT, str(logs)]
+    command = [*wrapper, sys.executable, "-c", OPEN_AND_WAIT, str(logs), *([str(installation)] if installation else [])]
     process = subprocess.Popen(command, cwd=CHECKOUT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -93,7 +98,9 @@ def test_a_plain_user_without_a_home() -> None:
             path.chmod(0o755)
         os.chown(directory, nobody.pw_uid, nobody.pw_gid)
         environment = {"PATH": f"{programs}:{os.defpath}", "HOME": "/nonexistent", "TMPDIR": str(directory)}
-        with open_elsewhere(directory / "logs", AS_NOBODY, environment) as (process, base, pids):
+        # Of this checkout nothing but Python can be reached if it is in root's home: Postgres comes from the copy.
+        installation = postgres_binaries.copy(postgres_binaries.installed())
+        with open_elsewhere(directory / "logs", AS_NOBODY, environment, installation) as (process, base, pids):
             assert directory in base.parents
             assert {Path(f"/proc/{pid}").stat().st_uid for pid in pids} == {nobody.pw_uid}
         assert process.returncode == 0
