@@ -12,6 +12,7 @@ from rig.drive.cadence import ENVIRONMENT
 from rig.drive.world import SEED_LINE, Observed, World
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.traffic import Mitra
 
 LOOK_EVERY_S = 0.05
 SHOWN = 10  # of many lines of evidence, so many are shown
@@ -71,6 +72,11 @@ def pings_of(world: World, since: float | None = None) -> list[dict[str, Any]]:
     ]
 
 
+def pinging(world: World) -> list[str]:
+    """Ids of the mitras who ping in the background, answered or not."""
+    return sorted({mitra.id for pinger in world.notes.get("pingers", []) for mitra in pinger.mitras})
+
+
 def pings_evidence(world: World, pings: Sequence[dict[str, Any]]) -> Evidence:
     """A line for each mitra: how many pings, with which answers."""
     lines = []
@@ -106,14 +112,15 @@ def audit_rows(world: World, ids: Sequence[str]) -> tuple[dict[str, list[str]], 
     return audit, result.evidence()
 
 
-def heartbeat_columns(world: World, ids: Sequence[str]) -> dict[str, float | None]:
-    """`last_heartbeat_at` of each of these mitras in epoch seconds."""
+def sample_of(world: World) -> dict[str, Any]:
+    """`last_heartbeat_at` of each mitra of the scenario, in epoch seconds, and when the look began."""
+    at, ids = time.time(), [person.id for person in world.people.values() if isinstance(person, Mitra)]
     result = world.bench.tables.query(
         "SELECT mitra_id::text, extract(epoch FROM last_heartbeat_at)::float8 FROM mitra_online_status"
         " WHERE mitra_id = ANY(%s::uuid[])",
-        (list(ids),),
+        (ids,),
     )
-    return dict(result.rows)
+    return {"at": at, "columns": dict(result.rows)}
 
 
 def writes_to(

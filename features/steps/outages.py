@@ -4,20 +4,13 @@ import time
 
 from pytest_bdd import parsers, when
 
-from features.steps.looks import cadence_of, heartbeat_columns, stamped, watch
+from features.steps.looks import cadence_of, sample_of, stamped, watch
 from rig.drive.world import Observed, World
 from rig.record import evidence
-from rig.traffic import Mitra
 
 TICKS = {"sweeps": "auto-offline", "mirror cycles": "heartbeat-mirror"}
 FLUSH_S = 1.0  # a log line may come so much later than its event
 UNDER_WAY_S = 0.5  # what was under way when Valkey went is over by then
-
-
-def reading(world: World) -> dict[str, object]:
-    """When, and what `last_heartbeat_at` each mitra of the scenario had then."""
-    ids = [person.id for person in world.people.values() if isinstance(person, Mitra)]
-    return {"at": time.time(), "columns": heartbeat_columns(world, ids)}
 
 
 @when(parsers.re(r"Valkey stays away for (?P<count>\d+) (?P<ticks>sweeps|mirror cycles)"))
@@ -25,9 +18,9 @@ def stays_away(world: World, count: str, ticks: str) -> None:
     """A part of a tick more than asked, so that the last one comes for sure."""
     until = world.notes["valkey stopped at"] + (int(count) + 0.3) * cadence_of(world, TICKS[ticks])
     watch(world, UNDER_WAY_S)
-    readings = [reading(world)]
+    readings = [sample_of(world)]
     watch(world, until - time.time())
-    world.notes["readings in the outage"] = [*readings, reading(world)]
+    world.notes["readings in the outage"] = [*readings, sample_of(world)]
 
 
 def seen_from_both_ends(world: World) -> Observed:

@@ -11,7 +11,7 @@ from features.steps.looks import (
     LOOK_EVERY_S,
     audit_rows,
     cadence_of,
-    heartbeat_columns,
+    sample_of,
     shown,
     stamped,
     watch,
@@ -22,9 +22,10 @@ from rig.checks.boxes.k import SNAPSHOT_DELETIONS
 from rig.checks.statements import failed, uses_unnest
 from rig.drive.world import SEED_LINE, WRITE_THROUGH_S, Observed, World, answers
 from rig.record import evidence
-from rig.traffic import Customer, Exchange, Mitra, Pinger
+from rig.traffic import Customer, Exchange, Pinger
 
 BOTH = ("a", "b")
+WAYS = ("online", "offline")
 SNAPSHOT = "availability:snapshot"
 SNAPSHOT_LIFE_S = 9.5  # of its 10 s, what a reader can rely on
 RECOMPUTE_VERBS = ("SDIFF", "SDIFFSTORE")
@@ -86,27 +87,30 @@ def toggle_at_once(world: World, name: str, count: str) -> None:
 
 
 def toggle_round(world: World, name: str) -> dict[str, Any]:
-    """Two or three toggles through each backend, drawn; the first of a round come within 2 ms of each other."""
-    ways = {via: [world.rng.choice(("online", "offline")) for _ in range(world.rng.randint(2, 3))] for via in BOTH}
-    pauses = {via: world.rng.uniform(0, 0.002) for via in BOTH}
-    mitras = {via: world.mitra(name, via=via) for via in BOTH}
-    barrier, done = threading.Barrier(len(BOTH)), {via: list[Exchange]() for via in BOTH}
+    """One toggle through each backend at once, drawn, two times in three against each other.
+
+    A drawn shift of up to 3 ms moves the two against each other, so that each step of one meets each step of the other.
+    """
+    first = world.rng.choice(WAYS)
+    second = first if world.rng.random() < 1 / 3 else next(way for way in WAYS if way != first)
+    ways = dict(zip(BOTH, (first, second), strict=True))
+    shifts_s = {via: world.rng.choice((0, world.rng.uniform(0, 0.003))) for via in BOTH}
+    mitras = {via: world.mitra(name).via(world.bench.server(via)) for via in BOTH}
+    barrier, done = threading.Barrier(len(BOTH)), dict[str, Exchange]()
 
     def toggle(via: str) -> None:
         barrier.wait()
-        time.sleep(pauses[via])  # no wait for anything: it shifts the two against each other
-        for way in ways[via]:
-            done[via].append(mitras[via].online() if way == "online" else mitras[via].offline())
+        time.sleep(shifts_s[via])
+        done[via] = mitras[via].online() if ways[via] == "online" else mitras[via].offline()
 
     begun = time.time()
     run_together([lambda via=via: toggle(via) for via in BOTH])
-    first, second = done["a"], done["b"]
-    answered_at = max(first[-1].ended, second[-1].ended)
+    exchanges = sorted(done.values(), key=lambda exchange: exchange.started)
+    answered_at = max(exchange.ended for exchange in exchanges)
     agreed_at, state = await_agreement(world, mitras["a"].id, answered_at)
-    exchanges = sorted(first + second, key=lambda exchange: exchange.started)
     return {
         "ways": ways,
-        "overlap": max(first[0].started, second[0].started) < min(first[-1].ended, second[-1].ended),
+        "overlap": exchanges[1].started < min(exchange.ended for exchange in exchanges),
         "answers": [
             [e.action, e.status, e.reply.get("is_online") if isinstance(e.reply, dict) else None] for e in exchanges
         ],
@@ -298,26 +302,21 @@ def both_have_mirrored(world: World, count: str) -> None:
     """Meanwhile the column is sampled; after the time of so many cycles, one more and 2 s the box judges what there is."""
     since, every_s = time.time(), cadence_of(world, "heartbeat-mirror")
     deadline = since + (int(count) + 1) * every_s + 2
-    samples = [sample(world)]
+    samples = [sample_of(world)]
     while time.time() < deadline:
         watch(world, LOOK_EVERY_S)
-        samples.append(sample(world))
+        samples.append(sample_of(world))
         mirrored = [s["instance"] for s in writes_to(world, [STATUS], since)[0] if uses_unnest(s)]
         if all(mirrored.count(name) >= int(count) for name in BOTH):
             break
     world.notes["side by side"] = {"from": since, "samples": samples}
 
 
-def sample(world: World) -> dict[str, Any]:
-    ids = [person.id for person in world.people.values() if isinstance(person, Mitra)]
-    return {"at": time.time(), "columns": heartbeat_columns(world, ids)}
-
-
 @answers("K-05", within_s=lambda world: cadence_of(world, "heartbeat-mirror") + LATE_S)
 def mirrors_side_by_side(world: World) -> Observed:
     """Each look is one more sample of the column; the heartbeats have stood still since the last ping."""
     noted = world.notes["side by side"]
-    noted["samples"].append(sample(world))
+    noted["samples"].append(sample_of(world))
     read_at = noted["samples"][-1]["at"]
     pings = [exchange for pinger in world.notes["pingers"] for exchange in pinger.exchanges]
     heartbeats = world.bench.mirror.heartbeats()

@@ -16,6 +16,7 @@ class Pinger:
     """
 
     def __init__(self, mitras: Sequence[Mitra], every_s: float) -> None:
+        self.mitras = list(mitras)
         self._lock = threading.Lock()
         self._exchanges: list[Exchange] = []
         share = every_s / max(1, len(mitras))  # spread over the interval, as independent apps are

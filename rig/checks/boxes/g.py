@@ -60,7 +60,7 @@ def taken_offline(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         offline = judge.require(seen["rows"].get(mitra) is False, f"{who}: is_online is {seen['rows'].get(mitra)}")
         audit = seen["audit"].get(mitra, [])
         judge.require(audit == ["online", "offline"], f"{who}: the audit rows are {audit}, not online, then offline")
-        at = offline_commit(seen["statements"], mitra, seen["read_at"])
+        at = offline_commit(seen["statements"], mitra, one["offline_seen_at"] or seen["read_at"])
         if not offline or not judge.assume(at is not None, f"{who}: no COMMIT of the change in the statement log"):
             continue
         assert at is not None
@@ -76,7 +76,7 @@ def taken_offline(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 
 def offline_commit(statements: Sequence[Mapping[str, Any]], mitra: str, until: float) -> float | None:
-    """When the change was committed: the last committed write of the status that carries the id, up to `until`.
+    """When the change was committed: the last write of the status that carries the id, up to `until`, when it was seen.
 
     A statement need not carry it (the sweep may be a single UPDATE with a sub-select): then any write counts.
     """

@@ -51,9 +51,9 @@ def started_together(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 @check("K-02", "BE", "Concurrent toggles of one mitra through two instances end with both stores agreeing")
 def agree_after_each_round(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     rounds = seen["rounds"]
-    judge.assume(len(rounds) >= ROUNDS, f"{len(rounds)} rounds are too few")
-    overlapping = sum(1 for one in rounds if one["overlap"])
-    judge.assume(overlapping >= ROUNDS, f"in only {overlapping} rounds were both backends busy at the same time")
+    if all(one["agreed_at"] is not None for one in rounds):  # else the rounds ended at the first that did not agree
+        overlapping = sum(1 for one in rounds if one["overlap"])
+        judge.assume(overlapping >= ROUNDS, f"in only {overlapping} rounds were both backends busy at the same time")
     slowest = None
     for number, one in enumerate(rounds, 1):
         for asked, status, said in one["answers"]:
@@ -148,7 +148,7 @@ def mirrors_side_by_side(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         judge.remark(f"{name} mirrored {len(mirrored)} times")
     for name, mitra in seen["mitras"].items():
         series = [(sample["at"], sample["columns"].get(mitra)) for sample in seen["samples"]]
-        judge.assume(sum(1 for _, value in series if value) >= 3, f"{name}: too few samples of last_heartbeat_at")
+        judge.assume(len(series) >= 3, f"{len(series)} samples of last_heartbeat_at are too few")
         for (_, before), (at, after) in pairwise(series):
             back = before is not None and (after is None or after < before)
             judge.require(not back, f"{name}: last_heartbeat_at went back from {before} to {after} at {at:.3f}")
