@@ -7,6 +7,7 @@ from typing import Any
 from rig.checks.base import LAG_VOID_S, Judge, Lines
 
 Line = Mapping[str, Any]
+SHOWN_MAX = 3
 TRAFFIC_PHASES = ("baseline", "fault", "recovery")
 
 
@@ -107,11 +108,14 @@ def wrong_spans(samples: Sequence[Line]) -> list[Wrong]:
 def require_no_wrong_over(judge: Judge, what: str, samples: Sequence[Line], bound_s: float) -> float:
     """No id stays wrong for longer than the bound; the longest that one did. The rig's own lag voids an overrun."""
     spans = wrong_spans(samples)
-    for span in spans:
-        if span.seconds > bound_s:
-            text = f"{what}: {span.id} stayed {span.how} in mitras:online for {span.seconds:.2f} s, more than {bound_s:g} s"
-            if span.lag_s > LAG_VOID_S:
-                judge.assume(False, f"{text}, but the rig itself stood still for {span.lag_s:.2f} s")
-            else:
-                judge.require(False, text)
+    over = sorted((span for span in spans if span.seconds > bound_s), key=lambda span: -span.seconds)
+    if over:
+        lag_s = max(span.lag_s for span in over)
+        worst = ", ".join(f"{span.id} {span.how} for {span.seconds:.2f} s" for span in over[:SHOWN_MAX])
+        more = f" and {len(over) - SHOWN_MAX} more" if len(over) > SHOWN_MAX else ""
+        text = f"{what}: in mitras:online {worst}{more}; the bound is {bound_s:g} s"
+        if lag_s > LAG_VOID_S:
+            judge.assume(False, f"{text}, but the rig itself stood still for {lag_s:.2f} s")
+        else:
+            judge.require(False, text)
     return max((span.seconds for span in spans), default=0.0)

@@ -1,0 +1,39 @@
+"""Schedules come from the random seed alone, and keep somebody online."""
+
+import itertools
+import random
+
+from rig.traffic.load import moments
+from rig.traffic.workload import Pace, digest, schedule
+
+
+def test_the_same_random_seed_gives_the_same_schedule() -> None:
+    pace = Pace()
+    assert schedule(pace, 7, 20) == schedule(pace, 7, 20)
+    assert digest(schedule(pace, 7, 20)) != digest(schedule(pace, 8, 20))
+
+
+def test_steps_come_in_order_and_within_the_time() -> None:
+    steps = schedule(Pace(), 7, 20)
+    assert steps == sorted(steps)
+    assert all(0 <= step.at_s < 20 for step in steps)
+
+
+def test_steady_mitras_never_go_offline() -> None:
+    pace = Pace(steady=4)
+    away = {step.actor for step in schedule(pace, 7, 60) if step.action == "offline"}
+    assert away == {f"mitra {number}" for number in range(4, pace.mitras)}
+
+
+def test_a_load_arrives_evenly_and_each_actor_at_their_own_pace() -> None:
+    found = moments(random.Random(1), 300, 30.0, 60.0)
+    flat = sorted(moment for own in found for moment in own)
+    assert len(flat) == 600
+    assert all(abs(own[1] - own[0] - 30.0) < 1e-3 for own in found)
+    assert max(later - sooner for sooner, later in itertools.pairwise(flat)) <= 0.2 + 1e-3
+
+
+def test_an_actor_whose_turn_comes_after_the_window_sends_nothing() -> None:
+    found = moments(random.Random(1), 30, 30.0, 5.0)
+    assert sum(len(own) for own in found) == 5
+    assert all(moment < 5.0 for own in found for moment in own)
