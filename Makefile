@@ -6,12 +6,14 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links $(UPGRADE)
+MACHINE := $(subst arm64,aarch64,$(shell uname -m))
+WHEELS_FOR := $(foreach version,_2_17 2014 _2_28 _2_12 2010 _2_5 1,--platform manylinux$(version)_$(MACHINE))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test serve doctor lock clean
+.PHONY: help setup verify test serve doctor lock wheelhouse image images clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Make the virtual environment with the pinned packages (nothing when it is up to date)
 
@@ -33,9 +35,23 @@ lock: ## Compile the requirements again (UPGRADE=--upgrade for newer versions); 
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-go.in -o requirements-go.txt
 
+wheelhouse: wheelhouse/.complete ## Fetch the server's pinned packages for its image (Linux, Python 3.11)
+
+image: wheelhouse ## Build the server's image, mirror-rig/server
+	docker build --file server/Dockerfile --tag mirror-rig/server .
+
+images: setup ## Make stand-ins for the official images where none can be pulled
+	@$(VENV)/bin/python tests/docker/make-images
+
 clean: ## Remove what setup and runs made, but not reports/
-	rm -rf $(VENV) .rig .pytest_cache .ruff_cache .hypothesis *.egg-info build
+	rm -rf $(VENV) wheelhouse .rig .pytest_cache .ruff_cache .hypothesis *.egg-info build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+wheelhouse/.complete: requirements-server.txt $(INSTALLED)
+	rm -rf wheelhouse
+	@$(VENV)/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		--python-version 3.11 $(WHEELS_FOR) --dest wheelhouse -r requirements-server.txt
+	@touch $@
 
 $(INSTALLED): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=...") if sys.version_info < (3, 11) else 0'
