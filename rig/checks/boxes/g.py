@@ -124,6 +124,12 @@ def nobody_offline(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.assume(seen["valkey"]["through_proxy"] != "answers", "Valkey still answered the backend")
     judge.assume(lasted > bounds["stale_s"], f"an outage of {lasted:.1f} s makes no heartbeat stale")
     judge.assume(not unknown_roles(seen["statements"]), f"unknown roles wrote: {unknown_roles(seen['statements'])}")
+    for mitra in seen["mitras"]:
+        pinged = any(
+            p["id"] == mitra and p["status"] == 200 and seen["stopped_at"] <= p["at"] <= seen["back_at"]
+            for p in seen["pings"]
+        )
+        judge.assume(pinged, f"{mitra}: no ping of theirs was answered in the outage")
     inside = [s for s in seen["statements"] if seen["stopped_at"] <= s["at"] <= seen["back_at"]]
     for table in (STATUS, AUDIT):
         wrote = [s for s in inside if writes(s, table)]
