@@ -168,3 +168,5 @@ class Bench:
         self.monitor.close()
         self.lag.close()
         self.tables.close()
+        self.fixtures.close()
+        self.mirror.close()

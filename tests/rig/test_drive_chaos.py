@@ -1,0 +1,102 @@
+"""A short campaign on a real stack, its recheck, its interruption, and every misuse of the command."""
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rig.config import read
+from rig.drive.campaign import Campaign, Phases, campaigns, select
+from rig.drive.chaos import run_one
+from rig.drive.session import conclude
+from rig.drive.usage import UsageError
+from rig.record import Run, RunDirectory
+from rig.stack.paths import CHECKOUT
+
+RIG = [sys.executable, "-m", "rig.cli", "chaos"]
+
+
+def short() -> Campaign:
+    """The campaign of the repository, with shorter phases: a reseed is due within a second, bounds stay as they are."""
+    campaign = campaigns()["valkey_killed"]
+    phases = Phases(warm_up_s=0.5, baseline_s=2.5, fault_s=2.5, recovery_s=5.5, drain_s=1.5)
+    return dataclasses.replace(campaign, phases=phases)
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    reports = tmp_path_factory.mktemp("reports")
+    verdict, _, interrupted = run_one(read(reports=reports, random_seed=7), short())
+    path = (reports / "latest").resolve()
+    assert (verdict, interrupted) == ("passed", False), (path / "results.json").read_text()[:4000]
+    return RunDirectory(path)
+
+
+def test_every_invariant_is_answered_with_evidence(directory: RunDirectory) -> None:
+    results = json.loads(directory.results.read_text())
+    assert [item["id"] for item in results["items"]] == ["INV-01", "INV-15", "INV-18"]
+    assert all(answer["evidence"] for item in results["items"] for answer in item["answers"])
+    assert {item["replay"] for item in results["items"]} == {"rig chaos valkey_killed --random-seed 7"}
+    assert [phase["name"] for phase in results["phases"]] == ["warm-up", "baseline", "fault", "recovery", "drain"]
+    assert all(series["points"] for series in results["series"])
+    assert results["measures"]
+
+
+def test_the_fault_was_seen_from_both_ends(directory: RunDirectory) -> None:
+    events = {line["event"]: line["ends"] for line in Run.load(directory).of("fault")}
+    assert list(events) == ["requested", "confirmed", "removed", "healed"]
+    assert set(events["confirmed"]) == {"direct", "through a"}
+    assert "answers" not in events["confirmed"].values()
+    assert set(events["healed"].values()) == {"answers"}
+
+
+def test_recheck_gives_the_same_results(directory: RunDirectory) -> None:
+    before = directory.results.read_text()
+    conclude(directory)
+    assert directory.results.read_text() == before
+
+
+def test_ctrl_c_takes_the_fault_back_and_leaves_a_run(tmp_path: Path) -> None:
+    process = subprocess.Popen([*RIG, "--reports", str(tmp_path)], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 40
+    record = tmp_path / "latest" / "record-main.jsonl"
+    while not (record.exists() and '"event": "confirmed"' in record.read_text()):
+        assert process.poll() is None, "the run ended before its fault was confirmed"
+        assert time.monotonic() < deadline, "no fault was confirmed"
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=40)
+    assert process.returncode == 130, output
+    assert '"event": "removed"' in record.read_text()
+    results = json.loads((tmp_path / "latest" / "results.json").read_text())
+    assert results["verdict"] == "inconclusive"
+    assert "interrupted by Ctrl-C" in results["weakens"]
+    assert (tmp_path / "latest" / "report.html").exists()
+
+
+def test_an_unknown_name_is_a_usage_error() -> None:
+    ended = subprocess.run([*RIG, "valkey_kiled"], cwd=CHECKOUT, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 4
+    assert "valkey_killed" in ended.stderr
+
+
+def test_campaigns_are_listed() -> None:
+    ended = subprocess.run([*RIG, "--list"], cwd=CHECKOUT, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 0
+    assert {line.partition(":")[0] for line in ended.stdout.splitlines()} == set(campaigns())
+
+
+def test_a_file_without_campaign_or_with_another_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.py").write_text("")
+    with pytest.raises(ValueError, match="declares no CAMPAIGN"):
+        campaigns(tmp_path)
+    (tmp_path / "empty.py").write_text((CHECKOUT / "chaos" / "valkey_killed.py").read_text())
+    with pytest.raises(ValueError, match="name it after its file"):
+        campaigns(tmp_path)
+    with pytest.raises(UsageError, match="there are: none"):
+        select(["x"], tmp_path / "nowhere")
