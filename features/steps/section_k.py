@@ -18,7 +18,7 @@ from features.steps.looks import (
     writes_to,
 )
 from features.steps.people import NAMES, must, split_names
-from rig.checks.boxes.k import SNAPSHOT_DELETIONS
+from rig.checks.boxes.k import SNAPSHOT, deletes_snapshot
 from rig.checks.statements import failed, uses_unnest
 from rig.drive.world import SEED_LINE, WRITE_THROUGH_S, Observed, World, answers
 from rig.record import evidence
@@ -26,7 +26,6 @@ from rig.traffic import Customer, Exchange, Pinger
 
 BOTH = ("a", "b")
 WAYS = ("online", "offline")
-SNAPSHOT = "availability:snapshot"
 SNAPSHOT_LIFE_S = 9.5  # of its 10 s, what a reader can rely on
 RECOMPUTE_VERBS = ("SDIFF", "SDIFFSTORE")
 LATE_S = 1.0  # what the contract adds to a mirror cycle
@@ -261,7 +260,7 @@ def set_on_one(world: World, key: str, value: str, via: str, other: str) -> None
 
 
 def deleted_by(commands: Sequence[dict[str, Any]], instance: str) -> bool:
-    return any(c["instance"] == instance and c["args"][0].upper() in SNAPSHOT_DELETIONS for c in commands)
+    return any(c["instance"] == instance and deletes_snapshot(c) for c in commands)
 
 
 @answers("K-04")

@@ -108,6 +108,10 @@ def require_one_recompute(judge: Judge, commands: Sequence[Seen], filler: str) -
     judge.remark(f"missed by {filler}: one SDIFF, one write")
 
 
+def deletes_snapshot(command: Seen) -> bool:
+    return verb(command) in SNAPSHOT_DELETIONS and SNAPSHOT in command["args"][1:]
+
+
 def verb(command: Seen) -> str:
     return command["args"][0].upper()
 
@@ -119,10 +123,8 @@ def invalidated_everywhere(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         judge.assume(change["before"] is not None, "there was no snapshot to delete")
         if not require_status(judge, change["exchange"]):
             continue
-        at = min(
-            (c["at"] for c in change["commands"] if c["instance"] == other and verb(c) in SNAPSHOT_DELETIONS),
-            default=None,
-        )
+        deleted = [c["at"] for c in change["commands"] if c["instance"] == other and deletes_snapshot(c)]
+        at = min(deleted, default=None)
         took = None if at is None else max(0.0, at - change["exchange"]["ended"])
         judge.within(
             f"{other}'s deletion of the snapshot, changed on {via},", took, bounds["within_s"], seen.get("lag_s", 0.0)
