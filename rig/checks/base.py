@@ -11,6 +11,7 @@ from rig.record.evidence import Evidence
 from rig.record.verdict import Verdict
 
 LAG_VOID_S = 0.2
+FINDINGS_SHOWN = 6
 
 
 class Kind(StrEnum):
@@ -73,10 +74,17 @@ class Judge:
 
     def judgement(self) -> Judgement:
         if self.broken_promises and not self.doubts:
-            return Judgement(Verdict.FAILED, "; ".join(self.broken_promises))
+            return Judgement(Verdict.FAILED, sentence(self.broken_promises))
         if self.doubts:
-            return Judgement(Verdict.INCONCLUSIVE, "; ".join(self.doubts + self.broken_promises))
-        return Judgement(Verdict.PASSED, "; ".join(self.remarks) or "as promised")
+            return Judgement(Verdict.INCONCLUSIVE, sentence(self.doubts + self.broken_promises))
+        return Judgement(Verdict.PASSED, sentence(self.remarks) or "as promised")
+
+
+def sentence(findings: Sequence[str]) -> str:
+    """The findings on a line, each once; of many only the first, for the evidence shows them all."""
+    each = list(dict.fromkeys(findings))
+    more = f"; and {len(each) - FINDINGS_SHOWN} more like these" if len(each) > FINDINGS_SHOWN else ""
+    return "; ".join(each[:FINDINGS_SHOWN]) + more
 
 
 Seen = Mapping[str, Any]

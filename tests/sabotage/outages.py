@@ -1,6 +1,6 @@
 """Defects of the bad day: an outage is not noticed, not survived, or never ends."""
 
-from tests.sabotage.entry import sabotage
+from tests.sabotage.entry import replace_in, sabotage
 
 
 @sabotage("flush-unnoticed", "A FLUSHDB under an idle server is noticed by nobody.", "A-07", "A-08")
@@ -27,10 +27,9 @@ def beacon_gives_up() -> None:
     Reads._join = nobody  # type: ignore[method-assign]
 
 
-@sabotage("blast-on-frozen-heartbeats", "The fallback of the blast filters on last_heartbeat_at.", "F-06", "J-03")
-def blast_on_frozen_heartbeats() -> None:
+@sabotage("join-on-frozen-heartbeats", "The fallback JOIN filters on last_heartbeat_at.", "F-06", "J-02", "J-03")
+def join_on_frozen_heartbeats() -> None:
     from server.mirror import reads
-    from tests.sabotage.entry import replace_in
 
     replace_in(
         reads, "_AVAILABLE", "WHERE o.is_online",

@@ -1,6 +1,7 @@
 """Defects of pings and readers: the right answer by the wrong way, or nearly the right one."""
 
 import itertools
+from contextlib import suppress
 
 from tests.sabotage.entry import replace_in, sabotage
 
@@ -28,13 +29,15 @@ def fallback_lets_in() -> None:
 
 @sabotage("missing-asks-postgres", "isMitraReachable asks Postgres when the heartbeat is missing.", "F-02")
 def missing_asks_postgres() -> None:
-    from server.mirror.reads import Reads
+    from server.mirror.reads import MirrorUnavailable, Reads
 
     is_reachable = Reads.is_reachable
 
     async def lenient(self: Reads, mitra_id: str) -> bool:
-        if await self._valkey.call("EXISTS", f"mitra:heartbeat:{mitra_id}") == 0:
-            return await self._postgres.reachable(mitra_id)
+        with suppress(MirrorUnavailable):
+            (found,) = await self._valkey.read(("EXISTS", f"mitra:heartbeat:{mitra_id}"))
+            if not found:
+                return await self._postgres.reachable(mitra_id)
         return await is_reachable(self, mitra_id)
 
     Reads.is_reachable = lenient  # type: ignore[method-assign]
