@@ -125,6 +125,11 @@ def test_too_few_reads_prove_nothing(action: str, lines: Lines) -> None:
     assert judged("INV-15", lines)[0] == "inconclusive"
 
 
+def test_a_missing_reseed_fails_without_reads(lines: Lines) -> None:
+    lines["log"][0]["lines"], lines["request"] = [], []
+    assert judged("INV-15", lines)[0] == "failed"
+
+
 @pytest.mark.parametrize(
     "bad",
     [
