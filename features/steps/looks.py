@@ -37,8 +37,9 @@ def started_in(world: World, name: str) -> Observed:
     """The start of backend a in the environment that this scenario asked for, as its process shows it too."""
     server, variable = world.bench.server(), ENVIRONMENT[name]
     process = None
-    with suppress(psutil.Error):  # another user's process, or one on another machine
-        process = psutil.Process(server.pid).environ().get(variable)
+    if server.pid is not None:
+        with suppress(psutil.Error):  # another user's process
+            process = psutil.Process(server.pid).environ().get(variable)
     lines = world.log_lines(SEED_LINE, server.started)
     return Observed(
         {
