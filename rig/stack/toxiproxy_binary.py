@@ -123,8 +123,8 @@ def run(supervisor: Supervisor, command: list[str | Path], directory: Path, what
     """Run a step under the supervisor, telling every few seconds that it goes on."""
     log = directory / "build.log"
     env = {**os.environ, "GOBIN": str(directory), "TMPDIR": str(directory), "GOFLAGS": "-modcacherw"}
-    home = os.path.expanduser("~")
-    if not os.access(home, os.W_OK):  # Go keeps its caches there; some users have none
+    theirs = str(command[0]) == shutil.which("go") and os.access(os.path.expanduser("~"), os.W_OK)
+    if Path(command[0]).name == "go" and not theirs:  # who has no Go shall not find 300 MB of its caches either
         env |= {
             "GOPATH": str(directory / "gopath"),
             "GOCACHE": str(directory / "gocache"),

@@ -55,6 +55,19 @@ def test_it_is_built_with_go_and_kept(programs: Path, supervisor: Supervisor) ->
     assert len(said) == 2  # not built again
 
 
+def test_who_has_no_go_keeps_none_of_its_caches(
+    programs: Path, supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = tmp_path / "wheel" / "go"
+    wheel.parent.mkdir()
+    program(wheel, f"#!/bin/sh\nenv > {tmp_path}/environment\nprintf 'a server' > \"$GOBIN/server\"\n")
+    monkeypatch.setattr(toxiproxy_binary, "find_go", lambda *_: wheel)
+    toxiproxy_binary.toxiproxy_binary(supervisor, lambda _: None)
+    environment = dict(line.partition("=")[::2] for line in (tmp_path / "environment").read_text().splitlines())
+    for name in ("HOME", "GOPATH", "GOCACHE"):
+        assert Path(environment[name]).is_relative_to(supervisor.base)
+
+
 def test_a_failed_build_names_three_ways(programs: Path, supervisor: Supervisor) -> None:
     program(programs / "go", FAKE_GO % "echo 'no route to the module'; exit 1")
     with pytest.raises(StackError) as caught:
