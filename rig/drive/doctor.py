@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
 
-from rig.stack import StackError, Supervisor, postgres_binaries, toxiproxy_binary, valkey
+from rig.stack import StackError, Supervisor, docker_images, postgres_binaries, toxiproxy_binary, valkey
 from rig.stack.paths import CHECKOUT, cache_directory
 from rig.stack.ports import PORTS, candidates
 
@@ -107,11 +107,20 @@ def docker() -> Finding:
             command = ["docker", "info", "--format", "engine {{.ServerVersion}}"]
             done = subprocess.run(command, capture_output=True, text=True, timeout=DOCKER_S)
             if done.returncode == 0 and "engine" in done.stdout:
-                return Finding("Docker", "ok", done.stdout.strip())
+                return Finding("Docker", "ok", f"{done.stdout.strip()} (for --mode docker; {images_held()})")
             told = "no engine answers"
         except subprocess.TimeoutExpired:
             told = f"the engine does not answer within {DOCKER_S} s"
     return Finding("Docker", "note", told, "nothing, unless you want --mode docker: then start an engine")
+
+
+def images_held() -> str:
+    names = [docker_images.image(kind) for kind in ("postgres", "valkey", "toxiproxy")]
+    command = ["docker", "image", "inspect", "--format", "found", *names]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=DOCKER_S).stdout.split()
+    if len(found) == len(names):
+        return "its images are there"
+    return "its images are pulled at first use; where none can be pulled: make images"
 
 
 def processors() -> Finding:

@@ -6,6 +6,7 @@ accepts for a proxy that refuses, so a refusal, the plainest of outages, could n
 
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from rig.stack.process import Process, Supervisor
 
 LABEL = "mirror-rig.run"
 LOOK_EVERY_S = 0.01
+ENGINE_S = 10.0
 FOLLOWER_S = 2.0  # for the last lines of a log to come through
 HELP = "docs/docker.md tells what --mode docker needs"
 
@@ -26,6 +28,20 @@ REMOVE_ALL = (
 )
 
 
+def require_engine() -> None:
+    """StackError unless there is a docker command and its engine answers: told before a run begins."""
+    if not shutil.which("docker"):
+        raise StackError(f"there is no docker command on PATH. {HELP}")
+    try:
+        command = ["docker", "info", "--format", "{{.ServerVersion}}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ENGINE_S)
+    except subprocess.TimeoutExpired:
+        raise StackError(f"the Docker engine does not answer within {ENGINE_S:g} s. {HELP}") from None
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise StackError(f"no Docker engine answers ({said[-1] if said else 'docker info failed'}): {HELP}")
+
+
 def run_label(supervisor: Supervisor) -> str:
     """What marks every container of this run; it names the rig's process id."""
     return f"{LABEL}={supervisor.base.name}"
@@ -33,8 +49,6 @@ def run_label(supervisor: Supervisor) -> str:
 
 def remove_at_end(supervisor: Supervisor) -> None:
     """Have the supervisor remove the run's containers at its end, so after a SIGKILL of the rig too."""
-    if not shutil.which("docker"):
-        raise StackError(f"there is no docker command on PATH: {HELP}")
     supervisor.at_end(["/bin/sh", "-c", REMOVE_ALL, run_label(supervisor)], os.environ)
 
 

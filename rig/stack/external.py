@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg
 import redis
 
+from rig.stack.container import require_engine
 from rig.stack.errors import CapabilityMissing, SpecError, StackError
 from rig.stack.marks import MARK_KEY, mark_valkey, postgres_is_marked, valkey_is_marked
 from rig.stack.postgres import Login, create_login, role_of
@@ -19,7 +20,10 @@ CONNECT_S = 5
 
 
 def protect(spec: StackSpec) -> None:
-    """SpecError unless every external service is declared scratch by the user and holds the rig's marker."""
+    """SpecError unless every external service is declared scratch by the user and holds the rig's marker.
+
+    StackError where the mode needs a Docker engine and none answers.
+    """
     given = {"Postgres": spec.postgres, "Valkey": spec.valkey}
     named = [service for service, url in given.items() if url]
     if named and not spec.scratch:
@@ -32,6 +36,8 @@ def protect(spec: StackSpec) -> None:
         raise SpecError(f"the Postgres given has no table rig_scratch: {how}")
     if spec.valkey and not valkey_is_marked(spec.valkey):
         raise SpecError(f"the Valkey given has no key {MARK_KEY}: {how}")
+    if spec.mode == "docker":
+        require_engine()
 
 
 class ExternalPostgres:

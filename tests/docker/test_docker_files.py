@@ -4,10 +4,13 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from rig.stack import StackError, StackSpec
 from rig.stack.docker_images import IMAGES
+from rig.stack.external import protect
 from rig.stack.paths import CHECKOUT
 from rig.stack.postgres_binaries import MAJOR
 from rig.stack.toxiproxy_binary import VERSION
@@ -67,6 +70,18 @@ def test_the_servers_image_installs_what_is_pinned_and_runs_unprivileged() -> No
     assert "\nSTOPSIGNAL SIGTERM\n" in last_stage
     assert "/readyz" in last_stage
     assert last_stage.rstrip().endswith('CMD ["python", "-m", "server"]')
+
+
+def test_without_an_engine_a_run_ends_before_it_begins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    spec = StackSpec(logs=tmp_path, mode="docker")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StackError, match=r"no docker command on PATH\. docs/docker\.md"):
+        protect(spec)
+    stub = tmp_path / "docker"
+    stub.write_text("#!/bin/sh\necho 'Cannot connect' >&2\nexit 1\n")
+    stub.chmod(0o755)
+    with pytest.raises(StackError, match=r"no Docker engine answers \(Cannot connect\): docs/docker\.md"):
+        protect(spec)
 
 
 def test_compose_takes_the_file() -> None:
