@@ -1,0 +1,132 @@
+"""The readers: Valkey's answer, Postgres' in an outage, and one snapshot for the whole cluster."""
+
+import asyncio
+import json
+
+from mirror_support import Bench, benched, mirror_stack, until
+
+from server import mitras
+
+__all__ = ["mirror_stack"]  # the fixture of these tests
+
+
+async def calls(bench: Bench, command: str) -> int:
+    return (await bench.valkey.info("commandstats")).get(f"cmdstat_{command}", {"calls": 0})["calls"]
+
+
+@benched
+async def test_reachable_means_online_active_and_fresh_and_asks_no_sql(bench: Bench) -> None:
+    fresh, stale, missing, garbled, off = [await bench.mitra(online=i < 4) for i in range(5)]
+    shut = await bench.mitra(online=True, active=False)
+    mirror = await bench.mirror()
+    await bench.beat(stale, age_s=91)
+    await bench.valkey.delete(f"mitra:heartbeat:{missing}")
+    await bench.valkey.set(f"mitra:heartbeat:{garbled}", "yesterday")
+    taken = bench.db.taken
+    assert await mirror.is_reachable(fresh)
+    for id_ in (stale, missing, garbled, off, shut):
+        assert not await mirror.is_reachable(id_)
+    assert bench.db.taken == taken
+
+
+@benched
+async def test_any_iso_8601_utc_time_is_read(bench: Bench) -> None:
+    id_ = await bench.mitra(online=True)
+    mirror = await bench.mirror()
+    text = await bench.beat(id_)
+    for form in (text, text[:19] + "Z", text[:23] + "000Z", text[:23] + "+00:00", text[:19] + "+00:00"):
+        await bench.valkey.set(f"mitra:heartbeat:{id_}", form)
+        assert await mirror.is_reachable(id_), form
+    await bench.valkey.set(f"mitra:heartbeat:{id_}", text[:23] + "+07:00")
+    assert not await mirror.is_reachable(id_)
+
+
+@benched
+async def test_the_blast_takes_who_has_room(bench: Bench) -> None:
+    free, full, missing_free, missing_full = sorted([await bench.mitra(online=True) for _ in range(4)])
+    mirror = await bench.mirror()
+    for _ in range(3):
+        await bench.chat(missing_full)
+    await bench.valkey.set(f"mitra:capacity:{full}", 3)
+    await bench.valkey.delete(f"mitra:capacity:{missing_free}", f"mitra:capacity:{missing_full}")
+    assert await mirror.find_available() == [free, missing_free]
+    assert bench.log("falling back") == []
+
+
+@benched
+async def test_in_an_outage_the_fallbacks_agree_with_the_truth(bench: Bench) -> None:
+    free, full, shut = await bench.mitra(online=True), await bench.mitra(online=True), await bench.mitra(online=True)
+    for _ in range(3):
+        await bench.chat(full, "pending_payment")
+    mirror = await bench.mirror()
+    await mitras.set_active(mirror, bench.db, shut, False)
+    bench.stack.toxiproxy.set_enabled("valkey-a", False)
+    assert await mirror.find_available() == [free]
+    assert [await mirror.is_reachable(id_) for id_ in (free, full, shut)] == [True, True, False]
+    assert await mirror.beacon() == {"available": True, "count": 1}
+    assert await mirror.online_count() == 3
+    assert len(bench.log("[findAvailableMitras] valkey unavailable, falling back to Postgres")) == 1
+    assert len(bench.log("[isMitraReachable] valkey unavailable, falling back to DB")) == 3
+
+
+@benched
+async def test_two_instances_share_one_recompute(bench: Bench) -> None:
+    await bench.mitra(online=True)
+    a, b = await bench.mirror("a"), await bench.mirror("b")
+    await bench.valkey.delete("availability:snapshot")
+    diffs, taken = await calls(bench, "sdiff"), bench.db.taken
+    answers = await asyncio.gather(*(mirror.beacon() for mirror in (a, b) * 10))
+    assert all(answer == {"available": True, "count": 1} for answer in answers)
+    assert await calls(bench, "sdiff") == diffs + 1
+    assert bench.db.taken == taken
+    assert 9000 < await bench.valkey.pttl("availability:snapshot") <= 10000
+
+
+@benched
+async def test_reading_never_renews_the_snapshot_and_a_hand_written_one_is_served(bench: Bench) -> None:
+    a, b = await bench.mirror("a"), await bench.mirror("b")
+    await bench.valkey.set("availability:snapshot", json.dumps({"available": True, "count": 77}), px=5000)
+    for mirror in (a, b):
+        assert await mirror.beacon() == {"available": True, "count": 77}
+    assert await bench.valkey.pttl("availability:snapshot") <= 5000
+
+
+@benched
+async def test_a_setting_is_in_force_everywhere_at_once(bench: Bench) -> None:
+    id_ = await bench.mitra(online=True)
+    await bench.chat(id_)
+    a, b = await bench.mirror("a"), await bench.mirror("b")
+    assert (await b.beacon())["count"] == 1
+    await a.app_config.set("max_customers_per_mitra", 1)
+
+    async def known() -> bool:
+        return b.app_config.max_customers == 1 and not await bench.valkey.exists("availability:snapshot")
+
+    await until(known, "instance b knows the new maximum", within_s=1.0)
+    assert await b.beacon() == {"available": False, "count": 0}
+
+
+@benched
+async def test_a_lost_subscription_is_no_outage_and_reloads_the_settings(bench: Bench) -> None:
+    mirror = await bench.mirror()
+    await bench.setting("stale_after_seconds", 7)
+    await bench.valkey.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    await bench.until_logged("[valkey] subscribed to config:invalidate", times=2)
+
+    async def reloaded() -> bool:
+        return mirror.app_config.stale_after == 7
+
+    await until(reloaded, "the settings are reloaded")
+    assert len(bench.log("seed: ")) == 1
+
+
+@benched
+async def test_in_an_outage_one_join_a_second_answers_any_number_of_polls(bench: Bench) -> None:
+    await bench.mitra(online=True)
+    mirror = await bench.mirror()
+    bench.stack.toxiproxy.set_enabled("valkey-a", False)
+    await mirror.beacon()
+    taken = bench.db.taken
+    answers = await asyncio.gather(*(mirror.beacon() for _ in range(200)))
+    assert all(answer == {"available": True, "count": 1} for answer in answers)
+    assert bench.db.taken <= taken + 2  # the settings and the JOIN, should a second have passed
