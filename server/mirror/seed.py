@@ -20,6 +20,8 @@ FROM mitras AS m LEFT JOIN mitra_online_status AS o ON o.mitra_id = m.id
 LEFT JOIN (SELECT mitra_id, count(*) AS load FROM chat_sessions
   WHERE mitra_id IS NOT NULL AND status IN ('active', 'pending_payment') GROUP BY mitra_id) AS s ON s.mitra_id = m.id
 """
+# Read before the snapshot is taken: a mitra who is not in it and has a later version came after it.
+_FLOOR = "SELECT last_value FROM mirror_version"
 _IDENTITY = "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || current_database()"
 
 
@@ -47,11 +49,12 @@ class Seeder:
             identity = await self.identify()
             info = await self._valkey.bounded(self._valkey.redis.info("server"))
             self._valkey.set_clock(int(info["server_time_usec"]) // 1000)
+            floor = await self._db.fetchval(_FLOOR)
             async with self._db.transaction(isolation="repeatable_read", readonly=True) as connection:
                 rows = await connection.fetch(_TRUTH)
             await gate("seed read")
             prefix = f"{info['run_id']}|{identity}|"
-            await self._swap(rows, prefix, grace)
+            await self._swap(rows, prefix, grace, floor)
             self._valkey.prefix = prefix
             self._valkey.warm = True
             self._valkey.counts["seeds"] += 1
@@ -60,7 +63,7 @@ class Seeder:
             loaded = sum(row["load"] > 0 for row in rows)
             log(f"[valkey-mirror] seed: {online} online, {deactivated} deactivated, {loaded} with active sessions")
 
-    async def _swap(self, rows: list[Any], prefix: str, grace: bool) -> None:
+    async def _swap(self, rows: list[Any], prefix: str, grace: bool, floor: int) -> None:
         nonce = secrets.token_hex(6)
         online, deactivated, versions, loads = (
             f"mirror:seed:{nonce}:{part}" for part in ("online", "deactivated", "versions", "loads")
@@ -79,7 +82,7 @@ class Seeder:
             keys.EPOCH, keys.ONLINE, keys.DEACTIVATED, keys.VERSIONS, keys.SYNTHETIC, keys.SNAPSHOT,
             online, deactivated, versions, loads,
         )  # fmt: skip
-        arguments = (f"{prefix}{nonce}|{now}", f"|{self.identity}|", now, int(grace))
+        arguments = (f"{prefix}{nonce}|{now}", f"|{self.identity}|", now, int(grace), floor)
         await self._valkey.bounded(self._valkey.evaluate(scripts.SEED, touched, *arguments))
 
 

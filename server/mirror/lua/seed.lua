@@ -1,7 +1,8 @@
 #!lua
 -- Swaps a freshly built mirror in, at once. What changed after the seed's reading keeps its newer state.
 -- KEYS: epoch, online, deactivated, versions, synthetic, snapshot, then the temporary online, deactivated, versions, loads
--- ARGV: new epoch, `|postgres|` of the epoch whose versions count, now, '1' when everybody is granted a fresh heartbeat
+-- ARGV: new epoch, `|postgres|` of the epoch whose versions count, now, '1' when everybody is granted a fresh heartbeat,
+-- highest version drawn before the reading: an id not read with no newer one is gone from Postgres
 local online, deactivated, versions, loads = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local function kind(key) return redis.call('TYPE', key).ok end
 local function pairs_of(key)
@@ -14,7 +15,7 @@ local same_postgres = string.find(epoch, ARGV[2], 1, true) ~= nil
 local known, read, kept = same_postgres and pairs_of(KEYS[4]) or {}, pairs_of(versions), {}
 local was_online, was_deactivated = kind(KEYS[2]) == 'set', kind(KEYS[3]) == 'set'
 for id, version in pairs(known) do
-  if tonumber(version) > tonumber(read[id] or 0) then
+  if tonumber(version) > tonumber(read[id] or ARGV[5]) then
     kept[id] = true
     redis.call('HSET', versions, id, version)
     local stays = was_online and redis.call('SISMEMBER', KEYS[2], id) == 1
