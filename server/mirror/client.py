@@ -6,7 +6,7 @@ WARM: Valkey answers and holds a mirror of our Postgres. COLD: an outage, Postgr
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -41,6 +41,7 @@ class Valkey:
         self.counts: Counter[str] = Counter()
         self._scripts: dict[str, str] = {}
         self._failing_since: float | None = None
+        self._slots = asyncio.Semaphore(CONNECTIONS_MAX)  # a crowd waits its turn: a full pool is no outage
         self._offset_ms = 0  # Valkey's clock minus ours
 
     def now_ms(self) -> int:
@@ -58,8 +59,23 @@ class Valkey:
         self.reason = why
         self.wake.set()
 
-    async def bounded(self, call: Awaitable[Any]) -> Any:
+    async def bounded(self, call: Coroutine[Any, Any, Any]) -> Any:
         """Await one exchange; what it tells of Valkey's health is noted."""
+        was_warm = self.warm
+        try:
+            await self._slots.acquire()
+        except BaseException:
+            call.close()
+            raise
+        try:
+            if was_warm and not self.warm:  # an outage began while it waited
+                call.close()
+                raise MirrorUnavailable(self.reason)
+            return await self._exchange(call)
+        finally:
+            self._slots.release()
+
+    async def _exchange(self, call: Coroutine[Any, Any, Any]) -> Any:
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 reply = await call
