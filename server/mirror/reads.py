@@ -60,7 +60,7 @@ class Reads:
         self._valkey = valkey
         self._config = config
         self._postgres = PostgresReads(db, config)
-        self._flight: asyncio.Task[dict[str, Any]] | None = None
+        self._flights: dict[str, asyncio.Task[dict[str, Any]]] = {}
         self._shared: tuple[float, dict[str, Any]] = (-FALLBACK_SHARED_S, {})
 
     def _fell_back(self, who: str, line: str, error: MirrorUnavailable) -> None:
@@ -122,19 +122,20 @@ class Reads:
             cached = await self._valkey.call("GET", keys.SNAPSHOT)
             if cached is not None:
                 return answer_of(cached)
-            return await self._once(self._recompute)
+            return await self._once("recompute", self._recompute)
         except (MirrorUnavailable, ValueError) as error:
             self._valkey.counts["fallbacks_beacon"] += 1
             if time.monotonic() - self._shared[0] < FALLBACK_SHARED_S:
                 return self._shared[1]
             log(f"[beacon] valkey unavailable, falling back to Postgres: {error}")
-            return await self._once(self._join)
+            return await self._once("join", self._join)
 
-    async def _once(self, work: Any) -> dict[str, Any]:
-        """Join the flight that is under way, or begin one; a poll that is cancelled does not end it for the others."""
-        if self._flight is None or self._flight.done():
-            self._flight = asyncio.create_task(work())
-        return await asyncio.shield(self._flight)
+    async def _once(self, name: str, work: Any) -> dict[str, Any]:
+        """Join the flight of that name under way, or begin one; a poll that is cancelled does not end it for the others."""
+        flight = self._flights.get(name)
+        if flight is None or flight.done():
+            flight = self._flights[name] = asyncio.create_task(work())
+        return await asyncio.shield(flight)
 
     async def _recompute(self) -> dict[str, Any]:
         loads: dict[str, int] = {}
