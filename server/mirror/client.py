@@ -41,6 +41,7 @@ class Valkey:
         self.counts: Counter[str] = Counter()
         self._scripts: dict[str, str] = {}
         self._failing_since: float | None = None
+        self.refused_since: float | None = None  # monotonic; a write was refused and none is known to work since
         self._slots = asyncio.Semaphore(CONNECTIONS_MAX)  # a crowd waits its turn: a full pool is no outage
         self._offset_ms = 0  # Valkey's clock minus ours
 
@@ -83,6 +84,8 @@ class Valkey:
             self._failing_since = None  # it answers
             if str(error).startswith("COLD"):
                 self.cold("the mirror was lost")
+            elif not str(error).startswith("WRONGTYPE"):  # that is one key's fault, healed by the next seed
+                self.refused_since = self.refused_since or time.monotonic()
             raise MirrorUnavailable(one_line(error)) from error
         except (SocketTimeout, TimeoutError) as error:
             self._failed("no answer in time")
@@ -102,6 +105,20 @@ class Valkey:
         if now - self._failing_since > SILENCE_IS_OUTAGE_S:
             self.cold(f"nothing has been answered for {now - self._failing_since:.1f} s: {why}")
         self.wake.set()
+
+    async def check_writes(self) -> None:
+        """Once writes have been refused for a second (READONLY, OOM, MISCONF, privileges) it is an outage.
+
+        Reads would still work, but on heartbeats that stand still because the pings are refused.
+        """
+        if self.refused_since is None:
+            return
+        try:
+            await self.call("SET", keys.PROBE, "1", "EX", 60)
+            self.refused_since = None
+        except MirrorUnavailable as error:
+            if self.refused_since and time.monotonic() - self.refused_since > SILENCE_IS_OUTAGE_S:
+                self.cold(f"writes are refused: {error}")
 
     def need_warm(self) -> None:
         if not self.warm:

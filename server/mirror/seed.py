@@ -57,6 +57,7 @@ class Seeder:
             await self._swap(rows, prefix, grace, floor)
             self._valkey.prefix = prefix
             self._valkey.warm = True
+            self._valkey.refused_since = None
             self._valkey.counts["seeds"] += 1
             online = sum(row["is_online"] for row in rows)
             deactivated = sum(not row["is_active"] for row in rows)

@@ -117,9 +117,12 @@ class Watchdog:
             if not self._valkey.warm:
                 await self._cut_off.hold()
                 await asyncio.sleep(LOOK_WHEN_COLD_S)
+            else:
+                await self._valkey.check_writes()
             return
         expected = f"{run_id}|{self._seeder.identity}|"
         if self._valkey.warm and self._seeder.identity and epoch.startswith(expected):
+            await self._valkey.check_writes()
             await self._settle_debts()
             return
         if self._valkey.warm:
