@@ -80,6 +80,8 @@ class Sweeps:
         except MirrorUnavailable as error:
             self._skip("auto-offline", "this tick", error)
             return
+        if not stale:
+            self._held_since = None  # a hold that is over must not count for the next one
         if not stale or self._in_grace() or self._held(len(stale), online):
             return
         try:
