@@ -47,20 +47,31 @@ class Writes:
         what the block raises (then nothing is mirrored) and ServiceUnavailable, never an error of Valkey.
         """
         ids = sorted(set(mitra_ids))
-        async with self._db.transaction() as connection:
-            await connection.execute(_LOCK, ids)
-            yield connection
-            rows = await connection.fetch(_DRAW, ids)
-        await gate("committed")
-        pinged = keys.stamp(self._valkey.now_ms()) if ping else ""
-        for row in rows:
-            await self._mirror(what, row, pinged)
+        rows: list[Record] = []
+        pinged = ""
+        try:
+            async with self._db.transaction() as connection:
+                await connection.execute(_LOCK, ids)
+                yield connection
+                pinged = keys.stamp(self._valkey.now_ms()) if ping else ""
+                rows = await connection.fetch(_DRAW, ids)
+            await gate("committed")
+            for row in rows:
+                await self._mirror(what, row, pinged)
+        except BaseException:
+            for row in rows:  # cancelled, or a COMMIT of unknown outcome: re-read the truth
+                self.owe(row["id"], pinged)
+            raise
+
+    def owe(self, mitra_id: str, pinged: str = "") -> None:
+        """Mirror this mitra's truth as soon as Valkey takes it, with the heartbeat of `pinged` if any."""
+        self.dirty[mitra_id] = max(pinged, self.dirty.get(mitra_id, ""))
 
     async def _mirror(self, what: str, row: Record, pinged: str) -> None:
         try:
             await self.apply(row, pinged)
         except MirrorUnavailable as error:
-            self.dirty[row["id"]] = pinged or self.dirty.get(row["id"], "")
+            self.owe(row["id"], pinged)
             self._valkey.counts["write_failures"] += 1
             log(f"[valkey-mirror] {what} {row['id']} failed: {error}")
 
@@ -83,11 +94,14 @@ class Writes:
             return
         try:
             rows = await self._db.fetch(_READ, sorted(owed))
-            for row in rows:
-                await self.apply(row, owed[row["id"]])
-                if self.dirty.get(row["id"]) == owed[row["id"]]:
-                    del self.dirty[row["id"]]
-        except (MirrorUnavailable, ServiceUnavailable):
+        except ServiceUnavailable:
             return
+        for row in rows:
+            try:
+                await self.apply(row, owed[row["id"]])
+            except MirrorUnavailable:
+                continue  # one that can't succeed must not hold up the others
+            if self.dirty.get(row["id"]) == owed[row["id"]]:
+                del self.dirty[row["id"]]
         for gone in set(owed) - {row["id"] for row in rows}:
             self.dirty.pop(gone, None)
