@@ -185,5 +185,14 @@ def connect(url: str, connections_max: int) -> Redis:
     return Redis.from_pool(pool)
 
 
+async def end(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel tasks and wait for their end; again and again, as Python 3.11's wait_for (redis-py uses it) may swallow a
+    cancellation."""
+    while pending := [task for task in tasks if task is not None and not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.1)
+
+
 def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__

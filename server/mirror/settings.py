@@ -11,7 +11,7 @@ from server.db import Database
 from server.errors import ServiceUnavailable
 from server.log import log
 from server.mirror import keys
-from server.mirror.client import CALL_TIMEOUT_S, MirrorUnavailable, Valkey, connect, one_line
+from server.mirror.client import CALL_TIMEOUT_S, MirrorUnavailable, Valkey, connect, end, one_line
 
 DEFAULTS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
 PING_EVERY_S = 1.0
@@ -85,9 +85,7 @@ class Subscriber:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         await self._redis.aclose()
 
     async def _run(self) -> None:

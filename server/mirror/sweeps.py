@@ -12,7 +12,7 @@ from server.db import Database
 from server.errors import ServiceUnavailable
 from server.log import log, log_defect
 from server.mirror import keys, scripts
-from server.mirror.client import MirrorUnavailable, Valkey
+from server.mirror.client import MirrorUnavailable, Valkey, end
 from server.mirror.gates import gate
 from server.mirror.settings import AppConfig
 from server.mirror.watchdog import CUT_OFF_LOCK, Watchdog
@@ -63,9 +63,7 @@ class Sweeps:
         self._tasks = [asyncio.create_task(every(*cadence)) for cadence in self._cadences if cadence[1]]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
     # --- auto-offline ----------------------------------------------------------------------------------------
 

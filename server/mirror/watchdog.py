@@ -12,7 +12,7 @@ from server.db import Database
 from server.errors import ServiceUnavailable
 from server.log import log
 from server.mirror import keys
-from server.mirror.client import MirrorUnavailable, Valkey, connect
+from server.mirror.client import MirrorUnavailable, Valkey, connect, end
 from server.mirror.seed import Seeder
 from server.mirror.settings import AppConfig
 from server.mirror.writes import Writes
@@ -79,9 +79,7 @@ class Watchdog:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         self._cut_off.release()
         await self._own.aclose()
 
