@@ -9,6 +9,7 @@ from server.config import Settings
 from server.db import Database
 from server.errors import ServiceUnavailable
 from server.mirror.client import Valkey
+from server.mirror.cut_off import CutOff
 from server.mirror.heartbeat import Heartbeat
 from server.mirror.reads import Reads
 from server.mirror.seed import Seeder
@@ -26,13 +27,14 @@ class Mirror:
     def __init__(self, settings: Settings, db: Database) -> None:
         self._valkey = Valkey(settings.valkey_url)
         self.app_config = AppConfig(db, self._valkey)
-        self._writes = Writes(db, self._valkey)
+        cut_off = CutOff(db)
+        self._writes = Writes(db, self._valkey, cut_off)
         seeder = Seeder(db, self._valkey)
-        self._watchdog = Watchdog(db, self._valkey, seeder, self._writes, self.app_config)
+        self._watchdog = Watchdog(self._valkey, seeder, self._writes, self.app_config, cut_off)
         self._sweeps = Sweeps(settings, db, self._valkey, self.app_config, self._writes, self._watchdog)
         self._subscriber = Subscriber(settings.valkey_url, self._valkey, self.app_config)
         reads = Reads(db, self._valkey, self.app_config)
-        self.ping = Heartbeat(db, self._valkey).ping
+        self.ping = Heartbeat(db, self._valkey, self._writes).ping
         self.is_reachable = reads.is_reachable
         self.find_available = reads.find_available
         self.beacon = reads.beacon

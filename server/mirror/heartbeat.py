@@ -5,6 +5,7 @@ from server.db import Database
 from server.log import log
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
+from server.mirror.writes import Writes
 
 _CHECK = """
 SELECT m.is_active, coalesce(o.is_online, false) AS is_online
@@ -14,8 +15,9 @@ _WAIT = "SELECT id FROM mitras WHERE id = $1 FOR NO KEY UPDATE"
 
 
 class Heartbeat:
-    def __init__(self, db: Database, valkey: Valkey) -> None:
+    def __init__(self, db: Database, valkey: Valkey, writes: Writes) -> None:
         self._db = db
+        self._writes = writes
         self._valkey = valkey
 
     async def ping(self, mitra_id: str) -> bool:
@@ -47,10 +49,17 @@ class Heartbeat:
             await connection.execute(_WAIT, mitra_id)
 
     async def in_postgres(self, mitra_id: str) -> bool:
-        """The full check; no row is updated, for `last_heartbeat_at` stands still during an outage."""
+        """The full check; no row is updated, for `last_heartbeat_at` stands still during an outage.
+
+        A ping answered from here is one that Valkey has not got: it is owed, and nobody sweeps before it is paid.
+        """
+        pinged = keys.stamp(self._valkey.now_ms())
+        await self._writes.cut_off.hold()
         row = await self._db.fetchrow(_CHECK, mitra_id)
         if row is None:
             return False
         if not row["is_active"]:
             raise errors.account_inactive()
+        if row["is_online"]:
+            self._writes.owe(mitra_id, pinged)
         return row["is_online"]

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 ONLINE = "mitras:online"
 DEACTIVATED = "mitras:deactivated"
@@ -30,6 +31,13 @@ def heartbeat(mitra_id: str) -> str:
 def leaving(mitra_id: str) -> str:
     """Set for a moment while a sweep takes this mitra offline: a ping that meets it asks Postgres."""
     return f"mirror:leaving:{mitra_id}"
+
+
+def is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
 
 
 def stamp(ms: int) -> str:

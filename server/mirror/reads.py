@@ -131,7 +131,7 @@ class Reads:
             return await self._once("join", self._join)
 
     async def _once(self, name: str, work: Any) -> dict[str, Any]:
-        """Join the flight of that name under way, or begin one; a poll that is cancelled does not end it for the others."""
+        """Join the flight of that name, or begin one; a poll that is cancelled does not end it for the others."""
         flight = self._flights.get(name)
         if flight is None or flight.done():
             flight = self._flights[name] = asyncio.create_task(work())

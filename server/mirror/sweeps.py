@@ -5,17 +5,17 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from server.config import Settings
 from server.db import Database
 from server.errors import ServiceUnavailable
 from server.log import log, log_defect
-from server.mirror import keys, scripts
+from server.mirror import cut_off, keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey, end
 from server.mirror.gates import gate
+from server.mirror.keys import is_uuid
 from server.mirror.settings import AppConfig
-from server.mirror.watchdog import CUT_OFF_LOCK, Watchdog
+from server.mirror.watchdog import Watchdog
 from server.mirror.writes import Writes
 
 MASS_MIN = 3
@@ -105,7 +105,8 @@ class Sweeps:
         stale = {
             id_: text or ""
             for id_, text in zip(ids, texts, strict=True)
-            if (at := keys.read_stamp(text)) is None or at < oldest
+            if id_ not in self._writes.dirty  # a ping or a write that Valkey has not got yet
+            and ((at := keys.read_stamp(text)) is None or at < oldest)
         }
         return len(ids), stale
 
@@ -128,14 +129,14 @@ class Sweeps:
     async def _take_offline(self, stale: dict[str, str]) -> None:
         """One transaction a mitra, under an advisory lock that an instance without Valkey denies us."""
         async with self._db.acquire() as holder:
-            if not await holder.fetchval("SELECT pg_try_advisory_lock($1)", CUT_OFF_LOCK):
+            if not await holder.fetchval("SELECT pg_try_advisory_lock($1)", cut_off.LOCK):
                 log("[auto-offline] another instance sweeps or has no Valkey: not this tick")
                 return
             try:
                 for mitra_id, seen in stale.items():
                     await self._one_offline(mitra_id, seen)
             finally:
-                await holder.fetchval("SELECT pg_advisory_unlock($1)", CUT_OFF_LOCK)
+                await holder.fetchval("SELECT pg_advisory_unlock($1)", cut_off.LOCK)
 
     async def _one_offline(self, mitra_id: str, seen: str) -> None:
         touched = (keys.EPOCH, keys.heartbeat(mitra_id), keys.leaving(mitra_id))
@@ -197,10 +198,3 @@ async def every(name: str, seconds: int, tick: Callable[[], Awaitable[None]]) ->
             await tick()
         except Exception as error:
             log_defect(name, error)
-
-
-def is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False

@@ -6,13 +6,12 @@ import time
 from contextlib import suppress
 from typing import Any
 
-import asyncpg
-
-from server.db import Database
 from server.errors import ServiceUnavailable
 from server.log import log
 from server.mirror import keys
 from server.mirror.client import MirrorUnavailable, Valkey, connect, end
+from server.mirror.cut_off import CutOff
+from server.mirror.keys import is_uuid
 from server.mirror.seed import Seeder
 from server.mirror.settings import AppConfig
 from server.mirror.writes import Writes
@@ -20,49 +19,18 @@ from server.mirror.writes import Writes
 LOOK_EVERY_S = 1.0
 LOOK_WHEN_COLD_S = 0.25
 START_TRIES_S = 5.0
-CUT_OFF_LOCK = 0x6D697272_63757400  # held shared by an instance without Valkey: nobody sweeps meanwhile
-
-
-class CutOff:
-    """While this instance has no Valkey it holds a shared advisory lock, so that none sweeps its mitras' silence."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._connection: asyncpg.Connection | None = None
-
-    async def hold(self) -> None:
-        if self._connection is not None and not self._connection.is_closed():
-            return
-        with suppress(ServiceUnavailable, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            connection = await self._db.connect()
-            try:
-                # Not waiting: a sweep that holds it now ends soon, and the next look tries again.
-                held = await connection.fetchval("SELECT pg_try_advisory_lock_shared($1)", CUT_OFF_LOCK)
-            except BaseException:
-                connection.terminate()
-                raise
-            if held:
-                self._connection = connection
-            else:
-                connection.terminate()
-
-    def release(self) -> None:
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
 
 
 class Watchdog:
     def __init__(
-        self, db: Database, valkey: Valkey, seeder: Seeder, writes: Writes, config: AppConfig
+        self, valkey: Valkey, seeder: Seeder, writes: Writes, config: AppConfig, cut_off: CutOff
     ) -> None:
         self._own = connect(valkey.url, 1)
-        self._db = db
         self._valkey = valkey
         self._seeder = seeder
         self._writes = writes
         self._config = config
-        self._cut_off = CutOff(db)
+        self._cut_off = cut_off
         self._task: asyncio.Task[None] | None = None
         self.recovered_at = time.monotonic()  # when the mirror was last rebuilt with fresh heartbeats
 
@@ -76,11 +44,17 @@ class Watchdog:
             await asyncio.sleep(LOOK_WHEN_COLD_S)
 
     def start(self) -> None:
+        self._cut_off.listen(self._heard)
         self._task = asyncio.create_task(self._run())
+
+    def _heard(self, mitra_id: str) -> None:
+        if is_uuid(mitra_id):
+            self._writes.owe(mitra_id)
+            self._valkey.wake.set()
 
     async def stop(self) -> None:
         await end(self._task)
-        self._cut_off.release()
+        await self._cut_off.stop()
         await self._own.aclose()
 
     async def reseed(self) -> None:
@@ -96,7 +70,7 @@ class Watchdog:
             return False
         if grace:
             self.recovered_at = time.monotonic()
-        self._cut_off.release()
+        self._valkey.wake.set()  # what is owed is settled now
         return True
 
     async def _run(self) -> None:
@@ -143,3 +117,5 @@ class Watchdog:
         await self._writes.retry_dirty()
         if self._config.invalidation_owed:
             await self._config.tell(self._config.invalidation_owed)
+        if self._valkey.warm and not self._writes.dirty:
+            self._cut_off.release()

@@ -11,6 +11,7 @@ from server.errors import ServiceUnavailable
 from server.log import log
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
+from server.mirror.cut_off import CutOff
 from server.mirror.gates import gate
 
 _LOCK = "SELECT id FROM mitras WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
@@ -34,8 +35,9 @@ FROM mitras AS m WHERE m.id = ANY($1::uuid[])
 class Writes:
     """Changes of truth and their way into the mirror."""
 
-    def __init__(self, db: Database, valkey: Valkey) -> None:
+    def __init__(self, db: Database, valkey: Valkey, cut_off: CutOff) -> None:
         self._db = db
+        self.cut_off = cut_off
         self._valkey = valkey
         self.dirty: dict[str, str] = {}  # id -> heartbeat still owed ('' for none)
 
@@ -74,6 +76,8 @@ class Writes:
             self.owe(row["id"], pinged)
             self._valkey.counts["write_failures"] += 1
             log(f"[valkey-mirror] {what} {row['id']} failed: {error}")
+            await self.cut_off.hold()
+            await self.cut_off.tell(row["id"])
 
     async def apply(self, row: Any, pinged: str) -> None:
         """Carry one mitra's committed state to Valkey unless a newer one is there. Raises MirrorUnavailable."""
