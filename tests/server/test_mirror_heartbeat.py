@@ -98,6 +98,15 @@ async def test_forgotten_scripts_are_no_outage(bench: Bench) -> None:
 
 
 @benched
+async def test_many_pings_at_once_are_no_outage(bench: Bench) -> None:
+    ids = [await bench.mitra(online=True) for _ in range(50)]
+    mirror = await bench.mirror()
+    assert all(await asyncio.gather(*(mirror.ping(id_) for id_ in ids * 40)))
+    assert mirror.metrics().get("outages", 0) == 0
+    assert len(bench.log("seed: ")) == 1
+
+
+@benched
 async def test_a_cancelled_ping_leaves_the_others_their_own_answers(bench: Bench) -> None:
     on, off = await bench.mitra(online=True), await bench.mitra()
     mirror = await bench.mirror()

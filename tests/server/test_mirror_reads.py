@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 
 from mirror_support import Bench, benched, mirror_stack, until
 
@@ -130,3 +131,46 @@ async def test_in_an_outage_one_join_a_second_answers_any_number_of_polls(bench:
     answers = await asyncio.gather(*(mirror.beacon() for _ in range(200)))
     assert all(answer == {"available": True, "count": 1} for answer in answers)
     assert bench.db.taken <= taken + 2  # the settings and the JOIN, should a second have passed
+
+
+@benched
+async def test_a_poll_that_falls_back_does_not_share_a_failing_recompute(bench: Bench) -> None:
+    """The first poll waits for Postgres inside its recompute while Valkey goes away under the second."""
+    id_ = await bench.mitra(online=True)
+    mirror = await bench.mirror()
+    await bench.valkey.delete("availability:snapshot", f"mitra:capacity:{id_}")
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+    reads = mirror.beacon.__self__._postgres  # type: ignore[attr-defined]
+    loads: Callable[[list[str]], Awaitable[dict[str, int]]] = reads.loads
+
+    async def slow(ids: list[str]) -> dict[str, int]:
+        waiting.set()
+        await go_on.wait()
+        return await loads(ids)
+
+    reads.loads = slow
+    first = asyncio.create_task(mirror.beacon())
+    await waiting.wait()
+    bench.stack.toxiproxy.set_enabled("valkey-a", False)
+    second = asyncio.create_task(mirror.beacon())
+    await bench.until_logged("[beacon] valkey unavailable")
+    go_on.set()
+    assert await asyncio.gather(first, second) == [{"available": True, "count": 1}] * 2
+
+
+@benched
+async def test_while_pings_are_refused_old_heartbeats_prove_nothing(bench: Bench) -> None:
+    id_ = await bench.mitra(online=True)
+    await bench.setting("stale_after_seconds", 1)
+    mirror = await bench.mirror()
+    await bench.valkey.config_set("maxmemory", 1)
+    try:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + 2.5
+        while loop.time() < until_s:
+            assert await mirror.ping(id_)
+            await asyncio.sleep(0.1)
+        assert await mirror.find_available() == [id_]
+        assert await mirror.is_reachable(id_)
+    finally:
+        await bench.valkey.config_set("maxmemory", 0)

@@ -136,3 +136,13 @@ async def test_reconcile_0_never_seeds_periodically(bench: Bench) -> None:
     mirror = await bench.mirror(reconcile=0)
     assert [name for name, seconds, _ in mirror._sweeps._cadences if seconds] == ["auto-offline", "heartbeat-mirror"]
     assert len(mirror._sweeps._tasks) == 2
+
+
+@benched
+async def test_mitras_deleted_by_hand_leave_the_mirror_at_the_next_seed(bench: Bench) -> None:
+    id_ = await bench.mitra()
+    mirror = await bench.mirror()
+    await mitras.set_online(mirror, bench.db, id_)
+    await bench.db.execute("DELETE FROM mitras WHERE id = $1", id_)
+    await mirror._watchdog.reseed()
+    assert await bench.differences() == []

@@ -150,6 +150,23 @@ async def test_a_mass_departure_is_held_and_then_let_go(bench: Bench) -> None:
 
 
 @benched
+async def test_a_second_mass_departure_is_held_as_the_first_was(bench: Bench) -> None:
+    ids = await silent(bench, 4)
+    mirror = await bench.mirror()
+    for id_ in ids:
+        await bench.beat(id_, age_s=1000)
+    await sweep(mirror)
+    for id_ in ids:
+        assert await mirror.ping(id_)
+    await sweep(mirror)  # everybody is back
+    mirror._sweeps._held_since = mirror._sweeps._held_since and mirror._sweeps._held_since - 10_000
+    for id_ in ids:
+        await bench.beat(id_, age_s=1000)
+    await sweep(mirror)
+    assert all([await bench.is_online(id_) for id_ in ids])
+
+
+@benched
 async def test_nobody_sweeps_while_an_instance_is_cut_off(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -163,6 +180,38 @@ async def test_nobody_sweeps_while_an_instance_is_cut_off(bench: Bench) -> None:
     await until(held, "the cut-off instance holds its lock")
     await bench.beat(id_, age_s=1000)
     await sweep(b)
+    assert await bench.is_online(id_)
+
+
+@benched
+async def test_after_a_time_of_refused_pings_nobody_goes_offline_at_once(bench: Bench) -> None:
+    id_ = await bench.mitra(online=True)
+    await bench.setting("stale_after_seconds", 2)
+    mirror = await bench.mirror()
+    out_of_grace(mirror)
+    await bench.valkey.config_set("maxmemory", 1)
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + 3.0
+    while loop.time() < until_s:
+        assert await mirror.ping(id_)
+        await asyncio.sleep(0.1)
+    await bench.valkey.config_set("maxmemory", 0)
+    await mirror._sweeps.auto_offline()
+    assert await bench.is_online(id_)
+
+
+@benched
+async def test_a_ping_answered_by_postgres_keeps_its_mitra_online(bench: Bench) -> None:
+    """One command lost its answer, no outage: the ping was still answered with 200."""
+    id_ = await bench.mitra(online=True)
+    mirror = await bench.mirror()
+    await bench.beat(id_, age_s=1000)
+    bench.stack.toxiproxy.add_toxic("valkey-a", "slow", "latency", "downstream", {"latency": 400})
+    assert await mirror.ping(id_)
+    bench.stack.toxiproxy.remove_toxic("valkey-a", "slow")
+    await bench.beat(id_, age_s=1000)  # should the late SET have landed
+    await asyncio.sleep(0.5)
+    await sweep(mirror)
     assert await bench.is_online(id_)
 
 

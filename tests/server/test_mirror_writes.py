@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
-from mirror_support import Bench, benched, mirror_stack
+from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
+from server.errors import ApiError
 from server.mirror import gates
 from server.mirror.gates import Gate
 
@@ -105,3 +106,52 @@ async def test_a_refused_write_is_tried_again_without_an_outage(bench: Bench) ->
     finally:
         await bench.valkey.config_set("maxmemory", 0)
     await bench.healed()
+
+
+@benched
+async def test_a_write_whose_request_is_cancelled_after_the_commit_still_arrives(bench: Bench) -> None:
+    id_ = await bench.mitra()
+    mirror = await bench.mirror()
+    with Gate("committed") as gate:
+        request = asyncio.create_task(mitras.set_online(mirror, bench.db, id_))
+        await gate.reached.wait()
+        request.cancel()
+        await asyncio.gather(request, return_exceptions=True)
+    assert await bench.is_online(id_)
+    await bench.healed()
+
+
+@benched
+async def test_one_write_that_cannot_succeed_does_not_hold_up_the_others(bench: Bench) -> None:
+    ids = sorted([await bench.mitra() for _ in range(3)])
+    mirror = await bench.mirror()
+    await bench.valkey.lpush(f"mitra:heartbeat:{ids[0]}", "wrong type")
+    await bench.valkey.config_set("maxmemory", 1)
+    try:
+        for id_ in ids:
+            await mitras.set_online(mirror, bench.db, id_)
+    finally:
+        await bench.valkey.config_set("maxmemory", 0)
+
+    async def others() -> bool:
+        return {*ids[1:]} <= await bench.valkey.smembers("mitras:online")
+
+    await until(others, "the other two are online in Valkey")
+
+
+@benched
+async def test_a_deactivation_by_a_cut_off_instance_reaches_the_other_one(bench: Bench) -> None:
+    id_ = await bench.mitra(online=True)
+    a, b = await bench.mirror("a"), await bench.mirror("b")
+    assert await b.ping(id_)
+    bench.stack.toxiproxy.set_enabled("valkey-a", False)
+    await mitras.set_active(a, bench.db, id_, False)
+
+    async def refused() -> bool:
+        try:
+            await b.ping(id_)
+        except ApiError as error:
+            return error.code == "ACCOUNT_INACTIVE"
+        return False
+
+    await until(refused, "instance b refuses the deactivated mitra's ping")
