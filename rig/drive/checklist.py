@@ -66,6 +66,7 @@ def run(settings: Settings, only: list[str]) -> int:
     protect(spec)
     print(f"random seed {seed}", flush=True)
     options = "" if settings.sut == DEFAULT_SUT else f" --sut {shlex.quote(settings.sut)}"
+    options += "" if settings.mode == "embedded" else f" --mode {settings.mode}"
     repeat = f"--cadence {settings.cadence} --random-seed {seed}{options}"
     chosen = f"--only {','.join(only)} " if only else ""
     meta = {
