@@ -82,6 +82,7 @@ def keep_pinging(world: World, names: str, seconds: str) -> None:
     every_s = world.cadence.seconds("ping", int(seconds))
     pinger = Pinger([world.mitra(name) for name in split_names(names)], every_s)
     pinger.start()
+    world.notes["pings every"] = every_s
     world.notes.setdefault("pingers", []).append(pinger)
     world.notes[f"pinger {len(world.notes['pingers'])}"] = pinger
 

@@ -23,7 +23,7 @@ from rig.stack.paths import CHECKOUT
 from rig.stack.spec import DEFAULT_SUT
 from rig.stack.toxiproxy_binary import toxiproxy_binary
 
-WORKERS = 2
+WORKERS = 3  # most of their time passes in waits that the checklist prescribes
 RELEASE = "release"  # the file by which the driver lets kept stacks go
 
 
@@ -112,7 +112,12 @@ def run_features(
     command += ["-c", str(CHECKOUT / "features" / "pytest.ini"), "--rootdir", str(CHECKOUT)]
     command += ["-n", str(workers), "--dist", "loadgroup"] if workers > 1 else ["-p", "no:xdist"]
     command += ["-x"] if settings.keep else []  # what comes after would change what is to be looked at
-    environment = {**os.environ, **session.supervisor.environment, "RIG_INTERNAL_CHECKLIST": json.dumps(handed, default=str)}
+    environment = {
+        **os.environ,
+        **session.supervisor.environment,
+        "RIG_INTERNAL_CHECKLIST": json.dumps(handed, default=str),
+        "PYTEST_DEBUG_TEMPROOT": str(session.supervisor.base),  # or pytest leaves a directory of its own behind
+    }
     log = session.directory.logs / "pytest.log"
     process = session.supervisor.spawn("pytest", command, env=environment, cwd=CHECKOUT, log=log)
     with Progress(session.directory, len(items)) as progress:
