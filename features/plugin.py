@@ -6,6 +6,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from _pytest.runner import runtestprotocol
 from rig.checks import load_checks
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
-from rig.drive.running import announce
 from rig.drive.checklist import RELEASE
+from rig.drive.running import announce
 from rig.drive.scenarios import ScenarioLog, Unmet, items_of
 from rig.drive.world import World
 from rig.record import Recorder, RunDirectory
-from rig.stack import StackSpec, Supervisor, open_stack
+from rig.stack import Stack, StackError, StackSpec, Supervisor, open_stack
 
 # Every module of steps, so that a new section is one file and no list of it is kept.
 pytest_plugins = [f"features.steps.{path.stem}" for path in Path(__file__).parent.glob("steps/[a-z]*.py")]
@@ -107,7 +108,7 @@ def bench(settings: Settings) -> Iterator[Bench]:
     """This worker's own stack; the supervisor of the whole run owns its processes."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
     supervisor = Supervisor.attach(os.environ["RIG_SUPERVISOR"])
-    with Recorder(settings.run, worker) as recorder, open_stack(settings.spec, supervisor, worker) as stack:
+    with Recorder(settings.run, worker) as recorder, opened(settings.spec, supervisor, worker, recorder) as stack:
         recorder.write("stack", worker=worker, mode=settings.spec.mode)
         bench = Bench(stack, recorder, settings.cadence, settings.random_seed)
         state_file = announce(stack, "checklist")
@@ -119,6 +120,18 @@ def bench(settings: Settings) -> Iterator[Bench]:
             state_file.unlink(missing_ok=True)
             recorder.write("starts", worker=worker, count=bench.starts)
             bench.close()
+
+
+@contextmanager
+def opened(spec: StackSpec, supervisor: Supervisor, worker: str, recorder: Recorder) -> Iterator[Stack]:
+    """The worker's stack; one that does not come up is recorded, as it is why no box gets an answer."""
+    with ExitStack() as stack:
+        try:
+            services = stack.enter_context(open_stack(spec, supervisor, worker))
+        except StackError as error:
+            recorder.write("broken", text=str(error))
+            raise
+        yield services
 
 
 def hold(run: RunDirectory, bench: Bench) -> None:
@@ -188,5 +201,3 @@ def pytest_bdd_after_scenario(request: pytest.FixtureRequest) -> None:
     world.bench.failed |= bool(troubles or log.error)
     if troubles and not log.error:
         pytest.fail("\n".join(troubles), pytrace=False)
-
-

@@ -2,6 +2,8 @@
 
 import signal
 import sys
+import traceback
+from errno import EACCES, EDQUOT, ENOSPC, EROFS
 from typing import NoReturn
 
 import typer
@@ -27,9 +29,11 @@ def run(app: typer.Typer) -> NoReturn:
         code = EXIT_USAGE
     except Exception as error:
         code = code_of(error)
-        if code is None:
-            raise
-        print(f"rig: {error}", file=sys.stderr)
+        if code is None:  # a defect of the rig: never the 1 that blames the server
+            traceback.print_exc()
+            code = EXIT_BROKEN
+        else:
+            print(f"rig: {error}", file=sys.stderr)
     sys.exit(code or 0)
 
 
@@ -46,4 +50,9 @@ def code_of(error: Exception) -> int | None:
 
     if isinstance(error, ConfigError | SpecError | UsageError):
         return EXIT_USAGE
-    return EXIT_BROKEN if isinstance(error, StackError) else None
+    return EXIT_BROKEN if isinstance(error, StackError) or no_room(error) else None
+
+
+def no_room(error: Exception) -> bool:
+    """A disk that is full or not ours to write, which says all in one line."""
+    return isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT, EROFS, EACCES)

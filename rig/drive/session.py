@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rig.drive.judge import judge_run
+from rig.drive.usage import UsageError
 from rig.record import Recorder, Run, RunDirectory, new_run
 from rig.stack import Supervisor
 
@@ -46,7 +47,10 @@ def run_session(
     `items` are the ids that must get a verdict, `replay` the command that answers one again, with `{item}`.
     `plan` holds what the judging of a whole run needs besides: its `scenario` and the `bounds` of each item.
     """
-    directory = new_run(root, kind, random_seed, {"command": shlex.join(["rig", *sys.argv[1:]]), **meta})
+    try:
+        directory = new_run(root, kind, random_seed, {"command": shlex.join(["rig", *sys.argv[1:]]), **meta})
+    except OSError as error:
+        raise UsageError(f"no run can be kept in {root} ({error.strerror}): name another with --reports") from None
     with Recorder(directory) as recorder, Supervisor.start() as supervisor:
         recorder.write("plan", items=items, replay=replay, **(plan or {}))
         interrupted = True

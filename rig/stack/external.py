@@ -36,6 +36,8 @@ def protect(spec: StackSpec) -> None:
         raise SpecError(f"the Postgres given has no table rig_scratch: {how}")
     if spec.valkey and not valkey_is_marked(spec.valkey):
         raise SpecError(f"the Valkey given has no key {MARK_KEY}: {how}")
+    if spec.toxiproxy:
+        ExternalToxiproxy(spec.toxiproxy).create()  # StackError when it does not answer
     if spec.mode == "docker":
         require_engine()
 

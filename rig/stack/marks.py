@@ -84,7 +84,7 @@ def postgres(url: str) -> psycopg.Connection:
     try:
         return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S)
     except psycopg.Error as error:
-        raise StackError(f"the Postgres given cannot be reached: {str(error).strip()}") from None
+        raise StackError(f"the Postgres given cannot be reached: {' '.join(str(error).split())}") from None
 
 
 def reached(url: str) -> redis.Redis:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,18 @@ class StackSpec:
             raise SpecError("an external stack needs --postgres URL and --valkey URL")
         for service, schemes in SCHEMES.items():
             url = getattr(self, service)
-            if url and (urlsplit(url).scheme not in schemes or not urlsplit(url).hostname):
+            if url and not is_url(url, schemes):
                 raise SpecError(f"--{service} {url!r} is no URL of that kind: write {schemes[0]}://HOST:PORT/...")
+        if self.postgres_log and not self.postgres:
+            raise SpecError("--postgres-log belongs to an external Postgres: give --postgres URL too")
+        if self.postgres_log and not self.postgres_log.is_dir():
+            raise SpecError(f"--postgres-log {str(self.postgres_log)!r} is no directory that we can look into")
+        if not self.directory().is_dir():
+            raise SpecError(f"RIG_SUT_CWD={str(self.directory())!r} is no directory")
+        program = self.command()[0]
+        # A path is meant from where the server is started, a bare name from PATH.
+        if shutil.which(self.directory() / program if "/" in program else program) is None:
+            raise SpecError(f"--sut {self.sut!r}: there is no program {program!r} that we may run")
 
     def command(self) -> list[str]:
         """The server's command as words; `python` as the first means the interpreter that runs the rig."""
@@ -54,6 +65,16 @@ class StackSpec:
         return [sys.executable, *words[1:]] if words[0] == "python" else words
 
     def directory(self) -> Path:
+        """Where the server is started."""
         if self.sut_cwd is not None:
             return self.sut_cwd
         return CHECKOUT if self.sut == DEFAULT_SUT else Path(os.getcwd())
+
+
+def is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    """Whether it is a URL of one of these schemes with a host, and a port that is one if any."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
