@@ -41,6 +41,7 @@ class Settings:
         self.cadence = Cadence(given["cadence"])
         self.random_seed = int(given["random_seed"])
         self.items = frozenset(given["items"])
+        self.ready_within_s = float(given["ready_within_s"])
         self.keep = bool(given["keep"])
 
 
@@ -110,7 +111,7 @@ def bench(settings: Settings) -> Iterator[Bench]:
     supervisor = Supervisor.attach(os.environ["RIG_SUPERVISOR"])
     with Recorder(settings.run, worker) as recorder, opened(settings.spec, supervisor, worker, recorder) as stack:
         recorder.write("stack", worker=worker, mode=settings.spec.mode)
-        bench = Bench(stack, recorder, settings.cadence, settings.random_seed)
+        bench = Bench(stack, recorder, settings.cadence, settings.random_seed, settings.ready_within_s)
         state_file = announce(stack, "checklist")
         try:
             yield bench
@@ -154,6 +155,7 @@ def world(request: pytest.FixtureRequest, bench: Bench) -> Iterator[World]:
 
 def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, scenario: Any) -> None:
     bench: Bench = request.getfixturevalue("bench")
+    bench.note_exits()  # of what the scenario before left running
     example = getattr(request.node, "callspec", None)
     log = ScenarioLog(
         recorder=bench.recorder,
@@ -164,6 +166,7 @@ def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, sce
         items=items_of(step.name for step in scenario.steps),
     )
     request.node.stash[LOG] = log
+    bench.scenario = {"scenario": log.scenario, "variant": log.variant}
     log.begin()
 
 

@@ -10,6 +10,7 @@ from rig.observe import LagSentinel, Mirror, Monitor, NoStatementLog, ServerLog,
 from rig.record import Recorder
 from rig.record.evidence import Evidence
 from rig.stack import CapabilityMissing, ServerInstance, Stack
+from rig.stack.server import READY_S
 from rig.traffic import Operator
 
 DEFAULT_SETTINGS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
@@ -26,8 +27,12 @@ TRUTH = {
 class Bench:
     """Knows the stack from all sides. Scenarios that ask for the same backend share a running one."""
 
-    def __init__(self, stack: Stack, recorder: Recorder, cadence: Cadence, random_seed: int) -> None:
+    def __init__(
+        self, stack: Stack, recorder: Recorder, cadence: Cadence, random_seed: int, ready_within_s: float = READY_S
+    ) -> None:
         self.stack, self.recorder, self.cadence, self.random_seed = stack, recorder, cadence, random_seed
+        self.ready_within_s = ready_within_s
+        self.scenario: dict[str, Any] = {}  # names the one that runs, or ran last: what happens is charged to it
         self.servers: dict[str, ServerInstance] = {}
         self.environment: dict[str, str] = {}
         self.starts = 0
@@ -35,6 +40,7 @@ class Bench:
         self._dirty: str | None = "nothing has been started yet"
         self._settings_touched = False
         self._we_ended: set[str] = set()
+        self._noted: set[int] = set()  # processes whose unexpected end stands in the record
         self._logs: dict[str, ServerLog] = {}  # each reads on where it stopped
         self.lag = LagSentinel()
         self.tables = Tables(stack.postgres.observer_url)
@@ -79,7 +85,7 @@ class Bench:
             server.spawn()
             self.starts += 1
         for name, server in idle.items():
-            server.wait_ready()
+            server.wait_ready(self.ready_within_s)
             self._we_ended.discard(name)
         return at
 
@@ -95,6 +101,7 @@ class Bench:
         return self.servers[name].stop()
 
     def stop_servers(self) -> None:
+        self.note_exits()
         for server in self.servers.values():
             if server.running:
                 server.stop()
@@ -157,11 +164,26 @@ class Bench:
         """Whose fault an exception is: an instance that was ready and left by itself has failed, else the rig is broken."""
         if isinstance(failure, CapabilityMissing | NoStatementLog):
             return {"verdict": "skipped", "message": str(failure)}
-        for name, server in self.servers.items():
-            if server.ready and not server.running and name not in self._we_ended:
-                tail = "; ".join(text for _, text in self.log(name).lines()[-3:])
-                return {"verdict": "failed", "message": f"backend {name} exited by itself ({server.exit_code}): {tail}"}
+        for server in self.exited():
+            return {"verdict": "failed", "message": self.obituary(server)}
         return {"verdict": "broken", "message": f"{type(failure).__name__}: {failure}"}
+
+    def exited(self) -> list[ServerInstance]:
+        """Instances that had been ready and then left without our doing."""
+        gone = [name for name, server in self.servers.items() if server.ready and not server.running]
+        return [self.servers[name] for name in gone if name not in self._we_ended]
+
+    def obituary(self, server: ServerInstance) -> str:
+        tail = "; ".join(text for _, text in self.log(server.name).lines()[-3:])
+        return f"backend {server.name} exited by itself ({server.exit_code}): {tail}"
+
+    def note_exits(self) -> None:
+        """Record, once each, who left by itself: it may have done so where no step looked."""
+        for server in self.exited():
+            if self.scenario and server.process and server.pid not in self._noted:
+                self._noted.add(server.process.pid)
+                text = self.obituary(server)
+                self.recorder.write("exited", t=server.process.exited, instance=server.name, text=text, **self.scenario)
 
     def close(self) -> None:
         self.stop_servers()

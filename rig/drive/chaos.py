@@ -82,7 +82,7 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
     recorder = session.recorder
     spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
     with open_stack(spec, session.supervisor, "chaos") as stack:
-        bench = Bench(stack, recorder, Cadence("fast"), session.random_seed)
+        bench = Bench(stack, recorder, Cadence("fast"), session.random_seed, settings.ready_within_s)
         try:
             bench.ready(bench.environment_for(**campaign.cadences), campaign.instances)
             exits = Exits(bench)

@@ -107,6 +107,7 @@ def run_features(
         "random_seed": session.random_seed,
         "items": items,
         "keep": settings.keep,
+        "ready_within_s": settings.ready_within_s,
     }
     command = [sys.executable, "-m", "pytest", "features", "-p", "features.plugin", "-p", "no:cacheprovider", "-q"]
     command += ["-c", str(CHECKOUT / "features" / "pytest.ini"), "--rootdir", str(CHECKOUT)]

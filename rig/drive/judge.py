@@ -7,7 +7,7 @@ from rig.checks import CHECKS, Judgement, Kind, judge_seen, load_checks
 from rig.checks.base import judge_with_evidence
 from rig.checks.sections import RUN_SECTIONS, SECTIONS
 from rig.drive.figures import figures
-from rig.record import Run, Verdict, exit_code, overall
+from rig.record import Run, Verdict, evidence, exit_code, overall
 
 Answers = dict[str, list[dict[str, Any]]]
 
@@ -19,6 +19,7 @@ def judge_run(run: Run) -> dict[str, Any]:
     end = next(run.of("end"), None)
     scenarios = last_attempts(run)
     answers = judge_observations(run, scenarios)
+    charge_exits(run, plan, answers)
     judge_whole_run(run, plan, answers)
     broken = next((line["text"] for line in run.of("broken")), None)
     items = [item_entry(item, answers[item], plan["replay"], broken) for item in plan["items"]]
@@ -71,6 +72,22 @@ def judge_observations(run: Run, scenarios: dict[tuple[str, str], dict[str, Any]
             if item not in reached:
                 answers[item].append(unreached_entry(scenario))
     return answers
+
+
+def charge_exits(run: Run, plan: dict[str, Any], answers: Answers) -> None:
+    """A server that left by itself in a scenario, or idle after it, has failed the box that was answered last before."""
+    for line in run.of("exited"):
+        answered = [
+            answer
+            for item in plan["items"]
+            for answer in answers[item]
+            if (answer["scenario"], answer["variant"]) == (line.get("scenario"), line.get("variant"))
+        ]
+        if answered and not any(line["text"] in answer["message"] for answer in answered):
+            last = max(answered, key=lambda answer: (answer["started"] <= line["t"], answer["started"]))
+            last["message"] = "; ".join(filter(None, (line["text"], last["message"])))
+            last["verdict"] = Verdict.FAILED
+            last["evidence"] = [*last["evidence"], evidence.note(line["text"])]
 
 
 def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers) -> None:
