@@ -18,7 +18,8 @@ Feature: J. Failure modes
     Then J-03: the chat was offered to all who are available in Postgres, and has started
     When Sari and Dewi ping in the outage, 3 times each
     Then J-04: these pings are answered 200 and logged as fallbacks, and nothing is written
-    When Valkey comes back
+    When Valkey has been away for a second in all
+    And Valkey comes back
     And the backend has seeded again, or its time for it is up
     And both stores are read
     And Sari pings, the beacon is polled, and Tini pays for a chat of 600 seconds

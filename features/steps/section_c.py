@@ -2,13 +2,12 @@
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import SHOWN, cadence_of, stamped, watch
 from features.steps.outages import FLUSH_S, seen_from_both_ends
-from features.steps.people import NAMES, must, split_names
+from features.steps.people import NAMES, split_names
 from features.steps.windows import (
     answers_of,
     blind_s,
@@ -24,6 +23,7 @@ from features.steps.windows import (
     window,
     with_witness,
 )
+from features.steps.witness import without_postgres
 from rig.checks.commands import HEARTBEAT, sets_key
 from rig.checks.statements import writes
 from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
@@ -86,34 +86,6 @@ def pings_after_the_outage(world: World, count: str) -> None:
     with window(world, "healed pings"):
         world.notes["healed"] = [world.mitra("Sari").ping() for _ in range(int(count))]
         world.notes["healed, refused"] = world.mitra("Dewi").ping()
-
-
-@given("the beacon has been polled")
-def warm_beacon(world: World) -> None:
-    must(world.add_customer("Budi").beacon(), 200)
-
-
-@when(parsers.re(r"Sari and Dewi ping, and the beacon and the dashboard are read, (?P<count>\d+) times each"))
-def hot_paths(world: World, count: str) -> None:
-    """All within the snapshot's ten seconds, so that the beacon is a warm one."""
-    world.notes["postgres alive"] = world.bench.stack.postgres.alive()
-    asked = {
-        "active": world.mitra("Sari").ping,
-        "deactivated": world.mitra("Dewi").ping,
-        "beacon": world.customer("Budi").beacon,
-        "dashboard": world.operator().dashboard,
-    }
-    world.notes["hot"] = {name: [ask() for _ in range(int(count))] for name, ask in asked.items()}
-
-
-def without_postgres(world: World, *names: str) -> Observed:
-    """The second witness of three counting boxes: what is answered with Postgres stopped has not asked it."""
-    hot = {name: world.notes["hot"][name] for name in names}
-    seen: dict[str, Any] = {name: answers_of(exchanges) for name, exchanges in hot.items()}
-    shown = [item for exchanges in hot.values() for item in exchanges_evidence(exchanges)[:2]]
-    alive = world.notes["postgres alive"]
-    stopped = evidence.note(f"Postgres was {'running' if alive else 'stopped'} while these were asked")
-    return with_witness(Observed({**seen, "postgres_alive": alive}, [stopped, *shown]), "postgres stopped")
 
 
 @answers("C-01")

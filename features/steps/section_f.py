@@ -26,7 +26,7 @@ from features.steps.windows import (
     tally,
     window,
 )
-from rig.checks.commands import HEARTBEAT, is_recompute
+from rig.checks.commands import is_recompute
 from rig.checks.statements import is_availability_query, names, unknown_roles
 from rig.drive.world import Observed, World, answers
 from rig.record import evidence
@@ -236,7 +236,9 @@ def ids_match(world: World) -> Observed:
             exchange.evidence(),
             paid.evidence(),
             rows_shown,
-            evidence.valkey("SDIFF mitras:online mitras:deactivated, with heartbeat, capacity key, load in Postgres", facts),
+            evidence.valkey(
+                "SDIFF mitras:online mitras:deactivated, with heartbeat, capacity key, load in Postgres", facts
+            ),
         ],
     )
 

@@ -1,4 +1,4 @@
-"""How the beacon, its snapshot and the dashboard are observed (F-07 to F-12)."""
+"""How the beacon and its snapshot are observed (F-07 to F-10)."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,8 +7,6 @@ from typing import Any
 from pytest_bdd import parsers, when
 
 from features.steps.looks import watch
-from features.steps.people import must
-from features.steps.section_c import without_postgres
 from features.steps.section_f import MAXIMUM, STALE_DEFAULT_S
 from features.steps.states import come_online, heartbeats_by_hand, names_by_id, reading
 from features.steps.windows import (
@@ -21,7 +19,6 @@ from features.steps.windows import (
     statements_in,
     tally,
     window,
-    with_witness,
 )
 from rig.checks.commands import SNAPSHOT, deletes_key, is_recompute, touches_mirror, writes_key
 from rig.checks.statements import names, unknown_roles, writes
@@ -132,36 +129,6 @@ def polled_again(world: World) -> None:
         poll(world, "Budi")
 
 
-@when("the dashboard is read after each of several changes")
-def dashboard_through_changes(world: World) -> None:
-    """The last change is by hand: an id that only Valkey holds online is counted, for Valkey is what is asked."""
-    operator, valkey, ids = world.operator(), world.bench.mirror.client, {}
-    for name in ("Sari", "Dewi", "Rani", "Tuti"):
-        ids[name] = world.mitra(name).id
-    changes = {
-        "nobody online": lambda: None,
-        "Sari, Dewi and Rani online": lambda: [must(world.mitra(name).online(), 200) for name in ("Sari", "Dewi", "Rani")],
-        "Dewi deactivated": lambda: must(operator.set_active(ids["Dewi"], False), 200),
-        "Sari offline": lambda: must(world.mitra("Sari").offline(), 200),
-        "Tuti put into the set by hand": lambda: valkey.sadd("mitras:online", ids["Tuti"]),
-    }
-    world.notes["dashboards"] = []
-    for what, change in changes.items():
-        change()
-        before, exchange, after = valkey.scard("mitras:online"), operator.dashboard(), valkey.scard("mitras:online")
-        shut = len(valkey.sinter("mitras:online", "mitras:deactivated"))
-        world.notes["dashboards"].append(
-            {"what": what, "before": before, "after": after, "deactivated": shut, "exchange": exchange}
-        )
-
-
-@when(parsers.re(r"the dashboard is read (?P<count>\d+) times"))
-def dashboard_often(world: World, count: str) -> None:
-    operator = world.operator()
-    with window(world, "dashboard"):
-        world.notes["dashboard reads"] = [operator.dashboard() for _ in range(int(count))]
-
-
 def plain_polls(world: World) -> list[dict[str, Any]]:
     return [{**one, "exchange": one["exchange"].plain()} for one in world.notes["polls"]]
 
@@ -205,7 +172,9 @@ def snapshot_for_ten_seconds(world: World) -> Observed:
         [
             first.evidence(),
             world.notes["described"],
-            evidence.note(f"remaining life after the first poll {looks[0]['ttl_ms']} ms, a second later {looks[1]['ttl_ms']} ms"),
+            evidence.note(
+                f"remaining life after the first poll {looks[0]['ttl_ms']} ms, a second later {looks[1]['ttl_ms']} ms"
+            ),
             commands_evidence("what the backend wrote to the snapshot meanwhile", wrote),
             evidence.note(f"by hand: SET {SNAPSHOT} {BY_HAND}"),
             *exchanges_evidence(planted)[1:],
@@ -237,7 +206,9 @@ def one_recompute(world: World) -> Observed:
         [
             evidence.note(f"{len(burst)} polls at once, then by source: {per_source}"),
             *exchanges_evidence([*burst, *polls])[:2],
-            commands_evidence("recomputes and writes of the snapshot", sorted(recomputes + wrote, key=lambda c: c["at"])),
+            commands_evidence(
+                "recomputes and writes of the snapshot", sorted(recomputes + wrote, key=lambda c: c["at"])
+            ),
             statements_evidence("the backend's statements meanwhile", statements),
         ],
         {"between_s": BETWEEN_S, "life_s": SNAPSHOT_S},
@@ -273,40 +244,4 @@ def counted_anew(world: World) -> Observed:
             polls[1]["exchange"].evidence(),
         ],
         {"within_s": WRITE_THROUGH_S},
-    )
-
-
-@answers("F-11")
-def dashboard_is_scard(world: World) -> Observed:
-    reads = world.notes["dashboards"]
-    return Observed(
-        {"reads": [{**one, "exchange": one["exchange"].plain()} for one in reads]},
-        [
-            item
-            for one in reads
-            for item in (evidence.valkey(f"SCARD mitras:online ({one['what']})", one["before"]), one["exchange"].evidence())
-        ],
-    )
-
-
-@answers("F-12")
-def dashboard_without_sql(world: World) -> Observed:
-    if "hot" in world.notes:
-        return without_postgres(world, "beacon", "dashboard")
-    noted, reads = world.notes["dashboard"], world.notes["dashboard reads"]
-    watch(world, max(0.0, noted.until + LATE_S - time.time()))
-    statements = statements_in(world, noted, LATE_S)
-    return with_witness(
-        Observed(
-            {
-                "answers": answers_of(reads),
-                "scard": world.bench.mirror.client.scard("mitras:online"),
-                "statements": tally([s for s in statements if names(s, STATUS) or unknown_roles([s])]),
-            },
-            [
-                *exchanges_evidence(reads),
-                statements_evidence("the backend's statements while it was read", statements),
-            ],
-        ),
-        "statement log",
     )

@@ -102,7 +102,8 @@ def tally_commands(commands: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def commands_evidence(title: str, commands: Sequence[dict[str, Any]]) -> Evidence:
     lines = [
-        f"{c['at']:.6f} {c['instance']}{' lua' if c['lua'] else ''} {' '.join(c['args'])[:160]}" for c in commands[:SHOWN]
+        f"{c['at']:.6f} {c['instance']}{' lua' if c['lua'] else ''} {' '.join(c['args'])[:160]}"
+        for c in commands[:SHOWN]
     ]
     if len(commands) > SHOWN:
         lines.append(f"… {len(commands)} in all")
@@ -128,7 +129,10 @@ def exchanges_evidence(exchanges: Sequence[Exchange]) -> list[Evidence]:
     for exchange in exchanges:
         first.setdefault(repr((exchange.status, exchange.code, exchange.reply)), exchange)
     slowest = max((exchange.seconds for exchange in exchanges), default=0.0)
-    told = ", ".join(f"{count} × {status or reply} {code or ''}".strip() for status, code, reply, count in answers_of(exchanges)[:SHOWN])
+    told = ", ".join(
+        f"{count} × {status or reply} {code or ''}".strip()
+        for status, code, reply, count in answers_of(exchanges)[:SHOWN]
+    )
     summary = f"{len(exchanges)} requests: {told}; slowest {slowest * 1000:.0f} ms"
     return [evidence.note(summary), *(exchange.evidence() for exchange in list(first.values())[:SHOWN])]
 

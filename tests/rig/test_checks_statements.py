@@ -44,7 +44,9 @@ def test_one_id_or_another_table_makes_no_availability_query(text: str) -> None:
 
 
 def test_a_session_fixed_by_its_id_does_not_fix_a_mitra() -> None:
-    assert not fixes_one_mitra(logged("SELECT o.mitra_id FROM mitra_online_status o JOIN chat_sessions s USING (mitra_id) WHERE s.id = $1"))
+    assert not fixes_one_mitra(
+        logged("SELECT o.mitra_id FROM mitra_online_status o JOIN chat_sessions s USING (mitra_id) WHERE s.id = $1")
+    )
 
 
 def test_a_table_named_in_a_text_or_comment_is_not_named() -> None:
@@ -57,6 +59,8 @@ def test_reading_is_not_writing() -> None:
     locked = logged("SELECT id FROM mitra_online_status FOR UPDATE")
     assert reads(locked, "mitra_online_status")
     assert not writes(locked, "mitra_online_status")
-    swept = logged("WITH gone AS (UPDATE mitra_online_status SET is_online = false RETURNING mitra_id) SELECT * FROM gone")
+    swept = logged(
+        "WITH gone AS (UPDATE mitra_online_status SET is_online = false RETURNING mitra_id) SELECT * FROM gone"
+    )
     assert writes(swept, "mitra_online_status")
     assert not reads(swept, "mitra_online_status")

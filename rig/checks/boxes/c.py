@@ -22,7 +22,9 @@ def one_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         if require_status(judge, ping):
             judge.require(ping["reply"].get("is_online") is True, f"a ping was answered {ping['reply']}")
     lasted = pings[-1]["started"] - pings[0]["started"]
-    judge.require(lasted >= bounds["cycle_s"], f"online for {lasted:.2f} s, less than a cycle of {bounds['cycle_s']:g} s")
+    judge.require(
+        lasted >= bounds["cycle_s"], f"online for {lasted:.2f} s, less than a cycle of {bounds['cycle_s']:g} s"
+    )
     judge.remark(f"{len(pings)} pings over {lasted:.1f} s, a cycle is {bounds['cycle_s']:g} s")
 
 
@@ -86,7 +88,9 @@ def require_without_postgres(judge: Judge, seen: Seen, name: str, good: int) -> 
     judge.assume(not seen["postgres_alive"], "Postgres was not stopped")
     asked = total(seen[name])
     judge.assume(asked >= 10, f"only {asked} requests")
-    judge.require(good == asked, f"with Postgres stopped {asked - good} of {asked} were answered otherwise: {seen[name]}")
+    judge.require(
+        good == asked, f"with Postgres stopped {asked - good} of {asked} were answered otherwise: {seen[name]}"
+    )
     judge.remark(f"{good} of {asked} with Postgres stopped")
 
 

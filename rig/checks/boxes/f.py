@@ -1,6 +1,6 @@
 """Section F, reachability and blast: by Valkey's rule from Valkey alone, by Postgres' looser one without it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rig.checks.answers import require_prompt, require_status
@@ -13,10 +13,11 @@ UNREACHABLE_BY_HEARTBEAT = ("stale", "no heartbeat", "garbled heartbeat")
 
 
 def require_reachable(judge: Judge, seen: Seen, expected: Mapping[str, bool]) -> None:
-    """Every mitra that was asked for, and no answer but a bool."""
-    for mitra, exchange in seen["answers"].items():
+    """The answer for each of these mitras: a bool and the right one."""
+    for mitra, wanted in expected.items():
+        exchange = seen["answers"][mitra]
         if require_status(judge, exchange):
-            found, wanted = exchange["reply"].get("reachable"), expected[mitra]
+            found = exchange["reply"].get("reachable")
             who = seen["names"].get(mitra, mitra)
             judge.require(found is wanted, f"{who} is reachable: {found!r}, not {wanted} ({why(seen, mitra)})")
 
@@ -31,18 +32,19 @@ def why(seen: Seen, mitra: str) -> str:
 
 
 def valkey_states(judge: Judge, seen: Seen) -> dict[str, str]:
-    """Each online id with its state by the rule for Valkey; a full mitra is reachable all the same."""
+    """Each online id with its state by the rule for Valkey."""
     assume_clear(judge, seen["mirror"], seen["stale_s"], seen["at"])
     return states(seen["mirror"], seen["loads"], seen["maximum"], seen["stale_s"], seen["at"])
 
 
-def require_valkey_rule(judge: Judge, seen: Seen) -> dict[str, str]:
-    found = valkey_states(judge, seen)
-    require_reachable(judge, seen, {mitra: found.get(mitra) in ("available", "full") for mitra in seen["answers"]})
-    return found
+def by_valkey_rule(found: Mapping[str, str], mitras: Iterable[str]) -> dict[str, bool]:
+    """Who of these is reachable, by the states of those online; a full mitra is reachable all the same."""
+    return {mitra: found.get(mitra) in ("available", "full") for mitra in mitras}
 
 
-def require_no_availability_sql(judge: Judge, statements: Sequence[Mapping[str, Any]], table: str | None = None) -> None:
+def require_no_availability_sql(
+    judge: Judge, statements: Sequence[Mapping[str, Any]], table: str | None = None
+) -> None:
     """No query for availability; with `table` none that names it at all."""
     unknown = unknown_roles(statements)
     judge.assume(not unknown, f"statements by unknown roles: {', '.join(unknown)}")
@@ -59,17 +61,21 @@ def require_silence(judge: Judge, seen: Seen) -> None:
 
 @check("F-01", "BE", "An online mitra with a fresh heartbeat is reachable; one offline or deactivated is not")
 def reachable(judge: Judge, seen: Seen, bounds: Bounds) -> None:
-    found = require_valkey_rule(judge, seen)
+    found = valkey_states(judge, seen)
+    require_reachable(judge, seen, by_valkey_rule(found, seen["answers"]))
     for state in ("available", "full", "deactivated"):
         judge.assume(state in found.values(), f"nobody was {state}")
     judge.assume(set(seen["answers"]) - set(found), "nobody was offline")
-    judge.remark(f"{len(seen['answers'])} mitras, {sum(state in ('available', 'full') for state in found.values())} reachable")
+    judge.remark(
+        f"{len(seen['answers'])} mitras, {sum(state in ('available', 'full') for state in found.values())} reachable"
+    )
 
 
 @check("F-02", "BE", "A heartbeat older than stale_after_seconds makes unreachable, though Postgres says online")
 def stale_is_unreachable(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     """A missing heartbeat and one that is no time count as stale, and neither is a reason to ask Postgres."""
-    found = require_valkey_rule(judge, seen)
+    found = valkey_states(judge, seen)
+    require_reachable(judge, seen, by_valkey_rule(found, [m for m, state in found.items() if state != "deactivated"]))
     for state in (*UNREACHABLE_BY_HEARTBEAT, "available"):
         mitras = [mitra for mitra, its in found.items() if its == state]
         judge.assume(mitras, f"nobody's state was: {state}")
@@ -86,10 +92,14 @@ def reachable_from_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     asked = 0
     for one in seen["rounds"]:
         rows = one["postgres"]
-        require_reachable(judge, one, {mitra: rows[mitra]["online"] and rows[mitra]["active"] for mitra in one["answers"]})
+        require_reachable(
+            judge, one, {mitra: rows[mitra]["online"] and rows[mitra]["active"] for mitra in one["answers"]}
+        )
         require_prompt(judge, one["answers"].values(), bounds["answer_s"], seen.get("lag_s", 0.0))
         asked += len(one["answers"])
-    judge.assume(seen["rounds"][0]["postgres"] != seen["rounds"][1]["postgres"], "no row was changed between the rounds")
+    judge.assume(
+        seen["rounds"][0]["postgres"] != seen["rounds"][1]["postgres"], "no row was changed between the rounds"
+    )
     judge.require(seen["lines"] >= asked, f"{seen['lines']} fallback lines for {asked} questions")
     judge.remark(f"{asked} questions, {seen['lines']} fallback lines, each answer as in Postgres")
 
@@ -131,7 +141,9 @@ def require_offers(judge: Judge, seen: Seen, expected: list[str]) -> None:
     require_answer(judge, "the blast", expected, seen["offered"], seen["names"])
     if require_status(judge, seen["paid"]):
         told = seen["paid"]["reply"].get("offered")
-        judge.require(told == len(seen["offered"]), f"the answer says offered: {told}, there are {len(seen['offered'])} rows")
+        judge.require(
+            told == len(seen["offered"]), f"the answer says offered: {told}, there are {len(seen['offered'])} rows"
+        )
 
 
 @check("F-06", "BE", "Without Valkey the blast's fallback is logged, and its offers are right by Postgres")
@@ -142,6 +154,8 @@ def blast_from_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     if require_status(judge, seen["available"]):
         ids = seen["available"]["reply"].get("mitra_ids") or []
         require_answer(judge, "findAvailableMitras", seen["expected"], ids, seen["names"])
-    judge.require(seen["lines"] >= len(seen["requests"]), f"{seen['lines']} fallback lines for {len(seen['requests'])} blasts")
+    judge.require(
+        seen["lines"] >= len(seen["requests"]), f"{seen['lines']} fallback lines for {len(seen['requests'])} blasts"
+    )
     require_prompt(judge, seen["requests"], bounds["answer_s"], seen.get("lag_s", 0.0))
     judge.remark(f"{len(seen['expected'])} offers, as in Postgres; {seen['lines']} fallback lines")

@@ -89,16 +89,19 @@ def restored(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.within("a seed line after Valkey's return", took, bounds["within_s"], seen.get("lag_s", 0.0))
     judge.assume(seen["truth"]["online"] and seen["truth"]["deactivated"], "Postgres holds too little to compare")
     require_mirror_is_truth(judge, seen["truth"], seen["mirror"])
-    require_grace(judge, seen, bounds["grace_s"])
+    require_grace(judge, seen, bounds["clock_s"])
     require_valkey_again(judge, seen)
 
 
-def require_grace(judge: Judge, seen: Seen, grace_s: float) -> None:
+def require_grace(judge: Judge, seen: Seen, clock_s: float) -> None:
     """The seed of a reconnect writes "now": an old heartbeat would have everybody taken offline by the next sweep."""
+    judge.assume(
+        seen["back_from"] - seen["stopped_at"] > 2 * clock_s, "the outage was too short to tell old heartbeats"
+    )
     for mitra in seen["truth"]["online"]:
         text = seen["mirror"]["heartbeats"].get(mitra)
         at = heartbeat_time(text)
-        fresh = at is not None and at >= seen["back_at"] - grace_s
+        fresh = at is not None and at >= seen["back_from"] - clock_s
         who = seen["names"].get(mitra, mitra)
         judge.require(fresh, f"after the seed {who}'s heartbeat is {text!r}, from before Valkey's return")
 
