@@ -17,17 +17,14 @@ from features.steps.looks import (
     watch,
     writes_to,
 )
-from features.steps.people import NAMES, must, split_names
-from rig.checks.boxes.k import SNAPSHOT, deletes_snapshot
+from features.steps.people import NAMES, split_names
 from rig.checks.statements import failed, uses_unnest
 from rig.drive.world import SEED_LINE, WRITE_THROUGH_S, Observed, World, answers
 from rig.record import evidence
-from rig.traffic import Customer, Exchange, Pinger
+from rig.traffic import Exchange, Pinger
 
 BOTH = ("a", "b")
 WAYS = ("online", "offline")
-SNAPSHOT_LIFE_S = 9.5  # of its 10 s, what a reader can rely on
-RECOMPUTE_VERBS = ("SDIFF", "SDIFFSTORE")
 LATE_S = 1.0  # what the contract adds to a mirror cycle
 SHOWN_ROUNDS = 6
 STATUS = "mitra_online_status"
@@ -158,127 +155,6 @@ def agree_after_each_round(world: World) -> Observed:
         ],
         {"within_s": WRITE_THROUGH_S},
     )
-
-
-# --- the shared snapshot ----------------------------------------------------------------------------------------
-
-
-def poller(world: World, via: str) -> Customer:
-    """Somebody with the customer's app open, at that backend."""
-    return Customer(world.bench.server(via), recorder=world.recorder, name=f"at backend {via}")
-
-
-@when(
-    parsers.re(
-        r"the snapshot is missing, backend (?P<filler>[ab]) is polled, (?P<name>[A-Z]\w+) goes (?P<way>online|offline),"
-        r" and backend (?P<reader>[ab]) is polled"
-    )
-)
-def relay(world: World, filler: str, name: str, way: str, reader: str) -> None:
-    """The toggle in between deletes no snapshot, and makes an answer that is computed anew differ."""
-    mitra, since = world.mitra(name), time.time()
-    available = len(world.truth()["online"])
-    world.bench.mirror.client.delete(SNAPSHOT)
-    first = poller(world, filler).beacon()
-    toggle = mitra.online() if way == "online" else mitra.offline()
-    second = poller(world, reader).beacon()
-    relays = world.notes.setdefault("relays", [])
-    relays.append(
-        {
-            "filler": filler, "reader": reader, "available": available, "toggled": toggle.status,
-            "exchanges": (first, toggle, second), "since": since, "until": time.time(),
-        }
-    )  # fmt: skip
-
-
-@answers("K-03")
-def snapshot_is_shared(world: World) -> Observed:
-    relays, evidences = [], []
-    for noted in world.notes["relays"]:
-        first, toggle, second = noted["exchanges"]
-        commands = snapshot_commands(world, noted["since"], noted["until"])
-        relays.append(
-            {
-                **{name: noted[name] for name in ("filler", "reader", "available", "toggled")},
-                "first": first.plain(), "second": second.plain(), "commands": commands,
-            }
-        )  # fmt: skip
-        title = f"snapshot and SDIFF, while {noted['filler']} and then {noted['reader']} were polled"
-        evidences += [first.evidence(), toggle.evidence(), second.evidence(), commands_evidence(title, commands)]
-    return Observed({"relays": relays}, evidences, {"life_s": SNAPSHOT_LIFE_S})
-
-
-def snapshot_commands(world: World, since: float, until: float) -> list[dict[str, Any]]:
-    """What the backends did to the snapshot, and every SDIFF; commands inside scripts bear their caller's name."""
-    return [
-        command
-        for command in world.commands(since, until)
-        if SNAPSHOT in command["args"][1:] or command["args"][0].upper() in RECOMPUTE_VERBS
-    ]
-
-
-def commands_evidence(title: str, commands: Sequence[dict[str, Any]]) -> evidence.Evidence:
-    lines = [
-        f"{c['at']:.6f} [{c['instance']}{' in a script' if c['lua'] else ''}] {' '.join(c['args'])[:160]}"
-        for c in commands
-    ]
-    return evidence.commands(title, lines)
-
-
-# --- a setting that both hear of --------------------------------------------------------------------------------
-
-
-@given(parsers.re(r"the snapshot holds what backend (?P<via>[ab]) answers"))
-def warm(world: World, via: str) -> None:
-    """As of now: what the steps before left in it is taken away first."""
-    world.bench.mirror.client.delete(SNAPSHOT)
-    must(poller(world, via).beacon(), 200)
-
-
-@when(
-    parsers.re(
-        r"the operator sets (?P<key>\w+) to (?P<value>\d+) on backend (?P<via>[ab]),"
-        r" and nobody polls until backend (?P<other>[ab]) has heard of it"
-    )
-)
-def set_on_one(world: World, key: str, value: str, via: str, other: str) -> None:
-    world.bench.settings_touched()
-    before = world.bench.mirror.snapshot()
-    exchange = world.operator(via).set_config(key, int(value))
-    deadline = exchange.ended + WRITE_THROUGH_S
-    while not deleted_by(snapshot_commands(world, exchange.started, time.time()), other) and time.time() < deadline:
-        watch(world, LOOK_EVERY_S / 5)
-    heard_until = time.time()
-    loads = world.truth()["loads"]
-    world.notes.setdefault("changes", []).append(
-        {
-            "via": via, "other": other, "before": before, "exchange": exchange, "until": heard_until,
-            "polls": {name: poller(world, name).beacon() for name in BOTH},
-            "available": sum(1 for id in world.truth()["online"] if loads.get(id, 0) < int(value)),
-        }
-    )  # fmt: skip
-
-
-def deleted_by(commands: Sequence[dict[str, Any]], instance: str) -> bool:
-    return any(c["instance"] == instance and deletes_snapshot(c) for c in commands)
-
-
-@answers("K-04")
-def invalidated_everywhere(world: World) -> Observed:
-    changes, evidences = [], []
-    for noted in world.notes["changes"]:
-        exchange, polls = noted["exchange"], noted["polls"]
-        commands = snapshot_commands(world, exchange.started, noted["until"])
-        changes.append(
-            {
-                **{name: noted[name] for name in ("via", "other", "before", "available")},
-                "exchange": exchange.plain(), "commands": commands,
-                "polls": {name: poll.plain() for name, poll in polls.items()},
-            }
-        )  # fmt: skip
-        title = f"the snapshot, after the setting was changed on {noted['via']}"
-        evidences += [exchange.evidence(), commands_evidence(title, commands), *(p.evidence() for p in polls.values())]
-    return Observed({"changes": changes}, evidences, {"within_s": WRITE_THROUGH_S})
 
 
 # --- two heartbeat mirrors --------------------------------------------------------------------------------------
