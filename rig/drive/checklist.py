@@ -76,7 +76,6 @@ def run(settings: Settings, only: list[str]) -> int:
         "strict": settings.strict,
         "stack": {"mode": spec.mode, "sut": spec.sut, **versions()},
     }
-    interrupted = False
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
     with run_session("checklist", settings.reports, seed, items=items, replay=f"rig checklist --only {{item}} {repeat}", meta=meta) as session:
         try:
@@ -84,11 +83,10 @@ def run(settings: Settings, only: list[str]) -> int:
                 toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it
             run_features(session, spec, items, settings, workers)
         except KeyboardInterrupt:
-            interrupted = True
-            session.recorder.write("weakness", text="interrupted by Ctrl-C")
+            session.interrupted = True
     results = conclude(session.directory)
     print_summary(results, session.directory)
-    return EXIT_INTERRUPTED if interrupted else int(results["exit_code"])
+    return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
 
 
 def workers_for(items: list[str], workers: int, external: bool) -> int:

@@ -22,7 +22,8 @@ def judge_run(run: Run) -> dict[str, Any]:
     charge_exits(run, plan, answers)
     judge_whole_run(run, plan, answers)
     broken = next((line["text"] for line in run.of("broken")), None)
-    items = [item_entry(item, answers[item], plan["replay"], broken) for item in plan["items"]]
+    unanswered = broken or ("the run was cut short before this" if cut_short(end) else "no scenario answered this")
+    items = [item_entry(item, answers[item], plan["replay"], broken, unanswered) for item in plan["items"]]
     counts = Counter(item["verdict"] for item in items)
     verdict = overall(Verdict(item["verdict"]) for item in items)
     ended = end["t"] if end else max((line["t"] for line in run.lines), default=run.meta["started"])
@@ -138,8 +139,10 @@ def unreached_entry(scenario: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def item_entry(item: str, answers: list[dict[str, Any]], replay: str, broken: str | None) -> dict[str, Any]:
-    """`broken`: what stopped the rig itself, which is then why an item has no answer."""
+def item_entry(
+    item: str, answers: list[dict[str, Any]], replay: str, broken: str | None, unanswered: str
+) -> dict[str, Any]:
+    """`broken`: what stopped the rig itself; `unanswered`: why an item has no answer."""
     declared = CHECKS[item]
     verdict = overall(Verdict(answer["verdict"]) for answer in answers)
     if not answers and broken:
@@ -153,7 +156,7 @@ def item_entry(item: str, answers: list[dict[str, Any]], replay: str, broken: st
         "title": declared.title,
         "audience": declared.audience,
         "verdict": verdict,
-        "message": " | ".join(dict.fromkeys(telling)) or broken or "no scenario answered this",
+        "message": " | ".join(dict.fromkeys(telling)) or unanswered,
         "seconds": round(sum(answer["seconds"] for answer in answers), 3),
         "answers": answers,
         "replay": replay.format(item=item),
@@ -173,12 +176,17 @@ def scenario_entry(line: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def cut_short(end: dict[str, Any] | None) -> bool:
+    """Whether the run was interrupted, or killed before it could say how it ended."""
+    return end is None or bool(end.get("interrupted"))
+
+
 def weaknesses(run: Run, end: dict[str, Any] | None) -> list[str]:
     """What makes the verdict weaker than it looks, each once, in the order in which it came up."""
     found = [line["text"] for line in run.of("weakness")]
     for line in run.of("scenario"):
         if line["phase"] == "begin" and line["attempt"] > 1:
             found.append(f"{line['scenario']}: repeated once, because the rig itself lagged by more than 200 ms")
-    if end is None or end.get("interrupted"):
+    if cut_short(end):
         found.append("the run was cut short: what was not reached is inconclusive")
     return list(dict.fromkeys(found))

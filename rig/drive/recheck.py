@@ -13,7 +13,13 @@ def run(settings: Settings, name: str) -> int:
     try:
         directory = resolve_run(settings.reports, name)
         results = conclude(directory)
-    except (FileNotFoundError, ValueError, KeyError, StopIteration) as error:
-        raise UsageError(f"cannot judge {name!r} again: {error or 'its record holds no plan'}") from None
+    except StopIteration:
+        raise UsageError(f"cannot judge {name!r} again: its record holds no plan, so nothing had begun") from None
+    except KeyError as error:
+        raise UsageError(
+            f"cannot judge {name!r} again: {error} is missing in its record, or a name that this rig does not know"
+        ) from None
+    except (FileNotFoundError, ValueError) as error:
+        raise UsageError(f"cannot judge {name!r} again: {error}") from None
     print_summary(results, directory)
     return int(results["exit_code"])

@@ -24,6 +24,7 @@ class Session:
     recorder: Recorder
     supervisor: Supervisor
     random_seed: int
+    interrupted: bool = False  # set by who takes Ctrl-C or SIGTERM as the end of the run, and judges what there is
 
 
 def draw_random_seed(given: int | None) -> int:
@@ -53,12 +54,14 @@ def run_session(
         raise UsageError(f"no run can be kept in {root} ({error.strerror}): name another with --reports") from None
     with Recorder(directory) as recorder, Supervisor.start() as supervisor:
         recorder.write("plan", items=items, replay=replay, **(plan or {}))
-        interrupted = True
+        session = Session(directory, recorder, supervisor, random_seed)
         try:
-            yield Session(directory, recorder, supervisor, random_seed)
-            interrupted = False
+            yield session
+        except BaseException:
+            session.interrupted = True
+            raise
         finally:
-            recorder.write("end", interrupted=interrupted)
+            recorder.write("end", interrupted=session.interrupted)
 
 
 def conclude(directory: RunDirectory) -> dict[str, Any]:

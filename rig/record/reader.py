@@ -18,17 +18,25 @@ class Run:
 
     @classmethod
     def load(cls, directory: RunDirectory) -> "Run":
-        """ValueError names the file and line that is not JSON; a torn last line (killed run) is left out."""
-        meta = json.loads(directory.meta.read_text())
+        """ValueError names the file and line that cannot be read; a torn last line (killed run) is left out."""
+        try:
+            meta = json.loads(directory.meta.read_text())
+        except ValueError as error:
+            raise ValueError(f"{directory.meta.name} is not JSON: {error}") from None
+        if not isinstance(meta, dict) or "kind" not in meta:
+            raise ValueError(f"{directory.meta.name} is not that of a run")
         lines: list[dict[str, Any]] = []
         for path in directory.records():
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8", errors="replace")
             complete = text if text.endswith("\n") else text[: text.rfind("\n") + 1]
             for number, line in enumerate(complete.splitlines(), start=1):
                 try:
-                    lines.append(json.loads(line))
+                    read = json.loads(line)
                 except ValueError as error:
                     raise ValueError(f"{path.name}:{number} is not JSON: {error}") from None
+                if not isinstance(read, dict) or not {"t", "kind"} <= read.keys():
+                    raise ValueError(f"{path.name}:{number} is no record line: it has no `t` and `kind`")
+                lines.append(read)
         lines.sort(key=lambda line: line["t"])
         return cls(directory, meta, lines)
 
