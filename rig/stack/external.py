@@ -1,6 +1,7 @@
 """Services that are somebody else's: used only on the user's word and with a marker, never stopped."""
 
 import secrets
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -37,7 +38,8 @@ def protect(spec: StackSpec) -> None:
     if spec.valkey and not valkey_is_marked(spec.valkey):
         raise SpecError(f"the Valkey given has no key {MARK_KEY}: {how}")
     if spec.toxiproxy:
-        ExternalToxiproxy(spec.toxiproxy).create()  # StackError when it does not answer
+        with closing(Toxiproxy(spec.toxiproxy)) as toxiproxy:
+            toxiproxy.version()  # StackError when it does not answer
     if spec.mode == "docker":
         require_engine()
 
