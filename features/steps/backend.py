@@ -4,6 +4,8 @@ import time
 
 from pytest_bdd import given, parsers, when
 
+from features.steps.looks import process_variable
+from rig.drive.cadence import ENVIRONMENT
 from rig.drive.scenarios import Unmet
 from rig.drive.world import World
 
@@ -13,7 +15,13 @@ HOW = r"(?P<how>killed|cut off)"
 
 def ready(world: World, many: str, **cadences: float) -> None:
     """Backends on empty stores, in an environment that is quiet but for the given cadences."""
+    wanted = {ENVIRONMENT[name]: str(int(seconds)) for name, seconds in cadences.items()}
     world.bench.ready(world.bench.environment_for(**cadences), ("a", "b") if many == "two" else ("a",))
+    for server in world.bench.servers.values():
+        for variable, value in wanted.items():
+            found = process_variable(server, variable) or server.env.get(variable)
+            if value != found:
+                raise Unmet(f"backend {server.name} was to run with {variable}={value}, but has {found}")
     world.notes["cadences"] = cadences
 
 
@@ -68,7 +76,11 @@ def stop_valkey(world: World, how: str) -> None:
 
 @when("Valkey comes back")
 def start_valkey(world: World) -> None:
+    """A return that does not return would blame the backend for what follows."""
     world.start_valkey()
+    seen = world.valkey_from_both_ends()
+    if seen["through_proxy"] != "answers":
+        raise Unmet(f"Valkey was to come back, yet on the backend's address it {seen['through_proxy']}")
 
 
 @when("the backend has seeded again")
@@ -90,6 +102,8 @@ def flush(world: World) -> None:
 def stop_postgres(world: World) -> None:
     world.bench.stack.postgres.stop()
     world.bench.dirty("the scenario before stopped Postgres")
+    if world.bench.stack.postgres.alive():
+        raise Unmet("Postgres was stopped, yet it is still there")
 
 
 @when("Postgres is back")

@@ -12,6 +12,7 @@ from rig.drive.cadence import ENVIRONMENT
 from rig.drive.world import SEED_LINE, Observed, World
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.stack import ServerInstance
 from rig.traffic import Mitra
 
 LOOK_EVERY_S = 0.05
@@ -36,10 +37,7 @@ def cadence_of(world: World, name: str) -> float:
 def started_in(world: World, name: str) -> Observed:
     """The start of backend a in the environment that this scenario asked for, as its process shows it too."""
     server, variable = world.bench.server(), ENVIRONMENT[name]
-    process = None
-    if server.pid is not None:
-        with suppress(psutil.Error):  # another user's process
-            process = psutil.Process(server.pid).environ().get(variable)
+    process = process_variable(server, variable)
     lines = world.log_lines(SEED_LINE, server.started)
     return Observed(
         {
@@ -55,6 +53,14 @@ def started_in(world: World, name: str) -> Observed:
             evidence.log("backend a, since its start", [text for _, text in lines[:SHOWN]], looked_for=SEED_LINE),
         ],
     )
+
+
+def process_variable(server: ServerInstance, variable: str) -> str | None:
+    """What the backend's process has in its environment; None where it has not, or lets nobody look."""
+    if server.pid is not None:
+        with suppress(psutil.Error):  # another user's process
+            return psutil.Process(server.pid).environ().get(variable)
+    return None
 
 
 def pings_of(world: World, since: float | None = None) -> list[dict[str, Any]]:

@@ -51,7 +51,7 @@ def last_attempts(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def judge_observations(run: Run, scenarios: dict[tuple[str, str], dict[str, Any]]) -> Answers:
-    """All answers by item. What hangs on an action or precondition without effect can no longer be failed."""
+    """All answers by item. What hangs on an action or precondition without effect is neither failed nor passed."""
     by_scenario: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for line in run.of("observation"):
         key = (line["scenario"], line["variant"])
@@ -62,9 +62,9 @@ def judge_observations(run: Run, scenarios: dict[tuple[str, str], dict[str, Any]
         unmet: str | None = None
         for line in sorted(by_scenario[key], key=lambda line: line["t"]):
             judgement = judge_line(line)
-            if unmet and judgement.verdict is Verdict.FAILED:
-                judgement = Judgement(Verdict.INCONCLUSIVE, f"{unmet} took no effect; {judgement.message}")
             acts = CHECKS[line["item"]].kind in (Kind.ACTION, Kind.PRECONDITION)
+            if unmet and not acts and judgement.verdict in (Verdict.FAILED, Verdict.PASSED):
+                judgement = Judgement(Verdict.INCONCLUSIVE, f"{unmet} took no effect; {judgement.message}")
             if acts and judgement.verdict is not Verdict.PASSED:
                 unmet = unmet or line["item"]
             answers[line["item"]].append(answer_entry(line, judgement))
