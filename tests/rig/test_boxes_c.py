@@ -138,6 +138,7 @@ FAILING = [
     ),
     ("C-08", ("statements",), [counted("SELECT is_active FROM mitras WHERE id = $1", 1)], "names mitras"),
     ("C-08", ("commands",), [command(500, "SET", KEY)], "500 heartbeats"),
+    ("C-08", ("statements",), [counted("SELECT value FROM app_config", 51)], "with 500 requests"),
     ("C-10", ("pings", "Sari", 0), exchange(None, 503, code="SERVICE_UNAVAILABLE"), "not 200"),
     ("C-10", ("pings", "Tuti", 0), exchange(ONLINE), "a ping of Tuti"),
     ("C-10", ("pings", "Rani", 0), exchange(ONLINE), "not 403"),

@@ -1,6 +1,6 @@
 """Section C: a ping is one write in Valkey and no SQL; its guard is Valkey's; without Valkey Postgres checks it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rig.checks.answers import require_prompt, require_refusal, require_status
@@ -67,6 +67,13 @@ def require_no_sql_of_any_kind(judge: Judge, seen: Seen) -> None:
         allowed = 2 * (idle.get((s["role"], s["text"]), 0) + 1) * max(1.0, ratio)
         text = " ".join(s["text"].split())[:120]
         judge.require(s["count"] <= allowed, f"{s['count']} × {text}, which an idle backend does not run so often")
+
+
+def require_none_a_request(judge: Judge, statements: Sequence[Mapping[str, Any]], requests: int) -> None:
+    """No statement, whatever it names, that comes with one request in ten: no backend does so much unasked."""
+    for s in statements:
+        text = " ".join(s["text"].split())[:120]
+        judge.require(s["count"] * 10 <= requests, f"{s['count']} × {text}, with {requests} requests")
 
 
 def writes_by(seen: Seen) -> list[tuple[str, str, int]]:
@@ -169,6 +176,7 @@ def guard_is_valkeys(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.assume(sent >= REQUESTS_MIN, f"only {sent} pings were sent")
     judge.require(shut_out == sent, f"{sent - shut_out} of {sent} pings were not refused: {seen['answers']}")
     require_no_sql(judge, seen)
+    require_none_a_request(judge, seen["statements"], sent)
     require_heartbeats(judge, seen, 0)
     judge.remark(f"{shut_out} refused pings: no statement, no heartbeat")
 

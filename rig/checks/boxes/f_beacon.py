@@ -7,7 +7,7 @@ from typing import Any
 from rig.checks.answers import require_status
 from rig.checks.availability import assume_clear, available, require_beacon, states
 from rig.checks.base import Bounds, Judge, Seen, check
-from rig.checks.boxes.c import REQUESTS_MIN, answered, require_without_postgres, total
+from rig.checks.boxes.c import REQUESTS_MIN, answered, require_none_a_request, require_without_postgres, total
 from rig.checks.boxes.f import STATUS, require_no_availability_sql, same_but_snapshot
 from rig.checks.commands import SETS
 
@@ -112,6 +112,7 @@ def one_recompute(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         not strays, f"{len(strays)} commands looked at the mirror outside a recompute: {', '.join(strays[:5])}"
     )
     require_no_availability_sql(judge, seen["statements"], STATUS)
+    require_none_a_request(judge, seen["statements"], sent)
     judge.remark(
         f"{sent} polls in {seen['seconds']:.1f} s, {len(seen['recomputes'])} recomputes, no availability query"
     )
