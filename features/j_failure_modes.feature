@@ -22,7 +22,7 @@ Feature: J. Failure modes
     And Valkey comes back
     And the backend has seeded again, or its time for it is up
     And both stores are read
-    And Sari pings, the beacon is polled, and Tini pays for a chat of 600 seconds
+    And Sari pings, the beacon is polled anew, and Tini pays for a chat of 600 seconds
     And the backend is stopped
     Then J-06: a seed came within 5 s, restored everything, and from then on Valkey is used
 

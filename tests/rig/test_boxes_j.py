@@ -20,6 +20,7 @@ from tests.rig.seen_variants import (
 )  # fmt: skip
 
 JOIN = "SELECT o.mitra_id FROM mitra_online_status o JOIN mitras m ON m.id = o.mitra_id WHERE o.is_online"
+HEAL = f"{JOIN} AND m.id = ANY($1)"
 UPDATE = "UPDATE mitra_online_status SET last_heartbeat_at = now() WHERE mitra_id = $1"
 SAID = {"available": True, "count": 4}
 ONLINE = {"is_online": True}
@@ -62,9 +63,9 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
                 "online": [A, B], "deactivated": [B], "capacities": {A: "1", B: "0"},
                 "heartbeats": {A: HEARTBEAT, B: HEARTBEAT},
             },
-            "pings": [[200, None, ONLINE, 10]], "beacon": exchange({"available": True, "count": 1}),
+            "pings": [[200, None, ONLINE, 10]], "polls": [exchange({"available": True, "count": 1})] * 4,
             "paid": exchange({"offered": 1}), "expected": [A], "offered": [A], "names": NAMES,
-            "sets": 10, "recomputes": 2, "asked": [], "lines": [], "blind_s": 0.0,
+            "sets": 10, "recomputes": 5, "asked": [statement(T, HEAL, [A, B], count=1)], "seeds": 0, "lines": [], "blind_s": 0.0,
         },
         {"within_s": 5.0, "clock_s": 0.1},
     ),
@@ -100,9 +101,9 @@ FAILING = [
     ("J-06", ("mirror", "heartbeats", A), "2027-01-15T07:59:59.000Z", "from before Valkey's return"),
     ("J-06", ("pings",), [[200, None, {"is_online": False}, 10]], "10 of 10 pings"),
     ("J-06", ("sets",), 0, "0 heartbeats"),
-    ("J-06", ("beacon",), exchange({"available": True, "count": 3}), "counts 3"),
+    ("J-06", ("polls", 0), exchange({"available": True, "count": 3}), "counts 3"),
     ("J-06", ("offered",), [A, B], "holds Wati"),
-    ("J-06", ("recomputes",), 1, "took 1 SDIFF"),
+    ("J-06", ("recomputes",), 1, "5 polls and blasts took 1 SDIFF"),
     ("J-06", ("asked",), [statement(T, JOIN, count=1)], "asked of Postgres"),
     ("J-06", ("lines",), ["falling back to DB"], "fallback lines after the seed line"),
 ]
@@ -137,3 +138,10 @@ def test_what_the_rig_did_not_bring_about_blames_nobody(item: str, path: Path, v
     seen, bounds = PASSING[item]
     found, message = verdict(item, changed(seen, (path, value)), bounds)
     assert (found, text in message) == ("inconclusive", True), message
+
+
+def test_a_further_seed_is_no_query_of_a_reader() -> None:
+    seen, bounds = PASSING["J-06"]
+    once, often = [statement(T, JOIN, count=1)], [statement(T, JOIN, count=5)]
+    assert verdict("J-06", changed(seen, (("asked",), once), (("seeds",), 1)), bounds)[0] == "passed"
+    assert verdict("J-06", changed(seen, (("asked",), often), (("seeds",), 1)), bounds)[0] == "failed"
