@@ -51,6 +51,8 @@ class StackSpec:
             raise SpecError(f"RIG_SUT_CWD={str(self.directory())!r} is no directory")
         program = self.command()[0]
         # A path is meant from where the server is started, a bare name from PATH.
+        if program == sys.executable:  # runs us already
+            return
         if shutil.which(self.directory() / program if "/" in program else program) is None:
             raise SpecError(f"--sut {self.sut!r}: there is no program {program!r} that we may run")
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from stack_support import STUB, alive, spec_of, until
 
-from rig.stack import NotReady, ServerDied, SpawnError, Stack, StackError, Supervisor, open_stack
+from rig.stack import NotReady, ServerDied, Stack, StackError, Supervisor, open_stack
+from rig.stack.errors import SpecError
 
 
 @pytest.fixture(scope="module")
@@ -121,16 +122,16 @@ def test_a_port_in_use_is_named_with_its_holder(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("sut", "error", "message"),
     [
-        ("/no/such/server --flag", SpawnError, "No such file or directory: '/no/such/server'"),
+        ("/no/such/server --flag", SpecError, "there is no program '/no/such/server' that we may run"),
         ("python -m no_such_module", ServerDied, "No module named"),
-        ("'unfinished", StackError, "is no shell command: No closing quotation"),
-        ("", StackError, "--sut is empty"),
+        ("'unfinished", SpecError, "is no shell command: No closing quotation"),
+        ("", SpecError, "--sut is empty"),
     ],
 )
 def test_a_bad_command(stack: Stack, tmp_path: Path, sut: str, error: type[Exception], message: str) -> None:
     broken = Stack.__new__(Stack)
-    broken.__dict__.update(stack.__dict__, spec=spec_of(tmp_path, sut), servers={})
     with pytest.raises(error, match=message):
+        broken.__dict__.update(stack.__dict__, spec=spec_of(tmp_path, sut), servers={})
         broken.server("a").start()
 
 

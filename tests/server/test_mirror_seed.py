@@ -123,6 +123,7 @@ async def test_a_killed_valkey_is_reseeded_when_it_answers_again(bench: Bench) -
 @benched
 async def test_without_valkey_the_start_goes_on_and_the_seed_follows(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
+    bench.stack.server("a")  # makes its proxy
     bench.stack.toxiproxy.set_enabled("valkey-a", False)
     async with asyncio.timeout(10):
         mirror = await bench.mirror()
