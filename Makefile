@@ -21,7 +21,7 @@ verify: setup ## Run the checklist A-K against the server and write its report
 	@$(VENV)/bin/rig checklist
 
 test: setup ## Run the tests of server and rig
-	@$(VENV)/bin/python -m pytest tests -q -n 3 --dist worksteal
+	@$(VENV)/bin/python -m pytest tests -q -n 2 --dist worksteal
 
 serve: setup ## Run the server on a stack with demo people, until Ctrl-C
 	@$(VENV)/bin/rig serve

@@ -1,0 +1,7 @@
+"""Signals as a terminal would deliver them: a test run in the background inherits them ignored, and so would its rigs."""
+
+import signal
+
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
