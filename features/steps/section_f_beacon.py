@@ -1,7 +1,6 @@
 """How the beacon and its snapshot are observed (F-07 to F-10)."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pytest_bdd import parsers, when
@@ -24,7 +23,8 @@ from rig.checks.commands import SNAPSHOT, deletes_key, is_recompute, touches_mir
 from rig.checks.statements import writes
 from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
 from rig.record import evidence
-from rig.traffic import Customer, Exchange, poll_rapidly
+from rig.traffic import Customer, Exchange, poll_rapidly, volley
+from rig.traffic.customer import BEACON
 
 SNAPSHOT_S = 10.0
 BETWEEN_S = 9.5  # no two recomputes within this
@@ -96,8 +96,9 @@ def crowd(world: World, per_second: str, count: str, seconds: str) -> None:
     server = world.bench.server()
     customers = [Customer(server, name=f"in the crowd {i}", recorder=world.recorder) for i in range(CROWD)]
     drop_snapshot(world)
-    with window(world, "crowd"), ThreadPoolExecutor(CROWD) as pool:
-        world.notes["burst"] = list(pool.map(lambda customer: customer.beacon(), customers))
+    with window(world, "crowd"):
+        burst = volley([customer.client for customer in customers], "beacon", server.public_url + BEACON)
+        world.notes |= {"burst": burst.exchanges, "early": burst.early}
         sources = [f"127.0.0.{2 + i}" for i in range(int(count))]
         world.notes["crowd polls"] = {"sources": sources, "since": time.time()}
         polls = poll_rapidly(
@@ -194,6 +195,7 @@ def one_recompute(world: World) -> Observed:
         {
             "answers": answers_of([*burst, *polls]),
             "burst": len(burst),
+            "early": world.notes["early"],
             "per_source": per_source,
             "seconds": polls[-1].ended - polls[0].started,
             "recomputes": [c["at"] for c in recomputes],
@@ -203,7 +205,9 @@ def one_recompute(world: World) -> Observed:
             "blind_s": blind_s(world, noted),
         },
         [
-            evidence.note(f"{len(burst)} polls at once, then by source: {per_source}"),
+            evidence.note(
+                f"{len(burst)} polls at once, {world.notes['early']} answered before all were sent; then by source: {per_source}"
+            ),
             *exchanges_evidence([*burst, *polls])[:2],
             commands_evidence(
                 "recomputes and writes of the snapshot", sorted(recomputes + wrote, key=lambda c: c["at"])

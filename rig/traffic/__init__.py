@@ -7,5 +7,17 @@ from rig.traffic.mitra import Mitra
 from rig.traffic.operator import Operator
 from rig.traffic.pinger import Pinger
 from rig.traffic.tokens import mint
+from rig.traffic.volley import Volley, volley
 
-__all__ = ["Customer", "Exchange", "Mitra", "Operator", "Outcome", "Pinger", "mint", "poll_rapidly"]
+__all__ = [
+    "Customer",
+    "Exchange",
+    "Mitra",
+    "Operator",
+    "Outcome",
+    "Pinger",
+    "Volley",
+    "mint",
+    "poll_rapidly",
+    "volley",
+]

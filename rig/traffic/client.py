@@ -101,23 +101,47 @@ class Client:
         content = raw if raw is not None else json.dumps(body).encode() if body is not None else None
         if content is not None:
             headers["Content-Type"] = "application/json"
-        shown = body if raw is None else raw.decode(errors="replace")
-        status, reply, error, outcome = None, None, None, Outcome.ANSWERED
+        outcome = Outcome.ANSWERED
+        answer: tuple[int, bytes] | str
         started, clock = time.time(), time.perf_counter()
         try:
             response = (self._http or shared_client()).request(method, url, headers=headers, content=content)
-            status, reply = response.status_code, parse(response)
+            answer = response.status_code, response.content
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
-            error = f"{type(problem).__name__}: {problem}".rstrip(": ")
+            answer = f"{type(problem).__name__}: {problem}".rstrip(": ")
             outcome = Outcome.UNSENT if isinstance(problem, UNSENT_ERRORS) else Outcome.UNKNOWN
         ended = started + time.perf_counter() - clock
+        shown = body if raw is None else raw.decode(errors="replace")
+        return self.exchange(
+            action, method, url, body=shown, signed=bool(token),
+            answer=answer, outcome=outcome, started=started, ended=ended,
+        )  # fmt: skip
+
+    def exchange(
+        self,
+        action: str,
+        method: str,
+        url: str,
+        *,
+        answer: tuple[int, bytes] | str,
+        started: float,
+        ended: float,
+        body: Any = None,
+        signed: bool = False,
+        outcome: Outcome = Outcome.ANSWERED,
+    ) -> Exchange:
+        """A request that was sent, as the record keeps it. `answer` is status and content, or the error in its place."""
+        status, reply, error = None, None, None
+        if isinstance(answer, str):
+            error = answer
+            outcome = Outcome.UNKNOWN if outcome is Outcome.ANSWERED else outcome
+        else:
+            status, reply = answer[0], parse(answer[1])
         self._learn(reply)
-        bearer = self.placeholder if token else None
-        curl = curl_line(
-            method, url, body=shown, bearer=bearer, secrets=self._secrets, interface=self.interface
-        )
+        bearer = self.placeholder if signed else None
+        curl = curl_line(method, url, body=body, bearer=bearer, secrets=self._secrets, interface=self.interface)
         exchange = Exchange(
-            self.actor, method, url, shown, status, reply, error, started, ended, curl,
+            self.actor, method, url, body, status, reply, error, started, ended, curl,
             action=action, subject=self.subject, instance=self.instance, outcome=outcome,
         )  # fmt: skip
         if self.recorder is not None:
@@ -134,14 +158,14 @@ class Client:
                 self.keep_secret(reply[key], placeholder)
 
 
-def parse(response: httpx.Response) -> Any:
+def parse(content: bytes) -> Any:
     """JSON where it is JSON, else the text; None for an empty body."""
-    if not response.content:
+    if not content:
         return None
     try:
-        return json.loads(response.content)
+        return json.loads(content)
     except ValueError:
-        return response.text
+        return content.decode(errors="replace")
 
 
 def instance_of(server: object) -> str | None:

@@ -46,7 +46,7 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     ),
     "F-09": (
         {
-            "answers": [[200, None, SAID, 222]], "burst": 24, "seconds": 11.0,
+            "answers": [[200, None, SAID, 222]], "burst": 24, "early": 3, "seconds": 11.0,
             "per_source": {"127.0.0.2": 66, "127.0.0.3": 66, "127.0.0.4": 66},
             "recomputes": [T, T + 10.1], "writes": [[T + 0.001, "SET"], [T + 10.101, "SET"]],
             "touches": [[T, "SDIFF"], [T + 0.0005, "GET"], [T + 10.1, "SDIFF"]], "statements": [], "blind_s": 0.0,
@@ -108,6 +108,7 @@ OPEN = [
     ("F-07", ("polls", 1, "before", "at"), T + 90.5, "just turning stale"),
     ("F-08", ("blind_s",), 0.2, "MONITOR was not connected"),
     ("F-09", ("per_source",), {"127.0.0.2": 66, "127.0.0.3": 66}, "too few polls"),
+    ("F-09", ("early",), 13, "only 11 of 24 polls were sent before"),
     ("F-09", ("seconds",), 9.0, "not over the life"),
     ("F-10", ("maxima",), [3, 3], "makes no difference"),
     ("F-10", ("committed_at",), None, "COMMIT is not in the statement log"),

@@ -13,6 +13,7 @@ from rig.checks.commands import SETS
 
 POLLS_PER_SECOND_MIN = 5
 SOURCES_MIN = 3
+AT_ONCE_MIN = 12  # polls under way together on a missing snapshot
 RECOMPUTE_S = 1.0  # what belongs to a recompute is done within this after its SDIFF
 EXPIRY_S = 0.05  # a key is gone so much after its time at the latest, and is told in whole milliseconds
 STAMP_S = 0.001  # stamps of the statement log are cut to milliseconds
@@ -98,6 +99,8 @@ def one_recompute(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         enough, f"too few polls: a second {', '.join(f'{rate:.1f} at {source}' for source, rate in rates.items())}"
     )
     judge.assume(seen["seconds"] > bounds["life_s"], f"{seen['seconds']:.1f} s are not over the life of a snapshot")
+    late = seen["burst"] - seen["early"]
+    judge.assume(late >= AT_ONCE_MIN, f"only {late} of {seen['burst']} polls were sent before another was answered")
     sent = total(seen["answers"])
     shared = len(seen["answers"]) == 1 and seen["answers"][0][0] == 200
     judge.require(shared, f"{sent} polls got {len(seen['answers'])} different answers: {seen['answers'][:5]}")
