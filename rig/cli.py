@@ -22,9 +22,7 @@ Mode = Annotated[str | None, typer.Option(help="Where services come from: embedd
 PostgresUrl = Annotated[str | None, typer.Option("--postgres", help="URL of a scratch Postgres to use.")]
 ValkeyUrl = Annotated[str | None, typer.Option("--valkey", help="URL of a scratch Valkey to use.")]
 ToxiproxyUrl = Annotated[str | None, typer.Option("--toxiproxy", help="URL of a running Toxiproxy's API.")]
-Scratch = Annotated[
-    bool | None, typer.Option("--scratch", help="All in the external services may be emptied.")
-]
+Scratch = Annotated[bool | None, typer.Option("--scratch", help="All in the external services may be emptied.")]
 PostgresLog = Annotated[Path | None, typer.Option(help="Directory of an external Postgres' jsonlog files.")]
 Sut = Annotated[str | None, typer.Option(help="Command of the server under test.")]
 StackName = Annotated[str | None, typer.Option("--stack", help="Which running stack, if there are several.")]
@@ -156,9 +154,7 @@ def serve(
     """Run the server on a stack with demo people in it, until Ctrl-C; prints curl lines to try."""
     from rig.drive import serve as drive
 
-    chosen = settings(
-        mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, sut=sut
-    )
+    chosen = settings(mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, sut=sut)
     raise typer.Exit(drive.run(chosen, instances))
 
 

@@ -72,7 +72,11 @@ def counts(world: World) -> Observed:
             "deactivated": len(truth["deactivated"]),
             "with_sessions": loaded.rows[0][0],
         },
-        [evidence.log("backend a", [t for _, t in lines], looked_for=SEED_LINE), *world.truth_evidence(), loaded.evidence()],
+        [
+            evidence.log("backend a", [t for _, t in lines], looked_for=SEED_LINE),
+            *world.truth_evidence(),
+            loaded.evidence(),
+        ],
     )
 
 

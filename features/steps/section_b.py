@@ -41,7 +41,9 @@ def in_the_set(world: World) -> Observed:
     sari, exchange = world.mitra("Sari").id, world.notes["Sari online"]
     member, seen_at = sari in world.mirror_state()["online"], time.time()
     statements = world.statements(exchange.started, exchange.ended + WRITE_THROUGH_S)
-    writes = [s for s in statements if "mitra_online_status" in s["text"] and not s["text"].lstrip().startswith("SELECT")]
+    writes = [
+        s for s in statements if "mitra_online_status" in s["text"] and not s["text"].lstrip().startswith("SELECT")
+    ]
     commits = [s for s in statements if s["text"].strip().upper().startswith("COMMIT")]
     written = world.written_at("mitras:online", ("SADD",), sari, exchange.started)
     return Observed(
@@ -55,8 +57,12 @@ def in_the_set(world: World) -> Observed:
         [
             exchange.evidence(),
             world.bench.mirror.describe("mitras:online"),
-            evidence.statements("the toggle in Postgres", {"statements": len(statements)}, [s["text"] for s in statements]),
-            evidence.timing("visible in mitras:online", max(0.0, (written or seen_at) - exchange.ended), WRITE_THROUGH_S),
+            evidence.statements(
+                "the toggle in Postgres", {"statements": len(statements)}, [s["text"] for s in statements]
+            ),
+            evidence.timing(
+                "visible in mitras:online", max(0.0, (written or seen_at) - exchange.ended), WRITE_THROUGH_S
+            ),
         ],
         {"within_s": WRITE_THROUGH_S},
     )

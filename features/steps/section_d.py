@@ -96,7 +96,9 @@ def capacity_is(world: World, note: str | None) -> Observed:
         written = world.written_at(f"mitra:capacity:{sari}", ("SET", "INCR", "DECR", "INCRBY"), None, exchange.started)
         seen |= {"answered_at": exchange.ended, "written_at": written or seen_at}
         shown.insert(0, exchange.evidence())
-        shown.append(evidence.timing("the counter after the answer", max(0.0, seen["written_at"] - exchange.ended), 1.0))
+        shown.append(
+            evidence.timing("the counter after the answer", max(0.0, seen["written_at"] - exchange.ended), 1.0)
+        )
     return Observed(seen, shown, {"within_s": WRITE_THROUGH_S})
 
 
@@ -106,7 +108,11 @@ def zero(world: World) -> Observed:
 
 
 def chat_started(world: World, customer: str) -> Observed:
-    paid, accepted, row = world.notes[f"{customer} paid"], world.notes[f"{customer} accepted"], session_row(world, customer)
+    paid, accepted, row = (
+        world.notes[f"{customer} paid"],
+        world.notes[f"{customer} accepted"],
+        session_row(world, customer),
+    )
     return Observed(
         {
             "paid": paid.plain(),
@@ -157,7 +163,9 @@ def one_left(world: World) -> Observed:
         written = world.written_at(f"mitra:capacity:{sari}", ("SET", "INCR", "DECR", "INCRBY"), None, since)
         at = ended[-1]["at"] if ended else None
         seen.seen |= {"answered_at": at, "written_at": written}
-        seen.evidence.append(evidence.statements("endings", {"UPDATE chat_sessions": len(ended)}, [s["text"] for s in ended]))
+        seen.evidence.append(
+            evidence.statements("endings", {"UPDATE chat_sessions": len(ended)}, [s["text"] for s in ended])
+        )
     return seen
 
 

@@ -51,7 +51,9 @@ def postgres_reached(world: World) -> Observed:
 
 @answers("SETUP-04")
 def mitra_accounts(world: World) -> Observed:
-    found = world.bench.tables.query("SELECT id::text, phone, display_name, is_active FROM mitras ORDER BY display_name")
+    found = world.bench.tables.query(
+        "SELECT id::text, phone, display_name, is_active FROM mitras ORDER BY display_name"
+    )
     return Observed({"accounts": len(found.rows)}, [found.evidence()])
 
 

@@ -68,7 +68,9 @@ class Judge:
         if measured_s is None:
             return self.require(False, f"{what} did not come within {bound_s:g} s")
         if measured_s > bound_s and lag_s > LAG_VOID_S:
-            return self.assume(False, f"{what} took {measured_s:.3f} s, but the rig itself stood still for {lag_s:.2f} s")
+            return self.assume(
+                False, f"{what} took {measured_s:.3f} s, but the rig itself stood still for {lag_s:.2f} s"
+            )
         self.remark(f"{what} after {max(measured_s, 0):.3f} s, bound {bound_s:g} s")
         return self.require(measured_s <= bound_s, f"{what} took {measured_s:.3f} s, more than {bound_s:g} s")
 

@@ -62,7 +62,9 @@ def by_fallback(statements: Sequence[Line], lines: Lines) -> tuple[list[Line], l
 
     A single failed command may fall back for its request alone: on a machine that stalls, that happens.
     """
-    logged = [(log["instance"], at) for log in lines.get("log", ()) for at, text in log["lines"] if PING_FALLBACK in text]
+    logged = [
+        (log["instance"], at) for log in lines.get("log", ()) for at, text in log["lines"] if PING_FALLBACK in text
+    ]
     excused, others = [], []
     for line in statements:
         near = [one for one in logged if one[0] == line["instance"] and abs(one[1] - line["at"]) <= 1.0]
@@ -104,7 +106,13 @@ def pings_cost_no_sql(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     text = f"{len(excused)} of {pings} pings fell back to Postgres, and said so, though nothing was done to Valkey"
     if len(excused) > allowed and not stood_still(judge, lines, text):
         judge.require(False, f"{text}: more than {allowed}")
-    counts = {"pings": pings, "batched writes": len(batches), "allowed": most, "of logged fallbacks": len(excused), "other statements": len(others)}
+    counts = {
+        "pings": pings,
+        "batched writes": len(batches),
+        "allowed": most,
+        "of logged fallbacks": len(excused),
+        "other statements": len(others),
+    }
     judge.show(statement_evidence("Statements that name a ping's tables", counts, touching))
     judge.remark(f"{pings} pings, {len(batches)} batched writes (at most {most} an instance), no other statement")
     if excused:
@@ -135,9 +143,13 @@ def beacons_cost_nothing(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     text = f"{len(joins)} availability queries during {polls} polls: {texts(joins)}"
     if len(joins) > spare and not stood_still(judge, lines, text):
         judge.require(False, text)
-    judge.show(evidence.commands(f"Recomputes (SDIFF) in the window: {len(recomputes)}", [line["text"] for line in recomputes]))
+    judge.show(
+        evidence.commands(f"Recomputes (SDIFF) in the window: {len(recomputes)}", [line["text"] for line in recomputes])
+    )
     judge.show(statement_evidence("Statements that ask who is available", {"queries": len(joins)}, joins))
-    judge.remark(f"{polls} polls, {len(recomputes)} recomputes (at most {most:g}), {len(joins)} queries (at most {spare})")
+    judge.remark(
+        f"{polls} polls, {len(recomputes)} recomputes (at most {most:g}), {len(joins)} queries (at most {spare})"
+    )
 
 
 @check("CLAIM-03", "BE", "Under load every request is answered, and none fails", Kind.CLAIM, whole_run=True)

@@ -69,7 +69,9 @@ def sample_evidence(samples: Sequence[Line]) -> list[dict[str, Any]]:
     return pieces
 
 
-@check("INV-15", "BE", "Nobody reads an empty online set; the reseed follows the restart", Kind.INVARIANT, whole_run=True)
+@check(
+    "INV-15", "BE", "Nobody reads an empty online set; the reseed follows the restart", Kind.INVARIANT, whole_run=True
+)
 def never_empty(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     """A seed line of every instance ≤ `reseed_s` after Valkey answers again, and no reader sees nobody for `empty_s`."""
     fault = assume_fault(judge, lines)
@@ -115,7 +117,9 @@ def readers(requests: Sequence[Line], samples: Sequence[Line], bounds: Bounds) -
         if request["action"] in found and request["status"] == 200:
             column = 2 if request["action"] == "beacon" else 1
             # The beacon's answer may be as old as its snapshot: somebody must have been there all that time.
-            near = [row[column] for row in somebody if request["t"] - bounds["snapshot_s"] <= row[0] <= request["ended"] + 1]
+            near = [
+                row[column] for row in somebody if request["t"] - bounds["snapshot_s"] <= row[0] <= request["ended"] + 1
+            ]
             if near and all(near):
                 found[request["action"]].append(request)
     return found

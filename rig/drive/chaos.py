@@ -118,7 +118,9 @@ def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
         finally:
             workload.stop()
         if workload.left_out:
-            bench.recorder.write("weakness", text=f"{workload.left_out} steps were left out: their actor was still busy")
+            bench.recorder.write(
+                "weakness", text=f"{workload.left_out} steps were left out: their actor was still busy"
+            )
         with phase(bench, "drain"):
             pass_time(exits, workload, spans.drain_s)
 
@@ -167,5 +169,3 @@ def ends_of(bench: Bench) -> Callable[[], Ends]:
         url = urlsplit(server.env["VALKEY_URL"])
         addresses[f"through {name}"] = (url.hostname or "127.0.0.1", url.port or 6379)
     return lambda: {end: answers_to_a_connection(*address) for end, address in addresses.items()}
-
-

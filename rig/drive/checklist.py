@@ -77,7 +77,9 @@ def run(settings: Settings, only: list[str]) -> int:
         "stack": {"mode": spec.mode, "sut": spec.sut, **versions()},
     }
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
-    with run_session("checklist", settings.reports, seed, items=items, replay=f"rig checklist --only {{item}} {repeat}", meta=meta) as session:
+    with run_session(
+        "checklist", settings.reports, seed, items=items, replay=f"rig checklist --only {{item}} {repeat}", meta=meta
+    ) as session:
         try:
             if not spec.toxiproxy:
                 toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it
@@ -94,9 +96,7 @@ def workers_for(items: list[str], workers: int, external: bool) -> int:
     return 1 if external else min(workers, len({item.rsplit("-", 1)[0] for item in items}))
 
 
-def run_features(
-    session: Session, spec: StackSpec, items: list[str], settings: Settings, workers: int
-) -> None:
+def run_features(session: Session, spec: StackSpec, items: list[str], settings: Settings, workers: int) -> None:
     """One pytest process below the supervisor; what it answers stands in the record, not in its output."""
     handed = {
         "run": str(session.directory.path.resolve()),

@@ -44,9 +44,7 @@ def python() -> Finding:
 def packages() -> Finding:
     """Whether each pinned package that this platform needs is installed in the pinned version."""
     lines = (CHECKOUT / "requirements.txt").read_text().splitlines()
-    pins = [
-        Requirement(line.rstrip("\\ ")) for line in lines if line and not line[0].isspace() and line[0] != "#"
-    ]
+    pins = [Requirement(line.rstrip("\\ ")) for line in lines if line and not line[0].isspace() and line[0] != "#"]
     wanted = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
     wrong = []
     for pin in wanted:

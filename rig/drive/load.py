@@ -58,7 +58,9 @@ def run(settings: Settings, mitras: int, seconds: float, pace: LoadPace | None =
     }
     plan = {"scenario": f"{pace.mitras} mitras for {seconds:g} s", "bounds": BOUNDS}
     interrupted = False
-    with run_session("load", settings.reports, seed, items=list(BOUNDS), replay=replay, meta=meta, plan=plan) as session:
+    with run_session(
+        "load", settings.reports, seed, items=list(BOUNDS), replay=replay, meta=meta, plan=plan
+    ) as session:
         try:
             with rescued(session.recorder):
                 play(session, settings, pace, seconds)
@@ -125,7 +127,17 @@ def send(session: Session, exits: Exits, plan: dict[str, Any]) -> None:
     path.touch(mode=0o600)  # it holds tokens
     path.write_text(json.dumps({"run": str(session.directory.path.resolve()), **plan}))
     users = str(len(plan["actors"]))
-    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary", "--exit-code-on-error", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        str(LOCUSTFILE),
+        "--headless",
+        "--only-summary",
+        "--exit-code-on-error",
+        "0",
+    ]
     command += ["--users", users, "--spawn-rate", users, "--loglevel", "WARNING"]
     log = session.directory.logs / "locust.log"
     environment = {**os.environ, "RIG_INTERNAL_LOAD": str(path)}

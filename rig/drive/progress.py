@@ -56,7 +56,9 @@ class Progress:
         stack = the_stack(str(line["pid"]))
         print(f"kept after a failure: Postgres {stack['postgres']['url']}  Valkey {stack['valkey']['url']}")
         for name, server in stack["servers"].items():
-            print(f"  backend {name}: public {server['public_url']}  internal {server['internal_url']}  log {server['log']}")
+            print(
+                f"  backend {name}: public {server['public_url']}  internal {server['internal_url']}  log {server['log']}"
+            )
         print("`rig sql` and `rig vk` look into it; Ctrl-C ends it", flush=True)
 
     def __exit__(self, *_: object) -> None:

@@ -20,9 +20,7 @@ def valkey(command: list[str], stack: str | None) -> NoReturn:
     if url.scheme == "rediss":
         words.append("--tls")
     # The password goes by the environment: other users may read a command line.
-    become(
-        program, [*words, *(["-e", *command] if command else [])], REDISCLI_AUTH=unquote(url.password or "")
-    )
+    become(program, [*words, *(["-e", *command] if command else [])], REDISCLI_AUTH=unquote(url.password or ""))
 
 
 def sql(statement: str | None, stack: str | None) -> NoReturn:
@@ -31,9 +29,7 @@ def sql(statement: str | None, stack: str | None) -> NoReturn:
     url = urlsplit(the_stack(stack)["postgres"]["observer_url"])
     place = f"{url.username}@{url.netloc.rpartition('@')[2]}" if url.username else url.netloc
     words = ["-X", "-P", "pager=off", "-d", urlunsplit(url._replace(netloc=place))]
-    become(
-        program, [*words, *(["-c", statement] if statement else [])], PGPASSWORD=unquote(url.password or "")
-    )
+    become(program, [*words, *(["-c", statement] if statement else [])], PGPASSWORD=unquote(url.password or ""))
 
 
 def become(program: Path, words: list[str], **environment: str) -> NoReturn:

@@ -183,7 +183,9 @@ class World:
                 return command["at"]
         return None
 
-    def log_lines(self, text: str, since: float, until: float | None = None, instance: str = "a") -> list[tuple[float, str]]:
+    def log_lines(
+        self, text: str, since: float, until: float | None = None, instance: str = "a"
+    ) -> list[tuple[float, str]]:
         return self.bench.log(instance).lines(since=since, until=until, containing=text)
 
     # --- Valkey's bad days -----------------------------------------------------------------------------------

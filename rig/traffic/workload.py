@@ -112,7 +112,9 @@ class Workload:
     """Runs a schedule, a thread an actor; every request goes to the recorder of its client."""
 
     def __init__(self, mitras: Sequence[Mitra], customers: Sequence[Customer], operator: Operator) -> None:
-        self._actions: dict[tuple[str, str], Callable[[], Exchange | None]] = {("operator", "dashboard"): operator.dashboard}
+        self._actions: dict[tuple[str, str], Callable[[], Exchange | None]] = {
+            ("operator", "dashboard"): operator.dashboard
+        }
         for number, mitra in enumerate(mitras):
             actor = f"mitra {number}"
             self._actions |= {(actor, name): getattr(mitra, name) for name in ("ping", "online", "offline")}

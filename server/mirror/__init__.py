@@ -63,9 +63,7 @@ class Mirror:
         await self._subscriber.stop()
         await self._valkey.close()
 
-    def changing(
-        self, what: str, *mitra_ids: str, ping: bool = False
-    ) -> AbstractAsyncContextManager[Connection]:
+    def changing(self, what: str, *mitra_ids: str, ping: bool = False) -> AbstractAsyncContextManager[Connection]:
         """A transaction that may change these mitras, mirrored after its commit; see `Writes.changing`."""
         return self._writes.changing(what, *mitra_ids, ping=ping)
 

@@ -167,9 +167,7 @@ class Sweeps:
             ids = sorted(id_ for id_ in ids if is_uuid(id_))
             if not ids:
                 return
-            texts, grace = await self._valkey.read(
-                ("MGET", *map(keys.heartbeat, ids)), ("HMGET", keys.SYNTHETIC, *ids)
-            )
+            texts, grace = await self._valkey.read(("MGET", *map(keys.heartbeat, ids)), ("HMGET", keys.SYNTHETIC, *ids))
         except MirrorUnavailable as error:
             self._skip("heartbeat-mirror", "", error)
             return

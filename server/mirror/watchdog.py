@@ -22,9 +22,7 @@ START_TRIES_S = 5.0
 
 
 class Watchdog:
-    def __init__(
-        self, valkey: Valkey, seeder: Seeder, writes: Writes, config: AppConfig, cut_off: CutOff
-    ) -> None:
+    def __init__(self, valkey: Valkey, seeder: Seeder, writes: Writes, config: AppConfig, cut_off: CutOff) -> None:
         self._own = connect(valkey.url, 1)
         self._valkey = valkey
         self._seeder = seeder

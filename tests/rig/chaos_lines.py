@@ -29,7 +29,14 @@ def campaign() -> Lines:
 
 def sample(at: float, mirror: list[str] | None, truth: tuple[str, ...] = ("m1", "m2")) -> dict[str, Any]:
     told = {"online": list(truth), "deactivated": [], "loads": {}, "query": "SELECT"}
-    return {"t": T + at, "ended": T + at + 0.01, "mirror_before": mirror, "truth": told, "mirror_after": mirror, "lag_s": 0.0}
+    return {
+        "t": T + at,
+        "ended": T + at + 0.01,
+        "mirror_before": mirror,
+        "truth": told,
+        "mirror_after": mirror,
+        "lag_s": 0.0,
+    }
 
 
 def request(at: float, action: str, reply: Any, status: int | None = 200, took_s: float = 0.01) -> dict[str, Any]:

@@ -26,7 +26,9 @@ def lines() -> Lines:
             statement("UPDATE mitra_online_status s SET last_heartbeat_at = u.at FROM UNNEST($1::uuid[]) AS u (id)"),
             statement("SELECT key, value FROM app_config"),
         ],
-        "valkey_commands": [{"t": T, "blind": [], "lag_s": 0.0, "recomputes": [{"at": T + n, "text": "SDIFF"} for n in (1, 11, 21)]}],
+        "valkey_commands": [
+            {"t": T, "blind": [], "lag_s": 0.0, "recomputes": [{"at": T + n, "text": "SDIFF"} for n in (1, 11, 21)]}
+        ],
     }
 
 
@@ -113,7 +115,9 @@ def test_a_logged_fallback_excuses_one_read(lines: Lines) -> None:
     assert judged("CLAIM-01", lines)[0] == "failed"
 
 
-@pytest.mark.parametrize(("moment", "verb"), [(8.0, "SELECT 1 FROM mitras WHERE id = $1"), (5.1, "UPDATE mitras SET x = 1")])
+@pytest.mark.parametrize(
+    ("moment", "verb"), [(8.0, "SELECT 1 FROM mitras WHERE id = $1"), (5.1, "UPDATE mitras SET x = 1")]
+)
 def test_a_fallback_excuses_no_write_and_nothing_at_another_time(moment: float, verb: str, lines: Lines) -> None:
     lines["statement"].append(statement(verb))
     lines["log"] = fallbacks(moment)
@@ -164,7 +168,8 @@ def test_a_blind_monitor_proves_nothing(lines: Lines) -> None:
 
 
 @pytest.mark.parametrize(
-    "facts", [{"status": 500}, {"status": None, "error": "timeout"}, {"ended": T + 10}, {"status": 200, "error": "reset"}]
+    "facts",
+    [{"status": 500}, {"status": None, "error": "timeout"}, {"ended": T + 10}, {"status": 200, "error": "reset"}],
 )
 def test_one_failed_request_fails(facts: dict[str, Any], lines: Lines) -> None:
     lines["request"].append(request(1, "ping", **facts))

@@ -100,7 +100,9 @@ def test_sigkill_of_the_rig_leaves_nothing(tmp_path: Path) -> None:
     run = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, start_new_session=True)
     family: set[psutil.Process] = set()
     deadline = time.monotonic() + 40
-    while time.monotonic() < deadline and not any(b'"observation"' in p.read_bytes() for p in tmp_path.glob("*/record-gw*")):
+    while time.monotonic() < deadline and not any(
+        b'"observation"' in p.read_bytes() for p in tmp_path.glob("*/record-gw*")
+    ):
         family |= set(psutil.Process(run.pid).children(recursive=True))
         time.sleep(0.02)
     family |= set(psutil.Process(run.pid).children(recursive=True))

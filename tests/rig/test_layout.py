@@ -60,6 +60,8 @@ def test_nothing_imports_declarations() -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("path", [p for f in ("rig", "server", "features") for p in modules(f)], ids=lambda p: str(p.relative_to(CHECKOUT)))
+@pytest.mark.parametrize(
+    "path", [p for f in ("rig", "server", "features") for p in modules(f)], ids=lambda p: str(p.relative_to(CHECKOUT))
+)
 def test_a_module_says_why_it_exists(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text())), f"{path} has no docstring"

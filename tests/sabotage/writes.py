@@ -11,11 +11,24 @@ def pending_not_counted() -> None:
     replace_in(seed, "_TRUTH", "status IN ('active', 'pending_payment')", "status IN ('active')")
 
 
-@sabotage("deactivated-not-online", "The seed leaves deactivated mitras out of the online set.", "A-02", "A-03", "A-04", "A-05", "A-08")
+@sabotage(
+    "deactivated-not-online",
+    "The seed leaves deactivated mitras out of the online set.",
+    "A-02",
+    "A-03",
+    "A-04",
+    "A-05",
+    "A-08",
+)
 def deactivated_not_online() -> None:
     from server.mirror import seed
 
-    replace_in(seed, "_TRUTH", "coalesce(o.is_online, false) AS is_online", "coalesce(o.is_online AND m.is_active, false) AS is_online")
+    replace_in(
+        seed,
+        "_TRUTH",
+        "coalesce(o.is_online, false) AS is_online",
+        "coalesce(o.is_online AND m.is_active, false) AS is_online",
+    )
 
 
 @sabotage("seeds-twice", "A start seeds, and a moment later seeds once more.", "A-01")

@@ -76,7 +76,9 @@ class Bench:
 
     async def chat(self, mitra_id: str, status: str = "active") -> None:
         customer = str(uuid4())
-        await self.db.execute("INSERT INTO customers (id, phone, display_name) VALUES ($1, $2, 'C')", customer, customer)
+        await self.db.execute(
+            "INSERT INTO customers (id, phone, display_name) VALUES ($1, $2, 'C')", customer, customer
+        )
         await self.db.execute(
             "INSERT INTO chat_sessions (customer_id, mitra_id, status, duration_seconds) VALUES ($1, $2, $3, 600)",
             customer, mitra_id, status,

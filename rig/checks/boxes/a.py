@@ -22,7 +22,9 @@ def counts(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     if judge.require(match, f"no seed line of the promised form, but {seen['line']!r}") and match:
         found = tuple(int(number) for number in match.groups())
         expected = (seen["online"], seen["deactivated"], seen["with_sessions"])
-        judge.require(found == expected, f"the line says {found}, Postgres {expected} (online, deactivated, with sessions)")
+        judge.require(
+            found == expected, f"the line says {found}, Postgres {expected} (online, deactivated, with sessions)"
+        )
         judge.remark("{} online, {} deactivated, {} with sessions, in the log as in Postgres".format(*expected))
 
 

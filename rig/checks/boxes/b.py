@@ -19,7 +19,10 @@ def online_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def in_the_set(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     took = None if seen["visible_at"] is None else seen["visible_at"] - seen["answered_at"]
     judge.within("membership of mitras:online", took, bounds["within_s"], seen.get("lag_s", 0.0))
-    if judge.assume(seen["committed_at"] is not None, "the toggle's COMMIT is not in the statement log") and seen["sadd_at"]:
+    if (
+        judge.assume(seen["committed_at"] is not None, "the toggle's COMMIT is not in the statement log")
+        and seen["sadd_at"]
+    ):
         early = seen["committed_at"] - seen["sadd_at"]
         judge.require(early <= LOG_MS, f"Valkey was written {early * 1000:.1f} ms before Postgres committed")
 
@@ -29,7 +32,9 @@ def fresh_heartbeat(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     at = heartbeat_time(seen["value"])
     if judge.require(at is not None, f"the heartbeat is {seen['value']!r}, not YYYY-MM-DDTHH:MM:SS.mmmZ") and at:
         first, last = seen["asked_at"] - bounds["clock_s"], seen["answered_at"] + bounds["within_s"]
-        judge.require(first <= at <= last, f"the heartbeat {seen['value']} is {at - seen['asked_at']:+.2f} s off the toggle")
+        judge.require(
+            first <= at <= last, f"the heartbeat {seen['value']} is {at - seen['asked_at']:+.2f} s off the toggle"
+        )
 
 
 @check("B-04", "M", "The mitra taps offline", Kind.ACTION)

@@ -19,7 +19,10 @@ def zero(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 def require_started(judge: Judge, seen: Seen) -> None:
     if require_status(judge, seen["paid"]):
-        judge.require(seen["paid"]["reply"].get("offered") == 1, f"offered to {seen['paid']['reply'].get('offered')} mitras, not 1")
+        judge.require(
+            seen["paid"]["reply"].get("offered") == 1,
+            f"offered to {seen['paid']['reply'].get('offered')} mitras, not 1",
+        )
     if require_status(judge, seen["accepted"]):
         session = seen["accepted"]["reply"]
         found = (session.get("status"), session.get("mitra_id"))
@@ -53,12 +56,16 @@ def two(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 @check("D-06", "C", "A session ends naturally: its timer expires and the goodbye completes")
 def ended_by_goodbye(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     require_refusal(judge, seen["early"], 409, "INVALID_STATE")
-    judge.require(seen["capacity_before"] == "2", f"before its end the capacity is {seen['capacity_before']!r}, not '2'")
+    judge.require(
+        seen["capacity_before"] == "2", f"before its end the capacity is {seen['capacity_before']!r}, not '2'"
+    )
     held = "pending_payment" if "extended" in seen else "active"
     if "extended" in seen:
         found = seen["extended"]["reply"].get("status")
         judge.require(found == held, f"the extension is {found!r}, not held in pending_payment")
-        judge.require(seen["capacity_extended"] == "2", f"held for payment it counts {seen['capacity_extended']!r}, not '2'")
+        judge.require(
+            seen["capacity_extended"] == "2", f"held for payment it counts {seen['capacity_extended']!r}, not '2'"
+        )
     at_end = seen["at_end"]
     in_window = at_end["seen_at"] < seen["ends_at"] + seen["window_s"] - 0.2
     if judge.assume(in_window, "the rig looked only after the goodbye window") and "goodbye" in seen:
@@ -103,7 +110,9 @@ def both_counters(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     require_refusal(judge, same, 409, "INVALID_STATE")
     require_refusal(judge, offline, 409, "MITRA_UNREACHABLE")
     require_refusal(judge, unknown, 404, "NOT_FOUND")
-    judge.require(seen["before"] == {"Sari": "1", "Dewi": "1"}, f"after refused reroutes the capacities are {seen['before']}")
+    judge.require(
+        seen["before"] == {"Sari": "1", "Dewi": "1"}, f"after refused reroutes the capacities are {seen['before']}"
+    )
     before, after = seen["session_before"], seen["session_after"]
     judge.require(before == ["active", seen["from"]], f"after refused reroutes the session is {before}")
     judge.require(after == ["active", seen["to"]], f"the rerouted session is {after}, not active with B")
@@ -125,5 +134,7 @@ def left_out(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require("Dewi" in seen["offered"], "a mitra with room for one more was not offered the chat")
     judge.require("Rani" in seen["offered"], "an idle mitra was not offered the chat")
     offered = (seen["paid"]["reply"] or {}).get("offered")
-    judge.require(offered == len(seen["offered"]), f"the answer says offered: {offered}, Postgres has {seen['offered']}")
+    judge.require(
+        offered == len(seen["offered"]), f"the answer says offered: {offered}, Postgres has {seen['offered']}"
+    )
     judge.remark(f"offered to {', '.join(seen['offered'])}")

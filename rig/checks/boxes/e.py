@@ -124,4 +124,6 @@ def signs_in_again(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         found = seen["ping"]["reply"].get("is_online")
         judge.require(found is True, f"the ping answers is_online: {found!r}; deactivation takes nobody offline")
     before, after = heartbeat_time(seen["before"]), heartbeat_time(seen["after"])
-    judge.require(after and (before is None or after > before), f"her heartbeat went from {seen['before']} to {seen['after']}")
+    judge.require(
+        after and (before is None or after > before), f"her heartbeat went from {seen['before']} to {seen['after']}"
+    )

@@ -7,7 +7,9 @@ from rig.checks.boxes.a import SEED
 
 @check("SMOKE-01", "BE", "The log shows a finished seed")
 def seeded(judge: Judge, seen: Seen, bounds: Bounds) -> None:
-    judge.require(any(SEED.search(line) for line in seen["lines"]), f"no seed line of the promised form: {seen['lines']}")
+    judge.require(
+        any(SEED.search(line) for line in seen["lines"]), f"no seed line of the promised form: {seen['lines']}"
+    )
 
 
 @check("SMOKE-02", "M", "A mitra who goes online appears in mitras:online")
