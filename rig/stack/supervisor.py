@@ -23,6 +23,7 @@ from typing import Any
 PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
 GRACE_S = 1.5  # for those that asked for a last signal before SIGKILL
 KILL_S = 3.0  # how long we go on killing what still forks
+DRAIN_S = 1.0  # for all logs together; a pipe that somebody else holds has no end to wait for
 LAST_COMMAND_S = 6.0  # for a command that tidies outside our processes
 READ_BYTES = 1 << 16
 LINE_BYTES_MAX = 1 << 20
@@ -210,11 +211,19 @@ class Supervisor:
         self.end([child.pid for child in alive if child not in graced], within_s=0.0)
         self.until(lambda: all(child.exit_code is not None for child in graced), GRACE_S)
         self.end([child.pid for child in graced if child.exit_code is None], within_s=KILL_S)
+        self.drain()
         for command in self.last_commands:
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
                 subprocess.run(command["argv"], env=command["env"], timeout=LAST_COMMAND_S, **quiet)
         shutil.rmtree(self.base, ignore_errors=True)
+
+    def drain(self) -> None:
+        """Let the pumps write what the dead left in their pipes: last words tell the most."""
+        deadline = time.monotonic() + DRAIN_S
+        for child in self.children.values():
+            if child.pump is not None:
+                child.pump.join(max(0.0, deadline - time.monotonic()))
 
     def end(self, pids: list[int], within_s: float) -> None:
         """SIGKILL these and their groups; with time given, all below us, until there is nothing left."""

@@ -130,9 +130,9 @@ def test_a_port_in_use_is_named_with_its_holder(stack: Stack) -> None:
 )
 def test_a_bad_command(stack: Stack, tmp_path: Path, sut: str, error: type[Exception], message: str) -> None:
     broken = Stack.__new__(Stack)
-    broken.__dict__.update(stack.__dict__, spec=spec_of(tmp_path, sut), servers={})
 
-    def start() -> None:  # a bad command may be told by either
+    def start() -> None:  # a bad command is told where the stack is asked for, or where the server is
+        broken.__dict__.update(stack.__dict__, spec=spec_of(tmp_path, sut), servers={})
         broken.server("a").start()
 
     with pytest.raises(error, match=message):

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +104,22 @@ def test_a_last_signal_is_given_time(tmp_path: Path) -> None:
     assert until(lambda: "up" in (tmp_path / "log").read_text())
     supervisor.close()
     assert "farewell" in (tmp_path / "log").read_text()
+
+
+def test_last_words_are_kept_to_the_last(tmp_path: Path) -> None:
+    """The log is a pipe that takes nothing more until the talker is dead: its words are still on their way then."""
+    supervisor = Supervisor.start()
+    log = tmp_path / "log"
+    os.mkfifo(log)
+    script = "trap 'seq 10000; exit 0' QUIT; echo up; while :; do sleep 0.02; done"
+    process = supervisor.spawn("talker", ["bash", "-c", script], env=ENV, log=log, last_signal=signal.SIGQUIT)
+    with log.open("rb") as reader:
+        assert reader.readline().endswith(b" up\n")
+        closing = threading.Thread(target=supervisor.close)
+        closing.start()
+        assert until(lambda: not alive(process.pid))
+        assert reader.read().endswith(b" 10000\n")
+        closing.join()
 
 
 def test_another_process_attaches(supervisor: Supervisor, tmp_path: Path) -> None:
