@@ -59,15 +59,19 @@ def checklist(
     postgres_log: PostgresLog = None,
     sut: Sut = None,
     reports: Reports = None,
+    repeat: Annotated[int, typer.Option(min=1, max=1000, help="Runs in a row, each of another random seed.")] = 1,
 ) -> None:
     """Answer the checklist, Setup, A to K and Smoke, with evidence; the report's path comes last."""
     from rig.drive import checklist as drive
+    from rig.drive import repeat as drive_repeat
 
     chosen = settings(
         cadence=cadence, random_seed=random_seed, workers=workers, keep=keep, strict=strict, mode=mode,
         postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, postgres_log=postgres_log, sut=sut,
         reports=reports,
     )  # fmt: skip
+    if repeat > 1:
+        raise typer.Exit(drive_repeat.run(chosen, only or [], repeat))
     raise typer.Exit(drive.run(chosen, only or []))
 
 
@@ -131,6 +135,19 @@ def recheck(
     from rig.drive import recheck as drive
 
     raise typer.Exit(drive.run(settings(reports=reports), run))
+
+
+@app.command()
+def compare(
+    before: Annotated[str, typer.Argument(help="A run directory, or its name below the reports.")],
+    after: Annotated[str, typer.Argument(help="The run to hold against it (say: latest).")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a script.")] = False,
+    reports: Reports = None,
+) -> None:
+    """Tell what changed between two runs: verdicts, times, statement counts; exit 1 when a verdict got worse."""
+    from rig.drive import compare as drive
+
+    raise typer.Exit(drive.run(settings(reports=reports), before, after, as_json))
 
 
 @app.command()

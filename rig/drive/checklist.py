@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rig.checks import load_checks
 from rig.checks.sections import SECTIONS
@@ -58,10 +59,15 @@ def versions() -> dict[str, str]:
 
 def run(settings: Settings, only: list[str]) -> int:
     """The whole command; returns its exit code. UsageError for what can't be run at all."""
+    results, interrupted = run_once(settings, only, draw_random_seed(settings.random_seed))
+    return EXIT_INTERRUPTED if interrupted else int(results["exit_code"])
+
+
+def run_once(settings: Settings, only: list[str], seed: int) -> tuple[dict[str, Any], bool]:
+    """One run of the checklist with this random seed: its results, printed too, and whether Ctrl-C ended it."""
     from rig.report import print_summary
 
     items = select_items(only)
-    seed = draw_random_seed(settings.random_seed)
     spec = stack_spec(settings, Path("."))
     protect(spec)
     print(f"random seed {seed}", flush=True)
@@ -88,7 +94,7 @@ def run(settings: Settings, only: list[str]) -> int:
             session.interrupted = True
     results = conclude(session.directory)
     print_summary(results, session.directory)
-    return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
+    return {**results, "directory": str(session.directory.path)}, session.interrupted
 
 
 def workers_for(items: list[str], workers: int, external: bool) -> int:
