@@ -2,11 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).parents[2]
+# What answers boxes, invariants and claims: an entry is run by one of them.
+COMMANDS = {"INV": "chaos", "CLAIM": "load"}
 
 
 @dataclass(frozen=True)
 class Sabotage:
-    """`fails` are exactly the boxes of `sections` that the defect makes fail: no other may fall with them."""
+    """`fails` are exactly the boxes of the whole checklist that the defect makes fail: no other may fall with them.
+
+    Instead of boxes they may be invariants, which the campaigns judge, or claims, which a load run judges.
+    """
 
     name: str
     sentence: str
@@ -17,17 +26,34 @@ class Sabotage:
     def sections(self) -> list[str]:
         return sorted({box.rsplit("-", 1)[0] for box in self.fails})
 
+    @property
+    def command(self) -> str:
+        """The command of the rig whose run judges it: checklist, chaos or load."""
+        return COMMANDS.get(self.sections[0], "checklist")
+
+    def line(self) -> dict[str, Any]:
+        """What `--list` tells of it, as plain JSON; `where` is the line of its declaration."""
+        code = self.patch.__code__  # type: ignore[attr-defined]
+        where = f"{Path(code.co_filename).relative_to(CHECKOUT)}:{code.co_firstlineno}"
+        return {
+            "name": self.name, "sentence": self.sentence, "fails": sorted(self.fails), "sections": self.sections,
+            "command": self.command, "where": where,
+        }  # fmt: skip
+
 
 CATALOGUE: dict[str, Sabotage] = {}
 
 
 def sabotage(name: str, sentence: str, *fails: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Declare a defect; ValueError for a name that is taken or a defect that nothing is to notice."""
+    """Declare a defect; ValueError for a name that is taken, or for one that no run or no single run can prove."""
 
     def declare(patch: Callable[[], None]) -> Callable[[], None]:
+        entry = Sabotage(name, sentence, frozenset(fails), patch)
         if name in CATALOGUE or not fails:
             raise ValueError(f"sabotage {name!r} is declared twice, or names no box")
-        CATALOGUE[name] = Sabotage(name, sentence, frozenset(fails), patch)
+        if len({COMMANDS.get(section, "checklist") for section in entry.sections}) > 1:
+            raise ValueError(f"sabotage {name!r}: boxes, invariants and claims need an entry each, as other runs do")
+        CATALOGUE[name] = entry
         return patch
 
     return declare
