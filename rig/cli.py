@@ -127,6 +127,29 @@ def load(
 
 
 @app.command()
+def prove(
+    names: Annotated[list[str] | None, typer.Argument(help="Broken servers to run; all when none is named.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Those that must fell a box of this section (C), or this box (C-07).")
+    ] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="One a section, drawn by the random seed.")] = False,
+    cross: Annotated[bool, typer.Option("--cross", help="The whole checklist for each, and what fell in it.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Tell which broken servers there are, and run none.")] = False,
+    write_docs: Annotated[bool, typer.Option("--write-docs", help="Renew their rows in docs/sabotage.md.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Broken servers to run side by side.")] = None,
+    random_seed: RandomSeed = None,
+    reports: Reports = None,
+) -> None:
+    """Prove the checks: servers with one subtle defect each must make just the boxes fall that name it."""
+    from rig.drive import prove as drive
+
+    if listed:
+        raise typer.Exit(drive.list_entries())
+    chosen = settings(workers=workers, random_seed=random_seed, reports=reports)
+    raise typer.Exit(drive.run(chosen, names or [], only or [], sample=sample, cross=cross, docs=write_docs))
+
+
+@app.command()
 def recheck(
     run: Annotated[str, typer.Argument(help="A run directory, or its name below the reports (say: latest).")],
     reports: Reports = None,

@@ -1,0 +1,122 @@
+"""Runs the broken servers side by side: each is a `rig` command of its own, whose results are read when it ends."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from rig.drive.catalogue import Entry
+from rig.drive.proof import Outcome, Proof, judge_entry
+from rig.record import RunDirectory
+from rig.stack.paths import CHECKOUT
+
+ATTEMPTS = 2  # a run without a verdict is repeated once
+LOOK_EVERY_S = 0.1
+RUN_S = {False: 300.0, True: 1200.0}  # by whether everything is judged; no run of a part takes a third of it
+LEAVE_S = 20.0  # for all to end in order after an interruption
+NOT_THEIRS = ("RIG_KEEP", "RIG_STRICT", "RIG_SUT_CWD", "RIG_REPORTS", "RIG_WORKERS", "RIG_RANDOM_SEED", "RIG_CADENCE")
+
+
+class Job:
+    """The run of one entry, at its first or second attempt."""
+
+    def __init__(self, entry: Entry, run: RunDirectory, everything: bool, random_seed: int, attempt: int = 1) -> None:
+        self.entry, self.attempt = entry, attempt
+        self.run = run
+        name = entry.name if attempt == 1 else f"{entry.name}-again"
+        self.reports = run.path / "entries" / name
+        self.log = run.logs / f"{name}.log"
+        self.began = time.monotonic()
+        self._deadline = self.began + RUN_S[everything]
+        words = [*entry.words(everything), "--random-seed", str(random_seed), "--reports", str(self.reports.resolve())]
+        environment = {name: value for name, value in os.environ.items() if name not in NOT_THEIRS}
+        with self.log.open("wb") as output:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "rig.drive.tethered", *words],
+                cwd=CHECKOUT,
+                env=environment,
+                stdin=subprocess.PIPE,  # the tether
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for us, who then let go of all
+            )
+
+    def ended(self) -> bool:
+        """Whether it has; one that takes far too long is made to."""
+        if self._popen.poll() is not None:
+            return True
+        if time.monotonic() > self._deadline:
+            self.let_go()
+            if time.monotonic() > self._deadline + LEAVE_S:
+                self._popen.kill()  # its supervisor ends the rest
+        return False
+
+    def let_go(self) -> None:
+        """Tell it to end."""
+        assert self._popen.stdin is not None
+        self._popen.stdin.close()
+
+    def leave(self, deadline: float) -> None:
+        """Wait for its end after `let_go`, by force from the deadline (of `time.monotonic`) on."""
+        try:
+            self._popen.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
+    def outcome(self) -> Outcome:
+        """What it proves, from its saved results; broken, with its last words, where there are none."""
+        self.let_go()  # nothing listens any more
+        found = sorted(path for path in self.reports.glob("*/results.json") if not path.parent.is_symlink())
+        outcome = Outcome(
+            self.entry, Proof.BROKEN, seconds=round(time.monotonic() - self.began, 1), attempts=self.attempt,
+            reports=tuple(str((path.parent / "report.html").relative_to(self.run.path)) for path in found),
+        )  # fmt: skip
+        code = self._popen.returncode
+        if code not in range(4) or not found:
+            last = self.log.read_text(errors="replace").strip().splitlines()[-1:]
+            return replace(outcome, message=f"`rig` ended with {code}: {' '.join(last) or 'no word'}")
+        results = [json.loads(path.read_text()) for path in found]
+        proof, message, fallen = judge_entry(self.entry, [item for one in results for item in one["items"]])
+        if proof is Proof.BROKEN:
+            message = "; ".join(filter(None, (message, *(one["message"] for one in results))))
+        return replace(outcome, proof=proof, message=message, failed=tuple(fallen), told=fallen)
+
+
+class Proving:
+    """The entries that wait, run and have ended; `outcomes` come in the order of their ends."""
+
+    def __init__(self, entries: Sequence[Entry], run: RunDirectory, everything: bool, seed: int, workers: int) -> None:
+        self.waiting = deque((entry, 1) for entry in entries)
+        self.running: list[Job] = []
+        self._how: tuple[Any, ...] = (run, everything, seed)
+        self._workers = workers
+
+    def outcomes(self) -> Iterator[Outcome | None]:
+        """Each outcome as it comes, and None at each look in between, so that somebody can show the time pass."""
+        while self.waiting or self.running:
+            while self.waiting and len(self.running) < self._workers:
+                entry, attempt = self.waiting.popleft()
+                self.running.append(Job(entry, *self._how, attempt))
+            for job in [job for job in self.running if job.ended()]:
+                self.running.remove(job)
+                outcome = job.outcome()
+                if outcome.proof in (Proof.BROKEN, Proof.INCONCLUSIVE) and job.attempt < ATTEMPTS:
+                    self.waiting.append((job.entry, job.attempt + 1))
+                else:
+                    yield outcome
+            yield None
+            time.sleep(LOOK_EVERY_S)
+
+    def let_go(self) -> None:
+        """End what runs, each in its order: none of it is left."""
+        for job in self.running:
+            job.let_go()
+        deadline = time.monotonic() + LEAVE_S
+        for job in self.running:
+            job.leave(deadline)
