@@ -254,15 +254,20 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def watch(supervisor: Supervisor, lifeline: int) -> None:
+def stop_by_signals() -> threading.Event:
+    """Set by the signals that end a program. Handled, not ignored as a background shell has it: or our children inherit that."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def watch(supervisor: Supervisor, lifeline: int, stop: threading.Event) -> None:
     """Reap children until the rig closes its end of the lifeline, or a signal says to stop."""
     wake, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
-    stop = threading.Event()
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
         ready, _, _ = select.select([lifeline, wake], [], [], 1.0)
         if wake in ready:
@@ -273,6 +278,7 @@ def watch(supervisor: Supervisor, lifeline: int) -> None:
 
 
 def main(base: Path, ready_fd: int) -> None:
+    stop = stop_by_signals()
     adopt_orphans()
     base.mkdir(mode=0o711)  # other users may pass through (Postgres is not run by root) but not look around
     base.chmod(0o711)
@@ -286,7 +292,7 @@ def main(base: Path, ready_fd: int) -> None:
         threading.Thread(target=supervisor.serve, args=(listener,), daemon=True).start()
         os.write(ready_fd, b"ready\n")
         os.close(ready_fd)
-        watch(supervisor, sys.stdin.fileno())
+        watch(supervisor, sys.stdin.fileno(), stop)
     finally:
         supervisor.close()
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -104,6 +105,20 @@ def test_a_last_signal_is_given_time(tmp_path: Path) -> None:
     assert until(lambda: "up" in (tmp_path / "log").read_text())
     supervisor.close()
     assert "farewell" in (tmp_path / "log").read_text()
+
+
+def test_children_do_not_inherit_ignored_signals(tmp_path: Path) -> None:
+    """A shell has its background commands ignore SIGINT and SIGQUIT, and what ignores a signal from birth cannot trap it."""
+    script = "from rig.stack import Supervisor; from pathlib import Path; import os, sys; s = Supervisor.start()\n"
+    script += (
+        "p = s.spawn('c', ['sh', '-c', 'grep SigIgn /proc/self/status'], env=dict(os.environ), log=Path(sys.argv[1]))\n"
+    )
+    script += "p.wait(5); s.close()"
+    command = shlex.join([sys.executable, "-c", script, str(tmp_path / "log")])
+    subprocess.run(["bash", "-c", f"trap '' INT QUIT HUP TERM; {command}"], cwd=CHECKOUT, check=True, timeout=30)
+    ignored = int((tmp_path / "log").read_text().split()[-1], 16)
+    ends = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM)
+    assert [number.name for number in ends if ignored & 1 << (number - 1)] == []
 
 
 def test_last_words_are_kept_to_the_last(tmp_path: Path) -> None:
