@@ -4,6 +4,7 @@ import time
 
 from pytest_bdd import when
 
+from rig.checks.statements import writes
 from rig.drive.world import RECONNECT_SEED_S, WRITE_THROUGH_S, Observed, World, answers
 from rig.record import evidence
 
@@ -41,17 +42,14 @@ def in_the_set(world: World) -> Observed:
     sari, exchange = world.mitra("Sari").id, world.notes["Sari online"]
     member, seen_at = sari in world.mirror_state()["online"], time.time()
     statements = world.statements(exchange.started, exchange.ended + WRITE_THROUGH_S)
-    writes = [
-        s for s in statements if "mitra_online_status" in s["text"] and not s["text"].lstrip().startswith("SELECT")
-    ]
-    commits = [s for s in statements if s["text"].strip().upper().startswith("COMMIT")]
+    commits = [s["committed_at"] for s in statements if writes(s, "mitra_online_status") and s["committed_at"]]
     written = world.written_at("mitras:online", ("SADD",), sari, exchange.started)
     return Observed(
         {
             "member": member,
             "answered_at": exchange.ended,
             "visible_at": None if not member else (written or seen_at),
-            "committed_at": max((s["at"] for s in commits or writes), default=None),
+            "committed_at": max(commits, default=None),
             "sadd_at": written,
         },
         [
