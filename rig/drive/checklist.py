@@ -113,7 +113,8 @@ def run_features(session: Session, spec: StackSpec, items: list[str], settings: 
         "keep": settings.keep,
         "ready_within_s": settings.ready_within_s,
     }
-    command = [sys.executable, "-m", "pytest", "features", "-p", "features.plugin", "-p", "no:cacheprovider", "-q"]
+    command = [sys.executable, "-m", "pytest", "features", "-p", "pytest_bdd.plugin", "-p", "xdist.plugin"]
+    command += ["-p", "features.plugin", "-p", "no:cacheprovider", "-q", "--assert", "plain"]
     command += ["-c", str(CHECKOUT / "features" / "pytest.ini"), "--rootdir", str(CHECKOUT)]
     command += ["-n", str(workers), "--dist", "loadgroup"] if workers > 1 else ["-p", "no:xdist"]
     command += ["-x"] if settings.keep else []  # what comes after would change what is to be looked at
@@ -121,6 +122,7 @@ def run_features(session: Session, spec: StackSpec, items: list[str], settings: 
         **os.environ,
         **session.supervisor.environment,
         "RIG_INTERNAL_CHECKLIST": json.dumps(handed, default=str),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # those of other packages cost seconds, and may do anything
         "PYTEST_DEBUG_TEMPROOT": str(session.supervisor.base),  # or pytest leaves a directory of its own behind
     }
     log = session.directory.logs / "pytest.log"
