@@ -1,6 +1,6 @@
 """What checks of a whole run share: its phases, what is known of its fault, and ids that stay wrong over samples."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,17 @@ def assume_fault(judge: Judge, lines: Lines) -> Fault | None:
     return None if judge.doubts else events
 
 
+def quiet_spans(lines: Lines, events: Fault, reconnect_s: float) -> dict[str, tuple[float, float]]:
+    """The two times in which all bounds of quiet hold: before the fault, and `reconnect_s` after it was taken back."""
+    spans = phases(lines)
+    assert events.requested is not None
+    assert events.removed is not None
+    return {
+        "baseline": (spans["baseline"][0], events.requested),
+        "after the reconnect": (events.removed + reconnect_s, spans["drain"][1]),
+    }
+
+
 def inside(lines: Iterable[Line], since: float, until: float) -> list[Line]:
     """Lines whose time lies in `[since, until]`."""
     return [line for line in lines if since <= line["t"] <= until]
@@ -75,6 +86,9 @@ def wrong_in(sample: Line) -> dict[str, str] | None:
     return {**dict.fromkeys(ghosts, "ghost"), **dict.fromkeys(missing, "missing")}
 
 
+Find = Callable[[Line], dict[str, str] | None]
+
+
 @dataclass(frozen=True)
 class Wrong:
     """An id that was wrong in every sample from `since` to `until` (epoch seconds)."""
@@ -90,12 +104,12 @@ class Wrong:
         return self.until - self.since
 
 
-def wrong_spans(samples: Sequence[Line]) -> list[Wrong]:
+def wrong_spans(samples: Sequence[Line], find: Find = wrong_in) -> list[Wrong]:
     """Each uninterrupted time in which an id was wrong in the same way; a blind sample interrupts it."""
     open_spans: dict[tuple[str, str], Wrong] = {}
     closed: list[Wrong] = []
     for sample in samples:
-        found = wrong_in(sample) or {}
+        found = find(sample) or {}
         for key in [key for key in open_spans if found.get(key[0]) != key[1]]:
             closed.append(open_spans.pop(key))
         for id, how in found.items():
@@ -105,15 +119,22 @@ def wrong_spans(samples: Sequence[Line]) -> list[Wrong]:
     return [*closed, *open_spans.values()]
 
 
-def require_no_wrong_over(judge: Judge, what: str, samples: Sequence[Line], bound_s: float) -> float:
+def require_no_wrong_over(
+    judge: Judge,
+    what: str,
+    samples: Sequence[Line],
+    bound_s: float,
+    find: Find = wrong_in,
+    where: str = "mitras:online",
+) -> float:
     """No id stays wrong for longer than the bound; the longest that one did. The rig's own lag voids an overrun."""
-    spans = wrong_spans(samples)
+    spans = wrong_spans(samples, find)
     over = sorted((span for span in spans if span.seconds > bound_s), key=lambda span: -span.seconds)
     if over:
         lag_s = max(span.lag_s for span in over)
         worst = ", ".join(f"{span.id} {span.how} for {span.seconds:.2f} s" for span in over[:SHOWN_MAX])
         more = f" and {len(over) - SHOWN_MAX} more" if len(over) > SHOWN_MAX else ""
-        text = f"{what}: in mitras:online {worst}{more}; the bound is {bound_s:g} s"
+        text = f"{what}: in {where} {worst}{more}; the bound is {bound_s:g} s"
         if lag_s > LAG_VOID_S:
             judge.assume(False, f"{text}, but the rig itself stood still for {lag_s:.2f} s")
         else:

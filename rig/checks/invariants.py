@@ -13,6 +13,7 @@ from rig.checks.courses import (
     require_no_wrong_over,
     wrong_in,
 )
+from rig.checks.invariants_conduct import barred_then
 from rig.record import evidence
 
 SEED_LINE = "[valkey-mirror] seed:"
@@ -163,7 +164,7 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         return
     requests = inside(lines.get("request", ()), fault.requested, phases(lines)["recovery"][1])
     late = [line for line in requests if line["status"] is None or line["ended"] - line["started"] > bounds["answer_s"]]
-    odd = [line for line in requests if line not in late and not allowed(line)]
+    odd = [line for line in requests if line not in late and not allowed(line) and not barred_then(line, lines)]
     for line in (late + odd)[:SHOWN_MAX]:
         judge.require(False, outcome(line))
         judge.show(http_evidence(line))

@@ -12,6 +12,7 @@ from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
 from rig.drive.campaign import DIRECTORY, Campaign, campaigns, select
 from rig.drive.checklist import versions
+from rig.drive.history import write_history
 from rig.drive.replay import replay_command
 from rig.drive.sampler import Sampler
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
@@ -100,7 +101,8 @@ def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
     steps = schedule(campaign.pace, bench.random_seed, spans.traffic_s)
     bench.recorder.write("schedule", steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace))
     cycle = Cycle(campaign.fault, Ground(bench.stack, ends_of(bench)), bench.recorder)
-    with Sampler(bench):
+    began = time.time()
+    with Sampler(bench, workload.mitra_ids):
         workload.start(steps)
         try:
             with cycle:
@@ -123,6 +125,7 @@ def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
             )
         with phase(bench, "drain"):
             pass_time(exits, workload, spans.drain_s)
+    write_history(bench, began, time.time())
 
 
 @contextmanager
@@ -158,6 +161,9 @@ def people(bench: Bench, campaign: Campaign) -> Workload:
         customers.append(Customer.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
     for mitra in mitras:
         mitra.online()
+    for mitra in mitras[len(mitras) - campaign.pace.barred :]:
+        # A sign-in of hers that a deactivation has to revoke; she goes on with her minted token.
+        Mitra(mitra.server, mitra.id, mitra.phone, bench.recorder, name=mitra.name).login()
     return Workload(mitras, customers, Operator(servers[0], bench.recorder))
 
 

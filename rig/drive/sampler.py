@@ -2,21 +2,32 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 import redis
 
 from rig.drive.bench import TRUTH, Bench
+from rig.observe.mirror import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 
 EVERY_S = 0.2
+
+# One statement, so that all columns are of the same moment.
+ROWS = (
+    "SELECT m.id::text, m.is_active, coalesce(o.is_online, false),"
+    " extract(epoch FROM o.last_heartbeat_at)::float8,"
+    " (SELECT count(*) FROM chat_sessions s WHERE s.mitra_id = m.id AND s.status IN ('active', 'pending_payment'))"
+    " FROM mitras m LEFT JOIN mitra_online_status o ON o.mitra_id = m.id ORDER BY 1"
+)
 
 
 class Sampler:
     """A thread that reads Valkey, Postgres, and Valkey again; a store that does not answer leaves a None."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, ids: Sequence[str]) -> None:
         self._bench = bench
+        self._ids = list(ids)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
@@ -35,19 +46,40 @@ class Sampler:
             before, truth, after = self._mirror(), self._truth(), self._mirror()
             ended = time.time()
             self._bench.recorder.write(
-                "sample", t=began, ended=ended, mirror_before=before, truth=truth, mirror_after=after,
+                "sample", t=began, ended=ended, truth=truth,
+                mirror_before=before and before["online"], mirror_after=after and after["online"],
+                keys_before=before, keys_after=after,
                 lag_s=round(self._bench.lag.worst(looked, ended), 3),
             )  # fmt: skip
             looked = ended
 
-    def _mirror(self) -> list[str] | None:
+    def _mirror(self) -> dict[str, Any] | None:
+        """The contract's keys of the campaign's mitras, all of one moment."""
         try:
-            return sorted(self._bench.mirror.online())
+            pipeline = self._bench.mirror.client.pipeline(transaction=True)
+            pipeline.smembers(ONLINE).smembers(DEACTIVATED).get(SNAPSHOT).pttl(SNAPSHOT)
+            pipeline.mget([CAPACITY + id for id in self._ids]).mget([HEARTBEAT + id for id in self._ids])
+            online, deactivated, snapshot, ttl_ms, capacities, heartbeats = pipeline.execute()
         except redis.RedisError:
             return None
+        return {
+            "online": sorted(online),
+            "deactivated": sorted(deactivated),
+            "snapshot": snapshot,
+            "snapshot_ttl_ms": ttl_ms,
+            "capacities": {id: value for id, value in zip(self._ids, capacities, strict=True) if value is not None},
+            "heartbeats": {id: value for id, value in zip(self._ids, heartbeats, strict=True) if value is not None},
+        }
 
     def _truth(self) -> dict[str, Any] | None:
         try:
-            return {**self._bench.truth()[0], "query": TRUTH["online"]}
+            rows = self._bench.tables.query(ROWS).rows
         except psycopg.Error:
             return None
+        return {
+            "online": [id for id, _, online, _, _ in rows if online],
+            "deactivated": [id for id, active, _, _, _ in rows if not active],
+            "loads": {id: load for id, _, _, _, load in rows},
+            "heartbeats": {id: at for id, _, _, at, _ in rows if at is not None},
+            "query": TRUTH["online"],
+        }

@@ -24,6 +24,8 @@ class Pace:
 
     mitras: int = 12
     steady: int = 4  # of the mitras: they never go offline, so that somebody is always available
+    seldom: int = 1  # of the others, the first: their heartbeats stand long enough to be mirrored
+    barred: int = 2  # of the others: they are deactivated and re-activated in turn
     customers: int = 4
     ping_every_s: float = 1.0
     toggle_every_s: float = 5.0
@@ -31,6 +33,8 @@ class Pace:
     beacon_every_s: float = 0.5
     chat_every_s: float = 3.0
     dashboard_every_s: float = 0.3
+    seldom_every_s: float = 5.0
+    bar_every_s: float = 4.0
 
 
 @dataclass(frozen=True, order=True)
@@ -48,7 +52,8 @@ def schedule(pace: Pace, random_seed: int, seconds: float) -> list[Step]:
     for number in range(pace.mitras):
         rng = random.Random(f"{random_seed}/mitra/{number}")
         actor = f"mitra {number}"
-        steps += every(rng, actor, "ping", pace.ping_every_s, seconds)
+        seldom = pace.steady <= number < pace.steady + pace.seldom
+        steps += every(rng, actor, "ping", pace.seldom_every_s if seldom else pace.ping_every_s, seconds)
         steps += every(rng, actor, "take", pace.offers_every_s, seconds)
         if number >= pace.steady:
             toggles = every(rng, actor, "offline", pace.toggle_every_s, seconds)
@@ -62,6 +67,10 @@ def schedule(pace: Pace, random_seed: int, seconds: float) -> list[Step]:
         steps += [Step(s.at_s, actor, "end" if turn % 2 else "buy") for turn, s in enumerate(chats)]
     rng = random.Random(f"{random_seed}/operator")
     steps += every(rng, "operator", "dashboard", pace.dashboard_every_s, seconds)
+    for number in range(pace.mitras - pace.barred, pace.mitras):
+        rng = random.Random(f"{random_seed}/bar/{number}")
+        bars = every(rng, "operator", "bar", pace.bar_every_s, seconds)
+        steps += [Step(s.at_s, s.actor, f"{'unbar' if turn % 2 else 'bar'} {number}") for turn, s in enumerate(bars)]
     return sorted(steps)
 
 
@@ -119,10 +128,14 @@ class Workload:
             actor = f"mitra {number}"
             self._actions |= {(actor, name): getattr(mitra, name) for name in ("ping", "online", "offline")}
             self._actions[actor, "take"] = functools.partial(take, mitra)
+            for word, active in (("bar", False), ("unbar", True)):
+                act = functools.partial(operator.set_active, mitra.id or "", active)
+                self._actions["operator", f"{word} {number}"] = act
         for number, customer in enumerate(customers):
             shopper, actor = Shopper(customer), f"customer {number}"
             self._actions |= {(actor, name): getattr(shopper, name) for name in ("buy", "end")}
             self._actions[actor, "beacon"] = customer.beacon
+        self.mitra_ids = [mitra.id for mitra in mitras if mitra.id]
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._errors: list[BaseException] = []

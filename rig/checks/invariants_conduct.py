@@ -1,0 +1,203 @@
+"""Invariants of what the server did to people: nobody wrongly offline, nobody let in, nobody overloaded, all of it on record."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from rig.checks.base import Bounds, Judge, Kind, Lines, check
+from rig.checks.courses import Line, assume_fault, inside, phases, quiet_spans
+from rig.checks.statements import writes
+from rig.record import evidence
+
+AUDIT = "mitra_online_logs"
+STAMP_S = 0.001  # the statement log's times are cut to the millisecond
+SHOWN_MAX = 5
+
+
+def left(judge: Judge, lines: Lines) -> Line | None:
+    """The rows that stood in Postgres at the end."""
+    found = next(iter(lines.get("left", ())), None)
+    judge.assume(found, "the run ended before the rows that it left were read")
+    return found
+
+
+@check("INV-07", "BE", "Nobody who pings is taken offline", Kind.INVARIANT, whole_run=True)
+def no_wrongful_offline(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    """By the time of its COMMIT, no auto-offline comes less than W after the begin of a ping answered 200 and online."""
+    rows = left(judge, lines)
+    if rows is None or assume_fault(judge, lines) is None or not statements_watched(judge, lines):
+        return
+    pings: dict[str, list[Line]] = defaultdict(list)
+    for line in lines.get("request", ()):
+        if line["action"] == "ping" and line["status"] == 200 and (line["reply"] or {}).get("is_online") is True:
+            pings[line["subject"]].append(line)
+    swept = list(auto_offlines(rows["audit"], lines))
+    for row, committed_at in swept:
+        before = [ping for ping in pings[row["mitra_id"]] if ping["started"] < committed_at]
+        if before:
+            last = max(before, key=lambda ping: ping["started"])
+            silent_s = committed_at - last["started"]
+            told = f"{row['mitra_id']} was taken offline {silent_s:.2f} s after a ping that was answered as online"
+            if not judge.require(silent_s >= bounds["stale_s"] - bounds["tolerance_s"], told):
+                judge.show(evidence.note(f"committed at {committed_at:.3f}"), evidence.note(str(last["curl"])))
+    sent = sum(map(len, pings.values()))
+    judge.assume(judge.broken_promises or sent >= bounds["pings_min"], f"only {sent} pings were answered as online")
+    judge.remark(f"{sent} pings, {len(swept)} taken offline by the sweep")
+
+
+def auto_offlines(audit: Sequence[Line], lines: Lines) -> Iterator[tuple[Line, float]]:
+    """Audit rows `offline` that no toggle of hers explains, each with the time of its COMMIT (its own if not logged)."""
+    commits = sorted(
+        line["committed_at"] for line in lines.get("statement", ()) if line["committed_at"] and writes(line, AUDIT)
+    )
+    for row in audit:
+        toggled = any(
+            request["subject"] == row["mitra_id"] and request["action"] == "offline"
+            and request["started"] - STAMP_S <= row["at"] <= request["ended"] + STAMP_S
+            for request in lines.get("request", ())
+        )  # fmt: skip
+        if row["status"] == "offline" and not toggled:
+            yield row, next((at for at in commits if at >= row["at"] - STAMP_S), row["at"])
+
+
+def statements_watched(judge: Judge, lines: Lines) -> bool:
+    """Whether Postgres' statement log was there to be read."""
+    watched = next(iter(lines.get("watched", ())), {"statements": False})
+    return judge.assume(watched["statements"], "no statement log: what Postgres was asked is not known")
+
+
+@check("INV-12", "BE", "Who is deactivated gets no ping through", Kind.INVARIANT, whole_run=True)
+def no_ping_when_deactivated(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    """None begun over `within_s` after the answer is 200: in quiet and while Valkey is away (then Postgres says so)."""
+    events = assume_fault(judge, lines)
+    if events is None:
+        return
+    spans = {**quiet_spans(lines, events, bounds["reconnect_s"]), "fault": (events.confirmed, events.removed)}
+    refused = 0
+    for id, since, until in barred_spans(lines):
+        for ping in lines.get("request", ()):
+            begun = ping["started"]
+            judged = any(first <= begun <= last for first, last in spans.values())
+            if (
+                ping["action"] == "ping"
+                and ping["subject"] == id
+                and since + bounds["within_s"] < begun < until
+                and judged
+            ):
+                refused += ping["code"] == "ACCOUNT_INACTIVE"
+                told = f"{id}: a ping {begun - since:.2f} s after her deactivation was answered 200"
+                if not judge.require(ping["status"] != 200, told):
+                    judge.show(evidence.note(ping["curl"]))
+    judge.assume(judge.broken_promises or refused, "no deactivated mitra pinged")
+    judge.remark(f"{refused} pings of deactivated mitras refused")
+
+
+def barred_spans(lines: Lines) -> Iterator[tuple[str, float, float]]:
+    """From a deactivation's answer to the begin of the re-activation: id and both times (the end may be never)."""
+    acts: dict[str, list[Line]] = defaultdict(list)
+    for line in lines.get("request", ()):
+        if line["action"] in ("deactivate", "reactivate"):
+            acts[line["url"].rsplit("/", 1)[1]].append(line)
+    for id, own in acts.items():
+        own.sort(key=lambda line: line["started"])
+        for act, following in zip(own, [*own[1:], None], strict=True):
+            if act["action"] == "deactivate" and act["status"] == 200:
+                yield id, act["ended"], following["started"] if following else float("inf")
+
+
+def barred_then(request: Line, lines: Lines) -> bool:
+    """Whether it was refused as inactive and its mitra may have been so at some moment of it."""
+    if request["code"] != "ACCOUNT_INACTIVE":
+        return False
+    active = True
+    for act in sorted(acts_on(lines, request["subject"]), key=lambda line: line["started"]):
+        if act["action"] == "deactivate" and act["started"] < request["ended"]:
+            active = False
+        elif act["action"] == "reactivate" and act["status"] == 200 and act["ended"] < request["started"]:
+            active = True
+    return not active
+
+
+def acts_on(lines: Lines, id: str) -> list[Line]:
+    """The operator's (de)activations of one mitra."""
+    acts = ("deactivate", "reactivate")
+    return [line for line in lines.get("request", ()) if line["action"] in acts and line["url"].endswith(f"/{id}")]
+
+
+@check("INV-13", "BE", "Nobody has more chats than the maximum", Kind.INVARIANT, whole_run=True)
+def no_overload(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    """Every look at Postgres is at a committed state."""
+    highest, looks = 0, 0
+    for sample in lines.get("sample", ()):
+        for id, load in (sample["truth"] or {"loads": {}})["loads"].items():
+            highest, looks = max(highest, load), looks + 1
+            told = f"{id} had {load} chats at {sample['t']:.3f}, the maximum is {bounds['max_customers']:g}"
+            judge.require(load <= bounds["max_customers"], told)
+    judge.assume(highest, f"nobody had a chat in {looks} looks")
+    judge.remark(f"{looks} loads read, the highest {highest}")
+
+
+@check("INV-19", "BE", "The audit alternates, a row for each change", Kind.INVARIANT, whole_run=True)
+def audit_alternates(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    """From offline, in which every mitra was planted: online, offline, and so on; the last row is the truth."""
+    rows = left(judge, lines)
+    if rows is None:
+        return
+    by_mitra: dict[str, list[str]] = defaultdict(list)
+    for row in rows["audit"]:
+        by_mitra[row["mitra_id"]].append(row["status"])
+    for id, turns in by_mitra.items():
+        wanted = [("online", "offline")[turn % 2] for turn in range(len(turns))]
+        judge.require(
+            turns == wanted, f"{id}: the audit says {', '.join(turns[:8])}, which does not alternate from online"
+        )
+    last = next((sample["truth"] for sample in reversed(lines.get("sample", ())) if sample["truth"]), None)
+    if judge.assume(last is not None, "Postgres was never read") and last is not None:
+        online = {id for id, turns in by_mitra.items() if turns[-1] == "online"}
+        differ = online ^ set(last["online"])
+        judge.require(
+            not differ, f"the last audit row and is_online differ for {', '.join(sorted(differ)[:SHOWN_MAX])}"
+        )
+    judge.assume(len(rows["audit"]) >= bounds["rows_min"], f"only {len(rows['audit'])} audit rows")
+    judge.remark(f"{len(rows['audit'])} audit rows of {len(by_mitra)} mitras")
+
+
+@check("INV-20", "BE", "No sign-in of a deactivated mitra stays valid", Kind.INVARIANT, whole_run=True)
+def no_live_sign_in(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    """At the end; a deactivation and its revocations are one transaction."""
+    rows = left(judge, lines)
+    last = next((sample["truth"] for sample in reversed(lines.get("sample", ())) if sample["truth"]), None)
+    if rows is None or not judge.assume(last is not None, "Postgres was never read") or last is None:
+        return
+    inactive = set(last["deactivated"])
+    live = sorted({row["user_id"] for row in rows["sign_ins"] if row["live"]} & inactive)
+    judge.require(not live, f"deactivated, with a live sign-in: {', '.join(live[:SHOWN_MAX])}")
+    theirs = [row for row in rows["sign_ins"] if row["user_id"] in barred(lines)]
+    judge.assume(theirs, "nobody who was deactivated had signed in")
+    judge.remark(f"{len(theirs)} sign-ins of mitras who were deactivated, {len(inactive)} inactive at the end")
+
+
+def barred(lines: Lines) -> set[str]:
+    """Ids that were deactivated at some time."""
+    return {id for id, _, _ in barred_spans(lines)}
+
+
+@check("INV-21", "BE", "No chat is counted long past its end", Kind.INVARIANT, whole_run=True)
+def no_chat_past_its_end(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    rows = left(judge, lines)
+    if rows is None:
+        return
+    now, counted = rows["now"][0]["at"], ("active", "pending_payment")
+    most_s = bounds["goodbye_s"] + bounds["within_s"]
+    over = [
+        f"{row['id']} by {now - row['ends_at']:.1f} s"
+        for row in rows["chats"]
+        if row["status"] in counted and row["ends_at"] is not None and now - row["ends_at"] > most_s
+    ]
+    judge.require(not over, f"still counted though past their end: {', '.join(over[:SHOWN_MAX])}")
+    judge.assume(rows["chats"], "there was no chat")
+    judge.remark(f"{len(rows['chats'])} chats")
+
+
+def quiet_requests(lines: Lines, action: str) -> list[Line]:
+    """Requests of one action in the baseline."""
+    return [line for line in inside(lines.get("request", ()), *phases(lines)["baseline"]) if line["action"] == action]

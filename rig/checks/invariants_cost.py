@@ -1,0 +1,167 @@
+"""Invariants of what the mirror costs: SQL and commands a ping, a cycle, a snapshot, and what an outage stops."""
+
+import math
+from collections import Counter
+from itertools import pairwise
+
+from rig.checks.base import Bounds, Judge, Kind, Lines, check
+from rig.checks.commands import HEARTBEAT, SNAPSHOT, deletes_key, is_recompute, sets_key
+from rig.checks.courses import Line, assume_fault, inside, phases
+from rig.checks.invariants_conduct import auto_offlines, left, quiet_requests, statements_watched
+from rig.checks.statements import STATUS, failed, ids_in, uses_unnest, writes
+from rig.record import evidence
+
+STAMP_S = 0.001
+SKIPS = {
+    "sweep_every_s": "[auto-offline] valkey unavailable, skipping",
+    "mirror_every_s": "[heartbeat-mirror] valkey unavailable, skipping",
+}
+CUT_S = 1.0  # MONITOR's connection is known to have lived at its last line only
+
+
+def watched_until(judge: Judge, lines: Lines) -> float | None:
+    """Up to when MONITOR saw all of the baseline: its end, or just before, where the fault cut MONITOR off as well."""
+    watched = next(iter(lines.get("watched", ())), None)
+    if not judge.assume(watched is not None, "Valkey's commands were not kept") or watched is None:
+        return None
+    since, until = phases(lines)["baseline"]
+    seen = min([until, *(begun for begun, ended in watched["blind"] if ended > since)])
+    return seen if judge.assume(seen > until - CUT_S, "MONITOR was not connected all through the baseline") else None
+
+
+def batches(lines: Lines) -> list[Line]:
+    """The heartbeat mirror's writing statements."""
+    return [line for line in lines.get("statement", ()) if uses_unnest(line) and writes(line, STATUS)]
+
+
+@check("INV-09", "BE", "In an outage sweep and mirror leave Postgres alone, and say so", Kind.INVARIANT, whole_run=True)
+def idle_in_outage(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    events = assume_fault(judge, lines)
+    rows = left(judge, lines)
+    if events is None or rows is None or not statements_watched(judge, lines):
+        return
+    assert events.confirmed is not None
+    assert events.removed is not None
+    lasted = events.removed - events.confirmed
+    swept = [row for row, at in auto_offlines(rows["audit"], lines) if events.confirmed <= at <= events.removed]
+    judge.require(not swept, f"{len(swept)} mitras were taken offline in the outage")
+    mirrored = inside(batches(lines), events.confirmed + STAMP_S, events.removed)
+    judge.require(not mirrored, f"{len(mirrored)} heartbeat updates in the outage")
+    for log in lines.get("log", ()):
+        for name, text in SKIPS.items():
+            if name in bounds:
+                least, most = math.floor(lasted / bounds[name]) - 1, math.ceil(lasted / bounds[name]) + 1
+                count = sum(
+                    text in line and events.requested <= at <= events.removed + bounds["flush_s"]
+                    for at, line in log["lines"]
+                )
+                told = f"{log['instance']} said {count} times {text!r} in {lasted:.1f} s, not {max(least, 0)} to {most}"
+                judge.require(least <= count <= most + 1, told)
+                judge.remark(f"{log['instance']}: {count} skipped ticks, one every {bounds[name]:g} s")
+    judge.assume(lines.get("log"), "no server log was kept")
+
+
+@check("INV-10", "BE", "A ping in quiet is one SET and no SQL", Kind.INVARIANT, whole_run=True)
+def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    """Of pings that were answered as online while nothing else was asked by or about that mitra."""
+    if assume_fault(judge, lines) is None or not statements_watched(judge, lines):
+        return
+    until = watched_until(judge, lines)
+    if until is None:
+        return
+    alone = [
+        ping
+        for ping in quiet_requests(lines, "ping")
+        if ping["ended"] < until and (ping["reply"] or {}).get("is_online") is True and is_alone(ping, lines)
+    ]
+    for ping in alone:
+        span = ping["started"] - STAMP_S, ping["ended"] + STAMP_S
+        written = [c for c in inside(lines.get("command", ()), *span) if sets_key(c, HEARTBEAT + ping["subject"])]
+        judge.require(len(written) == 1, f"a ping of {ping['subject']} wrote her heartbeat {len(written)} times")
+        asked = [
+            line for line in inside(lines.get("statement", ()), *span)
+            if line["class"] == "work" and not uses_unnest(line) and ids_in(line) == {ping["subject"]}
+        ]  # fmt: skip
+        if not judge.require(not asked, f"a ping of {ping['subject']} cost {len(asked)} statements"):
+            judge.show(evidence.statements("with a ping", {"statements": len(asked)}, [line["text"] for line in asked]))
+    few = f"only {len(alone)} pings in the baseline had their mitra for themselves"
+    judge.assume(judge.broken_promises or len(alone) >= bounds["pings_min"], few)
+    judge.remark(f"{len(alone)} pings")
+
+
+def is_alone(ping: Line, lines: Lines) -> bool:
+    """No other request of or about her, nor a chat's (which may be hers), at the same time."""
+    touching = ("accept", "end", "pay", "cancel", "offers")
+    return not any(
+        line is not ping
+        and (line["subject"] == ping["subject"] or line["action"] in touching or line["url"].endswith(ping["subject"]))
+        and line["started"] < ping["ended"] + STAMP_S
+        and line["ended"] > ping["started"] - STAMP_S
+        for line in lines.get("request", ())
+    )
+
+
+@check("INV-11", "BE", "Heartbeats go to Postgres by one statement a cycle", Kind.INVARIANT, whole_run=True)
+def one_batch_a_cycle(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    if assume_fault(judge, lines) is None or not statements_watched(judge, lines):
+        return
+    since, until = phases(lines)["warm-up"][0], phases(lines)["drain"][1]
+    most = math.ceil((until - since) / bounds["mirror_every_s"]) + 1
+    own = inside(batches(lines), since, until)
+    for instance, count in Counter(line["instance"] for line in own).items():
+        judge.require(count <= most, f"{instance} mirrored {count} times in {until - since:.1f} s, more than {most}")
+    lost = [line for line in own if failed(line)]
+    judge.require(not lost, f"{len(lost)} batches failed, as in a deadlock: {lost[0]['text'][:120] if lost else ''}")
+    judge.assume(own, "no heartbeat was ever mirrored")
+    judge.remark(f"{len(own)} batches, at most {most} an instance")
+
+
+@check("INV-16", "BE", "One recompute in ten seconds, and no snapshot older", Kind.INVARIANT, whole_run=True)
+def one_recompute(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    """Between two deletions of the snapshot, over all instances, by Valkey's clock. A FLUSHDB or an empty Valkey deletes it too."""
+    events = assume_fault(judge, lines)
+    until = watched_until(judge, lines) if events else None
+    if events is None or until is None:
+        return
+    assert events.removed is not None
+    since = phases(lines)["warm-up"][0]
+    for first, last in ((since, until), (events.removed, phases(lines)["drain"][1])):
+        seen = inside(lines.get("command", ()), first, last)
+        moments = [
+            ("deleted" if deletes_key(line, SNAPSHOT) else "computed", line["at"])
+            for line in seen
+            if deletes_key(line, SNAPSHOT) or is_beacon_recompute(line, seen)
+        ]
+        for (one, begun), (other, again) in pairwise(moments):
+            near = one == other == "computed" and again - begun < bounds["between_s"]
+            judge.require(not near, f"two recomputes only {again - begun:.3f} s apart, at {again:.3f}")
+    old = [
+        look["snapshot_ttl_ms"]
+        for sample in lines.get("sample", ())
+        for look in (sample["keys_before"], sample["keys_after"])
+        if look is not None and look["snapshot"] is not None
+    ]
+    judge.require(
+        all(0 <= ttl <= bounds["snapshot_s"] * 1000 for ttl in old), f"a snapshot had {max(old, default=0)} ms to live"
+    )
+    judge.assume(old, "there never was a snapshot")
+    judge.remark(f"{len(old)} looks at a snapshot")
+
+
+def is_beacon_recompute(command: Line, commands: list[Line]) -> bool:
+    """An SDIFF that the snapshot is written after, in the same moment; a blast's writes none."""
+    soon = command["at"] + 0.05
+    return is_recompute(command) and any(
+        sets_key(other, SNAPSHOT) and command["at"] <= other["at"] <= soon and other["instance"] == command["instance"]
+        for other in commands
+    )
+
+
+@check("INV-24", "BE", "Valkey evicted nothing", Kind.INVARIANT, whole_run=True)
+def nothing_evicted(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+    rows = left(judge, lines)
+    if rows is not None:
+        judge.require(
+            rows["evicted_keys"] == 0, f"{rows['evicted_keys']} keys were evicted: availability rots in silence"
+        )
+        judge.remark("evicted_keys is 0")
