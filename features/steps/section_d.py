@@ -5,6 +5,7 @@ import time
 from pytest_bdd import parsers, when
 
 from features.steps.people import must
+from rig.checks.statements import writes
 from rig.drive.scenarios import Unmet
 from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
 from rig.record import evidence
@@ -159,9 +160,9 @@ def one_left(world: World) -> Observed:
     seen = capacity_is(world, "goodbye" if "goodbye" in world.notes else None)
     if "goodbye" not in world.notes:
         sari, since = world.mitra("Sari").id, world.notes["runs out"]["ends_at"]
-        ended = [s for s in world.statements(since) if s["text"].lstrip().upper().startswith("UPDATE CHAT_SESSIONS")]
+        ended = [s for s in world.statements(since) if writes(s, "chat_sessions") and s["committed_at"]]
         written = world.written_at(f"mitra:capacity:{sari}", ("SET", "INCR", "DECR", "INCRBY"), None, since)
-        at = ended[-1]["at"] if ended else None
+        at = ended[-1]["committed_at"] if ended else None
         seen.seen |= {"answered_at": at, "written_at": written}
         seen.evidence.append(
             evidence.statements("endings", {"UPDATE chat_sessions": len(ended)}, [s["text"] for s in ended])

@@ -19,7 +19,7 @@ from features.steps.windows import (
     tally,
     window,
 )
-from rig.checks.commands import SNAPSHOT, deletes_key, is_recompute, touches_mirror, writes_key
+from rig.checks.commands import SNAPSHOT, deletes_key, is_recompute, touches_mirror, verb, writes_key
 from rig.checks.statements import writes
 from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
 from rig.record import evidence
@@ -164,7 +164,7 @@ def snapshot_for_ten_seconds(world: World) -> Observed:
             "answer": first.plain(),
             "shared": answers_of(shared),
             "looks": looks,
-            "writes": [c["args"][0] for c in wrote],
+            "writes": [verb(c) for c in wrote],
             "planted": answers_of(planted),
             "after_planting": len(again),
             "blind_s": blind_s(world, noted) + blind_s(world, by_hand),
@@ -199,8 +199,8 @@ def one_recompute(world: World) -> Observed:
             "per_source": per_source,
             "seconds": polls[-1].ended - polls[0].started,
             "recomputes": [c["at"] for c in recomputes],
-            "writes": [[c["at"], c["args"][0]] for c in wrote],
-            "touches": [[c["at"], c["args"][0]] for c in commands if touches_mirror(c)],
+            "writes": [[c["at"], verb(c)] for c in wrote],
+            "touches": [[c["at"], verb(c)] for c in commands if touches_mirror(c)],
             "statements": tally(statements),
             "blind_s": blind_s(world, noted),
         },
