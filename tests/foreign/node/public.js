@@ -1,0 +1,95 @@
+// The public listener: what the apps of mitras and customers call.
+
+import { view } from './chats.js';
+import { insist } from './errors.js';
+import { bodyOf, idOf, listener } from './http.js';
+import { isUuid } from './moment.js';
+
+const LONGEST_S = 86_400;
+const isPhone = (value) => typeof value === 'string' && /^\+[1-9]\d{6,14}$/.test(value);
+const isText = (value) => typeof value === 'string' && value.length > 0;
+const isDuration = (value) => Number.isInteger(value) && value >= 1 && value <= LONGEST_S;
+
+export function publicListener({ auth, chats, db, mitras, offers, readers }) {
+  const { app, route } = listener();
+
+  const as = (role) => async (request) => {
+    const claims = await auth.claims(request.headers.authorization);
+    insist(claims.role === role, 'FORBIDDEN', `for the role ${role} only`);
+    request.sub = claims.sub;
+  };
+  const knownMitra = async (request) => {
+    request.user = isUuid(request.sub) ? await mitras.find(request.sub) : undefined;
+    insist(request.user, 'UNAUTHENTICATED');
+  };
+  const activeMitra = async (request) => insist(request.user.is_active, 'ACCOUNT_INACTIVE');
+  const knownCustomer = async (request) => {
+    const sql = 'SELECT id FROM customers WHERE id = $1';
+    request.user = isUuid(request.sub) ? await db.one(sql, [request.sub]) : undefined;
+    insist(request.user, 'UNAUTHENTICATED');
+  };
+  const mitra = [as('mitra'), knownMitra, activeMitra];
+  const customer = [as('client'), knownCustomer];
+
+  route('GET', '/api/shared/auth-providers', [], async () => ({ providers: [{ id: 'otp', name: 'One-time code' }] }));
+  route('GET', '/public/bestie-availability', [], () => readers.beacon());
+
+  for (const role of ['mitra', 'client']) {
+    const path = `/api/${role}/auth`;
+    route('POST', `${path}/otp/request`, [], (request) => auth.requestCode(role, bodyOf(request, { phone: isPhone }).phone));
+    route('POST', `${path}/otp/verify`, [], (request) => {
+      const { phone, code } = bodyOf(request, { phone: isPhone, code: isText });
+      return auth.verifyCode(role, phone, code);
+    });
+    route('POST', `${path}/refresh`, [], (request) =>
+      auth.refresh(role, bodyOf(request, { refresh_token: isText }).refresh_token),
+    );
+    route('POST', `${path}/logout`, [], async (request, reply) => {
+      await auth.logout(bodyOf(request, { refresh_token: isText }).refresh_token);
+      return reply.code(204).send();
+    });
+  }
+
+  route('GET', '/api/mitra/profile', [as('mitra'), knownMitra], async ({ user }) => {
+    const { id, phone, display_name } = user;
+    return { id, phone, display_name };
+  });
+  route('GET', '/api/mitra/status', mitra, ({ user }) => mitras.status(user.id));
+  route('POST', '/api/mitra/status/online', mitra, ({ user }) => mitras.toggle(user.id, true));
+  route('POST', '/api/mitra/status/offline', mitra, ({ user }) => mitras.toggle(user.id, false));
+  route('POST', '/api/mitra/status/heartbeat', [as('mitra')], ({ sub }) => mitras.ping(sub));
+  route('GET', '/api/mitra/chat-requests', mitra, async ({ user }) => ({ chat_requests: await offers.open(user.id) }));
+  route('POST', '/api/mitra/chat-requests/:id/accept', mitra, async (request) =>
+    view(await offers.accept(idOf(request), request.user.id)),
+  );
+  route('POST', '/api/mitra/chat-requests/:id/decline', mitra, async (request, reply) => {
+    await offers.decline(idOf(request), request.user.id);
+    return reply.code(204).send();
+  });
+  route('POST', '/api/mitra/chat-sessions/:id/end', mitra, async (request) =>
+    view(await chats.end(idOf(request), { mitra_id: request.user.id })),
+  );
+
+  const sessions = '/api/client/chat-sessions';
+  route('POST', sessions, customer, async (request, reply) => {
+    const { duration_seconds: seconds } = bodyOf(request, { duration_seconds: isDuration });
+    return reply.code(201).send(view(await chats.create(request.user.id, seconds)));
+  });
+  const step = (method, path, work) =>
+    route(method, `${sessions}/:id${path}`, customer, async (request) =>
+      view(await work(idOf(request), { customer_id: request.user.id }, request)),
+    );
+  step('GET', '', (id, owner) => chats.get(id, owner));
+  step('POST', '/cancel', (id, owner) => chats.cancel(id, owner));
+  step('POST', '/end', (id, owner) => chats.end(id, owner));
+  step('POST', '/goodbye', (id, owner) => chats.goodbye(id, owner));
+  step('POST', '/extension/pay', (id, owner) => chats.payExtension(id, owner));
+  step('POST', '/extend', (id, owner, request) =>
+    chats.extend(id, owner, bodyOf(request, { duration_seconds: isDuration }).duration_seconds),
+  );
+  route('POST', `${sessions}/:id/pay`, customer, async (request) => {
+    const paid = await offers.pay(idOf(request), request.user.id);
+    return { ...view(paid), offered: paid.offered };
+  });
+  return app;
+}
