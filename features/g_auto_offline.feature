@@ -12,15 +12,16 @@ Feature: G. Auto-offline sweep
     Then G-03: both pings are taken
     When Sari's heartbeat key is deleted by hand
     Then G-04: the key was there and is gone
-    When both have been taken offline, or the stale time and one more sweep have passed
+    When <meanwhile>
+    And both have been taken offline, or the stale time and one more sweep have passed
     Then G-05: that time was waited for
     And G-06: Postgres says that Sari and Tuti are offline, with one audit row each, and that the others are not
     And G-07: neither is in mitras:online, neither has a heartbeat key
 
     Examples:
-      | where                 |
-      | in the control center |
-      | in app_config         |
+      | where                 | meanwhile                                                               |
+      | in the control center | nothing else happens                                                    |
+      | in app_config         | Sari's heartbeat is no time any more, and the operator shuts Tuti out   |
 
   Scenario Outline: While Valkey is away every sweep is skipped and nobody is taken offline
     Given a backend that looks for stale mitras every 10 seconds

@@ -4,7 +4,7 @@ Feature: I. Reconciliation sweep
   Scenario: Corruption by hand is healed within a cycle
     Given a backend that reconciles every 30 seconds
     Then I-01: the backend was started with a reconciliation every 30 seconds
-    Given Sari, Dewi, Rani and Tuti are online mitras
+    Given Sari, Dewi, Rani, Tuti and Gita are online mitras
     And Wati is a deactivated mitra
     And Budi is a customer
     And Budi has a chat of 600 seconds with Dewi

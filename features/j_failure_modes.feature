@@ -23,6 +23,7 @@ Feature: J. Failure modes
     And the backend has seeded again, or its time for it is up
     And both stores are read
     And Sari pings, the beacon is polled anew, and Tini pays for a chat of 600 seconds
+    And config:invalidate says that a setting changed
     And the backend is stopped
     Then J-06: a seed came within 5 s, restored everything, and from then on Valkey is used
 
@@ -31,16 +32,17 @@ Feature: J. Failure modes
       | killed  |
       | cut off |
 
-  Scenario Outline: Who goes online in an outage is in the mirror after it
+  Scenario Outline: Who goes online or offline in an outage is so in the mirror after it
     Given a backend that reconciles every 300 seconds
     And Sari is a mitra
     And Dewi is an online mitra
     When Valkey is <how>
     Then J-01: Valkey is gone, seen from both ends
     When Sari goes online
+    And Dewi goes offline
     And what Postgres and the log say of it is noted
     And Valkey comes back
-    Then J-05: the toggle was answered, kept and logged, and Sari is in mitras:online in time
+    Then J-05: both toggles were answered, kept and logged, Sari is in mitras:online in time, and Dewi is not
 
     Examples:
       | how     |

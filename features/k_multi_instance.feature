@@ -31,6 +31,8 @@ Feature: K. Several instances
     And the snapshot holds what backend a answers
     When the operator sets max_customers_per_mitra to 1 on backend a, and nobody polls until backend b has heard of it
     And the operator sets max_customers_per_mitra to 3 on backend b, and nobody polls until backend a has heard of it
+    And Dewi's last ping is 60 seconds old, by hand
+    And the operator sets stale_after_seconds to 30 on backend a, and nobody polls until backend b has heard of it
     Then K-04: each time the other backend deleted the snapshot, and both answer by the new setting
 
   Scenario: Two heartbeat mirrors do not get in each other's way

@@ -19,7 +19,7 @@ from features.steps.looks import (
     writes_to,
 )
 from features.steps.outages import seen_from_both_ends, skip_lines
-from features.steps.people import NAMES, split_names
+from features.steps.people import NAMES, must, split_names
 from rig.drive.world import Observed, World, answers
 from rig.record import evidence
 
@@ -61,6 +61,20 @@ def one_ping(world: World, names: str) -> None:
 def heartbeat_is_deleted(world: World, name: str) -> None:
     key = f"mitra:heartbeat:{world.mitra(name).id}"
     world.notes["deleted"] = {"name": name, "key": key, "reply": world.bench.mirror.client.delete(key)}
+
+
+@when("nothing else happens")
+def nothing_else() -> None:
+    """Sari's heartbeat stays away, Tuti's grows old."""
+
+
+@when(
+    parsers.re(r"(?P<silent>[A-Z]\w+)'s heartbeat is no time any more, and the operator shuts (?P<shut>[A-Z]\w+) out")
+)
+def garbled_and_shut_out(world: World, silent: str, shut: str) -> None:
+    """What is no time counts as missing; who is deactivated stays online until the sweep finds her stale."""
+    world.bench.mirror.client.set(f"mitra:heartbeat:{world.mitra(silent).id}", "yesterday")
+    must(world.operator().set_active(world.mitra(shut).id, False), 200)
 
 
 @when("both have been taken offline, or the stale time and one more sweep have passed")
@@ -194,7 +208,10 @@ def stopped(world: World) -> Observed:
 
 @answers("G-09", within_s=1.0)
 def skipped_with_a_line(world: World) -> Observed:
-    return skip_lines(world, SKIPPED, cadence_of(world, "auto-offline"))
+    observed = skip_lines(world, SKIPPED, cadence_of(world, "auto-offline"))
+    observed.seen["seeded_at"] = world.notes["seeded at"]
+    observed.seen["after"] = [list(line) for line in world.log_lines(SKIPPED, world.notes["seeded at"])]
+    return observed
 
 
 @answers("G-10")

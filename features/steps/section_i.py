@@ -35,8 +35,12 @@ def cycle_s(world: World) -> float:
 
 @when("mitras:online, mitras:deactivated, capacities and heartbeats are corrupted by hand")
 def corrupt(world: World) -> None:
-    """The source's three, then the same to the other structures and keys that belong to nobody; all in one transaction."""
-    sari, dewi, rani, tuti, wati = (world.mitra(name).id for name in ("Sari", "Dewi", "Rani", "Tuti", "Wati"))
+    """The source's three, then the same to the other structures, keys that belong to nobody and keys of a wrong type.
+
+    All in one transaction, so that no seed comes in between.
+    """
+    people = ("Sari", "Dewi", "Rani", "Tuti", "Gita", "Wati")
+    sari, dewi, rani, tuti, gita, wati = (world.mitra(name).id for name in people)
     commands: list[tuple[str, ...]] = [
         ("SADD", "mitras:online", BOGUS),
         ("SREM", "mitras:online", sari),
@@ -47,6 +51,10 @@ def corrupt(world: World) -> None:
         ("SET", f"mitra:heartbeat:{BOGUS}", "2020-01-01T00:00:00.000Z"),
         ("DEL", f"mitra:capacity:{rani}"),
         ("DEL", f"mitra:heartbeat:{tuti}"),
+        ("DEL", f"mitra:heartbeat:{gita}"),
+        ("HSET", f"mitra:heartbeat:{gita}", "at", "2020-01-01T00:00:00.000Z"),
+        ("DEL", f"mitra:capacity:{gita}"),
+        ("RPUSH", f"mitra:capacity:{gita}", "0"),
     ]
     before = world.bench.mirror.heartbeats()
     pipeline = world.bench.mirror.client.pipeline(transaction=True)
@@ -56,7 +64,7 @@ def corrupt(world: World) -> None:
         "replies": [[" ".join(command), reply] for command, reply in zip(commands, pipeline.execute(), strict=True)],
         "since": time.time(),
         "kept": {id: before.get(id) for id in (sari, dewi, rani)},
-        "missing": [tuti],
+        "missing": [tuti, gita],
         "refused": None,
     }
 
@@ -67,7 +75,10 @@ def corrupt(world: World) -> None:
     )
 )
 def no_memory(world: World, seconds: str, name: str) -> None:
-    """Writes are refused and no connection is lost; a sweep falls into that time too and must outlive it."""
+    """Writes are refused and no connection is lost; a sweep falls into that time too and must outlive it.
+
+    When writes are taken again, a set is made a string: the seed that heals the one heals the other.
+    """
     client = world.bench.mirror.client
     limit = client.config_get("maxmemory")["maxmemory"]
     world.notes["memory"] = memory = Undo(lambda: client.config_set("maxmemory", limit))
@@ -81,6 +92,7 @@ def no_memory(world: World, seconds: str, name: str) -> None:
     watch(world, world.cadence.seconds("reconcile", int(seconds)) + READING_S)
     rig_too = refuses_the_rig(client)
     memory.stop()
+    client.pipeline(transaction=True).delete("mitras:deactivated").set("mitras:deactivated", "not a set").execute()
     lines = world.log_lines(f"[valkey-mirror] setOnline {mitra.id} failed:", exchange.started)
     world.notes["drift"] = {
         "since": time.time(),
@@ -128,11 +140,20 @@ def corrupted(world: World) -> Observed:
 @answers("I-03", within_s=lambda world: cycle_s(world) + SLACK_S)
 def seeds_again(world: World) -> Observed:
     drift = world.notes["drift"]
-    lines = world.log_lines(SEED_LINE, drift["since"])
+    lines, truth = world.log_lines(SEED_LINE, drift["since"]), world.truth()
     return Observed(
-        {"since": drift["since"], "refused": drift["refused"], "seeded_at": lines[0][0] if lines else None},
+        {
+            "since": drift["since"],
+            "refused": drift["refused"],
+            "seeded_at": lines[0][0] if lines else None,
+            "line": lines[0][1] if lines else None,
+            "online": len(truth["online"]),
+            "deactivated": len(truth["deactivated"]),
+            "with_sessions": sum(load > 0 for load in truth["loads"].values()),
+        },
         [
             *drift.get("evidence", []),
+            *world.truth_evidence(),
             evidence.log(f"backend a, from {drift['since']:.3f} on", stamped(lines), looked_for=SEED_LINE),
         ],
         {"within_s": cycle_s(world) + SLACK_S},

@@ -1,5 +1,6 @@
 """How the boxes of section J are observed: an outage from its beginning to the mirror's restoration."""
 
+import json
 import time
 from contextlib import suppress
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import redis
 from pytest_bdd import parsers, when
 
-from features.steps.looks import SHOWN, stamped, watch
+from features.steps.looks import LOOK_EVERY_S, SHOWN, stamped, watch
 from features.steps.outages import FLUSH_S, seen_from_both_ends
 from features.steps.people import open_chat, pay, split_names
 from features.steps.section_c import CLOCK_S
@@ -27,7 +28,7 @@ from features.steps.windows import (
     tally,
     window,
 )
-from rig.checks.commands import HEARTBEAT, is_recompute, sets_key
+from rig.checks.commands import HEARTBEAT, SNAPSHOT, is_recompute, sets_key
 from rig.checks.statements import is_availability_query, unknown_roles, writes
 from rig.drive.world import RECONNECT_SEED_S, SEED_LINE, Observed, World, answers
 from rig.record import evidence
@@ -37,6 +38,8 @@ STATUS = "mitra_online_status"
 ANSWER_S = 5.0
 LATE_S = 0.3
 POLLS_ANEW = 4
+HEARD_S = 1.0  # a setting that changed is known everywhere after it
+SNAPSHOT_LIFE_S = 10
 SEED_SLACK_S = 1.0  # a seed line may be flushed so late, and its stamp still be in time
 FALLBACKS = (PING_FALLBACK, BLAST_FALLBACK, "falling back to DB", "falling back to Postgres")
 
@@ -120,12 +123,32 @@ def polled_anew(world: World) -> Exchange:
 @when("what Postgres and the log say of it is noted")
 def toggle_noted(world: World) -> None:
     """While Valkey is still away; the log line may come up to a second after the event."""
-    sari, toggle = world.mitra("Sari").id, world.notes["Sari online"]
-    row = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (sari,))
-    text = f"[valkey-mirror] setOnline {sari} failed"
-    with suppress(TimeoutError):
-        world.bench.log().wait_for(text, toggle.started, FLUSH_S)
-    world.notes["toggle"] = {"rows": row, "text": text, "lines": world.log_lines(text, toggle.started)}
+    world.notes["toggles"] = {}
+    for name, way, write in (("Sari", "online", "setOnline"), ("Dewi", "offline", "setOffline")):
+        id, toggle = world.mitra(name).id, world.notes[f"{name} {way}"]
+        row = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (id,))
+        text = f"[valkey-mirror] {write} {id} failed:"
+        with suppress(TimeoutError):
+            world.bench.log().wait_for(text, toggle.started, FLUSH_S)
+        world.notes["toggles"][name] = {
+            "way": way, "exchange": toggle, "row": row, "text": text, "lines": world.log_lines(text, toggle.started),
+        }  # fmt: skip
+
+
+@when("config:invalidate says that a setting changed")
+def told_of_a_setting(world: World) -> None:
+    """As another instance would; again and again, as a subscriber may come back a little after the seed."""
+    client, message = world.bench.mirror.client, json.dumps({"key": "max_customers_per_mitra"})
+    deadline = max(world.notes["valkey back at"] + RECONNECT_SEED_S, time.time() + HEARD_S)
+    told, gone = 0, False
+    with suppress(redis.RedisError):  # a Valkey that is not back is judged by what came before
+        client.set(SNAPSHOT, '{"available": false, "count": 0}', ex=SNAPSHOT_LIFE_S)
+        while not gone and time.time() < deadline:
+            client.publish("config:invalidate", message)
+            told += 1
+            watch(world, LOOK_EVERY_S)
+            gone = not client.exists(SNAPSHOT)
+    world.notes["invalidation"] = {"told": told, "gone": gone}
 
 
 @answers("J-01")
@@ -214,30 +237,41 @@ def healed_within_s(world: World) -> float:
 
 
 @answers("J-05", within_s=lambda world: healed_within_s(world) + 1)
-def toggle_survives(world: World) -> Observed:
+def toggles_survive(world: World) -> Observed:
     """The reconnect seed may heal before the sweep: either will do, within the later of their bounds."""
-    sari, toggle, noted = world.mitra("Sari").id, world.notes["Sari online"], world.notes["toggle"]
-    member, back = bool(world.bench.mirror.client.sismember("mitras:online", sari)), world.notes["valkey back at"]
-    if member:
+    noted, back = world.notes["toggles"], world.notes["valkey back at"]
+    members = {name: bool(world.bench.mirror.client.sismember("mitras:online", world.mitra(name).id)) for name in noted}
+    healed = all(member is (noted[name]["way"] == "online") for name, member in members.items())
+    if healed:
         world.notes.setdefault("healed at", time.time())  # of the first look that saw it, whatever else is waited for
-    healed = world.notes.get("healed at")
+    at = world.notes["healed at"] if healed else None
+    toggles = {
+        name: {
+            "toggle": one["exchange"].plain(), "online": one["way"] == "online", "text": one["text"],
+            "rows": [list(row) for row in one["row"].rows], "lines": [text for _, text in one["lines"]],
+        }
+        for name, one in noted.items()
+    }  # fmt: skip
+    shown = [
+        item
+        for name, one in noted.items()
+        for item in (
+            one["exchange"].evidence(),
+            one["row"].evidence(),
+            evidence.log("backend a, in the outage", stamped(one["lines"]), looked_for=one["text"]),
+            evidence.valkey(f"SISMEMBER mitras:online {world.mitra(name).id}", int(members[name])),
+        )
+    ]
+    shown.append(evidence.timing("mirrored after Valkey's return", at and at - back, healed_within_s(world)))
     return Observed(
         {
             "valkey": world.notes["valkey from both ends"],
-            "toggle": toggle.plain(),
-            "rows": [list(row) for row in noted["rows"].rows],
-            "lines": [text for _, text in noted["lines"]],
-            "text": noted["text"],
+            "toggles": toggles,
+            "members": members,
             "back_at": back,
-            "healed_at": healed if member else None,
+            "healed_at": at,
         },
-        [
-            toggle.evidence(),
-            noted["rows"].evidence(),
-            evidence.log("backend a, in the outage", stamped(noted["lines"]), looked_for=noted["text"]),
-            evidence.valkey(f"SISMEMBER mitras:online {sari}", int(member)),
-            evidence.timing("in mitras:online after Valkey's return", healed and healed - back, healed_within_s(world)),
-        ],
+        shown,
         {"within_s": healed_within_s(world), "answer_s": ANSWER_S},
     )
 
@@ -277,6 +311,7 @@ def restored(world: World) -> Observed:
             "seeds": sum(at > since for at, _ in world.log_lines(SEED_LINE, since, noted.until + FLUSH_S)),
             "lines": [text for _, text in lines[:SHOWN]],
             "blind_s": blind_s(world, noted),
+            "invalidation": world.notes["invalidation"],
         },
         [
             evidence.timing(
@@ -292,6 +327,10 @@ def restored(world: World) -> Observed:
             expected_shown,
             rows_shown,
             commands_evidence("pings and recomputes in Valkey after the seed", pinged + recomputed),
+            evidence.note(
+                f"config:invalidate was told {world.notes['invalidation']['told']} times;"
+                f" the snapshot is {'gone' if world.notes['invalidation']['gone'] else 'still there'}"
+            ),
             evidence.log("backend a, from the seed line to its exit", stamped(lines), looked_for="falling back to"),
         ],
         {"within_s": RECONNECT_SEED_S, "clock_s": CLOCK_S},

@@ -9,6 +9,8 @@ from pytest_bdd import given, parsers, when
 from features.steps.looks import LOOK_EVERY_S, watch
 from features.steps.people import must
 from features.steps.section_k import BOTH
+from features.steps.states import maximum, set_heartbeat, setting
+from rig.checks.availability import AVAILABLE, states
 from rig.checks.boxes.k import SNAPSHOT, deletes_snapshot
 from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
 from rig.record import evidence
@@ -93,6 +95,11 @@ def warm(world: World, via: str) -> None:
     must(poller(world, via).beacon(), 200)
 
 
+@when(parsers.re(r"(?P<name>[A-Z]\w+)'s last ping is (?P<seconds>\d+) seconds old, by hand"))
+def pinged_long_ago(world: World, name: str, seconds: str) -> None:
+    set_heartbeat(world, name, float(seconds))
+
+
 @when(
     parsers.re(
         r"the operator sets (?P<key>\w+) to (?P<value>\d+) on backend (?P<via>[ab]),"
@@ -107,14 +114,20 @@ def set_on_one(world: World, key: str, value: str, via: str, other: str) -> None
     while not deleted_by(snapshot_commands(world, exchange.started, time.time()), other) and time.time() < deadline:
         watch(world, LOOK_EVERY_S / 5)
     heard_until = time.time()
-    loads = world.truth()["loads"]
+    available = sum(state == AVAILABLE for state in states_now(world).values())
     world.notes.setdefault("changes", []).append(
         {
-            "via": via, "other": other, "before": before, "exchange": exchange, "until": heard_until,
+            "via": via, "other": other, "before": before, "key": key, "exchange": exchange, "until": heard_until,
             "polls": {name: poller(world, name).beacon() for name in BOTH},
-            "available": sum(1 for id in world.truth()["online"] if loads.get(id, 0) < int(value)),
+            "available": available,
         }
     )  # fmt: skip
+
+
+def states_now(world: World) -> dict[str, str]:
+    """Who is available by what both stores hold and by the settings in `app_config`."""
+    stale_s = setting(world, "stale_after_seconds", 90)
+    return states(world.mirror_state(), world.truth()["loads"], maximum(world), stale_s, time.time())
 
 
 def deleted_by(commands: Sequence[dict[str, Any]], instance: str) -> bool:
@@ -127,13 +140,18 @@ def invalidated_everywhere(world: World) -> Observed:
     for noted in world.notes["changes"]:
         exchange, polls = noted["exchange"], noted["polls"]
         commands = snapshot_commands(world, exchange.started, noted["until"])
+        published = [c for c in world.commands(exchange.started, noted["until"]) if c["args"][0].upper() == "PUBLISH"]
         changes.append(
             {
-                **{name: noted[name] for name in ("via", "other", "before", "available")},
-                "exchange": exchange.plain(), "commands": commands,
+                **{name: noted[name] for name in ("via", "other", "before", "key", "available")},
+                "exchange": exchange.plain(), "commands": commands, "published": published,
                 "polls": {name: poll.plain() for name, poll in polls.items()},
             }
         )  # fmt: skip
         title = f"the snapshot, after the setting was changed on {noted['via']}"
-        evidences += [exchange.evidence(), commands_evidence(title, commands), *(p.evidence() for p in polls.values())]
+        evidences += [
+            exchange.evidence(),
+            commands_evidence(title, commands + published),
+            *(p.evidence() for p in polls.values()),
+        ]
     return Observed({"changes": changes}, evidences, {"within_s": WRITE_THROUGH_S})

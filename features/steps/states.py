@@ -99,8 +99,12 @@ def available_in_postgres(world: World) -> tuple[list[str], Evidence]:
 
 def maximum(world: World) -> int:
     """max_customers_per_mitra as `app_config` has it."""
-    found = world.bench.tables.query("SELECT value FROM app_config WHERE key = 'max_customers_per_mitra'")
-    return 3 if found.value is None else int(found.value)
+    return setting(world, "max_customers_per_mitra", 3)
+
+
+def setting(world: World, key: str, default: int) -> int:
+    found = world.bench.tables.query("SELECT value FROM app_config WHERE key = %s", (key,))
+    return default if found.value is None else int(found.value)
 
 
 def offered(world: World, customer: str) -> tuple[list[str], Evidence]:

@@ -43,8 +43,10 @@ def require_heartbeats(judge: Judge, online: list[str], heartbeats: Mapping[str,
 
 
 def require_mirror_is_truth(judge: Judge, truth: Mapping[str, Any], mirror: Mapping[str, Any]) -> None:
-    """All four structures against Postgres, from `World.truth()` and `World.mirror_state()`."""
+    """All four structures against Postgres, from `World.truth()` and `World.mirror_state()`; none of them expires."""
     require_same_ids(judge, "mitras:online", truth["online"], mirror["online"])
     require_same_ids(judge, "mitras:deactivated", truth["deactivated"], mirror["deactivated"])
     require_capacities(judge, truth["online"], truth["loads"], mirror["capacities"])
     require_heartbeats(judge, truth["online"], mirror["heartbeats"])
+    for key, left_ms in mirror.get("expiring", {}).items():
+        judge.require(False, f"{key} expires in {left_ms / 1000:g} s: no key of the mirror but the snapshot may")

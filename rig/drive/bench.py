@@ -156,6 +156,7 @@ class Bench:
             "capacities": mirror.capacities(),
             "heartbeats": mirror.heartbeats(),
             "snapshot": mirror.snapshot(),
+            "expiring": mirror.expiring(),
         }
 
     # --- blame -----------------------------------------------------------------------------------------------

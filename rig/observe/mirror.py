@@ -65,6 +65,14 @@ class Mirror:
         """The beacon's answer as it stands in Valkey: JSON text."""
         return self.client.mget([SNAPSHOT])[0]
 
+    def expiring(self) -> dict[str, int]:
+        """Those of the keys that must not expire which do, with their remaining life in ms."""
+        keys = [ONLINE, DEACTIVATED, *self.keys(CAPACITY + "*"), *self.keys(HEARTBEAT + "*")]
+        pipeline = self.client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.pttl(key)
+        return {key: left for key, left in zip(keys, pipeline.execute(), strict=True) if left >= 0}
+
     def keys(self, pattern: str = "*") -> list[str]:
         return sorted(set(self.client.scan_iter(pattern, count=SCAN_COUNT)))
 

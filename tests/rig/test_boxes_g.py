@@ -64,7 +64,7 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     ),
     "G-07": ({"silent": [A, B], "control": [C], "online": [C], "heartbeats": {C: HEARTBEAT}}, {}),
     "G-08": (STOPPED, {}),
-    "G-09": (SKIPPED, SKIPPED_BOUNDS),
+    "G-09": ({**SKIPPED, "seeded_at": T + 4.5, "after": [[T + 5, "skipping"]]}, SKIPPED_BOUNDS),
     "G-10": (
         {
             "valkey": STOPPED,
@@ -97,6 +97,7 @@ FAILING = [
     ("G-07", ("heartbeats", C), DELETE, "has no heartbeat key"),
     ("G-09", ("lines",), [[T + 1, ""], [T + 2, ""]], "fewer than 3"),
     ("G-09", ("lines",), [[T + n / 2, ""] for n in range(1, 9)], "more than 6"),
+    ("G-09", ("after",), [[T + 5, ""], [T + 6, ""]], "1 more skip lines, the first 1.5 s after the seed"),
     ("G-10", ("statements",), [statement(T - 3, OFFLINE, [A])], "wrote mitra_online_status in the outage"),
     ("G-10", ("statements",), [statement(T - 3, AUDIT, [A])], "wrote mitra_online_logs in the outage"),
     ("G-10", ("heartbeats", A), "2027-01-15T07:59:55.000Z", "from before Valkey's return"),

@@ -12,7 +12,18 @@ LATER = "2027-01-15T08:00:01.000Z"
 PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     "I-01": (START, {}),
     "I-02": ({"replies": [["SADD mitras:online x", 1], ["SET y 99", True]]}, {}),
-    "I-03": ({"since": T, "refused": None, "seeded_at": T + 2.9}, {"within_s": 3.0}),
+    "I-03": (
+        {
+            "since": T,
+            "refused": None,
+            "seeded_at": T + 2.9,
+            "online": 5,
+            "deactivated": 1,
+            "with_sessions": 2,
+            "line": "[valkey-mirror] seed: 5 online, 1 deactivated, 2 with active sessions",
+        },
+        {"within_s": 3.0},
+    ),
     "I-04": (
         {
             "since": T,
@@ -25,6 +36,7 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
                 "capacities": {A: "1", B: "0"},
                 "heartbeats": {A: HEARTBEAT, B: LATER},
                 "snapshot": None,
+                "expiring": {},
             },
             "kept": {A: HEARTBEAT},
             "missing": [B],
@@ -41,7 +53,10 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
 FAILING = [
     ("I-03", ("seeded_at",), None, "did not come within 3 s"),
     ("I-03", ("seeded_at",), T + 3.1, "more than 3 s"),
+    ("I-03", ("line",), "[valkey-mirror] seed: 5 online, 1 deactivated, 1 with active sessions", "Postgres (5, 1, 2)"),
+    ("I-03", ("line",), "[valkey-mirror] seed: done", "of the promised form"),
     ("I-04", ("mirror", "online"), [A], "mitras:online lacks"),
+    ("I-04", ("mirror", "expiring"), {"mitras:online": 60000}, "mitras:online expires in 60 s"),
     ("I-04", ("mirror", "online"), [A, B, "bogus"], "which Postgres does not"),
     ("I-04", ("mirror", "deactivated"), [], "mitras:deactivated lacks"),
     ("I-04", ("mirror", "capacities", A), "99", "is '99', Postgres counts 1"),

@@ -50,8 +50,17 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     ),
     "J-05": (
         {
-            "valkey": STOPPED, "toggle": exchange(ONLINE), "rows": [[True]], "lines": ["setOnline failed"],
-            "text": "setOnline", "back_at": T, "healed_at": T + 0.3,
+            "valkey": STOPPED, "back_at": T, "healed_at": T + 0.3, "members": {"Sari": True, "Dewi": False},
+            "toggles": {
+                "Sari": {
+                    "toggle": exchange(ONLINE), "online": True, "rows": [[True]], "lines": ["setOnline failed"],
+                    "text": "setOnline",
+                },
+                "Dewi": {
+                    "toggle": exchange({"is_online": False}), "online": False, "rows": [[False]],
+                    "lines": ["setOffline failed"], "text": "setOffline",
+                },
+            },
         },
         {"within_s": 5.0, "answer_s": 5.0},
     ),
@@ -66,6 +75,7 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
             "pings": [[200, None, ONLINE, 10]], "polls": [exchange({"available": True, "count": 1})] * 4,
             "paid": exchange({"offered": 1}), "expected": [A], "offered": [A], "names": NAMES,
             "sets": 10, "recomputes": 5, "asked": [statement(T, HEAL, [A, B], count=1)], "seeds": 0, "lines": [], "blind_s": 0.0,
+            "invalidation": {"told": 1, "gone": True},
         },
         {"within_s": 5.0, "clock_s": 0.1},
     ),
@@ -87,9 +97,10 @@ FAILING = [
     ("J-04", ("pings", 0), exchange(None, 503), "not 200"),
     ("J-04", ("lines",), 1, "1 fallback lines for 2 pings"),
     ("J-04", ("wrote",), [statement(T, UPDATE)], "wrote: UPDATE"),
-    ("J-05", ("toggle",), exchange(None, 500), "not 200"),
-    ("J-05", ("rows",), [[False]], "is_online is [[False]]"),
-    ("J-05", ("lines",), [], "no log line"),
+    ("J-05", ("toggles", "Sari", "toggle"), exchange(None, 500), "not 200"),
+    ("J-05", ("toggles", "Dewi", "toggle"), exchange(ONLINE), "Dewi's toggle is answered is_online: True"),
+    ("J-05", ("toggles", "Sari", "rows"), [[False]], "is_online is [[False]]"),
+    ("J-05", ("toggles", "Dewi", "lines"), [], "no log line 'setOffline'"),
     ("J-05", ("healed_at",), None, "did not come within 5 s"),
     ("J-05", ("healed_at",), T + 5.5, "more than 5 s"),
     ("J-06", ("seeded_at",), None, "did not come within 5 s"),
@@ -105,6 +116,7 @@ FAILING = [
     ("J-06", ("offered",), [A, B], "holds Wati"),
     ("J-06", ("recomputes",), 1, "5 polls and blasts took 1 SDIFF"),
     ("J-06", ("asked",), [statement(T, JOIN, count=1)], "asked of Postgres"),
+    ("J-06", ("invalidation",), {"told": 20, "gone": False}, "was told 20 times"),
     ("J-06", ("lines",), ["falling back to DB"], "fallback lines after the seed line"),
 ]
 

@@ -48,9 +48,10 @@ def relay(filler: str, reader: str) -> dict[str, Any]:
 def change(via: str, other: str, count: int) -> dict[str, Any]:
     polls = {name: exchange({"available": True, "count": count}) for name in "ab"}
     commands = [command(name, "DEL", "availability:snapshot") for name in (via, other)]
+    published = [command(via, "PUBLISH", "config:invalidate", '{"key": "k"}')]
     return {
         "via": via, "other": other, "before": "{}", "available": count, "exchange": exchange({"key": "k", "value": 1}),
-        "commands": commands, "polls": polls,
+        "commands": commands, "polls": polls, "key": "k", "published": published,
     }  # fmt: skip
 
 
@@ -69,7 +70,7 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
         {"within_s": 1.0},
     ),
     "K-03": ({"relays": [relay("a", "b"), relay("b", "a")]}, {"life_s": 9.5}),
-    "K-04": ({"changes": [change("a", "b", 1), change("b", "a", 2)]}, {"within_s": 1.0}),
+    "K-04": ({"changes": [change("a", "b", 1), change("b", "a", 2), change("a", "b", 1)]}, {"within_s": 1.0}),
     "K-05": (
         {
             "instances": ["a", "b"],
@@ -114,7 +115,10 @@ FAILING = [
     ("K-04", ("changes", 1, "commands"), [command("a", "DEL", "availability:snapshot", at=T + 1.5)], "more than 1 s"),
     ("K-04", ("changes", 0, "polls", "b", "reply", "count"), 2, "b then counts 2, not 1"),
     ("K-04", ("changes", 0, "exchange", "status"), 500, "answered 500"),
-    ("K-04", ("changes",), [change("a", "b", 1)], "1 directions"),
+    ("K-04", ("changes",), [change("a", "b", 1)], "1 changes"),
+    ("K-04", ("changes", 0, "published"), [], "no message"),
+    ("K-04", ("changes", 0, "published", 0, "args", 2), "k", "no message"),
+    ("K-04", ("changes", 0, "published", 0, "args", 2), '{"key": "j"}', "but of ['j']"),
     ("K-05", ("statements", 0, "severity"), "ERROR", "1 statements failed"),
     ("K-05", ("statements", 5, "instance"), "a", "b wrote 2 times"),
     ("K-05", ("samples", 2, "columns", A), T - 9, "went back"),

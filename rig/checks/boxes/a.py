@@ -18,6 +18,11 @@ def one_seed_line(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("A-02", "BE", "The counts in the seed line are those of Postgres")
 def counts(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    require_counts(judge, seen)
+
+
+def require_counts(judge: Judge, seen: Seen) -> None:
+    """The seed line `line` against what Postgres holds: online, deactivated, with sessions that count."""
     match = SEED.search(seen["line"] or "")
     if judge.require(match, f"no seed line of the promised form, but {seen['line']!r}") and match:
         found = tuple(int(number) for number in match.groups())

@@ -114,7 +114,13 @@ def stopped(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("G-09", "BE", "Each sweep of an outage is skipped with a line")
 def skipped_with_a_line(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    """A tick that begins after the reconnect seed is none of the outage; the line of one before it may come late."""
     require_skip_lines(judge, seen, bounds)
+    after = [at for at, _ in seen["after"] if at > seen["seeded_at"] + bounds["flush_s"]]
+    judge.require(
+        not after,
+        f"{len(after)} more skip lines, the first {min(after, default=0) - seen['seeded_at']:.1f} s after the seed",
+    )
 
 
 @check("G-10", "BE", "Nobody is taken offline by an outage, neither in it nor right after it")

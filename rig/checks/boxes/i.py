@@ -1,6 +1,7 @@
 """Section I: a full seed each cycle puts right what drifted, and 0 turns off that cycle and nothing else."""
 
 from rig.checks.base import Bounds, Judge, Kind, Seen, check
+from rig.checks.boxes.a import require_counts
 from rig.checks.environment import require_started_in
 from rig.checks.truth import heartbeat_time, require_mirror_is_truth
 
@@ -17,11 +18,12 @@ def corrupted(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.remark(f"{len(seen['replies'])} corruptions")
 
 
-@check("I-03", "BE", "The log shows a new seed line within one cycle")
+@check("I-03", "BE", "The log shows a new seed line within one cycle, with the counts of Postgres")
 def seeds_again(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     assume_the_write_was_refused(judge, seen)
     took = None if seen["seeded_at"] is None else seen["seeded_at"] - seen["since"]
-    judge.within("a new seed line", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    if judge.within("a new seed line", took, bounds["within_s"], seen.get("lag_s", 0.0)):
+        require_counts(judge, seen)
 
 
 @check("I-04", "BE", "After the sweep Valkey matches Postgres exactly")

@@ -68,17 +68,21 @@ def pings_in_the_outage(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.remark(f"{len(seen['pings'])} pings, {seen['lines']} fallback lines, no write")
 
 
-@check("J-05", "M", "A toggle in the outage is kept in Postgres and logged, and mirrored after Valkey's return")
-def toggle_survives(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+@check("J-05", "M", "Toggles in the outage are kept in Postgres and logged, and mirrored after Valkey's return")
+def toggles_survive(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     assume_outage(judge, seen)
-    if require_status(judge, seen["toggle"]):
-        online = seen["toggle"]["reply"].get("is_online")
-        judge.require(online is True, f"the toggle is answered is_online: {online!r}")
-    require_prompt(judge, [seen["toggle"]], bounds["answer_s"], seen.get("lag_s", 0.0))
-    judge.require(seen["rows"] == [[True]], f"in the outage mitra_online_status.is_online is {seen['rows']}")
-    judge.require(seen["lines"], f"no log line {seen['text']!r}")
+    for name, one in seen["toggles"].items():
+        if require_status(judge, one["toggle"]):
+            online = one["toggle"]["reply"].get("is_online")
+            judge.require(online is one["online"], f"{name}'s toggle is answered is_online: {online!r}")
+        rows = one["rows"]
+        judge.require(rows == [[one["online"]]], f"in the outage {name}'s mitra_online_status.is_online is {rows}")
+        judge.require(one["lines"], f"no log line {one['text']!r}")
+    toggles = [one["toggle"] for one in seen["toggles"].values()]
+    require_prompt(judge, toggles, bounds["answer_s"], seen.get("lag_s", 0.0))
     took = None if seen["healed_at"] is None else seen["healed_at"] - seen["back_at"]
-    judge.within("membership of mitras:online after Valkey's return", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    what = f"mitras:online as toggled (last look: {seen['members']}), after Valkey's return"
+    judge.within(what, took, bounds["within_s"], seen.get("lag_s", 0.0))
 
 
 @check("J-06", "BE", "Valkey's return is followed by a seed within 5 s, which ends the degraded time")
@@ -91,6 +95,11 @@ def restored(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     require_mirror_is_truth(judge, seen["truth"], seen["mirror"])
     require_grace(judge, seen, bounds["clock_s"])
     require_valkey_again(judge, seen)
+    told = seen["invalidation"]
+    judge.require(
+        told["gone"],
+        f"config:invalidate was told {told['told']} times that a setting changed, and the snapshot is still there",
+    )
 
 
 def require_grace(judge: Judge, seen: Seen, clock_s: float) -> None:

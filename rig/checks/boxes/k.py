@@ -1,5 +1,6 @@
 """Section K: several instances share both stores, and none undoes or repeats what another did."""
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -123,6 +124,9 @@ def invalidated_everywhere(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         judge.assume(change["before"] is not None, "there was no snapshot to delete")
         if not require_status(judge, change["exchange"]):
             continue
+        keys = [told_key(c) for c in change["published"] if c["args"][1] == "config:invalidate"]
+        told = change["key"] in keys
+        judge.require(told, f'no message {{"key": "{change["key"]}"}} on config:invalidate, but of {keys}')
         deleted = [c["at"] for c in change["commands"] if c["instance"] == other and deletes_snapshot(c)]
         at = min(deleted, default=None)
         took = None if at is None else max(0.0, at - change["exchange"]["ended"])
@@ -133,9 +137,19 @@ def invalidated_everywhere(judge: Judge, seen: Seen, bounds: Bounds) -> None:
             if require_status(judge, poll):
                 count = poll["reply"].get("count")
                 judge.require(count == change["available"], f"{name} then counts {count}, not {change['available']}")
-    judge.require(len(seen["changes"]) == 2, f"{len(seen['changes'])} directions were tried, not 2")
+    judge.require(len(seen["changes"]) == 3, f"{len(seen['changes'])} changes were tried, not 3")
     counts = [change["available"] for change in seen["changes"]]
-    judge.assume(len(set(counts)) == len(counts), f"the settings make no difference to the counts: {counts}")
+    differ = all(before != after for before, after in pairwise(counts))
+    judge.assume(differ, f"the settings make no difference to the counts: {counts}")
+
+
+def told_key(command: Seen) -> object:
+    """The `key` of the JSON that was published; None for a message of another form."""
+    try:
+        message = json.loads(command["args"][2])
+    except ValueError:
+        return None
+    return message.get("key") if isinstance(message, dict) else None
 
 
 @check("K-05", "BE", "Heartbeat mirrors of several instances are idempotent: no errors, never backwards")
