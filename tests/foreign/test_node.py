@@ -1,0 +1,67 @@
+"""The rig passes a server that keeps the contract in its own way: other language, libraries, statements and commands."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rig.stack.paths import CHECKOUT
+from tests.foreign.packages import provide, what_is_missing
+
+SECTIONS = "B,C,D,E,K"
+RUN_S = 240  # on two idle cores it takes half a minute
+INSTALL_S = 300
+
+missing = what_is_missing()
+pytestmark = pytest.mark.skipif(missing is not None, reason=missing or "")
+
+
+@pytest.fixture(scope="module")
+def packages() -> None:
+    provide()
+
+
+@pytest.mark.timeout(RUN_S + INSTALL_S)
+def test_the_server_in_node_passes(packages: None, tmp_path: Path) -> None:
+    options = ["--only", SECTIONS, "--sut", "python -m tests.foreign", "--reports", str(tmp_path)]
+    run = subprocess.run(
+        [sys.executable, "-m", "rig.cli", "checklist", *options],
+        cwd=CHECKOUT,
+        env={**os.environ, "RIG_LEVEL": "contract"},
+        capture_output=True,
+        text=True,
+        timeout=RUN_S,
+    )
+    assert run.returncode == 0, run.stdout[-5000:] + run.stderr
+    results = json.loads((tmp_path / "latest" / "results.json").read_text())
+    sections = {item["id"].partition("-")[0] for item in results["items"] if item["verdict"] == "passed"}
+    assert sections == set(SECTIONS.split(","))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MITRA_AUTO_OFFLINE_SWEEP_SECONDS", "0"),
+        ("HEARTBEAT_MIRROR_INTERVAL_SECONDS", "1.5"),
+        ("DATABASE_URL", ""),
+        ("VALKEY_URL", "http://127.0.0.1"),
+        ("APP_ENV", "staging"),
+        ("AVAILABILITY_MIRROR", "off"),
+    ],
+)
+def test_it_refuses_a_bad_value_as_the_contract_says(packages: None, variable: str, value: str) -> None:
+    sound = {"DATABASE_URL": "postgresql://127.0.0.1:1/none", "VALKEY_URL": "redis://127.0.0.1:1"}
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.foreign"],
+        cwd=CHECKOUT,
+        env={**os.environ, **sound, variable: value},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert run.returncode == 1
+    assert variable in run.stderr
+    assert len(run.stderr.splitlines()) == 1
