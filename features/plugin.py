@@ -37,7 +37,7 @@ class Settings:
     def __init__(self) -> None:
         given = json.loads(os.environ["RIG_INTERNAL_CHECKLIST"])
         self.run = RunDirectory(Path(given["run"]))
-        self.spec = StackSpec(**{**given["spec"], "logs": self.run.logs})
+        self.spec = StackSpec.restored(given["spec"], self.run.logs)
         self.cadence = Cadence(given["cadence"])
         self.random_seed = int(given["random_seed"])
         self.items = frozenset(given["items"])

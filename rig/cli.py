@@ -25,6 +25,20 @@ ToxiproxyUrl = Annotated[str | None, typer.Option("--toxiproxy", help="URL of a 
 Scratch = Annotated[bool | None, typer.Option("--scratch", help="All in the external services may be emptied.")]
 PostgresLog = Annotated[Path | None, typer.Option(help="Directory of an external Postgres' jsonlog files.")]
 Sut = Annotated[str | None, typer.Option(help="Command of the server under test.")]
+SutSetup = Annotated[str | None, typer.Option(help="Command run once a database before that: migrations.")]
+RUNNING = "A server that runs already"
+BaseUrl = Annotated[str | None, typer.Option(help="Its public URL: judge it as it is.", rich_help_panel=RUNNING)]
+InternalUrl = Annotated[str | None, typer.Option(help="URL of its internal listener.", rich_help_panel=RUNNING)]
+OtpCode = Annotated[str | None, typer.Option(help="Its OTP_DEV_CODE.", rich_help_panel=RUNNING)]
+JwtSecret = Annotated[str | None, typer.Option(help="Its JWT_SECRET; else people sign in.", rich_help_panel=RUNNING)]
+InternalToken = Annotated[str | None, typer.Option(help="Its INTERNAL_API_TOKEN.", rich_help_panel=RUNNING)]
+SutLog = Annotated[Path | None, typer.Option(help="File that its output is appended to.", rich_help_panel=RUNNING)]
+SutEnv = Annotated[
+    list[str] | None, typer.Option(help="NAME=VALUE: a cadence it was started with.", rich_help_panel=RUNNING)
+]
+ToxiproxyProxy = Annotated[
+    str | None, typer.Option(help="Name of the proxy between it and Valkey.", rich_help_panel=RUNNING)
+]
 StackName = Annotated[str | None, typer.Option("--stack", help="Which running stack, if there are several.")]
 
 
@@ -58,6 +72,15 @@ def checklist(
     scratch: Scratch = None,
     postgres_log: PostgresLog = None,
     sut: Sut = None,
+    sut_setup: SutSetup = None,
+    base_url: BaseUrl = None,
+    internal_url: InternalUrl = None,
+    otp_code: OtpCode = None,
+    jwt_secret: JwtSecret = None,
+    internal_token: InternalToken = None,
+    sut_log: SutLog = None,
+    sut_env: SutEnv = None,
+    toxiproxy_proxy: ToxiproxyProxy = None,
     reports: Reports = None,
     repeat: Annotated[int, typer.Option(min=1, max=1000, help="Runs in a row, each of another random seed.")] = 1,
 ) -> None:
@@ -68,7 +91,9 @@ def checklist(
     chosen = settings(
         cadence=cadence, random_seed=random_seed, workers=workers, keep=keep, strict=strict, mode=mode,
         postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, postgres_log=postgres_log, sut=sut,
-        reports=reports,
+        sut_setup=sut_setup, base_url=base_url, internal_url=internal_url, otp_code=otp_code, jwt_secret=jwt_secret,
+        internal_token=internal_token, sut_log=sut_log, sut_env=" ".join(sut_env) if sut_env else None,
+        toxiproxy_proxy=toxiproxy_proxy, reports=reports,
     )  # fmt: skip
     if repeat > 1:
         raise typer.Exit(drive_repeat.run(chosen, only or [], repeat))

@@ -35,6 +35,21 @@ class Settings(BaseSettings):
     scratch: bool = Field(False, description="All that the external Postgres and Valkey hold may be emptied.")
     sut: str = Field("python -m server", description="Command of the server under test.")
     sut_cwd: Path | None = Field(None, description="Directory in which the server under test is started.")
+    sut_setup: str | None = Field(
+        None, description="Command run once a database before the first start of the server under test (migrations)."
+    )
+    base_url: str | None = Field(None, description="Public URL of a server that runs already: it is judged as it is.")
+    internal_url: str | None = Field(None, description="URL of that server's internal listener.")
+    otp_code: str | None = Field(None, description="The one-time code that the running server takes (OTP_DEV_CODE).")
+    jwt_secret: str | None = Field(None, description="JWT_SECRET of the running server; without it people sign in.")
+    internal_token: str | None = Field(None, description="INTERNAL_API_TOKEN of the running server.")
+    sut_log: Path | None = Field(None, description="File that the running server's output is appended to.")
+    sut_env: str | None = Field(
+        None, description="NAME=VALUE words, a space between: the cadences that the running server was started with."
+    )
+    toxiproxy_proxy: str = Field(
+        "valkey", description="Name of the proxy that the running server reaches Valkey through."
+    )
     ready_within_s: float = Field(15.0, gt=0, description="Seconds a server has to get ready in.")
     level: Literal["hardened", "contract"] = Field(
         "hardened", description="Which promises count: the contract's, or those of a hardened server too."

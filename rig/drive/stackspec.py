@@ -3,7 +3,11 @@
 from pathlib import Path
 
 from rig.config import Settings
-from rig.stack import StackSpec
+from rig.stack import SpecError, StackSpec
+from rig.stack.attachment import Attachment, pairs
+
+# Settings that speak of a running server, and mean nothing without its URL.
+OF_A_RUNNING_SERVER = ("internal_url", "otp_code", "jwt_secret", "internal_token", "sut_log", "sut_env")
 
 
 def stack_spec(settings: Settings, logs: Path) -> StackSpec:
@@ -18,4 +22,28 @@ def stack_spec(settings: Settings, logs: Path) -> StackSpec:
         postgres_log=settings.postgres_log,
         sut=settings.sut,
         sut_cwd=settings.sut_cwd,
+        sut_setup=settings.sut_setup,
+        attached=attachment(settings),
+    )
+
+
+def attachment(settings: Settings) -> Attachment | None:
+    """The running server that is to be judged, if one is. SpecError for half of one."""
+    if settings.base_url is None:
+        given = [name for name in OF_A_RUNNING_SERVER if getattr(settings, name) is not None]
+        if given:
+            flag = f"--{given[0].replace('_', '-')}"
+            raise SpecError(f"{flag} speaks of a server that runs already: add --base-url URL, or leave it out")
+        return None
+    if settings.internal_url is None:
+        raise SpecError("--base-url is the public listener alone: add --internal-url URL")
+    return Attachment(
+        public_url=settings.base_url.rstrip("/"),
+        internal_url=settings.internal_url.rstrip("/"),
+        jwt_secret=settings.jwt_secret,
+        otp_code=settings.otp_code,
+        internal_token=settings.internal_token,
+        log=settings.sut_log,
+        proxy=settings.toxiproxy_proxy,
+        env=pairs((settings.sut_env or "").split()),
     )

@@ -37,6 +37,7 @@ class Mirror:
         self.client = redis.Redis.from_url(
             url, protocol=2, decode_responses=True, encoding_errors="backslashreplace",
             socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S,
+            client_name="rig-observer",
             retry=Retry(NoBackoff(), 1),  # the first command after a restart meets a dead connection
         )  # fmt: skip
 

@@ -22,19 +22,22 @@ RECONNECT_EVERY_S = 0.02
 class Monitor:
     """A MONITOR connection in a thread, up before the constructor returns, renewed after a restart of Valkey.
 
-    `instances` maps ACL users to instance names. Connect before a fault: a paused or full Valkey takes no new
+    `instances` maps ACL users to instance names; with `others`, whoever does not bear the rig's name (`rig-…`) is that
+    instance, whatever its user. Connect before a fault: a paused or full Valkey takes no new
     connection. OSError when it cannot be reached at the start. Lines that could not be read are in `errors`, the
     spans in which commands may have been missed in `blind`.
     """
 
-    def __init__(self, url: str, instances: Mapping[str, str] | None = None) -> None:
+    def __init__(self, url: str, instances: Mapping[str, str] | None = None, others: str | None = None) -> None:
         self._url = url
+        self._others = others
         self.instances = dict(instances or {})
         self.errors: list[str] = []
         self._lock = threading.Condition()
         self._commands: list[Command] = []
         self._fences: set[str] = set()  # those that MONITOR has shown
         self._users: dict[str, str] = {}
+        self._ours: set[str] = set()  # addresses of connections that bear the rig's name
         self._users_at = 0.0
         self._script: Command | None = None
         self._blind: list[tuple[float, float]] = []
@@ -43,7 +46,7 @@ class Monitor:
         self._connections = 1
         self._side = redis.Redis.from_url(
             url, protocol=2, decode_responses=True, retry=None,
-            socket_timeout=OBSERVER_TIMEOUT_S, socket_connect_timeout=OBSERVER_TIMEOUT_S,
+            socket_timeout=OBSERVER_TIMEOUT_S, socket_connect_timeout=OBSERVER_TIMEOUT_S, client_name="rig-observer",
         )  # fmt: skip
         self._wire: Wire | None = Wire.monitor(url, OBSERVER_TIMEOUT_S)
         self._seen_alive = time.time()
@@ -150,7 +153,7 @@ class Monitor:
             if source not in self._users or args[0].upper() in SIGN_IN_COMMANDS:
                 self._look_up_users()
             client, user = source, self._users.get(source)
-            instance = self.instances.get(user) if user else None
+            instance = self._instance_of(client, user)
         command = Command(at, args, client, user, instance, lua, database)
         if not lua and command.verb in SCRIPT_COMMANDS:
             self._script = command
@@ -160,11 +163,18 @@ class Monitor:
                 self._lock.notify_all()
             bisect.insort_right(self._commands, command, key=command_time)
 
+    def _instance_of(self, client: str, user: str | None) -> str | None:
+        if self._others is None:
+            return self.instances.get(user) if user else None
+        return None if client in self._ours else self._others
+
     def _look_up_users(self) -> None:
         """Who is behind each address now. One that has gone is forgotten: its port may serve another user."""
         self._users_at = time.monotonic()
         with contextlib.suppress(redis.RedisError):  # a hung Valkey takes no commands whose sender matters
-            self._users = {client["addr"]: client["user"] for client in self._side.client_list()}
+            clients = self._side.client_list()
+            self._users = {client["addr"]: client["user"] for client in clients}
+            self._ours = {client["addr"] for client in clients if client["name"].startswith("rig-")}
             self._seen_alive = time.time()
 
     def _lost(self, error: OSError) -> None:

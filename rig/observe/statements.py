@@ -28,6 +28,8 @@ class StatementLog:
 
     `roles` tells the instance of a login role (a dict, or a function that may answer None); `observers` are
     the rig's own roles. Any other role's statements are of kind `unknown`. Safe to use from several threads.
+    With `ours`, a connection whose application name begins so is an observer's too; with `database`, what happens
+    in another one is left out: on somebody else's Postgres roles alone tell neither.
     Without a directory (somebody else's Postgres) it is not `available`, and reading raises NoStatementLog.
     """
 
@@ -36,11 +38,15 @@ class StatementLog:
         directory: Path | str | None,
         roles: Mapping[str, str] | Callable[[str], str | None],
         observers: set[str],
+        *,
+        ours: str | None = None,
+        database: str | None = None,
     ) -> None:
         self.available = directory is not None
         self.directory = Path(directory or ".")
         self._instance_of = roles if callable(roles) else roles.get
         self._observers = frozenset(observers)
+        self._ours, self._database = ours, database
         self._log = JsonLog(self.directory)
         self._lock = threading.Lock()
         self._statements: list[Statement] = []
@@ -98,6 +104,8 @@ class StatementLog:
         if not self.available:
             raise NoStatementLog("statement log: this Postgres' jsonlog cannot be read; give its directory")
         for entry in self._log.read():
+            if self._database is not None and entry.get("dbname") != self._database:
+                continue
             session = self._sessions.setdefault(entry["session_id"], SessionState())
             begun, failed = statement_of(entry), failure_of(entry)
             if begun is not None:
@@ -124,7 +132,8 @@ class StatementLog:
     def _statement(self, entry: dict[str, Any], text: str, parameters: list[str | None]) -> Statement:
         role = entry.get("user", "")
         instance = self._instance_of(role)
-        if role in self._observers:
+        application = entry.get("application_name", "")
+        if role in self._observers or (self._ours is not None and application.startswith(self._ours)):
             kind = "observer"
         elif instance is None:
             kind = "unknown"
@@ -133,7 +142,7 @@ class StatementLog:
         return Statement(
             at=time_of(entry), role=role, instance=instance, kind=kind, text=text, parameters=parameters,
             severity=entry["error_severity"], pid=entry["pid"], session=entry["session_id"],
-            application=entry.get("application_name", ""),
+            application=application,
         )  # fmt: skip
 
 

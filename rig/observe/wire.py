@@ -28,6 +28,7 @@ class Wire:
             if parts.password:
                 user = [unquote(parts.username)] if parts.username else []
                 wire._ask("AUTH", *user, unquote(parts.password))
+            wire._ask("CLIENT", "SETNAME", "rig-monitor")  # by which it is told from a server's connections
             wire._ask("MONITOR")
         except BaseException:
             connection.close()

@@ -11,7 +11,7 @@ import redis
 
 from rig.stack.container import require_engine
 from rig.stack.errors import CapabilityMissing, SpecError, StackError
-from rig.stack.marks import MARK_KEY, mark_valkey, postgres_is_marked, valkey_is_marked
+from rig.stack.marks import MARK_KEY, OURS, mark_valkey, postgres_is_marked, valkey_is_marked
 from rig.stack.postgres import Login, create_login, role_of
 from rig.stack.spec import StackSpec
 from rig.stack.toxiproxy import Toxiproxy
@@ -101,7 +101,7 @@ class ExternalPostgres:
                     connection.execute(psycopg.sql.SQL("DROP ROLE IF EXISTS {}").format(psycopg.sql.Identifier(role)))
 
     def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(self.url, autocommit=True, connect_timeout=CONNECT_S)
+        return psycopg.connect(self.url, autocommit=True, connect_timeout=CONNECT_S, application_name=f"{OURS}stack")
 
     def _refuse(self, what: str) -> NoReturn:
         raise CapabilityMissing(

@@ -7,6 +7,7 @@ from psycopg import sql
 from rig.stack.errors import SpecError, StackError
 from rig.stack.valkey import client
 
+OURS = "rig-"  # what the names of all our connections begin with, in both stores
 MARK_TABLE = "rig_scratch"
 MARK_KEY = "rig:scratch"
 MARK_TEXT = "made by `rig mark`: whatever is in here may be emptied by the verification rig"
@@ -82,7 +83,7 @@ def keys_held(connection: redis.Redis) -> str:
 
 def postgres(url: str) -> psycopg.Connection:
     try:
-        return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S)
+        return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S, application_name=f"{OURS}stack")
     except psycopg.Error as error:
         raise StackError(f"the Postgres given cannot be reached: {' '.join(str(error).split())}") from None
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 
@@ -62,6 +63,8 @@ class Seat:
 @dataclass
 class ServerInstance:
     """One instance, not started yet. Its log grows over restarts, each line stamped with its arrival."""
+
+    managed: ClassVar[bool] = True  # ours to start, stop and configure
 
     seat: Seat
     command: list[str]
@@ -149,14 +152,11 @@ class ServerInstance:
             if not is_free(port, lingering_ok=True):
                 raise StackError(f"port {port} for server {self.name} is taken{holder(port)}: end that and try again")
         self.env = self._environment(env or {})
-        inherited = {
-            key: value for key, value in os.environ.items() if not key.startswith("RIG_") and key not in WITHHELD
-        }
         self.ready = None
         self._process = self.supervisor.spawn(
             f"server-{self.name}",
             self.command,
-            env={**inherited, **self.env},
+            env={**inherited(), **self.env},
             cwd=self.directory,
             log=self.log,
         )
@@ -207,6 +207,10 @@ class ServerInstance:
         self._process.signal(signal.SIGKILL, tree=True)
         return self._process.wait(STOP_S)
 
+    def close(self) -> None:
+        """Whatever of it is left ends."""
+        self.kill()
+
     def describe(self) -> dict[str, object]:
         return {
             "public_url": self.public_url, "internal_url": self.internal_url, "pid": self.pid,
@@ -230,6 +234,11 @@ class ServerInstance:
             **self.overrides,
             **env,
         }
+
+
+def inherited() -> dict[str, str]:
+    """What of the user's environment a command of theirs gets: all but the rig's own and what the rig decides."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("RIG_") and key not in WITHHELD}
 
 
 def holder(port: int) -> str:

@@ -4,15 +4,19 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 from urllib.parse import urlsplit
 
+from rig.stack.attachment import Attachment
 from rig.stack.errors import SpecError
 from rig.stack.paths import CHECKOUT
 
 MODES = ("embedded", "docker", "external")
 DEFAULT_SUT = "python -m server"
+MEANT = {"--sut": "starts the server under test", "--sut-setup": "makes its tables"}
 SCHEMES = {
     "postgres": ("postgresql", "postgres"),
     "valkey": ("redis", "rediss", "valkey", "valkeys"),
@@ -33,6 +37,18 @@ class StackSpec:
     postgres_log: Path | None = None  # where an external Postgres writes its jsonlog, if we can read it
     sut: str = DEFAULT_SUT  # the command of the server under test
     sut_cwd: Path | None = None  # None: the checkout for the default command, else the current directory
+    sut_setup: str | None = None  # a command to be run once a database, before the first start of the server
+    attached: Attachment | None = None  # a server that runs already, instead of `sut`
+
+    @classmethod
+    def restored(cls, plain: Mapping[str, Any], logs: Path) -> Self:
+        """From `dataclasses.asdict` of one, after a way through JSON."""
+        fields = {**plain, "logs": logs}
+        for name in ("postgres_log", "sut_cwd"):
+            fields[name] = Path(plain[name]) if plain[name] else None
+        if told := plain["attached"]:
+            fields["attached"] = Attachment(**{**told, "log": Path(told["log"]) if told["log"] else None})
+        return cls(**fields)
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -47,30 +63,55 @@ class StackSpec:
             raise SpecError("--postgres-log belongs to an external Postgres: give --postgres URL too")
         if self.postgres_log and not self.postgres_log.is_dir():
             raise SpecError(f"--postgres-log {str(self.postgres_log)!r} is no directory that we can look into")
+        if self.attached is not None:
+            return self._check_attached()
         if not self.directory().is_dir():
             raise SpecError(f"RIG_SUT_CWD={str(self.directory())!r} is no directory")
-        program = self.command()[0]
+        self._check_program("--sut", self.sut)
+        if self.sut_setup is not None:
+            self._check_program("--sut-setup", self.sut_setup)
+
+    def _check_attached(self) -> None:
+        """A running server says neither where its stores are nor takes a command."""
+        if not (self.postgres and self.valkey):
+            raise SpecError("--base-url needs the server's stores too: add --postgres URL and --valkey URL")
+        for flag, unused in (("--sut", self.sut != DEFAULT_SUT), ("--sut-setup", self.sut_setup is not None)):
+            if unused:
+                raise SpecError(f"{flag} starts a server, --base-url takes one that runs: give one of them")
+        if self.mode == "docker":
+            raise SpecError("--mode docker starts services, --base-url takes a server that has its own")
+
+    def _check_program(self, flag: str, command: str) -> None:
+        program = words(command, flag)[0]
         # A path is meant from where the server is started, a bare name from PATH.
         if program == sys.executable:  # runs us already
             return
         if shutil.which(self.directory() / program if "/" in program else program) is None:
-            raise SpecError(f"--sut {self.sut!r}: there is no program {program!r} that we may run")
+            raise SpecError(f"{flag} {command!r}: there is no program {program!r} that we may run")
 
     def command(self) -> list[str]:
         """The server's command as words; `python` as the first means the interpreter that runs the rig."""
-        try:
-            words = shlex.split(self.sut)
-        except ValueError as error:
-            raise SpecError(f"--sut {self.sut!r} is no shell command: {error}") from None
-        if not words:
-            raise SpecError("--sut is empty: give the command that starts the server under test")
-        return [sys.executable, *words[1:]] if words[0] == "python" else words
+        return words(self.sut, "--sut")
+
+    def setup_command(self) -> list[str] | None:
+        return None if self.sut_setup is None else words(self.sut_setup, "--sut-setup")
 
     def directory(self) -> Path:
         """Where the server is started."""
         if self.sut_cwd is not None:
             return self.sut_cwd
         return CHECKOUT if self.sut == DEFAULT_SUT else Path(os.getcwd())
+
+
+def words(command: str, flag: str) -> list[str]:
+    """A shell command as words; SpecError names the flag."""
+    try:
+        found = shlex.split(command)
+    except ValueError as error:
+        raise SpecError(f"{flag} {command!r} is no shell command: {error}") from None
+    if not found:
+        raise SpecError(f"{flag} is empty: give the command that {MEANT[flag]}")
+    return [sys.executable, *found[1:]] if found[0] == "python" else found
 
 
 def is_url(text: str, schemes: tuple[str, ...]) -> bool:

@@ -6,13 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from rig.stack.attached import AttachedServer, NoToxiproxy, ProxyInFront
 from rig.stack.docker import DockerPostgres, DockerToxiproxy, DockerValkey
-from rig.stack.errors import StackError
+from rig.stack.errors import CapabilityMissing, StackError
 from rig.stack.external import ExternalPostgres, ExternalToxiproxy, ExternalValkey, protect
 from rig.stack.ports import PORTS
 from rig.stack.postgres import EmbeddedPostgres
 from rig.stack.process import Supervisor
 from rig.stack.server import Seat, Secrets, ServerInstance
+from rig.stack.setup import set_up
 from rig.stack.spec import StackSpec
 from rig.stack.toxiproxy import EmbeddedToxiproxy
 from rig.stack.valkey import EmbeddedValkey
@@ -27,6 +29,8 @@ class Kinds(NamedTuple):
 
 
 EMBEDDED = Kinds(EmbeddedPostgres, EmbeddedValkey, EmbeddedToxiproxy)
+
+FIRST = "a"
 
 # What starts those services whose URL is not given; `external` means that Postgres and Valkey must have one.
 KINDS = {
@@ -48,20 +52,29 @@ class Stack:
         self.secrets = Secrets(jwt_secret=secrets.token_hex(32), internal_token=secrets.token_hex(24))
         self.postgres = ExternalPostgres(spec.postgres, spec.postgres_log) if spec.postgres else kinds.postgres(*own)
         self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*own)
-        self.toxiproxy = ExternalToxiproxy(spec.toxiproxy) if spec.toxiproxy else kinds.toxiproxy(*own)
-        self.servers: dict[str, ServerInstance] = {}
+        self.toxiproxy = self._toxiproxy(kinds, own)
+        self.servers: dict[str, Any] = {}  # ServerInstance, or the one AttachedServer
         self._proxies: dict[str, str] = {}  # name in Toxiproxy → host:port
         self._ports: list[int] = []
+
+    def _toxiproxy(self, kinds: Kinds, own: tuple[Any, ...]) -> Any:
+        if self.spec.attached is None:
+            return ExternalToxiproxy(self.spec.toxiproxy) if self.spec.toxiproxy else kinds.toxiproxy(*own)
+        if self.spec.toxiproxy is None:
+            return NoToxiproxy()
+        return ProxyInFront(self.spec.toxiproxy, self.spec.attached.proxy, self.valkey)
 
     @property
     def services(self) -> tuple[Any, Any, Any]:
         return self.postgres, self.valkey, self.toxiproxy
 
-    def server(self, name: str, env: Mapping[str, str] | None = None, *, proxied: bool = True) -> ServerInstance:
+    def server(self, name: str, env: Mapping[str, str] | None = None, *, proxied: bool = True) -> Any:
         """The instance of that name, not started. The same name again: the same identities, ports and log.
 
         `proxied=False` gives it Valkey's own address, for load and benchmarks. StackError if it still runs.
         """
+        if self.spec.attached is not None:
+            return self._attached(name)
         earlier = self.servers.get(name)
         if earlier is not None and earlier.running:
             raise StackError(f"server {name} runs (pid {earlier.pid}): stop it before asking for it anew")
@@ -75,6 +88,17 @@ class Stack:
         )
         self.servers[name] = instance
         return instance
+
+    def _attached(self, name: str) -> AttachedServer:
+        """The server that runs already, under the name of the first instance: there is no second."""
+        if name != FIRST:
+            raise CapabilityMissing("one running server was given: such a scenario needs a second instance")
+        if FIRST not in self.servers:
+            path = self.spec.logs / f"{self.name}-server-{FIRST}.log"
+            self.servers[FIRST] = AttachedServer(
+                FIRST, self.spec.attached, self.postgres, self.valkey, self.toxiproxy, path
+            )
+        return self.servers[FIRST]
 
     def _seat(self, name: str, proxied: bool, earlier: Seat | None) -> Seat:
         login = self.postgres.login(name)
@@ -115,7 +139,7 @@ class Stack:
 
     def close(self) -> None:
         """End the servers, then the services; an error of one does not keep the others from their end."""
-        actions = [server.kill for server in self.servers.values()]
+        actions = [server.close for server in self.servers.values()]
         errors = together(actions) + together([service.close for service in self.services])
         for port in self._ports:
             PORTS.give_back(port)
@@ -141,6 +165,7 @@ def open_stack(spec: StackSpec, supervisor: Supervisor, name: str = "w0") -> Ite
         errors = together([service.create for service in stack.services])
         if errors:
             raise errors[0]
+        set_up(spec, supervisor, name, stack.postgres.url, stack.valkey.url)
         yield stack
     finally:
         stack.close()

@@ -58,7 +58,13 @@ def user_of(instance: str) -> str:
 def client(url: str) -> redis.Redis:
     """A client for the rig's own use: bounded waits, no retries, no notices that would change its pool."""
     return redis.Redis.from_url(
-        url, protocol=2, decode_responses=True, socket_timeout=2, socket_connect_timeout=2, retry=None
+        url,
+        protocol=2,
+        decode_responses=True,
+        socket_timeout=2,
+        socket_connect_timeout=2,
+        retry=None,
+        client_name="rig-stack",
     )
 
 
