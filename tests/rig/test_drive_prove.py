@@ -76,7 +76,7 @@ def test_entries_are_chosen_by_name_section_and_box() -> None:
     for names, only, told in (
         (["slow-pings"], [], "did you mean slow-ping"),
         (["zzz"], [], "rig prove --list"),
-        ([], ["Q"], "there: C, F"),
+        ([], ["Q"], "with one: C, F;"),
         (["slow-ping"], ["F"], "none of the broken servers named"),
     ):
         with pytest.raises(UsageError, match=told):
@@ -196,21 +196,23 @@ def test_an_interrupted_run_tells_what_is_done_and_leaves_nothing(end: signal.Si
         "--reports",
         str(tmp_path),
     ]
-    run = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, start_new_session=True)
     family: set[psutil.Process] = set()
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, start_new_session=True) as run:
 
-    def stack_runs() -> bool:
-        family.update(psutil.Process(run.pid).children(recursive=True))
-        return any(b'"observation"' in path.read_bytes() for path in tmp_path.glob("prove-*/entries/*/*/record-*"))
+        def stack_runs() -> bool:
+            family.update(psutil.Process(run.pid).children(recursive=True))
+            return any(b'"observation"' in path.read_bytes() for path in tmp_path.glob("prove-*/entries/*/*/record-*"))
 
-    assert until(stack_runs, 60), "no entry got going"
-    family.update(psutil.Process(run.pid).children(recursive=True))
-    os.kill(run.pid, end)
-    told, _ = run.communicate(timeout=40)
+        try:
+            assert until(stack_runs, 60), "no entry got going"
+            os.kill(run.pid, end)
+            told, _ = run.communicate(timeout=40)
+        finally:
+            run.kill()
     assert until(lambda: not [one for one in family if alive(one.pid)], 10), family
     if end == signal.SIGINT:
         assert run.returncode == 130
-        assert "not run" in told
         results = json.loads(next(tmp_path.glob("prove-*/results.json")).read_text())
         assert results["interrupted"]
         assert {item["proof"] for item in results["items"]} == {"not run"}
+        assert "not run; interrupted" in told
