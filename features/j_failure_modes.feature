@@ -21,6 +21,7 @@ Feature: J. Failure modes
     When Valkey has been away for a second in all
     And Valkey comes back
     And the backend has seeded again, or its time for it is up
+    And Dewi pings
     And both stores are read
     And Sari pings, the beacon is polled anew, and Tini pays for a chat of 600 seconds
     And config:invalidate says that a setting changed

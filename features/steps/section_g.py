@@ -193,7 +193,7 @@ def silent_one(world: World, id: str) -> dict[str, Any]:
 def gone_from_the_mirror(world: World) -> Observed:
     silent, control, state = ids_of(world, world.notes["silent"]), pinging(world), world.mirror_state()
     return Observed(
-        {"silent": silent, "control": control, "online": state["online"], "heartbeats": state["heartbeats"]},
+        {"silent": silent, "control": control, **{part: state[part] for part in ("online", "heartbeats", "expiring")}},
         [
             world.bench.mirror.describe("mitras:online"),
             *(world.bench.mirror.describe(f"mitra:heartbeat:{id}") for id in silent),

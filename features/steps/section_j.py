@@ -277,7 +277,12 @@ def toggles_survive(world: World) -> Observed:
 
 
 def asked_after(world: World) -> list[Exchange]:
-    return [*world.notes["after pings"], *world.notes["after polls"], world.notes["Tini paid"]]
+    return [
+        world.notes["Dewi ping"],
+        *world.notes["after pings"],
+        *world.notes["after polls"],
+        world.notes["Tini paid"],
+    ]
 
 
 @answers("J-06")
@@ -299,6 +304,7 @@ def restored(world: World) -> Observed:
             "seeded_at": seeded,
             **world.notes["stores"],
             "exit_code": world.notes["exit code"],
+            "at_once": world.notes["Dewi ping"].plain(),
             "pings": answers_of(world.notes["after pings"]),
             "polls": plain_all(world.notes["after polls"]),
             "paid": world.notes["Tini paid"].plain(),

@@ -48,5 +48,10 @@ def require_mirror_is_truth(judge: Judge, truth: Mapping[str, Any], mirror: Mapp
     require_same_ids(judge, "mitras:deactivated", truth["deactivated"], mirror["deactivated"])
     require_capacities(judge, truth["online"], truth["loads"], mirror["capacities"])
     require_heartbeats(judge, truth["online"], mirror["heartbeats"])
-    for key, left_ms in mirror.get("expiring", {}).items():
+    require_lasting(judge, mirror.get("expiring", {}))
+
+
+def require_lasting(judge: Judge, expiring: Mapping[str, int]) -> None:
+    """None of the keys looked at has a time to live; `expiring` are those that have, in ms."""
+    for key, left_ms in expiring.items():
         judge.require(False, f"{key} expires in {left_ms / 1000:g} s: no key of the mirror but the snapshot may")

@@ -62,7 +62,7 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
         },
         {"within_s": 4.0, "stale_s": 2.0, "tolerance_s": 1.0},
     ),
-    "G-07": ({"silent": [A, B], "control": [C], "online": [C], "heartbeats": {C: HEARTBEAT}}, {}),
+    "G-07": ({"silent": [A, B], "control": [C], "online": [C], "heartbeats": {C: HEARTBEAT}, "expiring": {}}, {}),
     "G-08": (STOPPED, {}),
     "G-09": ({**SKIPPED, "seeded_at": T + 4.5, "after": [[T + 5, "skipping"]]}, SKIPPED_BOUNDS),
     "G-10": (
@@ -94,6 +94,7 @@ FAILING = [
     ("G-07", ("online",), [A, C], "still in mitras:online"),
     ("G-07", ("heartbeats", B), HEARTBEAT, "is still there"),
     ("G-07", ("online",), [], "who keeps pinging, is gone"),
+    ("G-07", ("expiring",), {"mitra:capacity:c": 90000}, "mitra:capacity:c expires in 90 s"),
     ("G-07", ("heartbeats", C), DELETE, "has no heartbeat key"),
     ("G-09", ("lines",), [[T + 1, ""], [T + 2, ""]], "fewer than 3"),
     ("G-09", ("lines",), [[T + n / 2, ""] for n in range(1, 9)], "more than 6"),

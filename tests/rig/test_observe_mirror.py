@@ -37,6 +37,9 @@ def test_what_a_server_wrote(mirror: Mirror) -> None:
     assert mirror.snapshot() == '{"available": true}'
     assert 9000 < mirror.ttl_ms("availability:snapshot") <= 10_000
     assert mirror.ttl_ms("mitras:online") == -1
+    assert mirror.expiring() == {}
+    mirror.client.expire("mitras:online", 60)
+    assert list(mirror.expiring()) == ["mitras:online"]
     assert mirror.ttl_ms("nothing") == -2
 
 

@@ -216,9 +216,9 @@ def mirrors_whole_seconds() -> None:
     mirrors(lambda ids, times: (ids, [at.replace(microsecond=0) for at in times]))
 
 
-@sabotage("mirror-off-by-one", "The heartbeat mirror leaves out the last id.", "C-04", "H-03", "H-04", "H-05")
-def mirror_off_by_one() -> None:
-    mirrors(lambda ids, times: (ids[:-1], times[:-1]) if len(ids) > 1 else (ids, times))
+@sabotage("mirrors-one-page", "The heartbeat mirror carries one page of two ids.", "H-03", "H-04", "H-05", "K-05")
+def mirrors_one_page() -> None:
+    mirrors(lambda ids, times: (ids[:2], times[:2]))
 
 
 @sabotage(

@@ -8,7 +8,7 @@ from rig.checks.base import Bounds, Judge, Kind, Seen, check
 from rig.checks.environment import require_started_in
 from rig.checks.outages import assume_pings, require_skip_lines, require_stopped
 from rig.checks.statements import ids_in, unknown_roles, writes
-from rig.checks.truth import heartbeat_time
+from rig.checks.truth import heartbeat_time, require_lasting
 
 STATUS, AUDIT = "mitra_online_status", "mitra_online_logs"
 
@@ -104,6 +104,7 @@ def gone_from_the_mirror(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     for mitra in seen["control"]:
         judge.require(mitra in seen["online"], f"{mitra}, who keeps pinging, is gone from mitras:online")
         judge.require(mitra in seen["heartbeats"], f"{mitra}, who keeps pinging, has no heartbeat key")
+    require_lasting(judge, seen["expiring"])
     judge.remark(f"{len(seen['silent'])} gone, {len(seen['control'])} still there")
 
 

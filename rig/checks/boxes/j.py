@@ -116,7 +116,8 @@ def require_grace(judge: Judge, seen: Seen, clock_s: float) -> None:
 
 
 def require_valkey_again(judge: Judge, seen: Seen) -> None:
-    """What was asked after the seed line: answered rightly, from Valkey, with no fallback up to the end of the log."""
+    """What was asked after the seed line, by a ping at once and then more: answered rightly, from Valkey, with no fallback up to the end of the log."""
+    require_status(judge, seen["at_once"])
     pings = total(seen["pings"])
     good = answered(seen["pings"], 200, True)
     judge.require(good == pings, f"{pings - good} of {pings} pings were answered otherwise: {seen['pings']}")
