@@ -39,6 +39,8 @@ SutEnv = Annotated[
 ToxiproxyProxy = Annotated[
     str | None, typer.Option(help="Name of the proxy between it and Valkey.", rich_help_panel=RUNNING)
 ]
+SchemaFile = Annotated[Path | None, typer.Option("--schema", help="TOML file that maps a foreign schema.")]
+Level = Annotated[str | None, typer.Option(help="Which promises count: contract or hardened.")]
 StackName = Annotated[str | None, typer.Option("--stack", help="Which running stack, if there are several.")]
 
 
@@ -72,6 +74,8 @@ def checklist(
     scratch: Scratch = None,
     postgres_log: PostgresLog = None,
     sut: Sut = None,
+    schema: SchemaFile = None,
+    level: Level = None,
     sut_setup: SutSetup = None,
     base_url: BaseUrl = None,
     internal_url: InternalUrl = None,
@@ -93,7 +97,7 @@ def checklist(
         postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, postgres_log=postgres_log, sut=sut,
         sut_setup=sut_setup, base_url=base_url, internal_url=internal_url, otp_code=otp_code, jwt_secret=jwt_secret,
         internal_token=internal_token, sut_log=sut_log, sut_env=" ".join(sut_env) if sut_env else None,
-        toxiproxy_proxy=toxiproxy_proxy, reports=reports,
+        toxiproxy_proxy=toxiproxy_proxy, reports=reports, schema=schema, level=level,
     )  # fmt: skip
     if repeat > 1:
         raise typer.Exit(drive_repeat.run(chosen, only or [], repeat))
@@ -113,6 +117,8 @@ def chaos(
     scratch: Scratch = None,
     postgres_log: PostgresLog = None,
     sut: Sut = None,
+    schema: SchemaFile = None,
+    level: Level = None,
     reports: Reports = None,
 ) -> None:
     """Run campaigns: traffic, a fault seen to bite and to heal, and the invariants that must hold all through."""
@@ -122,7 +128,7 @@ def chaos(
         raise typer.Exit(drive.list_campaigns())
     chosen = settings(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy,
-        scratch=scratch, postgres_log=postgres_log, sut=sut, reports=reports,
+        scratch=scratch, postgres_log=postgres_log, sut=sut, reports=reports, schema=schema, level=level,
     )  # fmt: skip
     raise typer.Exit(drive.run(chosen, names or []))
 
@@ -139,6 +145,8 @@ def load(
     scratch: Scratch = None,
     postgres_log: PostgresLog = None,
     sut: Sut = None,
+    schema: SchemaFile = None,
+    level: Level = None,
     reports: Reports = None,
 ) -> None:
     """Measure the offload claims: pings and beacon polls at the written pace, SQL counted where it is run."""
@@ -146,7 +154,7 @@ def load(
 
     chosen = settings(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, scratch=scratch,
-        postgres_log=postgres_log, sut=sut, reports=reports,
+        postgres_log=postgres_log, sut=sut, reports=reports, schema=schema, level=level,
     )  # fmt: skip
     raise typer.Exit(drive.run(chosen, mitras, seconds))
 
@@ -214,12 +222,15 @@ def serve(
     toxiproxy: ToxiproxyUrl = None,
     scratch: Scratch = None,
     sut: Sut = None,
+    schema: SchemaFile = None,
     instances: Annotated[int, typer.Option(min=1, max=9, help="How many servers to run.")] = 1,
 ) -> None:
     """Run the server on a stack with demo people in it, until Ctrl-C; prints curl lines to try."""
     from rig.drive import serve as drive
 
-    chosen = settings(mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, sut=sut)
+    chosen = settings(
+        mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, sut=sut, schema=schema
+    )
     raise typer.Exit(drive.run(chosen, instances))
 
 

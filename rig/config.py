@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "RIG_"
+# A deprecated classmethod of pydantic's models has the name of our setting; nothing calls it.
+warnings.filterwarnings("ignore", message='Field name "schema" in "Settings" shadows')
 # Names that one process of a rig sets for another of its own: no user's business.
 INTERNAL = frozenset({"RIG_SUPERVISOR"})
 INTERNAL_PREFIX = "RIG_INTERNAL_"
@@ -51,8 +54,9 @@ class Settings(BaseSettings):
         "valkey", description="Name of the proxy that the running server reaches Valkey through."
     )
     ready_within_s: float = Field(15.0, gt=0, description="Seconds a server has to get ready in.")
-    level: Literal["hardened", "contract"] = Field(
-        "hardened", description="Which promises count: the contract's, or those of a hardened server too."
+    schema: Path | None = Field(None, description="TOML file that maps the server's tables, columns and values.")
+    level: Literal["hardened", "contract"] | None = Field(
+        None, description="Which promises count; else hardened for the default server, contract for any other."
     )
     cadence: Literal["fast", "written"] = Field(
         "fast", description="Sweep cadences: one or two seconds, or the numbers as the checklist writes them."

@@ -12,7 +12,7 @@ from rig.drive.cadence import ENVIRONMENT
 from rig.drive.world import SEED_LINE, Observed, World
 from rig.record import evidence
 from rig.record.evidence import Evidence
-from rig.stack import ServerInstance
+from rig.stack import CapabilityMissing, ServerInstance
 from rig.traffic import Mitra
 
 LOOK_EVERY_S = 0.05
@@ -37,6 +37,8 @@ def cadence_of(world: World, name: str) -> float:
 def started_in(world: World, name: str) -> Observed:
     """The start of backend a in the environment that this scenario asked for, as its process shows it too."""
     server, variable = world.bench.server(), ENVIRONMENT[name]
+    if not server.managed:
+        raise CapabilityMissing(f"the running server is not ours to start: it has {variable}={server.env[variable]}")
     process = process_variable(server, variable)
     lines = world.log_lines(SEED_LINE, server.started)
     return Observed(
@@ -101,7 +103,7 @@ def ids_of(world: World, names: Sequence[str]) -> list[str]:
 def online_rows(world: World, ids: Sequence[str]) -> tuple[dict[str, bool], Evidence]:
     """`is_online` of each of these mitras, and the query that says so."""
     result = world.bench.tables.query(
-        "SELECT mitra_id::text, is_online FROM mitra_online_status WHERE mitra_id = ANY(%s::uuid[]) ORDER BY 1",
+        "SELECT mitra_id::text, is_online FROM mitra_online_status WHERE mitra_id::text = ANY(%s) ORDER BY 1",
         (list(ids),),
     )
     return dict(result.rows), result.evidence()
@@ -110,7 +112,7 @@ def online_rows(world: World, ids: Sequence[str]) -> tuple[dict[str, bool], Evid
 def audit_rows(world: World, ids: Sequence[str]) -> tuple[dict[str, list[str]], Evidence]:
     """The audit of each of these mitras in its order, and the query that says so."""
     result = world.bench.tables.query(
-        "SELECT mitra_id::text, status, created_at FROM mitra_online_logs WHERE mitra_id = ANY(%s::uuid[]) ORDER BY id",
+        "SELECT mitra_id::text, status, created_at FROM mitra_online_logs WHERE mitra_id::text = ANY(%s) ORDER BY id",
         (list(ids),),
     )
     audit: dict[str, list[str]] = {mitra: [] for mitra in ids}
@@ -124,7 +126,7 @@ def sample_of(world: World) -> dict[str, Any]:
     at, ids = time.time(), [person.id for person in world.people.values() if isinstance(person, Mitra)]
     result = world.bench.tables.query(
         "SELECT mitra_id::text, extract(epoch FROM last_heartbeat_at)::float8 FROM mitra_online_status"
-        " WHERE mitra_id = ANY(%s::uuid[])",
+        " WHERE mitra_id::text = ANY(%s)",
         (ids,),
     )
     return {"at": at, "columns": dict(result.rows)}

@@ -10,6 +10,7 @@ from typing import Any
 from rig.record.evidence import Evidence
 from rig.record.verdict import Verdict
 
+CONTRACT, HARDENED = "contract", "hardened"
 LAG_VOID_S = 0.2
 FINDINGS_SHOWN = 6
 
@@ -37,6 +38,7 @@ class Judge:
     """Collects what a check finds; handed to each check as its first argument."""
 
     kind: Kind
+    level: str = HARDENED
     broken_promises: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -47,6 +49,14 @@ class Judge:
         if not holds:
             blames = self.kind in (Kind.PROMISE, Kind.INVARIANT, Kind.CLAIM)
             (self.broken_promises if blames else self.doubts).append(message)
+        return bool(holds)
+
+    def harden(self, holds: object, message: str) -> bool:
+        """Beyond the contract: required at level hardened; at level contract its absence is told, and fails nothing."""
+        if self.level == HARDENED:
+            return self.require(holds, message)
+        if not holds:
+            self.remarks.insert(0, f"hardened: {message}")
         return bool(holds)
 
     def assume(self, holds: object, message: str) -> bool:
@@ -130,17 +140,19 @@ def check(
     return declare
 
 
-def judge_seen(id: str, seen: Seen, bounds: Bounds) -> Judgement:
+def judge_seen(id: str, seen: Seen, bounds: Bounds, level: str = HARDENED) -> Judgement:
     """Judge one saved observation. What the check cannot read is the rig's fault: broken, with the reason."""
-    return judge_with_evidence(id, seen, bounds)[0]
+    return judge_with_evidence(id, seen, bounds, level)[0]
 
 
-def judge_with_evidence(id: str, seen: Seen | Lines, bounds: Bounds) -> tuple[Judgement, list[Evidence]]:
+def judge_with_evidence(
+    id: str, seen: Seen | Lines, bounds: Bounds, level: str = HARDENED
+) -> tuple[Judgement, list[Evidence]]:
     """The judgement and what the check chose to show; `seen` is the run's lines by kind for a check of a whole run."""
     declared = CHECKS.get(id)
     if declared is None:
         return Judgement(Verdict.BROKEN, f"no check is declared for {id}"), []
-    judge = Judge(declared.kind)
+    judge = Judge(declared.kind, level)
     try:
         declared.function(judge, seen, bounds)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

@@ -22,14 +22,18 @@ PARAMETER = r"(?:\$\d+|''|%s|:\w+)"
 
 
 @lru_cache(maxsize=4096)
-def bare(text: str) -> str:
-    """The statement without comments, without what stands in quotes, in small letters."""
+def stripped(text: str) -> str:
     return COMMENT.sub(" ", LITERAL.sub("''", text)).lower()
+
+
+def bare(statement: Statement) -> str:
+    """The statement in the contract's names, without comments, without what stands in quotes, in small letters."""
+    return stripped(statement.get("contract_text") or statement["text"])
 
 
 def names(statement: Statement, table: str) -> bool:
     """Whether the statement names the table, not just in a text that it carries."""
-    return re.search(rf"\b{table}\b", bare(statement["text"])) is not None
+    return re.search(rf"\b{table}\b", bare(statement)) is not None
 
 
 def writes(statement: Statement, table: str) -> bool:
@@ -39,11 +43,11 @@ def writes(statement: Statement, table: str) -> bool:
     """
     target = rf'(?:only\s+)?(?:"?\w+"?\s*\.\s*)?"?{table}"?(?![\w"])'
     verbs = r"insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+table)?|copy"
-    return re.search(rf"\b(?:{verbs})\s+{target}", bare(statement["text"])) is not None
+    return re.search(rf"\b(?:{verbs})\s+{target}", bare(statement)) is not None
 
 
 def uses_unnest(statement: Statement) -> bool:
-    return re.search(r"\bunnest\s*\(", bare(statement["text"])) is not None
+    return re.search(r"\bunnest\s*\(", bare(statement)) is not None
 
 
 def ids_in(statement: Statement) -> set[str]:
@@ -63,14 +67,14 @@ def unknown_roles(statements: Iterable[Statement]) -> list[str]:
 
 def reads(statement: Statement, table: str) -> bool:
     """Whether a SELECT in it, at whatever depth, takes rows from the table."""
-    text = bare(statement["text"])
+    text = bare(statement)
     source = rf'(?:\b(?:from|join)|,)\s*(?:only\s+|lateral\s+|\(\s*)*(?:"?\w+"?\s*\.\s*)?"?{table}"?(?![\w"])'
     return re.search(r"\bselect\b", text) is not None and re.search(source, text) is not None
 
 
 def fixes_one_mitra(statement: Statement) -> bool:
     """Whether it is about a single id: `mitra_id`, or the `id` of `mitras`, equals one parameter or literal."""
-    text = bare(statement["text"])
+    text = bare(statement)
     qualifiers = {"mitras", STATUS} | aliases(text, "mitras") | aliases(text, STATUS)
     mine = "|".join(map(re.escape, sorted(qualifiers)))
     column = rf'(?:(?<![\w.])(?:"?(?:{mine})"?\s*\.\s*)?"?(?:mitra_id|id)"?)(?![\w"])'

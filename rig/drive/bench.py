@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
+from rig.checks.base import HARDENED
 from rig.drive.cadence import ENVIRONMENT, QUIET, Cadence
-from rig.fixtures import Fixtures
+from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_url, translator
+from rig.fixtures.schema import CONTRACT_TABLES
 from rig.observe import LagSentinel, Mirror, Monitor, NoStatementLog, ServerLog, StatementLog, Tables
 from rig.record import Recorder
 from rig.record.evidence import Evidence
-from rig.stack import CapabilityMissing, ServerInstance, Stack
+from rig.stack import CapabilityMissing, ServerInstance, Stack, StackError
 from rig.stack.server import READY_S
 from rig.traffic import Operator
 
@@ -27,11 +29,23 @@ TRUTH = {
 class Bench:
     """Knows the stack from all sides. Scenarios that ask for the same backend share a running one."""
 
+    # The instance that everybody is who is not the rig; None: told by Postgres role and Valkey user.
+    others: ClassVar[str | None] = None
+
     def __init__(
-        self, stack: Stack, recorder: Recorder, cadence: Cadence, random_seed: int, ready_within_s: float = READY_S
+        self,
+        stack: Stack,
+        recorder: Recorder,
+        cadence: Cadence,
+        random_seed: int,
+        ready_within_s: float = READY_S,
+        schema: Schema | None = None,
+        level: str = HARDENED,
     ) -> None:
         self.stack, self.recorder, self.cadence, self.random_seed = stack, recorder, cadence, random_seed
         self.ready_within_s = ready_within_s
+        self.schema, self.level = schema or Schema(), level
+        self._views_made = False
         self.scenario: dict[str, Any] = {}  # names the one that runs, or ran last: what happens is charged to it
         self.servers: dict[str, ServerInstance] = {}
         self.environment: dict[str, str] = {}
@@ -40,16 +54,23 @@ class Bench:
         self._dirty: str | None = "nothing has been started yet"
         self._settings_touched = False
         self._we_ended: set[str] = set()
-        self._noted: set[int] = set()  # processes whose unexpected end stands in the record
+        # Starts (instance, ready since) whose unexpected end stands in the record.
+        self._noted: set[tuple[str, float | None]] = set()
         self._logs: dict[str, ServerLog] = {}  # each reads on where it stopped
         self.lag = LagSentinel()
-        self.tables = Tables(stack.postgres.observer_url)
-        self.fixtures = Fixtures(stack.postgres.url)
+        self.tables = Tables(reading_url(stack.postgres.observer_url, self.schema))
+        self.fixtures = Fixtures(stack.postgres.url, self.schema)
         self.mirror = Mirror(stack.valkey.url)
-        self.monitor = Monitor(stack.valkey.url, instances={"sut-a": "a", "sut-b": "b", "sut-c": "c"})
-        self.statements = StatementLog(
-            stack.postgres.statement_log, roles={"sut_a": "a", "sut_b": "b", "sut_c": "c"}, observers={"rig", "mirror"}
+        self.monitor = Monitor(
+            stack.valkey.url, instances={"sut-a": "a", "sut-b": "b", "sut-c": "c"}, others=self.others
         )
+        self.statements = StatementLog(
+            stack.postgres.statement_log, translate=translator(self.schema), **self.attribution()
+        )
+
+    def attribution(self) -> dict[str, Any]:
+        """What tells a server's statements from the rig's: each instance has a login role of its own."""
+        return {"roles": {"sut_a": "a", "sut_b": "b", "sut_c": "c"}, "observers": {"rig", "mirror"}}
 
     # --- backends --------------------------------------------------------------------------------------------
 
@@ -58,8 +79,15 @@ class Bench:
         seconds = {"auto-offline": QUIET, "heartbeat-mirror": QUIET, "reconcile": QUIET, "goodbye": 60, **cadences}
         return {ENVIRONMENT[name]: str(int(value)) for name, value in seconds.items()}
 
-    def ready(self, environment: Mapping[str, str], instances: tuple[str, ...] = ("a",)) -> None:
-        """Have just these instances running in that environment on empty stores; restart only when needed."""
+    def cadences_for(self, cadences: dict[str, float]) -> dict[str, float]:
+        """The seconds that the backends will have where a scenario asks for these."""
+        return cadences
+
+    def ready(self, environment: Mapping[str, str], instances: tuple[str, ...] = ("a",), *, quiet: bool = True) -> None:
+        """Have just these instances running in that environment on empty stores; restart only when needed.
+
+        `quiet`: the scenario needs every other cadence to stand still, as it does in all that we start.
+        """
         wanted = dict(environment)
         same = wanted == self.environment and tuple(self.servers) == instances
         healthy = all(server.running for server in self.servers.values())
@@ -70,6 +98,7 @@ class Bench:
             for name in instances:
                 self.servers[name] = self.stack.server(name, env=wanted)
             self.start_together()
+            self.refuse_missing_tables()
             self.environment, self._dirty = wanted, None
         else:
             self.restore_settings()
@@ -88,6 +117,15 @@ class Bench:
             server.wait_ready(self.ready_within_s)
             self._we_ended.discard(name)
         return at
+
+    def read_by_contract(self) -> None:
+        """Once the server has made its tables, whatever it calls them: let the contract's names mean them.
+
+        SchemaMismatch names what is not there.
+        """
+        if self.schema.foreign and not self._views_made:
+            make_views(self.stack.postgres.url, self.schema)
+            self._views_made = True
 
     def restart(self, name: str = "a") -> float:
         """Stop one instance as an operator would and start it again; the time just before its new start."""
@@ -111,6 +149,11 @@ class Bench:
     def server(self, name: str = "a") -> ServerInstance:
         return self.servers[name]
 
+    @property
+    def has_log(self) -> bool:
+        """Whether the servers' output is ours to read: where it is not, no seed line tells when a seed is done."""
+        return True
+
     def log(self, name: str = "a") -> ServerLog:
         return self._logs.setdefault(name, ServerLog(self.servers[name].log))
 
@@ -122,6 +165,22 @@ class Bench:
         self.dirty("Valkey was stopped; whether every instance has noticed its return is not ours to assume")
 
     # --- stores ----------------------------------------------------------------------------------------------
+
+    def refuse_missing_tables(self) -> None:
+        """StackError names the tables of the contract that a server which is ready has not made."""
+        if self.schema.foreign:
+            self.read_by_contract()
+            return
+        names = {table: self.fixtures.schema.table_name(table) for table in CONTRACT_TABLES}
+        found = self.tables.query(
+            "SELECT name FROM unnest(%s::text[]) name WHERE to_regclass(name) IS NULL", (list(names.values()),)
+        )
+        if found.rows:
+            missing = ", ".join(found.column)
+            raise StackError(
+                f"the server is ready, but its database has no table {missing}: it makes them at its start or by"
+                " --sut-setup; if they have other names, tell them by a mapping (docs/foreign-servers.md)"
+            )
 
     def empty_stores(self) -> None:
         """No rows, and a mirror that says so: consistent, so nothing has to be seeded again."""
@@ -175,19 +234,22 @@ class Bench:
         return [self.servers[name] for name in gone if name not in self._we_ended]
 
     def obituary(self, server: ServerInstance) -> str:
-        tail = "; ".join(text for _, text in self.log(server.name).lines()[-3:])
+        tail = "; ".join(text for _, text in self.log(server.name).lines()[-3:]) or "it printed nothing at all"
         return f"backend {server.name} exited by itself ({server.exit_code}): {tail}"
 
     def note_exits(self) -> None:
         """Record, once each, who left by itself: it may have done so where no step looked."""
         for server in self.exited():
-            if self.scenario and server.process and server.pid not in self._noted:
-                self._noted.add(server.process.pid)
+            if self.scenario and (server.name, server.ready) not in self._noted:
+                self._noted.add((server.name, server.ready))
+                at = server.process.exited if server.process else time.time()
                 text = self.obituary(server)
-                self.recorder.write("exited", t=server.process.exited, instance=server.name, text=text, **self.scenario)
+                self.recorder.write("exited", t=at, instance=server.name, text=text, **self.scenario)
 
     def close(self) -> None:
         self.stop_servers()
+        if self._views_made:
+            drop_views(self.stack.postgres.url)
         self.monitor.close()
         self.lag.close()
         self.tables.close()

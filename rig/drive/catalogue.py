@@ -29,14 +29,24 @@ class Entry:
     sections: tuple[str, ...]
     command: str  # of the rig: checklist, chaos or load
     where: str  # file:line of the declaration
+    breaks: str = "server"  # or "rig": one of its own actions, so that what hangs on it must be inconclusive
 
     @property
     def server(self) -> str:
         """The command of the broken server, for `--sut`."""
         return f"python -m {MODULE} {self.name}"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the command needs in its environment besides."""
+        if self.breaks == "server":
+            return {}
+        return {"PYTEST_ADDOPTS": f"-p {MODULE}.plugin", "RIG_INTERNAL_SABOTAGE": self.name}
+
     def words(self, everything: bool) -> list[str]:
         """The words of the `rig` command that judges it: by the sections that it names, or by all there is."""
+        if self.breaks == "rig":
+            return ["checklist", "--only", ",".join(self.fails)]
         if self.command == "load":
             words = ["load", *LOAD]
         elif self.command == "chaos":
@@ -45,7 +55,7 @@ class Entry:
         else:
             words = ["checklist", "--workers", "1"]
             words += [] if everything else ["--only", ",".join(self.sections)]
-        return [*words, "--sut", self.server]
+        return [*words, "--sut", self.server, "--level", "hardened"]
 
 
 def read_catalogue(checkout: Path = CHECKOUT) -> list[Entry]:
@@ -77,7 +87,7 @@ def select_entries(entries: Sequence[Entry], names: Iterable[str], only: Iterabl
     words = [word.strip().upper() for text in only for word in text.split(",")]
     for word in words:
         if not any(word in entry.sections or word in entry.fails for entry in entries):
-            there = ", ".join(section for section in ALL_SECTIONS if section in named_sections(entries))
+            there = ", ".join(section for section in (*ALL_SECTIONS, "RIG") if section in named_sections(entries))
             raise UsageError(
                 f"no broken server must fell anything of {word!r} (sections with one: {there}; boxes: C-02)"
             )
@@ -102,4 +112,4 @@ def named_sections(entries: Iterable[Entry]) -> set[str]:
     return {section for entry in entries for section in entry.sections}
 
 
-ALL_SECTIONS = (*SECTIONS, *RUN_SECTIONS)
+ALL_SECTIONS = (*SECTIONS, *RUN_SECTIONS)  # those of a sample

@@ -16,7 +16,7 @@ from rig.drive.history import write_history
 from rig.drive.replay import replay_command
 from rig.drive.sampler import Sampler
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
-from rig.drive.stackspec import stack_spec
+from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.drive.world import answers_to_a_connection
 from rig.faults import Cycle, Ends, Ground
@@ -39,6 +39,7 @@ def list_campaigns(directory: Path = DIRECTORY) -> int:
 def run(settings: Settings, names: list[str], directory: Path = DIRECTORY) -> int:
     """The whole command; the worst campaign's exit code. UsageError for a name that is none."""
     chosen = select(names, directory)
+    mapped_schema(settings)
     verdicts, skipped = [], 0
     for campaign in chosen:
         verdict, skips, interrupted = run_one(settings, campaign)
@@ -59,7 +60,8 @@ def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]
     meta = {
         "command": replay,
         "campaign": {"name": campaign.name, "shows": campaign.shows, "phases": asdict(campaign.phases)},
-        "level": settings.level,
+        "level": level_of(settings),
+        "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
         "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
     }
@@ -83,7 +85,9 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
     recorder = session.recorder
     spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
     with open_stack(spec, session.supervisor, "chaos") as stack:
-        bench = Bench(stack, recorder, Cadence("fast"), session.random_seed, settings.ready_within_s)
+        bench = Bench(
+            stack, recorder, Cadence("fast"), session.random_seed, settings.ready_within_s, mapped_schema(settings)
+        )
         try:
             bench.ready(bench.environment_for(**campaign.cadences), campaign.instances)
             exits = Exits(bench)

@@ -14,8 +14,9 @@ from rig.checks import load_checks
 from rig.checks.sections import SECTIONS
 from rig.config import Settings
 from rig.drive.progress import Progress
+from rig.drive.replay import judged_by
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
-from rig.drive.stackspec import stack_spec
+from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.usage import UsageError
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.stack import StackSpec
@@ -69,16 +70,19 @@ def run_once(settings: Settings, only: list[str], seed: int) -> tuple[dict[str, 
 
     items = select_items(only)
     spec = stack_spec(settings, Path("."))
+    mapped_schema(settings)
     protect(spec)
     print(f"random seed {seed}", flush=True)
     options = "" if settings.sut == DEFAULT_SUT else f" --sut {shlex.quote(settings.sut)}"
     options += "" if settings.mode == "embedded" else f" --mode {settings.mode}"
+    options += "".join(f" {shlex.quote(word)}" for word in judged_by(settings))
     repeat = f"--cadence {settings.cadence} --random-seed {seed}{options}"
     chosen = f"--only {','.join(only)} " if only else ""
     meta = {
         "command": f"rig checklist {chosen}{repeat}",
         "cadence": settings.cadence,
-        "level": settings.level,
+        "level": level_of(settings),
+        "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
         "stack": {"mode": spec.mode, "sut": spec.sut, **versions()},
     }
@@ -112,6 +116,8 @@ def run_features(session: Session, spec: StackSpec, items: list[str], settings: 
         "items": items,
         "keep": settings.keep,
         "ready_within_s": settings.ready_within_s,
+        "schema": settings.schema and settings.schema.resolve(),
+        "level": level_of(settings),
     }
     command = [sys.executable, "-m", "pytest", "features", "-p", "pytest_bdd.plugin", "-p", "xdist.plugin"]
     command += ["-p", "features.plugin", "-p", "no:cacheprovider", "-q", "--assert", "plain"]

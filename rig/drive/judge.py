@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from rig.checks import CHECKS, Judgement, Kind, judge_seen, load_checks
-from rig.checks.base import judge_with_evidence
+from rig.checks.base import HARDENED, judge_with_evidence
 from rig.checks.sections import RUN_SECTIONS, SECTIONS
 from rig.drive.figures import figures
 from rig.record import Run, Verdict, evidence, exit_code, overall
@@ -61,11 +61,12 @@ def judge_observations(run: Run, scenarios: dict[tuple[str, str], dict[str, Any]
     for key, scenario in scenarios.items():
         unmet: str | None = None
         for line in sorted(by_scenario[key], key=lambda line: line["t"]):
-            judgement = judge_line(line)
+            judgement = judge_line(line, run.meta.get("level", HARDENED))
             acts = CHECKS[line["item"]].kind in (Kind.ACTION, Kind.PRECONDITION)
             if unmet and not acts and judgement.verdict in (Verdict.FAILED, Verdict.PASSED):
                 judgement = Judgement(Verdict.INCONCLUSIVE, f"{unmet} took no effect; {judgement.message}")
-            if acts and judgement.verdict is not Verdict.PASSED:
+            # What somebody else did before we came (started the server so) is skipped, not undone.
+            if acts and judgement.verdict not in (Verdict.PASSED, Verdict.SKIPPED):
                 unmet = unmet or line["item"]
             answers[line["item"]].append(answer_entry(line, judgement))
         reached = {line["item"] for line in by_scenario[key]}
@@ -102,7 +103,7 @@ def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers) -> None:
     broken = next((line["text"] for line in lines["broken"]), None)
     for item in items:
         bounds = plan["bounds"][item]
-        judgement, shown = judge_with_evidence(item, lines, bounds)
+        judgement, shown = judge_with_evidence(item, lines, bounds, run.meta.get("level", HARDENED))
         if broken and judgement.verdict is not Verdict.FAILED:
             judgement = Judgement(Verdict.BROKEN, broken)
         line = {
@@ -112,13 +113,13 @@ def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers) -> None:
         answers[item].append(answer_entry(line, judgement))
 
 
-def judge_line(line: dict[str, Any]) -> Judgement:
+def judge_line(line: dict[str, Any], level: str) -> Judgement:
     error = line.get("error")
     if error:
         blames = CHECKS[line["item"]].kind not in (Kind.ACTION, Kind.PRECONDITION)
         verdict = Verdict(error["verdict"])
         return Judgement(verdict if blames or verdict is not Verdict.FAILED else Verdict.INCONCLUSIVE, error["message"])
-    return judge_seen(line["item"], line["seen"], line["bounds"])
+    return judge_seen(line["item"], line["seen"], line["bounds"], level)
 
 
 def answer_entry(line: dict[str, Any], judgement: Judgement) -> dict[str, Any]:

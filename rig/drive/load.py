@@ -17,7 +17,7 @@ from rig.drive.cadence import Cadence
 from rig.drive.checklist import versions
 from rig.drive.replay import replay_command
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
-from rig.drive.stackspec import stack_spec
+from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.record import Recorder
 from rig.record.verdict import EXIT_INTERRUPTED
@@ -43,6 +43,7 @@ def run(settings: Settings, mitras: int, seconds: float, pace: LoadPace | None =
     """The whole command; returns its exit code."""
     from rig.report import print_summary
 
+    mapped_schema(settings)
     pace = pace or LoadPace(mitras=mitras)
     seed = draw_random_seed(settings.random_seed)
     words = ["rig", "load", "--mitras", str(pace.mitras), "--seconds", f"{seconds:g}"]
@@ -51,7 +52,8 @@ def run(settings: Settings, mitras: int, seconds: float, pace: LoadPace | None =
     meta = {
         "command": replay,
         "cadence": "written",
-        "level": settings.level,
+        "level": level_of(settings),
+        "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
         "load": {**asdict(pace), "seconds": seconds},
         "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
@@ -77,11 +79,14 @@ def play(session: Session, settings: Settings, pace: LoadPace, seconds: float) -
     recorder = session.recorder
     spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
     with open_stack(spec, session.supervisor, "load") as stack:
-        bench = Bench(stack, recorder, Cadence("written"), session.random_seed)
+        bench = Bench(
+            stack, recorder, Cadence("written"), session.random_seed, settings.ready_within_s, mapped_schema(settings)
+        )
         try:
             server = stack.server("a", env=bench.environment_for(**WRITTEN), proxied=False)
             bench.empty_stores()
             server.start(ready_within_s=settings.ready_within_s)
+            bench.read_by_contract()
             bench.servers["a"] = server
             recorder.mask(server.internal_token, "$INTERNAL_API_TOKEN")
             recorder.mask(server.jwt_secret, "$JWT_SECRET")

@@ -72,7 +72,7 @@ def open_run(settings: Settings, seed: int, command: str, cross: bool) -> RunDir
     meta: dict[str, Any] = {
         "command": command,
         "cadence": "fast",
-        "level": settings.level,
+        "level": "hardened",
         "cross": cross,
         "stack": versions(),
     }

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from rig.config import Settings
 from rig.drive.running import announce, announced
-from rig.drive.stackspec import stack_spec
-from rig.fixtures import Fixtures, Row
+from rig.drive.stackspec import mapped_schema, stack_spec
+from rig.fixtures import Fixtures, Row, Schema
 from rig.stack import ServerInstance, Stack, Supervisor, open_stack
 from rig.traffic import mint
 
@@ -33,11 +33,12 @@ def run(settings: Settings, instances: int) -> int:
     with Supervisor.start() as supervisor:
         logs = supervisor.temporary_directory("logs")
         with open_stack(stack_spec(settings, logs), supervisor, "serve") as stack, announced(stack, "serve"):
+            schema = mapped_schema(settings)
             servers = [stack.server(chr(ord("a") + number), env=CADENCES) for number in range(instances)]
             for server in servers:
                 server.start(ready_within_s=settings.ready_within_s)
             announce(stack, "serve")
-            introduce(stack, servers)
+            introduce(stack, servers, schema)
             try:
                 return follow(servers)
             except KeyboardInterrupt:
@@ -47,9 +48,9 @@ def run(settings: Settings, instances: int) -> int:
                 return 0
 
 
-def introduce(stack: Stack, servers: list[ServerInstance]) -> None:
+def introduce(stack: Stack, servers: list[ServerInstance], schema: Schema) -> None:
     """Put the demo people in and print what to paste."""
-    with Fixtures(stack.postgres.url) as fixtures:
+    with Fixtures(stack.postgres.url, schema) as fixtures:
         mitras = [fixtures.mitra(name) for name in DEMO_MITRAS]
         customer = fixtures.customer(DEMO_CUSTOMER)
     for server in servers:

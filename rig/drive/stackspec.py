@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from rig.config import Settings
+from rig.drive.usage import UsageError
+from rig.fixtures import MappingError, Schema, load_schema
 from rig.stack import SpecError, StackSpec
 from rig.stack.attachment import Attachment, pairs
+from rig.stack.spec import DEFAULT_SUT
 
 # Settings that speak of a running server, and mean nothing without its URL.
 OF_A_RUNNING_SERVER = ("internal_url", "otp_code", "jwt_secret", "internal_token", "sut_log", "sut_env")
@@ -25,6 +28,20 @@ def stack_spec(settings: Settings, logs: Path) -> StackSpec:
         sut_setup=settings.sut_setup,
         attached=attachment(settings),
     )
+
+
+def mapped_schema(settings: Settings) -> Schema:
+    """The schema of the server under test. UsageError for a mapping file that cannot be used."""
+    try:
+        return load_schema(settings.schema)
+    except MappingError as error:
+        raise UsageError(str(error)) from None
+
+
+def level_of(settings: Settings) -> str:
+    """The level asked for; else `hardened` for the server that comes with the rig, `contract` for any other."""
+    ours = settings.sut == DEFAULT_SUT and settings.base_url is None
+    return settings.level or ("hardened" if ours else "contract")
 
 
 def attachment(settings: Settings) -> Attachment | None:

@@ -40,6 +40,7 @@ class Statement:
     `kind` is `work`, `driver` (transactions, session state, introspection), `observer` (ours) or `unknown`
     (a role that belongs to no instance: a count that meets one cannot be trusted). `severity` is LOG, or
     ERROR or FATAL when it failed. `lost`: undone by its own error or by a rollback to a savepoint.
+    `contract_text`: a foreign schema's statement in the contract's names, to judge by; `text` is what was logged.
     """
 
     at: float
@@ -52,6 +53,7 @@ class Statement:
     pid: int
     session: str
     application: str
+    contract_text: str | None = None
     transaction: Transaction | None = field(default=None, repr=False)
     lost: bool = False
 
@@ -63,8 +65,10 @@ class Statement:
         return self.at if self.transaction is None else self.transaction.committed_at
 
     def plain(self) -> dict[str, Any]:
+        translated = {} if self.contract_text is None else {"contract_text": self.contract_text}
         return {
             "at": self.at, "role": self.role, "instance": self.instance, "class": self.kind,
             "text": self.text, "parameters": self.parameters, "severity": self.severity, "pid": self.pid,
             "session": self.session, "application": self.application, "committed_at": self.committed_at,
+            **translated,
         }  # fmt: skip

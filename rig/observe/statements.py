@@ -30,6 +30,7 @@ class StatementLog:
     the rig's own roles. Any other role's statements are of kind `unknown`. Safe to use from several threads.
     With `ours`, a connection whose application name begins so is an observer's too; with `database`, what happens
     in another one is left out: on somebody else's Postgres roles alone tell neither.
+    `translate` tells a text in the contract's words, None when it is in them already: a foreign schema's mapping.
     Without a directory (somebody else's Postgres) it is not `available`, and reading raises NoStatementLog.
     """
 
@@ -39,6 +40,7 @@ class StatementLog:
         roles: Mapping[str, str] | Callable[[str], str | None],
         observers: set[str],
         *,
+        translate: Callable[[str], str | None] = lambda text: None,
         ours: str | None = None,
         database: str | None = None,
     ) -> None:
@@ -46,6 +48,7 @@ class StatementLog:
         self.directory = Path(directory or ".")
         self._instance_of = roles if callable(roles) else roles.get
         self._observers = frozenset(observers)
+        self._translate = translate
         self._ours, self._database = ours, database
         self._log = JsonLog(self.directory)
         self._lock = threading.Lock()
@@ -133,16 +136,18 @@ class StatementLog:
         role = entry.get("user", "")
         instance = self._instance_of(role)
         application = entry.get("application_name", "")
+        contract_text = None
         if role in self._observers or (self._ours is not None and application.startswith(self._ours)):
             kind = "observer"
         elif instance is None:
             kind = "unknown"
         else:
-            kind = "driver" if is_driver(text) else "work"
+            contract_text = self._translate(text)
+            kind = "driver" if is_driver(contract_text or text) else "work"
         return Statement(
             at=time_of(entry), role=role, instance=instance, kind=kind, text=text, parameters=parameters,
             severity=entry["error_severity"], pid=entry["pid"], session=entry["session_id"],
-            application=application,
+            application=application, contract_text=contract_text,
         )  # fmt: skip
 
 

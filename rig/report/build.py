@@ -49,6 +49,7 @@ def _facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Exit code", results.get("exit_code")),
         ("Cadence", results.get("cadence")),
         ("Level", results.get("level")),
+        ("Schema", results.get("schema")),
         ("Server", stack.get("sut")),
         ("Stack", " · ".join(part for part in (stack.get("mode"), services) if part)),
         ("Machine", ", ".join(part for part in (stack.get("machine"), _python(stack)) if part)),

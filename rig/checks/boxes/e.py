@@ -2,6 +2,7 @@
 
 from rig.checks.answers import require_refusal, require_status
 from rig.checks.base import Bounds, Judge, Kind, Seen, check
+from rig.checks.statements import bare
 from rig.checks.truth import heartbeat_time
 
 
@@ -54,7 +55,7 @@ def require_one_transaction(judge: Judge, statements: list[Seen]) -> None:
     """Between the write of `mitras.is_active` and that of `auth_sessions` no COMMIT on their connection."""
 
     def writes(word: str) -> list[Seen]:
-        return [s for s in statements if word in s["text"].lower() and "update" in s["text"].lower()]
+        return [s for s in statements if word in bare(s) and "update" in bare(s)]
 
     account, revoked = writes("is_active"), writes("revoked_at")
     if not judge.assume(account and revoked, "the two writes are not both in the statement log"):
