@@ -5,6 +5,7 @@ Feature: H. Batched heartbeat mirror
     Given a backend that mirrors heartbeats every 15 seconds
     And Sari, Dewi and Rani are online mitras
     And Tuti is an online mitra who pings once and then falls silent
+    And somebody puts two ids that are nobody's into mitras:online, one with a heartbeat that is no time
     And Sari, Dewi and Rani keep pinging every 5 seconds
     Then H-01: several mitras are online and their pings are taken
     And H-02: the backend was started with a mirror cycle of 15 seconds

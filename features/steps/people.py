@@ -10,6 +10,7 @@ from rig.drive.scenarios import Unmet
 from rig.drive.world import World
 from rig.traffic import Exchange, Pinger
 
+NOBODY = "00000000-0000-0000-0000-000000000999"  # an id that no mitra has, as somebody may put it into Valkey by hand
 NAMES = r"(?P<names>[A-Z]\w+(?:(?:, | and )[A-Z]\w+)*)"
 
 

@@ -19,7 +19,7 @@ from features.steps.looks import (
     writes_to,
 )
 from features.steps.outages import seen_from_both_ends, skip_lines
-from features.steps.people import NAMES, must, split_names
+from features.steps.people import NAMES, NOBODY, must, split_names
 from rig.drive.world import Observed, World, answers
 from rig.record import evidence
 
@@ -63,9 +63,10 @@ def heartbeat_is_deleted(world: World, name: str) -> None:
     world.notes["deleted"] = {"name": name, "key": key, "reply": world.bench.mirror.client.delete(key)}
 
 
-@when("nothing else happens")
-def nothing_else() -> None:
-    """Sari's heartbeat stays away, Tuti's grows old."""
+@when("somebody puts an id that is nobody's into mitras:online")
+def nobody_online(world: World) -> None:
+    """A sweep that stumbles over it takes nobody else offline either."""
+    world.bench.mirror.client.sadd("mitras:online", NOBODY)
 
 
 @when(
@@ -156,8 +157,8 @@ def waited(world: World) -> Observed:
 @answers("G-06")
 def taken_offline(world: World) -> Observed:
     silent, control = ids_of(world, world.notes["silent"]), pinging(world)
-    rows, rows_shown = online_rows(world, silent + control)
-    audit, audit_shown = audit_rows(world, silent + control)
+    rows, rows_shown = online_rows(world, [*silent, *control, NOBODY])
+    audit, audit_shown = audit_rows(world, [*silent, *control, NOBODY])
     begun = min(world.notes[f"{name} ping"].started for name in world.notes["silent"])
     pings, read_at = pings_of(world, begun), time.time()
     statements, statements_shown = writes_to(world, TABLES, begun, read_at)
@@ -165,6 +166,7 @@ def taken_offline(world: World) -> Observed:
         {
             "silent": {id: silent_one(world, id) for id in silent},
             "control": control,
+            "nobody": NOBODY,
             "rows": rows,
             "audit": audit,
             "statements": statements,

@@ -19,7 +19,8 @@ from features.steps.looks import (
     writes_to,
 )
 from features.steps.outages import seen_from_both_ends, skip_lines
-from features.steps.people import must
+from features.steps.people import NOBODY, must
+from rig.checks.commands import HEARTBEAT
 from rig.checks.statements import uses_unnest
 from rig.drive.scenarios import Unmet
 from rig.drive.world import Observed, World, answers
@@ -50,6 +51,14 @@ def pings_once(world: World, name: str) -> None:
     must(mitra.online(), 200)
     must(mitra.ping(), 200)
     world.notes["silent"] = [name]
+
+
+@given("somebody puts two ids that are nobody's into mitras:online, one with a heartbeat that is no time")
+def nobodies_online(world: World) -> None:
+    """One statement carries all heartbeats: one that it can't carry must not cost the others theirs."""
+    valkey, ids = world.bench.mirror.client, (NOBODY, NOBODY.replace("9", "8"))
+    valkey.sadd("mitras:online", *ids)
+    valkey.mset({HEARTBEAT + ids[0]: "2026-01-01T00:00:00.000Z", HEARTBEAT + ids[1]: "yesterday"})
 
 
 @when(parsers.re(r"(?P<count>\d+) mirror cycles have passed"))
@@ -118,10 +127,14 @@ def within_the_last_cycle(world: World) -> Observed:
         " extract(epoch FROM clock_timestamp() - last_heartbeat_at)::float8 AS age_s"
         " FROM mitra_online_status WHERE is_online ORDER BY 1"
     )
+    nobody = world.bench.tables.query(
+        "SELECT mitra_id::text FROM mitra_online_status AS o"
+        " WHERE NOT EXISTS (SELECT FROM mitras AS m WHERE m.id = o.mitra_id)"
+    )
     bound = cycle_s(world) + world.cadence.seconds("ping", PINGING_S) + LATE_S
     return Observed(
-        {"pinging": pinging(world), "ages": {row[0]: row[2] for row in result.rows}},
-        [result.evidence()],
+        {"pinging": pinging(world), "ages": {row[0]: row[2] for row in result.rows}, "nobody": nobody.column},
+        [result.evidence(), nobody.evidence()],
         {"within_s": bound, "clock_s": CLOCK_S},
     )
 

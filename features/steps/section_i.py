@@ -7,11 +7,11 @@ import redis
 from pytest_bdd import parsers, when
 
 from features.steps.looks import cadence_of, stamped, started_in, watch
+from features.steps.people import NOBODY
 from rig.drive.scenarios import Unmet
 from rig.drive.world import RECONNECT_SEED_S, SEED_LINE, Observed, World, answers
 from rig.record import evidence
 
-BOGUS = "00000000-0000-0000-0000-000000000999"
 SLACK_S = 1.0  # what the contract adds to a cycle
 READING_S = 0.5  # a look at the whole mirror comes a little after what it sees
 CLOCK_S = 1.0
@@ -42,13 +42,13 @@ def corrupt(world: World) -> None:
     people = ("Sari", "Dewi", "Rani", "Tuti", "Gita", "Wati")
     sari, dewi, rani, tuti, gita, wati = (world.mitra(name).id for name in people)
     commands: list[tuple[str, ...]] = [
-        ("SADD", "mitras:online", BOGUS),
+        ("SADD", "mitras:online", NOBODY),
         ("SREM", "mitras:online", sari),
         ("SET", f"mitra:capacity:{dewi}", "99"),
         ("SADD", "mitras:deactivated", rani),
         ("SREM", "mitras:deactivated", wati),
-        ("SET", f"mitra:capacity:{BOGUS}", "7"),
-        ("SET", f"mitra:heartbeat:{BOGUS}", "2020-01-01T00:00:00.000Z"),
+        ("SET", f"mitra:capacity:{NOBODY}", "7"),
+        ("SET", f"mitra:heartbeat:{NOBODY}", "2020-01-01T00:00:00.000Z"),
         ("DEL", f"mitra:capacity:{rani}"),
         ("DEL", f"mitra:heartbeat:{tuti}"),
         ("DEL", f"mitra:heartbeat:{gita}"),

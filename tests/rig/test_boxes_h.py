@@ -47,7 +47,7 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
         },
         {"cycle_s": 1.0, "late_s": 1.0},
     ),
-    "H-04": ({"pinging": [A, B], "ages": {A: 0.4, B: 1.9}}, {"within_s": 2.2, "clock_s": 1.0}),
+    "H-04": ({"pinging": [A, B], "ages": {A: 0.4, B: 1.9}, "nobody": []}, {"within_s": 2.2, "clock_s": 1.0}),
     "H-05": (
         {
             "mitras": {
@@ -87,6 +87,7 @@ FAILING = [
     ("H-03", ("statements", 3), cycle(4.6), "more than a cycle"),
     ("H-03", ("statements", 3, "committed_at"), None, "was not committed"),
     ("H-04", ("ages", A), 2.3, "2.30 s old, more than 2.2 s"),
+    ("H-04", ("nobody",), ["0999"], "are no mitras"),
     ("H-04", ("ages", A), None, "has no last_heartbeat_at"),
     ("H-04", ("ages", A), -1.5, "1.50 s in the future"),
     ("H-05", ("samples", 1, "columns", A), T + 0.4, "Sari: at"),

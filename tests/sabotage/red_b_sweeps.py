@@ -250,3 +250,28 @@ def mirror_goes_on() -> None:
             self.task = asyncio.create_task(self._db.execute(text))  # type: ignore[attr-defined]
 
     Sweeps._skip = going_on  # type: ignore[method-assign]
+
+
+@sabotage("sweep-stumbles", "An id that no mitra has ends the sweep's tick with an error.", "G-06", "G-07")
+def sweep_stumbles() -> None:
+    from server.mirror import sweeps
+
+    sweeps.SET_OFFLINE = """
+    INSERT INTO mitra_online_status (mitra_id, is_online) VALUES ($1, false)
+    ON CONFLICT (mitra_id) DO UPDATE SET is_online = false WHERE mitra_online_status.is_online RETURNING mitra_id
+    """
+
+
+@sabotage(
+    "mirror-stumbles", "An id that no mitra has costs a whole cycle of the heartbeat mirror.", "H-03", "H-04", "H-05"
+)
+def mirror_stumbles() -> None:
+    from server.mirror import sweeps
+
+    sweeps._MIRROR = """
+    INSERT INTO mitra_online_status (mitra_id, is_online, last_heartbeat_at)
+    SELECT u.id, true, u.at FROM UNNEST($1::uuid[], $2::timestamptz[]) AS u (id, at)
+    ON CONFLICT (mitra_id) DO UPDATE SET last_heartbeat_at = excluded.last_heartbeat_at
+    WHERE mitra_online_status.last_heartbeat_at IS NULL
+      OR mitra_online_status.last_heartbeat_at < excluded.last_heartbeat_at
+    """

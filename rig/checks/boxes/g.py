@@ -73,6 +73,9 @@ def taken_offline(judge: Judge, seen: Seen, bounds: Bounds) -> None:
             )
     assume_pings(judge, seen["pings"], seen["control"], seen["from"], seen["read_at"], bounds["stale_s"])
     require_untouched(judge, seen["control"], seen)
+    nobody = seen["nobody"]
+    rowless = nobody not in seen["rows"] and not seen["audit"].get(nobody)
+    judge.require(rowless, f"{nobody} is no mitra, yet the sweep gave it a row")
 
 
 def offline_commit(statements: Sequence[Mapping[str, Any]], mitra: str, until: float) -> float | None:

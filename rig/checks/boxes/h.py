@@ -71,6 +71,7 @@ def within_the_last_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
                 age <= bounds["within_s"], f"mitra {mitra}: {age:.2f} s old, more than {bounds['within_s']:g} s"
             )
             judge.require(age >= -bounds["clock_s"], f"mitra {mitra}: {-age:.2f} s in the future")
+    judge.require(not seen["nobody"], f"{seen['nobody']} are no mitras, yet the mirror gave them rows")
     judge.remark(
         f"the oldest is {max((age or 0.0) for age in ages.values()):.2f} s old, bound {bounds['within_s']:g} s"
     )
