@@ -55,7 +55,7 @@ export class Chats {
 
   extend(id, owner, seconds) {
     return this.#step(id, owner, async (tx, session) => {
-      const running = session.status === STATUS.active && session.mitra_id && !isOver(session);
+      const running = session.status === STATUS.active && session.mitra_id && session.ends_at && !isOver(session);
       insist(running, 'INVALID_STATE', 'only a running chat can be extended');
       insist(await this.readers.reachable(session.mitra_id, tx), 'MITRA_UNREACHABLE');
       return update(tx, id, { status: STATUS.pending_payment, extension_seconds: seconds });

@@ -8,38 +8,62 @@ import { log } from './log.js';
 import { isUuid } from './moment.js';
 
 const BODY_BYTES = 64 * 1024;
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Marks a route that reads its body. */
+export const WITH_BODY = { body: true };
 
 /** A listener; `route(method, path, guards, handler)` adds to it. Guards run in turn before the body is read. */
-export function listener() {
+export function listener(life) {
   const app = fastify({
-    bodyLimit: BODY_BYTES,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { maxParamLength: 8192 },
+    frameworkErrors: answerError, // a path that cannot be decoded
   });
   const known = [];
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('*', readBody);
   app.addHook('onRequest', async (request) => {
     if (!request.is404) return;
     const path = request.url.split('?')[0];
     throw new Refusal(known.some((pattern) => pattern.test(path)) ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND');
   });
-  app.setErrorHandler((error, request, reply) => {
-    const { code, status, message } = asRefusal(error, request);
-    reply.code(status).send({ error: { code, message } });
+  app.addHook('onSend', async (_request, reply) => {
+    if (life.stopping) reply.header('connection', 'close');
   });
-  const route = (method, path, guards, handler) => {
+  app.setErrorHandler(answerError);
+  const route = (method, path, guards, handler, config = {}) => {
     known.push(new RegExp(`^${path.replace(/:\w+/g, '[^/]+')}$`));
-    app.route({ method, url: path, onRequest: guards, handler });
+    app.route({ method, url: path, onRequest: guards, handler, config });
   };
   return { app, route };
 }
 
+/** For a route marked by WITH_BODY; others ignore one, however large. */
+function readBody(request, payload, done) {
+  if (!request.routeOptions.config.body) {
+    payload.resume();
+    return done(null);
+  }
+  const chunks = [];
+  let size = 0;
+  payload.on('data', (chunk) => (size += chunk.length) <= BODY_BYTES && chunks.push(chunk));
+  payload.on('error', done);
+  return payload.on('end', () => {
+    const refusal = size > BODY_BYTES ? new Refusal('PAYLOAD_TOO_LARGE', 'the body is larger than 64 KiB') : null;
+    done(refusal, Buffer.concat(chunks));
+  });
+}
+
+function answerError(error, request, reply) {
+  const { code, status, message } = asRefusal(error, request);
+  reply.code(status).send({ error: { code, message } });
+}
+
 function asRefusal(error, request) {
   if (error instanceof Refusal) return error;
-  if (error.statusCode === 413) return new Refusal('PAYLOAD_TOO_LARGE', 'the body is larger than 64 KiB');
   if (error.statusCode >= 400 && error.statusCode < 500) return new Refusal('VALIDATION_ERROR', error.message);
   if (isUnavailable(error)) return new Refusal('SERVICE_UNAVAILABLE', 'the database cannot be reached');
   log(`[http] ${request.method} ${request.url}: ${error.stack}`);
@@ -50,7 +74,7 @@ function asRefusal(error, request) {
 export function bodyOf(request, fields) {
   let body;
   try {
-    body = JSON.parse(request.body ?? '');
+    body = JSON.parse(UTF8.decode(request.body));
   } catch {
     throw new Refusal('BAD_JSON', 'the body is no JSON');
   }

@@ -3,14 +3,14 @@
 import { isSame } from './auth.js';
 import { view } from './chats.js';
 import { insist } from './errors.js';
-import { bodyOf, idOf, listener } from './http.js';
+import { WITH_BODY, bodyOf, idOf, listener } from './http.js';
 import { isUuid } from './moment.js';
 import { isSetting, isSettingValue } from './settings.js';
 
 const isBoolean = (value) => typeof value === 'boolean';
 
 export function internalListener({ chats, client, db, life, mirror, mitras, readers, settings, token }) {
-  const { app, route } = listener();
+  const { app, route } = listener(life);
 
   const operator = [
     async (request) => {
@@ -21,26 +21,24 @@ export function internalListener({ chats, client, db, life, mirror, mitras, read
 
   route('GET', '/internal/dashboard', operator, async () => ({ online_mitras: await readers.onlineCount() }));
   route('GET', '/internal/mitras', operator, async () => ({ mitras: await mitras.list() }));
-  route('PATCH', '/internal/mitras/:id', operator, (request) => {
-    const id = idOf(request);
-    return mitras.setActive(id, bodyOf(request, { is_active: isBoolean }).is_active);
-  });
+  const setActive = (request) => mitras.setActive(idOf(request), bodyOf(request, { is_active: isBoolean }).is_active);
+  route('PATCH', '/internal/mitras/:id', operator, setActive, WITH_BODY);
   route('GET', '/internal/mitras/:id/reachable', operator, async (request) => ({
     reachable: await readers.reachable(idOf(request)),
   }));
   route('GET', '/internal/mitras/available', operator, async () => ({ mitra_ids: await readers.available() }));
-  route('POST', '/internal/chat-sessions/:id/reroute', operator, async (request) => {
-    const id = idOf(request);
-    return view(await chats.reroute(id, bodyOf(request, { mitra_id: isUuid }).mitra_id.toLowerCase()));
-  });
+  const reroute = async (request) =>
+    view(await chats.reroute(idOf(request), bodyOf(request, { mitra_id: isUuid }).mitra_id.toLowerCase()));
+  route('POST', '/internal/chat-sessions/:id/reroute', operator, reroute, WITH_BODY);
   route('GET', '/internal/config', operator, async () => ({ config: await settings.load() }));
-  route('PUT', '/internal/config/:key', operator, async (request) => {
+  const putSetting = async (request) => {
     const { key } = request.params;
     const { value } = bodyOf(request, { value: isSettingValue });
     insist(isSetting(key), 'NOT_FOUND', 'no such setting');
     await settings.put(key, value, client);
     return { key, value };
-  });
+  };
+  route('PUT', '/internal/config/:key', operator, putSetting, WITH_BODY);
 
   route('GET', '/healthz', [], async () => ({ status: 'ok' }));
   route('GET', '/readyz', [], async () => {

@@ -2,7 +2,7 @@
 
 import { Auth } from './auth.js';
 import { Chats } from './chats.js';
-import { Database } from './db.js';
+import { Database, isUnavailable } from './db.js';
 import { BadSetting, readEnvironment } from './env.js';
 import { internalListener } from './internal.js';
 import { log } from './log.js';
@@ -17,7 +17,15 @@ import { Sweeps } from './sweeps.js';
 import { Timers } from './timers.js';
 import { openValkey } from './valkey.js';
 
+const LEAVE_WITHIN_MS = 9000;
+
 async function serve(env) {
+  const life = { serving: false, stopping: false };
+  let stop; // known once there is something to stop
+  const onSignal = () => (life.serving ? stop() : process.exit(0));
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+
   const db = new Database(env.databaseUrl);
   await migrate(db);
   const client = openValkey(env.valkeyUrl);
@@ -29,26 +37,23 @@ async function serve(env) {
   const chats = new Chats(db, mirror, readers, settings, timers);
   const mitras = new Mitras(db, mirror);
   const sweeps = new Sweeps(db, mirror, settings);
-  const life = { stopping: false };
   const shared = { chats, client, db, life, mirror, mitras, readers, settings };
-  const listeners = [
-    publicListener({ ...shared, auth: new Auth(db, env), offers: new Offers(db, readers, chats) }),
-    internalListener({ ...shared, token: env.internalToken }),
-  ];
+  const apps = publicListener({ ...shared, auth: new Auth(db, env), offers: new Offers(db, readers, chats) });
+  const control = internalListener({ ...shared, token: env.internalToken });
 
   settings.listen(subscriber, client);
   await timers.rebuild();
   await mirror.start();
-  await listeners[0].listen({ host: env.host, port: env.publicPort });
-  await listeners[1].listen({ host: env.host, port: env.internalPort });
+  await apps.listen({ host: env.host, port: env.publicPort });
+  await control.listen({ host: env.host, port: env.internalPort });
   sweeps.start(env);
   log(`[server] serving on ${env.host}:${env.publicPort} and ${env.internalPort}`);
 
-  const stop = async () => {
+  stop = async () => {
     if (life.stopping) return;
     life.stopping = true;
-    await listeners[0].close(); // answers what is in flight
-    await listeners[1].close();
+    setTimeout(() => process.exit(0), LEAVE_WITHIN_MS).unref();
+    await Promise.all([apps.close(), control.close()]); // what is in flight is answered
     timers.stop();
     mirror.stop();
     await sweeps.stop();
@@ -57,8 +62,7 @@ async function serve(env) {
     await db.close();
     process.exit(0);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  life.serving = true;
 }
 
 async function migrateOnly(env) {
@@ -71,7 +75,7 @@ try {
   const env = readEnvironment(process.env);
   await (process.argv[2] === 'migrate' ? migrateOnly(env) : serve(env));
 } catch (error) {
-  const line = error instanceof BadSetting ? error.message : `cannot start: ${error.message || error.code || error}`;
-  console.error(line);
+  const where = isUnavailable(error) ? 'Postgres of DATABASE_URL cannot be reached: ' : '';
+  console.error(error instanceof BadSetting ? error.message : `cannot start: ${where}${error.message || error.code}`);
   process.exit(1);
 }
