@@ -2,7 +2,7 @@ Feature: B. Online / offline toggle
   A toggle is written to Postgres first and to the mirror right after; Valkey's absence never spoils it.
 
   Scenario: A toggle is written through to both stores
-    Given a quiet backend
+    Given a backend
     And Sari and Dewi are mitras
     When Sari goes online
     Then B-01: Postgres says that Sari is online

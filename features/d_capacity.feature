@@ -2,7 +2,7 @@ Feature: D. Capacity counter
   A mitra's load is counted anew after each step in the life of a chat, and the blast leaves out who is full.
 
   Scenario: Two chats are counted and ended one after the other
-    Given a quiet backend
+    Given a backend
     And Sari is an online mitra
     And Budi and Tono are customers
     Then D-01: Sari's capacity is 0
@@ -39,7 +39,7 @@ Feature: D. Capacity counter
       | after an unpaid extension  |
 
   Scenario: A reroute moves the load with the session
-    Given a quiet backend
+    Given a backend
     And Sari and Dewi are online mitras
     And Budi and Tono are customers
     And Budi has a chat of 600 seconds with Sari

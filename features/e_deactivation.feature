@@ -2,7 +2,7 @@ Feature: E. Deactivation flow
   A deactivated mitra is shut out everywhere at once, but for what a stateless token still opens until it expires.
 
   Scenario: Deactivation propagates, and re-activation undoes it
-    Given a quiet backend
+    Given a backend
     And Sari and Dewi are online mitras
     And Sari has signed in on two phones, Dewi on one
     Then E-01: Sari holds an access token

@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from rig.checks import load_checks
+from rig.drive.attached import AttachedBench
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
 from rig.drive.checklist import RELEASE
 from rig.drive.running import announce
 from rig.drive.scenarios import ScenarioLog, Unmet, items_of
 from rig.drive.world import World
+from rig.fixtures import SchemaMismatch, load_schema
 from rig.record import Recorder, RunDirectory
 from rig.stack import Stack, StackError, StackSpec, Supervisor, open_stack
 
@@ -43,6 +45,8 @@ class Settings:
         self.items = frozenset(given["items"])
         self.ready_within_s = float(given["ready_within_s"])
         self.keep = bool(given["keep"])
+        self.schema = load_schema(Path(given["schema"]) if given["schema"] else None)
+        self.level = str(given["level"])
 
 
 def template_of(item: pytest.Item) -> Any:
@@ -111,9 +115,12 @@ def bench(settings: Settings) -> Iterator[Bench]:
     supervisor = Supervisor.attach(os.environ["RIG_SUPERVISOR"])
     with Recorder(settings.run, worker) as recorder, opened(settings.spec, supervisor, worker, recorder) as stack:
         recorder.write("stack", worker=worker, mode=settings.spec.mode)
-        bench = Bench(stack, recorder, settings.cadence, settings.random_seed, settings.ready_within_s)
+        kind = AttachedBench if settings.spec.attached else Bench
+        given = (settings.cadence, settings.random_seed, settings.ready_within_s, settings.schema, settings.level)
+        bench = kind(stack, recorder, *given)
         state_file = announce(stack, "checklist")
         try:
+            require_schema(bench)
             yield bench
             if settings.keep and bench.failed:
                 hold(settings.run, bench)
@@ -121,6 +128,17 @@ def bench(settings: Settings) -> Iterator[Bench]:
             state_file.unlink(missing_ok=True)
             recorder.write("starts", worker=worker, count=bench.starts)
             bench.close()
+
+
+def require_schema(bench: Bench) -> None:
+    """A mapping that does not fit is told before the first scenario: it is why no box gets an answer."""
+    if bench.schema.foreign:
+        try:
+            with suppress(StackError):  # a server that does not come up is told by the scenarios
+                bench.ready(bench.environment_for(), quiet=False)
+        except SchemaMismatch as error:
+            bench.recorder.write("broken", text=str(error))
+            raise
 
 
 @contextmanager

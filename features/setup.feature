@@ -2,7 +2,7 @@ Feature: Setup
   Before a section is worth running: the backend answers, its stores are the ones we look into, people exist.
 
   Scenario: The backend runs on its two stores
-    Given a quiet backend
+    Given a backend
     And Sari, Dewi and Rani are mitras
     And Budi is a customer
     Then SETUP-01: the public listener answers auth-providers with 200, the internal one is ready

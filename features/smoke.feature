@@ -2,7 +2,7 @@ Feature: Smoke tests
   Five minutes after a deploy, in five seconds.
 
   Scenario: The happy path from seed to goodbye
-    Given a quiet backend
+    Given a backend
     And Sari is a mitra
     And Budi is a customer
     Then SMOKE-01: the backend's log shows a finished seed

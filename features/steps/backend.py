@@ -13,10 +13,11 @@ BACKENDS = r"(?P<many>a|two)(?P<quiet> quiet)? backends?"
 HOW = r"(?P<how>killed|cut off)"
 
 
-def ready(world: World, many: str, **cadences: float) -> None:
+def ready(world: World, many: str, quiet: bool = True, **asked: float) -> None:
     """Backends on empty stores, in an environment that is quiet but for the given cadences."""
+    cadences = world.bench.cadences_for(asked)
     wanted = {ENVIRONMENT[name]: str(int(seconds)) for name, seconds in cadences.items()}
-    world.bench.ready(world.bench.environment_for(**cadences), ("a", "b") if many == "two" else ("a",))
+    world.bench.ready(world.bench.environment_for(**cadences), ("a", "b") if many == "two" else ("a",), quiet=quiet)
     for server in world.bench.servers.values():
         for variable, value in wanted.items():
             found = process_variable(server, variable) or server.env.get(variable)
@@ -27,7 +28,8 @@ def ready(world: World, many: str, **cadences: float) -> None:
 
 @given(parsers.re(BACKENDS))
 def quiet_backend(world: World, many: str, quiet: str | None) -> None:
-    ready(world, many)
+    """A backend that is not called quiet may have sweeps: the scenario is the same with them."""
+    ready(world, many, quiet is not None)
 
 
 @given(parsers.re(BACKENDS + r" that looks? for stale mitras every (?P<seconds>\d+) seconds"))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from rig.checks import CHECKS, Judgement, judge_seen
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
+from rig.drive.signin import sign_in
 from rig.record import Recorder, Verdict
 from rig.record.evidence import Evidence
 from rig.traffic import Customer, Mitra, Operator
@@ -77,7 +78,7 @@ class World:
             error, observed = None, Observed({})
             try:
                 observed = declared.function(self)
-                judgement = judge_seen(item, observed.seen, observed.bounds)
+                judgement = judge_seen(item, observed.seen, observed.bounds, self.bench.level)
             except Exception as failure:  # what went wrong is saved as the answer: the run goes on
                 error = self.bench.blame(failure)
                 judgement = Judgement(Verdict(error["verdict"]), error["message"])
@@ -113,13 +114,13 @@ class World:
     def add_mitra(self, name: str, *, active: bool = True, online: bool = False, via: str = "a") -> Mitra:
         """A mitra by name: the row is planted; `online` is planted too, so the mirror learns it at its next seed."""
         row = self.bench.fixtures.mitra(name=name, active=active, online=online)
-        mitra = Mitra.from_secret(self.bench.server(via), row.id, row.phone, self.recorder)
+        mitra = sign_in(Mitra, self.bench.server(via), row, self.recorder, active=active)
         self.people[name] = mitra
         return mitra
 
     def add_customer(self, name: str, via: str = "a") -> Customer:
         row = self.bench.fixtures.customer(name=name)
-        customer = Customer.from_secret(self.bench.server(via), row.id, row.phone, self.recorder)
+        customer = sign_in(Customer, self.bench.server(via), row, self.recorder)
         self.people[name] = customer
         return customer
 
