@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from rig.record import evidence
 from rig.record.evidence import Evidence
@@ -54,6 +55,7 @@ class Tables:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._options = conninfo_to_dict(url).get("options", "")  # ours are added to the URL's own
         self._lock = threading.RLock()
         self._connection: psycopg.Connection[Any] | None = None
 
@@ -69,7 +71,7 @@ class Tables:
                     autocommit=True,
                     connect_timeout=CONNECT_S,
                     application_name="rig-observer",
-                    options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+                    options=f"{self._options} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
                 )
             return self._connection
 
