@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pytest_bdd import given, parsers, when
@@ -25,6 +26,7 @@ from rig.traffic import Exchange, Pinger
 
 BOTH = ("a", "b")
 WAYS = ("online", "offline")
+FAR, FAR_MS = "further", 10  # as far as another zone of a cloud
 LATE_S = 1.0  # what the contract adds to a mirror cycle
 SHOWN_ROUNDS = 6
 STATUS = "mitra_online_status"
@@ -73,13 +75,35 @@ def started_together(world: World) -> Observed:
 # --- toggling at the same time ----------------------------------------------------------------------------------
 
 
-@when(parsers.re(r"(?P<name>[A-Z]\w+) is toggled through both backends at once, (?P<count>\d+) times over"))
+@when(
+    parsers.re(
+        r"(?P<name>[A-Z]\w+) is toggled through both backends at once, (?P<count>\d+) times over,"
+        r" with Valkey as near to both, then further from one, then from the other"
+    )
+)
 def toggle_at_once(world: World, name: str, count: str) -> None:
+    """Who is further from Valkey may commit first and yet write last: what is written must be the truth all the same."""
     world.notes["rounds"] = []
-    for _ in range(int(count)):
-        world.notes["rounds"].append(toggle_round(world, name))
-        if world.notes["rounds"][-1]["agreed_at"] is None:
-            break  # the next round would begin on a mirror that is wrong already
+    for far in (None, *BOTH):
+        with further(world, far):
+            for _ in range(int(count) // (1 + len(BOTH))):
+                world.notes["rounds"].append(toggle_round(world, name))
+                if world.notes["rounds"][-1]["agreed_at"] is None:
+                    return  # the next round would begin on a mirror that is wrong already
+
+
+@contextmanager
+def further(world: World, name: str | None) -> Iterator[None]:
+    """While in it, that backend's commands take FAR_MS longer to Valkey."""
+    if name is None:
+        yield
+        return
+    proxy, toxiproxy = world.bench.server(name).proxy, world.bench.stack.toxiproxy
+    toxiproxy.add_toxic(proxy, FAR, "latency", "upstream", {"latency": FAR_MS, "jitter": 0})
+    try:
+        yield
+    finally:
+        toxiproxy.remove_toxic(proxy, FAR)
 
 
 def toggle_round(world: World, name: str) -> dict[str, Any]:
