@@ -4,13 +4,13 @@ import { insist } from './errors.js';
 import { COUNTED, STATUS } from './schema.js';
 
 const counts = ({ status }) => status === STATUS.active || status === STATUS.pending_payment;
-const LOAD = `SELECT count(*) AS n FROM chat_sessions WHERE mitra_id = $1 AND status IN ${COUNTED}`;
+const LOAD = `SELECT count(*) AS n FROM app.chats WHERE counselor_id = $1 AND status IN ${COUNTED}`;
 
 /** A session as the API shows it. */
 export function view(row) {
-  const { id, customer_id, mitra_id, status, duration_seconds, ends_at } = row;
+  const { id, customer_id, counselor_id, status, duration_seconds, ends_at } = row;
   const name = Object.keys(STATUS).find((key) => STATUS[key] === status);
-  return { id, customer_id, mitra_id, status: name, duration_seconds, ends_at };
+  return { id, customer_id, mitra_id: counselor_id, status: name, duration_seconds, ends_at };
 }
 
 export class Chats {
@@ -23,12 +23,12 @@ export class Chats {
   }
 
   create(customerId, seconds) {
-    const sql = `INSERT INTO chat_sessions (customer_id, status, duration_seconds) VALUES ($1, $2, $3) RETURNING *`;
+    const sql = `INSERT INTO app.chats (customer_id, status, duration_seconds, channel) VALUES ($1, $2, $3, 'app') RETURNING *`;
     return this.db.one(sql, [customerId, STATUS.searching, seconds]);
   }
 
   async get(id, owner) {
-    return ownedBy(owner, await this.db.one('SELECT * FROM chat_sessions WHERE id = $1', [id]));
+    return ownedBy(owner, await this.db.one('SELECT * FROM app.chats WHERE id = $1', [id]));
   }
 
   cancel(id, owner) {
@@ -55,9 +55,9 @@ export class Chats {
 
   extend(id, owner, seconds) {
     return this.#step(id, owner, async (tx, session) => {
-      const running = session.status === STATUS.active && session.mitra_id && session.ends_at && !isOver(session);
+      const running = session.status === STATUS.active && session.counselor_id && session.ends_at && !isOver(session);
       insist(running, 'INVALID_STATE', 'only a running chat can be extended');
-      insist(await this.readers.reachable(session.mitra_id, tx), 'MITRA_UNREACHABLE');
+      insist(await this.readers.reachable(session.counselor_id, tx), 'MITRA_UNREACHABLE');
       return update(tx, id, { status: STATUS.pending_payment, extension_seconds: seconds });
     });
   }
@@ -76,19 +76,19 @@ export class Chats {
   /** By an operator, to mitra B. */
   reroute(id, mitraId) {
     return this.#step(id, {}, async (tx, session) => {
-      insist(await tx.one('SELECT 1 FROM mitras WHERE id = $1', [mitraId]), 'NOT_FOUND', 'no such mitra');
-      const movable = session.status === STATUS.active && session.mitra_id && session.mitra_id !== mitraId;
+      insist(await tx.one('SELECT 1 FROM app.counselors WHERE id = $1', [mitraId]), 'NOT_FOUND', 'no such mitra');
+      const movable = session.status === STATUS.active && session.counselor_id && session.counselor_id !== mitraId;
       insist(movable, 'INVALID_STATE', 'only an active chat can be rerouted, to another mitra');
       insist(await this.readers.reachable(mitraId, tx), 'MITRA_UNREACHABLE');
       await this.takeSeat(tx, mitraId);
-      return update(tx, id, { mitra_id: mitraId });
+      return update(tx, id, { counselor_id: mitraId });
     });
   }
 
   /** Locks the mitra until the transaction's end; refuses unless they are active and one more chat fits. */
   async takeSeat(tx, mitraId) {
-    const mitra = await tx.one('SELECT is_active FROM mitras WHERE id = $1 FOR NO KEY UPDATE', [mitraId]);
-    insist(mitra.is_active, 'ACCOUNT_INACTIVE');
+    const mitra = await tx.one('SELECT enabled FROM app.counselors WHERE id = $1 FOR NO KEY UPDATE', [mitraId]);
+    insist(mitra.enabled, 'ACCOUNT_INACTIVE');
     const { max_customers_per_mitra: maximum } = await this.settings.load(tx);
     const { n } = await tx.one(LOAD, [mitraId]);
     insist(n < maximum, 'MITRA_AT_CAPACITY');
@@ -97,7 +97,7 @@ export class Chats {
   /** Everything that follows from a change once it is committed. */
   async settle(before, after) {
     this.timers.set(after);
-    const mitras = new Set([before.mitra_id, after.mitra_id].filter(Boolean));
+    const mitras = new Set([before.counselor_id, after.counselor_id].filter(Boolean));
     for (const mitra of mitras) await this.mirror.carry('setCapacity', mitra);
     return after;
   }
@@ -112,19 +112,19 @@ export class Chats {
   }
 }
 
-export const lockSession = (tx, id) => tx.one('SELECT * FROM chat_sessions WHERE id = $1 FOR UPDATE', [id]);
+export const lockSession = (tx, id) => tx.one('SELECT * FROM app.chats WHERE id = $1 FOR UPDATE', [id]);
 
 /** Sets the columns named by the keys of `values`, which are never a user's; the row after it. */
 export function update(tx, id, values) {
   const assignments = Object.keys(values).map((column, position) => `${column} = $${position + 2}`);
-  return tx.one(`UPDATE chat_sessions SET ${assignments.join(', ')} WHERE id = $1 RETURNING *`, [id, ...Object.values(values)]);
+  return tx.one(`UPDATE app.chats SET ${assignments.join(', ')} WHERE id = $1 RETURNING *`, [id, ...Object.values(values)]);
 }
 
 function isOver({ ends_at }) {
   return ends_at !== null && ends_at <= new Date();
 }
 
-/** The row, if it exists and its columns are those of `owner`: `{customer_id}`, `{mitra_id}` or nobody's. */
+/** The row, if it exists and its columns are those of `owner`: `{customer_id}`, `{counselor_id}` or nobody's. */
 function ownedBy(owner, row) {
   insist(row, 'NOT_FOUND', 'no such chat');
   for (const [column, id] of Object.entries(owner)) insist(row[column] === id, 'FORBIDDEN', 'not your chat');

@@ -17,9 +17,9 @@ const FAILING_FOR_MS = 1000;
 const START_WAITS_MS = 3000;
 
 const TRUTH = `
-SELECT m.id, m.is_active, coalesce(s.is_online, false) AS is_online,
-  (SELECT count(*) FROM chat_sessions c WHERE c.mitra_id = m.id AND c.status IN ${COUNTED}) AS load
-FROM mitras m LEFT JOIN mitra_online_status s ON s.mitra_id = m.id`;
+SELECT m.id, m.enabled, coalesce(s.is_online, false) AS is_online,
+  (SELECT count(*) FROM app.chats c WHERE c.counselor_id = m.id AND c.status IN ${COUNTED}) AS load
+FROM app.counselors m LEFT JOIN app.presence s ON s.counselor_id = m.id`;
 
 export class Mirror {
   #failingSince = null;
@@ -67,9 +67,9 @@ export class Mirror {
       await this.db.transaction(async (tx) => {
         await tx.query('SELECT pg_advisory_xact_lock_shared($1)', [SEED_LOCK]);
         await tx.query('SELECT pg_advisory_xact_lock($1, hashtext($2))', [MITRA_LOCK, id]);
-        const mitra = (await tx.one(`${TRUTH} WHERE m.id = $1`, [id])) ?? { id, is_online: false, is_active: true };
+        const mitra = (await tx.one(`${TRUTH} WHERE m.id = $1`, [id])) ?? { id, is_online: false, enabled: true };
         await this.#run((multi) => {
-          if (mitra.is_active) multi.srem(KEY.deactivated, id);
+          if (mitra.enabled) multi.srem(KEY.deactivated, id);
           else multi.sadd(KEY.deactivated, id);
           if (!mitra.is_online) return multi.srem(KEY.online, id).del(KEY.capacity(id), KEY.heartbeat(id));
           if (pinged) multi.set(KEY.heartbeat(id), now());
@@ -89,7 +89,7 @@ export class Mirror {
       await tx.query('SELECT pg_advisory_xact_lock($1)', [SEED_LOCK]);
       const mitras = await tx.query(TRUTH);
       const online = mitras.filter((mitra) => mitra.is_online);
-      const deactivated = mitras.filter((mitra) => !mitra.is_active);
+      const deactivated = mitras.filter((mitra) => !mitra.enabled);
       const silent = grace ? online : await this.#withoutHeartbeat(online);
       const leftovers = await this.#leftovers(new Set(online.map(({ id }) => id)));
       await this.#run((multi) => {

@@ -11,31 +11,31 @@ export class Mitras {
     this.mirror = mirror;
   }
 
-  /** The row, or undefined: `id`, `phone`, `display_name`, `is_active`. */
+  /** The row, or undefined: `id`, `phone`, `full_name`, `enabled`. */
   find(id) {
-    return this.db.one('SELECT id, phone, display_name, is_active FROM mitras WHERE id = $1', [id]);
+    return this.db.one('SELECT id, phone, full_name, enabled FROM app.counselors WHERE id = $1', [id]);
   }
 
   async status(id) {
-    const row = await this.db.one('SELECT is_online, last_heartbeat_at FROM mitra_online_status WHERE mitra_id = $1', [id]);
-    return { is_online: row?.is_online ?? false, last_heartbeat_at: row?.last_heartbeat_at ?? null };
+    const row = await this.db.one('SELECT is_online, last_seen_at FROM app.presence WHERE counselor_id = $1', [id]);
+    return { is_online: row?.is_online ?? false, last_heartbeat_at: row?.last_seen_at ?? null };
   }
 
   /** Goes online or offline; the state one is in already leaves no audit row, and online counts as a ping. */
   async toggle(id, online) {
     await this.db.transaction(async (tx) => {
-      const mitra = await tx.one('SELECT is_active FROM mitras WHERE id = $1 FOR NO KEY UPDATE', [id]);
+      const mitra = await tx.one('SELECT enabled FROM app.counselors WHERE id = $1 FOR NO KEY UPDATE', [id]);
       insist(mitra, 'UNAUTHENTICATED');
-      insist(mitra.is_active, 'ACCOUNT_INACTIVE');
-      const before = await tx.one('SELECT is_online FROM mitra_online_status WHERE mitra_id = $1', [id]);
+      insist(mitra.enabled, 'ACCOUNT_INACTIVE');
+      const before = await tx.one('SELECT is_online FROM app.presence WHERE counselor_id = $1', [id]);
       await tx.query(
-        `INSERT INTO mitra_online_status AS s (mitra_id, is_online, last_heartbeat_at)
-         VALUES ($1, $2, CASE WHEN $2 THEN now() END) ON CONFLICT (mitra_id)
-         DO UPDATE SET is_online = $2, last_heartbeat_at = coalesce(EXCLUDED.last_heartbeat_at, s.last_heartbeat_at)`,
+        `INSERT INTO app.presence AS s (counselor_id, is_online, last_seen_at)
+         VALUES ($1, $2, CASE WHEN $2 THEN now() END) ON CONFLICT (counselor_id)
+         DO UPDATE SET is_online = $2, last_seen_at = coalesce(EXCLUDED.last_seen_at, s.last_seen_at)`,
         [id, online],
       );
       if ((before?.is_online ?? false) !== online) {
-        await tx.query('INSERT INTO mitra_online_logs (mitra_id, status) VALUES ($1, $2)', [id, online ? 'online' : 'offline']);
+        await tx.query('INSERT INTO app.presence_log (counselor_id, event) VALUES ($1, $2)', [id, online ? 'ON' : 'OFF']);
       }
     });
     await this.mirror.carry(online ? 'setOnline' : 'setOffline', id, { pinged: online });
@@ -76,19 +76,19 @@ export class Mitras {
   }
 
   async #pingPostgres(id) {
-    const sql = `SELECT m.is_active, s.is_online FROM mitras m LEFT JOIN mitra_online_status s ON s.mitra_id = m.id
+    const sql = `SELECT m.enabled, s.is_online FROM app.counselors m LEFT JOIN app.presence s ON s.counselor_id = m.id
       WHERE m.id = $1`;
     const row = isUuid(id) ? await this.db.one(sql, [id]) : undefined;
-    return { deactivated: row?.is_active === false, online: row?.is_online ?? false };
+    return { deactivated: row?.enabled === false, online: row?.is_online ?? false };
   }
 
   /** Deactivation revokes every sign-in in the same transaction; `is_online` stays as it is. */
   async setActive(id, active) {
     await this.db.transaction(async (tx) => {
-      const found = await tx.one('UPDATE mitras SET is_active = $2 WHERE id = $1 RETURNING id', [id, active]);
+      const found = await tx.one('UPDATE app.counselors SET enabled = $2 WHERE id = $1 RETURNING id', [id, active]);
       insist(found, 'NOT_FOUND', 'no such mitra');
       if (!active) {
-        await tx.query('UPDATE auth_sessions SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL', [id]);
+        await tx.query('UPDATE app.sign_ins SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL', [id]);
       }
     });
     await this.mirror.carry(active ? 'setActive' : 'setDeactivated', id);
@@ -98,9 +98,9 @@ export class Mitras {
   /** All of them, or the one asked for. */
   list(id = null) {
     return this.db.query(
-      `SELECT m.id, m.display_name, m.is_active, coalesce(s.is_online, false) AS is_online
-       FROM mitras m LEFT JOIN mitra_online_status s ON s.mitra_id = m.id
-       WHERE $1::uuid IS NULL OR m.id = $1 ORDER BY m.display_name, m.id`,
+      `SELECT m.id, m.full_name AS display_name, m.enabled AS is_active, coalesce(s.is_online, false) AS is_online
+       FROM app.counselors m LEFT JOIN app.presence s ON s.counselor_id = m.id
+       WHERE $1::uuid IS NULL OR m.id = $1 ORDER BY m.full_name, m.id`,
       [id],
     );
   }

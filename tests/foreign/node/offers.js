@@ -4,7 +4,7 @@ import { lockSession, update } from './chats.js';
 import { insist } from './errors.js';
 import { STATUS } from './schema.js';
 
-const OFFER = 'SELECT declined FROM chat_request_notifications WHERE chat_session_id = $1 AND mitra_id = $2';
+const OFFER = 'SELECT declined FROM app.offers WHERE chat_id = $1 AND counselor_id = $2';
 
 export class Offers {
   constructor(db, readers, chats) {
@@ -21,13 +21,13 @@ export class Offers {
       insist(session.status === STATUS.searching, 'INVALID_STATE', 'only a chat that is searching can be paid');
       const available = await this.readers.available(tx);
       const waiting = await tx.one(
-        'SELECT 1 FROM chat_request_notifications WHERE chat_session_id = $1 AND mitra_id = ANY($2) AND NOT declined',
+        'SELECT 1 FROM app.offers WHERE chat_id = $1 AND counselor_id = ANY($2) AND NOT declined',
         [id, available],
       );
       insist(!waiting, 'INVALID_STATE', 'the chat is paid and offered already');
       const offered = await tx.query(
-        `INSERT INTO chat_request_notifications (chat_session_id, mitra_id)
-         SELECT $1, id FROM mitras WHERE id = ANY($2) AND is_active ON CONFLICT DO NOTHING RETURNING mitra_id`,
+        `INSERT INTO app.offers (chat_id, counselor_id)
+         SELECT $1, id FROM app.counselors WHERE id = ANY($2) AND enabled ON CONFLICT DO NOTHING RETURNING counselor_id`,
         [id, available],
       );
       insist(offered.length, 'NO_MITRA_AVAILABLE');
@@ -39,9 +39,9 @@ export class Offers {
   /** The open offers of a mitra. */
   open(mitraId) {
     return this.db.query(
-      `SELECT s.id AS chat_session_id, s.duration_seconds FROM chat_request_notifications n
-       JOIN chat_sessions s ON s.id = n.chat_session_id
-       WHERE n.mitra_id = $1 AND NOT n.declined AND s.status = $2 AND s.mitra_id IS NULL ORDER BY s.paid_at, s.id`,
+      `SELECT s.id AS chat_session_id, s.duration_seconds FROM app.offers n
+       JOIN app.chats s ON s.id = n.chat_id
+       WHERE n.counselor_id = $1 AND NOT n.declined AND s.status = $2 AND s.counselor_id IS NULL ORDER BY s.paid_at, s.id`,
       [mitraId, STATUS.searching],
     );
   }
@@ -52,11 +52,11 @@ export class Offers {
       before = await lockSession(tx, id);
       const offer = await tx.one(OFFER, [id, mitraId]);
       insist(before && offer, 'NOT_FOUND', 'no such offer');
-      insist(!before.mitra_id, 'ALREADY_TAKEN');
+      insist(!before.counselor_id, 'ALREADY_TAKEN');
       insist(before.status === STATUS.searching && !offer.declined, 'INVALID_STATE', 'this offer is closed');
       await this.chats.takeSeat(tx, mitraId);
       const ends_at = new Date(Date.now() + before.duration_seconds * 1000);
-      return update(tx, id, { status: STATUS.active, mitra_id: mitraId, ends_at });
+      return update(tx, id, { status: STATUS.active, counselor_id: mitraId, ends_at });
     });
     return this.chats.settle(before, after);
   }
@@ -65,8 +65,8 @@ export class Offers {
     await this.db.transaction(async (tx) => {
       const session = await lockSession(tx, id);
       insist(session && (await tx.one(OFFER, [id, mitraId])), 'NOT_FOUND', 'no such offer');
-      insist(session.mitra_id !== mitraId, 'INVALID_STATE', 'you have accepted this chat');
-      const sql = 'UPDATE chat_request_notifications SET declined = true WHERE chat_session_id = $1 AND mitra_id = $2';
+      insist(session.counselor_id !== mitraId, 'INVALID_STATE', 'you have accepted this chat');
+      const sql = 'UPDATE app.offers SET declined = true WHERE chat_id = $1 AND counselor_id = $2';
       await tx.query(sql, [id, mitraId]);
     });
   }

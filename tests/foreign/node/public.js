@@ -15,7 +15,7 @@ export function publicListener({ auth, chats, db, life, mitras, offers, readers 
 
   const find = {
     mitra: (id) => mitras.find(id),
-    client: (id) => db.one('SELECT id FROM customers WHERE id = $1', [id]),
+    client: (id) => db.one('SELECT id FROM app.clients WHERE id = $1', [id]),
   };
   const token = async (request) => {
     request.claims = await auth.claims(request.headers.authorization);
@@ -28,7 +28,7 @@ export function publicListener({ auth, chats, db, life, mitras, offers, readers 
     insist(request.user, 'UNAUTHENTICATED', 'nobody has this token');
   };
   const as = (role) => async (request) => insist(request.claims.role === role, 'FORBIDDEN', `for the role ${role} only`);
-  const active = async (request) => insist(request.user.is_active, 'ACCOUNT_INACTIVE');
+  const active = async (request) => insist(request.user.enabled, 'ACCOUNT_INACTIVE');
   // A mitra's ping asks Postgres nothing: only a token of another role is looked up, since 401 comes before 403.
   const pinging = async (request) => request.claims.role === 'mitra' || known(request);
   const mitra = [token, known, as('mitra'), active];
@@ -53,8 +53,8 @@ export function publicListener({ auth, chats, db, life, mitras, offers, readers 
   }
 
   route('GET', '/api/mitra/profile', [token, known, as('mitra')], async ({ user }) => {
-    const { id, phone, display_name } = user;
-    return { id, phone, display_name };
+    const { id, phone, full_name } = user;
+    return { id, phone, display_name: full_name };
   });
   route('GET', '/api/mitra/status', mitra, ({ user }) => mitras.status(user.id));
   route('POST', '/api/mitra/status/online', mitra, ({ user }) => mitras.toggle(user.id, true));
@@ -69,7 +69,7 @@ export function publicListener({ auth, chats, db, life, mitras, offers, readers 
     return reply.code(204).send();
   });
   route('POST', '/api/mitra/chat-sessions/:id/end', mitra, async (request) =>
-    view(await chats.end(idOf(request), { mitra_id: request.user.id })),
+    view(await chats.end(idOf(request), { counselor_id: request.user.id })),
   );
 
   const sessions = '/api/client/chat-sessions';

@@ -42,8 +42,8 @@ export class Readers {
       },
       '[isMitraReachable] valkey unavailable, falling back to DB',
       async () => {
-        const sql = `SELECT 1 FROM mitras m JOIN mitra_online_status s ON s.mitra_id = m.id
-          WHERE m.id = $1 AND m.is_active AND s.is_online`;
+        const sql = `SELECT 1 FROM app.counselors m JOIN app.presence s ON s.counselor_id = m.id
+          WHERE m.id = $1 AND m.enabled AND s.is_online`;
         return (await source.one(sql, [id])) !== undefined;
       },
     );
@@ -54,7 +54,7 @@ export class Readers {
     return this.#either(
       async () => (await this.mirror.ask((pipeline) => pipeline.scard(KEY.online)))[0],
       '[dashboard] valkey unavailable, falling back to Postgres',
-      async () => (await this.db.one('SELECT count(*) AS n FROM mitra_online_status WHERE is_online')).n,
+      async () => (await this.db.one('SELECT count(*) AS n FROM app.presence WHERE is_online')).n,
     );
   }
 
@@ -124,18 +124,18 @@ export class Readers {
     const loads = new Map(mitras.map(({ id, capacity }) => [id, /^\d+$/.test(capacity) ? Number(capacity) : null]));
     const missing = [...loads].filter(([, load]) => load === null).map(([id]) => id);
     if (!missing.length) return loads;
-    const sql = `SELECT mitra_id, count(*) AS load FROM chat_sessions
-      WHERE mitra_id = ANY($1) AND status IN ${COUNTED} GROUP BY mitra_id`;
-    const counted = new Map((await source.query(sql, [missing])).map((row) => [row.mitra_id, row.load]));
+    const sql = `SELECT counselor_id, count(*) AS load FROM app.chats
+      WHERE counselor_id = ANY($1) AND status IN ${COUNTED} GROUP BY counselor_id`;
+    const counted = new Map((await source.query(sql, [missing])).map((row) => [row.counselor_id, row.load]));
     for (const id of missing) loads.set(id, counted.get(id) ?? 0);
     return loads;
   }
 
   async #availableInPostgres(source) {
     const { max_customers_per_mitra: maximum } = await this.settings.load(source); // no messages arrive in an outage
-    const sql = `SELECT m.id FROM mitras m JOIN mitra_online_status s ON s.mitra_id = m.id
-      LEFT JOIN chat_sessions c ON c.mitra_id = m.id AND c.status IN ${COUNTED}
-      WHERE m.is_active AND s.is_online GROUP BY m.id HAVING count(c.id) < $1`;
+    const sql = `SELECT m.id FROM app.counselors m JOIN app.presence s ON s.counselor_id = m.id
+      LEFT JOIN app.chats c ON c.counselor_id = m.id AND c.status IN ${COUNTED}
+      WHERE m.enabled AND s.is_online GROUP BY m.id HAVING count(c.id) < $1`;
     return (await source.query(sql, [maximum])).map(({ id }) => id);
   }
 

@@ -30,7 +30,7 @@ export class Settings {
 
   /** Reads them from Postgres, through the transaction given if there is one; nonsense counts as absent. */
   async load(source = this.db) {
-    const rows = await source.query('SELECT key, value FROM app_config');
+    const rows = await source.query('SELECT key, value FROM app.settings');
     const sound = rows.filter(({ key, value }) => isSetting(key) && isSettingValue(value));
     this.values = { ...DEFAULTS, ...Object.fromEntries(sound.map(({ key, value }) => [key, value])) };
     return this.values;
@@ -39,7 +39,7 @@ export class Settings {
   /** Writes one, and tells every instance. */
   async put(key, value, client) {
     await this.db.query(
-      'INSERT INTO app_config (key, value) VALUES ($1, $2::jsonb) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value',
+      'INSERT INTO app.settings (key, value) VALUES ($1, $2::jsonb) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value',
       [key, JSON.stringify(value)],
     );
     await this.#changed(client);

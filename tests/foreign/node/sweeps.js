@@ -68,7 +68,7 @@ export class Sweeps {
     const silent = await this.#silentAmong(heartbeats);
     if (!silent.length) return;
     const taken = await this.db.transaction(async (tx) => {
-      await tx.query('SELECT id FROM mitras WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE', [silent]);
+      await tx.query('SELECT id FROM app.counselors WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE', [silent]);
       let still;
       try {
         // A second look: somebody may have pinged while we waited for the locks.
@@ -87,12 +87,12 @@ export class Sweeps {
   /** Leaves out who has toggled to online just now, and is not in the mirror yet. */
   async #writeOffline(tx, ids) {
     const rows = await tx.query(
-      `UPDATE mitra_online_status SET is_online = false WHERE mitra_id = ANY($1) AND is_online
-       AND (last_heartbeat_at IS NULL OR last_heartbeat_at < now() - least($2::int, 2) * interval '1 s') RETURNING mitra_id`,
+      `UPDATE app.presence SET is_online = false WHERE counselor_id = ANY($1) AND is_online
+       AND (last_seen_at IS NULL OR last_seen_at < now() - least($2::int, 2) * interval '1 s') RETURNING counselor_id`,
       [ids, this.settings.values.stale_after_seconds],
     );
-    const taken = rows.map((row) => row.mitra_id);
-    await tx.query("INSERT INTO mitra_online_logs (mitra_id, status) SELECT id, 'offline' FROM unnest($1::uuid[]) id", [taken]);
+    const taken = rows.map((row) => row.counselor_id);
+    await tx.query("INSERT INTO app.presence_log (counselor_id, event) SELECT id, 'OFF' FROM unnest($1::uuid[]) id", [taken]);
     return taken;
   }
 
@@ -106,10 +106,10 @@ export class Sweeps {
     if (!known.length) return undefined;
     // Locked in one order by all instances, so that two of them never wait for each other.
     return this.db.query(
-      `WITH pings AS (SELECT * FROM UNNEST($1::uuid[], $2::timestamptz[]) AS p (mitra_id, at)),
-       locked AS (SELECT mitra_id FROM mitra_online_status WHERE mitra_id = ANY($1) ORDER BY mitra_id FOR NO KEY UPDATE)
-       UPDATE mitra_online_status s SET last_heartbeat_at = pings.at FROM pings JOIN locked USING (mitra_id)
-       WHERE s.mitra_id = pings.mitra_id AND (s.last_heartbeat_at IS NULL OR s.last_heartbeat_at < pings.at)`,
+      `WITH pings AS (SELECT * FROM UNNEST($1::uuid[], $2::timestamptz[]) AS p (counselor_id, at)),
+       locked AS (SELECT counselor_id FROM app.presence WHERE counselor_id = ANY($1) ORDER BY counselor_id FOR NO KEY UPDATE)
+       UPDATE app.presence s SET last_seen_at = pings.at FROM pings JOIN locked USING (counselor_id)
+       WHERE s.counselor_id = pings.counselor_id AND (s.last_seen_at IS NULL OR s.last_seen_at < pings.at)`,
       [known.map(({ id }) => id), known.map(({ at }) => new Date(at).toISOString())],
     );
   }

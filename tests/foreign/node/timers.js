@@ -18,7 +18,7 @@ export class Timers {
 
   /** From the rows, at a start. */
   async rebuild() {
-    const rows = await this.db.query(`SELECT * FROM chat_sessions WHERE status IN ${COUNTED}`);
+    const rows = await this.db.query(`SELECT * FROM app.chats WHERE status IN ${COUNTED}`);
     for (const row of rows) this.set(row);
   }
 
@@ -48,12 +48,12 @@ export class Timers {
   async #fire(id) {
     try {
       const row = await this.db.transaction(async (tx) => {
-        const session = await tx.one(`SELECT * FROM chat_sessions WHERE id = $1 AND status IN ${COUNTED} FOR UPDATE`, [id]);
+        const session = await tx.one(`SELECT * FROM app.chats WHERE id = $1 AND status IN ${COUNTED} FOR UPDATE`, [id]);
         if (!session || !this.isDue(session)) return session;
-        return tx.one('UPDATE chat_sessions SET status = $2 WHERE id = $1 RETURNING *', [id, STATUS.ended]);
+        return tx.one('UPDATE app.chats SET status = $2 WHERE id = $1 RETURNING *', [id, STATUS.ended]);
       });
       if (row) this.set(row);
-      if (row?.status === STATUS.ended && row.mitra_id) await this.mirror.carry('setCapacity', row.mitra_id);
+      if (row?.status === STATUS.ended && row.counselor_id) await this.mirror.carry('setCapacity', row.counselor_id);
     } catch (error) {
       log(`[timers] ${id}: ${error.message}`);
       this.#arm(id, RETRY_MS);
