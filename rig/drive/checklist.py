@@ -14,7 +14,7 @@ from rig.checks import load_checks
 from rig.checks.sections import SECTIONS
 from rig.config import Settings
 from rig.drive.progress import Progress
-from rig.drive.replay import judged_by
+from rig.drive.replay import judged_by, the_server
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.usage import UsageError
@@ -22,7 +22,6 @@ from rig.record.verdict import EXIT_INTERRUPTED
 from rig.stack import StackSpec
 from rig.stack.external import protect
 from rig.stack.paths import CHECKOUT
-from rig.stack.spec import DEFAULT_SUT
 from rig.stack.toxiproxy_binary import toxiproxy_binary
 
 WORKERS = 3  # most of their time passes in waits that the checklist prescribes
@@ -73,9 +72,8 @@ def run_once(settings: Settings, only: list[str], seed: int) -> tuple[dict[str, 
     mapped_schema(settings)
     protect(spec)
     print(f"random seed {seed}", flush=True)
-    options = "" if settings.sut == DEFAULT_SUT else f" --sut {shlex.quote(settings.sut)}"
-    options += "" if settings.mode == "embedded" else f" --mode {settings.mode}"
-    options += "".join(f" {shlex.quote(word)}" for word in judged_by(settings))
+    options = "" if settings.mode == "embedded" else f" --mode {settings.mode}"
+    options += "".join(f" {shlex.quote(word)}" for word in (*the_server(settings), *judged_by(settings)))
     repeat = f"--cadence {settings.cadence} --random-seed {seed}{options}"
     chosen = f"--only {','.join(only)} " if only else ""
     meta = {
@@ -84,14 +82,14 @@ def run_once(settings: Settings, only: list[str], seed: int) -> tuple[dict[str, 
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
-        "stack": {"mode": spec.mode, "sut": spec.sut, **versions()},
+        "stack": {"mode": spec.mode, "sut": spec.named(), **versions()},
     }
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
     with run_session(
         "checklist", settings.reports, seed, items=items, replay=f"rig checklist --only {{item}} {repeat}", meta=meta
     ) as session:
         try:
-            if not spec.toxiproxy:
+            if not (spec.toxiproxy or spec.attached):
                 toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it
             run_features(session, spec, items, settings, workers)
         except KeyboardInterrupt:

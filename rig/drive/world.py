@@ -13,7 +13,7 @@ from rig.checks import CHECKS, Judgement, judge_seen
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
 from rig.drive.signin import sign_in
-from rig.record import Recorder, Verdict
+from rig.record import Recorder, Verdict, evidence
 from rig.record.evidence import Evidence
 from rig.traffic import Customer, Mitra, Operator
 
@@ -86,6 +86,8 @@ class World:
                 break
             time.sleep(0.02)
         ended = time.time()
+        if judgement.verdict is Verdict.FAILED:
+            observed.evidence += self._logs_without(observed.evidence)
         observed.seen["lag_s"] = round(self.bench.lag.worst(started, ended), 3)
         if judgement.verdict is Verdict.FAILED and observed.seen["lag_s"] > LAG_VOID_S and observed.bounds:
             self.voided = True
@@ -96,6 +98,18 @@ class World:
         )  # fmt: skip
         self.outcomes[item] = judgement
         return judgement
+
+    def _logs_without(self, shown: list[Evidence]) -> list[Evidence]:
+        """Where a line was looked for and not found, what the backends printed last instead."""
+        if not any(each["kind"] == "log" and each.get("looked_for") and not each["lines"] for each in shown):
+            return []
+        tails = {name: self.bench.log(name).tail() for name in self.bench.servers}
+        return [
+            evidence.log(f"backend {name}, its last lines of any kind", tail)
+            if tail
+            else evidence.note(f"backend {name} printed nothing at all since its first start")
+            for name, tail in tails.items()
+        ]
 
     def troubles(self) -> list[str]:
         """One line for each box of this scenario that did not pass."""

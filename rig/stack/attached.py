@@ -45,7 +45,7 @@ class AttachedServer:
 
     @property
     def internal_token(self) -> str:
-        return self._needed(self._told.internal_token, "the control center's routes", "--internal-token T")
+        return self._needed(self._told.internal_token, "a route of the control center", "--internal-token T")
 
     @property
     def otp_code(self) -> str:

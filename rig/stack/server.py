@@ -181,9 +181,30 @@ class ServerInstance:
                     self._process.signal(signal.SIGKILL, tree=True)
                     raise ServerDied(self.name, code, " ".join(self.command), self.log)
                 if time.monotonic() > deadline:
+                    last += self._listens_elsewhere()
                     self.kill()
                     raise NotReady(self.name, within_s, last, self.log)
                 time.sleep(LOOK_EVERY_S)  # between two looks
+
+    def _listens_elsewhere(self) -> str:
+        """What ports it listens on, if those it was given are not all among them: a likely reason, and easily mended."""
+        import psutil  # here, as only this error needs it
+
+        given = {self.seat.public_port, self.seat.internal_port}
+        ports: set[int] = set()
+        try:
+            process = psutil.Process(self.pid)
+            for each in (process, *process.children(recursive=True)):
+                ports |= {c.laddr.port for c in each.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+        except (psutil.Error, OSError):
+            return ""
+        if given <= ports:
+            return ""
+        found = ", ".join(map(str, sorted(ports))) or "no port"
+        return (
+            f" (it was given PUBLIC_PORT={self.seat.public_port} and INTERNAL_PORT={self.seat.internal_port},"
+            f" and listens on {found})"
+        )
 
     def stop(self, timeout_s: float = STOP_S) -> int:
         """SIGTERM to the process itself, and its exit code: -9 if it was still there after `timeout_s`.

@@ -96,6 +96,10 @@ class StackSpec:
     def setup_command(self) -> list[str] | None:
         return None if self.sut_setup is None else words(self.sut_setup, "--sut-setup")
 
+    def named(self) -> str:
+        """The server under test, for a reader: its command, or where it runs."""
+        return self.sut if self.attached is None else f"runs at {self.attached.public_url}"
+
     def directory(self) -> Path:
         """Where the server is started."""
         if self.sut_cwd is not None:
