@@ -29,6 +29,8 @@ VERDICTS = {
     Proof.INCONCLUSIVE: Verdict.INCONCLUSIVE,
     Proof.NOT_RUN: Verdict.INCONCLUSIVE,
 }
+# The verdicts that falling is: where an action of the rig took no effect, nobody may be blamed.
+FALLS_AS = {"server": (Verdict.FAILED,), "rig": (Verdict.INCONCLUSIVE, Verdict.BROKEN)}
 
 
 @dataclass(frozen=True)
@@ -57,20 +59,22 @@ class Outcome:
 def judge_entry(entry: Entry, items: Iterable[Mapping[str, Any]]) -> tuple[Proof, str, dict[str, str]]:
     """From the items of its runs' results: the proof, what is wrong with it, and what each fallen check said."""
     items = list(items)
-    fallen = {item["id"]: item["message"] for item in items if item["verdict"] == Verdict.FAILED}
+    fallen = {item["id"]: item["message"] for item in items if item["verdict"] in FALLS_AS[entry.breaks]}
+    blamed = [item["id"] for item in items if item["verdict"] == Verdict.FAILED and entry.breaks == "rig"]
     unnamed = [item for item in fallen if item not in entry.fails]
     missed = [item for item in entry.fails if item not in fallen]
     verdicts = {item["id"]: Verdict(item["verdict"]) for item in items}
     unjudged = {
         item: verdicts.get(item, Verdict.INCONCLUSIVE)
         for item in missed
-        if verdicts.get(item) not in (Verdict.PASSED, Verdict.SKIPPED)
+        if verdicts.get(item) not in (Verdict.PASSED, Verdict.SKIPPED, Verdict.FAILED)
     }
     said = [f"{item} fell, which it does not name: {fallen[item]}" for item in unnamed]
+    said += [f"{item} blames the server" for item in blamed]
     said += [f"{item} did not fall: {unjudged.get(item, verdicts.get(item))}" for item in missed]
     if not missed and not unnamed:
         proof = Proof.CAUGHT
-    elif unnamed:
+    elif unnamed or blamed:
         proof = Proof.OVER_CAUGHT if len(missed) < len(entry.fails) else Proof.MIS_CAUGHT
     elif unjudged and len(unjudged) == len(missed):
         proof = Proof.BROKEN if Verdict.BROKEN in unjudged.values() else Proof.INCONCLUSIVE

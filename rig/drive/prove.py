@@ -23,7 +23,7 @@ from rig.record import RunDirectory, new_run
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.report import files
 
-WORKERS = 8  # most of their time passes in waits
+WORKERS = 6  # most of their time passes in waits; more starve each other on two cores
 OWN_STACKS = ("postgres", "valkey", "toxiproxy")
 SHOWN_MAX = 70  # columns of the progress line's text
 

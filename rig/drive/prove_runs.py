@@ -39,7 +39,7 @@ class Job:
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", "rig.drive.tethered", *words],
                 cwd=CHECKOUT,
-                env=environment,
+                env={**environment, **entry.environment},
                 stdin=subprocess.PIPE,  # the tether
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -83,8 +83,11 @@ class Job:
             return replace(outcome, message=f"`rig` ended with {code}: {' '.join(last) or 'no word'}")
         results = [json.loads(path.read_text()) for path in found]
         proof, message, fallen = judge_entry(self.entry, [item for one in results for item in one["items"]])
+        stopped = "; ".join(one["message"] for one in results if one["message"])
+        if stopped and self.entry.breaks == "rig":
+            proof = Proof.BROKEN  # else a rig that broke by itself would seem to have been caught
         if proof is Proof.BROKEN:
-            message = "; ".join(filter(None, (message, *(one["message"] for one in results))))
+            message = "; ".join(filter(None, (message, stopped)))
         return replace(outcome, proof=proof, message=message, failed=tuple(fallen), told=fallen)
 
 

@@ -60,6 +60,22 @@ def test_what_a_run_proves(verdicts: dict[str, str], proof: Proof, told: str) ->
     assert fallen == {id.replace("_", "-"): "failed as told" for id, what in verdicts.items() if what == "failed"}
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "proof", "told"),
+    [
+        ({"C_02": "inconclusive", "C_04": "broken"}, Proof.CAUGHT, ""),
+        ({"C_02": "inconclusive", "C_04": "passed"}, Proof.UNDER_CAUGHT, "C-04 did not fall: passed"),
+        ({"C_02": "inconclusive", "C_04": "failed"}, Proof.OVER_CAUGHT, "C-04 blames the server"),
+        ({"C_02": "failed", "C_04": "failed"}, Proof.MIS_CAUGHT, "C-02 blames the server"),
+        ({"C_02": "passed", "C_04": "passed"}, Proof.SURVIVED, "C-02 did not fall"),
+    ],
+)
+def test_an_action_without_effect_must_blame_nobody(verdicts: dict[str, str], proof: Proof, told: str) -> None:
+    found, message, _ = judge_entry(replace(ENTRY, breaks="rig"), items(**verdicts))
+    assert found is proof
+    assert told in message
+
+
 def test_only_a_whole_proof_is_a_pass() -> None:
     assert {proof for proof in Proof if Outcome(ENTRY, proof).verdict is Verdict.PASSED} == {Proof.CAUGHT}
     blamed = {proof for proof in Proof if Outcome(ENTRY, proof).verdict is Verdict.FAILED}
@@ -85,7 +101,7 @@ def test_entries_are_chosen_by_name_section_and_box() -> None:
 
 def test_a_sample_has_one_of_each_section_and_is_replayed_by_its_seed() -> None:
     entries = read_catalogue()
-    sections = {section for entry in entries for section in entry.sections}
+    sections = {section for entry in entries if entry.breaks == "server" for section in entry.sections}
     drawn = {seed: draw_sample(entries, seed) for seed in range(5)}
     for sample in drawn.values():
         assert {section for entry in sample for section in entry.sections} == sections
@@ -100,6 +116,9 @@ def test_each_kind_of_entry_has_its_command() -> None:
     campaign = replace(ENTRY, fails=("INV-01",), sections=("INV",), command="chaos")
     assert campaign.words(False)[:2] == ["chaos", "valkey_killed"]
     assert replace(ENTRY, fails=("CLAIM-01",), sections=("CLAIM",), command="load").words(False)[0] == "load"
+    action = replace(ENTRY, sections=("RIG",), breaks="rig")
+    assert action.words(True) == ["checklist", "--only", "C-02,C-04"]
+    assert action.environment["RIG_INTERNAL_SABOTAGE"] == "slow-ping"
     assert all("python -m tests.sabotage slow-ping" in entry.words(False) for entry in (ENTRY, campaign))
 
 

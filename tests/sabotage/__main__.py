@@ -17,6 +17,9 @@ def main() -> int:
     if name not in CATALOGUE:
         print(f"tests.sabotage: no sabotage {name!r}; there are: {', '.join(sorted(CATALOGUE))}", file=sys.stderr)
         return 4
+    if CATALOGUE[name].breaks != "server":
+        print(f"tests.sabotage: {name} breaks the rig, not the server: run it by `rig prove {name}`", file=sys.stderr)
+        return 4
     CATALOGUE[name].patch()
     return serve()
 

@@ -14,16 +14,20 @@ COMMANDS = {"INV": "chaos", "CLAIM": "load"}
 class Sabotage:
     """`fails` are exactly the boxes of the whole checklist that the defect makes fail: no other may fall with them.
 
-    Instead of boxes they may be invariants, which the campaigns judge, or claims, which a load run judges.
+    Instead of boxes they may be invariants, which the campaigns judge, or claims, which a load run judges. Where an
+    action of the rig's own is broken, not the server, they are boxes that hang on it, to be left without a verdict.
     """
 
     name: str
     sentence: str
     fails: frozenset[str]
     patch: Callable[[], None]
+    breaks: str = "server"  # or "rig"
 
     @property
     def sections(self) -> list[str]:
+        if self.breaks == "rig":
+            return ["RIG"]
         return sorted({box.rsplit("-", 1)[0] for box in self.fails})
 
     @property
@@ -37,18 +41,25 @@ class Sabotage:
         where = f"{Path(code.co_filename).relative_to(CHECKOUT)}:{code.co_firstlineno}"
         return {
             "name": self.name, "sentence": self.sentence, "fails": sorted(self.fails), "sections": self.sections,
-            "command": self.command, "where": where,
+            "command": self.command, "breaks": self.breaks, "where": where,
         }  # fmt: skip
 
 
 CATALOGUE: dict[str, Sabotage] = {}
 
 
-def sabotage(name: str, sentence: str, *fails: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+def ineffective(name: str, sentence: str, *boxes: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Declare an action of the rig's own that takes no effect; the patch is of the process that runs the features."""
+    return sabotage(name, sentence, *boxes, breaks="rig")
+
+
+def sabotage(
+    name: str, sentence: str, *fails: str, breaks: str = "server"
+) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """Declare a defect; ValueError for a name that is taken, or for one that no run or no single run can prove."""
 
     def declare(patch: Callable[[], None]) -> Callable[[], None]:
-        entry = Sabotage(name, sentence, frozenset(fails), patch)
+        entry = Sabotage(name, sentence, frozenset(fails), patch, breaks)
         if name in CATALOGUE or not fails:
             raise ValueError(f"sabotage {name!r} is declared twice, or names no box")
         if len({COMMANDS.get(section, "checklist") for section in entry.sections}) > 1:
