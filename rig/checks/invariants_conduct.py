@@ -9,6 +9,8 @@ from rig.checks.statements import writes
 from rig.record import evidence
 
 AUDIT = "mitra_online_logs"
+CONTRACT_TOLERANCE_S = 1.0
+RESEED_S = 5.0  # by when the contract has a server back on Valkey
 STAMP_S = 0.001  # the statement log's times are cut to the millisecond
 SHOWN_MAX = 5
 
@@ -22,10 +24,16 @@ def left(judge: Judge, lines: Lines) -> Line | None:
 
 @check("INV-07", "BE", "Nobody who pings is taken offline", Kind.INVARIANT, whole_run=True)
 def no_wrongful_offline(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    """By the time of its COMMIT, no auto-offline comes less than W after the begin of a ping answered 200 and online."""
-    rows = left(judge, lines)
-    if rows is None or assume_fault(judge, lines) is None or not statements_watched(judge, lines):
+    """By the time of its COMMIT, no auto-offline comes less than W after the begin of a ping answered 200 and online.
+
+    The contract allows 1 s less, and speaks only of pings that Valkey took: those of the outage are a hardened server's.
+    """
+    rows, events = left(judge, lines), assume_fault(judge, lines)
+    if rows is None or events is None or not statements_watched(judge, lines):
         return
+    assert events.requested is not None
+    assert events.removed is not None
+    outage = events.requested, events.removed + RESEED_S
     pings: dict[str, list[Line]] = defaultdict(list)
     for line in lines.get("request", ()):
         if line["action"] == "ping" and line["status"] == 200 and (line["reply"] or {}).get("is_online") is True:
@@ -37,7 +45,11 @@ def no_wrongful_offline(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             last = max(before, key=lambda ping: ping["started"])
             silent_s = committed_at - last["started"]
             told = f"{row['mitra_id']} was taken offline {silent_s:.2f} s after a ping that was answered as online"
-            if not judge.require(silent_s >= bounds["stale_s"] - bounds["tolerance_s"], told):
+            promised = silent_s < bounds["stale_s"] - CONTRACT_TOLERANCE_S and not (
+                outage[0] <= last["started"] <= outage[1]
+            )
+            ask = judge.require if promised else judge.harden
+            if not ask(silent_s >= bounds["stale_s"] - bounds["tolerance_s"], told):
                 judge.show(evidence.note(f"committed at {committed_at:.3f}"), evidence.note(str(last["curl"])))
     sent = sum(map(len, pings.values()))
     judge.assume(judge.broken_promises or sent >= bounds["pings_min"], f"only {sent} pings were answered as online")
