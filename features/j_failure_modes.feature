@@ -3,7 +3,7 @@ Feature: J. Failure modes
 
   Scenario Outline: The service goes on without Valkey, and the mirror is restored when it is back
     Given a quiet backend
-    And Sari, Dewi, Rani and Wati are online mitras
+    And Sari, Dewi, Rani, Gita and Wati are online mitras
     And Budi, Tono and Tini are customers
     And Tono has a chat of 600 seconds with Dewi
     When the beacon is polled 20 times
@@ -19,10 +19,12 @@ Feature: J. Failure modes
     When Sari and Dewi ping in the outage, 3 times each
     Then J-04: these pings are answered 200 and logged as fallbacks, and nothing is written
     When Valkey has been away for a second in all
+    And max_customers_per_mitra becomes 1 in app_config, which nobody can be told of
     And Valkey comes back
     And the backend has seeded again, or its time for it is up
     And Dewi pings
     And both stores are read
+    And the beacon goes by the new setting, or its time for it is up
     And Sari pings, the beacon is polled anew, and Tini pays for a chat of 600 seconds
     And config:invalidate says that a setting changed
     And the backend is stopped

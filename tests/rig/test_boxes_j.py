@@ -73,7 +73,7 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
                 "heartbeats": {A: HEARTBEAT, B: HEARTBEAT},
             },
             "at_once": exchange(ONLINE), "pings": [[200, None, ONLINE, 10]], "polls": [exchange({"available": True, "count": 1})] * 4,
-            "paid": exchange({"offered": 1}), "expected": [A], "offered": [A], "names": NAMES,
+            "paid": exchange({"offered": 1}), "expected": [A], "expected_before": [], "offered": [A], "names": NAMES,
             "sets": 10, "recomputes": 5, "asked": [statement(T, HEAL, [A, B], count=1)], "seeds": 0, "lines": [], "blind_s": 0.0,
             "invalidation": {"told": 1, "gone": True},
         },
@@ -130,6 +130,7 @@ OPEN = [
     ("J-06", ("exit_code",), 1, "only after a clean exit"),
     ("J-06", ("blind_s",), 0.5, "MONITOR was not connected"),
     ("J-06", ("stopped_at",), T - 0.2, "too short"),
+    ("J-06", ("expected_before",), [A], "makes no difference"),
     ("J-06", ("truth", "deactivated"), [], "too little to compare"),
 ]
 

@@ -157,6 +157,25 @@ def deaf_after_an_outage() -> None:
     Subscriber._run = once  # type: ignore[method-assign]
 
 
+@sabotage("resubscribes-only", "Who subscribes again takes no setting as changed.", "J-06")
+def resubscribes_only() -> None:
+    from server.mirror.settings import Subscriber
+
+    hear = Subscriber._hear
+
+    async def other(self: Subscriber, message: dict[str, object]) -> None:
+        changed, self._changed = self._changed, nothing if message["type"] == "subscribe" else self._changed
+        try:
+            await hear(self, message)
+        finally:
+            self._changed = changed  # type: ignore[method-assign]
+
+    async def nothing() -> None:
+        return
+
+    Subscriber._hear = other  # type: ignore[method-assign]
+
+
 @sabotage("beacon-remembers", "Without Valkey the beacon repeats the last answer that it knows.", "J-02")
 def beacon_remembers() -> None:
     from server.mirror.client import MirrorUnavailable

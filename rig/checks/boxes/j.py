@@ -92,6 +92,7 @@ def restored(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     took = None if seen["seeded_at"] is None else seen["seeded_at"] - seen["back_at"]
     judge.within("a seed line after Valkey's return", took, bounds["within_s"], seen.get("lag_s", 0.0))
     judge.assume(seen["truth"]["online"] and seen["truth"]["deactivated"], "Postgres holds too little to compare")
+    judge.assume(seen["expected"] != seen["expected_before"], "the setting that changed meanwhile makes no difference")
     require_mirror_is_truth(judge, seen["truth"], seen["mirror"])
     require_grace(judge, seen, bounds["clock_s"])
     require_valkey_again(judge, seen)
