@@ -118,7 +118,7 @@ def bench(settings: Settings) -> Iterator[Bench]:
         kind = AttachedBench if settings.spec.attached else Bench
         given = (settings.cadence, settings.random_seed, settings.ready_within_s, settings.schema, settings.level)
         bench = kind(stack, recorder, *given)
-        state_file = announce(stack, "checklist")
+        state_file = announce(stack, "checklist", bench.schema)
         try:
             require_schema(bench)
             yield bench
@@ -155,7 +155,7 @@ def opened(spec: StackSpec, supervisor: Supervisor, worker: str, recorder: Recor
 
 def hold(run: RunDirectory, bench: Bench) -> None:
     """Leave the stack as the failed scenario left it, until the driver says that the user has seen enough."""
-    announce(bench.stack, "checklist")  # with the servers that run now
+    announce(bench.stack, "checklist", bench.schema)  # with the servers that run now
     bench.recorder.write("kept", pid=os.getpid())
     while not (run.path / RELEASE).exists():
         time.sleep(0.1)

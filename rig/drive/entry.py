@@ -46,11 +46,12 @@ def code_of(error: Exception) -> int | None:
     """The exit code of an error that speaks for itself; None for one that needs its traceback."""
     from rig.config import ConfigError
     from rig.drive.usage import UsageError
+    from rig.fixtures import SchemaMismatch
     from rig.stack.errors import SpecError, StackError
 
     if isinstance(error, ConfigError | SpecError | UsageError):
         return EXIT_USAGE
-    return EXIT_BROKEN if isinstance(error, StackError) or no_room(error) else None
+    return EXIT_BROKEN if isinstance(error, StackError | SchemaMismatch) or no_room(error) else None
 
 
 def no_room(error: Exception) -> bool:

@@ -26,10 +26,12 @@ def valkey(command: list[str], stack: str | None) -> NoReturn:
 def sql(statement: str | None, stack: str | None) -> NoReturn:
     """Become psql, as the rig's observer: a statement's rows as a table (exit 1 on an error), or a prompt."""
     program = installed() / "bin" / "psql"
-    url = urlsplit(the_stack(stack)["postgres"]["observer_url"])
+    facts = the_stack(stack)
+    url = urlsplit(facts["postgres"]["observer_url"])
     place = f"{url.username}@{url.netloc.rpartition('@')[2]}" if url.username else url.netloc
     words = ["-X", "-P", "pager=off", "-d", urlunsplit(url._replace(netloc=place))]
-    become(program, [*words, *(["-c", statement] if statement else [])], PGPASSWORD=unquote(url.password or ""))
+    words += ["-c", statement] if statement else []
+    become(program, words, PGPASSWORD=unquote(url.password or ""), PGOPTIONS=facts["sql_options"])
 
 
 def become(program: Path, words: list[str], **environment: str) -> NoReturn:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rig.drive.usage import UsageError
+from rig.fixtures import Schema, reading_options
 from rig.stack.paths import CHECKOUT, cache_directory
 from rig.stack.stack import Stack
 
@@ -19,23 +20,27 @@ def directories() -> list[Path]:
 
 
 @contextmanager
-def announced(stack: Stack, command: str) -> Iterator[None]:
+def announced(stack: Stack, command: str, schema: Schema | None = None) -> Iterator[None]:
     """Let other commands find this stack while it runs. Ask again after starting servers to tell of them."""
-    path = announce(stack, command)
+    path = announce(stack, command, schema)
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
 
 
-def announce(stack: Stack, command: str) -> Path:
-    """Write or renew the state file of this process; only its owner may read it, as it holds passwords."""
+def announce(stack: Stack, command: str, schema: Schema | None = None) -> Path:
+    """Write or renew the state file of this process; only its owner may read it, as it holds passwords.
+
+    With a foreign schema `rig sql` reads the contract's names too.
+    """
     facts = {
         "pid": os.getpid(),
         "name": f"{command}-{os.getpid()}",
         "supervisor": str(stack.supervisor.socket),
         "written": time.time(),
         "stack": stack.describe(),
+        "sql_options": reading_options(schema or Schema()),
     }
     directory = writable_directory()
     path, fresh = directory / f"{os.getpid()}.json", directory / f".{os.getpid()}"
@@ -73,11 +78,11 @@ def running() -> list[dict[str, Any]]:
 
 
 def the_stack(name: str | None) -> dict[str, Any]:
-    """`Stack.describe()` of the one that runs, or of the one named (by name or pid)."""
+    """`Stack.describe()` and `sql_options` of the one that runs, or of the one named (by name or pid)."""
     stacks = running()
     chosen = [facts for facts in stacks if name in (None, facts["name"], str(facts["pid"]))]
     if len(chosen) == 1:
-        return chosen[0]["stack"]
+        return {**chosen[0]["stack"], "sql_options": chosen[0].get("sql_options", "")}
     names = ", ".join(facts["name"] for facts in stacks)
     if not stacks:
         raise UsageError("no stack is running: start one with `rig serve`, or keep one with --keep")

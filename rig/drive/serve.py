@@ -8,7 +8,7 @@ from rich.console import Console
 from rig.config import Settings
 from rig.drive.running import announce, announced
 from rig.drive.stackspec import mapped_schema, stack_spec
-from rig.fixtures import Fixtures, Row, Schema
+from rig.fixtures import Fixtures, Row, Schema, drop_views, make_views
 from rig.stack import ServerInstance, Stack, Supervisor, open_stack
 from rig.traffic import mint
 
@@ -32,12 +32,14 @@ def run(settings: Settings, instances: int) -> int:
     """Serve until Ctrl-C (0: that is how it is meant to end); 3 when a server ends by itself."""
     with Supervisor.start() as supervisor:
         logs = supervisor.temporary_directory("logs")
-        with open_stack(stack_spec(settings, logs), supervisor, "serve") as stack, announced(stack, "serve"):
-            schema = mapped_schema(settings)
+        schema = mapped_schema(settings)
+        with open_stack(stack_spec(settings, logs), supervisor, "serve") as stack, announced(stack, "serve", schema):
             servers = [stack.server(chr(ord("a") + number), env=CADENCES) for number in range(instances)]
             for server in servers:
                 server.start(ready_within_s=settings.ready_within_s)
-            announce(stack, "serve")
+            if schema.foreign:
+                make_views(stack.postgres.url, schema)
+            announce(stack, "serve", schema)
             introduce(stack, servers, schema)
             try:
                 return follow(servers)
@@ -46,6 +48,9 @@ def run(settings: Settings, instances: int) -> int:
                 for server in servers:
                     server.stop()
                 return 0
+            finally:
+                if schema.foreign:
+                    drop_views(stack.postgres.url)
 
 
 def introduce(stack: Stack, servers: list[ServerInstance], schema: Schema) -> None:
