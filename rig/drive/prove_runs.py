@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rig.config import PREFIX
 from rig.drive.catalogue import Entry
 from rig.drive.proof import Outcome, Proof, judge_entry
 from rig.record import RunDirectory
@@ -19,7 +20,7 @@ ATTEMPTS = 2  # a run without a verdict is repeated once
 LOOK_EVERY_S = 0.1
 RUN_S = {False: 300.0, True: 1200.0}  # by whether everything is judged; no run of a part takes a third of it
 LEAVE_S = 20.0  # for all to end in order after an interruption
-NOT_THEIRS = ("RIG_KEEP", "RIG_STRICT", "RIG_SUT_CWD", "RIG_REPORTS", "RIG_WORKERS", "RIG_RANDOM_SEED", "RIG_CADENCE")
+KEPT = "RIG_READY_WITHIN_S"  # of all settings: the others would make the runs other than those that the catalogue means
 
 
 class Job:
@@ -32,9 +33,9 @@ class Job:
         self.reports = run.path / "entries" / name
         self.log = run.logs / f"{name}.log"
         self.began = time.monotonic()
-        self._deadline = self.began + RUN_S[everything]
+        self._limit_s = RUN_S[everything]
         words = [*entry.words(everything), "--random-seed", str(random_seed), "--reports", str(self.reports.resolve())]
-        environment = {name: value for name, value in os.environ.items() if name not in NOT_THEIRS}
+        environment = {k: v for k, v in os.environ.items() if k == KEPT or not k.startswith(PREFIX)}
         with self.log.open("wb") as output:
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", "rig.drive.tethered", *words],
@@ -50,11 +51,14 @@ class Job:
         """Whether it has; one that takes far too long is made to."""
         if self._popen.poll() is not None:
             return True
-        if time.monotonic() > self._deadline:
+        if self._ran_s() > self._limit_s:
             self.let_go()
-            if time.monotonic() > self._deadline + LEAVE_S:
+            if self._ran_s() > self._limit_s + LEAVE_S:
                 self._popen.kill()  # its supervisor ends the rest
         return False
+
+    def _ran_s(self) -> float:
+        return time.monotonic() - self.began
 
     def let_go(self) -> None:
         """Tell it to end."""
@@ -74,13 +78,14 @@ class Job:
         self.let_go()  # nothing listens any more
         found = sorted(path for path in self.reports.glob("*/results.json") if not path.parent.is_symlink())
         outcome = Outcome(
-            self.entry, Proof.BROKEN, seconds=round(time.monotonic() - self.began, 1), attempts=self.attempt,
+            self.entry, Proof.BROKEN, seconds=round(self._ran_s(), 1), attempts=self.attempt,
             reports=tuple(str((path.parent / "report.html").relative_to(self.run.path)) for path in found),
         )  # fmt: skip
         code = self._popen.returncode
         if code not in range(4) or not found:
             last = self.log.read_text(errors="replace").strip().splitlines()[-1:]
-            return replace(outcome, message=f"`rig` ended with {code}: {' '.join(last) or 'no word'}")
+            late = f"it was ended after {self._limit_s:g} s; " if outcome.seconds > self._limit_s else ""
+            return replace(outcome, message=f"{late}`rig` ended with {code}: {' '.join(last) or 'no word'}")
         results = [json.loads(path.read_text()) for path in found]
         proof, message, fallen = judge_entry(self.entry, [item for one in results for item in one["items"]])
         stopped = "; ".join(one["message"] for one in results if one["message"])
