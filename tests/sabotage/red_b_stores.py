@@ -277,20 +277,19 @@ def audits_what_it_saw() -> None:
     mitras.set_online = set_online
 
 
-@sabotage("snapshot-remembered", "Each instance keeps the snapshot for two seconds of its own.", "K-03")
-def snapshot_remembered() -> None:
-    from server.mirror.reads import Reads
+@sabotage("distrusts-the-other", "A snapshot that another instance filled is no snapshot.", "K-03", "K-04")
+def distrusts_the_other() -> None:
+    from server.mirror import reads, scripts
 
-    beacon = Reads.beacon
+    replace_in(scripts, "SNAPSHOT", "count = count })", f"count = count, by = {os.getpid()} }})")
+    answer_of = reads.answer_of
 
-    async def remembering(self: Reads) -> dict[str, object]:
-        at, answer = getattr(self, "kept", (0.0, None))
-        if answer is None or time.monotonic() - at > 2:
-            answer = await beacon(self)
-            self.kept = time.monotonic(), answer  # type: ignore[attr-defined]
-        return answer
+    def own(snapshot: str) -> dict[str, object]:
+        if json.loads(snapshot).get("by", os.getpid()) != os.getpid():
+            raise ValueError("whoever that was")
+        return answer_of(snapshot)
 
-    Reads.beacon = remembering  # type: ignore[method-assign]
+    reads.answer_of = own
 
 
 def hears(change) -> None:  # type: ignore[no-untyped-def]
