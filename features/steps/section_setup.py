@@ -69,8 +69,7 @@ def prompts(world: World) -> Observed:
     world.bench.mirror.client.set("rig:setup-06", "hello")
     try:
         vk = prompt(world, "vk", "GET", "rig:setup-06")
-        table = world.bench.schema.table("mitras").as_string(None)  # the prompt is at the database itself
-        sql = prompt(world, "sql", f"SELECT count(*) AS mitras FROM {table}")
+        sql = prompt(world, "sql", "SELECT count(*) AS mitras FROM mitras")
     finally:
         world.bench.mirror.client.delete("rig:setup-06")
     shown = [evidence.log(f"$ {run['command']}", run["output"].splitlines()) for run in (vk, sql)]

@@ -39,8 +39,7 @@ def announce(stack: Stack, command: str, schema: Schema | None = None) -> Path:
         "name": f"{command}-{os.getpid()}",
         "supervisor": str(stack.supervisor.socket),
         "written": time.time(),
-        "stack": stack.describe(),
-        "sql_options": reading_options(schema or Schema()),
+        "stack": {**stack.describe(), "sql_options": reading_options(schema or Schema())},
     }
     directory = writable_directory()
     path, fresh = directory / f"{os.getpid()}.json", directory / f".{os.getpid()}"
@@ -82,7 +81,7 @@ def the_stack(name: str | None) -> dict[str, Any]:
     stacks = running()
     chosen = [facts for facts in stacks if name in (None, facts["name"], str(facts["pid"]))]
     if len(chosen) == 1:
-        return {**chosen[0]["stack"], "sql_options": chosen[0].get("sql_options", "")}
+        return chosen[0]["stack"]
     names = ", ".join(facts["name"] for facts in stacks)
     if not stacks:
         raise UsageError("no stack is running: start one with `rig serve`, or keep one with --keep")
