@@ -99,7 +99,7 @@ def reconciles_till_refused() -> None:
     Watchdog.reseed = once  # type: ignore[method-assign]
 
 
-@sabotage("heartbeats-expire", "A ping writes its heartbeat with a time to live.", "G-07", "I-04")
+@sabotage("heartbeats-expire", "A ping writes its heartbeat with a time to live.", "G-07", "I-04", "J-06")
 def heartbeats_expire() -> None:
     from server.mirror import scripts
 
@@ -111,10 +111,15 @@ def heartbeats_expire() -> None:
 @sabotage("capacities-expire", "A toggle or a chat writes the capacity with a time to live.", "G-07")
 def capacities_expire() -> None:
     from server.mirror import scripts
+    from server.mirror.writes import Writes
+
+    async def left_to_the_seed(self: Writes) -> None:
+        self.dirty.clear()
 
     replace_in(
         scripts, "APPLY", "redis.call('SET', KEYS[5], ARGV[6])", "redis.call('SET', KEYS[5], ARGV[6], 'EX', 3600)"
     )
+    Writes.retry_dirty = left_to_the_seed  # type: ignore[method-assign]
 
 
 # --- the end of an outage ---------------------------------------------------------------------------------------
@@ -131,12 +136,19 @@ def offline_fails_unsaid() -> None:
 @sabotage("reconnect-merges", "The seed of a reconnect leaves who went offline in the outage.", "J-05", "J-06")
 def reconnect_merges() -> None:
     from server.mirror import scripts
+    from server.mirror.watchdog import Watchdog
     from server.mirror.writes import Writes
 
-    replace_in(
-        scripts, "SEED", "local load, grace, is_online =",
-        "if was_online then redis.call('SUNIONSTORE', online, online, KEYS[2]) end\nlocal load, grace, is_online =",
-    )  # fmt: skip
+    seed, strict, place = Watchdog._seed, scripts.SEED, "local load, grace, is_online ="
+    merge = "if was_online then redis.call('SUNIONSTORE', online, online, KEYS[2]) end\n"
+    replace_in(scripts, "SEED", place, merge + place)
+    merging = scripts.SEED
+
+    async def either(self: Watchdog, *, grace: bool) -> bool:
+        scripts.SEED = merging if grace and self._task is not None else strict
+        return await seed(self, grace=grace)
+
+    Watchdog._seed = either  # type: ignore[method-assign]
     Writes.owe = lambda self, mitra_id, pinged="": None  # type: ignore[method-assign]
 
 
@@ -195,7 +207,7 @@ def beacon_remembers() -> None:
     Reads.beacon = remembering  # type: ignore[method-assign]
 
 
-@sabotage("fallback-said-once", "Of an outage's pings the first alone is logged as a fallback.", "J-04")
+@sabotage("fallback-said-once", "Of an outage's pings the first alone is logged as a fallback.", "C-10", "J-04")
 def fallback_said_once() -> None:
     from server.mirror import heartbeat
 
