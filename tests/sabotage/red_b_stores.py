@@ -133,7 +133,7 @@ def offline_fails_unsaid() -> None:
     writes.log = lambda text: None if "setOffline" in text else log(text)
 
 
-@sabotage("reconnect-merges", "The seed of a reconnect leaves who went offline in the outage.", "J-05", "J-06")
+@sabotage("reconnect-merges", "The seed of a reconnect leaves who went offline in the outage.", "J-06")
 def reconnect_merges() -> None:
     from server.mirror import scripts
     from server.mirror.watchdog import Watchdog
