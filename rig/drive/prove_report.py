@@ -118,7 +118,7 @@ def markdown(results: Mapping[str, Any]) -> str:
             ]
         ),
     ]
-    if results["cross"]:
+    if results["cross"] and any(item["failed"] for item in results["items"]):
         parts += ["## What fell, by section (in bold what no entry names)", matrix(results["items"])]
     return "\n\n".join(parts) + "\n"
 
