@@ -18,7 +18,7 @@ CAMPAIGN = Campaign(
         "INV-06": {"reconnect_s": 5.0, "mirror_every_s": 2.0, "within_s": 1.0},
         "INV-07": {"stale_s": 90.0, "tolerance_s": 0.0, "pings_min": 100},
         "INV-09": {"sweep_every_s": 1.0, "mirror_every_s": 2.0, "flush_s": 1.0},
-        "INV-10": {"pings_min": 10},
+        "INV-10": {"pings_min": 5},
         "INV-11": {"mirror_every_s": 2.0},
         "INV-12": {"within_s": 1.0, "reconnect_s": 5.0},
         "INV-13": {"max_customers": 3},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rig.checks.base import LAG_VOID_S, Judge, Lines
+from rig.record import evidence
 
 Line = Mapping[str, Any]
 SHOWN_MAX = 3
@@ -140,3 +141,8 @@ def require_no_wrong_over(
         else:
             judge.require(False, text)
     return max((span.seconds for span in spans), default=0.0)
+
+
+def http_evidence(request: Line) -> dict[str, Any]:
+    names = ("actor", "method", "url", "body", "status", "reply", "error", "started", "ended", "curl")
+    return evidence.http(**{name: request[name] for name in names})

@@ -8,6 +8,7 @@ from rig.checks.courses import (
     Line,
     assume_fault,
     assume_traffic,
+    http_evidence,
     inside,
     phases,
     require_no_wrong_over,
@@ -191,8 +192,3 @@ def outcome(request: Line) -> str:
     took = request["ended"] - request["started"]
     what = request["error"] if request["status"] is None else f"{request['status']} {request['code'] or ''}".strip()
     return f"{request['action']} by {request['actor']} got {what} after {took:.2f} s"
-
-
-def http_evidence(request: Line) -> dict[str, Any]:
-    names = ("actor", "method", "url", "body", "status", "reply", "error", "started", "ended", "curl")
-    return evidence.http(**{name: request[name] for name in names})

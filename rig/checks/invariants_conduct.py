@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rig.checks.base import Bounds, Judge, Kind, Lines, check
-from rig.checks.courses import Line, assume_fault, inside, phases, quiet_spans
+from rig.checks.courses import Line, assume_fault, http_evidence, inside, phases, quiet_spans
 from rig.checks.statements import writes
 from rig.record import evidence
 
@@ -13,6 +14,7 @@ CONTRACT_TOLERANCE_S = 1.0
 RESEED_S = 5.0  # by when the contract has a server back on Valkey
 STAMP_S = 0.001  # the statement log's times are cut to the millisecond
 SHOWN_MAX = 5
+ROWS_SHOWN_MAX = 30
 
 
 def left(judge: Judge, lines: Lines) -> Line | None:
@@ -50,9 +52,10 @@ def no_wrongful_offline(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             )
             ask = judge.require if promised else judge.harden
             if not ask(silent_s >= bounds["stale_s"] - bounds["tolerance_s"], told):
-                judge.show(evidence.note(f"committed at {committed_at:.3f}"), evidence.note(str(last["curl"])))
+                judge.show(evidence.note(f"committed at {committed_at:.3f}"), http_evidence(last))
     sent = sum(map(len, pings.values()))
     judge.assume(judge.broken_promises or sent >= bounds["pings_min"], f"only {sent} pings were answered as online")
+    judge.show(rows_evidence("mitra_online_logs WHERE status = 'offline', less the toggles", [row for row, _ in swept]))
     judge.remark(f"{sent} pings, {len(swept)} taken offline by the sweep")
 
 
@@ -95,10 +98,13 @@ def no_ping_when_deactivated(judge: Judge, lines: Lines, bounds: Bounds) -> None
                 and since + bounds["within_s"] < begun < until
                 and judged
             ):
-                refused += ping["code"] == "ACCOUNT_INACTIVE"
                 told = f"{id}: a ping {begun - since:.2f} s after her deactivation was answered 200"
                 if not judge.require(ping["status"] != 200, told):
-                    judge.show(evidence.note(ping["curl"]))
+                    judge.show(http_evidence(ping))
+                elif ping["code"] == "ACCOUNT_INACTIVE":
+                    refused += 1
+                    if refused == 1:
+                        judge.show(http_evidence(ping))
     judge.assume(judge.broken_promises or refused, "no deactivated mitra pinged")
     judge.remark(f"{refused} pings of deactivated mitras refused")
 
@@ -144,6 +150,8 @@ def no_overload(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             highest, looks = max(highest, load), looks + 1
             told = f"{id} had {load} chats at {sample['t']:.3f}, the maximum is {bounds['max_customers']:g}"
             judge.require(load <= bounds["max_customers"], told)
+    last = next((sample["truth"] for sample in reversed(lines.get("sample", ())) if sample["truth"]), {"loads": {}})
+    judge.show(evidence.sql("SELECT mitra_id, count(*) ...", ["mitra_id", "load at the end"], last["loads"].items()))
     judge.assume(highest, f"nobody had a chat in {looks} looks")
     judge.remark(f"{looks} loads read, the highest {highest}")
 
@@ -169,6 +177,7 @@ def audit_alternates(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         judge.require(
             not differ, f"the last audit row and is_online differ for {', '.join(sorted(differ)[:SHOWN_MAX])}"
         )
+    judge.show(rows_evidence("mitra_online_logs ORDER BY id", rows["audit"]))
     judge.assume(len(rows["audit"]) >= bounds["rows_min"], f"only {len(rows['audit'])} audit rows")
     judge.remark(f"{len(rows['audit'])} audit rows of {len(by_mitra)} mitras")
 
@@ -184,6 +193,7 @@ def no_live_sign_in(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     live = sorted({row["user_id"] for row in rows["sign_ins"] if row["live"]} & inactive)
     judge.require(not live, f"deactivated, with a live sign-in: {', '.join(live[:SHOWN_MAX])}")
     theirs = [row for row in rows["sign_ins"] if row["user_id"] in barred(lines)]
+    judge.show(rows_evidence("auth_sessions", theirs))
     judge.assume(theirs, "nobody who was deactivated had signed in")
     judge.remark(f"{len(theirs)} sign-ins of mitras who were deactivated, {len(inactive)} inactive at the end")
 
@@ -206,8 +216,17 @@ def no_chat_past_its_end(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         if row["status"] in counted and row["ends_at"] is not None and now - row["ends_at"] > most_s
     ]
     judge.require(not over, f"still counted though past their end: {', '.join(over[:SHOWN_MAX])}")
+    judge.show(rows_evidence("chat_sessions", rows["chats"]))
     judge.assume(rows["chats"], "there was no chat")
     judge.remark(f"{len(rows['chats'])} chats")
+
+
+def rows_evidence(table: str, rows: Sequence[Line]) -> dict[str, Any]:
+    """The first of these rows, as they were read at the end."""
+    columns = list(rows[0]) if rows else []
+    return evidence.sql(
+        f"SELECT * FROM {table}", columns, [[row[name] for name in columns] for row in rows[:ROWS_SHOWN_MAX]]
+    )
 
 
 def quiet_requests(lines: Lines, action: str) -> list[Line]:

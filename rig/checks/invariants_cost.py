@@ -16,6 +16,7 @@ SKIPS = {
     "sweep_every_s": "[auto-offline] valkey unavailable, skipping",
     "mirror_every_s": "[heartbeat-mirror] valkey unavailable, skipping",
 }
+COMMANDS_SHOWN_MAX = 30
 CUT_S = 1.0  # MONITOR's connection is known to have lived at its last line only
 
 
@@ -57,6 +58,9 @@ def idle_in_outage(judge: Judge, lines: Lines, bounds: Bounds) -> None:
                 )
                 told = f"{log['instance']} said {count} times {text!r} in {lasted:.1f} s, not {max(least, 0)} to {most}"
                 judge.require(least <= count <= most + 1, told)
+                judge.show(
+                    evidence.log(log["source"], [line for _, line in log["lines"] if text in line], looked_for=text)
+                )
                 judge.remark(f"{log['instance']}: {count} skipped ticks, one every {bounds[name]:g} s")
     judge.assume(lines.get("log"), "no server log was kept")
 
@@ -74,9 +78,11 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         for ping in quiet_requests(lines, "ping")
         if ping["ended"] < until and (ping["reply"] or {}).get("is_online") is True and is_alone(ping, lines)
     ]
+    shown: list[Line] = []
     for ping in alone:
         span = ping["started"] - STAMP_S, ping["ended"] + STAMP_S
         written = [c for c in inside(lines.get("command", ()), *span) if sets_key(c, HEARTBEAT + ping["subject"])]
+        shown += written if len(shown) < COMMANDS_SHOWN_MAX else []
         judge.require(len(written) == 1, f"a ping of {ping['subject']} wrote her heartbeat {len(written)} times")
         asked = [
             line for line in inside(lines.get("statement", ()), *span)
@@ -84,6 +90,7 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         ]  # fmt: skip
         if not judge.require(not asked, f"a ping of {ping['subject']} cost {len(asked)} statements"):
             judge.show(evidence.statements("with a ping", {"statements": len(asked)}, [line["text"] for line in asked]))
+    judge.show(evidence.commands("heartbeats that pings wrote", [" ".join(c["args"]) for c in shown]))
     few = f"only {len(alone)} pings in the baseline had their mitra for themselves"
     judge.assume(judge.broken_promises or len(alone) >= bounds["pings_min"], few)
     judge.remark(f"{len(alone)} pings")
@@ -91,7 +98,7 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 
 def is_alone(ping: Line, lines: Lines) -> bool:
     """No other request of or about her, nor a chat's (which may be hers), at the same time."""
-    touching = ("accept", "end", "pay", "cancel", "offers")
+    touching = ("accept", "end", "pay", "cancel")
     return not any(
         line is not ping
         and (line["subject"] == ping["subject"] or line["action"] in touching or line["url"].endswith(ping["subject"]))
@@ -112,6 +119,8 @@ def one_batch_a_cycle(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         judge.require(count <= most, f"{instance} mirrored {count} times in {until - since:.1f} s, more than {most}")
     lost = [line for line in own if failed(line)]
     judge.require(not lost, f"{len(lost)} batches failed, as in a deadlock: {lost[0]['text'][:120] if lost else ''}")
+    counts = Counter(f"by {line['instance']}" for line in own)
+    judge.show(evidence.statements("heartbeats to Postgres", dict(counts), [line["text"] for line in own[:1]]))
     judge.assume(own, "no heartbeat was ever mirrored")
     judge.remark(f"{len(own)} batches, at most {most} an instance")
 
@@ -132,6 +141,7 @@ def one_recompute(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             for line in seen
             if deletes_key(line, SNAPSHOT) or is_beacon_recompute(line, seen)
         ]
+        judge.show(evidence.commands("the snapshot", [f"{at:.3f} {what}" for what, at in moments[:COMMANDS_SHOWN_MAX]]))
         for (one, begun), (other, again) in pairwise(moments):
             near = one == other == "computed" and again - begun < bounds["between_s"]
             judge.require(not near, f"two recomputes only {again - begun:.3f} s apart, at {again:.3f}")
@@ -164,4 +174,5 @@ def nothing_evicted(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         judge.harden(
             rows["evicted_keys"] == 0, f"{rows['evicted_keys']} keys were evicted: availability rots in silence"
         )
+        judge.show(evidence.valkey("INFO stats: evicted_keys", rows["evicted_keys"]))
         judge.remark(f"evicted_keys is {rows['evicted_keys']}")

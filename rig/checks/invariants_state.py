@@ -1,6 +1,7 @@
 """Invariants of what stands in Valkey: the other three structures, and the heartbeats' way forward and into Postgres."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from rig.checks.availability import iso_time
 from rig.checks.base import Bounds, Judge, Kind, Lines, check
@@ -17,6 +18,7 @@ from rig.record import evidence
 
 CLOCK_S = 0.005  # a time told in whole milliseconds, and Postgres' own rounding
 PINGS = ("ping", "online")
+LATEST = "SELECT mitra_id, extract(epoch FROM last_heartbeat_at) FROM mitra_online_status"
 
 
 def keys(sample: Line) -> tuple[Mapping, Mapping, Mapping] | None:
@@ -127,6 +129,8 @@ def heartbeat_forward(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             judge.harden(ahead <= bounds["ahead_s"], f"{id}: the heartbeat {text} was {ahead:.1f} s ahead at {at:.3f}")
             newest[id] = value
     judge.assume(looks >= bounds["samples_min"], f"the heartbeats were seen only {looks} times")
+    told = {id: datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds") for id, at in newest.items()}
+    judge.show(evidence.valkey("MGET mitra:heartbeat:*, at the last look", told, type="string"))
     judge.remark(f"{looks} looks at the heartbeats")
 
 
@@ -144,7 +148,7 @@ def heartbeat_mirrored(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     events = assume_fault(judge, lines)
     if events is None:
         return
-    owed = 0
+    owed, due = 0, dict[str, list]()
     for _, samples in quiet_samples(lines, events, {**bounds, "quiet_s": 0.0}):
         stands: dict[str, tuple[str, float]] = {}
         for sample in samples:
@@ -161,10 +165,13 @@ def heartbeat_mirrored(judge: Judge, lines: Lines, bounds: Bounds) -> None:
                 stood = sample["t"] - stands[id][1]
                 if stood > bounds["mirror_every_s"] + bounds["within_s"] and by_request(lines, id, text):
                     owed += 1
+                    due[id] = [text, round(stood, 1), truth["heartbeats"].get(id)]
                     column = truth["heartbeats"].get(id)
                     late = column is None or column < (iso_time(text) or 0.0) - CLOCK_S
                     told = f"{id}: last_heartbeat_at is {column}, though {text} has stood in Valkey for {stood:.1f} s"
                     judge.require(not late, told)
+    columns = ["mitra_id", "heartbeat in Valkey", "stood for s", "last_heartbeat_at"]
+    judge.show(evidence.sql(LATEST, columns, [[id, *row] for id, row in due.items()]))
     judge.assume(owed, "no heartbeat stood in Valkey for as long as a mirror cycle")
     judge.remark(f"{owed} looks at heartbeats that were due in Postgres")
 

@@ -116,6 +116,7 @@ FAILING: list[tuple[str, Callable[[Lines], None], str]] = [
 def test_a_good_campaign_passes_all() -> None:
     lines = course()
     assert {item: verdict(item, lines) for item in BOUNDS if verdict(item, lines)[0] != "passed"} == {}
+    assert [item for item in BOUNDS if not judge_with_evidence(item, lines, BOUNDS[item])[1]] == []
 
 
 @pytest.mark.parametrize(("item", "broken", "text"), FAILING)

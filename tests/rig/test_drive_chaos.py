@@ -18,14 +18,19 @@ from rig.drive.usage import UsageError
 from rig.record import Run, RunDirectory
 from rig.stack.paths import CHECKOUT
 
+ITEMS = ["INV-01", "INV-02", "INV-03", "INV-04", "INV-05", "INV-13", "INV-15", "INV-18", "INV-19", "INV-24"]
 RIG = [sys.executable, "-m", "rig.cli", "chaos"]
 
 
 def short() -> Campaign:
-    """The campaign of the repository, with shorter phases: a reseed is due within a second, bounds stay as they are."""
+    """The campaign of the repository, with shorter phases: a reseed is due within a second, bounds stay as they are.
+
+    Without the checks that need more time: a heartbeat that stands for a mirror's cycle, pings by the dozen.
+    """
     campaign = campaigns()["valkey_killed"]
+    checks = {item: campaign.checks[item] for item in ITEMS}
     phases = Phases(warm_up_s=0.5, baseline_s=2.5, fault_s=2.5, recovery_s=5.5, drain_s=1.5)
-    return dataclasses.replace(campaign, phases=phases)
+    return dataclasses.replace(campaign, phases=phases, checks=checks)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +44,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
 
 def test_every_invariant_is_answered_with_evidence(directory: RunDirectory) -> None:
     results = json.loads(directory.results.read_text())
-    assert [item["id"] for item in results["items"]] == ["INV-01", "INV-15", "INV-18"]
+    assert [item["id"] for item in results["items"]] == ITEMS
     assert all(answer["evidence"] for item in results["items"] for answer in item["answers"])
     assert {item["replay"] for item in results["items"]} == {"rig chaos valkey_killed --random-seed 7"}
     assert [phase["name"] for phase in results["phases"]] == ["warm-up", "baseline", "fault", "recovery", "drain"]
