@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import pairwise
 
 from rig.checks.base import Bounds, Judge, Kind, Lines, check
-from rig.checks.commands import HEARTBEAT, SNAPSHOT, deletes_key, is_recompute, sets_key
+from rig.checks.commands import HEARTBEAT, SNAPSHOT, deletes_key, sets_key
 from rig.checks.courses import Line, assume_fault, inside, phases
 from rig.checks.invariants_conduct import auto_offlines, left, quiet_requests, statements_watched
 from rig.checks.statements import STATUS, failed, ids_in, uses_unnest, writes
@@ -127,7 +127,10 @@ def one_batch_a_cycle(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 
 @check("INV-16", "BE", "One recompute in ten seconds, and no snapshot older", Kind.INVARIANT, whole_run=True)
 def one_recompute(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    """Between two deletions of the snapshot, over all instances, by Valkey's clock. A FLUSHDB or an empty Valkey deletes it too."""
+    """Between two deletions of the snapshot, over all instances, by Valkey's clock; an empty Valkey has none either.
+
+    A recompute shows by its write: an SDIFF alone may be a blast's.
+    """
     events = assume_fault(judge, lines)
     until = watched_until(judge, lines) if events else None
     if events is None or until is None:
@@ -139,7 +142,7 @@ def one_recompute(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         moments = [
             ("deleted" if deletes_key(line, SNAPSHOT) else "computed", line["at"])
             for line in seen
-            if deletes_key(line, SNAPSHOT) or is_beacon_recompute(line, seen)
+            if deletes_key(line, SNAPSHOT) or sets_key(line, SNAPSHOT)
         ]
         judge.show(evidence.commands("the snapshot", [f"{at:.3f} {what}" for what, at in moments[:COMMANDS_SHOWN_MAX]]))
         for (one, begun), (other, again) in pairwise(moments):
@@ -156,15 +159,6 @@ def one_recompute(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     )
     judge.assume(old, "there never was a snapshot")
     judge.remark(f"{len(old)} looks at a snapshot")
-
-
-def is_beacon_recompute(command: Line, commands: list[Line]) -> bool:
-    """An SDIFF that the snapshot is written after, in the same moment; a blast's writes none."""
-    soon = command["at"] + 0.05
-    return is_recompute(command) and any(
-        sets_key(other, SNAPSHOT) and command["at"] <= other["at"] <= soon and other["instance"] == command["instance"]
-        for other in commands
-    )
 
 
 @check("INV-24", "BE", "Valkey evicted nothing", Kind.INVARIANT, whole_run=True)
