@@ -21,7 +21,7 @@ class Phases:
     baseline_s: float = 4.0
     fault_s: float = 5.0
     recovery_s: float = 8.0  # above the 5 s that a reseed may take
-    drain_s: float = 3.0  # no traffic: what is wrong now stays wrong
+    drain_s: float = 4.5  # no traffic: what is wrong now stays wrong, and the last pings outlive a mirror's cycle
 
     @property
     def traffic_s(self) -> float:

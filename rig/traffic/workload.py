@@ -24,7 +24,6 @@ class Pace:
 
     mitras: int = 12
     steady: int = 4  # of the mitras: they never go offline, so that somebody is always available
-    seldom: int = 1  # of the others, the first: their heartbeats stand long enough to be mirrored
     barred: int = 2  # of the others: they are deactivated and re-activated in turn
     customers: int = 4
     ping_every_s: float = 1.0
@@ -33,7 +32,6 @@ class Pace:
     beacon_every_s: float = 0.5
     chat_every_s: float = 3.0
     dashboard_every_s: float = 0.3
-    seldom_every_s: float = 5.0
     bar_every_s: float = 4.0
 
 
@@ -52,8 +50,7 @@ def schedule(pace: Pace, random_seed: int, seconds: float) -> list[Step]:
     for number in range(pace.mitras):
         rng = random.Random(f"{random_seed}/mitra/{number}")
         actor = f"mitra {number}"
-        seldom = pace.steady <= number < pace.steady + pace.seldom
-        steps += every(rng, actor, "ping", pace.seldom_every_s if seldom else pace.ping_every_s, seconds)
+        steps += every(rng, actor, "ping", pace.ping_every_s, seconds)
         steps += every(rng, actor, "take", pace.offers_every_s, seconds)
         if number >= pace.steady:
             toggles = every(rng, actor, "offline", pace.toggle_every_s, seconds)
