@@ -1,7 +1,5 @@
 """Judges a saved run again: nothing runs but the checks, on what the files say."""
 
-import json
-
 from rig.config import Settings
 from rig.drive.session import conclude
 from rig.drive.usage import UsageError
@@ -14,11 +12,12 @@ def run(settings: Settings, name: str) -> int:
 
     try:
         directory = resolve_run(settings.reports, name)
-        if json.loads(directory.meta.read_text())["kind"] == "prove":
-            below = directory.path / "entries"
-            raise UsageError(f"{name!r} is of `rig prove`, made of many runs: judge one of those below {below} again")
         results = conclude(directory)
     except StopIteration:
+        entries = directory.path / "entries"
+        if entries.is_dir():
+            told = f"{name!r} is of `rig prove`, made of many runs: judge one of those below {entries} again"
+            raise UsageError(told) from None
         raise UsageError(f"cannot judge {name!r} again: its record holds no plan, so nothing had begun") from None
     except KeyError as error:
         raise UsageError(

@@ -26,6 +26,11 @@ def markdown(page: Page) -> str:
     if page.troubles:
         parts.append("## What did not pass")
         parts += [_trouble(box) for box in page.troubles]
+    if page.skips:
+        parts.append("## What was skipped")
+        parts.append(
+            "\n".join(f"- {said(reason)}: {', '.join(map(escape, ids))}" for reason, ids in page.skips.items())
+        )
     if page.sections:
         parts += ["## Sections", _table(page)]
         parts += [_section(section, page) for section in page.sections]

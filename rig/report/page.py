@@ -145,6 +145,15 @@ class Page:
         return sum(self.counts.values())
 
     @property
+    def skips(self) -> dict[str, list[str]]:
+        """The ids that were skipped, by the reason."""
+        found: dict[str, list[str]] = {}
+        for box in self.boxes:
+            if box.verdict is Verdict.SKIPPED:
+                found.setdefault(box.message, []).append(box.id)
+        return found
+
+    @property
     def troubles(self) -> list[Box]:
         """What a reader must see first: failed, then broken, then inconclusive boxes."""
         return [box for verdict in words.ORDER[:3] for box in self.boxes if box.verdict is verdict]

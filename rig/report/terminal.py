@@ -54,6 +54,7 @@ class _Summary:
             self.console.print(self._table())
             self.console.print()
         self._troubles()
+        self._skips()
         self._weakens()
         self.console.print(Rule(style="bright_black", characters="─" if self.marks is words.MARKS else "-"))
         self._verdict()
@@ -103,6 +104,16 @@ class _Summary:
         """Never wrapped by us, so that it can be copied whole."""
         line = Text.assemble(" " * indent, (command, "cyan"))
         self.console.print(line, soft_wrap=True)
+
+    def _skips(self) -> None:
+        if not self.view.skips:
+            return
+        self.console.print(Text("Skipped", style="bold"))
+        for reason, ids in self.view.skips.items():
+            grid = Table.grid(padding=(0, 1))
+            grid.add_row("-", Text(f"{', '.join(ids)}: {reason}"))
+            self.console.print(grid)
+        self.console.print()
 
     def _weakens(self) -> None:
         if not self.view.weakens:
