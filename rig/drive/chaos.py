@@ -1,11 +1,10 @@
 """Runs chaos campaigns: traffic, one fault, observations, then verdicts and a report, one run directory each."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from rig.config import Settings
 from rig.drive.bench import Bench
@@ -18,8 +17,7 @@ from rig.drive.sampler import Sampler
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.watch import Exits, keep_logs, rescued
-from rig.drive.world import answers_to_a_connection
-from rig.faults import Cycle, Ends, Ground
+from rig.faults import Cycle, Ground
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.stack import open_stack
@@ -104,7 +102,8 @@ def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
     workload = people(bench, campaign)
     steps = schedule(campaign.pace, bench.random_seed, spans.traffic_s)
     bench.recorder.write("schedule", steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace))
-    cycle = Cycle(campaign.fault, Ground(bench.stack, ends_of(bench)), bench.recorder)
+    ground = Ground(bench.stack, bench.servers, hit=campaign.instances)
+    cycle = Cycle(campaign.fault, ground, bench.recorder)
     began = time.time()
     with Sampler(bench, workload.mitra_ids):
         workload.start(steps)
@@ -169,13 +168,3 @@ def people(bench: Bench, campaign: Campaign) -> Workload:
         # A sign-in of hers that a deactivation has to revoke; she goes on with her minted token.
         Mitra(mitra.server, mitra.id, mitra.phone, bench.recorder, name=mitra.name).login()
     return Workload(mitras, customers, Operator(servers[0], bench.recorder))
-
-
-def ends_of(bench: Bench) -> Callable[[], Ends]:
-    """How Valkey treats a new connection, by end: the rig's own and that of each instance."""
-    valkey = bench.stack.valkey
-    addresses = {"direct": (valkey.host, valkey.port)}
-    for name, server in bench.servers.items():
-        url = urlsplit(server.env["VALKEY_URL"])
-        addresses[f"through {name}"] = (url.hostname or "127.0.0.1", url.port or 6379)
-    return lambda: {end: answers_to_a_connection(*address) for end, address in addresses.items()}

@@ -1,7 +1,6 @@
 """What a scenario's steps work with: people, backends, stores, and the answering of boxes."""
 
 import random
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +12,7 @@ from rig.checks import CHECKS, Judgement, judge_seen
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
 from rig.drive.signin import sign_in
+from rig.faults import treats_a_connection
 from rig.record import Recorder, Verdict, evidence
 from rig.record.evidence import Evidence
 from rig.traffic import Customer, Mitra, Operator
@@ -234,8 +234,8 @@ class World:
         direct = self.bench.stack.valkey
         return {
             "how": self.stopped,
-            "direct": answers_to_a_connection(direct.host, direct.port),
-            "through_proxy": answers_to_a_connection(address.hostname or "127.0.0.1", address.port or 6379),
+            "direct": treats_a_connection(direct.host, direct.port),
+            "through_proxy": treats_a_connection(address.hostname or "127.0.0.1", address.port or 6379),
         }
 
     def await_seed(self, since: float, within_s: float = RECONNECT_SEED_S, instance: str = "a") -> float | None:
@@ -258,20 +258,6 @@ class World:
         for person in self.people.values():
             with suppress(Exception):
                 person.close()
-
-
-def answers_to_a_connection(host: str, port: int) -> str:
-    """`answers` (any bytes come back to a PING), `closes`, `silent` or `refused`, as a client would see it."""
-    try:
-        with socket.create_connection((host, port), timeout=1.0) as connection:
-            connection.sendall(b"PING\r\n")
-            return "answers" if connection.recv(64) else "closes"
-    except ConnectionRefusedError:
-        return "refused"
-    except TimeoutError:
-        return "silent"
-    except OSError:
-        return "closes"
 
 
 def kind_of(item: str) -> str:

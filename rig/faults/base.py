@@ -1,39 +1,93 @@
 """What a fault is: it acts on a stack and can tell, from both ends, whether it bites and whether it has healed."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
-Ends = dict[str, str]
+import redis
+
+ANSWERS, CLOSES, SILENT, REFUSED = "answers", "closes", "silent", "refused"
+CONNECT_S = 1.0  # above any latency that a fault which lets answers through may add
+
+# What was seen, by the end that it was seen from: goes into the record as it is.
+Sight = dict[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Ground:
     """What a fault acts on and looks at.
 
-    `ends()` tells how Valkey treats a new connection: `answers`, `closes`, `silent` or `refused`, by end:
-    `direct` (the rig's way) and one `through NAME` a server instance (its own address).
+    `stack`: the open stack. `servers`: the instances that run, by name. `hit`: those that the fault is for (all of
+    them, or some for a partial one). `kept`: what a fault has to remember between inject and remove.
     """
 
     stack: Any
-    ends: Callable[[], Ends]
+    servers: Mapping[str, Any]
+    hit: tuple[str, ...]
+    random: Random = field(default_factory=Random)
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Connected before any fault: a full, stopped or busy Valkey takes no new connection.
+        self.valkey = redis.Redis.from_url(
+            self.stack.valkey.url, protocol=2, decode_responses=True, socket_timeout=2, retry=None,
+            single_connection_client=True, client_name="rig-fault",
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self.valkey.close()
+
+    def connections(self) -> Sight:
+        """How Valkey treats a new connection, by end: `direct` (the rig's way), `through NAME` (an instance's way)."""
+        ends = {"direct": (self.stack.valkey.host, self.stack.valkey.port)}
+        for name, server in self.servers.items():
+            url = urlsplit(server.env["VALKEY_URL"])
+            ends[f"through {name}"] = (url.hostname or "127.0.0.1", url.port or 6379)
+        return {end: treats_a_connection(*address) for end, address in ends.items()}
+
+    def answers(self, *command: Any) -> Sight:
+        """What a command gets, by end, each as that end's own user: the reply as text, or the error's first word.
+
+        A connection that is not answered at all tells `closes`, `silent` or `refused`.
+        """
+        urls = {"direct": self.stack.valkey.url}
+        urls |= {f"through {name}": server.env["VALKEY_URL"] for name, server in self.servers.items()}
+        return {end: answer_to(url, *command) for end, url in urls.items()}
+
+    def hits(self, sight: Sight) -> list[str]:
+        """Of what was seen: what the instances saw that the fault is for."""
+        return [sight[f"through {name}"] for name in self.hit]
 
 
-class Fault(Protocol):
-    """One kind of trouble. `inject` and `remove` act at once, and `remove` is safe to call twice."""
+class Fault(ABC):
+    """One kind of trouble, in a file of its own. `inject` and `remove` act at once; `remove` is safe to call twice."""
 
-    @property
-    def name(self) -> str: ...
+    name: ClassVar[str]  # as reports and the command line call it
+    family: ClassVar[str]  # reachability, silence, slowness, cuts, refusing, wrong, partial, truth, server
+    shows: ClassVar[str]  # one sentence: what happens
+    needs: ClassVar[tuple[str, ...]] = ()  # capabilities of stack or machine, by name
 
+    @abstractmethod
     def inject(self, ground: Ground) -> None: ...
 
-    def bites(self, ends: Ends) -> bool:
-        """Whether both ends show that it is in force."""
+    def look(self, ground: Ground) -> Sight:
+        """What tells whether it bites: how new connections are treated, unless the fault shows otherwise."""
+        return ground.connections()
 
+    @abstractmethod
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        """Whether it is seen to be in force, from both ends where it has two."""
+
+    @abstractmethod
     def remove(self, ground: Ground) -> None: ...
 
-    def healed(self, ends: Ends) -> bool:
-        """Whether both ends show that it is gone."""
+    def healed(self, sight: Sight, ground: Ground) -> bool:
+        """Whether it is seen to be gone: every end is answered again, unless the fault shows otherwise."""
+        return all_answer(sight)
 
 
 class Unconfirmed(Exception):
@@ -44,11 +98,53 @@ class Unhealed(Exception):
     """A fault was taken back and not seen to heal in time."""
 
 
-def all_answer(ends: Ends) -> bool:
-    """Every end gets an answer: what most faults look like once they have healed."""
-    return all(found == "answers" for found in ends.values())
+def all_answer(sight: Sight) -> bool:
+    return all(found == ANSWERS for found in sight.values())
 
 
-def none_answers(ends: Ends) -> bool:
-    """No end gets an answer: what a dead or cut-off Valkey looks like."""
-    return all(found != "answers" for found in ends.values())
+def none_answers(sight: Sight) -> bool:
+    """What a dead or cut-off Valkey looks like."""
+    return all(found != ANSWERS for found in sight.values())
+
+
+def treats_a_connection(host: str, port: int) -> str:
+    """`answers` (any bytes come back to a PING), `closes`, `silent` or `refused`, as a client would see it."""
+    try:
+        with socket.create_connection((host, port), timeout=CONNECT_S) as connection:
+            connection.sendall(b"PING\r\n")
+            return ANSWERS if connection.recv(64) else CLOSES
+    except ConnectionRefusedError:
+        return REFUSED
+    except TimeoutError:
+        return SILENT
+    except OSError:
+        return CLOSES
+
+
+def answer_to(url: str, *command: Any) -> str:
+    """One command on a new connection of that URL's user: its reply, or the first word of the error."""
+    connection = redis.Redis.from_url(
+        url, protocol=2, decode_responses=True, socket_timeout=CONNECT_S, socket_connect_timeout=CONNECT_S, retry=None
+    )
+    try:
+        return str(connection.execute_command(*command))
+    except redis.TimeoutError:
+        return SILENT
+    except redis.ConnectionError as error:
+        return REFUSED if isinstance(error.__cause__, ConnectionRefusedError) else CLOSES
+    except redis.RedisError as error:
+        return error_word(error)
+    finally:
+        connection.close()
+
+
+# redis-py takes the first word of the errors that it knows away.
+_WORDS = {
+    "ReadOnlyError": "READONLY", "BusyLoadingError": "LOADING", "OutOfMemoryError": "OOM",
+    "NoPermissionError": "NOPERM", "AuthenticationError": "WRONGPASS", "NoScriptError": "NOSCRIPT",
+    "AuthenticationWrongNumberOfArgsError": "NOAUTH",
+}  # fmt: skip
+
+
+def error_word(error: redis.RedisError) -> str:
+    return _WORDS.get(type(error).__name__) or str(error).partition(" ")[0]

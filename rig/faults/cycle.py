@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from rig.faults.base import Ends, Fault, Ground, Unconfirmed, Unhealed
+from rig.faults.base import Fault, Ground, Sight, Unconfirmed, Unhealed
 from rig.record import Recorder
 
 CONFIRM_S = 5.0
@@ -23,32 +23,33 @@ class Cycle:
         self._note("requested")
         self.injected = True
         self.fault.inject(self.ground)
-        ends = self._await(self.fault.bites, CONFIRM_S)
-        if not self.fault.bites(ends):
-            raise Unconfirmed(f"{self.fault.name} did not bite within {CONFIRM_S:g} s: {told(ends)}")
-        self._note("confirmed", ends)
+        sight, met = self._await(self.fault.bites, CONFIRM_S)
+        if not met:
+            raise Unconfirmed(f"{self.fault.name} did not bite within {CONFIRM_S:g} s: {told(sight)}")
+        self._note("confirmed", sight)
 
     def remove(self) -> None:
         """Take it back and wait until it is seen to heal; Unhealed after HEAL_S."""
         self.fault.remove(self.ground)
         self.injected = False
         self._note("removed")
-        ends = self._await(self.fault.healed, HEAL_S)
-        if not self.fault.healed(ends):
-            raise Unhealed(f"{self.fault.name} did not heal within {HEAL_S:g} s: {told(ends)}")
-        self._note("healed", ends)
+        sight, met = self._await(self.fault.healed, HEAL_S)
+        if not met:
+            raise Unhealed(f"{self.fault.name} did not heal within {HEAL_S:g} s: {told(sight)}")
+        self._note("healed", sight)
 
-    def _await(self, met: Callable[[Ends], bool], within_s: float) -> Ends:
+    def _await(self, met: Callable[[Sight, Ground], bool], within_s: float) -> tuple[Sight, bool]:
+        """The last sight, and whether it is what was waited for."""
         deadline = time.monotonic() + within_s
         while True:
             last_look = time.monotonic() >= deadline
-            ends = self.ground.ends()
-            if met(ends) or last_look:
-                return ends
+            sight = self.fault.look(self.ground)
+            if (is_met := met(sight, self.ground)) or last_look:
+                return sight, is_met
             time.sleep(LOOK_EVERY_S)  # between two looks
 
-    def _note(self, event: str, ends: Ends | None = None) -> None:
-        self.recorder.write("fault", name=self.fault.name, event=event, ends=ends)
+    def _note(self, event: str, sight: Sight | None = None) -> None:
+        self.recorder.write("fault", name=self.fault.name, event=event, ends=sight, hit=list(self.ground.hit))
 
     def __enter__(self) -> "Cycle":
         return self
@@ -60,6 +61,6 @@ class Cycle:
             self._note("removed")
 
 
-def told(ends: Ends) -> str:
+def told(sight: Sight) -> str:
     """`direct refused, through a refused`."""
-    return ", ".join(f"{end} {found}" for end, found in ends.items())
+    return ", ".join(f"{end} {found}" for end, found in sight.items())
