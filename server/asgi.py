@@ -4,10 +4,9 @@ Pure ASGI around Starlette's router, for a wrapped middleware costs ten times th
 """
 
 import asyncio
-import re
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
@@ -19,12 +18,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from server import errors
 from server.errors import ApiError, ServiceUnavailable
+from server.fields import Field, Uuid
 from server.log import log, log_defect
 
 BODY_BYTES_MAX = 64 * 1024
 BODY_TIMEOUT_S = 4.0  # for the client to send its body
 REQUEST_DEADLINE_S = 4.5  # under the 5 s in which every request is answered
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+PATH_ID = Uuid("the id in the path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +41,18 @@ class Call:
 
     request: Request
     identity: Identity
+    takes: Sequence[Field]
 
     @property
     def user_id(self) -> str:
         return self.identity.id
 
-    def path_id(self, name: str = "id") -> str:
+    def path_id(self) -> str:
         """The uuid in the path, lower case. Raises 400 VALIDATION_ERROR when it is none."""
-        return valid_uuid(self.request.path_params[name], f"the {name} in the path")
+        return PATH_ID.read(self.request.path_params["id"])
 
     async def body(self) -> dict[str, Any]:
-        """The JSON object in the body. Raises 413, 400 BAD_JSON or 400 VALIDATION_ERROR."""
+        """The declared fields of the JSON object in the body. Raises 413, 400 BAD_JSON or 400 VALIDATION_ERROR."""
         raw = await _read_body(self.request)
         try:
             value = orjson.loads(raw)
@@ -59,12 +60,21 @@ class Call:
             raise errors.bad_json() from error
         if not isinstance(value, dict):
             raise errors.validation_error("the body must be a JSON object")
-        return value
+        return {field.name: field.read(value.get(field.name)) for field in self.takes}
 
 
-Answer = Response | dict[str, Any]
-Handler = Callable[[Call], Awaitable[Answer]]
+Handler = Callable[[Call], Awaitable[Any]]  # a response, None (204), or what becomes JSON
 Guard = Callable[[Request], Awaitable[Identity]]
+
+
+def guards(security: str, *refuses: str) -> Callable[[Guard], Guard]:
+    """Declares what a guard asks for (a security scheme of the OpenAPI document) and the codes it refuses with."""
+
+    def declare(guard: Any) -> Any:
+        guard.security, guard.refuses = security, refuses
+        return guard
+
+    return declare
 
 
 class Observer(Protocol):
@@ -77,17 +87,6 @@ def json_response(value: Any, status: int = 200, headers: dict[str, str] | None 
     """`value` as JSON; times as ISO-8601 with `Z`."""
     content = orjson.dumps(value, option=orjson.OPT_UTC_Z)
     return Response(content, status_code=status, headers=headers, media_type="application/json")
-
-
-def is_uuid(text: Any) -> bool:
-    return isinstance(text, str) and _UUID.fullmatch(text) is not None
-
-
-def valid_uuid(value: Any, name: str) -> str:
-    """`value` as a lower-case uuid. Raises 400 VALIDATION_ERROR."""
-    if not is_uuid(value):
-        raise errors.validation_error(f"{name} must be a uuid")
-    return value.lower()
 
 
 async def _read_body(request: Request) -> bytes:
@@ -106,25 +105,39 @@ async def _read_body(request: Request) -> bytes:
     return bytes(body)
 
 
+@dataclass(frozen=True)
 class Endpoint:
-    """One route's ASGI application: guard first, then the handler, whose dict becomes JSON."""
+    """One route's ASGI application, guard first, then the handler; its declarations also describe it.
 
-    def __init__(self, path: str, handler: Handler, guard: Guard) -> None:
-        self._path = path
-        self._handler = handler
-        self._guard = guard
+    `takes`: the fields of its body. `refuses`: codes beyond those that guard, body and path imply. `also`: the shape
+    of an answer by a status of its own. The handler's docstring and return annotation tell the rest.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    guard: Guard
+    takes: Sequence[Field] = ()
+    refuses: Sequence[str] = ()
+    status: int = 200
+    also: Mapping[int, str] = field(default_factory=dict)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["route_path"] = self._path
+        scope["route_path"] = self.path
         request = Request(scope, receive)
-        identity = await self._guard(request)
-        answer = await self._handler(Call(request, identity))
-        response = answer if isinstance(answer, Response) else json_response(answer)
-        await response(scope, receive, send)
+        identity = await self.guard(request)
+        answer = await self.handler(Call(request, identity, self.takes))
+        await self._response(answer)(scope, receive, send)
+
+    def _response(self, answer: Any) -> Response:
+        if isinstance(answer, Response):
+            return answer
+        return Response(status_code=204) if answer is None else json_response(answer, self.status)
 
 
-def route(method: str, path: str, handler: Handler, guard: Guard) -> Route:
-    return Route(path, Endpoint(path, handler, guard), methods=[method])
+def route(method: str, path: str, handler: Handler, guard: Guard, **declared: Any) -> Route:
+    """`declared`: what an Endpoint takes by name."""
+    return Route(path, Endpoint(method, path, handler, guard, **declared), methods=[method])
 
 
 class Listener:

@@ -10,7 +10,7 @@ from asyncpg import Connection, Record
 from starlette.requests import Request
 
 from server import errors, tokens
-from server.asgi import Identity
+from server.asgi import Identity, guards
 from server.config import Settings
 from server.db import Database
 from server.otp import Otp
@@ -18,6 +18,9 @@ from server.otp import Otp
 MITRA = "mitra"
 CLIENT = "client"
 OPERATOR = "operator"
+# What the guards ask for, as the OpenAPI document names it.
+ACCESS_TOKEN = "access token"
+INTERNAL_TOKEN = "internal token"
 REFRESH_TTL_SECONDS = 30 * 86_400
 
 _MITRA_BY_PHONE = "SELECT id, phone, display_name, is_active FROM mitras WHERE phone = $1 FOR SHARE"
@@ -98,10 +101,12 @@ class Auth:
         """Revoke the session of a refresh token; nothing when it is unknown."""
         await self._db.execute(_REVOKE, tokens.refresh_hash(token), role)
 
+    @guards("")
     async def anyone(self, request: Request) -> Identity:
         """The guard of open routes."""
         return Identity("", "")
 
+    @guards(ACCESS_TOKEN, "UNAUTHENTICATED", "TOKEN_EXPIRED", "FORBIDDEN")
     async def mitra_token(self, request: Request) -> Identity:
         """A mitra's token, no row looked up: the guard of the ping, whose own check is the mirror's."""
         identity = self._bearer(request)
@@ -109,11 +114,13 @@ class Auth:
             raise errors.forbidden("this route is for mitras")
         return identity
 
+    @guards(ACCESS_TOKEN, "UNAUTHENTICATED", "TOKEN_EXPIRED", "FORBIDDEN")
     async def known_mitra(self, request: Request) -> Identity:
         """A mitra with an account, deactivated or not (the profile)."""
         identity, _ = await self._known(request, MITRA)
         return identity
 
+    @guards(ACCESS_TOKEN, "UNAUTHENTICATED", "TOKEN_EXPIRED", "FORBIDDEN", "ACCOUNT_INACTIVE")
     async def active_mitra(self, request: Request) -> Identity:
         """A mitra whose account is active: the guard of every other mitra route."""
         identity, is_active = await self._known(request, MITRA)
@@ -121,10 +128,12 @@ class Auth:
             raise errors.account_inactive()
         return identity
 
+    @guards(ACCESS_TOKEN, "UNAUTHENTICATED", "TOKEN_EXPIRED", "FORBIDDEN")
     async def client(self, request: Request) -> Identity:
         identity, _ = await self._known(request, CLIENT)
         return identity
 
+    @guards(INTERNAL_TOKEN, "UNAUTHENTICATED")
     async def operator(self, request: Request) -> Identity:
         """The control center, by the internal API's token."""
         if not tokens.same(_bearer_token(request), self._settings.internal_api_token):

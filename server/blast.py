@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 from asyncpg import Connection, Record
 
 from server import errors
-from server.asgi import is_uuid
 from server.capacity import ensure_room
 from server.chats import HOLD, RECOMPUTE, START, Chats, need, owned, session
 from server.db import Database
+from server.fields import is_uuid
 from server.timers import Timers
 
 if TYPE_CHECKING:

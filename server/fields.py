@@ -1,43 +1,117 @@
-"""What a body may hold: each field is checked by one of these, with the message a caller can act on."""
+"""What a body may hold: each field checks itself, with a message a caller can act on, and tells its JSON schema.
+
+A route declares its fields once: they read its body and they describe it, so that document and behaviour can't differ.
+"""
 
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from server import errors
 
 DURATION_SECONDS_MAX = 86_400  # a chat or an extension lasts a day at most
 SETTING_MAX = 1_000_000_000
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+Schema = dict[str, Any]
 
 
-def phone(body: dict[str, Any]) -> str:
-    value = text(body, "phone")
-    if _E164.fullmatch(value) is None:
-        raise errors.validation_error("phone must be in E.164 form, such as +6281234567890")
-    return value
+class Field(Protocol):
+    """One member of a JSON object."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def schema(self) -> Schema: ...
+
+    def read(self, value: Any) -> Any:
+        """The value to work with, `value` being None where the member is missing. Raises 400 VALIDATION_ERROR."""
 
 
-def text(body: dict[str, Any], name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise errors.validation_error(f"{name} must be a string that is not empty")
-    return value
+@dataclass(frozen=True)
+class Text:
+    name: str
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "string", "minLength": 1}
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str) or not value:
+            raise errors.validation_error(f"{self.name} must be a string that is not empty")
+        return value
 
 
-def boolean(body: dict[str, Any], name: str) -> bool:
-    value = body.get(name)
-    if not isinstance(value, bool):
-        raise errors.validation_error(f"{name} must be true or false")
-    return value
+@dataclass(frozen=True)
+class Phone:
+    name: str = "phone"
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": f"^{_E164.pattern}$", "examples": ["+6281234567890"]}
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str) or _E164.fullmatch(value) is None:
+            raise errors.validation_error(f"{self.name} must be in E.164 form, such as +6281234567890")
+        return value
 
 
-def whole(body: dict[str, Any], name: str, most: int) -> int:
+@dataclass(frozen=True)
+class Boolean:
+    name: str
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "boolean"}
+
+    def read(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise errors.validation_error(f"{self.name} must be true or false")
+        return value
+
+
+@dataclass(frozen=True)
+class Whole:
     """A whole number from 1 to `most`; true and 3.0 are none."""
-    value = body.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise errors.validation_error(f"{name} must be a whole number from 1 to {most}")
-    return value
+
+    name: str
+    most: int
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "integer", "minimum": 1, "maximum": self.most}
+
+    def read(self, value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= self.most:
+            raise errors.validation_error(f"{self.name} must be a whole number from 1 to {self.most}")
+        return value
 
 
-def duration_seconds(body: dict[str, Any]) -> int:
-    return whole(body, "duration_seconds", DURATION_SECONDS_MAX)
+@dataclass(frozen=True)
+class Uuid:
+    name: str
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "string", "format": "uuid"}
+
+    def read(self, value: Any) -> str:
+        """In lower case."""
+        if not is_uuid(value):
+            raise errors.validation_error(f"{self.name} must be a uuid")
+        return value.lower()
+
+
+def is_uuid(text: Any) -> bool:
+    return isinstance(text, str) and _UUID.fullmatch(text) is not None
+
+
+PHONE = Phone()
+CODE = Text("code")
+REFRESH_TOKEN = Text("refresh_token")
+DURATION_SECONDS = Whole("duration_seconds", DURATION_SECONDS_MAX)
+IS_ACTIVE = Boolean("is_active")
+VALUE = Whole("value", SETTING_MAX)
+MITRA_ID = Uuid("mitra_id")

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server import errors, fields, mitras
-from server.asgi import Answer, Call, json_response, route, valid_uuid
+from server.asgi import Call, json_response, route
 from server.auth import Auth
 from server.chats import Chats
 from server.db import Database
@@ -15,6 +15,7 @@ from server.metrics import CONTENT_TYPE, Metrics
 from server.mirror.settings import DEFAULTS
 
 if TYPE_CHECKING:
+    from server import shapes
     from server.mirror import Mirror
 
 
@@ -41,60 +42,74 @@ class InternalRoutes:
         self._readiness = readiness
 
     def routes(self) -> list[Route]:
-        auth = self._auth
+        anyone, operator = self._auth.anyone, self._auth.operator
+        mitra = "/internal/mitras/{id}"
         return [
-            route("GET", "/healthz", self.health, auth.anyone),
-            route("GET", "/readyz", self.ready, auth.anyone),
-            route("GET", "/metrics", self.metrics, auth.anyone),
-            route("GET", "/internal/dashboard", self.dashboard, auth.operator),
-            route("GET", "/internal/mitras", self.mitras, auth.operator),
-            route("GET", "/internal/mitras/available", self.available, auth.operator),
-            route("GET", "/internal/mitras/{id}/reachable", self.reachable, auth.operator),
-            route("PATCH", "/internal/mitras/{id}", self.set_active, auth.operator),
-            route("POST", "/internal/chat-sessions/{id}/reroute", self.reroute, auth.operator),
-            route("GET", "/internal/config", self.config, auth.operator),
-            route("PUT", "/internal/config/{key}", self.set_config, auth.operator),
-        ]
+            route("GET", "/healthz", self.health, anyone),
+            route("GET", "/readyz", self.ready, anyone, also={503: "shapes.Readiness"}),
+            route("GET", "/metrics", self.metrics, anyone),
+            route("GET", "/internal/dashboard", self.dashboard, operator),
+            route("GET", "/internal/mitras", self.mitras, operator),
+            route("GET", "/internal/mitras/available", self.available, operator),
+            route("GET", f"{mitra}/reachable", self.reachable, operator),
+            route("PATCH", mitra, self.set_active, operator, takes=[fields.IS_ACTIVE], refuses=("NOT_FOUND",)),
+            route(
+                "POST", "/internal/chat-sessions/{id}/reroute", self.reroute, operator, takes=[fields.MITRA_ID],
+                refuses=("NOT_FOUND", "INVALID_STATE", "MITRA_UNREACHABLE", "MITRA_AT_CAPACITY"),
+            ),
+            route("GET", "/internal/config", self.config, operator),
+            route(
+                "PUT", "/internal/config/{key}", self.set_config, operator,
+                takes=[fields.VALUE], refuses=("NOT_FOUND",),
+            ),
+        ]  # fmt: skip
 
-    async def health(self, call: Call) -> Answer:
+    async def health(self, call: Call) -> "shapes.Health":
+        """Whether the process lives."""
         return {"status": "ok"}
 
-    async def ready(self, call: Call) -> Answer:
+    async def ready(self, call: Call) -> "shapes.Readiness":
+        """Whether the process serves: not before its start is done, nor without Postgres, nor while it stops."""
         ready, details = await self._readiness()
         return json_response(details, 200 if ready else 503)
 
-    async def metrics(self, call: Call) -> Answer:
+    async def metrics(self, call: Call) -> Response:
+        """Counters and gauges in Prometheus' text format."""
         return Response(self._metrics.text(), media_type=CONTENT_TYPE)
 
-    async def dashboard(self, call: Call) -> Answer:
+    async def dashboard(self, call: Call) -> "shapes.Dashboard":
+        """How many mitras are online, deactivated ones included."""
         return {"online_mitras": await self._mirror.online_count()}
 
-    async def mitras(self, call: Call) -> Answer:
+    async def mitras(self, call: Call) -> "shapes.Mitras":
+        """Every mitra, as Postgres has them."""
         return {"mitras": await mitras.list_mitras(self._db)}
 
-    async def available(self, call: Call) -> Answer:
+    async def available(self, call: Call) -> "shapes.AvailableMitras":
+        """The mitras that a blast would ask now."""
         return {"mitra_ids": await self._mirror.find_available()}
 
-    async def reachable(self, call: Call) -> Answer:
-        mitra_id = call.path_id()
-        return {"reachable": await self._mirror.is_reachable(mitra_id)}
+    async def reachable(self, call: Call) -> "shapes.Reachable":
+        """Whether a mitra could be given a chat; an unknown one could not."""
+        return {"reachable": await self._mirror.is_reachable(call.path_id())}
 
-    async def set_active(self, call: Call) -> Answer:
+    async def set_active(self, call: Call) -> "shapes.Mitra":
+        """Shut a mitra out, all sign-ins revoked, or let them in again."""
         mitra_id = call.path_id()
-        active = fields.boolean(await call.body(), "is_active")
-        return await mitras.set_active(self._mirror, self._db, mitra_id, active)
+        return await mitras.set_active(self._mirror, self._db, mitra_id, (await call.body())["is_active"])
 
-    async def reroute(self, call: Call) -> Answer:
+    async def reroute(self, call: Call) -> "shapes.ChatSession":
+        """Move an active chat to another mitra."""
         session_id = call.path_id()
-        mitra_id = valid_uuid((await call.body()).get("mitra_id"), "mitra_id")
-        return await self._chats.reroute(session_id, mitra_id)
+        return await self._chats.reroute(session_id, **await call.body())
 
-    async def config(self, call: Call) -> Answer:
+    async def config(self, call: Call) -> "shapes.Config":
+        """The settings in force."""
         return {"config": await self._mirror.app_config.all()}
 
-    async def set_config(self, call: Call) -> Answer:
-        key = call.request.path_params["key"]
-        value = fields.whole(await call.body(), "value", fields.SETTING_MAX)
+    async def set_config(self, call: Call) -> "shapes.Setting":
+        """Change a setting, on every instance within a second."""
+        key, value = call.request.path_params["key"], (await call.body())["value"]
         if key not in DEFAULTS:
             raise errors.not_found("setting")
         await self._mirror.app_config.set(key, value)

@@ -1,22 +1,25 @@
 """The routes of the public listener, for the apps: each handler reads its input and calls one method."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from server import errors, fields, mitras
-from server.asgi import Answer, Call, json_response, route
+from server.asgi import Call, route
 from server.auth import CLIENT, MITRA, Auth
 from server.blast import Blast
 from server.chats import Chats
 from server.db import Database
 
 if TYPE_CHECKING:
+    from server import shapes
     from server.mirror import Mirror
 
 _PROFILE = "SELECT id, phone, display_name FROM mitras WHERE id = $1"
 _PROVIDERS = {"providers": [{"id": "otp", "name": "One-time code", "roles": [MITRA, CLIENT]}]}
+
+INACTIVE = ("ACCOUNT_INACTIVE",)
+CHANGE = ("FORBIDDEN", "NOT_FOUND", "INVALID_STATE")  # what any change of a chat may meet
 
 
 class PublicRoutes:
@@ -31,116 +34,156 @@ class PublicRoutes:
 
     def routes(self) -> list[Route]:
         """All of them; the ping and the beacon first, for the router tries them in order."""
-        auth = self._auth
         return [
-            route("POST", "/api/mitra/status/heartbeat", self.heartbeat, auth.mitra_token),
-            route("GET", "/public/bestie-availability", self.beacon, auth.anyone),
-            route("GET", "/api/shared/auth-providers", self.providers, auth.anyone),
+            route("POST", "/api/mitra/status/heartbeat", self.heartbeat, self._auth.mitra_token, refuses=INACTIVE),
+            route("GET", "/public/bestie-availability", self.beacon, self._auth.anyone),
+            route("GET", "/api/shared/auth-providers", self.providers, self._auth.anyone),
             *self._sign_in_routes(MITRA),
             *self._sign_in_routes(CLIENT),
-            route("GET", "/api/mitra/profile", self.profile, auth.known_mitra),
-            route("GET", "/api/mitra/status", self.status, auth.active_mitra),
-            route("POST", "/api/mitra/status/online", self.online, auth.active_mitra),
-            route("POST", "/api/mitra/status/offline", self.offline, auth.active_mitra),
-            route("GET", "/api/mitra/chat-requests", self.chat_requests, auth.active_mitra),
-            route("POST", "/api/mitra/chat-requests/{id}/accept", self.accept, auth.active_mitra),
-            route("POST", "/api/mitra/chat-requests/{id}/decline", self.decline, auth.active_mitra),
-            route("POST", "/api/mitra/chat-sessions/{id}/end", self.end_by_mitra, auth.active_mitra),
-            route("POST", "/api/client/chat-sessions", self.create, auth.client),
-            route("GET", "/api/client/chat-sessions/{id}", self.get, auth.client),
-            route("POST", "/api/client/chat-sessions/{id}/pay", self.pay, auth.client),
-            route("POST", "/api/client/chat-sessions/{id}/cancel", self.cancel, auth.client),
-            route("POST", "/api/client/chat-sessions/{id}/end", self.end_by_customer, auth.client),
-            route("POST", "/api/client/chat-sessions/{id}/goodbye", self.goodbye, auth.client),
-            route("POST", "/api/client/chat-sessions/{id}/extend", self.extend, auth.client),
-            route("POST", "/api/client/chat-sessions/{id}/extension/pay", self.pay_extension, auth.client),
+            *self._mitra_routes(),
+            *self._customer_routes(),
         ]
+
+    def _mitra_routes(self) -> list[Route]:
+        auth, mitra = self._auth, self._auth.active_mitra
+        offer, chat = "/api/mitra/chat-requests/{id}", "/api/mitra/chat-sessions/{id}"
+        return [
+            route("GET", "/api/mitra/profile", self.profile, auth.known_mitra),
+            route("GET", "/api/mitra/status", self.status, mitra),
+            route("POST", "/api/mitra/status/online", self.online, mitra),
+            route("POST", "/api/mitra/status/offline", self.offline, mitra),
+            route("GET", "/api/mitra/chat-requests", self.chat_requests, mitra),
+            route(
+                "POST", f"{offer}/accept", self.accept, mitra,
+                refuses=("NOT_FOUND", "ALREADY_TAKEN", "INVALID_STATE", "MITRA_AT_CAPACITY"),
+            ),
+            route("POST", f"{offer}/decline", self.decline, mitra, refuses=("NOT_FOUND", "INVALID_STATE")),
+            route("POST", f"{chat}/end", self.end_by_mitra, mitra, refuses=CHANGE),
+        ]  # fmt: skip
+
+    def _customer_routes(self) -> list[Route]:
+        chats, chat, client = "/api/client/chat-sessions", "/api/client/chat-sessions/{id}", self._auth.client
+        return [
+            route("POST", chats, self.create, client, takes=[fields.DURATION_SECONDS], status=201),
+            route("GET", chat, self.get, client, refuses=("NOT_FOUND",)),
+            route("POST", f"{chat}/pay", self.pay, client, refuses=(*CHANGE, "NO_MITRA_AVAILABLE")),
+            route("POST", f"{chat}/cancel", self.cancel, client, refuses=CHANGE),
+            route("POST", f"{chat}/end", self.end_by_customer, client, refuses=CHANGE),
+            route("POST", f"{chat}/goodbye", self.goodbye, client, refuses=CHANGE),
+            route(
+                "POST", f"{chat}/extend", self.extend, client,
+                takes=[fields.DURATION_SECONDS], refuses=(*CHANGE, "MITRA_UNREACHABLE"),
+            ),
+            route("POST", f"{chat}/extension/pay", self.pay_extension, client, refuses=CHANGE),
+        ]  # fmt: skip
 
     def _sign_in_routes(self, role: str) -> list[Route]:
-        auth = self._auth
+        auth, phone = self._auth, fields.PHONE
 
-        async def request(call: Call) -> Answer:
-            return {"expires_in": await auth.otp.request(role, fields.phone(await call.body()))}
+        async def request(call: Call) -> "shapes.OtpRequested":
+            """Have a one-time code sent; the same answer for a phone that nobody has."""
+            return {"expires_in": await auth.otp.request(role, (await call.body())["phone"])}
 
-        async def verify(call: Call) -> Answer:
-            body = await call.body()
-            return await auth.verify(role, fields.phone(body), fields.text(body, "code"))
+        async def verify(call: Call) -> "shapes.Tokens":
+            """Trade the one-time code for tokens; an unknown customer is signed up."""
+            return await auth.verify(role, **await call.body())
 
-        async def refresh(call: Call) -> Answer:
-            return await auth.refresh(role, fields.text(await call.body(), "refresh_token"))
+        async def refresh(call: Call) -> "shapes.Tokens":
+            """Trade a refresh token, once, for tokens."""
+            return await auth.refresh(role, (await call.body())["refresh_token"])
 
-        async def logout(call: Call) -> Answer:
-            await auth.logout(role, fields.text(await call.body(), "refresh_token"))
-            return Response(status_code=204)
+        async def logout(call: Call) -> None:
+            """Revoke the session of a refresh token; an unknown one is no error."""
+            await auth.logout(role, (await call.body())["refresh_token"])
 
-        base = f"/api/{role}/auth"
+        base, token = f"/api/{role}/auth", [fields.REFRESH_TOKEN]
+        wrong = ("OTP_INVALID", "OTP_TOO_MANY_ATTEMPTS", *(INACTIVE if role == MITRA else ()))
         return [
-            route("POST", f"{base}/otp/request", request, auth.anyone),
-            route("POST", f"{base}/otp/verify", verify, auth.anyone),
-            route("POST", f"{base}/refresh", refresh, auth.anyone),
-            route("POST", f"{base}/logout", logout, auth.anyone),
-        ]
+            route(
+                "POST", f"{base}/otp/request", request, auth.anyone,
+                takes=[phone], refuses=("OTP_TOO_MANY_ATTEMPTS",),
+            ),
+            route("POST", f"{base}/otp/verify", verify, auth.anyone, takes=[phone, fields.CODE], refuses=wrong),
+            route("POST", f"{base}/refresh", refresh, auth.anyone, takes=token, refuses=("REFRESH_INVALID",)),
+            route("POST", f"{base}/logout", logout, auth.anyone, takes=token),
+        ]  # fmt: skip
 
-    async def providers(self, call: Call) -> Answer:
+    async def providers(self, call: Call) -> "shapes.AuthProviders":
+        """The ways to sign in."""
         return _PROVIDERS
 
-    async def beacon(self, call: Call) -> Answer:
+    async def beacon(self, call: Call) -> "shapes.Availability":
+        """Is anyone available? The answer is shared by all instances and up to 10 s old."""
         return await self._mirror.beacon()
 
-    async def heartbeat(self, call: Call) -> Answer:
+    async def heartbeat(self, call: Call) -> "shapes.IsOnline":
+        """The ping of an app that is open; without one a mitra goes offline after a while."""
         return {"is_online": await self._mirror.ping(call.user_id)}
 
-    async def profile(self, call: Call) -> Answer:
+    async def profile(self, call: Call) -> "shapes.User":
+        """The mitra's account; told to a deactivated one too."""
         row = await self._db.fetchrow(_PROFILE, call.user_id)
         if row is None:
             raise errors.unauthenticated("the token speaks for nobody we know")
         return dict(row)
 
-    async def status(self, call: Call) -> Answer:
+    async def status(self, call: Call) -> "shapes.MitraStatus":
+        """Whether the mitra is online, as Postgres has it."""
         return await mitras.status(self._db, call.user_id)
 
-    async def online(self, call: Call) -> Answer:
+    async def online(self, call: Call) -> "shapes.IsOnline":
+        """Go online; counts as a ping."""
         return await mitras.set_online(self._mirror, self._db, call.user_id)
 
-    async def offline(self, call: Call) -> Answer:
+    async def offline(self, call: Call) -> "shapes.IsOnline":
+        """Go offline."""
         return await mitras.set_offline(self._mirror, self._db, call.user_id)
 
-    async def chat_requests(self, call: Call) -> Answer:
+    async def chat_requests(self, call: Call) -> "shapes.ChatRequests":
+        """The open offers of this mitra, oldest first."""
         return {"chat_requests": await self._blast.offers(call.user_id)}
 
-    async def accept(self, call: Call) -> Answer:
+    async def accept(self, call: Call) -> "shapes.ChatSession":
+        """Take the chat; the first to accept gets it."""
         return await self._blast.accept(call.user_id, call.path_id())
 
-    async def decline(self, call: Call) -> Answer:
+    async def decline(self, call: Call) -> None:
+        """Refuse the offer; once more is no error."""
         await self._blast.decline(call.user_id, call.path_id())
-        return Response(status_code=204)
 
-    async def end_by_mitra(self, call: Call) -> Answer:
+    async def end_by_mitra(self, call: Call) -> "shapes.ChatSession":
+        """End a running chat, as its mitra."""
         return await self._chats.end_by_mitra(call.user_id, call.path_id())
 
-    async def create(self, call: Call) -> Answer:
-        seconds = fields.duration_seconds(await call.body())
-        made: dict[str, Any] = await self._chats.create(call.user_id, seconds)
-        return json_response(made, 201)
+    async def create(self, call: Call) -> "shapes.ChatSession":
+        """Ask for a chat; it is offered to mitras once it is paid."""
+        return await self._chats.create(call.user_id, **await call.body())
 
-    async def get(self, call: Call) -> Answer:
+    async def get(self, call: Call) -> "shapes.ChatSession":
+        """One's own chat."""
         return await self._chats.get(call.user_id, call.path_id())
 
-    async def pay(self, call: Call) -> Answer:
+    async def pay(self, call: Call) -> "shapes.PaidSession":
+        """Pay, and offer the chat to every available mitra; when there is none, nothing is paid."""
         return await self._blast.pay(call.user_id, call.path_id())
 
-    async def cancel(self, call: Call) -> Answer:
+    async def cancel(self, call: Call) -> "shapes.ChatSession":
+        """Cancel a chat that nobody has taken."""
         return await self._chats.cancel(call.user_id, call.path_id())
 
-    async def end_by_customer(self, call: Call) -> Answer:
+    async def end_by_customer(self, call: Call) -> "shapes.ChatSession":
+        """End a running chat, as its customer."""
         return await self._chats.end_by_customer(call.user_id, call.path_id())
 
-    async def goodbye(self, call: Call) -> Answer:
+    async def goodbye(self, call: Call) -> "shapes.ChatSession":
+        """End a chat whose time is up before its goodbye window is."""
         return await self._chats.goodbye(call.user_id, call.path_id())
 
-    async def extend(self, call: Call) -> Answer:
+    async def extend(self, call: Call) -> "shapes.ChatSession":
+        """Hold an extension for payment, if the mitra is reachable."""
         session_id = call.path_id()
-        return await self._chats.extend(call.user_id, session_id, fields.duration_seconds(await call.body()))
+        return await self._chats.extend(call.user_id, session_id, **await call.body())
 
-    async def pay_extension(self, call: Call) -> Answer:
+    async def pay_extension(self, call: Call) -> "shapes.ChatSession":
+        """Pay the extension: the end moves from where it was."""
         return await self._chats.pay_extension(call.user_id, call.path_id())

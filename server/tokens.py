@@ -9,7 +9,8 @@ import warnings
 import jwt
 
 from server import errors
-from server.asgi import Identity, is_uuid
+from server.asgi import Identity
+from server.fields import is_uuid
 
 # A short JWT_SECRET is the operator's choice; the start logs it once instead of PyJWT at each token.
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
