@@ -5,12 +5,15 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
+from starlette.routing import Route
+
 from server.asgi import Listener
 from server.auth import Auth
 from server.blast import Blast
 from server.chats import Chats
 from server.config import Settings
 from server.db import Database
+from server.docs import Docs
 from server.errors import ServiceUnavailable
 from server.listeners import Port, bind
 from server.log import log
@@ -50,8 +53,12 @@ class App:
         self.metrics = Metrics(self._numbers)
         public = PublicRoutes(self.db, self.mirror, self.auth, self.chats, self.blast)
         internal = InternalRoutes(self.db, self.mirror, self.auth, self.chats, self.metrics, self.readiness)
-        self._public = Port(Listener("public", public.routes(), self.metrics), PUBLIC_DRAIN_S)
-        self._internal = Port(Listener("internal", internal.routes(), self.metrics), INTERNAL_DRAIN_S)
+        self._public = self._port("public", "For the apps.", public.routes(), PUBLIC_DRAIN_S)
+        self._internal = self._port("internal", "For the control center.", internal.routes(), INTERNAL_DRAIN_S)
+
+    def _port(self, name: str, description: str, routes: list[Route], drain_seconds: int) -> Port:
+        docs = Docs(f"Chat backend, {name} API", description, routes, self.auth.anyone)
+        return Port(Listener(name, [*routes, *docs.routes()], self.metrics), drain_seconds)
 
     async def readiness(self) -> tuple[bool, dict[str, object]]:
         """Whether this process serves, with the reason: its phase, and Postgres asked now.

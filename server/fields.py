@@ -50,7 +50,7 @@ class Phone:
 
     @property
     def schema(self) -> Schema:
-        return {"type": "string", "pattern": f"^{_E164.pattern}$", "examples": ["+6281234567890"]}
+        return {"type": "string", "pattern": f"^{_E164.pattern}$", "description": "E.164, such as +6281234567890"}
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str) or _E164.fullmatch(value) is None:
@@ -74,7 +74,7 @@ class Boolean:
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole number from 1 to `most`; true and 3.0 are none."""
+    """A whole number from 1 to `most`; true is none, 3.0 is one, as JSON has it."""
 
     name: str
     most: int
@@ -84,7 +84,10 @@ class Whole:
         return {"type": "integer", "minimum": 1, "maximum": self.most}
 
     def read(self, value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= self.most:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if isinstance(value, float) and value.is_integer():
+            value, whole = int(value), True
+        if not whole or not 1 <= value <= self.most:
             raise errors.validation_error(f"{self.name} must be a whole number from 1 to {self.most}")
         return value
 

@@ -85,7 +85,7 @@ class PublicRoutes:
             return {"expires_in": await auth.otp.request(role, (await call.body())["phone"])}
 
         async def verify(call: Call) -> "shapes.Tokens":
-            """Trade the one-time code for tokens; an unknown customer is signed up."""
+            """Trade the one-time code for tokens; an unknown customer is signed up, an unknown mitra refused."""
             return await auth.verify(role, **await call.body())
 
         async def refresh(call: Call) -> "shapes.Tokens":

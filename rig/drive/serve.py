@@ -10,6 +10,7 @@ from rig.drive.running import announce, announced
 from rig.drive.stackspec import mapped_schema, stack_spec
 from rig.fixtures import Fixtures, Row, Schema, drop_views, make_views
 from rig.stack import ServerInstance, Stack, Supervisor, open_stack
+from rig.stack.spec import DEFAULT_SUT
 from rig.traffic import mint
 
 TOKEN_LIFETIME_S = 12 * 3600
@@ -64,6 +65,8 @@ def introduce(stack: Stack, servers: list[ServerInstance], schema: Schema) -> No
     console.print(f"Toxiproxy {stack.toxiproxy.url}  ({', '.join(stack.toxiproxy.proxies())})")
     console.print("people    " + ", ".join(f"{row.display_name} {row.phone} {row.id}" for row in mitras))
     console.print(f"customer  {customer.display_name} {customer.phone} {customer.id}")
+    if stack.spec.sut == DEFAULT_SUT:  # of others we don't know where they describe themselves
+        console.print(f"API       {servers[0].public_url}/docs and {servers[0].internal_url}/docs")
     console.print(f"one-time code of everybody: {servers[0].otp_code}\n")
     console.print("[bold]to try[/] (in another terminal; the tokens last 12 hours)")
     for line in curl_lines(servers[0], mitras[0], customer):

@@ -52,7 +52,7 @@ def test_bodies(house, content, code) -> None:
     house.refused(400, code, "POST", "/api/client/chat-sessions", customer, content=content)
 
 
-@pytest.mark.parametrize("value", [None, True, 0, -1, 86401, 1.5, 3.0, "60", [60], {}, 10**18, 10**30, 1e300], ids=repr)
+@pytest.mark.parametrize("value", [None, True, 0, -1, 86401, 1.5, "60", [60], {}, 10**18, 10**30, 1e300], ids=repr)
 def test_durations(house, value) -> None:
     customer = house.customer()
     body = {"duration_seconds": value}
@@ -61,7 +61,7 @@ def test_durations(house, value) -> None:
     house.refused(400, "VALIDATION_ERROR", "POST", path, customer, json=body)
 
 
-@pytest.mark.parametrize("seconds", [1, 86400])
+@pytest.mark.parametrize("seconds", [1, 86400, 60.0], ids=repr)  # 60.0 is a whole number in JSON
 def test_durations_within_bounds(house, seconds) -> None:
     assert house.searching(house.customer(), seconds)
 
@@ -173,7 +173,7 @@ def test_settings(house, refused) -> None:
     config = house.operator("GET", "/internal/config").json()["config"]
     assert set(config) == {"max_customers_per_mitra", "stale_after_seconds"}
     key = "/internal/config/max_customers_per_mitra"
-    for value in (0, -1, 1.0, 2.5, True, "3", None, [], 10**12, 10**25):
+    for value in (0, -1, 2.5, True, "3", None, [], 10**12, 10**25):
         refused(house.operator("PUT", key, json={"value": value}), 400, "VALIDATION_ERROR")
     refused(house.operator("PUT", "/internal/config/nothing", json={"value": 3}), 404, "NOT_FOUND")
     refused(house.operator("PUT", "/internal/config/nothing", json={"value": 0}), 400, "VALIDATION_ERROR")

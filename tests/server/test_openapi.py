@@ -1,0 +1,151 @@
+"""The API against its own document, by Schemathesis: no 5xx, no answer that the document doesn't hold."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import APIOperation, GenerationMode
+from schemathesis.core.failures import FailureGroup
+
+EXAMPLES = 12
+bounded = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture
+def documents(house) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Listener → its address and its document, as the running server serves it."""
+    server = house.server
+    found = {"public": server.public_url, "internal": server.internal_url}
+    return {name: (url, httpx.get(f"{url}/openapi.json").raise_for_status().json()) for name, url in found.items()}
+
+
+def test_each_listener_describes_its_own_routes(documents) -> None:
+    (_, public), (_, internal) = documents["public"], documents["internal"]
+    assert public["openapi"] == internal["openapi"] == "3.1.0"
+    assert len(public["paths"]) > len(internal["paths"]) > 5
+    assert not set(public["paths"]) & set(internal["paths"])
+    assert all(path.startswith(("/api/", "/public/")) for path in public["paths"])
+    assert set(public["components"]["securitySchemes"]) == {"accessToken"}
+    assert set(internal["components"]["securitySchemes"]) == {"internalToken"}
+    for document in (public, internal):
+        for operation in operations_of(document):
+            assert operation["summary"], operation["operationId"]
+
+
+def test_the_page_needs_nothing_from_elsewhere(house, documents) -> None:
+    for url, document in documents.values():
+        answer = httpx.get(f"{url}/docs")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "://" not in answer.text
+        assert "<script" not in answer.text
+        assert all(operation["operationId"] in answer.text for operation in operations_of(document))
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
+@pytest.mark.parametrize("caller", ["nobody", "mitra", "deactivated mitra", "customer"])
+def test_the_public_listener_keeps_to_its_document(house, documents, caller, mode) -> None:
+    callers, chats = populate(house)
+    drive(*documents["public"], callers[caller], chats, mode)
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
+@pytest.mark.parametrize("caller", ["nobody", "operator"])
+def test_the_internal_listener_keeps_to_its_document(house, documents, caller, mode) -> None:
+    callers, chats = populate(house)
+    mitras = [str(id_) for (id_,) in house.sql("SELECT id FROM mitras")]
+    drive(*documents["internal"], callers[caller], [*chats, *mitras], mode)
+
+
+def test_an_answer_that_holds_more_than_is_documented_is_found(documents) -> None:
+    url, document = documents["public"]
+    availability = document["components"]["schemas"]["Availability"]
+    del availability["properties"]["count"]
+    availability["required"].remove("count")
+    with pytest.raises(FailureGroup, match="count"):
+        drive(url, document, {}, [], GenerationMode.POSITIVE)
+
+
+def test_a_status_that_is_not_documented_is_found(documents) -> None:
+    url, document = documents["public"]
+    del document["paths"]["/api/mitra/profile"]["get"]["responses"]["401"]
+    with pytest.raises(FailureGroup, match="/api/mitra/profile"):
+        drive(url, document, {}, [], GenerationMode.POSITIVE)
+
+
+def drive(url: str, document: dict[str, Any], headers: dict[str, str], ids: list[str], mode: GenerationMode) -> None:
+    """A few requests to every operation, each answer checked against the document; ids are real ones half the time."""
+    schema = schemathesis.openapi.from_dict(document)
+    with requests.Session() as session:
+        session.trust_env = False
+        for found in schema.get_all_operations():
+            operation = found.ok()
+            if mode is GenerationMode.POSITIVE or can_be_invalid(operation):
+                one_operation(operation, url, headers, ids, mode, session)
+
+
+def can_be_invalid(operation: APIOperation) -> bool:
+    """Whether there is a body or a uuid to get wrong."""
+    return bool(operation.body) or "{id}" in operation.path
+
+
+def one_operation(
+    operation: APIOperation,
+    url: str,
+    headers: dict[str, str],
+    ids: list[str],
+    mode: GenerationMode,
+    session: requests.Session,
+) -> None:
+    real = st.sampled_from(ids) if ids else st.nothing()
+
+    @bounded
+    @given(st.data())
+    def run(data) -> None:
+        case = data.draw(operation.as_strategy(generation_mode=mode), label="request")
+        if ids and "id" in case.path_parameters and data.draw(st.booleans(), label="with a real id"):
+            case.path_parameters["id"] = data.draw(real, label="id")
+        case.call_and_validate(base_url=url, headers=headers, session=session)
+
+    run()
+
+
+def operations_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def populate(house) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Headers of every kind of caller, and chats of theirs in every state."""
+    mitra, customer = house.mitra(online=True), house.customer()
+    shut = house.mitra(active=False)
+    actions: list[Callable[[str], Any]] = [
+        lambda _: None,
+        lambda id_: house.act(customer, id_, "pay"),
+        lambda id_: house.act(customer, id_, "cancel"),
+    ]
+    chats = [house.searching(customer) for _ in actions]
+    for action, id_ in zip(actions, chats, strict=True):
+        action(id_)
+    running = [house.active(customer, mitra) for _ in range(2)]
+    house.act(customer, running[1], "extend", json={"duration_seconds": 60})
+    callers = {
+        "nobody": {},
+        "operator": {"Authorization": f"Bearer {house.server.internal_token}"},
+        **{
+            name: {"Authorization": f"Bearer {person.token}"}
+            for name, person in (("mitra", mitra), ("deactivated mitra", shut), ("customer", customer))
+        },
+    }
+    return callers, list(itertools.chain(chats, running))
