@@ -21,6 +21,7 @@ Feature: C. Heartbeat path
   Scenario: A deactivated mitra's ping is refused by Valkey alone
     Given a quiet backend
     And Sari and Dewi are online mitras
+    And Sari pings
     When the operator deactivates Sari
     And Sari pings
     Then C-05: the control center answers that Sari is inactive

@@ -10,7 +10,7 @@ from rig.record import evidence
 
 @given("Postgres holds mitras in every state, written by hand")
 def every_state(world: World) -> None:
-    """Online and idle, online and busy, offline with sessions, deactivated, deactivated while online; loads are drawn."""
+    """Idle, busy, offline with sessions, deactivated: while online, offline, before any toggle; loads are drawn."""
     rows = world.bench.fixtures
     customer = world.add_customer("Budi")
     ends_at = datetime.now(UTC) + timedelta(hours=2)
@@ -19,6 +19,7 @@ def every_state(world: World) -> None:
         ("Wati", False, False), ("Yuni", True, False), ("Lina", False, True),
     ):  # fmt: skip
         world.add_mitra(name, online=online, active=active)
+    world.add_mitra("Nita", active=False, online=None)
     loads = {"Dewi": world.rng.randint(1, 3), "Rani": world.rng.randint(1, 2), "Tuti": 1, "Yuni": 1}
     for name, load in loads.items():
         for _ in range(load):

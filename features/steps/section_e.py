@@ -8,6 +8,8 @@ from features.steps.people import must
 from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
 from rig.traffic import Mitra
 
+NO_CHAT = "00000000-0000-4000-8000-000000000999"
+
 
 @given("Sari has signed in on two phones, Dewi on one")
 def signed_in(world: World) -> None:
@@ -34,18 +36,29 @@ def has_token(world: World) -> Observed:
 
 @answers("E-02")
 def opens_routes(world: World) -> Observed:
-    """Every protected GET of the mitra app, and without a token none of them."""
+    """Every protected GET of the mitra app and the ping, and without a token none of them."""
     phone = world.notes["phones"][0]
     stranger = Mitra(world.bench.server(), phone.id, phone.phone, world.recorder)
-    opened = {"profile": phone.profile(), "status": phone.status(), "chat-requests": phone.offers()}
-    closed = {"profile": stranger.profile(), "status": stranger.status(), "chat-requests": stranger.offers()}
+    opened = {
+        "profile": phone.profile(),
+        "status": phone.status(),
+        "chat-requests": phone.offers(),
+        "heartbeat": phone.ping(),  # one that passes, shortly before she is shut out
+    }
+    row = world.bench.tables.query("SELECT display_name FROM mitras WHERE id = %s", (phone.id,))
+    closed = {
+        "profile": stranger.profile(),
+        "status": stranger.status(),
+        "chat-requests": stranger.offers(),
+        "heartbeat": stranger.ping(),
+    }
     return Observed(
         {
             "opened": {name: exchange.plain() for name, exchange in opened.items()},
             "closed": {name: exchange.plain() for name, exchange in closed.items()},
-            "sari": phone.id,
+            "row": {"id": phone.id, "phone": phone.phone, "display_name": row.rows[0][0]},
         },
-        [exchange.evidence() for exchange in (*opened.values(), *closed.values())],
+        [row.evidence(), *(exchange.evidence() for exchange in (*opened.values(), *closed.values()))],
     )
 
 
@@ -105,10 +118,19 @@ def in_deactivated(world: World) -> Observed:
 def token_still_opens(world: World) -> Observed:
     """The profile does not look at the account again; every other route of the mitra's does, and refuses."""
     phone = world.notes["phones"][0]
-    profile, status, offers = phone.profile(), phone.status(), phone.offers()
+    profile = phone.profile()
+    guarded = [phone.status(), phone.offers(), phone.online(), phone.offline()]
+    # Nobody has offered her this chat: whose account is shut learns no more of it.
+    guarded += [act(NO_CHAT) for act in (phone.accept, phone.decline, phone.end)]
+    online = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (phone.id,))
     return Observed(
-        {"profile": profile.plain(), "guarded": [status.plain(), offers.plain()], "sari": phone.id},
-        [exchange.evidence() for exchange in (profile, status, offers)],
+        {
+            "profile": profile.plain(),
+            "guarded": [exchange.plain() for exchange in guarded],
+            "online": [list(row) for row in online.rows],
+            "sari": phone.id,
+        },
+        [exchange.evidence() for exchange in (profile, *guarded)],
     )
 
 
@@ -146,21 +168,37 @@ def reactivated(world: World) -> Observed:
 def back_in(world: World) -> Observed:
     mitras, sessions = account_rows(world)
     seen = in_the_set(world, "SREM", "Sari re-activates")
-    seen.seen |= {"active": {row[2]: row[1] for row in mitras.rows}, "sari": world.mitra("Sari").id}
+    seen.seen |= {
+        "active": {row[2]: row[1] for row in mitras.rows},
+        "sessions": [list(row) for row in sessions.rows],
+        "sari": world.mitra("Sari").id,
+    }
     seen.evidence += [mitras.evidence(), sessions.evidence()]
     return seen
 
 
 @answers("E-11")
 def signs_in_again(world: World) -> Observed:
-    """A sign-in, then a ping through which her heartbeat moves."""
-    phone = world.notes["phones"][0]
+    """The old sign-ins stay revoked; a new one, then a ping through which her heartbeat moves."""
+    phone, other = world.notes["phones"][:2]
+    old = [phone.refresh(), other.refresh()]
     phone.request_code()
     verified = phone.verify_code()
     before = world.mirror_state()["heartbeats"].get(phone.id)
     ping = phone.ping()
     after = world.mirror_state()["heartbeats"].get(phone.id)
     return Observed(
-        {"verified": verified.plain(), "ping": ping.plain(), "before": before, "after": after},
-        [verified.evidence(), ping.evidence(), world.bench.mirror.describe(f"mitra:heartbeat:{phone.id}")],
+        {
+            "old": [exchange.plain() for exchange in old],
+            "verified": verified.plain(),
+            "ping": ping.plain(),
+            "before": before,
+            "after": after,
+        },
+        [
+            *(exchange.evidence() for exchange in old),
+            verified.evidence(),
+            ping.evidence(),
+            world.bench.mirror.describe(f"mitra:heartbeat:{phone.id}"),
+        ],
     )

@@ -125,9 +125,12 @@ class World:
 
     # --- people ----------------------------------------------------------------------------------------------
 
-    def add_mitra(self, name: str, *, active: bool = True, online: bool = False, via: str = "a") -> Mitra:
-        """A mitra by name: the row is planted; `online` is planted too, so the mirror learns it at its next seed."""
-        row = self.bench.fixtures.mitra(name=name, active=active, online=online)
+    def add_mitra(self, name: str, *, active: bool = True, online: bool | None = False, via: str = "a") -> Mitra:
+        """A mitra by name: the row is planted; `online` is planted too, so the mirror learns it at its next seed.
+
+        None: she has no row of online status, as she has never toggled.
+        """
+        row = self.bench.fixtures.mitra(name=name, active=active, online=bool(online), toggled=online is not None)
         mitra = sign_in(Mitra, self.bench.server(via), row, self.recorder, active=active)
         self.people[name] = mitra
         return mitra

@@ -19,8 +19,13 @@ def has_token(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def opens_routes(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     for exchange in seen["opened"].values():
         require_status(judge, exchange)
-    found = (seen["opened"]["profile"]["reply"] or {}).get("id")
-    judge.require(found == seen["sari"], f"the profile is that of {found}")
+    profile = seen["opened"]["profile"]["reply"] or {}
+    found = {name: profile.get(name) for name in seen["row"]}
+    judge.require(found == seen["row"], f"the profile is {found}, her row {seen['row']}")
+    lacking = {"is_online", "last_heartbeat_at"} - set(seen["opened"]["status"]["reply"] or {})
+    judge.require(not lacking, f"the status lacks {', '.join(sorted(lacking))}")
+    offers = (seen["opened"]["chat-requests"]["reply"] or {}).get("chat_requests")
+    judge.require(offers == [], f"chat_requests is {offers!r} where nobody offered her a chat")
     for exchange in seen["closed"].values():
         require_refusal(judge, exchange, 401, "UNAUTHENTICATED")
 
@@ -88,6 +93,7 @@ def token_still_opens(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         judge.require(found == seen["sari"], f"the profile is that of {found}")
     for exchange in seen["guarded"]:
         require_refusal(judge, exchange, 403, "ACCOUNT_INACTIVE")
+    judge.require(seen["online"] == [[True]], f"a refused toggle changed is_online to {seen['online']}")
 
 
 @check("E-07", "BE", "Her heartbeat is refused with 403 ACCOUNT_INACTIVE at once")
@@ -114,11 +120,15 @@ def reactivated(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def back_in(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(seen["active"].get(seen["sari"]) is True, "mitras.is_active is not true for her")
     judge.require(not seen["member"], "she is still in mitras:deactivated")
+    alive = [user for user, revoked in seen["sessions"] if user == seen["sari"] and not revoked]
+    judge.require(not alive, f"re-activation brought {len(alive)} of her revoked sign-ins back")
     require_stamp(judge, seen, bounds, "her leaving of mitras:deactivated")
 
 
 @check("E-11", "M", "She signs in again and her pings count")
 def signs_in_again(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    for exchange in seen["old"]:
+        require_refusal(judge, exchange, 401, "REFRESH_INVALID")
     if require_status(judge, seen["verified"]):
         judge.require(seen["verified"]["reply"].get("refresh_token"), "the sign-in answers no refresh token")
     if require_status(judge, seen["ping"]):
