@@ -2,6 +2,6 @@
 
 from rig.faults.base import Fault, Ground, Sight, Unconfirmed, Unhealed, treats_a_connection
 from rig.faults.cycle import Cycle
-from rig.faults.valkey_killed import ValkeyKilled
+from rig.faults.processes import ValkeyKilled
 
 __all__ = ["Cycle", "Fault", "Ground", "Sight", "Unconfirmed", "Unhealed", "ValkeyKilled", "treats_a_connection"]

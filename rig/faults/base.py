@@ -1,6 +1,7 @@
 """What a fault is: it acts on a stack and can tell, from both ends, whether it bites and whether it has healed."""
 
 import socket
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import redis
 
 ANSWERS, CLOSES, SILENT, REFUSED = "answers", "closes", "silent", "refused"
+SLOWEST_S = 3.0  # a delay is measured, not waited out for ever
 CONNECT_S = 1.0  # above any latency that a fault which lets answers through may add
 
 # What was seen, by the end that it was seen from: goes into the record as it is.
@@ -32,7 +34,10 @@ class Ground:
     kept: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # Connected before any fault: a full, stopped or busy Valkey takes no new connection.
+        self.connect()
+
+    def connect(self) -> None:
+        """Before any fault, as a full, stopped or busy Valkey takes no new connection; and after its restart."""
         self.valkey = redis.Redis.from_url(
             self.stack.valkey.url, protocol=2, decode_responses=True, socket_timeout=2, retry=None,
             single_connection_client=True, client_name="rig-fault",
@@ -41,22 +46,57 @@ class Ground:
     def close(self) -> None:
         self.valkey.close()
 
+    @property
+    def valkey_address(self) -> str:
+        return f"{self.stack.valkey.host}:{self.stack.valkey.port}"
+
+    def address(self, name: str) -> tuple[str, int]:
+        """Where an instance finds Valkey: its proxy."""
+        url = urlsplit(self.servers[name].env["VALKEY_URL"])
+        return url.hostname or "127.0.0.1", url.port or 6379
+
+    def proxies(self) -> list[str]:
+        """Toxiproxy's names of the ways that are hit."""
+        return [self.servers[name].proxy for name in self.hit]
+
+    def users(self) -> list[str]:
+        """Valkey's users of the instances that are hit."""
+        return [self.servers[name].valkey_user for name in self.hit]
+
+    def clients(self, type: str = "normal") -> set[str]:
+        """Ids of the connections that the instances that are hit have to Valkey now."""
+        listed = self.valkey.client_list(_type=type)
+        return {client["id"] for client in listed if client["user"] in self.users()}
+
+    def clients_left(self, before: set[str], type: str = "normal") -> Sight:
+        return {"connections before": str(len(before)), "connections left": str(len(before & self.clients(type)))}
+
     def connections(self) -> Sight:
         """How Valkey treats a new connection, by end: `direct` (the rig's way), `through NAME` (an instance's way)."""
         ends = {"direct": (self.stack.valkey.host, self.stack.valkey.port)}
-        for name, server in self.servers.items():
-            url = urlsplit(server.env["VALKEY_URL"])
-            ends[f"through {name}"] = (url.hostname or "127.0.0.1", url.port or 6379)
+        ends |= {f"through {name}": self.address(name) for name in self.servers}
         return {end: treats_a_connection(*address) for end, address in ends.items()}
 
-    def answers(self, *command: Any) -> Sight:
+    def answers(self, *command: Any, within_s: float = CONNECT_S) -> Sight:
         """What a command gets, by end, each as that end's own user: the reply as text, or the error's first word.
 
         A connection that is not answered at all tells `closes`, `silent` or `refused`.
         """
-        urls = {"direct": self.stack.valkey.url}
-        urls |= {f"through {name}": server.env["VALKEY_URL"] for name, server in self.servers.items()}
-        return {end: answer_to(url, *command) for end, url in urls.items()}
+        return {end: answer_to(url, *command, within_s=within_s) for end, url in self._urls().items()}
+
+    def round_trips(self, *command: Any) -> Sight:
+        """How long a command (a PING) takes to be answered on a connection that is open already, as `12.3 ms`, by end."""
+        return {end: round_trip(url, *(command or ("PING",))) for end, url in self._urls().items()}
+
+    def _urls(self) -> dict[str, str]:
+        urls = {f"through {name}": server.env["VALKEY_URL"] for name, server in self.servers.items()}
+        return {"direct": self.stack.valkey.url, **urls}
+
+    def spared(self, sight: Sight) -> bool:
+        """Whether every end that is not to be hit is answered."""
+        silent = (ANSWERS, CLOSES, SILENT, REFUSED)
+        others = [sight[f"through {name}"] for name in self.servers if name not in self.hit]
+        return all(seen == ANSWERS or seen not in silent for seen in (*others, sight.get("direct", ANSWERS)))
 
     def hits(self, sight: Sight) -> list[str]:
         """Of what was seen: what the instances saw that the fault is for."""
@@ -121,17 +161,34 @@ def treats_a_connection(host: str, port: int) -> str:
         return CLOSES
 
 
-def answer_to(url: str, *command: Any) -> str:
+def answer_to(url: str, *command: Any, within_s: float = CONNECT_S) -> str:
     """One command on a new connection of that URL's user: its reply, or the first word of the error."""
     connection = redis.Redis.from_url(
-        url, protocol=2, decode_responses=True, socket_timeout=CONNECT_S, socket_connect_timeout=CONNECT_S, retry=None
+        url, protocol=2, decode_responses=True, socket_timeout=within_s, socket_connect_timeout=CONNECT_S, retry=None
     )
     try:
         return str(connection.execute_command(*command))
     except redis.TimeoutError:
         return SILENT
-    except redis.ConnectionError as error:
-        return REFUSED if isinstance(error.__cause__, ConnectionRefusedError) else CLOSES
+    except redis.RedisError as error:
+        return error_word(error)
+    finally:
+        connection.close()
+
+
+def round_trip(url: str, *command: Any) -> str:
+    """Of the second command on a connection, so that its opening is not counted; or what became of it."""
+    connection = redis.Redis.from_url(
+        url, protocol=2, decode_responses=True, socket_timeout=SLOWEST_S, socket_connect_timeout=SLOWEST_S, retry=None,
+        single_connection_client=True,
+    )  # fmt: skip
+    try:
+        connection.ping()
+        began = time.monotonic()
+        connection.execute_command(*command)
+        return f"{(time.monotonic() - began) * 1000:.1f} ms"
+    except redis.TimeoutError:
+        return SILENT
     except redis.RedisError as error:
         return error_word(error)
     finally:
@@ -142,9 +199,14 @@ def answer_to(url: str, *command: Any) -> str:
 _WORDS = {
     "ReadOnlyError": "READONLY", "BusyLoadingError": "LOADING", "OutOfMemoryError": "OOM",
     "NoPermissionError": "NOPERM", "AuthenticationError": "WRONGPASS", "NoScriptError": "NOSCRIPT",
-    "AuthenticationWrongNumberOfArgsError": "NOAUTH",
+    "AuthenticationWrongNumberOfArgsError": "NOAUTH", "MaxClientsError": "ERR",
 }  # fmt: skip
 
 
 def error_word(error: redis.RedisError) -> str:
-    return _WORDS.get(type(error).__name__) or str(error).partition(" ")[0]
+    """What Valkey called it, or what became of the connection (to redis-py some refusals are lost connections)."""
+    if (word := _WORDS.get(type(error).__name__)) is not None:
+        return word
+    if isinstance(error, redis.ConnectionError):
+        return REFUSED if isinstance(error.__cause__, ConnectionRefusedError) else CLOSES
+    return str(error).partition(" ")[0]

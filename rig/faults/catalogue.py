@@ -1,0 +1,54 @@
+"""All faults, from every module beside this one: a new one is one class in a file, and no list of them is kept."""
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+from rig.faults.base import Fault
+
+FAMILIES = {
+    "reachability": "nobody is there, or nobody answers the door",
+    "silence": "connections stand, and nothing comes back",
+    "slowness": "all is answered, late",
+    "cuts": "connections end, at bad moments",
+    "refusing": "Valkey lives and says no",
+    "wrong": "Valkey lives and says what is not so",
+    "partial": "some of it works",
+    "truth": "Postgres is in trouble",
+    "server": "the instances themselves are",
+}
+
+
+class UnknownFault(Exception):
+    """Names the faults that it may have meant."""
+
+
+def faults() -> dict[str, type[Fault]]:
+    """Name → class, in the order of FAMILIES, then by name. ValueError for a name or family that can't be."""
+    for path in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+        importlib.import_module(f"rig.faults.{path.stem}")
+    found: dict[str, type[Fault]] = {}
+    for fault in concrete(Fault):
+        if fault.family not in FAMILIES or fault.name in found:
+            raise ValueError(f"{fault.__module__}.{fault.__name__}: name {fault.name!r} or family is no good")
+        found[fault.name] = fault
+    order = list(FAMILIES)
+    return dict(sorted(found.items(), key=lambda item: (order.index(item[1].family), item[0])))
+
+
+def concrete(kind: type[Fault]) -> Iterator[type[Fault]]:
+    """Those that have a name of their own: the others are bases."""
+    for fault in kind.__subclasses__():
+        if "name" in vars(fault) and not inspect.isabstract(fault):
+            yield fault
+        yield from concrete(fault)
+
+
+def fault_named(name: str) -> Fault:
+    known = faults()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or list(known)
+        raise UnknownFault(f"no fault {name!r}: did you mean {', '.join(map(repr, near))}?")
+    return known[name]()

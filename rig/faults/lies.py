@@ -1,0 +1,120 @@
+"""Valkey lives, answers, and is wrong: data changed behind the servers' back. All happens at once, nothing to take back."""
+
+from typing import Any
+
+from rig.faults.base import Fault, Ground, Sight
+
+BOGUS = "00000000-0000-4000-8000-0000000000ff"  # well-formed, and nobody's
+EVICT_BYTES = 1
+
+
+class Lie(Fault):
+    """A command whose own reply tells that it took effect: a server may heal it at once."""
+
+    family = "wrong"
+
+    def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
+        raise NotImplementedError
+
+    def inject(self, ground: Ground) -> None:
+        with ground.valkey.pipeline(transaction=True) as together:
+            for command in self.commands(ground):
+                together.execute_command(*command)
+            ground.kept["replies"] = together.execute()
+
+    def look(self, ground: Ground) -> Sight:
+        return {"replies": " ".join(map(str, ground.kept.get("replies", ["none"])))}
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        return sight["replies"] not in ("none", "0")
+
+    def remove(self, ground: Ground) -> None:
+        """The mirror has to heal it."""
+
+    def healed(self, sight: Sight, ground: Ground) -> bool:
+        return True
+
+
+class Flushed(Lie):
+    name = "flushdb"
+    shows = "FLUSHDB: every key is gone, no connection is closed, nobody is told"
+
+    def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
+        return [("FLUSHDB",), ("DBSIZE",)]
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        return sight["replies"] in ("True 0", "OK 0")
+
+
+class HeartbeatDeleted(Lie):
+    name = "heartbeat deleted"
+    shows = "The heartbeat of one online mitra is gone"
+
+    def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
+        return [("DEL", f"mitra:heartbeat:{somebody_online(ground)}")]
+
+
+class CapacityDeleted(Lie):
+    name = "capacity deleted"
+    shows = "The capacity of one online mitra is gone"
+
+    def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
+        return [("DEL", f"mitra:capacity:{somebody_online(ground)}")]
+
+
+class CapacityOverwritten(Lie):
+    name = "capacity overwritten"
+    shows = "The capacity of one online mitra says 99"
+
+    def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
+        return [("SET", f"mitra:capacity:{somebody_online(ground)}", "99")]
+
+
+class MemberLost(Lie):
+    name = "member removed"
+    shows = "One online mitra is no longer a member of mitras:online"
+
+    def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
+        return [("SREM", "mitras:online", somebody_online(ground))]
+
+
+class MemberMade(Lie):
+    name = "member added"
+    shows = "mitras:online has a member that is nobody"
+
+    def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
+        return [("SADD", "mitras:online", BOGUS)]
+
+
+class ShutOutByHand(Lie):
+    name = "deactivated by hand"
+    shows = "One online mitra is a member of mitras:deactivated, though Postgres has her active"
+
+    def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
+        return [("SADD", "mitras:deactivated", somebody_online(ground))]
+
+
+class Evicted(Lie):
+    name = "eviction"
+    shows = "Under allkeys-lru the memory runs out: keys of the mirror are evicted, silently"
+
+    def inject(self, ground: Ground) -> None:
+        before = ground.valkey.info("stats")["evicted_keys"]
+        ground.valkey.set("rig:ballast", "x")  # an empty Valkey has something to lose, too
+        with ground.valkey.pipeline(transaction=False) as together:
+            together.config_set("maxmemory-policy", "allkeys-lru")
+            together.config_set("maxmemory", EVICT_BYTES)
+            together.set("rig:ballast", "y")
+            together.config_set("maxmemory", 0)
+            together.execute(raise_on_error=False)
+        ground.kept["replies"] = [ground.valkey.info("stats")["evicted_keys"] - before]
+
+    def remove(self, ground: Ground) -> None:
+        ground.valkey.config_set("maxmemory", 0)
+        ground.valkey.config_set("maxmemory-policy", "noeviction")
+
+
+def somebody_online(ground: Ground) -> str:
+    """One of them, drawn; an id that nobody has when nobody is online."""
+    online = sorted(ground.valkey.smembers("mitras:online"))
+    return ground.random.choice(online) if online else BOGUS

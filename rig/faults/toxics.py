@@ -1,0 +1,149 @@
+"""Faults that a toxic in an instance's proxy makes: silence, slowness and cuts, for just the instances that are hit."""
+
+from typing import Any, ClassVar
+
+from rig.faults.base import ANSWERS, Fault, Ground, Sight
+
+TOXIC = "rig-fault"
+# What the server's client waits: a reply 0.25 s, a whole call 0.6 s (a foreign one may wait otherwise).
+SLOW_MS, PATIENT_MS = 900, 150
+
+
+class Toxic(Fault):
+    """One toxic in the proxy of each instance that is hit. Toxiproxy applies it to the connections that are open, too."""
+
+    type: ClassVar[str]
+    stream: ClassVar[str] = "downstream"  # from Valkey to the server; `upstream`: the requests
+    attributes: ClassVar[dict[str, Any]] = {}
+
+    def inject(self, ground: Ground) -> None:
+        for proxy in ground.proxies():
+            ground.stack.toxiproxy.add_toxic(proxy, TOXIC, self.type, self.stream, self.attributes)
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        return all(seen != ANSWERS for seen in ground.hits(sight)) and ground.spared(sight)
+
+    def remove(self, ground: Ground) -> None:
+        for proxy in ground.proxies():
+            if TOXIC in ground.stack.toxiproxy.toxics(proxy):
+                ground.stack.toxiproxy.remove_toxic(proxy, TOXIC)
+
+
+class RequestsLost(Toxic):
+    name = "requests lost"
+    family = "silence"
+    shows = "What an instance asks never reaches Valkey, and nothing is refused"
+    type, stream = "timeout", "upstream"
+    attributes: ClassVar = {"timeout": 0}
+
+
+class RepliesLost(Toxic):
+    name = "replies lost"
+    family = "silence"
+    shows = "Valkey does what an instance asks, and its replies never arrive"
+    type = "timeout"
+    attributes: ClassVar = {"timeout": 0}
+
+
+class Delay(Toxic):
+    """Bites as a round trip that takes at least the half of what was asked for."""
+
+    type = "latency"
+
+    def look(self, ground: Ground) -> Sight:
+        return ground.round_trips()
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        least_ms = self.attributes["latency"] / 2
+        return all(milliseconds(seen) >= least_ms for seen in ground.hits(sight)) and ground.spared(sight)
+
+    def healed(self, sight: Sight, ground: Ground) -> bool:
+        return all(milliseconds(seen) < self.attributes["latency"] / 2 for seen in sight.values())
+
+
+class SlowerThanPatience(Delay):
+    name = "slower than patience"
+    family = "slowness"
+    shows = f"Every reply takes {SLOW_MS} ms, give or take 200: longer than a client waits"
+    attributes: ClassVar = {"latency": SLOW_MS, "jitter": 200}
+
+
+class SlowWithinPatience(Delay):
+    name = "slow within patience"
+    family = "slowness"
+    shows = f"Every reply takes {PATIENT_MS} ms, give or take 50: just what a client still waits for"
+    attributes: ClassVar = {"latency": PATIENT_MS, "jitter": 50}
+
+
+class Narrow(Toxic):
+    name = "narrow line"
+    family = "slowness"
+    shows = "Replies trickle at one kilobyte a second"
+    type = "bandwidth"
+    attributes: ClassVar = {"rate": 1}
+
+    def look(self, ground: Ground) -> Sight:
+        return ground.round_trips("INFO", "commandstats")
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        return all(milliseconds(seen) >= 200 for seen in ground.hits(sight)) and ground.spared(sight)
+
+    def healed(self, sight: Sight, ground: Ground) -> bool:
+        return all(milliseconds(seen) < 200 for seen in sight.values())
+
+
+class Sliced(Toxic):
+    name = "sliced replies"
+    family = "slowness"
+    shows = "Replies arrive in pieces of a few bytes, each a while after the other"
+    type = "slicer"
+    attributes: ClassVar = {"average_size": 8, "size_variation": 4, "delay": 20_000}
+
+    def look(self, ground: Ground) -> Sight:
+        return ground.round_trips("ECHO", "x" * 120)
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        return all(milliseconds(seen) >= 100 for seen in ground.hits(sight)) and ground.spared(sight)
+
+    def healed(self, sight: Sight, ground: Ground) -> bool:
+        return all(milliseconds(seen) < 100 for seen in sight.values())
+
+
+class Reset(Toxic):
+    name = "reset by peer"
+    family = "cuts"
+    shows = "Every connection is reset, and so is each new one"
+    type = "reset_peer"
+    attributes: ClassVar = {"timeout": 0}
+
+
+class CutMidReply(Toxic):
+    name = "cut in mid-reply"
+    family = "cuts"
+    shows = "A connection ends after 40 bytes of replies, in the middle of one"
+    type = "limit_data"
+    attributes: ClassVar = {"bytes": 40}
+
+    def look(self, ground: Ground) -> Sight:
+        return ground.answers("ECHO", "x" * 200)
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        return all(not seen.startswith("x") for seen in ground.hits(sight)) and ground.spared(sight)
+
+    def healed(self, sight: Sight, ground: Ground) -> bool:
+        return all(seen.startswith("x") for seen in sight.values())
+
+
+class CutMidRequest(CutMidReply):
+    name = "cut in mid-pipeline"
+    shows = "A connection ends after 200 bytes of requests, in the middle of a pipeline"
+    stream = "upstream"
+    attributes: ClassVar = {"bytes": 200}
+
+    def look(self, ground: Ground) -> Sight:
+        return ground.answers("ECHO", "x" * 400)
+
+
+def milliseconds(seen: str) -> float:
+    """Of `812 ms`; without an answer: for ever."""
+    return float(seen.removesuffix(" ms")) if seen.endswith(" ms") else float("inf")

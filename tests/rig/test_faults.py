@@ -1,0 +1,105 @@
+"""Each fault of the catalogue on a real stack: seen to bite, seen to heal, and nothing left of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from rig.faults import Cycle, Fault, Ground, Unconfirmed, Unhealed
+from rig.faults.catalogue import FAMILIES, UnknownFault, fault_named, faults
+from rig.stack import Stack, StackSpec, Supervisor, open_stack
+
+INSTANCES = ("a", "b")
+MITRA = "00000000-0000-4000-8000-000000000001"
+
+
+class Notes:
+    """A recorder that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def write(self, kind: str, **facts: Any) -> None:
+        self.lines.append({"kind": kind, **facts})
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory) -> Iterator[Stack]:
+    """Two instances with identities and proxies, neither of them started: what hits them shows without."""
+    with Supervisor.start() as supervisor:
+        spec = StackSpec(logs=tmp_path_factory.mktemp("fault-logs"))
+        with open_stack(spec, supervisor, "faults") as opened:
+            yield opened
+
+
+@pytest.fixture
+def ground(stack: Stack) -> Iterator[Ground]:
+    made = Ground(stack, {name: stack.server(name) for name in INSTANCES}, hit=("a",))
+    url = made.servers["a"].env["VALKEY_URL"]
+    with redis.Redis.from_url(url, protocol=2) as clients, clients.pubsub() as subscription, clients.client() as one:
+        one.sadd("mitras:online", MITRA)
+        one.mset({f"mitra:heartbeat:{MITRA}": "2026-01-01T00:00:00.000Z", f"mitra:capacity:{MITRA}": "0"})
+        subscription.subscribe("config:invalidate")
+        yield made
+    made.close()
+
+
+def state(stack: Stack) -> dict[str, Any]:
+    """What a fault may have changed and has to take back."""
+    with redis.Redis.from_url(stack.valkey.url, protocol=2, decode_responses=True) as valkey:
+        config = valkey.config_get("*")
+        users = valkey.execute_command("ACL", "LIST")
+        role = valkey.info("replication")["role"]
+    proxies = {
+        name: (proxy["enabled"], proxy["upstream"], proxy["toxics"])
+        for name, proxy in stack.toxiproxy.proxies().items()
+    }
+    return {"config": config, "users": sorted(users), "proxies": proxies, "role": role}
+
+
+STACK_FAULTS = [name for name, fault in faults().items() if fault.family not in ("truth", "server")]
+
+
+@pytest.mark.parametrize("name", STACK_FAULTS)
+def test_it_bites_heals_and_leaves_nothing(stack: Stack, ground: Ground, name: str) -> None:
+    fault, notes = fault_named(name), Notes()
+    before = state(stack)
+    cycle = Cycle(fault, ground, notes)
+    cycle.inject()
+    cycle.remove()
+    fault.remove(ground)
+    assert [line["event"] for line in notes.lines] == ["requested", "confirmed", "removed", "healed"]
+    assert state(stack) == before
+
+
+@pytest.mark.parametrize("name", STACK_FAULTS)
+def test_an_injection_without_effect_is_unconfirmed(ground: Ground, monkeypatch, name: str) -> None:
+    monkeypatch.setattr("rig.faults.cycle.CONFIRM_S", 0.1)
+    fault = fault_named(name)
+    monkeypatch.setattr(fault, "inject", lambda ground: None, raising=False)
+    with pytest.raises(Unconfirmed), Cycle(fault, ground, Notes()) as cycle:
+        cycle.inject()
+
+
+def test_a_removal_without_effect_is_unhealed(ground: Ground, monkeypatch) -> None:
+    monkeypatch.setattr("rig.faults.cycle.HEAL_S", 0.1)
+    fault = fault_named("refused")
+    remove = fault.remove
+    monkeypatch.setattr(fault, "remove", lambda ground: None, raising=False)
+    cycle = Cycle(fault, ground, Notes())
+    cycle.inject()
+    with pytest.raises(Unhealed, match="through a refused"):
+        cycle.remove()
+    remove(ground)
+
+
+def test_an_unknown_fault_names_near_ones() -> None:
+    with pytest.raises(UnknownFault, match="'valkey killed'"):
+        fault_named("valkey kiled")
+
+
+def test_every_family_has_its_faults_and_every_fault_its_sentence() -> None:
+    found: dict[str, type[Fault]] = faults()
+    assert {fault.family for fault in found.values()} == set(FAMILIES)
+    assert all(fault.shows[0].isupper() and not fault.shows.endswith(".") for fault in found.values())
