@@ -120,7 +120,7 @@ def audit(world: World) -> Observed:
         {
             "statuses": [row[0] for row in rows.rows],
             "answers": [[e.status, e.reply] for e in exchanges],
-            "asked": [e.action for e in exchanges],
+            "asked": [[e.action, e.action == "online"] for e in exchanges],
         },
         [rows.evidence(), *(e.evidence() for e in exchanges)],
     )

@@ -56,8 +56,9 @@ def offline_everywhere(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("B-06", "BE", "The audit holds paired online and offline rows, one a change")
 def audit(judge: Judge, seen: Seen, bounds: Bounds) -> None:
-    for asked, (status, reply) in zip(seen["asked"], seen["answers"], strict=True):
-        judge.require(status == 200, f"{asked} was answered {status} {reply}")
+    for (asked, wanted), (status, reply) in zip(seen["asked"], seen["answers"], strict=True):
+        told = isinstance(reply, dict) and reply.get("is_online") is wanted
+        judge.require(status == 200 and told, f"{asked} was answered {status} {reply}")
     expected = ["online", "offline", "online", "offline"]
     judge.require(seen["statuses"] == expected, f"the audit rows are {seen['statuses']}, not {expected}")
     judge.remark(f"{len(seen['asked'])} toggles, {len(seen['statuses'])} changes, {len(seen['statuses'])} rows")
