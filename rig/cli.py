@@ -107,7 +107,10 @@ def checklist(
 @app.command()
 def chaos(
     names: Annotated[list[str] | None, typer.Argument(help="Campaigns to run; all of them when none is named.")] = None,
-    listed: Annotated[bool, typer.Option("--list", help="Tell which campaigns there are, and run none.")] = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Tell which campaigns and faults there are, and run none.")
+    ] = False,
+    fault: Annotated[list[str] | None, typer.Option(help="A fault of the catalogue by itself, as a campaign.")] = None,
     random_seed: RandomSeed = None,
     strict: Strict = None,
     mode: Mode = None,
@@ -130,7 +133,7 @@ def chaos(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy,
         scratch=scratch, postgres_log=postgres_log, sut=sut, reports=reports, schema=schema, level=level,
     )  # fmt: skip
-    raise typer.Exit(drive.run(chosen, names or []))
+    raise typer.Exit(drive.run(chosen, names or [], fault or []))
 
 
 @app.command()

@@ -7,10 +7,36 @@ from pathlib import Path
 
 from rig.drive.usage import UsageError
 from rig.faults import Fault
+from rig.faults.catalogue import UnknownFault, fault_named
 from rig.stack.paths import CHECKOUT
 from rig.traffic.workload import Pace
 
 DIRECTORY = CHECKOUT / "chaos"
+
+# Seconds. No periodic seed: only the one after the reconnect can make the mirror right again.
+CADENCES = {"auto-offline": 1, "heartbeat-mirror": 2}
+# What has to hold under any fault, with the contract's bounds and the least that must have been seen.
+INVARIANTS: Mapping[str, Mapping[str, float]] = {
+    "INV-01": {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8},
+    "INV-02": {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8},
+    "INV-03": {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8},
+    "INV-04": {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8},
+    "INV-05": {"ahead_s": 5.0, "samples_min": 20},
+    "INV-06": {"reconnect_s": 5.0, "mirror_every_s": 2.0, "within_s": 1.0},
+    "INV-07": {"stale_s": 90.0, "tolerance_s": 0.0, "pings_min": 100},
+    "INV-09": {"sweep_every_s": 1.0, "mirror_every_s": 2.0, "flush_s": 1.0},
+    "INV-10": {"pings_min": 5},
+    "INV-11": {"mirror_every_s": 2.0},
+    "INV-12": {"within_s": 1.0, "reconnect_s": 5.0},
+    "INV-13": {"max_customers": 3},
+    "INV-15": {"reseed_s": 5.0, "empty_s": 1.0, "snapshot_s": 10.0, "max_customers": 3, "reads_min": 10},
+    "INV-16": {"between_s": 9.5, "snapshot_s": 10.0},
+    "INV-18": {"answer_s": 5.0, "requests_min": 20},
+    "INV-19": {"rows_min": 20},
+    "INV-20": {},
+    "INV-21": {"goodbye_s": 60.0, "within_s": 2.0},
+    "INV-24": {},
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +66,7 @@ class Campaign:
     cadences: Mapping[str, float] = field(default_factory=dict)  # seconds, by their names in rig.drive.cadence
     phases: Phases = field(default_factory=Phases)
     pace: Pace = field(default_factory=Pace)
+    replay: tuple[str, ...] = ()  # what `rig chaos` is to be told to run it again, where that is not its name
 
 
 def campaigns(directory: Path = DIRECTORY) -> dict[str, Campaign]:
@@ -66,6 +93,22 @@ def load(path: Path) -> Campaign:
     if not isinstance(campaign, Campaign):
         raise ValueError(f"{path} declares no CAMPAIGN")
     return campaign
+
+
+def alone(name: str) -> Campaign:
+    """One fault of the catalogue by itself. UsageError names near ones."""
+    try:
+        fault = fault_named(name)
+    except UnknownFault as error:
+        raise UsageError(f"{error} (`rig chaos --list` tells them all)") from None
+    return Campaign(
+        name=fault.name.replace(" ", "-").replace(",", ""),
+        shows=f"{fault.shows}: no promise is broken",
+        fault=fault,
+        checks=INVARIANTS,
+        cadences=CADENCES,
+        replay=("--fault", name),
+    )
 
 
 def select(wanted: Iterable[str], directory: Path = DIRECTORY) -> list[Campaign]:

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from rig.config import Settings
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
-from rig.drive.campaign import DIRECTORY, Campaign, campaigns, select
+from rig.drive.campaign import DIRECTORY, Campaign, alone, campaigns, select
 from rig.drive.checklist import versions
 from rig.drive.history import write_history
 from rig.drive.replay import replay_command
@@ -18,6 +18,7 @@ from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.faults import Cycle, Ground
+from rig.faults.catalogue import faults
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.stack import open_stack
@@ -31,12 +32,20 @@ def list_campaigns(directory: Path = DIRECTORY) -> int:
     """Print each campaign with what a pass of it proves."""
     for campaign in campaigns(directory).values():
         print(f"{campaign.name}: {campaign.shows} ({', '.join(campaign.checks)})")
+    print("\nfaults, for --fault:")
+    for name, fault in faults().items():
+        print(f"{fault.family:13} {name!r}: {fault.shows}")
     return 0
 
 
-def run(settings: Settings, names: list[str], directory: Path = DIRECTORY) -> int:
-    """The whole command; the worst campaign's exit code. UsageError for a name that is none."""
-    chosen = select(names, directory)
+def run(settings: Settings, names: list[str], fault_names: list[str], directory: Path = DIRECTORY) -> int:
+    """The whole command; the worst campaign's exit code. UsageError for a name that is none.
+
+    `fault_names`: faults of the catalogue, each to be a campaign by itself; without any name all campaigns run.
+    """
+    chosen = [alone(name) for name in fault_names]
+    if names or not chosen:
+        chosen = [*select(names, directory), *chosen]
     mapped_schema(settings)
     verdicts, skipped = [], 0
     for campaign in chosen:
@@ -53,7 +62,7 @@ def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]
     from rig.report import print_summary
 
     seed = draw_random_seed(settings.random_seed)
-    replay = replay_command(["rig", "chaos", campaign.name], settings, seed)
+    replay = replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed)
     print(f"campaign {campaign.name}, random seed {seed}", flush=True)
     meta = {
         "command": replay,
@@ -105,7 +114,7 @@ def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
     ground = Ground(bench.stack, bench.servers, hit=campaign.instances)
     cycle = Cycle(campaign.fault, ground, bench.recorder)
     began = time.time()
-    with Sampler(bench, workload.mitra_ids):
+    with closing(ground), Sampler(bench, workload.mitra_ids):
         workload.start(steps)
         try:
             with cycle:

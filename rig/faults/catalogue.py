@@ -16,8 +16,6 @@ FAMILIES = {
     "refusing": "Valkey lives and says no",
     "wrong": "Valkey lives and says what is not so",
     "partial": "some of it works",
-    "truth": "Postgres is in trouble",
-    "server": "the instances themselves are",
 }
 
 

@@ -58,10 +58,10 @@ def state(stack: Stack) -> dict[str, Any]:
     return {"config": config, "users": sorted(users), "proxies": proxies, "role": role}
 
 
-STACK_FAULTS = [name for name, fault in faults().items() if fault.family not in ("truth", "server")]
+NAMES = list(faults())
 
 
-@pytest.mark.parametrize("name", STACK_FAULTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_bites_heals_and_leaves_nothing(stack: Stack, ground: Ground, name: str) -> None:
     fault, notes = fault_named(name), Notes()
     before = state(stack)
@@ -73,7 +73,7 @@ def test_it_bites_heals_and_leaves_nothing(stack: Stack, ground: Ground, name: s
     assert state(stack) == before
 
 
-@pytest.mark.parametrize("name", STACK_FAULTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_injection_without_effect_is_unconfirmed(ground: Ground, monkeypatch, name: str) -> None:
     monkeypatch.setattr("rig.faults.cycle.CONFIRM_S", 0.1)
     fault = fault_named(name)
