@@ -42,7 +42,7 @@ def seen_online_once() -> None:
 
 @sabotage(
     "toggle-answers-before", "A toggle answers the state that it found.",
-    "B-01", "B-06", "B-07", "J-05", "K-02",
+    "B-01", "B-07", "J-05", "K-02",
 )  # fmt: skip
 def toggle_answers_before() -> None:
     from server import mitras

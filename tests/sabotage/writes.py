@@ -126,7 +126,7 @@ def expiry_not_counted() -> None:
     Chats.expire = quietly  # type: ignore[method-assign]
 
 
-@sabotage("newest-session-only", "Deactivation revokes only the newest sign-in.", "E-04")
+@sabotage("newest-session-only", "Deactivation revokes only the newest sign-in.", "E-04", "E-10", "E-11")
 def newest_session_only() -> None:
     from server import mitras
 
