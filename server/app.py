@@ -31,7 +31,7 @@ PART_STOP_TIMEOUT_S = 1.0
 PUBLIC_DRAIN_S = 5  # over the deadline of a request
 INTERNAL_DRAIN_S = 1  # has been draining since the public one began
 SECRET_LENGTH_ADVISED = 32
-MIRROR_GAUGES = ("warm", "writes_owed")  # all else that the mirror tells only grows
+MIRROR_GAUGES = ("warm", "may_be_evicted", "writes_owed")  # all else that the mirror tells only grows
 
 
 class StartError(Exception):

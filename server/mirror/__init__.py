@@ -68,6 +68,11 @@ class Mirror:
         return self._writes.changing(what, *mitra_ids, ping=ping)
 
     def metrics(self) -> dict[str, float]:
-        """Counters of what happened, and two gauges: is the mirror believed, how many writes are owed."""
+        """Counters of what happened, and gauges: is the mirror believed, may it be evicted, how many writes are owed."""
         counts = {name: float(value) for name, value in self._valkey.counts.items()}
-        return {**counts, "warm": float(self._valkey.warm), "writes_owed": float(len(self._writes.dirty))}
+        return {
+            **counts,
+            "warm": float(self._valkey.warm),
+            "may_be_evicted": float(self._valkey.may_evict),
+            "writes_owed": float(len(self._writes.dirty)),
+        }

@@ -42,8 +42,14 @@ class Valkey:
         self._scripts: dict[str, str] = {}
         self._failing_since: float | None = None
         self.refused_since: float | None = None  # monotonic; a write was refused and none is known to work since
+        self.eviction_policy = ""  # "" until it was asked
         self._slots = asyncio.Semaphore(CONNECTIONS_MAX)  # a crowd waits its turn: a full pool is no outage
         self._offset_ms = 0  # Valkey's clock minus ours
+
+    @property
+    def may_evict(self) -> bool:
+        """Whether Valkey drops keys without a TTL when it is full."""
+        return self.eviction_policy.startswith("allkeys-")
 
     def now_ms(self) -> int:
         """The time by Valkey's clock, which all instances share."""

@@ -104,11 +104,20 @@ class Watchdog:
     async def _ask(self) -> tuple[str, str]:
         """run_id and epoch by the watchdog's own connection; its failures count as Valkey's."""
         async with self._own.pipeline(transaction=False) as pipeline:
-            pipeline.info("server")
+            pipeline.info("server", "memory")
             pipeline.type(keys.EPOCH)
             info, kind = await self._valkey.bounded(pipeline.execute())
+        self._look_at_policy(info.get("maxmemory_policy", ""))
         epoch: Any = await self._valkey.bounded(self._own.get(keys.EPOCH)) if kind == "string" else None
         return info["run_id"], epoch or ""
+
+    def _look_at_policy(self, policy: str) -> None:
+        """An alert, once a change: under allkeys-* a full Valkey drops what the mirror takes for the truth."""
+        if policy == self._valkey.eviction_policy:
+            return
+        self._valkey.eviction_policy = policy
+        if self._valkey.may_evict:
+            log(f"[valkey] maxmemory-policy is {policy}: keys of the mirror may be evicted, set it to noeviction")
 
     async def _settle_debts(self) -> None:
         """Writes and invalidations that failed while Valkey was away or refused them."""

@@ -3,7 +3,7 @@
 import asyncio
 from uuid import uuid4
 
-from mirror_support import Bench, benched, mirror_stack
+from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
 from server.mirror import Mirror
@@ -147,3 +147,20 @@ async def test_mitras_deleted_by_hand_leave_the_mirror_at_the_next_seed(bench: B
     await bench.db.execute("DELETE FROM mitras WHERE id = $1", id_)
     await mirror._watchdog.reseed()
     assert await bench.differences() == []
+
+
+@benched
+async def test_a_policy_that_may_evict_the_mirror_raises_an_alert(bench: Bench) -> None:
+    mirror = await bench.mirror()
+    await bench.valkey.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        await bench.until_logged("[valkey] maxmemory-policy is allkeys-lru")
+        assert mirror.metrics()["may_be_evicted"] == 1.0
+    finally:
+        await bench.valkey.config_set("maxmemory-policy", "noeviction")
+
+    async def safe_again() -> bool:
+        return mirror.metrics()["may_be_evicted"] == 0.0
+
+    await until(safe_again, "the policy is seen to be safe again")
+    assert len(bench.log("maxmemory-policy")) == 1
