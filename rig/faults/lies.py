@@ -80,7 +80,7 @@ class MemberLost(Lie):
 
 class MemberMade(Lie):
     name = "member added"
-    shows = "mitras:online has a member that is nobody"
+    shows = "An id that is nobody's is a member of mitras:online"
 
     def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
         return [("SADD", "mitras:online", BOGUS)]

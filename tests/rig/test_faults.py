@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 
+from rig.drive.fault_docs import DOCS, page
 from rig.faults import Cycle, Fault, Ground, Unconfirmed, Unhealed
 from rig.faults.catalogue import FAMILIES, UnknownFault, fault_named, faults
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
@@ -103,3 +104,7 @@ def test_every_family_has_its_faults_and_every_fault_its_sentence() -> None:
     found: dict[str, type[Fault]] = faults()
     assert {fault.family for fault in found.values()} == set(FAMILIES)
     assert all(fault.shows[0].isupper() and not fault.shows.endswith(".") for fault in found.values())
+
+
+def test_the_page_is_that_of_the_catalogue() -> None:
+    assert DOCS.read_text() == page(), "renew docs/faults.md: python -m rig.drive.fault_docs"
