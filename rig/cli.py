@@ -107,8 +107,9 @@ def checklist(
 @app.command()
 def chaos(
     names: Annotated[list[str] | None, typer.Argument(help="Campaigns to run; all of them when none is named.")] = None,
-    listed: Annotated[
-        bool, typer.Option("--list", help="Tell which campaigns and faults there are, and run none.")
+    listed: Annotated[bool, typer.Option("--list", help="Tell which campaigns there are, and run none.")] = False,
+    faults_listed: Annotated[
+        bool, typer.Option("--list-faults", help="Tell which faults there are, and run none.")
     ] = False,
     fault: Annotated[list[str] | None, typer.Option(help="A fault of the catalogue by itself, as a campaign.")] = None,
     random_seed: RandomSeed = None,
@@ -129,6 +130,8 @@ def chaos(
 
     if listed:
         raise typer.Exit(drive.list_campaigns())
+    if faults_listed:
+        raise typer.Exit(drive.list_faults())
     chosen = settings(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy,
         scratch=scratch, postgres_log=postgres_log, sut=sut, reports=reports, schema=schema, level=level,

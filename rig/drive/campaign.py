@@ -100,7 +100,7 @@ def alone(name: str) -> Campaign:
     try:
         fault = fault_named(name)
     except UnknownFault as error:
-        raise UsageError(f"{error} (`rig chaos --list` tells them all)") from None
+        raise UsageError(f"{error} (`rig chaos --list-faults` tells them all)") from None
     return Campaign(
         name=fault.name.replace(" ", "-").replace(",", ""),
         shows=f"{fault.shows}: no promise is broken",

@@ -32,9 +32,13 @@ def list_campaigns(directory: Path = DIRECTORY) -> int:
     """Print each campaign with what a pass of it proves."""
     for campaign in campaigns(directory).values():
         print(f"{campaign.name}: {campaign.shows} ({', '.join(campaign.checks)})")
-    print("\nfaults, for --fault:")
+    return 0
+
+
+def list_faults() -> int:
+    """Print each fault of the catalogue with what it does."""
     for name, fault in faults().items():
-        print(f"{fault.family:13} {name!r}: {fault.shows}")
+        print(f"{name}: {fault.shows} ({fault.family})")
     return 0
 
 

@@ -15,7 +15,9 @@ from rig.drive.campaign import Campaign, Phases, campaigns, select
 from rig.drive.chaos import run_one
 from rig.drive.session import conclude
 from rig.drive.usage import UsageError
+from rig.faults.catalogue import faults
 from rig.record import Run, RunDirectory
+from rig.record.verdict import EXIT_USAGE
 from rig.stack.paths import CHECKOUT
 
 ITEMS = ["INV-01", "INV-02", "INV-03", "INV-04", "INV-05", "INV-13", "INV-15", "INV-18", "INV-19", "INV-24"]
@@ -105,3 +107,12 @@ def test_a_file_without_campaign_or_with_another_name_is_refused(tmp_path: Path)
         campaigns(tmp_path)
     with pytest.raises(UsageError, match="there are: none"):
         select(["x"], tmp_path / "nowhere")
+
+
+def test_faults_are_listed_and_an_unknown_one_is_a_usage_error() -> None:
+    ended = subprocess.run([*RIG, "--list-faults"], cwd=CHECKOUT, capture_output=True, text=True, timeout=30)
+    assert {line.partition(": ")[0] for line in ended.stdout.splitlines()} == set(faults())
+    ended = subprocess.run([*RIG, "--fault", "read onl"], cwd=CHECKOUT, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == EXIT_USAGE
+    assert "'read-only'" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
