@@ -3,7 +3,7 @@
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, ClassVar
@@ -163,30 +163,30 @@ def treats_a_connection(host: str, port: int) -> str:
 
 def answer_to(url: str, *command: Any, within_s: float = CONNECT_S) -> str:
     """One command on a new connection of that URL's user: its reply, or the first word of the error."""
-    connection = redis.Redis.from_url(
-        url, protocol=2, decode_responses=True, socket_timeout=within_s, socket_connect_timeout=CONNECT_S, retry=None
-    )
-    try:
-        return str(connection.execute_command(*command))
-    except redis.TimeoutError:
-        return SILENT
-    except redis.RedisError as error:
-        return error_word(error)
-    finally:
-        connection.close()
+    return told_by(url, within_s, lambda connection: str(connection.execute_command(*command)))
 
 
 def round_trip(url: str, *command: Any) -> str:
     """Of the second command on a connection, so that its opening is not counted; or what became of it."""
+
+    def measured(connection: redis.Redis) -> str:
+        with connection.client() as one:
+            one.ping()
+            began = time.monotonic()
+            one.execute_command(*command)
+            return f"{(time.monotonic() - began) * 1000:.1f} ms"
+
+    return told_by(url, SLOWEST_S, measured)
+
+
+def told_by(url: str, within_s: float, ask: Callable[[redis.Redis], str]) -> str:
+    """What `ask` learns on one new connection that waits so long for each reply, or the word for why it learns nothing."""
     connection = redis.Redis.from_url(
-        url, protocol=2, decode_responses=True, socket_timeout=SLOWEST_S, socket_connect_timeout=SLOWEST_S, retry=None,
-        single_connection_client=True,
+        url, protocol=2, decode_responses=True, socket_timeout=within_s, socket_connect_timeout=max(within_s, CONNECT_S),
+        retry=None,
     )  # fmt: skip
     try:
-        connection.ping()
-        began = time.monotonic()
-        connection.execute_command(*command)
-        return f"{(time.monotonic() - began) * 1000:.1f} ms"
+        return ask(connection)
     except redis.TimeoutError:
         return SILENT
     except redis.RedisError as error:

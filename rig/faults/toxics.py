@@ -46,19 +46,20 @@ class RepliesLost(Toxic):
 
 
 class Delay(Toxic):
-    """Bites as a round trip that takes at least the half of what was asked for."""
+    """Bites as a round trip of `command` that takes at least `least_ms`."""
 
     type = "latency"
+    command: ClassVar[tuple[str, ...]] = ("PING",)
+    least_ms: ClassVar[float]
 
     def look(self, ground: Ground) -> Sight:
-        return ground.round_trips()
+        return ground.round_trips(*self.command)
 
     def bites(self, sight: Sight, ground: Ground) -> bool:
-        least_ms = self.attributes["latency"] / 2
-        return all(milliseconds(seen) >= least_ms for seen in ground.hits(sight)) and ground.spared(sight)
+        return all(milliseconds(seen) >= self.least_ms for seen in ground.hits(sight)) and ground.spared(sight)
 
     def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(milliseconds(seen) < self.attributes["latency"] / 2 for seen in sight.values())
+        return all(milliseconds(seen) < self.least_ms for seen in sight.values())
 
 
 class SlowerThanPatience(Delay):
@@ -66,6 +67,7 @@ class SlowerThanPatience(Delay):
     family = "slowness"
     shows = f"Every reply takes {SLOW_MS} ms, give or take 200: longer than a client waits"
     attributes: ClassVar = {"latency": SLOW_MS, "jitter": 200}
+    least_ms = SLOW_MS / 2
 
 
 class SlowWithinPatience(Delay):
@@ -73,40 +75,27 @@ class SlowWithinPatience(Delay):
     family = "slowness"
     shows = f"Every reply takes {PATIENT_MS} ms, give or take 50: just what a client still waits for"
     attributes: ClassVar = {"latency": PATIENT_MS, "jitter": 50}
+    least_ms = PATIENT_MS / 2
 
 
-class Narrow(Toxic):
+class Narrow(Delay):
     name = "narrow line"
     family = "slowness"
     shows = "Replies trickle at one kilobyte a second"
     type = "bandwidth"
     attributes: ClassVar = {"rate": 1}
-
-    def look(self, ground: Ground) -> Sight:
-        return ground.round_trips("INFO", "commandstats")
-
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(milliseconds(seen) >= 200 for seen in ground.hits(sight)) and ground.spared(sight)
-
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(milliseconds(seen) < 200 for seen in sight.values())
+    command = ("INFO", "commandstats")
+    least_ms = 200
 
 
-class Sliced(Toxic):
+class Sliced(Delay):
     name = "sliced replies"
     family = "slowness"
     shows = "Replies arrive in pieces of a few bytes, each a while after the other"
     type = "slicer"
     attributes: ClassVar = {"average_size": 8, "size_variation": 4, "delay": 20_000}
-
-    def look(self, ground: Ground) -> Sight:
-        return ground.round_trips("ECHO", "x" * 120)
-
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(milliseconds(seen) >= 100 for seen in ground.hits(sight)) and ground.spared(sight)
-
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(milliseconds(seen) < 100 for seen in sight.values())
+    command = ("ECHO", "x" * 120)
+    least_ms = 100
 
 
 class Reset(Toxic):
