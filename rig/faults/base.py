@@ -110,6 +110,8 @@ class Fault(ABC):
     family: ClassVar[str]  # reachability, silence, slowness, cuts, refusing, wrong, partial, truth, server
     shows: ClassVar[str]  # one sentence: what happens
     needs: ClassVar[tuple[str, ...]] = ()  # capabilities of stack or machine, by name
+    # Invariants that it changes as it must: declared here, said in each run, and not judged under it alone.
+    excuses: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def inject(self, ground: Ground) -> None: ...

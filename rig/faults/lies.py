@@ -12,6 +12,7 @@ class Lie(Fault):
     """A command whose own reply tells that it took effect: a server may heal it at once."""
 
     family = "wrong"
+    excuses = ("INV-09",)  # no outage that lasts: the sweeps go on once it is healed
 
     def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
         raise NotImplementedError
@@ -97,6 +98,7 @@ class ShutOutByHand(Lie):
 class Evicted(Lie):
     name = "eviction"
     shows = "Under allkeys-lru the memory runs out: keys of the mirror are evicted, silently"
+    excuses = ("INV-09", "INV-24")
 
     def inject(self, ground: Ground) -> None:
         before = ground.valkey.info("stats")["evicted_keys"]

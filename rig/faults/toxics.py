@@ -76,6 +76,7 @@ class SlowWithinPatience(Delay):
     shows = f"Every reply takes {PATIENT_MS} ms, give or take 50: just what a client still waits for"
     attributes: ClassVar = {"latency": PATIENT_MS, "jitter": 50}
     least_ms = PATIENT_MS / 2
+    excuses = ("INV-09", "INV-15")  # it is no outage: nothing has to be skipped or seeded
 
 
 class Narrow(Delay):
