@@ -112,6 +112,7 @@ def chaos(
         bool, typer.Option("--list-faults", help="Tell which faults there are, and run none.")
     ] = False,
     fault: Annotated[list[str] | None, typer.Option(help="A fault of the catalogue by itself, as a campaign.")] = None,
+    profile: Annotated[str | None, typer.Option(help="A set of campaigns: ci or full.")] = None,
     random_seed: RandomSeed = None,
     strict: Strict = None,
     mode: Mode = None,
@@ -136,7 +137,7 @@ def chaos(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy,
         scratch=scratch, postgres_log=postgres_log, sut=sut, reports=reports, schema=schema, level=level,
     )  # fmt: skip
-    raise typer.Exit(drive.run(chosen, names or [], fault or []))
+    raise typer.Exit(drive.run(chosen, names or [], fault or [], profile))
 
 
 @app.command()

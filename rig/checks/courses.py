@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from rig.checks.base import LAG_VOID_S, Judge, Lines
@@ -14,12 +15,59 @@ TRAFFIC_PHASES = ("baseline", "fault", "recovery")
 
 @dataclass(frozen=True)
 class Fault:
-    """The moments (epoch seconds) of a fault's life; None: it never came so far."""
+    """The moments (epoch seconds) of one fault's life, None where it never came so far, and what kind it declares.
+
+    `outage`: every Valkey command of `hit` fails; `noticed`: and their connections notice, as when they are refused;
+    `seeds`: a server has to seed after it; `down`: `hit` themselves give no answer; `truth`: Postgres is ill.
+    `masked`: it could not be seen to bite, because another fault hid it.
+    """
 
     requested: float | None
     confirmed: float | None
     removed: float | None
     healed: float | None
+    name: str = ""
+    hit: tuple[str, ...] = ()
+    outage: bool = True
+    noticed: bool = True
+    seeds: bool = True
+    down: bool = False
+    truth: bool = False
+    masked: bool = False
+
+
+@dataclass(frozen=True)
+class Faults:
+    """All faults of a campaign, taken as one: from the first request to the last removal."""
+
+    each: tuple[Fault, ...]
+
+    @property
+    def requested(self) -> float:
+        return min(fault.requested for fault in self.each if fault.requested is not None)
+
+    @property
+    def confirmed(self) -> float:
+        return min(fault.confirmed or fault.requested or 0.0 for fault in self.each)
+
+    @property
+    def removed(self) -> float:
+        return max(fault.removed or 0.0 for fault in self.each)
+
+    @property
+    def noticed(self) -> bool:
+        """Whether the contract's own word covers it: all else of them a hardened server has to hold."""
+        return all(fault.noticed for fault in self.each)
+
+    def spans(self, after_s: float = 0.0) -> list[tuple[float, float]]:
+        """Times with a fault, each prolonged by `after_s`, merged where they meet."""
+        merged: list[tuple[float, float]] = []
+        for since, until in sorted((f.requested or 0.0, (f.removed or 0.0) + after_s) for f in self.each):
+            if merged and since <= merged[-1][1]:
+                merged[-1] = merged[-1][0], max(merged[-1][1], until)
+            else:
+                merged.append((since, until))
+        return merged
 
 
 def phases(lines: Lines) -> dict[str, tuple[float, float]]:
@@ -27,36 +75,55 @@ def phases(lines: Lines) -> dict[str, tuple[float, float]]:
     return {line["name"]: (line["from"], line["to"]) for line in lines.get("phase", ())}
 
 
-def fault(lines: Lines) -> Fault:
-    """The one fault of a campaign, from its lines."""
-    at = {line["event"]: line["t"] for line in lines.get("fault", ())}
-    return Fault(*(at.get(event) for event in ("requested", "confirmed", "removed", "healed")))
+MOMENTS = ("requested", "confirmed", "removed", "healed")
+TRAITS = ("name", "outage", "noticed", "seeds", "down", "truth")
 
 
-def assume_fault(judge: Judge, lines: Lines) -> Fault | None:
-    """The fault was seen to bite and to heal, and all phases were completed; None when one of these did not hold."""
-    events = fault(lines)
-    judge.assume(events.requested, "the run ended before a fault was injected")
-    if events.requested:
-        judge.assume(events.confirmed, "the fault was injected but never seen to bite from both ends")
-    if events.confirmed:
-        judge.assume(events.removed, "the fault was never taken back")
-    if events.removed:
-        judge.assume(events.healed, "the fault was taken back but never seen to heal from both ends")
+def faults(lines: Lines) -> Faults:
+    """The faults of a campaign, from their lines, in the order of their requests."""
+    by_number: dict[int, list[Line]] = {}
+    for line in lines.get("fault", ()):
+        by_number.setdefault(line.get("number", 0), []).append(line)
+    return Faults(tuple(map(one_fault, by_number.values())))
+
+
+def one_fault(own: Sequence[Line]) -> Fault:
+    at = {line["event"]: line["t"] for line in own}
+    traits = {name: own[0][name] for name in TRAITS if name in own[0]}
+    hit = tuple(own[0].get("hit") or ())
+    return Fault(*(at.get(event) for event in MOMENTS), hit=hit, masked="masked" in at, **traits)
+
+
+def assume_fault(judge: Judge, lines: Lines) -> Faults | None:
+    """Every fault was seen to bite and to heal, and all phases were completed; None when one of these did not hold."""
+    found = faults(lines)
+    injected = found.each and all(fault.requested for fault in found.each)
+    judge.assume(injected, "the run ended before a fault was injected")
+    for fault in found.each:
+        named = f"the fault {fault.name!r}" if len(found.each) > 1 else "the fault"
+        judge.assume(fault.confirmed or fault.masked, f"{named} was injected but never seen to bite from both ends")
+        if fault.confirmed or fault.masked:
+            judge.assume(fault.removed, f"{named} was never taken back")
+        if fault.removed:
+            judge.assume(fault.healed, f"{named} was taken back but never seen to heal from both ends")
+    seen = not found.each or any(fault.confirmed for fault in found.each)
+    judge.assume(seen or judge.doubts, "no fault was seen to bite: each was hidden by another")
     missing = [name for name in (*TRAFFIC_PHASES, "drain") if name not in phases(lines)]
     judge.assume(not missing, f"phases that were not completed: {', '.join(missing)}")
-    return None if judge.doubts else events
+    return None if judge.doubts else found
 
 
-def quiet_spans(lines: Lines, events: Fault, reconnect_s: float) -> dict[str, tuple[float, float]]:
-    """The two times in which all bounds of quiet hold: before the fault, and `reconnect_s` after it was taken back."""
+AFTER = "after the reconnect"
+
+
+def quiet_spans(lines: Lines, events: Faults, reconnect_s: float) -> dict[str, tuple[float, float]]:
+    """The times in which all bounds of quiet hold: before the first fault, and `reconnect_s` after each was taken back."""
     spans = phases(lines)
-    assert events.requested is not None
-    assert events.removed is not None
-    return {
-        "baseline": (spans["baseline"][0], events.requested),
-        "after the reconnect": (events.removed + reconnect_s, spans["drain"][1]),
-    }
+    found = {"baseline": (spans["baseline"][0], events.requested)}
+    busy = events.spans(reconnect_s)
+    for number, ((_, since), (until, _)) in enumerate(pairwise(busy), 1):
+        found[f"pause {number}"] = since, until
+    return {**found, AFTER: (busy[-1][1], spans["drain"][1])}
 
 
 def inside(lines: Iterable[Line], since: float, until: float) -> list[Line]:
@@ -127,8 +194,12 @@ def require_no_wrong_over(
     bound_s: float,
     find: Find = wrong_in,
     where: str = "mitras:online",
+    promised: bool = True,
 ) -> float:
-    """No id stays wrong for longer than the bound; the longest that one did. The rig's own lag voids an overrun."""
+    """No id stays wrong for longer than the bound; the longest that one did. The rig's own lag voids an overrun.
+
+    `promised`: by the contract; else by a hardened server.
+    """
     spans = wrong_spans(samples, find)
     over = sorted((span for span in spans if span.seconds > bound_s), key=lambda span: -span.seconds)
     if over:
@@ -139,7 +210,7 @@ def require_no_wrong_over(
         if lag_s > LAG_VOID_S:
             judge.assume(False, f"{text}, but the rig itself stood still for {lag_s:.2f} s")
         else:
-            judge.require(False, text)
+            (judge.require if promised else judge.harden)(False, text)
     return max((span.seconds for span in spans), default=0.0)
 
 

@@ -5,12 +5,15 @@ from typing import Any
 
 from rig.checks.base import Bounds, Judge, Kind, Lines, check
 from rig.checks.courses import (
+    AFTER,
+    Faults,
     Line,
     assume_fault,
     assume_traffic,
     http_evidence,
     inside,
     phases,
+    quiet_spans,
     require_no_wrong_over,
     wrong_in,
 )
@@ -19,6 +22,7 @@ from rig.record import evidence
 
 SEED_LINE = "[valkey-mirror] seed:"
 SHOWN_MAX = 5
+LINGER_S = 1.0  # what had to wait may still be on its way
 # Answers that the contract allows besides 2xx, in a world where somebody is always available and nobody is barred.
 REFUSALS = {
     "accept": {"ALREADY_TAKEN", "INVALID_STATE", "MITRA_AT_CAPACITY", "NOT_FOUND"},
@@ -41,10 +45,12 @@ def mirror_is_truth(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     for name, seen in (("baseline", before), ("after the reconnect", after)):
         sighted = [sample for sample in seen if wrong_in(sample) is not None]
         judge.assume(len(sighted) >= bounds["samples_min"], f"{name}: only {len(sighted)} samples could be compared")
-    longest = max(
-        require_no_wrong_over(judge, "baseline", before, quiet_s),
-        require_no_wrong_over(judge, f"{reconnect_s:g} s after the reconnect", after, quiet_s),
-    )
+    quiet = quiet_spans(lines, fault, reconnect_s - quiet_s)
+    longest = require_no_wrong_over(judge, "baseline", before, quiet_s)
+    for name, span in list(quiet.items())[1:]:
+        seen = inside(samples, *span)
+        what = f"{reconnect_s:g} s after the reconnect" if name == AFTER else f"{reconnect_s:g} s into {name}"
+        longest = max(longest, require_no_wrong_over(judge, what, seen, quiet_s, promised=fault.noticed))
     equal = first_equal(inside(samples, fault.removed, spans["drain"][1]))
     took = None if equal is None else equal - fault.removed
     judge.show(evidence.timing("Valkey answers again → mirror equals Postgres", took, reconnect_s))
@@ -80,13 +86,8 @@ def never_empty(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     if fault is None:
         return
     until = phases(lines)["drain"][1]
-    for log in lines.get("log", ()):
-        seeds = [at for at, text in log["lines"] if SEED_LINE in text and at >= fault.confirmed]
-        took = None if not seeds else max(0.0, seeds[0] - fault.removed)
-        judge.show(evidence.timing(f"restart → seed line of {log['instance']}", took, bounds["reseed_s"]))
-        judge.within(f"the seed line of {log['instance']}", took, bounds["reseed_s"])
-        shown = [f"{at:.3f} {text}" for at, text in log["lines"] if fault.requested <= at <= until]
-        judge.show(evidence.log(log["source"], shown, looked_for=SEED_LINE))
+    if any(each.seeds for each in fault.each):
+        require_seeds(judge, lines, fault, bounds["reseed_s"])
     judge.assume(lines.get("log"), "no server log was kept")
     samples = inside(lines.get("sample", ()), fault.requested, until)
     judge.assume(samples, "the truth was never read")
@@ -105,6 +106,27 @@ def never_empty(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             judge.assume(len(reads) >= bounds["reads_min"], few)
         judge.remark(f"{len(reads)} reads of the {reader}")
     judge.show(evidence.timing("longest that a reader saw nobody", round(longest, 3), bounds["empty_s"]))
+
+
+def require_seeds(judge: Judge, lines: Lines, fault: Faults, reseed_s: float) -> None:
+    """After the last fault that asks for one: of a lone server, or of one of several (the others may adopt its epoch)."""
+    last = max((each for each in fault.each if each.seeds), key=lambda each: each.removed or 0.0)
+    since, removed = last.requested or 0.0, last.removed or 0.0
+    until = phases(lines)["drain"][1]
+    found: dict[str, float] = {}
+    for log in lines.get("log", ()):
+        seeds = [at for at, text in log["lines"] if SEED_LINE in text and at >= since]
+        # What came while the fault was in force answers it only if nothing was lost since.
+        late = [at for at in seeds if at >= removed] or seeds
+        if late:
+            found[log["instance"]] = max(0.0, late[0] - removed)
+        shown = [f"{at:.3f} {text}" for at, text in log["lines"] if since <= at <= until]
+        judge.show(evidence.log(log["source"], shown, looked_for=SEED_LINE))
+    first = min(found, key=lambda name: found[name], default=None)
+    named = first or ", ".join(log["instance"] for log in lines.get("log", ())) or "the server"
+    took = None if first is None else found[first]
+    judge.show(evidence.timing(f"Valkey answers again → seed line of {named}", took, reseed_s))
+    judge.within(f"the seed line of {named}", took, reseed_s)
 
 
 def readers(requests: Sequence[Line], samples: Sequence[Line], bounds: Bounds) -> dict[str, list[Line]]:
@@ -163,7 +185,8 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     fault = None if judge.broken_promises else assume_fault(judge, lines)
     if fault is None:
         return
-    requests = inside(lines.get("request", ()), fault.requested, phases(lines)["recovery"][1])
+    begun = inside(lines.get("request", ()), fault.requested, phases(lines)["recovery"][1])
+    requests = [line for line in begun if not beyond_reach(line, fault)]
     late = [line for line in requests if line["status"] is None or line["ended"] - line["started"] > bounds["answer_s"]]
     odd = [line for line in requests if line not in late and not allowed(line) and not barred_then(line, lines)]
     for line in (late + odd)[:SHOWN_MAX]:
@@ -180,6 +203,16 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         judge.show(evidence.timing("slowest answer from the fault on", round(took, 3), bounds["answer_s"]))
         judge.show(http_evidence(slowest))
         judge.remark(f"{len(requests)} requests from the fault on, the slowest {took:.3f} s")
+
+
+def beyond_reach(request: Line, fault: Faults) -> bool:
+    """Whether its server was itself down, or Postgres ill, at some moment of it: then it may go unanswered."""
+    return any(
+        (each.truth or (each.down and request.get("instance") in each.hit))
+        and request["started"] <= (each.healed or 0.0) + LINGER_S
+        and request["ended"] >= (each.requested or 0.0)
+        for each in fault.each
+    )
 
 
 def allowed(request: Line) -> bool:

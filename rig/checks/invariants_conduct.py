@@ -33,9 +33,7 @@ def no_wrongful_offline(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     rows, events = left(judge, lines), assume_fault(judge, lines)
     if rows is None or events is None or not statements_watched(judge, lines):
         return
-    assert events.requested is not None
-    assert events.removed is not None
-    outage = events.requested, events.removed + RESEED_S
+    outages = events.spans(RESEED_S)
     pings: dict[str, list[Line]] = defaultdict(list)
     for line in lines.get("request", ()):
         if line["action"] == "ping" and line["status"] == 200 and (line["reply"] or {}).get("is_online") is True:
@@ -47,9 +45,8 @@ def no_wrongful_offline(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             last = max(before, key=lambda ping: ping["started"])
             silent_s = committed_at - last["started"]
             told = f"{row['mitra_id']} was taken offline {silent_s:.2f} s after a ping that was answered as online"
-            promised = silent_s < bounds["stale_s"] - CONTRACT_TOLERANCE_S and not (
-                outage[0] <= last["started"] <= outage[1]
-            )
+            in_outage = any(since <= last["started"] <= until for since, until in outages)
+            promised = silent_s < bounds["stale_s"] - CONTRACT_TOLERANCE_S and not in_outage
             ask = judge.require if promised else judge.harden
             if not ask(silent_s >= bounds["stale_s"] - bounds["tolerance_s"], told):
                 judge.show(evidence.note(f"committed at {committed_at:.3f}"), http_evidence(last))
@@ -82,29 +79,32 @@ def statements_watched(judge: Judge, lines: Lines) -> bool:
 
 @check("INV-12", "BE", "Who is deactivated gets no ping through", Kind.INVARIANT, whole_run=True)
 def no_ping_when_deactivated(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    """None begun over `within_s` after the answer is 200: in quiet and while Valkey is away (then Postgres says so)."""
+    """None begun over `within_s` after the answer is 200, in quiet and while Valkey is refused (then Postgres says so).
+
+    A hardened server holds `partition_s` in any other fault, too. A ping that was still under way as a re-activation
+    began may see either.
+    """
     events = assume_fault(judge, lines)
     if events is None:
         return
-    spans = {**quiet_spans(lines, events, bounds["reconnect_s"]), "fault": (events.confirmed, events.removed)}
+    quiet = list(quiet_spans(lines, events, bounds["reconnect_s"]).values())
+    quiet += [(f.confirmed or 0.0, f.removed or 0.0) for f in events.each if f.outage and f.noticed and f.confirmed]
     refused = 0
+    pings = [line for line in lines.get("request", ()) if line["action"] == "ping"]
     for id, since, until in barred_spans(lines):
-        for ping in lines.get("request", ()):
-            begun = ping["started"]
-            judged = any(first <= begun <= last for first, last in spans.values())
-            if (
-                ping["action"] == "ping"
-                and ping["subject"] == id
-                and since + bounds["within_s"] < begun < until
-                and judged
-            ):
-                told = f"{id}: a ping {begun - since:.2f} s after her deactivation was answered 200"
-                if not judge.require(ping["status"] != 200, told):
+        for ping in pings:
+            after = ping["started"] - since
+            if ping["subject"] != id or after <= bounds["within_s"] or ping["ended"] >= until:
+                continue
+            told = f"{id}: a ping {after:.2f} s after her deactivation was answered 200"
+            promised = any(first <= ping["started"] <= last for first, last in quiet)
+            ask = judge.require if promised else judge.harden
+            if (promised or after > bounds["partition_s"]) and not ask(ping["status"] != 200, told):
+                judge.show(http_evidence(ping))
+            elif ping["code"] == "ACCOUNT_INACTIVE":
+                refused += 1
+                if refused == 1:
                     judge.show(http_evidence(ping))
-                elif ping["code"] == "ACCOUNT_INACTIVE":
-                    refused += 1
-                    if refused == 1:
-                        judge.show(http_evidence(ping))
     judge.assume(judge.broken_promises or refused, "no deactivated mitra pinged")
     judge.remark(f"{refused} pings of deactivated mitras refused")
 

@@ -6,12 +6,13 @@ from itertools import pairwise
 
 from rig.checks.base import Bounds, Judge, Kind, Lines, check
 from rig.checks.commands import HEARTBEAT, SNAPSHOT, deletes_key, sets_key
-from rig.checks.courses import Line, assume_fault, inside, phases
+from rig.checks.courses import Fault, Line, assume_fault, inside, phases
 from rig.checks.invariants_conduct import auto_offlines, left, quiet_requests, statements_watched
 from rig.checks.statements import STATUS, failed, ids_in, uses_unnest, writes
 from rig.record import evidence
 
 STAMP_S = 0.001
+RESEED_S = 5.0
 SKIPS = {
     "sweep_every_s": "[auto-offline] valkey unavailable, skipping",
     "mirror_every_s": "[heartbeat-mirror] valkey unavailable, skipping",
@@ -41,28 +42,56 @@ def idle_in_outage(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     rows = left(judge, lines)
     if events is None or rows is None or not statements_watched(judge, lines):
         return
-    assert events.confirmed is not None
-    assert events.removed is not None
-    lasted = events.removed - events.confirmed
-    swept = [row for row, at in auto_offlines(rows["audit"], lines) if events.confirmed <= at <= events.removed]
-    judge.require(not swept, f"{len(swept)} mitras were taken offline in the outage")
-    mirrored = inside(batches(lines), events.confirmed + STAMP_S, events.removed)
-    judge.require(not mirrored, f"{len(mirrored)} heartbeat updates in the outage")
+    outages = [fault for fault in events.each if fault.outage and fault.confirmed]
+    judge.assume(outages, "no fault of this run keeps a whole instance from Valkey")
+    swept = list(auto_offlines(rows["audit"], lines))
+    for fault in outages:
+        assert fault.confirmed is not None
+        assert fault.removed is not None
+        lost = [row for row, at in swept if fault.confirmed <= at <= fault.removed]
+        ask = judge.require if fault.noticed and len(lines.get("log", ())) == 1 else judge.harden
+        ask(not lost, f"{len(lost)} mitras were taken offline in the outage")
+        mirrored = [
+            line
+            for line in inside(batches(lines), fault.confirmed + STAMP_S, fault.removed)
+            if not fault.hit or line["instance"] in fault.hit
+        ]
+        ask = judge.require if fault.noticed else judge.harden
+        ask(not mirrored, f"{len(mirrored)} heartbeat updates in the outage")
+        # Where another fault lies in between, what it makes of the ticks is not known.
+        if not any(other is not fault and near(other, fault) for other in events.each):
+            require_skips(judge, lines, fault, bounds)
+    judge.assume(lines.get("log"), "no server log was kept")
+
+
+def near(one: Fault, other: Fault) -> bool:
+    """Whether they are in force at the same time, or within what a recovery may take."""
+    return (one.requested or 0.0) <= (other.removed or 0.0) + RESEED_S and (one.removed or 0.0) + RESEED_S >= (
+        other.requested or 0.0
+    )
+
+
+def require_skips(judge: Judge, lines: Lines, fault: Fault, bounds: Bounds) -> None:
+    """A line for each tick of each instance that is hit, in the outage of this fault."""
+    assert fault.requested is not None
+    assert fault.confirmed is not None
+    assert fault.removed is not None
+    lasted, longest = fault.removed - fault.confirmed, fault.removed - fault.requested
+    ask = judge.require if fault.noticed else judge.harden
     for log in lines.get("log", ()):
         for name, text in SKIPS.items():
-            if name in bounds:
-                least, most = math.floor(lasted / bounds[name]) - 1, math.ceil(lasted / bounds[name]) + 1
+            if name in bounds and (not fault.hit or log["instance"] in fault.hit):
+                least, most = math.floor(lasted / bounds[name]) - 1, math.ceil(longest / bounds[name]) + 1
                 count = sum(
-                    text in line and events.requested <= at <= events.removed + bounds["flush_s"]
+                    text in line and fault.requested <= at <= fault.removed + bounds["flush_s"]
                     for at, line in log["lines"]
                 )
                 told = f"{log['instance']} said {count} times {text!r} in {lasted:.1f} s, not {max(least, 0)} to {most}"
-                judge.require(least <= count <= most + 1, told)
+                ask(least <= count <= most + 1, told)
                 judge.show(
                     evidence.log(log["source"], [line for _, line in log["lines"] if text in line], looked_for=text)
                 )
                 judge.remark(f"{log['instance']}: {count} skipped ticks, one every {bounds[name]:g} s")
-    judge.assume(lines.get("log"), "no server log was kept")
 
 
 @check("INV-10", "BE", "A ping in quiet is one SET and no SQL", Kind.INVARIANT, whole_run=True)
@@ -135,7 +164,6 @@ def one_recompute(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     until = watched_until(judge, lines) if events else None
     if events is None or until is None:
         return
-    assert events.removed is not None
     since = phases(lines)["warm-up"][0]
     for first, last in ((since, until), (events.removed, phases(lines)["drain"][1])):
         seen = inside(lines.get("command", ()), first, last)

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rig.drive.strikes import Strike
 from rig.drive.usage import UsageError
 from rig.faults import Fault
-from rig.faults.catalogue import UnknownFault, fault_named
+from rig.faults.catalogue import faults
 from rig.stack.paths import CHECKOUT
 from rig.traffic.workload import Pace
 
 DIRECTORY = CHECKOUT / "chaos"
+CI, FULL = "ci", "full"
 
 # Seconds. No periodic seed: only the one after the reconnect can make the mirror right again.
 CADENCES = {"auto-offline": 1, "heartbeat-mirror": 2}
@@ -27,7 +29,7 @@ INVARIANTS: Mapping[str, Mapping[str, float]] = {
     "INV-09": {"sweep_every_s": 1.0, "mirror_every_s": 2.0, "flush_s": 1.0},
     "INV-10": {"pings_min": 5},
     "INV-11": {"mirror_every_s": 2.0},
-    "INV-12": {"within_s": 1.0, "reconnect_s": 5.0},
+    "INV-12": {"within_s": 1.0, "partition_s": 5.0, "reconnect_s": 5.0},
     "INV-13": {"max_customers": 3},
     "INV-15": {"reseed_s": 5.0, "empty_s": 1.0, "snapshot_s": 10.0, "max_customers": 3, "reads_min": 10},
     "INV-16": {"between_s": 9.5, "snapshot_s": 10.0},
@@ -56,17 +58,35 @@ class Phases:
 
 @dataclass(frozen=True)
 class Campaign:
-    """One scenario under one fault. `checks` holds the bounds of each item that it answers."""
+    """One scenario under a schedule of faults. `checks` holds the bounds of each item that it answers."""
 
     name: str
     shows: str  # one sentence: what a pass proves
-    fault: Fault
-    checks: Mapping[str, Mapping[str, float]]
+    strikes: tuple[Strike, ...]
+    checks: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: dict(INVARIANTS))
+    profiles: tuple[str, ...] = (FULL,)
     instances: tuple[str, ...] = ("a",)
-    cadences: Mapping[str, float] = field(default_factory=dict)  # seconds, by their names in rig.drive.cadence
+    cadences: Mapping[str, float] = field(default_factory=lambda: dict(CADENCES))  # seconds, by rig.drive.cadence
+    settings: Mapping[str, int] = field(default_factory=dict)  # of `app_config`, in force before the traffic
     phases: Phases = field(default_factory=Phases)
     pace: Pace = field(default_factory=Pace)
     replay: tuple[str, ...] = ()  # what `rig chaos` is to be told to run it again, where that is not its name
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return tuple(strike.made() for strike in self.strikes)
+
+    @property
+    def excused(self) -> tuple[str, ...]:
+        """Items that its faults change as they must: said in the run, and not judged."""
+        found = {item for fault in self.faults for item in fault.excuses}
+        if not any(fault.outage for fault in self.faults):
+            found.add("INV-09")
+        return tuple(item for item in self.checks if item in found)
+
+    @property
+    def judged(self) -> dict[str, dict[str, float]]:
+        return {item: dict(bounds) for item, bounds in self.checks.items() if item not in self.excused}
 
 
 def campaigns(directory: Path = DIRECTORY) -> dict[str, Campaign]:
@@ -97,22 +117,25 @@ def load(path: Path) -> Campaign:
 
 def alone(name: str) -> Campaign:
     """One fault of the catalogue by itself. UsageError names near ones."""
-    try:
-        fault = fault_named(name)
-    except UnknownFault as error:
-        raise UsageError(f"{error} (`rig chaos --list-faults` tells them all)") from None
+    strike = Strike(0.0, name)
+    fault = strike.made()
     return Campaign(
         name=fault.name.replace(" ", "-").replace(",", ""),
-        shows=f"{fault.shows}: no promise is broken{excused(fault)}",
-        fault=fault,
-        checks={item: bounds for item, bounds in INVARIANTS.items() if item not in fault.excuses},
-        cadences=CADENCES,
+        shows=f"{fault.shows}: no promise is broken",
+        strikes=(strike,),
+        instances=fault.instances,
         replay=("--fault", name),
     )
 
 
-def excused(fault: Fault) -> str:
-    return f" (not judged, as the fault itself changes it: {', '.join(fault.excuses)})" if fault.excuses else ""
+def of_profile(profile: str, directory: Path = DIRECTORY) -> list[Campaign]:
+    """`ci`: what says so; `full`: all, and every fault of the catalogue by itself."""
+    found = list(campaigns(directory).values())
+    if profile == CI:
+        return [campaign for campaign in found if CI in campaign.profiles]
+    if profile != FULL:
+        raise UsageError(f"--profile {profile!r} is none of {CI}, {FULL}")
+    return [*found, *(alone(name) for name in faults())]
 
 
 def select(wanted: Iterable[str], directory: Path = DIRECTORY) -> list[Campaign]:

@@ -1,31 +1,33 @@
 """Runs chaos campaigns: traffic, one fault, observations, then verdicts and a report, one run directory each."""
 
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from rig.config import Settings
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
-from rig.drive.campaign import DIRECTORY, Campaign, alone, campaigns, select
+from rig.drive.campaign import DIRECTORY, Campaign, alone, campaigns, of_profile, select
 from rig.drive.checklist import versions
 from rig.drive.history import write_history
 from rig.drive.replay import replay_command
 from rig.drive.sampler import Sampler
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
+from rig.drive.strikes import Siege, note_schedule, refuse_what_is_missing, require_possible
 from rig.drive.watch import Exits, keep_logs, rescued
-from rig.faults import Cycle, Ground
 from rig.faults.catalogue import faults
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
-from rig.stack import open_stack
+from rig.stack import CapabilityMissing, open_stack
 from rig.traffic import Customer, Mitra, Operator
 from rig.traffic.workload import Workload, digest, schedule
 
 LOOK_EVERY_S = 0.05
+TRAFFIC_SPARE_S = 12.0  # what the confirming and healing of one fault may take beyond its own time
 
 
 def list_campaigns(directory: Path = DIRECTORY) -> int:
@@ -42,23 +44,51 @@ def list_faults() -> int:
     return 0
 
 
-def run(settings: Settings, names: list[str], fault_names: list[str], directory: Path = DIRECTORY) -> int:
+def run(
+    settings: Settings,
+    names: list[str],
+    fault_names: list[str],
+    profile: str | None = None,
+    directory: Path = DIRECTORY,
+) -> int:
     """The whole command; the worst campaign's exit code. UsageError for a name that is none.
 
-    `fault_names`: faults of the catalogue, each to be a campaign by itself; without any name all campaigns run.
+    `fault_names`: faults of the catalogue, each to be a campaign by itself; `profile`: a set of campaigns; without
+    any of these all campaigns of the directory run.
     """
-    chosen = [alone(name) for name in fault_names]
+    chosen = of_profile(profile, directory) if profile else []
+    chosen += [alone(name) for name in fault_names]
     if names or not chosen:
         chosen = [*select(names, directory), *chosen]
-    mapped_schema(settings)
-    verdicts, skipped = [], 0
+    return run_all(settings, chosen)
+
+
+def run_all(settings: Settings, chosen: Sequence[Campaign]) -> int:
     for campaign in chosen:
+        require_possible(campaign.strikes, campaign.instances)
+    mapped_schema(settings)
+    rows, began = [], time.monotonic()
+    for campaign in chosen:
+        since = time.monotonic()
         verdict, skips, interrupted = run_one(settings, campaign)
         if interrupted:
             return EXIT_INTERRUPTED
-        verdicts.append(verdict)
-        skipped += skips
-    return exit_code(overall(verdicts), skipped=skipped, strict=settings.strict)
+        rows.append((campaign.name, verdict, skips, time.monotonic() - since))
+    if len(rows) > 1:
+        print_rows(rows, time.monotonic() - began)
+    worst = overall(verdict for _, verdict, _, _ in rows)
+    return exit_code(worst, skipped=sum(row[2] for row in rows), strict=settings.strict)
+
+
+def print_rows(rows: Sequence[tuple[str, Verdict, int, float]], seconds: float) -> None:
+    """One line a campaign, the worst last, where a reader's eye is."""
+    print()
+    for name, verdict, skips, took in sorted(rows, key=lambda row: list(Verdict).index(row[1]), reverse=True):
+        skipped = f", {skips} skipped" if skips else ""
+        print(f"  {verdict:<12} {took:5.0f} s  {name}{skipped}")
+    counts = Counter(verdict for _, verdict, _, _ in rows)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    print(f"{len(rows)} campaigns in {seconds / 60:.1f} min: {told}", flush=True)
 
 
 def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]:
@@ -71,14 +101,15 @@ def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]
     meta = {
         "command": replay,
         "campaign": {"name": campaign.name, "shows": campaign.shows, "phases": asdict(campaign.phases)},
+        "excused": list(campaign.excused),
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
         "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
     }
     interrupted = False
-    items = list(campaign.checks)
-    plan = {"scenario": campaign.name, "bounds": {item: dict(bounds) for item, bounds in campaign.checks.items()}}
+    items = list(campaign.judged)
+    plan = {"scenario": campaign.name, "bounds": campaign.judged}
     with run_session("chaos", settings.reports, seed, items=items, replay=replay, meta=meta, plan=plan) as session:
         try:
             with rescued(session.recorder):
@@ -100,10 +131,13 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
             stack, recorder, Cadence("fast"), session.random_seed, settings.ready_within_s, mapped_schema(settings)
         )
         try:
+            refuse_what_is_missing(bench, campaign.strikes)
             bench.ready(bench.environment_for(**campaign.cadences), campaign.instances)
             exits = Exits(bench)
             with rescued(recorder, exits):
                 course(bench, campaign, exits)
+        except CapabilityMissing as lack:
+            recorder.write("missing", text=str(lack))
         finally:
             keep_logs(bench)
             bench.close()
@@ -113,34 +147,36 @@ def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
     """The phases, each recorded once it is over."""
     spans = campaign.phases
     workload = people(bench, campaign)
-    steps = schedule(campaign.pace, bench.random_seed, spans.traffic_s)
+    steps = schedule(campaign.pace, bench.random_seed, spans.traffic_s + TRAFFIC_SPARE_S * len(campaign.strikes))
     bench.recorder.write("schedule", steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace))
-    ground = Ground(bench.stack, bench.servers, hit=campaign.instances)
-    cycle = Cycle(campaign.fault, ground, bench.recorder)
+    note_schedule(bench.recorder, campaign.strikes)
+    if campaign.excused:
+        text = f"not judged, as the fault itself changes it: {', '.join(campaign.excused)}"
+        bench.recorder.write("weakness", text=text)
+
+    def wait(seconds: float) -> None:
+        pass_time(exits, workload, seconds)
+
     began = time.time()
-    with closing(ground), Sampler(bench, workload.mitra_ids):
+    with Siege(bench, campaign.strikes, campaign.instances) as siege, Sampler(bench, workload.mitra_ids):
+        exits.expected = siege.ended
         workload.start(steps)
         try:
-            with cycle:
-                with phase(bench, "warm-up"):
-                    pass_time(exits, workload, spans.warm_up_s)
-                with phase(bench, "baseline"):
-                    pass_time(exits, workload, spans.baseline_s)
-                with phase(bench, "fault"):
-                    until = time.monotonic() + spans.fault_s
-                    cycle.inject()
-                    pass_time(exits, workload, until - time.monotonic())
-                    cycle.remove()
-                with phase(bench, "recovery"):
-                    pass_time(exits, workload, spans.recovery_s)
+            with phase(bench, "warm-up"):
+                wait(spans.warm_up_s)
+            with phase(bench, "baseline"):
+                wait(spans.baseline_s)
+            with phase(bench, "fault"):
+                siege.run(spans.fault_s, wait)
+            with phase(bench, "recovery"):
+                wait(spans.recovery_s)
         finally:
             workload.stop()
         if workload.left_out:
-            bench.recorder.write(
-                "weakness", text=f"{workload.left_out} steps were left out: their actor was still busy"
-            )
+            text = f"{workload.left_out} steps were left out: their actor was still busy"
+            bench.recorder.write("weakness", text=text)
         with phase(bench, "drain"):
-            pass_time(exits, workload, spans.drain_s)
+            wait(spans.drain_s)
     write_history(bench, began, time.time())
 
 
@@ -180,4 +216,7 @@ def people(bench: Bench, campaign: Campaign) -> Workload:
     for mitra in mitras[len(mitras) - campaign.pace.barred :]:
         # A sign-in of hers that a deactivation has to revoke; she goes on with her minted token.
         Mitra(mitra.server, mitra.id, mitra.phone, bench.recorder, name=mitra.name).login()
-    return Workload(mitras, customers, Operator(servers[0], bench.recorder))
+    operator = Operator(servers[0], bench.recorder)
+    for key, value in campaign.settings.items():
+        operator.set_config(key, value)
+    return Workload(mitras, customers, operator)

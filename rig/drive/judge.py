@@ -101,9 +101,12 @@ def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers) -> None:
     for line in run.lines:
         lines[line["kind"]].append(line)
     broken = next((line["text"] for line in lines["broken"]), None)
+    lacking = next((line["text"] for line in lines["missing"]), None)
     for item in items:
         bounds = plan["bounds"][item]
         judgement, shown = judge_with_evidence(item, lines, bounds, run.meta.get("level", HARDENED))
+        if lacking:
+            judgement = Judgement(Verdict.SKIPPED, lacking)
         if broken and judgement.verdict is not Verdict.FAILED:
             judgement = Judgement(Verdict.BROKEN, broken)
         line = {

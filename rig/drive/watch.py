@@ -18,11 +18,12 @@ class Exits:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._noted: set[str] = set()
+        self.expected: set[str] = set()  # whom a fault has ended
 
     def note(self) -> bool:
         """Whether a server is gone."""
         for name, server in list(self._bench.servers.items()):
-            if server.ready and not server.running and name not in self._noted:
+            if server.ready and not server.running and name not in self._noted | self.expected:
                 self._noted.add(name)
                 tail = "; ".join(text for _, text in self._bench.log(name).lines()[-3:])
                 text = f"server {name} exited by itself ({server.exit_code}): {tail}"

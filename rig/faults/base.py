@@ -32,6 +32,9 @@ class Ground:
     hit: tuple[str, ...]
     random: Random = field(default_factory=Random)
     kept: dict[str, Any] = field(default_factory=dict)
+    alone: bool = True  # no other fault is in force: what is not hit must be seen to be well
+    ended: set[str] = field(default_factory=set)  # instances that a fault has stopped, shared by all of a campaign
+    tables: Any = None  # the rig's own look into Postgres
 
     def __post_init__(self) -> None:
         self.connect()
@@ -42,6 +45,14 @@ class Ground:
             self.stack.valkey.url, protocol=2, decode_responses=True, socket_timeout=2, retry=None,
             single_connection_client=True, client_name="rig-fault",
         )  # fmt: skip
+
+    def reconnect(self) -> None:
+        """A connection that an earlier fault ended is made anew."""
+        try:
+            self.valkey.ping()
+        except redis.RedisError:
+            self.valkey.close()
+            self.connect()
 
     def close(self) -> None:
         self.valkey.close()
@@ -94,6 +105,8 @@ class Ground:
 
     def spared(self, sight: Sight) -> bool:
         """Whether every end that is not to be hit is answered."""
+        if not self.alone:
+            return True
         silent = (ANSWERS, CLOSES, SILENT, REFUSED)
         others = [sight[f"through {name}"] for name in self.servers if name not in self.hit]
         return all(seen == ANSWERS or seen not in silent for seen in (*others, sight.get("direct", ANSWERS)))
@@ -109,7 +122,17 @@ class Fault(ABC):
     name: ClassVar[str]  # as reports and the command line call it
     family: ClassVar[str]  # reachability, silence, slowness, cuts, refusing, wrong, partial, truth, server
     shows: ClassVar[str]  # one sentence: what happens
-    needs: ClassVar[tuple[str, ...]] = ()  # capabilities of stack or machine, by name
+    needs: ClassVar[tuple[str, ...]] = ()  # capabilities of stack or machine, by name (rig.faults.needs)
+    # Where it acts: on the `way` of an instance to Valkey, on `valkey`, on Postgres (`truth`) or on a `server`. Two of
+    # one layer never overlap: each would be taken for the other.
+    layer: ClassVar[str] = "valkey"
+    instances: ClassVar[tuple[str, ...]] = ("a",)  # the least that it makes sense with
+    aims: ClassVar[tuple[str, ...]] = ()  # those of them that it is for; none: all
+    lasts_s: ClassVar[float | None] = None  # it ends by itself after so long; 0: as it happens
+    # What a check has to know of it: see `rig.checks.courses.Fault`.
+    outage: ClassVar[bool] = True
+    noticed: ClassVar[bool] = False
+    seeds: ClassVar[bool] = True
     # Invariants that it changes as it must: declared here, said in each run, and not judged under it alone.
     excuses: ClassVar[tuple[str, ...]] = ()
 

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import redis
+
 from rig.faults.base import Fault, Ground, Sight, Unconfirmed, Unhealed
 from rig.record import Recorder
 
@@ -14,25 +16,43 @@ LOOK_EVERY_S = 0.02
 class Cycle:
     """Leaves no fault behind: as a context manager it removes what is still injected, after Ctrl-C too."""
 
-    def __init__(self, fault: Fault, ground: Ground, recorder: Recorder) -> None:
-        self.fault, self.ground, self.recorder = fault, ground, recorder
+    def __init__(self, fault: Fault, ground: Ground, recorder: Recorder, number: int = 0) -> None:
+        self.fault, self.ground, self.recorder, self.number = fault, ground, recorder, number
         self.injected = False
 
-    def inject(self) -> None:
-        """Inject it and wait until it is seen to bite; Unconfirmed after CONFIRM_S, with what was seen instead."""
+    def inject(self, *, alone: bool = True) -> None:
+        """Inject it and wait until it is seen to bite; Unconfirmed after CONFIRM_S, with what was seen instead.
+
+        Beside another fault (not `alone`) it may be hidden by that: then it is noted as masked, and life goes on.
+        """
+        self.ground.alone = alone
         self._note("requested")
         self.injected = True
-        self.fault.inject(self.ground)
-        sight, met = self._await(self.fault.bites, CONFIRM_S)
-        if not met:
+        sight: Sight = {}
+        try:
+            self.ground.reconnect()
+            self.fault.inject(self.ground)
+            sight, met = self._await(self.fault.bites, CONFIRM_S if alone else CONFIRM_S / 5)
+        except redis.RedisError as error:
+            if alone:
+                raise
+            met, sight = False, {"direct": str(error)}
+        if not met and alone:
             raise Unconfirmed(f"{self.fault.name} did not bite within {CONFIRM_S:g} s: {told(sight)}")
-        self._note("confirmed", sight)
+        self._note("confirmed" if met else "masked", sight)
 
-    def remove(self) -> None:
-        """Take it back and wait until it is seen to heal; Unhealed after HEAL_S."""
+    def remove(self, *, alone: bool = True) -> None:
+        """Take it back and, when it was the last, wait until it is seen to heal; Unhealed after HEAL_S."""
+        self.ground.alone = alone
         self.fault.remove(self.ground)
         self.injected = False
         self._note("removed")
+        if alone:
+            self.heal()
+
+    def heal(self) -> None:
+        """Wait until it is seen to be gone; Unhealed after HEAL_S."""
+        self.ground.reconnect()
         sight, met = self._await(self.fault.healed, HEAL_S)
         if not met:
             raise Unhealed(f"{self.fault.name} did not heal within {HEAL_S:g} s: {told(sight)}")
@@ -49,7 +69,12 @@ class Cycle:
             time.sleep(LOOK_EVERY_S)  # between two looks
 
     def _note(self, event: str, sight: Sight | None = None) -> None:
-        self.recorder.write("fault", name=self.fault.name, event=event, ends=sight, hit=list(self.ground.hit))
+        fault = self.fault
+        self.recorder.write(
+            "fault", number=self.number, name=fault.name, event=event, ends=sight, hit=list(self.ground.hit),
+            outage=fault.outage, noticed=fault.noticed, seeds=fault.seeds, down=fault.family == "server",
+            truth=fault.layer == "truth",
+        )  # fmt: skip
 
     def __enter__(self) -> "Cycle":
         return self

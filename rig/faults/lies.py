@@ -11,8 +11,10 @@ EVICT_BYTES = 1
 class Lie(Fault):
     """A command whose own reply tells that it took effect: a server may heal it at once."""
 
+    outage = False  # over as it happens
+    seeds = False
+    lasts_s = 0.0
     family = "wrong"
-    excuses = ("INV-09",)  # no outage that lasts: the sweeps go on once it is healed
 
     def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
         raise NotImplementedError
@@ -39,6 +41,7 @@ class Lie(Fault):
 class Flushed(Lie):
     name = "flushdb"
     shows = "FLUSHDB: every key is gone, no connection is closed, nobody is told"
+    seeds = True
 
     def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
         return [("FLUSHDB",), ("DBSIZE",)]
@@ -98,7 +101,7 @@ class ShutOutByHand(Lie):
 class Evicted(Lie):
     name = "eviction"
     shows = "Under allkeys-lru the memory runs out: keys of the mirror are evicted, silently"
-    excuses = ("INV-09", "INV-24")
+    excuses = ("INV-24",)
 
     def inject(self, ground: Ground) -> None:
         before = ground.valkey.info("stats")["evicted_keys"]

@@ -13,6 +13,7 @@ class ValkeyKilled(Fault):
     name = "valkey killed"
     family = "reachability"
     shows = "Valkey dies by SIGKILL, no farewell to clients, and comes back on the same port without any key"
+    noticed = True
 
     def inject(self, ground: Ground) -> None:
         ground.stack.valkey.kill()
@@ -59,6 +60,7 @@ class Paused(Fault):
     name = "client pause"
     family = "silence"
     shows = f"CLIENT PAUSE ALL: every command waits; it ends by itself after {PAUSE_MS / 1000:g} s"
+    lasts_s = PAUSE_MS / 1000
 
     def inject(self, ground: Ground) -> None:
         ground.kept["paused until"] = time.monotonic() + PAUSE_MS / 1000
@@ -82,6 +84,8 @@ class WritesPaused(Fault):
     name = "client pause write"
     family = "silence"
     shows = "CLIENT PAUSE WRITE: reads are answered, every write waits"
+    outage = False
+    seeds = False
 
     def inject(self, ground: Ground) -> None:
         ground.valkey.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
@@ -109,6 +113,9 @@ class ClientsKilled(Fault):
     name = "clients killed"
     family = "cuts"
     shows = "CLIENT KILL ends every ordinary connection of an instance; new ones are served"
+    outage = False
+    noticed = True
+    lasts_s = 0.0
     type = "normal"
 
     def inject(self, ground: Ground) -> None:
@@ -133,6 +140,7 @@ class SubscribersKilled(ClientsKilled):
     name = "subscribers killed"
     family = "partial"
     shows = "CLIENT KILL ends the subscriptions alone; all else goes on"
+    seeds = False
     type = "pubsub"
 
 
@@ -140,6 +148,8 @@ class SubscriptionsBarred(Fault):
     name = "subscriptions barred"
     family = "partial"
     shows = "The subscriptions are cut and may not come back; all else goes on"
+    outage = False
+    seeds = False
 
     def inject(self, ground: Ground) -> None:
         for user in ground.users():

@@ -11,6 +11,8 @@ class Refused(Fault):
     name = "refused"
     family = "reachability"
     shows = "The connections of an instance are cut, and new ones refused"
+    layer = "way"
+    noticed = True
 
     def inject(self, ground: Ground) -> None:
         for proxy in ground.proxies():
@@ -28,6 +30,8 @@ class AcceptedThenClosed(Fault):
     name = "accepted, then closed"
     family = "reachability"
     shows = "A connection is accepted and closed at once, as by a balancer without a live server behind it"
+    layer = "way"
+    noticed = True
 
     def inject(self, ground: Ground) -> None:
         for proxy in ground.proxies():
@@ -45,6 +49,10 @@ class CutOnce(Fault):
     name = "all connections cut"
     family = "cuts"
     shows = "Every connection of an instance is cut at the same moment; new ones are served"
+    layer = "way"
+    outage = False
+    noticed = True
+    lasts_s = 0.0
 
     def inject(self, ground: Ground) -> None:
         before = ground.clients()
@@ -70,6 +78,8 @@ class Unanswered(Fault):
     name = "no answer to a connection"
     family = "reachability"
     shows = "Connections are cut, and what would make new ones gets neither answer nor refusal, as from a dropped route"
+    layer = "way"
+    noticed = True
 
     def inject(self, ground: Ground) -> None:
         """A listener whose queue is full drops each further SYN: what a firewall's DROP looks like, without being root."""

@@ -123,6 +123,7 @@ class AllForbidden(Forbidden):
 class WrongPassword(Refusing):
     name = "password changed"
     shows = "The password of an instance's user is another one: its connections are ended, new ones get WRONGPASS"
+    noticed = True
     word = "WRONGPASS"
 
     def inject(self, ground: Ground) -> None:
@@ -139,6 +140,7 @@ class WrongPassword(Refusing):
 class Full(Refusing):
     name = "no more clients"
     shows = "Valkey has as many clients as it takes: an instance's connections are ended and new ones refused"
+    noticed = True
     word = "ERR"
 
     def inject(self, ground: Ground) -> None:
@@ -200,6 +202,9 @@ class ScriptsForgotten(Fault):
     name = "scripts forgotten"
     family = "refusing"
     shows = "SCRIPT FLUSH: the next EVALSHA of each script gets NOSCRIPT"
+    outage = False
+    seeds = False
+    lasts_s = 0.0
 
     def inject(self, ground: Ground) -> None:
         with ground.valkey.pipeline(transaction=True) as together:
@@ -225,6 +230,7 @@ class ScriptsForgotten(Fault):
 class Loading(Refusing):
     name = "loading"
     shows = "Valkey has been restarted and loads a large snapshot: every command gets LOADING for a while"
+    noticed = True
     word = "LOADING"
     needs = ("embedded valkey",)
 

@@ -12,6 +12,7 @@ SLOW_MS, PATIENT_MS = 900, 150
 class Toxic(Fault):
     """One toxic in the proxy of each instance that is hit. Toxiproxy applies it to the connections that are open, too."""
 
+    layer = "way"
     type: ClassVar[str]
     stream: ClassVar[str] = "downstream"  # from Valkey to the server; `upstream`: the requests
     attributes: ClassVar[dict[str, Any]] = {}
@@ -74,15 +75,18 @@ class SlowWithinPatience(Delay):
     name = "slow within patience"
     family = "slowness"
     shows = f"Every reply takes {PATIENT_MS} ms, give or take 50: just what a client still waits for"
+    outage = False
+    seeds = False
     attributes: ClassVar = {"latency": PATIENT_MS, "jitter": 50}
     least_ms = PATIENT_MS / 2
-    excuses = ("INV-09", "INV-15")  # it is no outage: nothing has to be skipped or seeded
 
 
 class Narrow(Delay):
     name = "narrow line"
     family = "slowness"
     shows = "Replies trickle at one kilobyte a second"
+    outage = False
+    seeds = False
     type = "bandwidth"
     attributes: ClassVar = {"rate": 1}
     command = ("INFO", "commandstats")
@@ -93,6 +97,8 @@ class Sliced(Delay):
     name = "sliced replies"
     family = "slowness"
     shows = "Replies arrive in pieces of a few bytes, each a while after the other"
+    outage = False
+    seeds = False
     type = "slicer"
     attributes: ClassVar = {"average_size": 8, "size_variation": 4, "delay": 20_000}
     command = ("ECHO", "x" * 120)
@@ -103,6 +109,7 @@ class Reset(Toxic):
     name = "reset by peer"
     family = "cuts"
     shows = "Every connection is reset, and so is each new one"
+    noticed = True
     type = "reset_peer"
     attributes: ClassVar = {"timeout": 0}
 
@@ -111,6 +118,9 @@ class CutMidReply(Toxic):
     name = "cut in mid-reply"
     family = "cuts"
     shows = "A connection ends after 40 bytes of replies, in the middle of one"
+    outage = False
+    noticed = True
+    seeds = False
     type = "limit_data"
     attributes: ClassVar = {"bytes": 40}
 

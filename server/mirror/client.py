@@ -6,7 +6,7 @@ WARM: Valkey answers and holds a mirror of our Postgres. COLD: an outage, Postgr
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -174,8 +174,17 @@ class Valkey:
         await self.redis.aclose()
 
 
-def connect(url: str, connections_max: int) -> Redis:
-    """A client that never retries and never waits long. Protocol 2: version 3 may hand out closed connections."""
+def connect(url: str, connections_max: int, told: Callable[[], None] | None = None) -> Redis:
+    """A client that never retries and never waits long. Protocol 2: version 3 may hand out closed connections.
+
+    `told` is called for each connection made: a pool replaces a lost one without a word.
+    """
+
+    async def made(connection: Any) -> None:
+        await connection.on_connect()
+        if told is not None:
+            told()
+
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections_max,
@@ -187,6 +196,7 @@ def connect(url: str, connections_max: int) -> Redis:
         socket_keepalive=True,
         health_check_interval=0,
         retry=Retry(NoBackoff(), 0),
+        redis_connect_func=made,
     )
     return Redis.from_pool(pool)
 

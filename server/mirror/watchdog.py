@@ -23,7 +23,9 @@ START_TRIES_S = 5.0
 
 class Watchdog:
     def __init__(self, valkey: Valkey, seeder: Seeder, writes: Writes, config: AppConfig, cut_off: CutOff) -> None:
-        self._own = connect(valkey.url, 1)
+        self._connections = 0  # made so far
+        self._asked_by: int | None = None  # which of them answered last; None: the last look failed
+        self._own = connect(valkey.url, 1, self._connected)
         self._valkey = valkey
         self._seeder = seeder
         self._writes = writes
@@ -31,6 +33,9 @@ class Watchdog:
         self._cut_off = cut_off
         self._task: asyncio.Task[None] | None = None
         self.recovered_at = time.monotonic()  # when the mirror was last rebuilt with fresh heartbeats
+
+    def _connected(self) -> None:
+        self._connections += 1
 
     async def first_seed(self) -> None:
         """The seed of the start. Without Valkey it is given up after 5 s and comes when Valkey answers."""
@@ -84,12 +89,17 @@ class Watchdog:
         try:
             run_id, epoch = await self._ask()
         except MirrorUnavailable:
+            self._asked_by = None
             if not self._valkey.warm:
                 await self._cut_off.hold()
                 await asyncio.sleep(LOOK_WHEN_COLD_S)
             else:
                 await self._valkey.check_writes()
             return
+        # Nobody may have been refused meanwhile, yet a lost connection is an outage, short as it was.
+        if self._valkey.warm and self._asked_by not in (None, self._connections):
+            self._valkey.cold("the connection was lost")
+        self._asked_by = self._connections
         expected = f"{run_id}|{self._seeder.identity}|"
         if self._valkey.warm and self._seeder.identity and epoch.startswith(expected):
             await self._valkey.check_writes()

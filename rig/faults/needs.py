@@ -1,0 +1,51 @@
+"""Named capabilities that a fault may need of the stack or of the machine, each with a look whether it is there."""
+
+import ctypes.util
+import os
+from pathlib import Path
+from typing import Any
+
+FAKETIME = "libfaketime"
+FAKETIME_PLACES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1")
+
+
+def missing(need: str, stack: Any) -> str | None:
+    """Why it is not there, with what to do; None when it is. KeyError for a need that nobody has named."""
+    return LOOKS[need](stack)
+
+
+def libfaketime() -> str | None:
+    """Where the library is, None when it is not installed."""
+    found = [str(path) for place in FAKETIME_PLACES for path in Path("/").glob(place.lstrip("/"))]
+    return found[0] if found else ctypes.util.find_library("faketime")
+
+
+def _embedded_valkey(stack: Any) -> str | None:
+    ours = hasattr(stack.valkey, "save")
+    return None if ours else "this Valkey is not a process of ours to restart: use --mode embedded"
+
+
+def _embedded_postgres(stack: Any) -> str | None:
+    ours = hasattr(stack.postgres, "restart")
+    return None if ours else "this Postgres is not a process of ours to restart: use --mode embedded"
+
+
+def _own_server(stack: Any) -> str | None:
+    return "the server was started by somebody else" if stack.spec.attached is not None else None
+
+
+def _faketime(stack: Any) -> str | None:
+    return _own_server(stack) or (None if libfaketime() else "install it (Debian: apt install libfaketime)")
+
+
+def _root(stack: Any) -> str | None:
+    return None if os.geteuid() == 0 else "run the rig as root"
+
+
+LOOKS = {
+    "embedded valkey": _embedded_valkey,
+    "embedded postgres": _embedded_postgres,
+    "a server of ours": _own_server,
+    FAKETIME: _faketime,
+    "root": _root,
+}
