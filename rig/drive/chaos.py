@@ -125,7 +125,9 @@ def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]
 def play(session: Session, settings: Settings, campaign: Campaign) -> None:
     """From an empty stack to the last observation. What goes wrong comes out as an exception."""
     recorder = session.recorder
-    spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
+    proxied = any("a proxy before postgres" in fault.needs for fault in campaign.faults)
+    logs = session.directory.logs.resolve()
+    spec = replace(stack_spec(settings, Path(".")), logs=logs, truth_proxied=proxied)
     with open_stack(spec, session.supervisor, "chaos") as stack:
         bench = Bench(
             stack, recorder, Cadence("fast"), session.random_seed, settings.ready_within_s, mapped_schema(settings)

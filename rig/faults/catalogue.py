@@ -16,6 +16,8 @@ FAMILIES = {
     "refusing": "Valkey lives and says no",
     "wrong": "Valkey lives and says what is not so",
     "partial": "some of it works",
+    "truth": "Postgres itself is ill",
+    "server": "an instance itself is gone, or not what it was",
 }
 
 

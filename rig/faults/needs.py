@@ -26,8 +26,13 @@ def _embedded_valkey(stack: Any) -> str | None:
 
 
 def _embedded_postgres(stack: Any) -> str | None:
-    ours = hasattr(stack.postgres, "restart")
+    ours = hasattr(stack.postgres, "stop")
     return None if ours else "this Postgres is not a process of ours to restart: use --mode embedded"
+
+
+def _observer(stack: Any) -> str | None:
+    ours = getattr(stack.postgres, "managed", False)
+    return None if ours else "it takes a superuser: use --mode embedded or docker"
 
 
 def _own_server(stack: Any) -> str | None:
@@ -45,6 +50,8 @@ def _root(stack: Any) -> str | None:
 LOOKS = {
     "embedded valkey": _embedded_valkey,
     "embedded postgres": _embedded_postgres,
+    "a superuser of Postgres": _observer,
+    "a proxy before postgres": lambda stack: None if stack.spec.truth_proxied else "this stack has none",
     "a server of ours": _own_server,
     FAKETIME: _faketime,
     "root": _root,

@@ -57,6 +57,7 @@ class VolatileFull(Configured):
     shows = "Valkey is full of keys without a TTL under volatile-lru: the snapshot is evicted, then writes get OOM"
     word = "OOM"
     settings: ClassVar = {"maxmemory-policy": "volatile-lru", "maxmemory": 1}
+    excuses = ("INV-24",)
 
 
 class ReadOnly(Refusing):

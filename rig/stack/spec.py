@@ -38,6 +38,7 @@ class StackSpec:
     sut: str = DEFAULT_SUT  # the command of the server under test
     sut_cwd: Path | None = None  # None: the checkout for the default command, else the current directory
     sut_setup: str | None = None  # a command to be run once a database, before the first start of the server
+    truth_proxied: bool = False  # Postgres, too, is reached through a proxy of each instance
     attached: Attachment | None = None  # a server that runs already, instead of `sut`
 
     @classmethod

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
 from rig.stack.attached import AttachedServer, NoToxiproxy, ProxyInFront
 from rig.stack.docker import DockerPostgres, DockerToxiproxy, DockerValkey
@@ -109,10 +110,18 @@ class Stack:
             if proxy not in self._proxies:
                 self._proxies[proxy] = self.toxiproxy.create_proxy(proxy, self._port(), address)
             address = self._proxies[proxy]
+        database_url = login.url
+        if self.spec.truth_proxied:
+            truth = f"postgres-{name}"
+            if truth not in self._proxies:
+                behind = urlsplit(login.url)
+                upstream = f"{behind.hostname}:{behind.port or 5432}"
+                self._proxies[truth] = self.toxiproxy.create_proxy(truth, self._port(), upstream)
+            database_url = at_address(login.url, self._proxies[truth])
         return Seat(
             name=name,
             role=login.role,
-            database_url=login.url,
+            database_url=database_url,
             valkey_user=user.name,
             valkey_url=self.valkey.url_of(user, address),
             proxy=proxy,
@@ -145,6 +154,13 @@ class Stack:
             PORTS.give_back(port)
         if errors:
             raise errors[0]
+
+
+def at_address(url: str, address: str) -> str:
+    """The same URL at another `host:port`."""
+    parts = urlsplit(url)
+    login, at, _ = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{login}{at}{address}"))
 
 
 def together(actions: list[Callable[[], Any]]) -> list[Exception]:

@@ -76,7 +76,7 @@ class EmbeddedValkey:
     managed = True
 
     def __init__(self, supervisor: Supervisor, name: str, logs: Path) -> None:
-        self._supervisor = supervisor
+        self._supervisor, self._stack, self._logs = supervisor, name, logs
         self._name = f"{name}-valkey"
         self._log = logs / f"{self._name}.log"
         self._passwords: dict[str, str] = {user: secrets.token_hex(12) for user in (OBSERVER, *FIRST_USERS)}
@@ -98,6 +98,34 @@ class EmbeddedValkey:
 
     def create(self) -> None:
         self.start()
+
+    def twin(self) -> "EmbeddedValkey":
+        """A second, empty server with the same users, up: to be its replica, or a store of its own. Close it."""
+        other = type(self)(self._supervisor, f"{self._stack}-second", self._logs)
+        other._passwords = dict(self._passwords)
+        other.create()
+        return other
+
+    def follow(self, primary: "EmbeddedValkey") -> None:
+        """Be its replica and have all its keys; StackError after READY_S."""
+        deadline = time.monotonic() + READY_S
+        with client(self.url) as connection:
+            connection.config_set("masteruser", OBSERVER)
+            connection.config_set("masterauth", primary._passwords[OBSERVER])
+            connection.replicaof(primary.host, primary.port)
+            while connection.info("replication").get("master_link_status") != "up":
+                if time.monotonic() > deadline:
+                    raise StackError(f"Valkey on {self.port} did not catch up with {primary.port} in {READY_S:g} s")
+                time.sleep(0.01)  # between two looks
+
+    def lead(self) -> None:
+        """Be nobody's replica, with the keys that it has."""
+        with client(self.url) as connection:
+            connection.replicaof("NO", "ONE")
+
+    def run_id(self) -> str:
+        with client(self.url) as connection:
+            return str(connection.info("server")["run_id"])
 
     def save(self) -> bytes:
         """All keys as they are now, to be started with again."""

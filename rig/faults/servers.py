@@ -1,0 +1,125 @@
+"""An instance of the server itself is gone, stands still, or has another time than the others."""
+
+import signal
+
+import httpx
+
+from rig.faults.base import Fault, Ground, Sight
+from rig.faults.needs import FAKETIME, libfaketime
+
+READY, AWAY = "ready", "no answer"
+LOOK_S = 0.3
+CLOCK_AHEAD_S = 20
+
+
+class OfAServer(Fault):
+    """Of the second of two instances: traffic goes on at the first, whose promises count."""
+
+    family = "server"
+    layer = "server"
+    instances = ("a", "b")
+    aims = ("b",)
+    outage = False
+    seeds = False
+    needs = ("a server of ours",)
+
+    def look(self, ground: Ground) -> Sight:
+        return {f"instance {name}": readiness(ground.servers[name].internal_url) for name in ground.hit}
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        return all(seen == AWAY for seen in sight.values())
+
+    def healed(self, sight: Sight, ground: Ground) -> bool:
+        return all(seen == READY for seen in sight.values())
+
+
+def readiness(url: str) -> str:
+    try:
+        return READY if httpx.get(f"{url}/readyz", timeout=LOOK_S, trust_env=False).status_code == 200 else "not ready"
+    except httpx.HTTPError:
+        return AWAY
+
+
+def revive(ground: Ground, name: str, env: dict[str, str] | None = None) -> None:
+    """Have it run and be ready, unless it does."""
+    if not ground.servers[name].running:
+        ground.servers[name].start(env)
+    ground.ended.discard(name)
+
+
+class ServerKilled(OfAServer):
+    name = "server killed"
+    shows = "An instance dies by SIGKILL and is started again: what it had not yet carried to Valkey dies with it"
+
+    def inject(self, ground: Ground) -> None:
+        for name in ground.hit:
+            ground.ended.add(name)
+            ground.servers[name].kill()
+
+    def remove(self, ground: Ground) -> None:
+        for name in ground.hit:
+            revive(ground, name)
+
+
+class ServerStopped(ServerKilled):
+    name = "server stopped"
+    shows = "An instance is told to stop by SIGTERM and is started again: nobody goes offline for it"
+
+    def inject(self, ground: Ground) -> None:
+        for name in ground.hit:
+            ground.ended.add(name)
+            ground.servers[name].stop()
+
+
+class ServerFrozen(OfAServer):
+    name = "server frozen"
+    shows = "An instance is stopped by SIGSTOP in the middle of what it does and goes on later, with old knowledge"
+
+    def inject(self, ground: Ground) -> None:
+        for name in ground.hit:
+            ground.servers[name].process.signal(signal.SIGSTOP, tree=True)
+
+    def remove(self, ground: Ground) -> None:
+        for name in ground.hit:
+            if ground.servers[name].running:
+                ground.servers[name].process.signal(signal.SIGCONT, tree=True)
+
+
+class ClockAhead(OfAServer):
+    name = "clock ahead"
+    shows = f"An instance is started with a clock that is {CLOCK_AHEAD_S} s ahead of all others"
+    needs = ("a server of ours", FAKETIME)
+
+    def inject(self, ground: Ground) -> None:
+        env = {"LD_PRELOAD": libfaketime() or "", "FAKETIME": f"+{CLOCK_AHEAD_S}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        for name in ground.hit:
+            ground.ended.add(name)
+            ground.servers[name].stop()
+            revive(ground, name, env)
+
+    def look(self, ground: Ground) -> Sight:
+        return {f"clock of {name}": ahead(ground.servers[name].pid) for name in ground.hit} | super().look(ground)
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        return all(sight[f"clock of {name}"] == "ahead" for name in ground.hit) and super().healed(
+            {name: seen for name, seen in sight.items() if name.startswith("instance")}, ground
+        )
+
+    def remove(self, ground: Ground) -> None:
+        for name in ground.hit:
+            if ahead(ground.servers[name].pid) == "ahead":
+                ground.ended.add(name)
+                ground.servers[name].stop()
+            revive(ground, name)
+
+    def healed(self, sight: Sight, ground: Ground) -> bool:
+        return all(seen in (READY, "as ours") for seen in sight.values())
+
+
+def ahead(pid: int | None) -> str:
+    """Whether the process was started with another clock, and has the library in its memory."""
+    try:
+        with open(f"/proc/{pid}/maps") as maps:
+            return "ahead" if "libfaketime" in maps.read() else "as ours"
+    except OSError:
+        return "as ours"
