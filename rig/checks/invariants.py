@@ -17,7 +17,7 @@ from rig.checks.courses import (
     require_no_wrong_over,
     wrong_in,
 )
-from rig.checks.invariants_conduct import barred_then
+from rig.checks.invariants_conduct import RESEED_S, barred_then
 from rig.record import evidence
 
 SEED_LINE = "[valkey-mirror] seed:"
@@ -186,9 +186,10 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     if fault is None:
         return
     begun = inside(lines.get("request", ()), fault.requested, phases(lines)["recovery"][1])
+    troubled = fault.spans(RESEED_S)
     requests = [line for line in begun if not beyond_reach(line, fault)]
     late = [line for line in requests if line["status"] is None or line["ended"] - line["started"] > bounds["answer_s"]]
-    odd = [line for line in requests if line not in late and not allowed(line) and not barred_then(line, lines)]
+    odd = [line for line in requests if line not in late and not allowed(line) and not barred_then(line, lines, troubled)]
     for line in (late + odd)[:SHOWN_MAX]:
         judge.require(False, outcome(line))
         judge.show(http_evidence(line))

@@ -13,6 +13,7 @@ AUDIT = "mitra_online_logs"
 CONTRACT_TOLERANCE_S = 1.0
 RESEED_S = 5.0  # by when the contract has a server back on Valkey
 STAMP_S = 0.001  # the statement log's times are cut to the millisecond
+VISIBLE_S = 1.0  # by when a write of the API is in Valkey
 SHOWN_MAX = 5
 ROWS_SHOWN_MAX = 30
 
@@ -122,16 +123,20 @@ def barred_spans(lines: Lines) -> Iterator[tuple[str, float, float]]:
                 yield id, act["ended"], following["started"] if following else float("inf")
 
 
-def barred_then(request: Line, lines: Lines) -> bool:
-    """Whether it was refused as inactive and its mitra may have been so at some moment of it."""
+def barred_then(request: Line, lines: Lines, troubled: Sequence[tuple[float, float]] = ()) -> bool:
+    """Whether it was refused as inactive and its mitra may have been so at some moment of it, by either store.
+
+    A re-activation is seen VISIBLE_S after its answer; one in `troubled` times once those are over.
+    """
     if request["code"] != "ACCOUNT_INACTIVE":
         return False
     active = True
     for act in sorted(acts_on(lines, request["subject"]), key=lambda line: line["started"]):
         if act["action"] == "deactivate" and act["started"] < request["ended"]:
             active = False
-        elif act["action"] == "reactivate" and act["status"] == 200 and act["ended"] < request["started"]:
-            active = True
+        elif act["action"] == "reactivate" and act["status"] == 200:
+            late = [until for since, until in troubled if since <= act["ended"] <= until]
+            active = active or max([act["ended"] + VISIBLE_S, *late]) < request["started"]
     return not active
 
 

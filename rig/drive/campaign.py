@@ -77,6 +77,12 @@ class Campaign:
         return tuple(strike.made() for strike in self.strikes)
 
     @property
+    def intervals(self) -> dict[str, float]:
+        """The cadences, with the periodic seed where a fault is healed by nothing else."""
+        asked = [fault.reconcile_s for fault in self.faults if fault.reconcile_s is not None]
+        return {**({"reconcile": min(asked)} if asked else {}), **self.cadences}
+
+    @property
     def excused(self) -> tuple[str, ...]:
         """Items that its faults change as they must: said in the run, and not judged."""
         found = {item for fault in self.faults for item in fault.excuses}

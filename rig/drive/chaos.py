@@ -134,7 +134,7 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
         )
         try:
             refuse_what_is_missing(bench, campaign.strikes)
-            bench.ready(bench.environment_for(**campaign.cadences), campaign.instances)
+            bench.ready(bench.environment_for(**campaign.intervals), campaign.instances)
             exits = Exits(bench)
             with rescued(recorder, exits):
                 course(bench, campaign, exits)

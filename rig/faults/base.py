@@ -133,6 +133,8 @@ class Fault(ABC):
     outage: ClassVar[bool] = True
     noticed: ClassVar[bool] = False
     seeds: ClassVar[bool] = True
+    # The cadence of the periodic seed that it is healed by, where nothing else notices it; in seconds.
+    reconcile_s: ClassVar[float | None] = None
     # Invariants that it changes as it must: declared here, said in each run, and not judged under it alone.
     excuses: ClassVar[tuple[str, ...]] = ()
 

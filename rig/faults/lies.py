@@ -14,6 +14,7 @@ class Lie(Fault):
     outage = False  # over as it happens
     seeds = False
     lasts_s = 0.0
+    reconcile_s = 3.0  # by the contract's word what was planted by hand is healed at the next seed
     family = "wrong"
 
     def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
@@ -41,6 +42,7 @@ class Lie(Fault):
 class Flushed(Lie):
     name = "flushdb"
     shows = "FLUSHDB: every key is gone, no connection is closed, nobody is told"
+    reconcile_s = None
     seeds = True
 
     def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
@@ -93,6 +95,7 @@ class MemberMade(Lie):
 class ShutOutByHand(Lie):
     name = "deactivated by hand"
     shows = "One online mitra is a member of mitras:deactivated, though Postgres has her active"
+    excuses = ("INV-18",)  # until the next seed she is refused
 
     def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
         return [("SADD", "mitras:deactivated", somebody_online(ground))]
