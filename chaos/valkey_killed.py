@@ -6,6 +6,6 @@ from rig.drive.strikes import Strike
 CAMPAIGN = Campaign(
     name="valkey_killed",
     shows="A killed Valkey that comes back empty costs nobody an answer, and the mirror is right again within 5 s",
-    strikes=(Strike(0.0, "valkey killed"),),
+    strikes=(Strike(0.0, "valkey killed", for_s=7.0),),
     profiles=(CI, FULL),
 )

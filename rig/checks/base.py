@@ -165,6 +165,13 @@ def load_checks() -> dict[str, Check]:
     """Import every module of checks once, so that `CHECKS` is complete."""
     for module in pkgutil.iter_modules(importlib.import_module("rig.checks.boxes").__path__):
         importlib.import_module(f"rig.checks.boxes.{module.name}")
-    for name in ("invariants", "invariants_state", "invariants_conduct", "invariants_cost", "claims"):
+    for name in (
+        "invariants",
+        "invariants_state",
+        "invariants_conduct",
+        "invariants_cost",
+        "invariants_people",
+        "claims",
+    ):
         importlib.import_module(f"rig.checks.{name}")
     return CHECKS

@@ -28,6 +28,10 @@ REFUSALS = {
     "accept": {"ALREADY_TAKEN", "INVALID_STATE", "MITRA_AT_CAPACITY", "NOT_FOUND"},
     "end": {"INVALID_STATE"},
     "cancel": {"INVALID_STATE"},
+    "extend": {"INVALID_STATE", "MITRA_UNREACHABLE"},
+    "pay_extension": {"INVALID_STATE"},
+    "reroute": {"MITRA_AT_CAPACITY", "INVALID_STATE", "MITRA_UNREACHABLE"},
+    "get": set(),
 }
 
 
@@ -189,7 +193,9 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     troubled = fault.spans(RESEED_S)
     requests = [line for line in begun if not beyond_reach(line, fault)]
     late = [line for line in requests if line["status"] is None or line["ended"] - line["started"] > bounds["answer_s"]]
-    odd = [line for line in requests if line not in late and not allowed(line) and not barred_then(line, lines, troubled)]
+    odd = [
+        line for line in requests if line not in late and not allowed(line) and not barred_then(line, lines, troubled)
+    ]
     for line in (late + odd)[:SHOWN_MAX]:
         judge.require(False, outcome(line))
         judge.show(http_evidence(line))
@@ -207,8 +213,8 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 
 
 def beyond_reach(request: Line, fault: Faults) -> bool:
-    """Whether its server was itself down, or Postgres ill, at some moment of it: then it may go unanswered."""
-    return any(
+    """Whether its server was itself down, or Postgres ill, at some moment of it, or its sender left: unanswered then."""
+    return request["action"] == "abandoned" or any(
         (each.truth or (each.down and request.get("instance") in each.hit))
         and request["started"] <= (each.healed or 0.0) + LINGER_S
         and request["ended"] >= (each.requested or 0.0)

@@ -148,17 +148,43 @@ def acts_on(lines: Lines, id: str) -> list[Line]:
 
 @check("INV-13", "BE", "Nobody has more chats than the maximum", Kind.INVARIANT, whole_run=True)
 def no_overload(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    """Every look at Postgres is at a committed state."""
-    highest, looks = 0, 0
+    """Every look at Postgres is at a committed state; nobody's load rises above what was in force since the look before.
+
+    A maximum that is lowered takes no chat away.
+    """
+    highest, looks, before, since = 0, 0, dict[str, int](), 0.0
+    changes = maxima(lines)
     for sample in lines.get("sample", ()):
-        for id, load in (sample["truth"] or {"loads": {}})["loads"].items():
+        if sample["truth"] is None:
+            continue
+        most = in_force(changes, since, sample["ended"], bounds["max_customers"])
+        for id, load in sample["truth"]["loads"].items():
             highest, looks = max(highest, load), looks + 1
-            told = f"{id} had {load} chats at {sample['t']:.3f}, the maximum is {bounds['max_customers']:g}"
-            judge.require(load <= bounds["max_customers"], told)
+            told = f"{id} had {load} chats at {sample['t']:.3f}, the maximum is {most:g}"
+            judge.require(load <= max(most, before.get(id, 0)), told)
+        before, since = sample["truth"]["loads"], sample["t"]
     last = next((sample["truth"] for sample in reversed(lines.get("sample", ())) if sample["truth"]), {"loads": {}})
     judge.show(evidence.sql("SELECT mitra_id, count(*) ...", ["mitra_id", "load at the end"], last["loads"].items()))
     judge.assume(highest, f"nobody had a chat in {looks} looks")
     judge.remark(f"{looks} loads read, the highest {highest}")
+
+
+def maxima(lines: Lines) -> list[tuple[float, float, float]]:
+    """Each setting of the maximum through the API: begin and end of the request, and the value."""
+    asked = [line for line in lines.get("request", ()) if line["action"] == "set_config"]
+    own = [line for line in asked if line["url"].endswith("/max_customers_per_mitra")]
+    return sorted((line["started"], line["ended"], line["body"]["value"]) for line in own)
+
+
+def in_force(changes: Sequence[tuple[float, float, float]], since: float, until: float, first: float) -> float:
+    """The highest maximum that may have been in force at some moment; another one counts VISIBLE_S after its answer."""
+    found = [first]
+    for begun, ended, value in changes:
+        if ended + VISIBLE_S < since:
+            found = [value]
+        elif begun <= until:
+            found.append(value)
+    return max(found)
 
 
 @check("INV-19", "BE", "The audit alternates, a row for each change", Kind.INVARIANT, whole_run=True)

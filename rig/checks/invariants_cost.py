@@ -127,7 +127,7 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 
 def is_alone(ping: Line, lines: Lines) -> bool:
     """No other request of or about her, nor a chat's (which may be hers), at the same time."""
-    touching = ("accept", "end", "pay", "cancel")
+    touching = ("accept", "end", "pay", "cancel", "extend", "pay_extension", "reroute")
     return not any(
         line is not ping
         and (line["subject"] == ping["subject"] or line["action"] in touching or line["url"].endswith(ping["subject"]))

@@ -23,6 +23,7 @@ LEFT = {
     "chats": (
         "SELECT id::text, mitra_id::text, status, extract(epoch FROM ends_at)::float8 AS ends_at FROM chat_sessions"
     ),
+    "offers": "SELECT chat_session_id::text, mitra_id::text FROM chat_request_notifications",
     "now": "SELECT extract(epoch FROM clock_timestamp())::float8 AS at",
 }
 

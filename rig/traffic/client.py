@@ -95,8 +95,12 @@ class Client:
         body: Any = None,
         token: str | None = None,
         raw: bytes | None = None,
+        patience_s: float = TIMEOUT_S,
     ) -> Exchange:
-        """One request. `body` goes as JSON, `raw` as it is (bad JSON on purpose), `token` as the bearer."""
+        """One request. `body` goes as JSON, `raw` as it is (bad JSON on purpose), `token` as the bearer.
+
+        After `patience_s` without a sign of an answer the connection is dropped, and the outcome unknown.
+        """
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         content = raw if raw is not None else json.dumps(body).encode() if body is not None else None
         if content is not None:
@@ -105,7 +109,9 @@ class Client:
         answer: tuple[int, bytes] | str
         started, clock = time.time(), time.perf_counter()
         try:
-            response = (self._http or shared_client()).request(method, url, headers=headers, content=content)
+            response = (self._http or shared_client()).request(
+                method, url, headers=headers, content=content, timeout=patience_s
+            )
             answer = response.status_code, response.content
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             answer = f"{type(problem).__name__}: {problem}".rstrip(": ")

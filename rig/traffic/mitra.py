@@ -3,6 +3,8 @@
 from rig.traffic.exchange import Exchange
 from rig.traffic.user import User
 
+GONE_AFTER_S = 0.0008  # mostly before an answer, and after the server has begun
+
 
 class Mitra(User):
     """A counselor at the public listener; each method is one request (`login` is two)."""
@@ -26,6 +28,10 @@ class Mitra(User):
 
     def ping(self) -> Exchange:
         return self.request("ping", "POST", "/api/mitra/status/heartbeat")
+
+    def abandon(self) -> Exchange:
+        """A ping whose sender is gone before the answer: an app that is closed, a line that breaks."""
+        return self.request("abandoned", "POST", "/api/mitra/status/heartbeat", patience_s=GONE_AFTER_S)
 
     def offers(self) -> Exchange:
         """The chats offered to this mitra and not yet taken."""

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Self
 
 from rig.record import Recorder
-from rig.traffic.client import Client, ServerHandle, instance_of
+from rig.traffic.client import TIMEOUT_S, Client, ServerHandle, instance_of
 from rig.traffic.exchange import Exchange
 from rig.traffic.tokens import Minted
 
@@ -84,10 +84,12 @@ class User:
         *,
         signed: bool = True,
         raw: bytes | None = None,
+        patience_s: float = TIMEOUT_S,
     ) -> Exchange:
         """Any request to the public listener, with the user's token unless `signed` is false."""
         url = self.server.public_url.rstrip("/") + path
-        return self.client.send(action, method, url, body=body, raw=raw, token=self.token if signed else None)
+        token = self.token if signed else None
+        return self.client.send(action, method, url, body=body, raw=raw, token=token, patience_s=patience_s)
 
     def auth_providers(self) -> Exchange:
         return self.request("auth_providers", "GET", "/api/shared/auth-providers", signed=False)

@@ -15,6 +15,8 @@ from rig.traffic.exchange import Exchange
 from rig.traffic.mitra import Mitra
 from rig.traffic.operator import Operator
 
+MAXIMA = (4, 3)  # the operator's settings of max_customers_per_mitra, in turn
+LONG_S, SHORT_S = 600, 3  # a chat that outlives every campaign, and one that ends in it
 LATE_MAX_S = 1.0  # a step that its actor could not begin within this is left out: the crowd does not catch up
 
 
@@ -25,14 +27,25 @@ class Pace:
     mitras: int = 12
     steady: int = 4  # of the mitras: they never go offline, so that somebody is always available
     barred: int = 2  # of the others: they are deactivated and re-activated in turn
-    customers: int = 4
+    silent: int = 2  # of the rest: they go online and are not heard of again
+    customers: int = 6
     ping_every_s: float = 1.0
     toggle_every_s: float = 5.0
     offers_every_s: float = 1.0
     beacon_every_s: float = 0.5
-    chat_every_s: float = 3.0
+    chat_every_s: float = 1.5
+    silent_every_s: float = 11.0
+    profile_every_s: float = 2.0
+    abandon_every_s: float = 2.0
+    reroute_every_s: float = 2.0
+    config_every_s: float = 3.0
     dashboard_every_s: float = 0.3
     bar_every_s: float = 4.0
+
+    @property
+    def silent_numbers(self) -> range:
+        """The mitras just before the barred ones."""
+        return range(self.mitras - self.barred - self.silent, self.mitras - self.barred)
 
 
 @dataclass(frozen=True, order=True)
@@ -50,7 +63,12 @@ def schedule(pace: Pace, random_seed: int, seconds: float) -> list[Step]:
     for number in range(pace.mitras):
         rng = random.Random(f"{random_seed}/mitra/{number}")
         actor = f"mitra {number}"
+        if number in pace.silent_numbers:
+            steps += every(rng, actor, "online", pace.silent_every_s, seconds)
+            continue
         steps += every(rng, actor, "ping", pace.ping_every_s, seconds)
+        steps += every(rng, actor, "profile", pace.profile_every_s, seconds)
+        steps += every(rng, actor, "abandon", pace.abandon_every_s, seconds)
         steps += every(rng, actor, "take", pace.offers_every_s, seconds)
         if number >= pace.steady:
             toggles = every(rng, actor, "offline", pace.toggle_every_s, seconds)
@@ -61,9 +79,14 @@ def schedule(pace: Pace, random_seed: int, seconds: float) -> list[Step]:
         actor = f"customer {number}"
         steps += every(rng, actor, "beacon", pace.beacon_every_s, seconds)
         chats = every(rng, actor, "buy", pace.chat_every_s, seconds)
-        steps += [Step(s.at_s, actor, "end" if turn % 2 else "buy") for turn, s in enumerate(chats)]
+        # One in three is so short that it ends by its timer.
+        turns = ("buy", "extend", "end", "buy short", "extend", "end", "buy", "extend", "end")
+        steps += [Step(s.at_s, actor, turns[turn % len(turns)]) for turn, s in enumerate(chats)]
     rng = random.Random(f"{random_seed}/operator")
     steps += every(rng, "operator", "dashboard", pace.dashboard_every_s, seconds)
+    steps += every(rng, "operator", "reroute", pace.reroute_every_s, seconds)
+    changes = every(rng, "operator", "config", pace.config_every_s, seconds)
+    steps += [Step(s.at_s, s.actor, f"config {MAXIMA[turn % 2]}") for turn, s in enumerate(changes)]
     for number in range(pace.mitras - pace.barred, pace.mitras):
         rng = random.Random(f"{random_seed}/bar/{number}")
         bars = every(rng, "operator", "bar", pace.bar_every_s, seconds)
@@ -89,12 +112,17 @@ class Shopper:
         self.customer = customer
         self.session: str | None = None
 
-    def buy(self) -> None:
+    def buy(self, seconds: int = LONG_S) -> None:
         """Ask for a chat and pay for it; whom nobody takes it from can be ended or cancelled later."""
-        created = self.customer.create(600)
+        created = self.customer.create(seconds)
         if created.ok:
             self.session = created.reply["id"]
             self.customer.pay(self.session)
+
+    def extend(self) -> None:
+        """Ask for more time and pay for it."""
+        if self.session is not None and self.customer.extend(self.session, LONG_S).ok:
+            self.customer.pay_extension(self.session)
 
     def end(self) -> None:
         """End the chat; one that nobody has taken is cancelled instead."""
@@ -114,6 +142,16 @@ def take(mitra: Mitra) -> None:
         mitra.accept(waiting[0]["chat_session_id"])
 
 
+def reroute(operator: Operator, shoppers: Sequence[Shopper], mitras: Sequence[Mitra]) -> None:
+    """Give the first running chat to the next mitra in turn."""
+    session = next((shopper.session for shopper in shoppers if shopper.session), None)
+    if session is not None and mitras:
+        operator.reroute(session, mitras[int(session[-2:], 16) % len(mitras)].id or "")
+
+
+MITRA_ACTIONS = ("ping", "online", "offline", "profile", "abandon")
+
+
 class Workload:
     """Runs a schedule, a thread an actor; every request goes to the recorder of its client."""
 
@@ -123,15 +161,21 @@ class Workload:
         }
         for number, mitra in enumerate(mitras):
             actor = f"mitra {number}"
-            self._actions |= {(actor, name): getattr(mitra, name) for name in ("ping", "online", "offline")}
+            self._actions |= {(actor, name): getattr(mitra, name) for name in MITRA_ACTIONS}
             self._actions[actor, "take"] = functools.partial(take, mitra)
             for word, active in (("bar", False), ("unbar", True)):
                 act = functools.partial(operator.set_active, mitra.id or "", active)
                 self._actions["operator", f"{word} {number}"] = act
-        for number, customer in enumerate(customers):
-            shopper, actor = Shopper(customer), f"customer {number}"
-            self._actions |= {(actor, name): getattr(shopper, name) for name in ("buy", "end")}
+        shoppers = [Shopper(customer) for customer in customers]
+        for number, (customer, shopper) in enumerate(zip(customers, shoppers, strict=True)):
+            actor = f"customer {number}"
+            self._actions |= {(actor, name): getattr(shopper, name) for name in ("buy", "extend", "end")}
+            self._actions[actor, "buy short"] = functools.partial(shopper.buy, SHORT_S)
             self._actions[actor, "beacon"] = customer.beacon
+        self._actions["operator", "reroute"] = functools.partial(reroute, operator, shoppers, mitras)
+        for most in MAXIMA:
+            change = functools.partial(operator.set_config, "max_customers_per_mitra", most)
+            self._actions["operator", f"config {most}"] = change
         self.mitra_ids = [mitra.id for mitra in mitras if mitra.id]
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
