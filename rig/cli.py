@@ -106,13 +106,17 @@ def checklist(
 
 @app.command()
 def chaos(
-    names: Annotated[list[str] | None, typer.Argument(help="Campaigns to run; all of them when none is named.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Campaigns (all when none is named), or: random, shrink RUN.")
+    ] = None,
     listed: Annotated[bool, typer.Option("--list", help="Tell which campaigns there are, and run none.")] = False,
     faults_listed: Annotated[
         bool, typer.Option("--list-faults", help="Tell which faults there are, and run none.")
     ] = False,
     fault: Annotated[list[str] | None, typer.Option(help="A fault of the catalogue by itself, as a campaign.")] = None,
     profile: Annotated[str | None, typer.Option(help="A set of campaigns: ci or full.")] = None,
+    schedule: Annotated[Path | None, typer.Option(help="A campaign kept as JSON, as `shrink` writes it.")] = None,
+    minutes: Annotated[float, typer.Option(min=0.5, max=240, help="Length of a random campaign.")] = 2.0,
     random_seed: RandomSeed = None,
     strict: Strict = None,
     mode: Mode = None,
@@ -126,7 +130,10 @@ def chaos(
     level: Level = None,
     reports: Reports = None,
 ) -> None:
-    """Run campaigns: traffic, a fault seen to bite and to heal, and the invariants that must hold all through."""
+    """Run campaigns: traffic, faults seen to bite and to heal, and the invariants that must hold all through.
+
+    `rig chaos random` draws one from the random seed; `rig chaos shrink RUN` finds the part of a failed one that fails.
+    """
     from rig.drive import chaos as drive
 
     if listed:
@@ -137,7 +144,14 @@ def chaos(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy,
         scratch=scratch, postgres_log=postgres_log, sut=sut, reports=reports, schema=schema, level=level,
     )  # fmt: skip
-    raise typer.Exit(drive.run(chosen, names or [], fault or [], profile))
+    words = names or []
+    if words == ["random"]:
+        raise typer.Exit(drive.run_random(chosen, minutes))
+    if words[:1] == ["shrink"]:
+        from rig.drive import shrink
+
+        raise typer.Exit(shrink.run(chosen, words[1] if len(words) > 1 else "latest"))
+    raise typer.Exit(drive.run(chosen, words, fault or [], profile, schedule))
 
 
 @app.command()

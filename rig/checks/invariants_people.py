@@ -196,9 +196,7 @@ def everybody_their_own(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         whose = request["reply"].get(key)
         own += 1
         said = f"{request['action']} by {request['subject']} was answered with {key} {whose}"
-        if not judge.require(whose == request["subject"], said):
-            judge.show(http_evidence(request))
-        elif own == 1:
+        if not judge.require(whose == request["subject"], said) or own == 1:
             judge.show(http_evidence(request))
     judge.assume(own >= bounds["answers_min"] or judge.broken_promises, f"only {own} answers name whose they are")
     judge.assume(gone >= bounds["gone_min"] or judge.broken_promises, f"only {gone} requests were hung up on")

@@ -1,11 +1,13 @@
 """A chaos campaign as its author declares it, and the finding of campaigns in `chaos/`, one file each."""
 
 import importlib.util
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from rig.drive.strikes import Strike
+from rig.drive.strikes import Strike, restored
 from rig.drive.usage import UsageError
 from rig.faults import Fault
 from rig.faults.catalogue import faults
@@ -81,6 +83,15 @@ class Campaign:
     pace: Pace = field(default_factory=Pace)
     replay: tuple[str, ...] = ()  # what `rig chaos` is to be told to run it again, where that is not its name
 
+    def plain(self) -> dict[str, Any]:
+        """All that is needed to run it again, as plain JSON."""
+        return {
+            "name": self.name, "shows": self.shows, "instances": list(self.instances),
+            "strikes": [strike.plain() for strike in self.strikes], "checks": {i: dict(b) for i, b in self.checks.items()},
+            "cadences": dict(self.cadences), "settings": dict(self.settings),
+            "phases": asdict(self.phases), "pace": asdict(self.pace), "replay": list(self.replay),
+        }  # fmt: skip
+
     @property
     def faults(self) -> tuple[Fault, ...]:
         return tuple(strike.made() for strike in self.strikes)
@@ -110,6 +121,34 @@ class Campaign:
             for item, bounds in self.checks.items()
             if item not in self.excused
         }
+
+
+def restored_campaign(plain: Mapping[str, Any]) -> Campaign:
+    """From `plain()`, after a way through JSON. UsageError names what is missing or not known."""
+    try:
+        return Campaign(
+            name=plain["name"],
+            shows=plain["shows"],
+            strikes=tuple(map(restored, plain["strikes"])),
+            checks=plain.get("checks", INVARIANTS),
+            instances=tuple(plain["instances"]),
+            cadences=plain.get("cadences", CADENCES),
+            settings=plain.get("settings", SETTINGS),
+            phases=Phases(**plain.get("phases", {})),
+            pace=Pace(**plain.get("pace", {})),
+            replay=tuple(plain.get("replay", ())),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"no schedule of a campaign: {type(error).__name__}: {error}") from None
+
+
+def from_file(path: Path) -> Campaign:
+    """A campaign that is kept as JSON: by `rig chaos shrink`, or written by hand."""
+    try:
+        plain = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--schedule {str(path)!r} cannot be read as JSON: {error}") from None
+    return replace(restored_campaign(plain), replay=("--schedule", str(path)))
 
 
 def campaigns(directory: Path = DIRECTORY) -> dict[str, Campaign]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from rig.config import Settings
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
-from rig.drive.campaign import DIRECTORY, Campaign, alone, campaigns, of_profile, select
+from rig.drive.campaign import DIRECTORY, Campaign, alone, campaigns, from_file, of_profile, select
 from rig.drive.checklist import versions
+from rig.drive.draw import drawn
 from rig.drive.history import write_history
 from rig.drive.replay import replay_command
 from rig.drive.sampler import Sampler
@@ -33,7 +34,7 @@ TRAFFIC_SPARE_S = 12.0  # what the confirming and healing of one fault may take 
 def list_campaigns(directory: Path = DIRECTORY) -> int:
     """Print each campaign with what a pass of it proves."""
     for campaign in campaigns(directory).values():
-        print(f"{campaign.name}: {campaign.shows} ({', '.join(campaign.checks)})")
+        print(f"{campaign.name}: {campaign.shows} ({', '.join(campaign.profiles)})")
     return 0
 
 
@@ -49,6 +50,7 @@ def run(
     names: list[str],
     fault_names: list[str],
     profile: str | None = None,
+    schedule_file: Path | None = None,
     directory: Path = DIRECTORY,
 ) -> int:
     """The whole command; the worst campaign's exit code. UsageError for a name that is none.
@@ -58,9 +60,24 @@ def run(
     """
     chosen = of_profile(profile, directory) if profile else []
     chosen += [alone(name) for name in fault_names]
+    chosen += [from_file(schedule_file)] if schedule_file else []
     if names or not chosen:
         chosen = [*select(names, directory), *chosen]
     return run_all(settings, chosen)
+
+
+def run_random(settings: Settings, minutes: float) -> int:
+    """One campaign drawn from the random seed; a failed one tells how to shrink it."""
+    seed = draw_random_seed(settings.random_seed)
+    settings = settings.model_copy(update={"random_seed": seed})
+    code = run_all(settings, [drawn(seed, minutes)])
+    if code == exit_code(Verdict.FAILED):
+        print(f"random seed {seed} failed; a smaller schedule: rig chaos shrink {latest_name(settings)}")
+    return code
+
+
+def latest_name(settings: Settings) -> str:
+    return (settings.reports / "latest").resolve().name
 
 
 def run_all(settings: Settings, chosen: Sequence[Campaign]) -> int:
@@ -100,7 +117,7 @@ def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]
     print(f"campaign {campaign.name}, random seed {seed}", flush=True)
     meta = {
         "command": replay,
-        "campaign": {"name": campaign.name, "shows": campaign.shows, "phases": asdict(campaign.phases)},
+        "campaign": campaign.plain(),
         "excused": list(campaign.excused),
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),

@@ -1,0 +1,14 @@
+"""Valkey is kept busy by a script, and then loads a large snapshot."""
+
+from rig.drive.campaign import Campaign, Phases
+from rig.drive.strikes import Strike
+
+CAMPAIGN = Campaign(
+    name="busy_and_loading",
+    shows="BUSY and LOADING are outages like any other",
+    strikes=(
+        Strike(0.0, "busy script", 4.0),
+        Strike(10.0, "loading", 3.0),
+    ),
+    phases=Phases(fault_s=16.0),
+)

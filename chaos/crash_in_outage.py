@@ -1,0 +1,15 @@
+"""An instance dies by SIGKILL while Valkey is away, with writes that it still owed."""
+
+from rig.drive.campaign import Campaign, Phases
+from rig.drive.strikes import Strike
+
+CAMPAIGN = Campaign(
+    name="crash_in_outage",
+    shows="What a dead instance owed Valkey is settled by the seed of its return",
+    strikes=(
+        Strike(0.0, "refused", 7.0),
+        Strike(2.0, "server killed", 3.0),
+    ),
+    instances=("a", "b"),
+    phases=Phases(fault_s=9.0),
+)

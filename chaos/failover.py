@@ -1,0 +1,10 @@
+"""A replica that lags is promoted, and later the first primary takes over again."""
+
+from rig.drive.campaign import Campaign
+from rig.drive.strikes import Strike
+
+CAMPAIGN = Campaign(
+    name="failover",
+    shows="What the new primary never saw is right again within 5 s, both ways",
+    strikes=(Strike(0.0, "failover to a lagging replica", 6.0),),
+)

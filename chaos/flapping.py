@@ -1,0 +1,18 @@
+"""Valkey comes and goes, each time for less than a recovery takes."""
+
+from rig.drive.campaign import Campaign, Phases
+from rig.drive.strikes import Strike
+
+CAMPAIGN = Campaign(
+    name="flapping",
+    shows="However often Valkey comes and goes, the last return ends with a right mirror and nobody wrongly offline",
+    strikes=(
+        Strike(0.0, "refused", 1.0),
+        Strike(2.5, "refused", 1.0),
+        Strike(5.0, "refused", 1.0),
+        Strike(7.5, "refused", 1.0),
+        Strike(10.0, "refused", 1.0),
+        Strike(12.5, "refused", 1.0),
+    ),
+    phases=Phases(fault_s=16.0),
+)

@@ -1,0 +1,15 @@
+"""Replies come later than a client waits, then just in time: slow is not dead."""
+
+from rig.drive.campaign import CI, FULL, Campaign, Phases
+from rig.drive.strikes import Strike
+
+CAMPAIGN = Campaign(
+    name="late",
+    shows="Slow replies cost nobody an answer, whether a client still waits for them or not",
+    strikes=(
+        Strike(0.0, "slower than patience", 4.0),
+        Strike(9.0, "slow within patience", 3.0),
+    ),
+    phases=Phases(fault_s=13.0, warm_up_s=1.0),
+    profiles=(CI, FULL),
+)

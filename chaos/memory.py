@@ -1,0 +1,14 @@
+"""A full Valkey refuses writes, under noeviction and under volatile-lru."""
+
+from rig.drive.campaign import Campaign, Phases
+from rig.drive.strikes import Strike
+
+CAMPAIGN = Campaign(
+    name="memory",
+    shows="A seed under OOM never replaces half of a set, and the sweep takes nobody offline",
+    strikes=(
+        Strike(0.0, "out of memory", 7.0),
+        Strike(13.0, "out of memory, volatile-lru", 7.0),
+    ),
+    phases=Phases(fault_s=22.0),
+)

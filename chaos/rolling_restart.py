@@ -1,0 +1,16 @@
+"""Two instances are restarted one after the other under load, as in a deployment."""
+
+from rig.drive.campaign import CI, FULL, Campaign, Phases
+from rig.drive.strikes import Strike
+
+CAMPAIGN = Campaign(
+    name="rolling_restart",
+    shows="A rolling restart takes nobody offline and loses no change",
+    strikes=(
+        Strike(0.0, "server stopped", 1.0, ("a",)),
+        Strike(5.0, "server stopped", 1.0, ("b",)),
+    ),
+    instances=("a", "b"),
+    phases=Phases(fault_s=9.0),
+    profiles=(CI, FULL),
+)

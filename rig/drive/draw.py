@@ -1,0 +1,57 @@
+"""A campaign drawn from a random seed: which faults, when, at whom. The same seed and length draw the same one."""
+
+import random
+
+from rig.drive.campaign import SETTINGS, Campaign, Phases
+from rig.drive.strikes import Strike
+from rig.faults import Fault
+from rig.faults.catalogue import faults
+from rig.faults.needs import FAKETIME
+
+INSTANCES = ("a", "b")
+SHORT_S, LONG_S = 0.5, 8.0  # a fault in force
+PAUSE_S = 9.0  # above the 5 s of a recovery, so that quiet is judged in between
+BESIDE = 0.3  # how often one begins while another is in force
+BY_HAND = 0.25  # of the draws: those in which data are changed by hand, and the periodic seed heals it
+
+
+def drawn(random_seed: int, minutes: float) -> Campaign:
+    """About `minutes` of faults over two instances."""
+    rng = random.Random(f"{random_seed}/campaign")
+    by_hand = rng.random() < BY_HAND
+    known = [fault for fault in faults().values() if drawable(fault, by_hand=by_hand)]
+    strikes: list[Strike] = []
+    busy = dict.fromkeys({fault.layer for fault in known}, 0.0)  # until when something acts there
+    at, last = 1.0, minutes * 60
+    while True:
+        fault = rng.choice(known)
+        for_s = round(rng.uniform(SHORT_S, LONG_S), 1)
+        beside = strikes and rng.random() < BESIDE
+        begin = max(busy[fault.layer] + 1, at if beside else max(busy.values()) + rng.choice((1, 3, PAUSE_S)))
+        lasts_s = for_s if fault.lasts_s is None else fault.lasts_s
+        if begin + lasts_s + PAUSE_S > last:
+            break
+        strikes.append(Strike(round(begin, 1), fault.name, for_s, aimed(fault, rng)))
+        busy[fault.layer] = begin + lasts_s
+        at = begin + rng.uniform(0, lasts_s)
+    return Campaign(
+        name="random",
+        shows=f"{len(strikes)} faults drawn from the random seed {random_seed}: no promise is broken",
+        strikes=tuple(strikes),
+        instances=INSTANCES,
+        settings=SETTINGS,
+        phases=Phases(fault_s=last),
+        replay=("random", "--minutes", f"{minutes:g}"),
+    )
+
+
+def drawable(fault: type[Fault], *, by_hand: bool) -> bool:
+    """Not what excuses a check of a whole run, nor what not every machine has."""
+    return not fault.excuses and FAKETIME not in fault.needs and (by_hand or fault.reconcile_s is None)
+
+
+def aimed(fault: type[Fault], rng: random.Random) -> tuple[str, ...]:
+    """What acts on one instance's way hits any of them, or all; the rest hits whom it is for."""
+    if fault.layer != "way" or fault.aims:
+        return ()
+    return tuple(sorted(rng.sample(INSTANCES, rng.randint(1, len(INSTANCES)))))
