@@ -12,6 +12,7 @@ from rig.checks.statements import STATUS, failed, ids_in, uses_unnest, writes
 from rig.record import evidence
 
 STAMP_S = 0.001
+APART_S = 0.005  # by so much a request of hers has to keep away for a statement to be the ping's
 RESEED_S = 5.0
 SKIPS = {
     "sweep_every_s": "[auto-offline] valkey unavailable, skipping",
@@ -131,8 +132,8 @@ def is_alone(ping: Line, lines: Lines) -> bool:
     return not any(
         line is not ping
         and (line["subject"] == ping["subject"] or line["action"] in touching or line["url"].endswith(ping["subject"]))
-        and line["started"] < ping["ended"] + STAMP_S
-        and line["ended"] > ping["started"] - STAMP_S
+        and line["started"] < ping["ended"] + APART_S
+        and line["ended"] > ping["started"] - APART_S
         for line in lines.get("request", ())
     )
 

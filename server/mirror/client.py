@@ -154,9 +154,18 @@ class Valkey:
         return await self.bounded(self._pipeline(commands))
 
     async def run(self, script: str, script_keys: Sequence[str], *arguments: Any) -> Any:
-        """A script whose first argument is the epoch's prefix; only while warm."""
+        """A script whose first argument is the epoch's prefix; only while warm.
+
+        Scripts write: one that is not answered counts as refused, though reads may be answered all the while.
+        """
         self.need_warm()
-        return await self.bounded(self.evaluate(script, script_keys, self.prefix, *arguments))
+        try:
+            return await self.bounded(self.evaluate(script, script_keys, self.prefix, *arguments))
+        except MirrorUnavailable:
+            if self.warm:
+                self.refused_since = self.refused_since or time.monotonic()
+                self.wake.set()
+            raise
 
     async def evaluate(self, script: str, script_keys: Sequence[str], *arguments: Any) -> Any:
         """EVALSHA, with the script's text where Valkey does not know it (that is no outage)."""
