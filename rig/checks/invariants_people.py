@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from rig.checks.base import Bounds, Judge, Kind, Lines, check
 from rig.checks.courses import Line, assume_fault, http_evidence, inside, quiet_spans
@@ -12,6 +13,7 @@ from rig.record import evidence
 
 HELD = "[auto-offline] holding"
 COUNTS = re.compile(r"seed: (\d+) online, (\d+) deactivated, (\d+) with active sessions")
+BLIND_S = 0.7  # the longest between two looks
 NEAR_S = 0.5  # a count may have been true so shortly before or after it was told
 OWNERS = {
     "create": "customer_id", "get": "customer_id", "pay": "customer_id", "end": "customer_id", "cancel": "customer_id",
@@ -125,8 +127,10 @@ def compare(judge: Judge, path: str, request: Line, lines: Lines, bounds: Bounds
     age_s = bounds["visible_s"] if dashboard else bounds["snapshot_s"] + bounds["visible_s"]
     near = inside(lines.get("sample", ()), request["started"] - age_s, request["ended"] + NEAR_S)
     truths = [sample["truth"] for sample in near if sample["truth"]]
-    if len(truths) < 2:
-        return False
+    looked = [sample["t"] for sample in near if sample["truth"]]
+    edges = [request["started"] - age_s, *looked, request["ended"]]
+    if any(later - sooner > BLIND_S for sooner, later in pairwise(edges)):
+        return False  # somebody may have come and gone while nobody looked
     if dashboard:
         counts = [len(truth["online"]) for truth in truths]
         told, least, most = request["reply"].get("online_mitras"), min(counts), max(counts)

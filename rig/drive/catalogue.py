@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rig.checks.sections import RUN_SECTIONS, SECTIONS
-from rig.drive.campaign import campaigns
 from rig.drive.usage import UsageError
 from rig.stack.paths import CHECKOUT
 
 MODULE = "tests.sabotage"
 LIST_S = 60
+CAMPAIGN = "valkey_killed"  # shows what any outage under traffic does
 LOAD = ("--mitras", "100", "--seconds", "10")  # a defect of one request shows in any load
 
 
@@ -29,6 +29,8 @@ class Entry:
     sections: tuple[str, ...]
     command: str  # of the rig: checklist, chaos or load
     where: str  # file:line of the declaration
+    by: tuple[str, ...] = ()  # the words after `rig chaos`
+    also: bool = False  # whether other items may fall as well
     breaks: str = "server"  # or "rig": one of its own actions, so that what hangs on it must be inconclusive
 
     @property
@@ -50,8 +52,7 @@ class Entry:
         if self.command == "load":
             words = ["load", *LOAD]
         elif self.command == "chaos":
-            judging = [name for name, one in campaigns().items() if everything or set(one.checks) & set(self.fails)]
-            words = ["chaos", *judging]
+            words = ["chaos", *(self.by or (CAMPAIGN,))]
         else:
             words = ["checklist", "--workers", "1"]
             words += [] if everything else ["--only", ",".join(self.sections)]
@@ -72,7 +73,7 @@ def read_catalogue(checkout: Path = CHECKOUT) -> list[Entry]:
             f"the catalogue cannot be read: `python -m {MODULE} --list` ended with {asked.returncode}: {why}"
         )
     lines = [json.loads(line) for line in asked.stdout.splitlines()]
-    return [Entry(**{**line, "fails": tuple(line["fails"]), "sections": tuple(line["sections"])}) for line in lines]
+    return [Entry(**{name: tuple(v) if isinstance(v, list) else v for name, v in line.items()}) for line in lines]
 
 
 def select_entries(entries: Sequence[Entry], names: Iterable[str], only: Iterable[str]) -> list[Entry]:

@@ -5,12 +5,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rig.checks.claims import quantile
+from rig.checks.consistency import person_minutes, sometimes, sql_per_request, tallies
 from rig.checks.courses import wrong_in
 from rig.record import Run
 
 Line = dict[str, Any]
 Point = list[Any]
 
+COSTS = {
+    "ghost": "time that mitras who had left could be offered to seekers",
+    "missing": "time that mitras who were online could not be found",
+}
+# Lanes of the timeline, by what their log lines hold.
+MARKED = {
+    "seeds": "[valkey-mirror] seed:",
+    "ticks skipped": "valkey unavailable, skipping",
+    "mass offline held": "[auto-offline] holding",
+}
 ANSWER_MS = 5000  # the contract's bound on any answer
 
 
@@ -22,9 +33,10 @@ def figures(run: Run) -> dict[str, Any]:
     requests = [line for line in run.of("request") if line.get("action")]
     samples = list(run.of("sample"))
     measured = next(run.of("window"), None)
-    measures = load_measures(run, measured) if measured else chaos_measures(phases, requests)
+    measures = load_measures(run, measured) if measured else chaos_measures(run, phases, requests)
     return {
         "phases": [{"name": line["name"], "from": line["from"], "to": line["to"]} for line in phases],
+        "lanes": lanes(run),
         "series": [*request_series(phases, requests), *(mirror_series(samples) if samples else [])],
         "measures": measures,
     }
@@ -73,19 +85,69 @@ def latency_ms(requests: Sequence[Line], share: float) -> float | None:
     return None if found is None else round(found * 1000, 2)
 
 
-def measure(name: str, value: float | None, unit: str, limit: float | None = None) -> dict[str, Any]:
+def measure(name: str, value: float | str | None, unit: str, limit: float | None = None) -> dict[str, Any]:
     return {"name": name, "value": value, "unit": unit, "limit": limit}
 
 
-def chaos_measures(phases: Sequence[Line], requests: Sequence[Line]) -> list[dict[str, Any]]:
-    """Requests and latency of each phase that had traffic."""
+def lanes(run: Run) -> list[dict[str, Any]]:
+    """What happened when, lane by lane: `spans` (from, to, tone, name) and `marks` (t, name), for the report's timeline."""
     found = []
+    by_number: dict[int, list[Line]] = defaultdict(list)
+    for line in run.of("fault"):
+        by_number[line.get("number", 0)].append(line)
+    for own in by_number.values():
+        at = {line["event"]: line["t"] for line in own}
+        removed = at.get("removed", own[-1]["t"])
+        bitten = at.get("confirmed", at.get("masked", removed))
+        spans = [
+            {"from": at["requested"], "to": bitten, "tone": "coming", "name": "requested"},
+            {"from": bitten, "to": removed, "tone": "fault", "name": "in force" if "confirmed" in at else "hidden"},
+            {"from": removed, "to": at.get("healed", removed), "tone": "recovery", "name": "healing"},
+        ]
+        hit = ", ".join(own[0].get("hit") or ())
+        found.append({"name": f"{own[0]['name']} → {hit}" if hit else own[0]["name"], "spans": spans, "marks": []})
+    for name, text in MARKED.items():
+        marks = [
+            {"t": at, "name": f"{log['instance']}: {line}"}
+            for log in run.of("log")
+            for at, line in log["lines"]
+            if text in line
+        ]
+        if marks:
+            found.append({"name": name, "spans": [], "marks": marks})
+    return found
+
+
+def chaos_measures(run: Run, phases: Sequence[Line], requests: Sequence[Line]) -> list[dict[str, Any]]:
+    """Consistency and its price first, then requests and latency of each phase that had traffic."""
+    lines: dict[str, list[Line]] = defaultdict(list)
+    for line in run.lines:
+        lines[line["kind"]].append(line)
+    found = consistency_measures(lines)
     for phase in phases:
         own = [line for line in requests if phase["from"] <= line["started"] < phase["to"]]
         if own:
             found.append(measure(f"{phase['name']}: requests", len(own), ""))
-            found.append(measure(f"{phase['name']}: p95", latency_ms(own, 0.95), "ms"))
+            found += [measure(f"{phase['name']}: p{q}", latency_ms(own, q / 100), "ms") for q in (50, 95, 99)]
             found.append(measure(f"{phase['name']}: slowest", latency_ms(own, 1.0), "ms", ANSWER_MS))
+    return found
+
+
+def consistency_measures(lines: dict[str, list[Line]]) -> list[dict[str, Any]]:
+    found = []
+    for (horizon, phase), tally in sorted(tallies(lines).items()):
+        told = f"changes right after {horizon:g} s, {phase}"
+        bound = f", at 95 % fewer than {tally.bound:.2%} wrong" if tally.bound else ""
+        kinds = "".join(f", {number} {kind}" for kind, number in (tally.wrong or {}).items())
+        apart = f"; {tally.superseded} superseded, {tally.unread} unread"
+        right = tally.samples - tally.violations
+        found.append(measure(told, f"{right} of {tally.samples}{kinds}{bound}{apart}", ""))
+    for how, minutes in person_minutes(lines).items():
+        found.append(measure(COSTS[how], round(minutes, 3), "min"))
+    for name, number in sql_per_request(lines).items():
+        found.append(measure(f"{name}: SQL statements for a request", round(number, 3), ""))
+    for event, times in sometimes(lines):
+        found.append(measure(f"how often {event}", times, ""))
     return found
 
 

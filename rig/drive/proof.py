@@ -61,7 +61,7 @@ def judge_entry(entry: Entry, items: Iterable[Mapping[str, Any]]) -> tuple[Proof
     items = list(items)
     fallen = {item["id"]: item["message"] for item in items if item["verdict"] in FALLS_AS[entry.breaks]}
     blamed = [item["id"] for item in items if item["verdict"] == Verdict.FAILED and entry.breaks == "rig"]
-    unnamed = [item for item in fallen if item not in entry.fails]
+    unnamed = [] if entry.also else [item for item in fallen if item not in entry.fails]
     missed = [item for item in entry.fails if item not in fallen]
     verdicts = {item["id"]: Verdict(item["verdict"]) for item in items}
     unjudged = {

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from rig.drive.bench import TRUTH, Bench
 from rig.observe.mirror import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 
 EVERY_S = 0.2
+PATIENCE_S = 0.15
 
 # One statement, so that all columns are of the same moment.
 ROWS = (
@@ -30,6 +32,9 @@ class Sampler:
         self._ids = list(ids)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+        self._asking = ThreadPoolExecutor(1, "sampler-valkey")
+        self._late = False
+        self._asked: Future[dict[str, Any] | None] | None = None
 
     def __enter__(self) -> "Sampler":
         self._thread.start()
@@ -38,12 +43,14 @@ class Sampler:
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join(10.0)
+        self._asking.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
         looked = time.time()
         while not self._stopping.wait(EVERY_S):
             began = time.time()
-            before, truth, after = self._mirror(), self._truth(), self._mirror()
+            before, truth = self._mirror(), self._truth()
+            after = None if before is None else self._mirror()
             ended = time.time()
             self._bench.recorder.write(
                 "sample", t=began, ended=ended, truth=truth,
@@ -54,6 +61,18 @@ class Sampler:
             looked = ended
 
     def _mirror(self) -> dict[str, Any] | None:
+        """What Valkey holds, if it says so soon: the truth is read on while it is silent."""
+        if self._asked is None:
+            self._asked = self._asking.submit(self._keys)
+        try:
+            found = self._asked.result(PATIENCE_S)
+        except TimeoutError:
+            self._late = True  # an answer that comes later is of an earlier moment
+            return None
+        late, self._asked, self._late = self._late, None, False
+        return None if late else found
+
+    def _keys(self) -> dict[str, Any] | None:
         """The contract's keys of the campaign's mitras, all of one moment."""
         try:
             pipeline = self._bench.mirror.client.pipeline(transaction=True)

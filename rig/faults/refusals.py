@@ -233,6 +233,7 @@ class Loading(Refusing):
     shows = "Valkey has been restarted and loads a large snapshot: every command gets LOADING for a while"
     noticed = True
     word = "LOADING"
+    lasts_s = 2.0  # below the four seconds that it takes
     needs = ("embedded valkey",)
 
     def inject(self, ground: Ground) -> None:

@@ -69,7 +69,7 @@ def _sections(items: Sequence[Mapping[str, Any]]) -> list[Section]:
     return [
         Section(
             id=name,
-            anchor=f"section-{_anchor(name)}",
+            anchor=f"section-{anchor(name)}",
             title=next((text.clean(item["section_title"]) for item in members if item.get("section_title")), ""),
             boxes=tuple(_box(item) for item in members),
         )
@@ -80,7 +80,7 @@ def _sections(items: Sequence[Mapping[str, Any]]) -> list[Section]:
 def _box(item: Mapping[str, Any]) -> Box:
     return Box(
         id=text.clean(item["id"]),
-        anchor=_anchor(item["id"]),
+        anchor=anchor(item["id"]),
         kind=text.clean(item.get("kind") or ""),
         title=text.clean(item.get("title") or item["id"]),
         audience=text.clean(item.get("audience") or ""),
@@ -143,6 +143,6 @@ def _scenario(raw: Mapping[str, Any]) -> Scenario:
     )
 
 
-def _anchor(name: str) -> str:
+def anchor(name: str) -> str:
     """An id for a link: letters, digits, dot, dash and underscore only."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", name)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from rig.record import Verdict
 from rig.report import evidence, svg, text, trim, words
+from rig.report.build import anchor
 from rig.report.page import Page
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -83,6 +84,8 @@ def _context(page: Page, results: Mapping[str, Any], run_name: str) -> dict[str,
     script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
     origin = float(results.get("started") or 0)
     spans = svg.phases(results.get("phases") or (), origin)
+    lanes = [*(results.get("lanes") or ()), *violations(results)]
+    bands = svg.shaded(spans, results.get("lanes") or (), origin)
     return {
         "page": page,
         "run_name": text.clean(run_name),
@@ -91,8 +94,22 @@ def _context(page: Page, results: Mapping[str, Any], run_name: str) -> dict[str,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "icon": base64.b64encode(_icon(page.verdict).encode()).decode(),
         "phases": spans,
-        "charts": [(_caption(series), svg.chart(series, spans, origin)) for series in results.get("series") or ()],
+        "timeline": svg.timeline(lanes, spans, origin) if spans and lanes else None,
+        "charts": [(_caption(series), svg.chart(series, bands, origin)) for series in results.get("series") or ()],
     }
+
+
+def violations(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A lane of what broke a promise, each a link to its evidence, at the time of the request that shows it."""
+    marks = []
+    for item in results.get("items") or ():
+        if words.verdict_of(item["verdict"]) is not Verdict.FAILED:
+            continue
+        pieces = [piece for answer in item.get("answers") or () for piece in answer.get("evidence") or ()]
+        times = [piece["started"] for piece in pieces if piece.get("kind") == "http" and piece.get("started")]
+        for at in times or [results.get("ended") or 0.0]:
+            marks.append({"t": at, "name": f"{item['id']}: {item.get('message', '')}", "link": anchor(item["id"])})
+    return [{"name": "violations", "spans": [], "marks": marks}] if marks else []
 
 
 def _caption(series: Mapping[str, Any]) -> str:

@@ -14,6 +14,8 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 30
 POINTS_MAX = 600  # above it, neighbours are merged into their lowest and highest, so that spikes stay
 EPOCH_MIN = 1e8  # a time above it is an epoch, below it seconds since the start
 
+STRUCK = "fault: "
+
 Point = tuple[float, float | None]
 
 
@@ -37,6 +39,18 @@ def phases(raw: Sequence[Mapping[str, Any]], origin: float) -> list[Phase]:
     """The phases of a run, in order of time."""
     spans = [Phase(text.clean(p["name"]), since(p["from"], origin), since(p["to"], origin)) for p in raw]
     return sorted(spans, key=lambda phase: phase.begin_s)
+
+
+def shaded(spans: Sequence[Phase], lanes: Sequence[Mapping[str, Any]], origin: float) -> list[Phase]:
+    """The phases with each fault's own time in place of the whole fault phase, where faults are told."""
+    struck = [
+        Phase(STRUCK + lane["name"], since(span["from"], origin), since(span["to"], origin))
+        for lane in lanes
+        for span in lane["spans"]
+        if span["tone"] == "fault"
+    ]
+    calm = [phase for phase in spans if phase.tone != "fault"]
+    return sorted([*calm, *struck], key=lambda phase: phase.begin_s) if struck else list(spans)
 
 
 def since(moment: float, origin: float) -> float:
@@ -132,6 +146,8 @@ def _band(phase: Phase, axes: _Axes) -> Markup:
     # A name that does not fit its band would run into the next one.
     room = int((width - 8) / 6.2)
     shown = phase.name if len(phase.name) <= room else f"{phase.name[: room - 1]}…" if room > 3 else ""
+    if phase.name.startswith(STRUCK):  # several may overlap: the timeline names them
+        shown = ""
     return Markup(
         '<g class="band {}"><title>{}</title><rect x="{}" y="{}" width="{}" height="{}"/>'
         '<text x="{}" y="{}">{}</text></g>'
@@ -167,3 +183,76 @@ def _path(run: Sequence[tuple[float, float]], axes: _Axes) -> Markup:
         return Markup('<circle class="line" cx="{}" cy="{}" r="2"/>').format(axes.x(t), axes.y(value))
     steps = " ".join(f"{axes.x(t)},{axes.y(value)}" for t, value in run)
     return Markup('<polyline class="line" points="{}"/>').format(escape(steps))
+
+
+WIDE, LANE_HEIGHT, LANE_LEFT = 1060, 22, 170
+NAME_MAX = 24
+TONES = ("calm", "coming", "fault", "recovery")
+
+
+def timeline(lanes: Sequence[Mapping[str, Any]], spans: Sequence[Phase], origin: float) -> Markup:
+    """One row a lane below the phases: bars for what lasted, ticks for what happened, each with its name on hover.
+
+    A mark with a `link` leads to that anchor.
+    """
+    rows = [{"name": "phases", "spans": [_phase_span(phase) for phase in spans], "marks": []}, *lanes]
+    edges = [phase.begin_s for phase in spans] + [phase.end_s for phase in spans]
+    axes = _Axes(min(edges), max(edges), 0, 1)
+    height = LANE_HEIGHT * len(rows) + BOTTOM
+    parts = [_tick_lane(value, axes, height) for value in ticks(axes.x0, axes.x1, 6) if axes.x0 <= value <= axes.x1]
+    for number, lane in enumerate(rows):
+        top = number * LANE_HEIGHT + 4
+        name = text.clean(lane["name"])
+        shown = name if len(name) <= NAME_MAX else f"{name[: NAME_MAX - 1]}…"
+        parts.append(
+            Markup('<text class="lane" x="{}" y="{}"><title>{}</title>{}</text>').format(
+                LANE_LEFT - 8, top + 12, name, shown
+            )
+        )
+        parts += [_lane_span(span, top, axes, origin) for span in lane["spans"]]
+        parts += [_lane_mark(mark, top, axes, origin) for mark in lane["marks"]]
+    return Markup('<svg class="chart timeline" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        WIDE, height, f"Timeline of {len(rows)} lanes", Markup("").join(parts)
+    )
+
+
+def _lane_x(value: float, axes: _Axes) -> float:
+    share = (value - axes.x0) / ((axes.x1 - axes.x0) or 1)
+    return round(LANE_LEFT + (WIDE - LANE_LEFT - RIGHT) * min(1.0, max(0.0, share)), 1)
+
+
+def _phase_span(phase: Phase) -> dict[str, Any]:
+    return {"from": phase.begin_s, "to": phase.end_s, "tone": phase.tone, "name": phase.name}
+
+
+def _lane_span(span: Mapping[str, Any], top: float, axes: _Axes, origin: float) -> Markup:
+    begin, end = since(span["from"], origin), since(span["to"], origin)
+    x0, x1 = _lane_x(begin, axes), _lane_x(end, axes)
+    width = max(1.5, round(x1 - x0, 1))
+    name = text.clean(span["name"])
+    room = int((width - 6) / 6.4)
+    shown = name if len(name) <= room else ""
+    tone = span["tone"] if span["tone"] in TONES else "calm"
+    return Markup(
+        '<g class="band {}"><title>{}</title><rect x="{}" y="{}" width="{}" height="16" rx="2"/>'
+        '<text x="{}" y="{}">{}</text></g>'
+    ).format(
+        tone, f"{name}: {text.seconds(begin)} to {text.seconds(end)}", x0, top, width, x0 + 4, top + 12, shown
+    )  # fmt: skip
+
+
+def _lane_mark(mark: Mapping[str, Any], top: float, axes: _Axes, origin: float) -> Markup:
+    at = since(mark["t"], origin)
+    x = _lane_x(at, axes)
+    drawn = Markup('<g class="mark{}"><title>{}</title><rect x="{}" y="{}" width="3" height="16"/></g>').format(
+        " bad" if mark.get("link") else "", f"{text.seconds(at)}: {text.clean(mark['name'])}", x - 1.5, top
+    )
+    link = mark.get("link")
+    return Markup('<a href="#{}">{}</a>').format(link, drawn) if link else drawn
+
+
+def _tick_lane(value: float, axes: _Axes, height: float) -> Markup:
+    x = _lane_x(value, axes)
+    return Markup(
+        '<line class="grid" x1="{}" x2="{}" y1="0" y2="{}"/><text class="tick middle" x="{}" y="{}">{} s</text>'
+    ).format(x, x, height - BOTTOM + 4, min(x, WIDE - RIGHT - 12), height - 8, text.number(value))

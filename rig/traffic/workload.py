@@ -28,7 +28,7 @@ class Pace:
     steady: int = 4  # of the mitras: they never go offline, so that somebody is always available
     barred: int = 2  # of the others: they are deactivated and re-activated in turn
     silent: int = 2  # of the rest: they go online and are not heard of again
-    customers: int = 6
+    customers: int = 9
     ping_every_s: float = 1.0
     toggle_every_s: float = 5.0
     offers_every_s: float = 1.0

@@ -164,7 +164,6 @@ class Valkey:
         except MirrorUnavailable:
             if self.warm:
                 self.refused_since = self.refused_since or time.monotonic()
-                self.wake.set()
             raise
 
     async def evaluate(self, script: str, script_keys: Sequence[str], *arguments: Any) -> Any:

@@ -163,6 +163,8 @@ class Sweeps:
     async def mirror_heartbeats(self) -> None:
         """One statement for all pings since the last; what a seed wrote as grace is no ping."""
         try:
+            self._valkey.need_warm()
+            await self._valkey.call("SET", keys.PROBE, "1", "EX", 60)  # refused writes: what is read stands still
             (ids,) = await self._valkey.read(("SMEMBERS", keys.ONLINE))
             ids = sorted(id_ for id_ in ids if is_uuid(id_))
             if not ids:

@@ -23,6 +23,8 @@ class Sabotage:
     fails: frozenset[str]
     patch: Callable[[], None]
     breaks: str = "server"  # or "rig"
+    by: tuple[str, ...] = ()  # the words that `rig chaos` runs the campaign by that shows it
+    also: bool = False  # what it does to one invariant shows in others: they may fall as well
 
     @property
     def sections(self) -> list[str]:
@@ -41,7 +43,7 @@ class Sabotage:
         where = f"{Path(code.co_filename).relative_to(CHECKOUT)}:{code.co_firstlineno}"
         return {
             "name": self.name, "sentence": self.sentence, "fails": sorted(self.fails), "sections": self.sections,
-            "command": self.command, "breaks": self.breaks, "where": where,
+            "command": self.command, "breaks": self.breaks, "where": where, "by": list(self.by), "also": self.also,
         }  # fmt: skip
 
 
@@ -54,12 +56,12 @@ def ineffective(name: str, sentence: str, *boxes: str) -> Callable[[Callable[[],
 
 
 def sabotage(
-    name: str, sentence: str, *fails: str, breaks: str = "server"
+    name: str, sentence: str, *fails: str, breaks: str = "server", by: tuple[str, ...] = (), also: bool = False
 ) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """Declare a defect; ValueError for a name that is taken, or for one that no run or no single run can prove."""
 
     def declare(patch: Callable[[], None]) -> Callable[[], None]:
-        entry = Sabotage(name, sentence, frozenset(fails), patch, breaks)
+        entry = Sabotage(name, sentence, frozenset(fails), patch, breaks, by, also)
         if name in CATALOGUE or not fails:
             raise ValueError(f"sabotage {name!r} is declared twice, or names no box")
         if len({COMMANDS.get(section, "checklist") for section in entry.sections}) > 1:
