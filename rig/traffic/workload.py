@@ -79,8 +79,8 @@ def schedule(pace: Pace, random_seed: int, seconds: float) -> list[Step]:
         actor = f"customer {number}"
         steps += every(rng, actor, "beacon", pace.beacon_every_s, seconds)
         chats = every(rng, actor, "buy", pace.chat_every_s, seconds)
-        # One in three is so short that it ends by its timer.
-        turns = ("buy", "extend", "end", "buy short", "extend", "end", "buy", "extend", "end")
+        # Every other chat is so short that it ends by its timer.
+        turns = ("buy", "extend", "end", "buy short")
         steps += [Step(s.at_s, actor, turns[turn % len(turns)]) for turn, s in enumerate(chats)]
     rng = random.Random(f"{random_seed}/operator")
     steps += every(rng, "operator", "dashboard", pace.dashboard_every_s, seconds)

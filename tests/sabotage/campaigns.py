@@ -10,25 +10,37 @@ def without_brakes() -> None:
     Sweeps._held = lambda self, leaving, online: False  # type: ignore[method-assign]
 
 
-@sabotage("no-grace-after-a-hang", "A hang ends, and the sweep believes the old heartbeats.", "INV-07", by=("hang",))
+@sabotage(
+    "no-grace-after-a-hang",
+    "A hang ends, and the sweep believes the old heartbeats.",
+    "INV-07",
+    by=("hang",),
+    also=True,
+)
 def no_grace_after_a_hang() -> None:
+    from server.mirror.cut_off import CutOff
     from server.mirror.sweeps import Sweeps
     from server.mirror.watchdog import Watchdog
+    from server.mirror.writes import Writes
 
     seed = Watchdog._seed
 
+    async def quiet(self: CutOff) -> None:
+        """Nobody is told."""
+
     async def ungracious(self: Watchdog, *, grace: bool) -> bool:
-        self._writes.dirty.clear()
         return await seed(self, grace=False)
 
     Watchdog._seed = ungracious  # type: ignore[method-assign]
+    CutOff.hold = quiet  # type: ignore[method-assign]
+    Writes.owe = lambda self, mitra_id, pinged="": None  # type: ignore[method-assign]
     Sweeps._in_grace = lambda self: False  # type: ignore[method-assign]
     without_brakes()
 
 
 @sabotage(
     "cut-off-keeps-quiet", "An instance without Valkey tells the others nothing, and they sweep its mitras.",
-    "INV-07", by=("one_cut_off",),
+    "INV-07", "INV-09", by=("one_cut_off",),
 )  # fmt: skip
 def cut_off_keeps_quiet() -> None:
     from server.mirror.cut_off import CutOff
@@ -64,8 +76,8 @@ def refused_writes_ignored() -> None:
 
 
 @sabotage(
-    "unfenced-writes", "Versions are not compared, and a write may be overtaken on its way.", "INV-01", "INV-03",
-    by=("--fault", "scripts forgotten"),
+    "unfenced-writes", "Versions are not compared, and a write may be overtaken on its way.", "INV-03",
+    by=("--fault", "scripts forgotten"), also=True,
 )  # fmt: skip
 def unfenced_writes() -> None:
     import asyncio
@@ -95,7 +107,7 @@ def unfenced_writes() -> None:
 
 @sabotage(
     "seed-in-two-steps", "The periodic seed empties the set before it fills it.", "INV-01", "INV-04",
-    by=("--fault", "member added"),
+    by=("--fault", "member added"), also=True,
 )  # fmt: skip
 def seed_in_two_steps() -> None:
     import asyncio
@@ -153,15 +165,21 @@ def nobody_ever_leaves() -> None:
 
 @sabotage("blast-calls-everybody", "A blast offers a chat to who is online, deactivated or not.", "INV-14")
 def blast_calls_everybody() -> None:
+    from contextlib import suppress
+
     from server import blast
+    from server.mirror.client import MirrorUnavailable
     from server.mirror.reads import Reads
 
     replace_in(blast, "_OFFER", " AND m.is_active", "")
     find = Reads.find_available
 
     async def everybody(self: Reads) -> list[str]:
-        online, barred = await self._valkey.read(("SMEMBERS", "mitras:online"), ("SMEMBERS", "mitras:deactivated"))
-        return sorted({*await find(self), *(set(online) & set(barred))})
+        found = set(await find(self))
+        with suppress(MirrorUnavailable):
+            online, barred = await self._valkey.read(("SMEMBERS", "mitras:online"), ("SMEMBERS", "mitras:deactivated"))
+            found |= set(online) & set(barred)
+        return sorted(found)
 
     Reads.find_available = everybody  # type: ignore[method-assign]
 
@@ -269,7 +287,7 @@ def chats_never_end() -> None:
     Timers._end = nothing  # type: ignore[method-assign]
 
 
-@sabotage("heartbeats-go-back", "A late ping overwrites a later one.", "INV-05")
+@sabotage("heartbeats-go-back", "A late ping overwrites a later one.", "INV-05", also=True)
 def heartbeats_go_back() -> None:
     import itertools
 
