@@ -22,7 +22,14 @@ def test_steps_come_in_order_and_within_the_time() -> None:
 def test_steady_mitras_never_go_offline() -> None:
     pace = Pace(steady=4)
     away = {step.actor for step in schedule(pace, 7, 60) if step.action == "offline"}
-    assert away == {f"mitra {number}" for number in range(4, pace.mitras)}
+    assert away == {f"mitra {number}" for number in range(4, pace.mitras) if number not in pace.silent_numbers}
+
+
+def test_silent_mitras_go_online_and_do_nothing_else() -> None:
+    pace = Pace()
+    silent = {f"mitra {number}" for number in pace.silent_numbers}
+    assert len(silent) == pace.silent
+    assert {step.action for step in schedule(pace, 7, 60) if step.actor in silent} == {"online"}
 
 
 def test_a_load_arrives_evenly_and_each_actor_at_their_own_pace() -> None:

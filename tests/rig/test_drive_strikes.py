@@ -1,0 +1,85 @@
+"""Schedules of faults: what can be, what is drawn from a seed, and what is left of a failed one."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from rig.drive.campaign import CI, FULL, campaigns, from_file, of_profile, restored_campaign
+from rig.drive.draw import drawn
+from rig.drive.shrink import fewer, shortened, smaller
+from rig.drive.strikes import Strike, length_s, require_possible
+from rig.drive.usage import UsageError
+from rig.faults.catalogue import FAMILIES
+
+
+def test_every_campaign_of_the_repository_can_be() -> None:
+    for campaign in of_profile(FULL):
+        require_possible(campaign.strikes, campaign.instances)
+
+
+def test_the_ci_profile_has_each_class_of_faults() -> None:
+    assert {fault.family for campaign in of_profile(CI) for fault in campaign.faults} == set(FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("strikes", "text"),
+    [
+        ([Strike(0, "hunk")], "hung"),
+        ([Strike(0, "refused", hit=("c",))], "needs the instances c"),
+        ([Strike(0, "one instance cut off")], "needs the instances b"),
+        ([Strike(0, "hung", 5), Strike(4, "flushdb")], "both act on the valkey at 4 s"),
+    ],
+)
+def test_what_cannot_be_is_a_usage_error(strikes: list[Strike], text: str) -> None:
+    with pytest.raises(UsageError, match=text):
+        require_possible(strikes, ("a",))
+
+
+def test_the_same_random_seed_draws_the_same_campaign() -> None:
+    assert drawn(7, 2) == drawn(7, 2)
+    assert drawn(7, 2).strikes != drawn(8, 2).strikes
+
+
+@pytest.mark.parametrize("random_seed", range(60))
+def test_what_is_drawn_can_be_and_leaves_time_for_a_recovery(random_seed: int) -> None:
+    campaign = drawn(random_seed, 2)
+    require_possible(campaign.strikes, campaign.instances)
+    assert len(campaign.strikes) >= 4
+    assert max(strike.at_s + length_s(strike) for strike in campaign.strikes) < 120
+
+
+def test_a_campaign_comes_back_from_json(tmp_path) -> None:
+    import json
+
+    campaign = campaigns()["overlap"]
+    path = tmp_path / "schedule.json"
+    path.write_text(json.dumps(campaign.plain()))
+    again = from_file(path)
+    assert (again.strikes, again.phases, again.pace) == (campaign.strikes, campaign.phases, campaign.pace)
+    assert again.judged == campaign.judged
+    path.write_text("{")
+    with pytest.raises(UsageError, match="cannot be read as JSON"):
+        from_file(path)
+    with pytest.raises(UsageError, match="strikes"):
+        restored_campaign({"name": "x", "shows": "y"})
+
+
+def test_a_failed_schedule_is_left_with_what_fails() -> None:
+    """Two of eight faults are to blame together: all others go, in fewer runs than trying each subset."""
+    strikes = [Strike(float(number), "refused", 0.5) for number in range(8)]
+    guilty, tried = {strikes[2], strikes[6]}, []
+
+    def fails(some: Sequence[Strike]) -> bool:
+        tried.append(tuple(some))
+        return guilty <= set(some)
+
+    assert set(fewer(strikes, fails)) == guilty
+    assert len(tried) < 40
+
+
+def test_what_is_left_is_made_shorter_and_earlier() -> None:
+    kept = shortened([Strike(30.0, "refused", 8.0)], lambda some: some[0].for_s >= 4.0)
+    assert kept == (Strike(30.0, "refused", 4.0),)
+    campaign = smaller(campaigns()["flapping"], kept)
+    assert campaign.strikes == (Strike(1.0, "refused", 4.0),)
+    assert campaign.phases.fault_s == 6.0
