@@ -170,10 +170,16 @@ def no_overload(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 
 
 def maxima(lines: Lines) -> list[tuple[float, float, float]]:
-    """Each setting of the maximum through the API: begin and end of the request, and the value."""
+    """Each setting of the maximum through the API: begin and end of the request, and the value.
+
+    One that was not acknowledged may count for ever or never: its end is never.
+    """
     asked = [line for line in lines.get("request", ()) if line["action"] == "set_config"]
     own = [line for line in asked if line["url"].endswith("/max_customers_per_mitra")]
-    return sorted((line["started"], line["ended"], line["body"]["value"]) for line in own)
+    return sorted(
+        (line["started"], line["ended"] if line["status"] == 200 else float("inf"), line["body"]["value"])
+        for line in own
+    )
 
 
 def in_force(changes: Sequence[tuple[float, float, float]], since: float, until: float, first: float) -> float:

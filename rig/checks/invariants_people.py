@@ -133,7 +133,10 @@ def compare(judge: Judge, path: str, request: Line, lines: Lines, bounds: Bounds
         return False  # somebody may have come and gone while nobody looked
     if dashboard:
         counts = [len(truth["online"]) for truth in truths]
-        told, least, most = request["reply"].get("online_mitras"), min(counts), max(counts)
+        # Between two looks somebody may have left and come back.
+        turns = [row["status"] for row in audit_between(lines, edges[0], edges[-1])]
+        least, most = min(counts) - turns.count("offline"), max(counts) + turns.count("online")
+        told = request["reply"].get("online_mitras")
     else:
         most_chats = max([bounds["max_customers"], *raised(lines)])
         everyone = {id for truth in truths for id in available(truth, most_chats)}
@@ -142,6 +145,11 @@ def compare(judge: Judge, path: str, request: Line, lines: Lines, bounds: Bounds
     if not judge.require(isinstance(told, int) and least <= told <= most, said):
         judge.show(http_evidence(request))
     return True
+
+
+def audit_between(lines: Lines, since: float, until: float) -> list[Line]:
+    rows = next((line["audit"] for line in lines.get("left", ())), ())
+    return [row for row in rows if since <= row["at"] <= until]
 
 
 def raised(lines: Lines) -> list[float]:
