@@ -11,9 +11,10 @@ HEAD = """# Faults
 
 What `rig chaos` can do to a stack, written from the catalogue (`python -m rig.drive.fault_docs` renews this page). Each fault is confirmed from outside before it
 counts, taken back, and seen to have healed; otherwise the campaign is inconclusive. `rig chaos --fault 'read-only'` runs one by itself, under
-traffic, and judges the invariants.
+traffic, and judges the invariants. What a fault changes as it must is in the last column: that is not judged under it, and the run says so.
 
-A new fault is one class in a file of `rig/faults/`, nothing else: name, family, one sentence, `inject`, how it is seen to bite, `remove`.
+A new fault is one class in a file of `rig/faults/`, nothing else: name, family, one sentence, `inject`, how it is seen to bite, `remove`; and what a check has to know:
+whether every command of an instance fails (`outage`), whether its connections notice (`noticed`), whether a seed has to follow (`seeds`).
 """
 
 
@@ -21,8 +22,13 @@ def page() -> str:
     """The whole page, a table a family."""
     parts = [HEAD]
     for family, found in groupby(faults().values(), key=lambda fault: fault.family):
-        rows = [f"| `{fault.name}` | {fault.shows} | {', '.join(fault.needs)} |" for fault in found]
-        parts.append(f"## {family.capitalize()}: {FAMILIES[family]}\n\n| fault | what happens | needs |\n|---|---|---|")
+        rows = [
+            f"| `{fault.name}` | {fault.shows} | {', '.join(fault.needs)} | {', '.join(fault.excuses)} |"
+            for fault in found
+        ]
+        parts.append(
+            f"## {family.capitalize()}: {FAMILIES[family]}\n\n| fault | what happens | needs | not judged |\n|---|---|---|---|"
+        )
         parts[-1] += "\n" + "\n".join(rows) + "\n"
     return "\n".join(parts)
 

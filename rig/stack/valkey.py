@@ -122,6 +122,8 @@ class EmbeddedValkey:
         """Be nobody's replica, with the keys that it has."""
         with client(self.url) as connection:
             connection.replicaof("NO", "ONE")
+            connection.config_set("masteruser", "")
+            connection.config_set("masterauth", "")
 
     def run_id(self) -> str:
         with client(self.url) as connection:

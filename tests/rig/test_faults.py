@@ -1,14 +1,20 @@
 """Each fault of the catalogue on a real stack: seen to bite, seen to heal, and nothing left of it."""
 
+import signal
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 
 from rig.drive.fault_docs import DOCS, page
 from rig.faults import Cycle, Fault, Ground, Unconfirmed, Unhealed
 from rig.faults.catalogue import FAMILIES, UnknownFault, fault_named, faults
+from rig.faults.needs import missing
+from rig.faults.truth import WAITERS_MIN
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
 
 INSTANCES = ("a", "b")
@@ -27,9 +33,9 @@ class Notes:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory) -> Iterator[Stack]:
-    """Two instances with identities and proxies, neither of them started: what hits them shows without."""
+    """Two instances with identities and proxies, started only where a fault is of them: what hits the rest shows without."""
     with Supervisor.start() as supervisor:
-        spec = StackSpec(logs=tmp_path_factory.mktemp("fault-logs"))
+        spec = StackSpec(logs=tmp_path_factory.mktemp("fault-logs"), truth_proxied=True)
         with open_stack(spec, supervisor, "faults") as opened:
             yield opened
 
@@ -44,6 +50,37 @@ def ground(stack: Stack) -> Iterator[Ground]:
         subscription.subscribe("config:invalidate")
         yield made
     made.close()
+
+
+@contextmanager
+def at_work(ground: Ground, fault: Fault) -> Iterator[None]:
+    """What a fault of Postgres or of a server needs: an instance that runs, and requests of its that a lock makes wait."""
+    if fault.layer not in ("truth", "server"):
+        yield
+        return
+    server = ground.servers["a"]
+    server.start()
+    stopping, asking = threading.Event(), []
+
+    def ask() -> None:
+        while not stopping.is_set():
+            with suppress(psycopg.Error), psycopg.connect(server.env["DATABASE_URL"], autocommit=True) as session:
+                session.execute("SET lock_timeout = '3s'")
+                while not stopping.wait(0.05):
+                    session.execute("UPDATE mitras SET is_active = is_active")
+
+    for _ in range(WAITERS_MIN):
+        asking.append(threading.Thread(target=ask, daemon=True))
+        asking[-1].start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        for thread in asking:
+            thread.join(10)
+        if server.running:
+            server.process.signal(signal.SIGCONT, tree=True)
+            server.stop()
 
 
 def state(stack: Stack) -> dict[str, Any]:
@@ -65,11 +102,14 @@ NAMES = list(faults())
 @pytest.mark.parametrize("name", NAMES)
 def test_it_bites_heals_and_leaves_nothing(stack: Stack, ground: Ground, name: str) -> None:
     fault, notes = fault_named(name), Notes()
+    if lacks := [why for need in fault.needs if (why := missing(need, stack))]:
+        pytest.skip("; ".join(lacks))
     before = state(stack)
-    cycle = Cycle(fault, ground, notes)
-    cycle.inject()
-    cycle.remove()
-    fault.remove(ground)
+    with at_work(ground, fault):
+        cycle = Cycle(fault, ground, notes)
+        cycle.inject()
+        cycle.remove()
+        fault.remove(ground)
     assert [line["event"] for line in notes.lines] == ["requested", "confirmed", "removed", "healed"]
     assert state(stack) == before
 
@@ -79,7 +119,7 @@ def test_an_injection_without_effect_is_unconfirmed(ground: Ground, monkeypatch,
     monkeypatch.setattr("rig.faults.cycle.CONFIRM_S", 0.1)
     fault = fault_named(name)
     monkeypatch.setattr(fault, "inject", lambda ground: None, raising=False)
-    with pytest.raises(Unconfirmed), Cycle(fault, ground, Notes()) as cycle:
+    with at_work(ground, fault), pytest.raises(Unconfirmed), Cycle(fault, ground, Notes()) as cycle:
         cycle.inject()
 
 
