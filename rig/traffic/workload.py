@@ -29,7 +29,7 @@ class Pace:
     barred: int = 2  # of the others: they are deactivated and re-activated in turn
     silent: int = 2  # of the rest: they go online and are not heard of again
     customers: int = 9
-    ping_every_s: float = 1.0
+    ping_every_s: float = 2.0  # so that a sweep that trusts old heartbeats meets some that nothing has renewed
     toggle_every_s: float = 5.0
     offers_every_s: float = 1.0
     beacon_every_s: float = 0.5

@@ -54,7 +54,7 @@ def cut_off_keeps_quiet() -> None:
 
 @sabotage(
     "refused-writes-ignored", "READONLY is taken for nothing: reads work, so the sweeps go on.",
-    "INV-09", by=("refused_writes",),
+    "INV-09", by=("refused_writes",), also=True,
 )  # fmt: skip
 def refused_writes_ignored() -> None:
     from typing import Any
