@@ -207,10 +207,11 @@ def audit_alternates(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         judge.require(
             turns == wanted, f"{id}: the audit says {', '.join(turns[:8])}, which does not alternate from online"
         )
-    last = next((sample["truth"] for sample in reversed(lines.get("sample", ())) if sample["truth"]), None)
+    last = next((sample for sample in reversed(lines.get("sample", ())) if sample["truth"]), None)
     if judge.assume(last is not None, "Postgres was never read") and last is not None:
         online = {id for id, turns in by_mitra.items() if turns[-1] == "online"}
-        differ = online ^ set(last["online"])
+        just_now = {row["mitra_id"] for row in rows["audit"] if row["at"] >= last["t"] - STAMP_S}
+        differ = (online ^ set(last["truth"]["online"])) - just_now
         judge.require(
             not differ, f"the last audit row and is_online differ for {', '.join(sorted(differ)[:SHOWN_MAX])}"
         )
