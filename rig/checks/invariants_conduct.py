@@ -222,7 +222,7 @@ def audit_alternates(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 
 @check("INV-20", "BE", "No sign-in of a deactivated mitra stays valid", Kind.INVARIANT, whole_run=True)
 def no_live_sign_in(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    """At the end; a deactivation and its revocations are one transaction."""
+    """At the end; a deactivation and its revocations are one transaction, which a re-activation does not undo."""
     rows = left(judge, lines)
     last = next((sample["truth"] for sample in reversed(lines.get("sample", ())) if sample["truth"]), None)
     if rows is None or not judge.assume(last is not None, "Postgres was never read") or last is None:
@@ -230,10 +230,22 @@ def no_live_sign_in(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     inactive = set(last["deactivated"])
     live = sorted({row["user_id"] for row in rows["sign_ins"] if row["live"]} & inactive)
     judge.require(not live, f"deactivated, with a live sign-in: {', '.join(live[:SHOWN_MAX])}")
+    outlived = sorted({row["user_id"] for row in rows["sign_ins"] if row["live"]} & shut_out_since_sign_in(lines))
+    judge.require(not outlived, f"signed in before a deactivation and still valid: {', '.join(outlived[:SHOWN_MAX])}")
     theirs = [row for row in rows["sign_ins"] if row["user_id"] in barred(lines)]
     judge.show(rows_evidence("auth_sessions", theirs))
     judge.assume(theirs, "nobody who was deactivated had signed in")
     judge.remark(f"{len(theirs)} sign-ins of mitras who were deactivated, {len(inactive)} inactive at the end")
+
+
+def shut_out_since_sign_in(lines: Lines) -> set[str]:
+    """Ids whose last sign-in had been answered when a deactivation of theirs began that was answered 200."""
+    signed_in: dict[str, float] = {}
+    for line in lines.get("request", ()):
+        if line["action"] in ("verify_code", "refresh"):
+            signed_in[line["subject"]] = max(line["ended"], signed_in.get(line["subject"], 0.0))
+    acts = [line for line in lines.get("request", ()) if line["action"] == "deactivate" and line["status"] == 200]
+    return {id for line in acts if line["started"] > signed_in.get(id := line["url"].rsplit("/", 1)[1], float("inf"))}
 
 
 def barred(lines: Lines) -> set[str]:

@@ -135,6 +135,14 @@ def test_a_live_sign_in_of_an_inactive_mitra_fails() -> None:
     assert verdict("INV-20", lines) == ("failed", f"deactivated, with a live sign-in: {BARRED}")
 
 
+def test_a_sign_in_that_outlives_a_deactivation_fails_though_she_is_active_again() -> None:
+    lines = course()
+    lines["request"].append(asked(0.1, "verify_code", BARRED, {}))
+    assert verdict("INV-20", lines)[0] == "passed"
+    lines["left"][0]["sign_ins"].append({"user_id": BARRED, "live": True})
+    assert verdict("INV-20", lines) == ("failed", f"signed in before a deactivation and still valid: {BARRED}")
+
+
 def test_a_toggle_or_a_long_silence_is_no_wrongful_offline() -> None:
     lines = course()
     lines["left"][0]["audit"].append({"id": 99, "mitra_id": PINGER, "status": "offline", "at": T + 6.5})
