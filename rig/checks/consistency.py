@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from rig.checks.courses import Faults, faults, phases, wrong_in
+from rig.checks.statements import is_availability_query, names
 
 Line = Mapping[str, Any]
 HORIZONS_S = (1.0, 10.0, 300.0)
 LONG_RUN_S = 360.0  # the farthest horizon means something in runs of six minutes and more
 LOOK_WITHIN_S = 0.6  # by when after the horizon both stores must have been read
 TOGGLES = {"online": "online", "offline": "online", "deactivate": "deactivated", "reactivate": "deactivated"}
+CHATS_TABLE = "chat_sessions"
 CHATS = ("accept", "end", "reroute")
 HEALTHY, OUTAGE, RECOVERY = "healthy", "outage", "recovery"
 RECOVERY_S = 5.0
@@ -90,7 +92,7 @@ class Tally:
     @property
     def bound(self) -> float | None:
         """Share of wrong samples that 95 % confidence leaves open when none was seen: three over their number."""
-        return 3 / self.samples if self.samples and not self.violations else None
+        return min(1.0, 3 / self.samples) if self.samples and not self.violations else None
 
 
 def tallies(lines: Mapping[str, Sequence[Line]]) -> dict[tuple[float, str], Tally]:
@@ -154,6 +156,23 @@ def sql_per_request(lines: Mapping[str, Sequence[Line]]) -> dict[str, float]:
         if asked:
             found[name] = work / asked
     return found
+
+
+def availability_queries_a_second(lines: Mapping[str, Sequence[Line]]) -> float | None:
+    """Of each instance, while a fault was in force, beyond the one of each payment (a blast asks for itself)."""
+    events = faults(lines)
+    spans = [(fault.confirmed, fault.removed) for fault in events.each if fault.confirmed and fault.removed]
+    seconds = sum(until - since for since, until in spans)
+    if not seconds:
+        return None
+
+    def during(kind: str) -> list[Line]:
+        return [line for line in lines.get(kind, ()) if any(since <= line["t"] <= until for since, until in spans)]
+
+    asked = [line for line in during("statement") if is_availability_query(line) and names(line, CHATS_TABLE)]
+    blasts = sum(line["action"] == "pay" for line in during("request"))
+    instances = {line["instance"] for line in asked} or {""}
+    return max(0.0, len(asked) - blasts) / seconds / len(instances)
 
 
 def sometimes(lines: Mapping[str, Sequence[Line]]) -> Iterator[tuple[str, int]]:

@@ -22,6 +22,7 @@ from rig.record import evidence
 
 SEED_LINE = "[valkey-mirror] seed:"
 SHOWN_MAX = 5
+MAX_LEAST, SILENT_MAX = 3, 2  # the lowest maximum that campaigns set; as many mitras go silent
 LINGER_S = 1.0  # what had to wait may still be on its way
 # Answers that the contract allows besides 2xx, in a world where somebody is always available and nobody is barred.
 REFUSALS = {
@@ -194,7 +195,9 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     requests = [line for line in begun if not beyond_reach(line, fault)]
     late = [line for line in requests if line["status"] is None or line["ended"] - line["started"] > bounds["answer_s"]]
     odd = [
-        line for line in requests if line not in late and not allowed(line) and not barred_then(line, lines, troubled)
+        line
+        for line in requests
+        if not (line in late or allowed(line) or barred_then(line, lines, troubled) or nobody_had_room(line, lines))
     ]
     for line in (late + odd)[:SHOWN_MAX]:
         judge.require(False, outcome(line))
@@ -220,6 +223,15 @@ def beyond_reach(request: Line, fault: Faults) -> bool:
         and request["ended"] >= (each.requested or 0.0)
         for each in fault.each
     )
+
+
+def nobody_had_room(request: Line, lines: Lines) -> bool:
+    """Whether a payment was refused while next to nobody had room by Postgres (who is left may be silent)."""
+    if request["code"] != "NO_MITRA_AVAILABLE":
+        return False
+    near = inside(lines.get("sample", ()), request["started"] - LINGER_S, request["ended"] + LINGER_S)
+    counts = [len(available(sample["truth"], MAX_LEAST)) for sample in near if sample["truth"]]
+    return bool(counts) and min(counts) <= SILENT_MAX
 
 
 def allowed(request: Line) -> bool:

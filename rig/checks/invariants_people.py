@@ -73,7 +73,7 @@ def no_offer_in_vain(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         out = {
             id for id, since, until in barred if since + bounds["within_s"] < pay["started"] and pay["ended"] < until
         }
-        full = always_full(lines, pay["started"] - bounds["within_s"], pay["ended"], bounds["max_customers"])
+        full = always_full(lines, pay["started"] - bounds["within_s"], pay["ended"] + NEAR_S, bounds["max_customers"])
         for why, ids in (("deactivated", out), ("full", full)):
             withheld += len(ids - set(mitras))
             for id in ids & set(mitras):
@@ -87,7 +87,10 @@ def no_offer_in_vain(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 
 
 def always_full(lines: Lines, since: float, until: float, most: float) -> set[str]:
-    """Ids whose load was at the maximum in every look of that time; none where nobody looked."""
+    """Ids whose load was at the maximum in every look of that time; none where nobody looked.
+
+    It ends a while after the answer: room that came before it is seen only then.
+    """
     looks = [sample["truth"]["loads"] for sample in inside(lines.get("sample", ()), since, until) if sample["truth"]]
     if not looks:
         return set()

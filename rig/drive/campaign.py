@@ -29,7 +29,7 @@ INVARIANTS: Mapping[str, Mapping[str, float]] = {
     "INV-04": {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8},
     "INV-05": {"ahead_s": 5.0, "samples_min": 20},
     "INV-06": {"reconnect_s": 5.0, "mirror_every_s": 2.0, "within_s": 1.0},
-    "INV-07": {"stale_s": 90.0, "tolerance_s": 0.0, "pings_min": 100},
+    "INV-07": {"stale_s": 90.0, "tolerance_s": 0.0, "pings_min": 50},
     "INV-08": {"stale_s": 90.0, "sweep_every_s": 1.0, "reconnect_s": 5.0},
     "INV-09": {"sweep_every_s": 1.0, "mirror_every_s": 2.0, "flush_s": 1.0},
     "INV-10": {"pings_min": 5},

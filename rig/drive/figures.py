@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rig.checks.claims import quantile
-from rig.checks.consistency import person_minutes, sometimes, sql_per_request, tallies
+from rig.checks.consistency import availability_queries_a_second, person_minutes, sometimes, sql_per_request, tallies
 from rig.checks.courses import wrong_in
 from rig.record import Run
 
@@ -146,6 +146,11 @@ def consistency_measures(lines: dict[str, list[Line]]) -> list[dict[str, Any]]:
         found.append(measure(COSTS[how], round(minutes, 3), "min"))
     for name, number in sql_per_request(lines).items():
         found.append(measure(f"{name}: SQL statements for a request", round(number, 3), ""))
+    queries = availability_queries_a_second(lines)
+    if queries is not None:
+        found.append(
+            measure("availability queries of an instance in the fault, blasts apart", round(queries, 2), "1/s")
+        )
     for event, times in sometimes(lines):
         found.append(measure(f"how often {event}", times, ""))
     return found

@@ -120,8 +120,11 @@ class Siege:
         for other in clashing:  # what came late outlasted its own time
             self._end(next(end for end in self._ends if end[1] is other))
         self._ends.append((float("inf"), cycle))
+        begun = time.monotonic()
         cycle.inject(alone=len(self._ends) == 1 and not self._unhealed)
-        self._ends[-1] = (time.monotonic() + length_s(strike), cycle)
+        # What ends by itself does so however long it took to be seen.
+        since = time.monotonic() if cycle.fault.lasts_s is None else begun
+        self._ends[-1] = (since + length_s(strike), cycle)
 
     def _end(self, end: tuple[float, Cycle]) -> None:
         self._ends.remove(end)

@@ -66,7 +66,7 @@ def schedule(pace: Pace, random_seed: int, seconds: float) -> list[Step]:
         if number in pace.silent_numbers:
             steps += every(rng, actor, "online", pace.silent_every_s, seconds)
             continue
-        steps += every(rng, actor, "ping", pace.ping_every_s, seconds)
+        steps += every(rng, actor, "stay" if number < pace.steady else "ping", pace.ping_every_s, seconds)
         steps += every(rng, actor, "profile", pace.profile_every_s, seconds)
         steps += every(rng, actor, "abandon", pace.abandon_every_s, seconds)
         steps += every(rng, actor, "take", pace.offers_every_s, seconds)
@@ -134,6 +134,13 @@ class Shopper:
         self.session = None
 
 
+def stay(mitra: Mitra) -> None:
+    """Ping; whom the answer tells that she is offline goes online again, as an app in use does."""
+    answer = mitra.ping()
+    if answer.ok and answer.reply.get("is_online") is False:
+        mitra.online()
+
+
 def take(mitra: Mitra) -> None:
     """Accept the first open offer, if there is one."""
     offers = mitra.offers()
@@ -162,6 +169,7 @@ class Workload:
         for number, mitra in enumerate(mitras):
             actor = f"mitra {number}"
             self._actions |= {(actor, name): getattr(mitra, name) for name in MITRA_ACTIONS}
+            self._actions[actor, "stay"] = functools.partial(stay, mitra)
             self._actions[actor, "take"] = functools.partial(take, mitra)
             for word, active in (("bar", False), ("unbar", True)):
                 act = functools.partial(operator.set_active, mitra.id or "", active)

@@ -122,7 +122,7 @@ def test_changes_are_tallied_by_horizon_and_phase() -> None:
         ("deactivated", 18.5),
     ]
     healthy = tallies(lines)[1.0, HEALTHY]
-    assert (healthy.samples, healthy.violations, healthy.bound) == (2, 0, 1.5)
+    assert (healthy.samples, healthy.violations, healthy.bound) == (2, 0, 1.0)
     outage = tallies(lines)[1.0, OUTAGE]
     assert (outage.samples, outage.unread) == (0, 1)
 

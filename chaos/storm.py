@@ -1,0 +1,12 @@
+"""A storm of beacon polls meets a Valkey that hangs: slow, not dead, and all the polls fall back at once."""
+
+from rig.drive.campaign import Campaign
+from rig.drive.strikes import Strike
+from rig.traffic.workload import Pace
+
+CAMPAIGN = Campaign(
+    name="storm",
+    shows="A storm of polls during a hang costs Postgres one availability query a second, and nobody waits",
+    strikes=(Strike(0.0, "hung", 7.0),),
+    pace=Pace(customers=20, beacon_every_s=0.05),
+)
