@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 import redis
 
 ANSWERS, CLOSES, SILENT, REFUSED = "answers", "closes", "silent", "refused"
+ENDED = (
+    "ended"  # in `Ground.kept`: the time (epoch seconds) at which it was over, where that is before `remove` returns
+)
 SLOWEST_S = 3.0  # a delay is measured, not waited out for ever
 CONNECT_S = 1.0  # above any latency that a fault which lets answers through may add
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import redis
 
-from rig.faults.base import Fault, Ground, Sight, Unconfirmed, Unhealed
+from rig.faults.base import ENDED, Fault, Ground, Sight, Unconfirmed, Unhealed
 from rig.record import Recorder
 
 CONFIRM_S = 5.0
@@ -46,7 +46,7 @@ class Cycle:
         self.ground.alone = alone
         self.fault.remove(self.ground)
         self.injected = False
-        self._note("removed")
+        self._note("removed", at=self.ground.kept.pop(ENDED, None))
         if alone:
             self.heal()
 
@@ -68,10 +68,10 @@ class Cycle:
                 return sight, is_met
             time.sleep(LOOK_EVERY_S)  # between two looks
 
-    def _note(self, event: str, sight: Sight | None = None) -> None:
+    def _note(self, event: str, sight: Sight | None = None, at: float | None = None) -> None:
         fault = self.fault
         self.recorder.write(
-            "fault", number=self.number, name=fault.name, event=event, ends=sight, hit=list(self.ground.hit),
+            "fault", **({} if at is None else {"t": at}), number=self.number, name=fault.name, event=event, ends=sight, hit=list(self.ground.hit),
             outage=fault.outage, noticed=fault.noticed, seeds=fault.seeds, down=fault.family == "server",
             truth=fault.layer == "truth",
         )  # fmt: skip

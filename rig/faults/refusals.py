@@ -1,11 +1,12 @@
 """Valkey lives and says no: each in the words in which it does, with the connections standing."""
 
 import threading
+import time
 from typing import Any, ClassVar
 
 import redis
 
-from rig.faults.base import CLOSES, REFUSED, Fault, Ground, Sight
+from rig.faults.base import CLOSES, ENDED, REFUSED, Fault, Ground, Sight
 
 PROBE = ("SET", "rig:probe", "1", "PX", "50")  # a write that leaves nothing
 DONE = ("True", "OK")
@@ -250,6 +251,7 @@ class Loading(Refusing):
         if not ground.kept.pop("loading", False):
             return
         ground.stack.valkey.await_ready()
+        ground.kept[ENDED] = time.time()
         ground.connect()
         for key in ground.valkey.scan_iter("rig:ballast:*", count=1000):
             ground.valkey.unlink(key)

@@ -140,7 +140,8 @@ class EmbeddedValkey:
 
     def obstruct_snapshot(self) -> None:
         """From now on no save succeeds, until `clear_snapshot`."""
-        (self._directory / SNAPSHOT).mkdir(exist_ok=True)
+        self.clear_snapshot()
+        (self._directory / SNAPSHOT).mkdir()
 
     def clear_snapshot(self) -> None:
         """No snapshot, nor what is in the way of one."""
@@ -158,6 +159,7 @@ class EmbeddedValkey:
         """
         if self.alive():
             return
+        self.clear_snapshot()  # a replica keeps what its primary sent
         if snapshot is not None:
             (self._directory / SNAPSHOT).write_bytes(snapshot)
         self._spawn(settings or {})
