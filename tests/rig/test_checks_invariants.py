@@ -143,8 +143,8 @@ def test_a_missing_reseed_fails_without_reads(lines: Lines) -> None:
 )
 def test_one_bad_answer_fails(bad: dict[str, object], lines: Lines) -> None:
     lines["request"].append(bad)
-    for sample in lines["sample"]:
-        sample["truth"]["online"] = ["m1", "m2", "m3", "m4"]  # somebody has room
+    for look in lines["sample"]:
+        look["truth"]["online"] = ["m1", "m2", "m3", "m4"]  # somebody has room
     verdict, message = judged("INV-18", lines)
     assert verdict == "failed"
     assert str(bad["action"]) in message
