@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rig.checks.courses import Faults, faults, phases, wrong_in
-from rig.checks.statements import is_availability_query, names
+from rig.checks.statements import ids_in, is_availability_query, names
 
 Line = Mapping[str, Any]
 HORIZONS_S = (1.0, 10.0, 300.0)
@@ -169,7 +169,11 @@ def availability_queries_a_second(lines: Mapping[str, Sequence[Line]]) -> float 
     def during(kind: str) -> list[Line]:
         return [line for line in lines.get(kind, ()) if any(since <= line["t"] <= until for since, until in spans)]
 
-    asked = [line for line in during("statement") if is_availability_query(line) and names(line, CHATS_TABLE)]
+    asked = [
+        line
+        for line in during("statement")
+        if is_availability_query(line) and names(line, CHATS_TABLE) and not ids_in(line)
+    ]
     blasts = sum(line["action"] == "pay" for line in during("request"))
     instances = {line["instance"] for line in asked} or {""}
     return max(0.0, len(asked) - blasts) / seconds / len(instances)

@@ -30,7 +30,8 @@ def figures(run: Run) -> dict[str, Any]:
     phases = list(run.of("phase"))
     if not phases:
         return {}
-    requests = [line for line in run.of("request") if line.get("action")]
+    # Of those whose sender hung up nobody knows the latency.
+    requests = [line for line in run.of("request") if line.get("action") not in (None, "", "abandoned")]
     samples = list(run.of("sample"))
     measured = next(run.of("window"), None)
     measures = load_measures(run, measured) if measured else chaos_measures(run, phases, requests)

@@ -43,12 +43,12 @@ def phases(raw: Sequence[Mapping[str, Any]], origin: float) -> list[Phase]:
 
 def shaded(spans: Sequence[Phase], lanes: Sequence[Mapping[str, Any]], origin: float) -> list[Phase]:
     """The phases with each fault's own time in place of the whole fault phase, where faults are told."""
-    struck = [
-        Phase(STRUCK + lane["name"], since(span["from"], origin), since(span["to"], origin))
-        for lane in lanes
-        for span in lane["spans"]
-        if span["tone"] == "fault"
-    ]
+    struck = []
+    for lane in lanes:
+        own = [span for span in lane["spans"] if span["tone"] in ("coming", "fault")]  # it acts before it is confirmed
+        if own:
+            begin, end = min(span["from"] for span in own), max(span["to"] for span in own)
+            struck.append(Phase(STRUCK + lane["name"], since(begin, origin), since(end, origin)))
     calm = [phase for phase in spans if phase.tone != "fault"]
     return sorted([*calm, *struck], key=lambda phase: phase.begin_s) if struck else list(spans)
 

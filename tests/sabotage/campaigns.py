@@ -356,8 +356,8 @@ def one_statement_each() -> None:
     Database.execute = one_by_one  # type: ignore[method-assign]
 
 
-@sabotage("a-ping-in-thirty-asks", "One ping in thirty looks its mitra up in Postgres.", "INV-10")
-def a_ping_in_thirty_asks() -> None:
+@sabotage("a-ping-in-eight-asks", "One ping in eight looks its mitra up in Postgres.", "INV-10")
+def a_ping_in_eight_asks() -> None:
     import itertools
 
     from server.mirror.heartbeat import Heartbeat
@@ -365,7 +365,7 @@ def a_ping_in_thirty_asks() -> None:
     in_valkey, pings = Heartbeat._in_valkey, itertools.count(1)
 
     async def curious(self: Heartbeat, mitra_id: str) -> str:
-        if next(pings) % 30 == 0:
+        if next(pings) % 8 == 0:
             await self._db.fetchval("SELECT display_name FROM mitras WHERE id = $1", mitra_id)
         return await in_valkey(self, mitra_id)
 
