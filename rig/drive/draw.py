@@ -27,12 +27,15 @@ def drawn(random_seed: int, minutes: float) -> Campaign:
         fault = rng.choice(known)
         for_s = round(rng.uniform(SHORT_S, LONG_S), 1)
         beside = strikes and rng.random() < BESIDE
-        begin = max(busy[fault.layer] + 1, at if beside else max(busy.values()) + rng.choice((1, 3, PAUSE_S)))
+        begin = max(
+            max(busy[layer] for layer in fault.layers()) + 1,
+            at if beside else max(busy.values()) + rng.choice((1, 3, PAUSE_S)),
+        )
         lasts_s = for_s if fault.lasts_s is None else fault.lasts_s
         if begin + lasts_s + PAUSE_S > last:
             break
         strikes.append(Strike(round(begin, 1), fault.name, for_s, aimed(fault, rng)))
-        busy[fault.layer] = begin + lasts_s
+        busy |= dict.fromkeys(fault.layers(), begin + lasts_s)
         at = begin + rng.uniform(0, lasts_s)
     return Campaign(
         name="random",

@@ -53,9 +53,10 @@ def require_possible(strikes: Sequence[Strike], instances: Sequence[str]) -> Non
             )
     for one in strikes:
         for other in strikes:
-            if one < other and one.made().layer == other.made().layer and other.at_s < one.at_s + length_s(one):
+            shared = sorted(one.made().layers() & other.made().layers())
+            if one < other and shared and other.at_s < one.at_s + length_s(one):
                 raise UsageError(
-                    f"{one.fault!r} and {other.fault!r} both act on the {one.made().layer} at {other.at_s:g} s: let"
+                    f"{one.fault!r} and {other.fault!r} both act on the {shared[0]} at {other.at_s:g} s: let"
                     " one end before the other begins"
                 )
 
@@ -116,7 +117,7 @@ class Siege:
 
     def _begin(self, strike: Strike) -> None:
         cycle = self._cycles[strike]
-        clashing = [other for _, other in self._ends if other.fault.layer == cycle.fault.layer]
+        clashing = [other for _, other in self._ends if other.fault.layers() & cycle.fault.layers()]
         for other in clashing:  # what came late outlasted its own time
             self._end(next(end for end in self._ends if end[1] is other))
         self._ends.append((float("inf"), cycle))

@@ -129,6 +129,7 @@ class Fault(ABC):
     # Where it acts: on the `way` of an instance to Valkey, on `valkey`, on Postgres (`truth`) or on a `server`. Two of
     # one layer never overlap: each would be taken for the other.
     layer: ClassVar[str] = "valkey"
+    also: ClassVar[tuple[str, ...]] = ()  # further layers that it takes for itself
     instances: ClassVar[tuple[str, ...]] = ("a",)  # the least that it makes sense with
     aims: ClassVar[tuple[str, ...]] = ()  # those of them that it is for; none: all
     lasts_s: ClassVar[float | None] = None  # it ends by itself after so long; 0: as it happens
@@ -140,6 +141,10 @@ class Fault(ABC):
     reconcile_s: ClassVar[float | None] = None
     # Invariants that it changes as it must: declared here, said in each run, and not judged under it alone.
     excuses: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def layers(cls) -> set[str]:
+        return {cls.layer, *cls.also}
 
     @abstractmethod
     def inject(self, ground: Ground) -> None: ...

@@ -16,6 +16,7 @@ class Elsewhere(Fault):
     """The ways of the instances that are hit lead to a second Valkey. Bites when they meet its run_id."""
 
     layer = "valkey"
+    also = ("way",)
     needs = ("embedded valkey",)
 
     def second(self, ground: Ground):

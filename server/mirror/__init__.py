@@ -29,7 +29,7 @@ class Mirror:
         self.app_config = AppConfig(db, self._valkey)
         cut_off = CutOff(db)
         self._writes = Writes(db, self._valkey, cut_off)
-        seeder = Seeder(db, self._valkey)
+        seeder = Seeder(db, self._valkey, cut_off)
         self._watchdog = Watchdog(self._valkey, seeder, self._writes, self.app_config, cut_off)
         self._sweeps = Sweeps(settings, db, self._valkey, self.app_config, self._writes, self._watchdog)
         self._subscriber = Subscriber(settings.valkey_url, self._valkey, self.app_config)

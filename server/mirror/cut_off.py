@@ -1,6 +1,10 @@
-"""What an instance that can't reach Valkey tells the others through Postgres: don't sweep, and mirror this for me."""
+"""What instances tell each other through Postgres: who can't reach Valkey, what to mirror for them, who has which Valkey.
+
+Without Valkey nobody may sweep, and on two Valkeys neither: each would miss the pings that the other one took.
+"""
 
 import asyncio
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -11,9 +15,14 @@ from server.errors import ServiceUnavailable
 from server.mirror.client import end
 
 LOCK = 0x6D697272_63757400  # held shared by an instance that owes Valkey something: nobody sweeps meanwhile
+STORES = 0x6D697272  # class of the shared locks by which each instance tells its Valkey
 CHANNEL = "mirror_owed"  # ids whose truth an instance could not mirror
 HOLD_WITHIN_S = 1.0  # a sweep that is under way ends sooner
 RETRY_S = 1.0
+_STORES_IN_USE = f"""
+SELECT count(DISTINCT objid) FROM pg_locks WHERE locktype = 'advisory' AND classid = {STORES} AND objsubid = 2
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 _UNREACHABLE = (ServiceUnavailable, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -25,6 +34,9 @@ class CutOff:
         self._connection: asyncpg.Connection | None = None
         self._taking = asyncio.Lock()
         self._listener: asyncio.Task[None] | None = None
+        self._link: asyncpg.Connection | None = None  # the one that listens, and holds the lock of our Valkey
+        self._store: int | None = None
+        self._moving = asyncio.Lock()
 
     async def hold(self) -> None:
         """Take the lock unless it is held. Postgres' failures are silent: without it nobody sweeps either."""
@@ -45,6 +57,26 @@ class CutOff:
             self._connection.terminate()
             self._connection = None
 
+    async def stand_on(self, run_id: str) -> None:
+        """Tell that this instance is about to believe the Valkey of this run id. Postgres' failures are silent."""
+        store = zlib.crc32(run_id.encode()) >> 1  # a positive int4
+        async with self._moving:
+            if store == self._store:
+                return
+            if self._link is not None and not self._link.is_closed():
+                with suppress(*_UNREACHABLE):
+                    await self._take(self._link, store)
+                    if self._store is not None:
+                        await self._link.fetchval("SELECT pg_advisory_unlock_shared($1, $2)", STORES, self._store)
+            self._store = store
+
+    async def _take(self, link: asyncpg.Connection, store: int) -> None:
+        await link.fetchval("SELECT pg_advisory_lock_shared($1, $2)", STORES, store)
+
+    async def are_split(self, connection: asyncpg.Connection) -> bool:
+        """Whether instances believe different Valkeys."""
+        return await connection.fetchval(_STORES_IN_USE) > 1
+
     async def tell(self, mitra_id: str) -> None:
         """Ask the other instances to mirror this mitra's truth."""
         with suppress(*_UNREACHABLE):
@@ -62,8 +94,13 @@ class CutOff:
                 try:
                     connection.add_termination_listener(lambda _, lost=lost: lost.set())
                     await connection.add_listener(CHANNEL, lambda _c, _p, _n, payload: heard(str(payload)))
+                    async with self._moving:
+                        self._link = connection
+                        if self._store is not None:
+                            await self._take(connection, self._store)
                     await lost.wait()
                 finally:
+                    self._link = None
                     connection.terminate()
             await asyncio.sleep(RETRY_S)
 

@@ -141,9 +141,14 @@ class Reads:
         loads: dict[str, int] = {}
         touched = (keys.EPOCH, keys.SNAPSHOT, keys.ONLINE, keys.DEACTIVATED)
         for _ in range(3):
+            changes = self._config.changes
             oldest = keys.stamp(self._oldest_fresh())
             arguments = (oldest, self._config.max_customers, keys.SNAPSHOT_TTL_S, json.dumps(loads))
             answer = await self._valkey.run(scripts.SNAPSHOT, touched, *arguments)
+            if self._config.changes != changes:
+                # By settings that changed on the way: it may have been written after their invalidation.
+                await self._valkey.call("DEL", keys.SNAPSHOT)
+                continue
             if isinstance(answer, str):
                 return answer_of(answer)
             loads |= await self._postgres.loads(answer)

@@ -9,6 +9,7 @@ from server.db import Database
 from server.log import log
 from server.mirror import keys, scripts
 from server.mirror.client import Valkey
+from server.mirror.cut_off import CutOff
 from server.mirror.gates import gate
 
 CHUNK = 5000
@@ -28,8 +29,9 @@ _IDENTITY = "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' |
 class Seeder:
     """Seeds one at a time; who asks during a run gets a further run, as the first may have read too early."""
 
-    def __init__(self, db: Database, valkey: Valkey) -> None:
+    def __init__(self, db: Database, valkey: Valkey, cut_off: CutOff) -> None:
         self._db = db
+        self._cut_off = cut_off
         self._valkey = valkey
         self._lock = asyncio.Lock()
         self.identity = ""  # of our Postgres: system identifier and database
@@ -49,6 +51,7 @@ class Seeder:
             identity = await self.identify()
             info = await self._valkey.bounded(self._valkey.redis.info("server"))
             self._valkey.set_clock(int(info["server_time_usec"]) // 1000)
+            await self._cut_off.stand_on(info["run_id"])
             floor = await self._db.fetchval(_FLOOR)
             async with self._db.transaction(isolation="repeatable_read", readonly=True) as connection:
                 rows = await connection.fetch(_TRUTH)

@@ -30,6 +30,7 @@ class AppConfig:
         self._db = db
         self._valkey = valkey
         self._values = dict(DEFAULTS)
+        self.changes = 0  # how often they were found or made different
         self.invalidation_owed: str | None = None
 
     @property
@@ -49,13 +50,17 @@ class AppConfig:
         rows = await self._db.fetch(_ALL, list(DEFAULTS))
         found = {row["key"]: json.loads(row["value"]) for row in rows}
         usable = {k: v for k, v in found.items() if isinstance(v, int) and not isinstance(v, bool) and v >= 1}
-        self._values = {**DEFAULTS, **usable}
+        self._take({**DEFAULTS, **usable})
 
     async def set(self, key: str, value: int) -> None:
         """Postgres, then here, then everywhere. Raises ServiceUnavailable; a failure of Valkey is owed, not raised."""
         await self._db.execute(_SET, key, value)
-        self._values[key] = value
+        self._take({**self._values, key: value})
         await self.tell(key)
+
+    def _take(self, values: dict[str, int]) -> None:
+        self.changes += values != self._values
+        self._values = values
 
     async def tell(self, key: str) -> None:
         """Drop the snapshot, which depends on every setting there is, and tell the other instances."""
@@ -117,9 +122,9 @@ class Subscriber:
 
     async def _hear(self, message: dict[str, Any]) -> None:
         if message["type"] == "subscribe":
-            self.subscribed.set()
             log("[valkey] subscribed to config:invalidate")
             await self._changed()  # what was said while we were away is lost
+            self.subscribed.set()
         elif message["type"] == "message":
             await self._changed()
 

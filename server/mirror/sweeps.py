@@ -133,6 +133,9 @@ class Sweeps:
                 log("[auto-offline] another instance sweeps or has no Valkey: not this tick")
                 return
             try:
+                if await self._writes.cut_off.are_split(holder):
+                    log("[auto-offline] instances have different Valkeys: not this tick")
+                    return
                 for mitra_id, seen in stale.items():
                     await self._one_offline(mitra_id, seen)
             finally:
