@@ -14,6 +14,7 @@ from rig.record import evidence
 STAMP_S = 0.001
 APART_S = 0.005  # by so much a request of hers has to keep away for a statement to be the ping's
 RESEED_S = 5.0
+NOTICED_S = 2.0
 SKIPS = {
     "sweep_every_s": "[auto-offline] valkey unavailable, skipping",
     "mirror_every_s": "[heartbeat-mirror] valkey unavailable, skipping",
@@ -50,9 +51,12 @@ def idle_in_outage(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         assert fault.confirmed is not None
         assert fault.removed is not None
         # A slow Postgres may still be at what was begun before.
-        begun = fault.confirmed + (
-            RESEED_S if any(other.truth and near(other, fault) for other in events.each) else 0.0
-        )
+        begun = fault.confirmed
+        if any(other.truth and near(other, fault) for other in events.each):
+            begun += RESEED_S
+        everyone = {log["instance"] for log in lines.get("log", ())}
+        if not fault.noticed and fault.hit and set(fault.hit) < everyone:
+            begun += NOTICED_S  # the others learn of it from who is hit, who has to notice first
         lost = [row for row, at in swept if begun <= at <= fault.removed]
         ask = judge.require if fault.noticed and len(lines.get("log", ())) == 1 else judge.harden
         ask(not lost, f"{len(lost)} mitras were taken offline in the outage")
