@@ -23,6 +23,7 @@ from rig.record import evidence
 SEED_LINE = "[valkey-mirror] seed:"
 SHOWN_MAX = 5
 MAX_LEAST, SILENT_MAX = 3, 2  # the lowest maximum that campaigns set; as many mitras go silent
+HEARD_S = 4.0  # below the staleness limit of campaigns
 LINGER_S = 1.0  # what had to wait may still be on its way
 # Answers that the contract allows besides 2xx, in a world where somebody is always available and nobody is barred.
 REFUSALS = {
@@ -197,7 +198,9 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     odd = [
         line
         for line in requests
-        if not (line in late or allowed(line) or barred_then(line, lines, troubled) or nobody_had_room(line, lines))
+        if not (
+            line in late or allowed(line) or barred_then(line, lines, troubled) or nobody_had_room(line, lines, fault)
+        )
     ]
     for line in (late + odd)[:SHOWN_MAX]:
         judge.require(False, outcome(line))
@@ -225,13 +228,20 @@ def beyond_reach(request: Line, fault: Faults) -> bool:
     )
 
 
-def nobody_had_room(request: Line, lines: Lines) -> bool:
-    """Whether a payment was refused while next to nobody had room by Postgres (who is left may be silent)."""
+def nobody_had_room(request: Line, lines: Lines, fault: Faults) -> bool:
+    """Whether a payment was refused while next to nobody had room by Postgres (who is left may be silent).
+
+    Where an instance is down, its mitras are not heard: then only who was heard lately counts.
+    """
     if request["code"] != "NO_MITRA_AVAILABLE":
         return False
     near = inside(lines.get("sample", ()), request["started"] - LINGER_S, request["ended"] + LINGER_S)
-    counts = [len(available(sample["truth"], MAX_LEAST)) for sample in near if sample["truth"]]
-    return bool(counts) and min(counts) <= SILENT_MAX
+    found = [set(available(sample["truth"], MAX_LEAST)) for sample in near if sample["truth"]]
+    if any(each.down and (each.requested or 0.0) <= request["started"] <= (each.healed or 0.0) for each in fault.each):
+        lately = inside(lines.get("request", ()), request["started"] - HEARD_S, request["started"])
+        heard = {line["subject"] for line in lately if line["action"] in ("ping", "online") and line["status"] == 200}
+        found = [ids & heard for ids in found]
+    return bool(found) and min(map(len, found)) <= SILENT_MAX
 
 
 def allowed(request: Line) -> bool:

@@ -316,7 +316,7 @@ def heartbeats_stay_behind() -> None:
     Database.execute = first_alone  # type: ignore[method-assign]
 
 
-@sabotage("load-counted-once", "The capacity is written when a chat begins and not when it ends.", "INV-03")
+@sabotage("load-counted-once", "The capacity is written when a chat begins and not when it ends.", "INV-03", also=True)
 def load_counted_once() -> None:
     from typing import Any
 

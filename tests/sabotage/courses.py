@@ -13,7 +13,9 @@ def outage_is_an_error() -> None:
     Heartbeat.in_postgres = nothing_to_ask  # type: ignore[method-assign]
 
 
-@sabotage("dashboard-goes-blank", "While Valkey is away, the dashboard tells that nobody is online.", "INV-15")
+@sabotage(
+    "dashboard-goes-blank", "While Valkey is away, the dashboard tells that nobody is online.", "INV-15", "INV-17"
+)
 def dashboard_goes_blank() -> None:
     from server.mirror.reads import PostgresReads
 
