@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rig.config import read
-from rig.drive.campaign import Campaign, Phases, campaigns, select
+from rig.drive.campaign import Campaign, Phases, alone, campaigns, select
 from rig.drive.chaos import run_one
 from rig.drive.session import conclude
 from rig.drive.usage import UsageError
@@ -116,3 +116,30 @@ def test_faults_are_listed_and_an_unknown_one_is_a_usage_error() -> None:
     assert ended.returncode == EXIT_USAGE
     assert "'read-only'" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_what_this_stack_lacks_is_skipped_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rig.faults.needs.libfaketime", lambda: None)
+    campaign = alone("clock ahead")
+    verdict, skipped, interrupted = run_one(read(reports=tmp_path, random_seed=7), campaign)
+    assert (verdict, skipped, interrupted) == ("skipped", len(campaign.judged), False)
+    results = json.loads((tmp_path / "latest" / "results.json").read_text())
+    assert {item["message"] for item in results["items"]} == {
+        "'clock ahead' needs libfaketime: install it (Debian: apt install libfaketime)"
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--profile", "nightly"], "is none of ci, full"),
+        (["--schedule", "no-such.json"], "cannot be read as JSON"),
+        (["shrink", "no-such-run"], "no-such-run"),
+        (["random", "--minutes", "0"], "0.5"),
+    ],
+)
+def test_misuse_is_a_usage_error(words: list[str], text: str, tmp_path: Path) -> None:
+    command = [*RIG, *words, "--reports", str(tmp_path)]
+    ended = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == EXIT_USAGE
+    assert text in ended.stderr
