@@ -231,16 +231,24 @@ def beyond_reach(request: Line, fault: Faults) -> bool:
 def nobody_had_room(request: Line, lines: Lines, fault: Faults) -> bool:
     """Whether a payment was refused while next to nobody had room by Postgres (who is left may be silent).
 
-    Where an instance is down, its mitras are not heard: then only who was heard lately counts.
+    Where an instance is down, or cut off alone, its mitras are not heard: then only who was heard lately by another counts.
     """
     if request["code"] != "NO_MITRA_AVAILABLE":
         return False
     near = inside(lines.get("sample", ()), request["started"] - LINGER_S, request["ended"] + LINGER_S)
     found = [set(available(sample["truth"], MAX_LEAST)) for sample in near if sample["truth"]]
-    if any(each.down and (each.requested or 0.0) <= request["started"] <= (each.healed or 0.0) for each in fault.each):
+    everyone = {log["instance"] for log in lines.get("log", ())}
+    apart = {
+        name
+        for each in fault.each
+        if (each.down or (each.outage and set(each.hit) < everyone))
+        and (each.requested or 0.0) <= request["started"] <= (each.healed or 0.0) + LINGER_S
+        for name in each.hit
+    }
+    if apart:
         lately = inside(lines.get("request", ()), request["started"] - HEARD_S, request["started"])
-        heard = {line["subject"] for line in lately if line["action"] in ("ping", "online") and line["status"] == 200}
-        found = [ids & heard for ids in found]
+        pings = [line for line in lately if line["action"] in ("ping", "online") and line["status"] == 200]
+        found = [ids & {line["subject"] for line in pings if line["instance"] not in apart} for ids in found]
     return bool(found) and min(map(len, found)) <= SILENT_MAX
 
 
