@@ -17,8 +17,8 @@ TRAFFIC_PHASES = ("baseline", "fault", "recovery")
 class Fault:
     """The moments (epoch seconds) of one fault's life, None where it never came so far, and what kind it declares.
 
-    `outage`: every Valkey command of `hit` fails; `noticed`: and their connections notice, as when they are refused;
-    `seeds`: a server has to seed after it; `down`: `hit` themselves give no answer; `truth`: Postgres is ill.
+    `outage`: every Valkey command of `hit` fails; `noticed`: the contract speaks of it (connections end or are refused,
+    or all keys are flushed), else only a hardened server has to know; `seeds`: a server has to seed after it; `down`: `hit` themselves give no answer; `truth`: Postgres is ill.
     `masked`: it could not be seen to bite, because another fault hid it.
     """
 

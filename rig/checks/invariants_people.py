@@ -107,16 +107,19 @@ def fallback_tells_the_same(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     events = assume_fault(judge, lines)
     if events is None:
         return
-    times = {"Valkey": list(quiet_spans(lines, events, bounds["reconnect_s"]).values())}
+    quiet = quiet_spans(lines, events, bounds["reconnect_s"]).values()
+    times: dict[str, list[tuple[float, float, tuple[str, ...]]]] = {"Valkey": [(*span, ()) for span in quiet]}
     times["the fallback"] = [
-        (fault.confirmed + NEAR_S, fault.removed)
+        (fault.confirmed + NEAR_S, fault.removed, fault.hit)
         for fault in events.each
         if fault.outage and fault.noticed and not fault.truth and fault.confirmed and fault.removed
     ]
     for path, spans in times.items():
         seen = 0
-        for since, until in spans:
+        for since, until, at in spans:
             for request in inside(lines.get("request", ()), since, until):
+                if at and request.get("instance") not in (None, *at):
+                    continue  # it still believes a Valkey that the instance cut off cannot write to
                 if request["status"] != 200 or request["action"] not in ("dashboard", "beacon"):
                     continue
                 seen += compare(judge, path, request, lines, bounds)
@@ -185,7 +188,7 @@ def seeds_tell_the_truth(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             )
             judge.require(not uncalled, f"{log['instance']} seeded in quiet, without start, reconnect or need")
         judge.show(evidence.log(log["source"], [text for _, text in log["lines"]], looked_for=SEED_LINE))
-    needed = any(fault.seeds for fault in events.each)
+    needed = any(fault.seeds and fault.noticed for fault in events.each)
     judge.assume(compared or not needed or judge.broken_promises, "no seed line could be compared with Postgres")
     judge.remark(f"{compared} seed lines compared with Postgres")
 

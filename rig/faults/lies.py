@@ -44,6 +44,7 @@ class Flushed(Lie):
     shows = "FLUSHDB: every key is gone, no connection is closed, nobody is told"
     reconcile_s = None
     seeds = True
+    noticed = True  # by the contract's word, within 5 s
 
     def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
         return [("FLUSHDB",), ("DBSIZE",)]
