@@ -1,8 +1,8 @@
 """Invariants of who is where: the silent leave, the barred and the full get no offer, everybody reads their own."""
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from rig.checks.base import Bounds, Judge, Kind, Lines, check
@@ -182,7 +182,9 @@ def seeds_tell_the_truth(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             if len(truths) >= 2 and looks[0]["t"] <= at:
                 compared += 1
                 ask = judge.require if calm else judge.harden
-                require_counts(ask, log, text, [int(number) for number in found.groups()], truths)
+                require_counts(
+                    ask, log, text, [int(number) for number in found.groups()], truths, between(lines, looks)
+                )
             uncalled = bounds["reconcile_s"] == 0 and any(
                 since + RESEED_S < at < until for since, until in quiet.values()
             )
@@ -193,15 +195,37 @@ def seeds_tell_the_truth(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.remark(f"{compared} seed lines compared with Postgres")
 
 
-def require_counts(ask: Callable[..., bool], log: Line, text: str, told: Sequence[int], truths: Sequence[Line]) -> None:
+def between(lines: Lines, looks: Sequence[Line]) -> dict[str, int]:
+    """How often, from the first of these looks to the last, somebody came or went, was barred, began or ended a chat."""
+    since, until = looks[0]["t"], looks[-1]["ended"]
+    acts = Counter(
+        line["action"] for line in lines.get("request", ()) if line["started"] <= until and line["ended"] >= since
+    )
+    return {
+        "online": len(audit_between(lines, since, until)),
+        "deactivated": acts["deactivate"] + acts["reactivate"],
+        "with active sessions": sum(acts[name] for name in ("accept", "end", "reroute")),
+    }
+
+
+def require_counts(
+    ask: Callable[..., bool],
+    log: Line,
+    text: str,
+    told: Sequence[int],
+    truths: Sequence[Line],
+    turns: Mapping[str, int],
+) -> None:
+    """Each count was seen; or, where changes fell between two looks, may have been true in between."""
     counts = {
         "online": [len(truth["online"]) for truth in truths],
         "deactivated": [len(truth["deactivated"]) for truth in truths],
         "with active sessions": [sum(load > 0 for load in truth["loads"].values()) for truth in truths],
     }
     for (what, seen), number in zip(counts.items(), told, strict=True):
+        least, most = min(seen) - turns[what], max(seen) + turns[what]
         said = f"{log['instance']} said {number} {what}, Postgres {min(seen)} to {max(seen)}: {text}"
-        ask(min(seen) <= number <= max(seen), said)
+        ask(least <= number <= most, said)
 
 
 @check("INV-23", "BE", "Nobody receives what is another's", Kind.INVARIANT, whole_run=True)
