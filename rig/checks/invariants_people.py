@@ -179,7 +179,7 @@ def seeds_tell_the_truth(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             looked_s = bounds["within_s"] if calm else RESEED_S  # a fault may hold it up after its look at Postgres
             looks = inside(lines.get("sample", ()), at - looked_s, at + NEAR_S)
             truths = [sample["truth"] for sample in looks if sample["truth"]]
-            if len(truths) >= 2 and looks[0]["t"] <= at:
+            if len(truths) >= 2 and looks[0]["t"] <= at <= looks[-1]["ended"]:
                 compared += 1
                 ask = judge.require if calm else judge.harden
                 require_counts(
