@@ -96,7 +96,7 @@ class Tally:
 
 
 def tallies(lines: Mapping[str, Sequence[Line]]) -> dict[tuple[float, str], Tally]:
-    """By horizon (s) and phase of the change: healthy, outage, recovery."""
+    """By horizon (s) and the phase that it fell into: healthy, outage, recovery."""
     looks = list(lines.get("sample", ()))
     times = [sample["t"] for sample in looks]
     if not times:
@@ -113,11 +113,14 @@ def tallies(lines: Mapping[str, Sequence[Line]]) -> dict[tuple[float, str], Tall
             place = bisect_left(times, due)
             if place == len(times):
                 continue
-            tally = found.setdefault((horizon, phase_of(change.ended, events)), Tally())
+            tally = found.setdefault((horizon, phase_of(due, events)), Tally())
             if any(change.started < at <= looks[place]["ended"] for at in latest[change.id, change.state]):
                 tally.superseded += 1
                 continue
             seen = outcome(looks[place], change) if times[place] - due <= LOOK_WITHIN_S else None
+            if seen not in (None, "right") and place + 1 < len(looks):
+                again = outcome(looks[place + 1], change)  # a write that is just on its way is no difference
+                seen = seen if again == seen else "right" if again else None
             if seen is None:
                 tally.unread += 1
                 continue
