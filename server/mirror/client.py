@@ -6,7 +6,7 @@ WARM: Valkey answers and holds a mirror of our Postgres. COLD: an outage, Postgr
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -33,7 +33,7 @@ class Valkey:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.redis = connect(url, CONNECTIONS_MAX)
+        self.redis = connect(url, CONNECTIONS_MAX, self._refuse_another)
         self.prefix = ""  # `run_id|postgres|`, what a valid epoch begins with
         self.warm = False
         self.reason = "not seeded yet"  # why it is cold
@@ -112,6 +112,21 @@ class Valkey:
             self.cold(f"nothing has been answered for {now - self._failing_since:.1f} s: {why}")
         self.wake.set()
 
+    async def _refuse_another(self, connection: Any) -> None:
+        """A new connection may lead to another Valkey: a replica that was promoted holds a valid epoch of the old one.
+
+        The watchdog would see it within a second; a sweep in that second would believe a copy that lags behind.
+        """
+        if not self.warm:
+            return
+        await connection.send_command("INFO", "server")
+        try:
+            info = await connection.read_response()
+        except ResponseError:
+            return  # it may not be asked: the watchdog tells
+        if f"run_id:{self.prefix.partition('|')[0]}" not in info:
+            raise LostConnection("another Valkey answers")
+
     async def check_writes(self) -> None:
         """Once writes have been refused for a second (READONLY, OOM, MISCONF, privileges) it is an outage.
 
@@ -182,16 +197,16 @@ class Valkey:
         await self.redis.aclose()
 
 
-def connect(url: str, connections_max: int, told: Callable[[], None] | None = None) -> Redis:
+def connect(url: str, connections_max: int, look: Callable[[Any], Awaitable[None]] | None = None) -> Redis:
     """A client that never retries and never waits long. Protocol 2: version 3 may hand out closed connections.
 
-    `told` is called for each connection made: a pool replaces a lost one without a word.
+    `look` is awaited with each connection made: a pool replaces a lost one without a word.
     """
 
     async def made(connection: Any) -> None:
         await connection.on_connect()
-        if told is not None:
-            told()
+        if look is not None:
+            await look(connection)
 
     pool = BlockingConnectionPool.from_url(
         url,

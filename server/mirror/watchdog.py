@@ -34,7 +34,7 @@ class Watchdog:
         self._task: asyncio.Task[None] | None = None
         self.recovered_at = time.monotonic()  # when the mirror was last rebuilt with fresh heartbeats
 
-    def _connected(self) -> None:
+    async def _connected(self, connection: object) -> None:
         self._connections += 1
 
     async def first_seed(self) -> None:
