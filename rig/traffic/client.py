@@ -95,11 +95,12 @@ class Client:
         body: Any = None,
         token: str | None = None,
         raw: bytes | None = None,
-        patience_s: float = TIMEOUT_S,
+        patience_s: float | None = None,
     ) -> Exchange:
         """One request. `body` goes as JSON, `raw` as it is (bad JSON on purpose), `token` as the bearer.
 
-        After `patience_s` without a sign of an answer the connection is dropped, and the outcome unknown.
+        After `patience_s` (the client's own, unless given) without a sign of an answer the connection is dropped, and the
+        outcome unknown.
         """
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         content = raw if raw is not None else json.dumps(body).encode() if body is not None else None
@@ -110,7 +111,11 @@ class Client:
         started, clock = time.time(), time.perf_counter()
         try:
             response = (self._http or shared_client()).request(
-                method, url, headers=headers, content=content, timeout=patience_s
+                method,
+                url,
+                headers=headers,
+                content=content,
+                timeout=httpx.USE_CLIENT_DEFAULT if patience_s is None else patience_s,
             )
             answer = response.status_code, response.content
         except (httpx.HTTPError, httpx.InvalidURL) as problem:

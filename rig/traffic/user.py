@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Self
 
 from rig.record import Recorder
-from rig.traffic.client import TIMEOUT_S, Client, ServerHandle, instance_of
+from rig.traffic.client import Client, ServerHandle, instance_of
 from rig.traffic.exchange import Exchange
 from rig.traffic.tokens import Minted
 
@@ -84,7 +84,7 @@ class User:
         *,
         signed: bool = True,
         raw: bytes | None = None,
-        patience_s: float = TIMEOUT_S,
+        patience_s: float | None = None,
     ) -> Exchange:
         """Any request to the public listener, with the user's token unless `signed` is false."""
         url = self.server.public_url.rstrip("/") + path
