@@ -117,6 +117,9 @@ def chaos(
     profile: Annotated[str | None, typer.Option(help="A set of campaigns: ci or full.")] = None,
     schedule: Annotated[Path | None, typer.Option(help="A campaign kept as JSON, as `shrink` writes it.")] = None,
     minutes: Annotated[float, typer.Option(min=0.5, max=240, help="Length of a random campaign.")] = 2.0,
+    fleet: Annotated[
+        int, typer.Option(min=0, max=5000, help="Further mitras of a random campaign, who toggle every 11 s.")
+    ] = 0,
     random_seed: RandomSeed = None,
     strict: Strict = None,
     mode: Mode = None,
@@ -146,7 +149,7 @@ def chaos(
     )  # fmt: skip
     words = names or []
     if words == ["random"]:
-        raise typer.Exit(drive.run_random(chosen, minutes))
+        raise typer.Exit(drive.run_random(chosen, minutes, fleet))
     if words[:1] == ["shrink"]:
         from rig.drive import shrink
 

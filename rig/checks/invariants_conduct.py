@@ -1,5 +1,6 @@
 """Invariants of what the server did to people: nobody wrongly offline, nobody let in, nobody overloaded, all of it on record."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -62,14 +63,18 @@ def auto_offlines(audit: Sequence[Line], lines: Lines) -> Iterator[tuple[Line, f
     commits = sorted(
         line["committed_at"] for line in lines.get("statement", ()) if line["committed_at"] and writes(line, AUDIT)
     )
+    toggles: dict[str, list[Line]] = defaultdict(list)
+    for request in lines.get("request", ()):
+        if request["action"] == "offline":
+            toggles[request["subject"]].append(request)
     for row in audit:
         toggled = any(
-            request["subject"] == row["mitra_id"] and request["action"] == "offline"
-            and request["started"] - STAMP_S <= row["at"] <= request["ended"] + STAMP_S
-            for request in lines.get("request", ())
-        )  # fmt: skip
+            request["started"] - STAMP_S <= row["at"] <= request["ended"] + STAMP_S
+            for request in toggles[row["mitra_id"]]
+        )
         if row["status"] == "offline" and not toggled:
-            yield row, next((at for at in commits if at >= row["at"] - STAMP_S), row["at"])
+            place = bisect_left(commits, row["at"] - STAMP_S)
+            yield row, commits[place] if place < len(commits) else row["at"]
 
 
 def statements_watched(judge: Judge, lines: Lines) -> bool:

@@ -1,6 +1,7 @@
 """Invariants of who is where: the silent leave, the barred and the full get no offer, everybody reads their own."""
 
 import re
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -34,13 +35,15 @@ def the_silent_leave(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     for line in lines.get("request", ()):
         if line["action"] in ("ping", "online", "abandoned"):
             heard[line["subject"]].append(line["ended"])
+    for times in (seeds, *heard.values()):
+        times.sort()
     longest = 0.0
     for since, until in quiet_spans(lines, events, bounds["reconnect_s"]).values():
         held = any(HELD in text for at, text in told if since - 4 * stale_s <= at <= until)
         most = 4 * stale_s + 2 * sweep_s + 1 if held else stale_s + sweep_s + 1
         for sample in inside(lines.get("sample", ()), since, until):
             for id in sample["truth"]["online"] if sample["truth"] else ():
-                last = max(at for at in (since, *seeds, *heard[id]) if at <= sample["ended"])
+                last = max(since, latest(seeds, sample["ended"]), latest(heard[id], sample["ended"]))
                 silent_s = sample["t"] - last
                 longest = max(longest, silent_s)
                 said = f"{id} was still online {silent_s:.1f} s after the last ping, toggle or seed"
@@ -51,6 +54,12 @@ def the_silent_leave(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.show(rows_evidence("mitra_online_logs WHERE status = 'offline', less the toggles", gone))
     judge.show(evidence.timing("longest silence of an online mitra in quiet", round(longest, 2), stale_s + sweep_s + 1))
     judge.remark(f"{len(gone)} taken offline; the longest silence in quiet {longest:.1f} s")
+
+
+def latest(times: Sequence[float], by: float) -> float:
+    """The last of these times, which are in order, that is not after `by`; 0 when there is none."""
+    place = bisect_right(times, by)
+    return times[place - 1] if place else 0.0
 
 
 @check("INV-14", "BE", "The barred and the full are offered no chat", Kind.INVARIANT, whole_run=True)

@@ -1,5 +1,6 @@
 """Invariants of what stands in Valkey: the other three structures, and the heartbeats' way forward and into Postgres."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -151,6 +152,10 @@ def heartbeat_mirrored(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     if events is None:
         return
     owed, due = 0, dict[str, list]()
+    heard: dict[str, list[Line]] = defaultdict(list)
+    for request in lines.get("request", ()):
+        if request["action"] in PINGS:
+            heard[request["subject"]].append(request)
     for _, samples in quiet_samples(lines, events, {**bounds, "quiet_s": 0.0}):
         stands: dict[str, tuple[str, float]] = {}
         for sample in samples:
@@ -165,7 +170,7 @@ def heartbeat_mirrored(judge: Judge, lines: Lines, bounds: Bounds) -> None:
                 if stands.get(id, ("", 0.0))[0] != text:
                     stands[id] = (text, sample["ended"])
                 stood = sample["t"] - stands[id][1]
-                if stood > bounds["mirror_every_s"] + bounds["within_s"] and by_request(lines, id, text):
+                if stood > bounds["mirror_every_s"] + bounds["within_s"] and by_request(heard[id], text):
                     owed += 1
                     due[id] = [text, round(stood, 1), truth["heartbeats"].get(id)]
                     column = truth["heartbeats"].get(id)
@@ -178,11 +183,7 @@ def heartbeat_mirrored(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.remark(f"{owed} looks at heartbeats that were due in Postgres")
 
 
-def by_request(lines: Lines, id: str, text: str) -> bool:
-    """Whether that heartbeat is the time of a ping or toggle of hers."""
+def by_request(heard: Sequence[Line], text: str) -> bool:
+    """Whether that heartbeat is the time of one of these pings and toggles."""
     at = iso_time(text) or 0.0
-    return any(
-        request["subject"] == id and request["action"] in PINGS
-        and request["started"] - CLOCK_S <= at <= request["ended"] + CLOCK_S
-        for request in lines.get("request", ())
-    )  # fmt: skip
+    return any(request["started"] - CLOCK_S <= at <= request["ended"] + CLOCK_S for request in heard)

@@ -66,11 +66,11 @@ def run(
     return run_all(settings, chosen)
 
 
-def run_random(settings: Settings, minutes: float) -> int:
-    """One campaign drawn from the random seed; a failed one tells how to shrink it."""
+def run_random(settings: Settings, minutes: float, fleet: int = 0) -> int:
+    """One campaign drawn from the random seed, with so many further mitras; a failed one tells how to shrink it."""
     seed = draw_random_seed(settings.random_seed)
     settings = settings.model_copy(update={"random_seed": seed})
-    code = run_all(settings, [drawn(seed, minutes)])
+    code = run_all(settings, [drawn(seed, minutes, fleet)])
     if code == exit_code(Verdict.FAILED):
         print(f"random seed {seed} failed; a smaller schedule: rig chaos shrink {latest_name(settings)}")
     return code
@@ -219,12 +219,13 @@ def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
 
 
 def people(bench: Bench, campaign: Campaign) -> Workload:
-    """Mitras and customers, spread over the instances; all mitras go online, as a day begins."""
+    """Mitras and customers, spread over the instances; all mitras but the fleet go online, as a day begins."""
     servers = list(bench.servers.values())
-    mitras = []
-    for number, row in enumerate(bench.fixtures.mitras(campaign.pace.mitras, "mitra")):
+    everyone = []
+    for number, row in enumerate(bench.fixtures.mitras(campaign.pace.mitras + campaign.pace.fleet, "mitra")):
         server = servers[number % len(servers)]
-        mitras.append(Mitra.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
+        everyone.append(Mitra.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
+    mitras, fleet = everyone[: campaign.pace.mitras], everyone[campaign.pace.mitras :]
     customers = []
     for number in range(campaign.pace.customers):
         row = bench.fixtures.customer(f"customer {number}")
@@ -238,4 +239,4 @@ def people(bench: Bench, campaign: Campaign) -> Workload:
     operator = Operator(servers[0], bench.recorder)
     for key, value in campaign.settings.items():
         operator.set_config(key, value)
-    return Workload(mitras, customers, operator)
+    return Workload(mitras, customers, operator, fleet)

@@ -7,6 +7,7 @@ from rig.drive.strikes import Strike
 from rig.faults import Fault
 from rig.faults.catalogue import faults
 from rig.faults.needs import FAKETIME
+from rig.traffic.workload import Pace
 
 INSTANCES = ("a", "b")
 SHORT_S, LONG_S = 0.5, 8.0  # a fault in force
@@ -15,8 +16,16 @@ BESIDE = 0.3  # how often one begins while another is in force
 BY_HAND = 0.25  # of the draws: those in which data are changed by hand, and the periodic seed heals it
 
 
-def drawn(random_seed: int, minutes: float) -> Campaign:
-    """About `minutes` of faults over two instances."""
+# With a fleet: its mitras do not ping, and are heard of at each change of theirs; and each chat is offered to them all.
+FLEET_SETTINGS = {"stale_after_seconds": 14}
+FLEET_PACE = {"chat_every_s": 6.0, "silent_every_s": 30.0}
+
+
+def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
+    """About `minutes` of faults over two instances; `fleet` further mitras change their state all the time.
+
+    The same faults are drawn for any fleet.
+    """
     rng = random.Random(f"{random_seed}/campaign")
     by_hand = rng.random() < BY_HAND
     known = [fault for fault in faults().values() if drawable(fault, by_hand=by_hand)]
@@ -42,9 +51,10 @@ def drawn(random_seed: int, minutes: float) -> Campaign:
         shows=f"{len(strikes)} faults drawn from the random seed {random_seed}: no promise is broken",
         strikes=tuple(strikes),
         instances=INSTANCES,
-        settings=SETTINGS,
+        settings=FLEET_SETTINGS if fleet else SETTINGS,
         phases=Phases(fault_s=last),
-        replay=("random", "--minutes", f"{minutes:g}"),
+        pace=Pace(fleet=fleet, **FLEET_PACE) if fleet else Pace(),
+        replay=("random", "--minutes", f"{minutes:g}", *(("--fleet", str(fleet)) if fleet else ())),
     )
 
 

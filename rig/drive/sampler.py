@@ -12,7 +12,8 @@ import redis
 from rig.drive.bench import TRUTH, Bench
 from rig.observe.mirror import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 
-EVERY_S = 0.2
+EVERY_S, CROWD_EVERY_S = 0.2, 0.4  # a sample of a crowd is large, and its changes are many
+CROWD = 100
 PATIENCE_S = 0.15
 
 # One statement, so that all columns are of the same moment.
@@ -30,6 +31,7 @@ class Sampler:
     def __init__(self, bench: Bench, ids: Sequence[str]) -> None:
         self._bench = bench
         self._ids = list(ids)
+        self._every_s = CROWD_EVERY_S if len(self._ids) > CROWD else EVERY_S
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
         self._asking = ThreadPoolExecutor(1, "sampler-valkey")
@@ -47,7 +49,7 @@ class Sampler:
 
     def _run(self) -> None:
         looked = time.time()
-        while not self._stopping.wait(EVERY_S):
+        while not self._stopping.wait(self._every_s):
             began = time.time()
             before, truth = self._mirror(), self._truth()
             after = None if before is None else self._mirror()

@@ -17,6 +17,7 @@ from rig.traffic.operator import Operator
 
 MAXIMA = (4, 3)  # the operator's settings of max_customers_per_mitra, in turn
 LONG_S, SHORT_S = 600, 3  # a chat that outlives every campaign, and one that ends in it
+CREW = 40  # of the fleet, for each thread: it has a few requests a second to send
 LATE_MAX_S = 1.0  # a step that its actor could not begin within this is left out: the crowd does not catch up
 
 
@@ -41,6 +42,10 @@ class Pace:
     config_every_s: float = 3.0
     dashboard_every_s: float = 0.3
     bar_every_s: float = 4.0
+    # Further mitras who do nothing but go online and offline, each at even intervals that outlast the 10 s after which
+    # a change is looked at.
+    fleet: int = 0
+    fleet_every_s: float = 11.0
 
     @property
     def silent_numbers(self) -> range:
@@ -91,7 +96,19 @@ def schedule(pace: Pace, random_seed: int, seconds: float) -> list[Step]:
         rng = random.Random(f"{random_seed}/bar/{number}")
         bars = every(rng, "operator", "bar", pace.bar_every_s, seconds)
         steps += [Step(s.at_s, s.actor, f"{'unbar' if turn % 2 else 'bar'} {number}") for turn, s in enumerate(bars)]
+    for number in range(pace.fleet):
+        rng = random.Random(f"{random_seed}/fleet/{number}")
+        steps += [
+            Step(at_s, f"crew {number // CREW}", f"{'offline' if turn % 2 else 'online'} {number}")
+            for turn, at_s in enumerate(even(rng, pace.fleet_every_s, seconds))
+        ]
     return sorted(steps)
+
+
+def even(rng: random.Random, every_s: float, seconds: float) -> list[float]:
+    """Moments `every_s` apart, the first at a random one."""
+    first_s = rng.random() * every_s
+    return [round(first_s + turn * every_s, 3) for turn in range(int((seconds - first_s) // every_s) + 1)]
 
 
 def every(rng: random.Random, actor: str, action: str, every_s: float, seconds: float) -> list[Step]:
@@ -162,7 +179,13 @@ MITRA_ACTIONS = ("ping", "online", "offline", "profile", "abandon")
 class Workload:
     """Runs a schedule, a thread an actor; every request goes to the recorder of its client."""
 
-    def __init__(self, mitras: Sequence[Mitra], customers: Sequence[Customer], operator: Operator) -> None:
+    def __init__(
+        self,
+        mitras: Sequence[Mitra],
+        customers: Sequence[Customer],
+        operator: Operator,
+        fleet: Sequence[Mitra] = (),
+    ) -> None:
         self._actions: dict[tuple[str, str], Callable[[], Exchange | None]] = {
             ("operator", "dashboard"): operator.dashboard
         }
@@ -184,7 +207,10 @@ class Workload:
         for most in MAXIMA:
             change = functools.partial(operator.set_config, "max_customers_per_mitra", most)
             self._actions["operator", f"config {most}"] = change
-        self.mitra_ids = [mitra.id for mitra in mitras if mitra.id]
+        for number, mitra in enumerate(fleet):
+            crew = f"crew {number // CREW}"
+            self._actions |= {(crew, f"{name} {number}"): getattr(mitra, name) for name in ("online", "offline")}
+        self.mitra_ids = [mitra.id for mitra in (*mitras, *fleet) if mitra.id]
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._errors: list[BaseException] = []
@@ -193,8 +219,10 @@ class Workload:
     def start(self, steps: Sequence[Step]) -> None:
         """Begin now; a step of an actor that the schedule does not know raises KeyError at once."""
         begun = time.monotonic()
-        for actor in dict.fromkeys(step.actor for step in steps):
-            own = [(step.at_s, self._actions[actor, step.action]) for step in steps if step.actor == actor]
+        plans: dict[str, list[tuple[float, Callable[[], object]]]] = {}
+        for step in steps:
+            plans.setdefault(step.actor, []).append((step.at_s, self._actions[step.actor, step.action]))
+        for actor, own in plans.items():
             thread = threading.Thread(target=self._run, args=(begun, own), name=actor, daemon=True)
             self._threads.append(thread)
         for thread in self._threads:
