@@ -234,12 +234,14 @@ def told_by(url: str, within_s: float, ask: Callable[[redis.Redis], str]) -> str
 _WORDS = {
     "ReadOnlyError": "READONLY", "BusyLoadingError": "LOADING", "OutOfMemoryError": "OOM",
     "NoPermissionError": "NOPERM", "AuthenticationError": "WRONGPASS", "NoScriptError": "NOSCRIPT",
-    "AuthenticationWrongNumberOfArgsError": "NOAUTH", "MaxClientsError": "ERR",
+    "MaxClientsError": "ERR",
 }  # fmt: skip
 
 
 def error_word(error: redis.RedisError) -> str:
     """What Valkey called it, or what became of the connection (to redis-py some refusals are lost connections)."""
+    if str(error) == "Authentication required.":  # to redis-py the same as a wrong password
+        return "NOAUTH"
     if (word := _WORDS.get(type(error).__name__)) is not None:
         return word
     if isinstance(error, redis.ConnectionError):

@@ -5,7 +5,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rig.faults.filters import refused_here
+
 FAKETIME = "libfaketime"
+OWN_PROXY = "a proxy of ours"
+SOCKET_FILTERS = "filters on the proxy's sockets"
 FAKETIME_PLACES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1")
 
 
@@ -43,6 +47,18 @@ def _faketime(stack: Any) -> str | None:
     return _own_server(stack) or (None if libfaketime() else "install it (Debian: apt install libfaketime)")
 
 
+def _own_proxy(stack: Any) -> str | None:
+    ours = getattr(stack.toxiproxy, "pid", None) is not None
+    return None if ours else "this Toxiproxy is not a process of ours: use --mode embedded"
+
+
+def _socket_filters(stack: Any) -> str | None:
+    if (foreign := _own_proxy(stack)) is not None:
+        return foreign
+    why = refused_here()
+    return None if why is None else f"the kernel refuses them here ({why}): run the rig as root, outside a container"
+
+
 def _root(stack: Any) -> str | None:
     return None if os.geteuid() == 0 else "run the rig as root"
 
@@ -54,5 +70,7 @@ LOOKS = {
     "a proxy before postgres": lambda stack: None if stack.spec.truth_proxied else "this stack has none",
     "a server of ours": _own_server,
     FAKETIME: _faketime,
+    OWN_PROXY: _own_proxy,
+    SOCKET_FILTERS: _socket_filters,
     "root": _root,
 }

@@ -128,6 +128,11 @@ class EmbeddedToxiproxy(Toxiproxy):
                 raise StackError(f"Toxiproxy did not answer within {READY_S:g} s ({self._log}):\n{tail(self._log)}")
             time.sleep(0.005)  # between two looks
 
+    @property
+    def pid(self) -> int | None:
+        """Its process id, while it runs."""
+        return None if self._process is None or self._process.poll() is not None else self._process.pid
+
     def close(self) -> None:
         super().close()
         if self._process is not None:

@@ -84,18 +84,19 @@ def schedule(pace: Pace, random_seed: int, seconds: float) -> list[Step]:
         actor = f"customer {number}"
         steps += every(rng, actor, "beacon", pace.beacon_every_s, seconds)
         chats = every(rng, actor, "buy", pace.chat_every_s, seconds)
-        # Every other chat is so short that it ends by its timer.
+        # Every other chat is so short that it ends by its timer. The customers are at different turns: at any time some pay.
         turns = ("buy", "extend", "end", "buy short")
-        steps += [Step(s.at_s, actor, turns[turn % len(turns)]) for turn, s in enumerate(chats)]
+        steps += [Step(s.at_s, actor, turns[(turn + number) % len(turns)]) for turn, s in enumerate(chats)]
     rng = random.Random(f"{random_seed}/operator")
     steps += every(rng, "operator", "dashboard", pace.dashboard_every_s, seconds)
     steps += every(rng, "operator", "reroute", pace.reroute_every_s, seconds)
     changes = every(rng, "operator", "config", pace.config_every_s, seconds)
     steps += [Step(s.at_s, s.actor, f"config {MAXIMA[turn % 2]}") for turn, s in enumerate(changes)]
-    for number in range(pace.mitras - pace.barred, pace.mitras):
-        rng = random.Random(f"{random_seed}/bar/{number}")
-        bars = every(rng, "operator", "bar", pace.bar_every_s, seconds)
-        steps += [Step(s.at_s, s.actor, f"{'unbar' if turn % 2 else 'bar'} {number}") for turn, s in enumerate(bars)]
+    # By turns, each when another's time is over: at any time somebody is barred, or a blast could not leave them out.
+    bars = even(random.Random(f"{random_seed}/bar"), pace.bar_every_s, seconds)
+    for place, number in enumerate(range(pace.mitras - pace.barred, pace.mitras)):
+        own = enumerate(bars[place:])
+        steps += [Step(at_s, "operator", f"{'unbar' if turn % 2 else 'bar'} {number}") for turn, at_s in own]
     for number in range(pace.fleet):
         rng = random.Random(f"{random_seed}/fleet/{number}")
         steps += [

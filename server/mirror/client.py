@@ -4,6 +4,7 @@ WARM: Valkey answers and holds a mirror of our Postgres. COLD: an outage, Postgr
 """
 
 import asyncio
+import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -22,6 +23,9 @@ SOCKET_TIMEOUT_S = 0.25
 CALL_TIMEOUT_S = 0.6  # the socket's timeout is per reply; this one is for the whole call
 CONNECTIONS_MAX = 32
 SILENCE_IS_OUTAGE_S = 1.0
+# What Valkey's end has not taken by then is never to come: a lost packet that the kernel goes on sending after we gave
+# the connection up would write an old heartbeat over a newer one. In milliseconds; Linux alone has it.
+UNTAKEN_MS = {socket.TCP_USER_TIMEOUT: int(CALL_TIMEOUT_S * 1000)} if hasattr(socket, "TCP_USER_TIMEOUT") else {}
 
 
 class MirrorUnavailable(Exception):
@@ -217,6 +221,7 @@ def connect(url: str, connections_max: int, look: Callable[[Any], Awaitable[None
         socket_timeout=SOCKET_TIMEOUT_S,
         socket_connect_timeout=SOCKET_TIMEOUT_S,
         socket_keepalive=True,
+        socket_keepalive_options=UNTAKEN_MS,
         health_check_interval=0,
         retry=Retry(NoBackoff(), 0),
         redis_connect_func=made,

@@ -4,7 +4,7 @@ import itertools
 import random
 
 from rig.traffic.load import moments
-from rig.traffic.workload import Pace, digest, schedule
+from rig.traffic.workload import Pace, Step, digest, schedule
 
 
 def test_the_same_random_seed_gives_the_same_schedule() -> None:
@@ -44,3 +44,23 @@ def test_an_actor_whose_turn_comes_after_the_window_sends_nothing() -> None:
     found = moments(random.Random(1), 30, 30.0, 5.0)
     assert sum(len(own) for own in found) == 5
     assert all(moment < 5.0 for own in found for moment in own)
+
+
+def test_a_fleet_changes_its_state_no_sooner_than_a_change_is_looked_at() -> None:
+    steps = [step for step in schedule(Pace(fleet=90), 7, 60) if step.actor.startswith("crew ")]
+    own: dict[str, list[Step]] = {}
+    for step in steps:
+        own.setdefault(step.action.split()[1], []).append(step)
+    assert len(own) == 90
+    for turns in own.values():
+        assert [step.action.split()[0] for step in turns] == (["online", "offline"] * 3)[: len(turns)]
+        assert all(later.at_s - sooner.at_s > 10.5 for sooner, later in itertools.pairwise(turns))
+    assert {step.actor for step in steps} == {"crew 0", "crew 1", "crew 2"}
+
+
+def test_from_the_first_on_somebody_is_always_barred() -> None:
+    barred: set[str] = set()
+    acts = [step.action.split() for step in schedule(Pace(), 7, 60) if step.action.startswith(("bar ", "unbar "))]
+    for number, (act, who) in enumerate(acts):
+        (barred.add if act == "bar" else barred.discard)(who)
+        assert barred or (number + 1 < len(acts) and acts[number + 1][0] == "bar")

@@ -370,3 +370,13 @@ def a_ping_in_eight_asks() -> None:
         return await in_valkey(self, mitra_id)
 
     Heartbeat._in_valkey = curious  # type: ignore[method-assign]
+
+
+@sabotage(
+    "untaken-packets-kept", "What a connection that was given up has not delivered, the kernel goes on sending.", "INV-05",
+    by=("--fault", "half-open connections"), also=True,
+)  # fmt: skip
+def untaken_packets_kept() -> None:
+    from server.mirror import client
+
+    client.UNTAKEN_MS.clear()
