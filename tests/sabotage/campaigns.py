@@ -374,7 +374,7 @@ def a_ping_in_eight_asks() -> None:
 
 @sabotage(
     "untaken-packets-kept", "What a connection that was given up has not delivered, the kernel goes on sending.", "INV-05",
-    by=("--fault", "half-open connections"), also=True,
+    by=("half_open",), also=True,
 )  # fmt: skip
 def untaken_packets_kept() -> None:
     from server.mirror import client
