@@ -171,6 +171,7 @@ def load_checks() -> dict[str, Check]:
         "invariants_conduct",
         "invariants_cost",
         "invariants_people",
+        "sometimes",
         "claims",
     ):
         importlib.import_module(f"rig.checks.{name}")

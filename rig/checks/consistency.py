@@ -5,7 +5,7 @@ A sample is an acknowledged change of state that is still the latest of its mitr
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,13 +180,3 @@ def availability_queries_a_second(lines: Mapping[str, Sequence[Line]]) -> float 
     blasts = sum(line["action"] == "pay" for line in during("request"))
     instances = {line["instance"] for line in asked} or {""}
     return max(0.0, len(asked) - blasts) / seconds / len(instances)
-
-
-def sometimes(lines: Mapping[str, Sequence[Line]]) -> Iterator[tuple[str, int]]:
-    """What has to happen some time, or the campaigns prove nothing of it: the event, and how often it was seen."""
-    told = [text for log in lines.get("log", ()) for _, text in log["lines"]]
-    yield "a fallback was used", sum("falling back" in text for text in told)
-    yield "a sweep was skipped", sum("valkey unavailable, skipping" in text for text in told)
-    yield "a write could not be mirrored", sum("[valkey-mirror]" in text and "failed:" in text for text in told)
-    ghosts = [sample for sample in lines.get("sample", ()) if "ghost" in (wrong_in(sample) or {}).values()]
-    yield "a ghost was seen, and was gone at the end", len(ghosts)

@@ -77,7 +77,7 @@ def sample_evidence(samples: Sequence[Line]) -> list[dict[str, Any]]:
     for sample in samples:
         online = [[id] for id in sample["truth"]["online"]]
         pieces += [
-            evidence.sql(sample["truth"]["query"], ["mitra_id"], online),
+            evidence.sql(sample["truth"]["query"], ["mitra_id"], online, at=sample["t"]),
             evidence.valkey("SMEMBERS mitras:online", sample["mirror_after"], type="set"),
         ]
     return pieces

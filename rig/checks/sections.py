@@ -19,5 +19,6 @@ SECTIONS = {
 # What campaigns and load runs answer, in no checklist.
 RUN_SECTIONS = {
     "INV": "Invariants",
+    "SEEN": "What had to happen",
     "CLAIM": "Claims",
 }

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rig.drive.strikes import Strike, restored
+from rig.drive.strikes import Strike, length_s, restored
 from rig.drive.usage import UsageError
 from rig.faults import Fault
 from rig.faults.catalogue import faults
@@ -49,6 +49,10 @@ INVARIANTS: Mapping[str, Mapping[str, float]] = {
     "INV-24": {},
 }
 
+# Of an outage that lasts so long, in seconds, all readers and both sweeps must have come to know.
+FELT_S = 4.0
+FELT = ("SEEN-01", "SEEN-02")
+
 
 @dataclass(frozen=True)
 class Phases:
@@ -81,6 +85,7 @@ class Campaign:
     )  # of `app_config`, in force before the traffic
     phases: Phases = field(default_factory=Phases)
     pace: Pace = field(default_factory=Pace)
+    must_see: tuple[str, ...] = ()  # what has to happen in it beyond what its faults bring about, or it proves nothing
     replay: tuple[str, ...] = ()  # what `rig chaos` is to be told to run it again, where that is not its name
 
     def plain(self) -> dict[str, Any]:
@@ -89,7 +94,8 @@ class Campaign:
             "name": self.name, "shows": self.shows, "instances": list(self.instances),
             "strikes": [strike.plain() for strike in self.strikes], "checks": {i: dict(b) for i, b in self.checks.items()},
             "cadences": dict(self.cadences), "settings": dict(self.settings),
-            "phases": asdict(self.phases), "pace": asdict(self.pace), "replay": list(self.replay),
+            "phases": asdict(self.phases), "pace": asdict(self.pace), "must_see": list(self.must_see),
+            "replay": list(self.replay),
         }  # fmt: skip
 
     @property
@@ -111,16 +117,26 @@ class Campaign:
         return tuple(item for item in self.checks if item in found)
 
     @property
+    def events(self) -> tuple[str, ...]:
+        """What has to happen in it (rig.checks.sometimes), in their order."""
+        found = {event for fault in self.faults for event in fault.brings} | set(self.must_see)
+        for strike, fault in zip(self.strikes, self.faults, strict=True):
+            if fault.outage and length_s(strike) >= FELT_S and not (strike.hit or fault.aims):
+                found.update(FELT)
+        return tuple(sorted(found))
+
+    @property
     def judged(self) -> dict[str, dict[str, float]]:
         """The bounds of each item, with what this campaign sets in place of the defaults."""
         own = {"reconcile_s": self.intervals.get("reconcile", 0.0)}
         if "stale_after_seconds" in self.settings:
             own["stale_s"] = self.settings["stale_after_seconds"]
-        return {
+        bounded = {
             item: {name: own.get(name, bound) for name, bound in bounds.items()}
             for item, bounds in self.checks.items()
             if item not in self.excused
         }
+        return bounded | {event: {} for event in self.events}
 
 
 def restored_campaign(plain: Mapping[str, Any]) -> Campaign:
@@ -136,6 +152,7 @@ def restored_campaign(plain: Mapping[str, Any]) -> Campaign:
             settings=plain.get("settings", SETTINGS),
             phases=Phases(**plain.get("phases", {})),
             pace=Pace(**plain.get("pace", {})),
+            must_see=tuple(plain.get("must_see", ())),
             replay=tuple(plain.get("replay", ())),
         )
     except (KeyError, TypeError, AttributeError) as error:

@@ -16,6 +16,7 @@ from rig.drive.draw import drawn
 from rig.drive.history import write_history
 from rig.drive.replay import replay_command
 from rig.drive.sampler import Sampler
+from rig.drive.scraper import Scraper
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.strikes import Siege, note_schedule, refuse_what_is_missing, require_possible
@@ -177,7 +178,11 @@ def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
         pass_time(exits, workload, seconds)
 
     began = time.time()
-    with Siege(bench, campaign.strikes, campaign.instances) as siege, Sampler(bench, workload.mitra_ids):
+    with (
+        Siege(bench, campaign.strikes, campaign.instances) as siege,
+        Sampler(bench, workload.mitra_ids),
+        Scraper(bench),
+    ):
         exits.expected = siege.ended
         workload.start(steps)
         try:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rig.checks.claims import quantile
-from rig.checks.consistency import availability_queries_a_second, person_minutes, sometimes, sql_per_request, tallies
+from rig.checks.consistency import availability_queries_a_second, person_minutes, sql_per_request, tallies
 from rig.checks.courses import wrong_in
+from rig.checks.sometimes import EVENTS
 from rig.record import Run
 
 Line = dict[str, Any]
@@ -22,6 +23,7 @@ MARKED = {
     "ticks skipped": "valkey unavailable, skipping",
     "mass offline held": "[auto-offline] holding",
 }
+BELIEVED = "mirror_warm"
 ANSWER_MS = 5000  # the contract's bound on any answer
 
 
@@ -116,6 +118,25 @@ def lanes(run: Run) -> list[dict[str, Any]]:
         ]
         if marks:
             found.append({"name": name, "spans": [], "marks": marks})
+    return [*found, *belief(run)]
+
+
+def belief(run: Run) -> list[dict[str, Any]]:
+    """A lane an instance: when it believed Valkey and when Postgres answered instead, as its `/metrics` told."""
+    told: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+    for line in run.of("metrics"):
+        if BELIEVED in line["values"]:
+            told[line["instance"]].append((line["t"], line["values"][BELIEVED] == 1))
+    found = []
+    for instance, looks in told.items():
+        spans: list[dict[str, Any]] = []
+        for at, warm in looks:
+            name = "Valkey" if warm else "Postgres"
+            if spans and spans[-1]["name"] == name:
+                spans[-1]["to"] = at
+            else:
+                spans.append({"from": at, "to": at, "tone": "calm" if warm else "recovery", "name": name})
+        found.append({"name": f"{instance} believes", "spans": spans, "marks": []})
     return found
 
 
@@ -152,8 +173,8 @@ def consistency_measures(lines: dict[str, list[Line]]) -> list[dict[str, Any]]:
         found.append(
             measure("availability queries of an instance in the fault, blasts apart", round(queries, 2), "1/s")
         )
-    for event, times in sometimes(lines):
-        found.append(measure(f"how often {event}", times, ""))
+    for event, count in EVENTS.values():
+        found.append(measure(f"how often {event}", count(lines), ""))
     return found
 
 

@@ -1,6 +1,7 @@
 """From a saved run to its results: every item gets one verdict, from the files alone."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from rig.checks import CHECKS, Judgement, Kind, judge_seen, load_checks
@@ -8,8 +9,11 @@ from rig.checks.base import HARDENED, judge_with_evidence
 from rig.checks.sections import RUN_SECTIONS, SECTIONS
 from rig.drive.figures import figures
 from rig.record import Run, Verdict, evidence, exit_code, overall
+from rig.record.evidence import Evidence
 
 Answers = dict[str, list[dict[str, Any]]]
+AROUND_S = 1.0
+MOMENTS_MAX, LINES_MAX = 3, 30
 
 
 def judge_run(run: Run) -> dict[str, Any]:
@@ -109,11 +113,25 @@ def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers) -> None:
             judgement = Judgement(Verdict.SKIPPED, lacking)
         if broken and judgement.verdict is not Verdict.FAILED:
             judgement = Judgement(Verdict.BROKEN, broken)
+        if judgement.verdict is Verdict.FAILED:
+            shown = [*shown, *said_around(lines, shown)]
         line = {
             "scenario": plan["scenario"], "variant": "", "started": plan["t"], "ended": plan["t"],  # no time of its own
             "bounds": bounds, "evidence": shown,
         }  # fmt: skip
         answers[item].append(answer_entry(line, judgement))
+
+
+def said_around(lines: dict[str, list[dict[str, Any]]], shown: Sequence[Evidence]) -> list[Evidence]:
+    """What the servers printed near the first moments of the evidence."""
+    moments = [at for piece in shown if (at := evidence.moment(piece)) is not None][:MOMENTS_MAX]
+    found = []
+    for log in lines["log"]:
+        near = [(at, text) for at, text in log["lines"] if any(abs(at - moment) <= AROUND_S for moment in moments)]
+        if near:
+            told = [f"{at:.3f} {text}" for at, text in near[:LINES_MAX]]
+            found.append(evidence.log(f"{log['source']}, around what is shown above", told))
+    return found
 
 
 def judge_line(line: dict[str, Any], level: str) -> Judgement:

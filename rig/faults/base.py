@@ -142,6 +142,9 @@ class Fault(ABC):
     # Invariants that it changes as it must: declared here, said in each run, and not judged under it alone.
     excuses: ClassVar[tuple[str, ...]] = ()
 
+    # What must have happened under it, or it has proved nothing: ids of `rig.checks.sometimes`.
+    brings: ClassVar[tuple[str, ...]] = ()
+
     @classmethod
     def layers(cls) -> set[str]:
         return {cls.layer, *cls.also}

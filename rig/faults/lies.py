@@ -88,6 +88,7 @@ class MemberLost(Lie):
 class MemberMade(Lie):
     name = "member added"
     shows = "An id that is nobody's is a member of mitras:online"
+    brings = ("SEEN-03",)
 
     def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
         return [("SADD", "mitras:online", BOGUS)]

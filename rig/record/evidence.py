@@ -6,9 +6,15 @@ from typing import Any
 Evidence = dict[str, Any]
 
 
-def sql(statement: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Evidence:
-    """A query that the rig ran and the rows it got."""
-    return {"kind": "sql", "statement": statement, "columns": list(columns), "rows": [list(row) for row in rows]}
+def sql(statement: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, at: float | None = None) -> Evidence:
+    """A query that the rig ran and the rows it got; `at` is when, in epoch seconds, where that matters."""
+    found = {"kind": "sql", "statement": statement, "columns": list(columns), "rows": [list(row) for row in rows]}
+    return found if at is None else {**found, "at": at}
+
+
+def moment(piece: Evidence) -> float | None:
+    """When what it shows was seen, in epoch seconds; None for one that does not say."""
+    return piece.get("started") or piece.get("at")
 
 
 def valkey(command: str, value: Any, *, type: str | None = None, ttl_ms: int | None = None) -> Evidence:

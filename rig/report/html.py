@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rig.record import Verdict
+from rig.record.evidence import moment
 from rig.report import evidence, svg, text, trim, words
 from rig.report.build import anchor
 from rig.report.page import Page
@@ -100,13 +101,13 @@ def _context(page: Page, results: Mapping[str, Any], run_name: str) -> dict[str,
 
 
 def violations(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A lane of what broke a promise, each a link to its evidence, at the time of the request that shows it."""
+    """A lane of what broke a promise, each a link to its evidence, at the times of what shows it."""
     marks = []
     for item in results.get("items") or ():
         if words.verdict_of(item["verdict"]) is not Verdict.FAILED:
             continue
         pieces = [piece for answer in item.get("answers") or () for piece in answer.get("evidence") or ()]
-        times = [piece["started"] for piece in pieces if piece.get("kind") == "http" and piece.get("started")]
+        times = [at for piece in pieces if (at := moment(piece)) is not None]
         for at in times or [results.get("ended") or 0.0]:
             marks.append({"t": at, "name": f"{item['id']}: {item.get('message', '')}", "link": anchor(item["id"])})
     return [{"name": "violations", "spans": [], "marks": marks}] if marks else []
