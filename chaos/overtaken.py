@@ -7,9 +7,9 @@ from rig.traffic.workload import Pace
 CAMPAIGN = Campaign(
     name="overtaken",
     shows="A write that was overtaken on its way to Valkey does not undo the later one",
-    strikes=(Strike(0.0, "slow within patience", 25.0, ("b",)),),
+    strikes=(Strike(0.0, "slow within patience", 40.0, ("b",)),),
     instances=("a", "b"),
-    phases=Phases(fault_s=26.0),
+    phases=Phases(fault_s=41.0),
     # Mitras whom many change from both sides: chats from one instance, reroutes and bars from the other.
     pace=Pace(reroute_every_s=0.2, chat_every_s=0.9, offers_every_s=0.5, bar_every_s=2.0),
     profiles=(FULL,),
