@@ -2,7 +2,7 @@
 
 import time
 
-from rig.faults.base import SILENT, Fault, Ground, Sight, none_answers
+from rig.faults.base import ENDED, SILENT, Fault, Ground, Sight, none_answers
 
 PAUSE_MS = 3000
 PAUSED_S = 0.2
@@ -63,7 +63,7 @@ class Paused(Fault):
     lasts_s = PAUSE_MS / 1000
 
     def inject(self, ground: Ground) -> None:
-        ground.kept["paused until"] = time.monotonic() + PAUSE_MS / 1000
+        ground.kept["paused until"] = time.time() + PAUSE_MS / 1000
         ground.valkey.execute_command("CLIENT", "PAUSE", PAUSE_MS, "ALL")
 
     def look(self, ground: Ground) -> Sight:
@@ -73,8 +73,11 @@ class Paused(Fault):
         return all(seen == SILENT for seen in sight.values())
 
     def remove(self, ground: Ground) -> None:
-        """Nobody can take it back: UNPAUSE would wait as all else does."""
-        time.sleep(max(0.0, ground.kept.pop("paused until", 0.0) - time.monotonic()))
+        """Nobody can take it back: UNPAUSE would wait as all else does. What comes late finds it over already."""
+        until = ground.kept.pop("paused until", None)
+        if until is not None:
+            time.sleep(max(0.0, until - time.time()))
+            ground.kept[ENDED] = until
 
     def healed(self, sight: Sight, ground: Ground) -> bool:
         return all(map(is_pong, sight.values()))
