@@ -34,7 +34,7 @@ def the_silent_leave(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     heard: dict[str, list[float]] = defaultdict(list)
     for line in lines.get("request", ()):
         if line["action"] in ("ping", "online", "abandoned"):
-            heard[line["subject"]].append(line["ended"])
+            heard[line["subject"]] += (line["started"], line["ended"])  # one on its way may be in Postgres already
     for times in (seeds, *heard.values()):
         times.sort()
     longest = 0.0

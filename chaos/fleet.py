@@ -1,0 +1,18 @@
+"""A thousand mitras come and go while Valkey fails now and then: enough changes to say how often one is lost."""
+
+from rig.drive.campaign import FULL, Campaign, Phases
+from rig.drive.draw import FLEET_PACE, FLEET_SETTINGS
+from rig.drive.strikes import Strike
+from rig.traffic.workload import Pace
+
+FAULTS = ("valkey killed", "hung", "read-only", "half-open connections", "all connections cut")
+CAMPAIGN = Campaign(
+    name="fleet",
+    shows="Of ten thousands of changes none is lost: not one is wrong in Valkey ten seconds after it",
+    strikes=tuple(Strike(40.0 * number, fault, 3.0) for number, fault in enumerate(FAULTS)),
+    instances=("a", "b"),
+    settings=FLEET_SETTINGS,
+    phases=Phases(fault_s=200.0),
+    pace=Pace(fleet=1500, **FLEET_PACE),
+    profiles=(FULL,),
+)
