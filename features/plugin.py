@@ -18,6 +18,7 @@ from rig.drive.attached import AttachedBench
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
 from rig.drive.checklist import RELEASE
+from rig.drive.hurt import Hurt
 from rig.drive.running import announce
 from rig.drive.scenarios import ScenarioLog, Unmet, items_of
 from rig.drive.world import World
@@ -47,6 +48,7 @@ class Settings:
         self.keep = bool(given["keep"])
         self.schema = load_schema(Path(given["schema"]) if given["schema"] else None)
         self.level = str(given["level"])
+        self.under = given["under"]
 
 
 def template_of(item: pytest.Item) -> Any:
@@ -118,6 +120,8 @@ def bench(settings: Settings) -> Iterator[Bench]:
         kind = AttachedBench if settings.spec.attached else Bench
         given = (settings.cadence, settings.random_seed, settings.ready_within_s, settings.schema, settings.level)
         bench = kind(stack, recorder, *given)
+        hurt = Hurt(bench, **settings.under) if settings.under else None
+        bench.hurt = hurt
         state_file = announce(stack, "checklist", bench.schema)
         try:
             require_schema(bench)
@@ -126,6 +130,8 @@ def bench(settings: Settings) -> Iterator[Bench]:
                 hold(settings.run, bench)
         finally:
             state_file.unlink(missing_ok=True)
+            if hurt is not None:
+                hurt.release()
             recorder.write("starts", worker=worker, count=bench.starts)
             bench.close()
 

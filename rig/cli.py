@@ -107,7 +107,7 @@ def checklist(
 @app.command()
 def chaos(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Campaigns (all when none is named), or: random, shrink RUN.")
+        list[str] | None, typer.Argument(help="Campaigns (all when none is named), or: random, matrix, shrink RUN.")
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="Tell which campaigns there are, and run none.")] = False,
     faults_listed: Annotated[
@@ -117,6 +117,10 @@ def chaos(
     profile: Annotated[str | None, typer.Option(help="A set of campaigns: ci or full.")] = None,
     schedule: Annotated[Path | None, typer.Option(help="A campaign kept as JSON, as `shrink` writes it.")] = None,
     minutes: Annotated[float, typer.Option(min=0.5, max=240, help="Length of a random campaign.")] = 2.0,
+    only: Annotated[list[str] | None, typer.Option(help="Sections or boxes of the matrix (C, C-07).")] = None,
+    classes: Annotated[
+        list[str] | None, typer.Option("--class", help="A class of faults of the matrix; all when none is named.")
+    ] = None,
     fleet: Annotated[
         int, typer.Option(min=0, max=5000, help="Further mitras of a random campaign, who toggle every 11 s.")
     ] = 0,
@@ -136,6 +140,7 @@ def chaos(
     """Run campaigns: traffic, faults seen to bite and to heal, and the invariants that must hold all through.
 
     `rig chaos random` draws one from the random seed; `rig chaos shrink RUN` finds the part of a failed one that fails.
+    `rig chaos matrix` runs the checklist under each class of faults.
     """
     from rig.drive import chaos as drive
 
@@ -150,6 +155,10 @@ def chaos(
     words = names or []
     if words == ["random"]:
         raise typer.Exit(drive.run_random(chosen, minutes, fleet))
+    if words == ["matrix"]:
+        from rig.drive import matrix
+
+        raise typer.Exit(matrix.run(chosen, only or [], classes or []))
     if words[:1] == ["shrink"]:
         from rig.drive import shrink
 

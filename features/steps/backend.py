@@ -17,12 +17,16 @@ def ready(world: World, many: str, quiet: bool = True, **asked: float) -> None:
     """Backends on empty stores, in an environment that is quiet but for the given cadences."""
     cadences = world.bench.cadences_for(asked)
     wanted = {ENVIRONMENT[name]: str(int(seconds)) for name, seconds in cadences.items()}
+    if world.bench.hurt is not None:
+        world.bench.hurt.release()
     world.bench.ready(world.bench.environment_for(**cadences), ("a", "b") if many == "two" else ("a",), quiet=quiet)
     for server in world.bench.servers.values():
         for variable, value in wanted.items():
             found = process_variable(server, variable) or server.env.get(variable)
             if value != found:
                 raise Unmet(f"backend {server.name} was to run with {variable}={value}, but has {found}")
+    if world.bench.hurt is not None:
+        world.bench.hurt.strike()
     world.notes["cadences"] = cadences
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rig.checks.base import HARDENED
 from rig.drive.cadence import ENVIRONMENT, QUIET, Cadence
@@ -14,6 +14,9 @@ from rig.record.evidence import Evidence
 from rig.stack import CapabilityMissing, ServerInstance, Stack, StackError
 from rig.stack.server import READY_S
 from rig.traffic import Operator
+
+if TYPE_CHECKING:
+    from rig.drive.hurt import Hurt
 
 DEFAULT_SETTINGS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
 TRUTH = {
@@ -51,6 +54,7 @@ class Bench:
         self.environment: dict[str, str] = {}
         self.starts = 0
         self.failed = False  # some scenario of this worker has
+        self.hurt: Hurt | None = None  # a fault that strikes before each scenario
         self._dirty: str | None = "nothing has been started yet"
         self._settings_touched = False
         self._we_ended: set[str] = set()

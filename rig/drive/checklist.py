@@ -6,9 +6,9 @@ import shlex
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rig.checks import load_checks
 from rig.checks.sections import SECTIONS
@@ -18,11 +18,15 @@ from rig.drive.replay import judged_by, the_server
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.usage import UsageError
+from rig.faults.catalogue import fault_named
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.stack import StackSpec
 from rig.stack.external import protect
 from rig.stack.paths import CHECKOUT
 from rig.stack.toxiproxy_binary import toxiproxy_binary
+
+if TYPE_CHECKING:
+    from rig.drive.matrix import Under
 
 WORKERS = 3  # most of their time passes in waits that the checklist prescribes
 RELEASE = "release"  # the file by which the driver lets kept stacks go
@@ -63,12 +67,19 @@ def run(settings: Settings, only: list[str]) -> int:
     return EXIT_INTERRUPTED if interrupted else int(results["exit_code"])
 
 
-def run_once(settings: Settings, only: list[str], seed: int) -> tuple[dict[str, Any], bool]:
-    """One run of the checklist with this random seed: its results, printed too, and whether Ctrl-C ended it."""
+def run_once(
+    settings: Settings, only: list[str], seed: int, under: "Under | None" = None
+) -> tuple[dict[str, Any], bool]:
+    """One run of the checklist with this random seed: its results, printed too, and whether Ctrl-C ended it.
+
+    `under`: a fault that strikes before each scenario.
+    """
     from rig.report import print_summary
 
     items = select_items(only)
     spec = stack_spec(settings, Path("."))
+    if under is not None and "a proxy before postgres" in fault_named(under.fault).needs:
+        spec = replace(spec, truth_proxied=True)
     mapped_schema(settings)
     protect(spec)
     print(f"random seed {seed}", flush=True)
@@ -83,6 +94,7 @@ def run_once(settings: Settings, only: list[str], seed: int) -> tuple[dict[str, 
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
         "stack": {"mode": spec.mode, "sut": spec.named(), **versions()},
+        **({} if under is None else {"under": under.fault}),
     }
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
     with run_session(
@@ -91,7 +103,7 @@ def run_once(settings: Settings, only: list[str], seed: int) -> tuple[dict[str, 
         try:
             if not (spec.toxiproxy or spec.attached):
                 toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it
-            run_features(session, spec, items, settings, workers)
+            run_features(session, spec, items, settings, workers, under)
         except KeyboardInterrupt:
             session.interrupted = True
     results = conclude(session.directory)
@@ -104,7 +116,9 @@ def workers_for(items: list[str], workers: int, external: bool) -> int:
     return 1 if external else min(workers, len({item.rsplit("-", 1)[0] for item in items}))
 
 
-def run_features(session: Session, spec: StackSpec, items: list[str], settings: Settings, workers: int) -> None:
+def run_features(
+    session: Session, spec: StackSpec, items: list[str], settings: Settings, workers: int, under: "Under | None" = None
+) -> None:
     """One pytest process below the supervisor; what it answers stands in the record, not in its output."""
     handed = {
         "run": str(session.directory.path.resolve()),
@@ -116,6 +130,7 @@ def run_features(session: Session, spec: StackSpec, items: list[str], settings: 
         "ready_within_s": settings.ready_within_s,
         "schema": settings.schema and settings.schema.resolve(),
         "level": level_of(settings),
+        "under": under and {"fault": under.fault, "stays": under.stays},
     }
     command = [sys.executable, "-m", "pytest", "features", "-p", "pytest_bdd.plugin", "-p", "xdist.plugin"]
     command += ["-p", "features.plugin", "-p", "no:cacheprovider", "-q", "--assert", "plain"]
