@@ -10,7 +10,7 @@ MACHINE := $(subst arm64,aarch64,$(shell uname -m))
 WHEELS_FOR := $(foreach version,_2_17 2014 _2_28 _2_12 2010 _2_5 1,--platform manylinux$(version)_$(MACHINE))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test serve doctor lock wheelhouse image images clean
+.PHONY: help setup verify test bench serve doctor lock wheelhouse image images clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ verify: setup ## Run the checklist A-K against the server and write its report
 
 test: setup ## Run the tests of server and rig
 	@$(VENV)/bin/python -m pytest tests -q -n 2 --dist worksteal
+
+bench: setup ## Measure what an outage costs under a storm of polls, beside the goals
+	@$(VENV)/bin/rig bench
 
 serve: setup ## Run the server on a stack with demo people, until Ctrl-C
 	@$(VENV)/bin/rig serve

@@ -193,6 +193,19 @@ def load(
 
 
 @app.command()
+def bench(
+    polls: Annotated[int, typer.Option(min=10, max=2000, help="Beacon polls a second.")] = 500,
+    random_seed: RandomSeed = None,
+    sut: Sut = None,
+    schema: SchemaFile = None,
+) -> None:
+    """Measure what a hang and a FLUSHDB cost under a storm of beacon polls, beside the goals."""
+    from rig.drive import goals
+
+    raise typer.Exit(goals.run(settings(random_seed=random_seed, sut=sut, schema=schema), polls))
+
+
+@app.command()
 def prove(
     names: Annotated[list[str] | None, typer.Argument(help="Broken servers to run; all when none is named.")] = None,
     only: Annotated[

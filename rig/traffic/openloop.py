@@ -1,0 +1,88 @@
+"""Requests at planned moments from one event loop: late answers delay nobody, and latency counts from the plan."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httptools
+
+from rig.traffic.client import TIMEOUT_S
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One GET: when it was to be sent and when its answer was there (seconds of the monotonic clock), and its status.
+
+    `status` is 0 when no answer came.
+    """
+
+    planned: float
+    ended: float
+    status: int
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.planned
+
+
+class _Connection(asyncio.Protocol):
+    """One request at a time on a connection that is kept alive."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.waiting: asyncio.Future[int] | None = None
+        self._parser = httptools.HttpResponseParser(self)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(self._parser.get_status_code())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_exception(error or ConnectionResetError("closed by the server"))
+
+    @property
+    def usable(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
+
+async def fire(url: str, moments: Sequence[float]) -> list[Shot]:
+    """A GET at each of these moments (seconds of the monotonic clock, in order); all of them, by their plan."""
+    target = urlsplit(url)
+    request = f"GET {target.path or '/'} HTTP/1.1\r\nHost: {target.netloc}\r\n\r\n".encode()
+    loop, idle, shots = asyncio.get_running_loop(), [], []
+
+    async def one(planned: float) -> None:
+        status = 0
+        connection = None
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                while idle and not (connection := idle.pop()).usable:
+                    connection = None
+                if connection is None:
+                    _, connection = await loop.create_connection(_Connection, target.hostname, target.port or 80)
+                connection.waiting = loop.create_future()
+                connection.transport.write(request)
+                status = await connection.waiting
+            idle.append(connection)
+        except (OSError, TimeoutError, httptools.HttpParserError):
+            if connection is not None and connection.transport is not None:
+                connection.transport.abort()
+        shots.append(Shot(planned, time.monotonic(), status))
+
+    async with asyncio.TaskGroup() as group:
+        for planned in moments:
+            await asyncio.sleep(max(0.0, planned - time.monotonic()))
+            group.create_task(one(planned))
+    for connection in idle:
+        connection.transport.close()
+    return sorted(shots, key=lambda shot: shot.planned)
