@@ -34,9 +34,10 @@ class Under:
     changes: Mapping[str, str] = field(default_factory=dict)
 
 
+SEEDED = {"I-06": "the fault asks for a seed, and the box wants none since the start"}
 CLASSES: Mapping[str, Under] = {
-    "reachability": Under("refused"),
-    "silence": Under("hung"),
+    "reachability": Under("refused", changes=SEEDED),
+    "silence": Under("hung", changes=SEEDED),
     "slowness": Under("slow within patience", stays=True),
     "cuts": Under("all connections cut"),
     "refusing": Under("read-only"),

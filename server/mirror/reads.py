@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from server.db import Database
@@ -11,7 +12,7 @@ from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
 from server.mirror.settings import AppConfig
 
-FALLBACK_SHARED_S = 1.0  # in an outage one JOIN a second answers any number of polls
+FALLBACK_SHARED_S = 1.1  # in an outage less than one JOIN a second answers any number of polls
 # It stands still during an outage, so last_heartbeat_at must not count here.
 _AVAILABLE = """
 SELECT o.mitra_id FROM mitra_online_status AS o JOIN mitras AS m ON m.id = o.mitra_id
@@ -60,7 +61,7 @@ class Reads:
         self._valkey = valkey
         self._config = config
         self._postgres = PostgresReads(db, config)
-        self._flights: dict[str, asyncio.Task[dict[str, Any]]] = {}
+        self._flights: dict[str, asyncio.Task[Any]] = {}
         self._shared: tuple[float, dict[str, Any]] = (-FALLBACK_SHARED_S, {})
 
     def _fell_back(self, who: str, line: str, error: MirrorUnavailable) -> None:
@@ -116,13 +117,14 @@ class Reads:
     # --- the beacon ------------------------------------------------------------------------------------------
 
     async def beacon(self) -> dict[str, Any]:
-        """The cached snapshot; on a miss one recompute a process at a time, and one in the whole cluster."""
+        """The cached snapshot; on a miss one recompute a process at a time, and one in the whole cluster.
+
+        Polls at the same time share one look: when Valkey hangs, none waits behind the others for a connection.
+        """
         try:
             self._valkey.need_warm()
-            cached = await self._valkey.call("GET", keys.SNAPSHOT)
-            if cached is not None:
-                return answer_of(cached)
-            return await self._once("recompute", self._recompute)
+            cached = await self._once("look", self._look)
+            return answer_of(cached) if cached is not None else await self._once("recompute", self._recompute)
         except (MirrorUnavailable, ValueError) as error:
             self._valkey.counts["fallbacks_beacon"] += 1
             if time.monotonic() - self._shared[0] < FALLBACK_SHARED_S:
@@ -130,12 +132,15 @@ class Reads:
             log(f"[beacon] valkey unavailable, falling back to Postgres: {error}")
             return await self._once("join", self._join)
 
-    async def _once(self, name: str, work: Any) -> dict[str, Any]:
+    async def _once(self, name: str, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """Join the flight of that name, or begin one; a poll that is cancelled does not end it for the others."""
         flight = self._flights.get(name)
         if flight is None or flight.done():
             flight = self._flights[name] = asyncio.create_task(work())
         return await asyncio.shield(flight)
+
+    async def _look(self) -> str | None:
+        return await self._valkey.call("GET", keys.SNAPSHOT)
 
     async def _recompute(self) -> dict[str, Any]:
         loads: dict[str, int] = {}
