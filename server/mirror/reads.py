@@ -12,7 +12,7 @@ from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
 from server.mirror.settings import AppConfig
 
-FALLBACK_SHARED_S = 1.1  # in an outage less than one JOIN a second answers any number of polls
+FALLBACK_SHARED_S = 1.25  # in an outage less than one JOIN a second answers any number of polls
 # It stands still during an outage, so last_heartbeat_at must not count here.
 _AVAILABLE = """
 SELECT o.mitra_id FROM mitra_online_status AS o JOIN mitras AS m ON m.id = o.mitra_id
