@@ -195,13 +195,18 @@ def load(
 @app.command()
 def bench(
     polls: Annotated[int, typer.Option(min=10, max=2000, help="Beacon polls a second.")] = 500,
+    hot: Annotated[
+        bool, typer.Option("--hot", help="Pings and polls in calm instead, beside a request that does nothing.")
+    ] = False,
     random_seed: RandomSeed = None,
     sut: Sut = None,
     schema: SchemaFile = None,
 ) -> None:
     """Measure what a hang and a FLUSHDB cost under a storm of beacon polls, beside the goals."""
-    from rig.drive import goals
+    from rig.drive import goals, hotpath
 
+    if hot:
+        raise typer.Exit(hotpath.run(settings(random_seed=random_seed, sut=sut, schema=schema)))
     raise typer.Exit(goals.run(settings(random_seed=random_seed, sut=sut, schema=schema), polls))
 
 

@@ -32,7 +32,7 @@ HANG_P99_MS, QUERIES_A_SECOND, BACK_WITHIN_S, RESEED_WITHIN_S = 500.0, 1.0, 10.0
 GENERATOR_LATE_MS = 50.0  # a generator that is itself later than this has measured itself
 
 
-class _Nothing:
+class Silent:
     """A recorder that keeps nothing: a benchmark prints what it found."""
 
     def write(self, kind: str, **facts: Any) -> None: ...
@@ -62,7 +62,7 @@ def run(settings: Settings, polls_a_second: int) -> int:
             seed = draw_random_seed(settings.random_seed)
             bench = Bench(
                 stack,
-                _Nothing(),
+                Silent(),
                 Cadence("written"),
                 seed,
                 settings.ready_within_s,

@@ -1,4 +1,5 @@
-"""Requests at planned moments from one event loop: late answers delay nobody, and latency counts from the plan."""
+"""Requests from one event loop: at planned moments, where late answers delay nobody and latency counts from the plan; or one
+after the other on each connection, as many as the server takes."""
 
 import asyncio
 import time
@@ -55,10 +56,47 @@ class _Connection(asyncio.Protocol):
         return self.transport is not None and not self.transport.is_closing()
 
 
+def head(method: str, url: str, token: str | None = None) -> bytes:
+    """A request without a body, as it goes over the line."""
+    target = urlsplit(url)
+    bearer = f"Authorization: Bearer {token}\r\n" if token else ""
+    length = "" if method == "GET" else "Content-Length: 0\r\n"
+    return f"{method} {target.path or '/'} HTTP/1.1\r\nHost: {target.netloc}\r\n{bearer}{length}\r\n".encode()
+
+
+async def saturate(url: str, requests: Sequence[bytes], connections: int, seconds: float) -> float:
+    """Answers a second with so many connections, each of which sends the next request when it has its answer.
+
+    ValueError when one is answered with another status than 200, OSError when a connection breaks off.
+    """
+    target, loop = urlsplit(url), asyncio.get_running_loop()
+    answered = 0
+    until = time.monotonic() + seconds
+
+    async def one(first: int) -> None:
+        nonlocal answered
+        _, connection = await loop.create_connection(_Connection, target.hostname, target.port or 80)
+        assert connection.transport is not None
+        turn = first
+        while time.monotonic() < until:
+            connection.waiting = loop.create_future()
+            connection.transport.write(requests[turn % len(requests)])
+            if (status := await connection.waiting) != 200:
+                raise ValueError(f"{url} answered {status}")
+            answered += 1
+            turn += connections
+        connection.transport.close()
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(connections):
+            group.create_task(one(number))
+    return answered / seconds
+
+
 async def fire(url: str, moments: Sequence[float]) -> list[Shot]:
     """A GET at each of these moments (seconds of the monotonic clock, in order); all of them, by their plan."""
     target = urlsplit(url)
-    request = f"GET {target.path or '/'} HTTP/1.1\r\nHost: {target.netloc}\r\n\r\n".encode()
+    request = head("GET", url)
     loop, idle, shots = asyncio.get_running_loop(), [], []
 
     async def one(planned: float) -> None:
