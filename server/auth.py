@@ -64,6 +64,7 @@ class Auth:
         self._settings = settings
         self._db = db
         self.otp = Otp(settings, db)
+        self._access = tokens.AccessTokens(settings.jwt_secret)
 
     async def verify(self, role: str, phone: str, code: str) -> dict[str, Any]:
         """Trade a one-time code for tokens. Raises 401 OTP_INVALID, 429, or 403 for a deactivated mitra."""
@@ -141,7 +142,7 @@ class Auth:
         return Identity("", OPERATOR)
 
     def _bearer(self, request: Request) -> Identity:
-        return tokens.read_access_token(self._settings.jwt_secret, _bearer_token(request))
+        return self._access.read(_bearer_token(request))
 
     async def _known(self, request: Request, role: str) -> tuple[Identity, bool]:
         """Who calls and whether the account is active: 401 unless it exists, then 403 for another role."""

@@ -15,6 +15,8 @@ from server.fields import is_uuid
 # A short JWT_SECRET is the operator's choice; the start logs it once instead of PyJWT at each token.
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
+NEVER = 2**53  # any later expiry is as good as this one, and no more than a float holds
+REMEMBERED_MAX = 200_000  # some 100 MB of them at the most
 _OPTIONS = {"require": ["exp", "sub"], "verify_iat": False, "verify_aud": False}
 
 
@@ -24,8 +26,28 @@ def mint_access_token(secret: str, user_id: str, role: str, ttl_seconds: int) ->
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
-def read_access_token(secret: str, token: str) -> Identity:
-    """Who `token` speaks for. Raises 401 TOKEN_EXPIRED or UNAUTHENTICATED; any role passes here."""
+class AccessTokens:
+    """Reads access tokens, each verified once: until it expires, nothing that the signature covers can change."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+        self._known: dict[str, tuple[Identity, float]] = {}  # token -> whom it speaks for, and until when
+
+    def read(self, token: str) -> Identity:
+        """Who `token` speaks for. Raises 401 TOKEN_EXPIRED or UNAUTHENTICATED; any role passes here."""
+        known = self._known.get(token)
+        if known is not None and time.time() < known[1]:
+            return known[0]
+        self._known.pop(token, None)
+        identity, expires = read_access_token(self._secret, token)
+        if len(self._known) >= REMEMBERED_MAX:
+            self._known.pop(next(iter(self._known)))  # the one that has been known for longest
+        self._known[token] = identity, expires
+        return identity
+
+
+def read_access_token(secret: str, token: str) -> tuple[Identity, float]:
+    """Who `token` speaks for, and until when (epoch seconds). Raises 401 TOKEN_EXPIRED or UNAUTHENTICATED."""
     try:
         claims = jwt.decode(token, secret, algorithms=["HS256"], options=_OPTIONS)
     except jwt.ExpiredSignatureError as error:
@@ -35,7 +57,7 @@ def read_access_token(secret: str, token: str) -> Identity:
     subject, role = claims["sub"], claims.get("role")
     if not is_uuid(subject) or not isinstance(role, str):
         raise errors.unauthenticated("the token lacks a valid sub or role")
-    return Identity(subject.lower(), role)
+    return Identity(subject.lower(), role), float(min(int(claims["exp"]), NEVER))
 
 
 def new_refresh_token() -> str:

@@ -41,7 +41,7 @@ class Heartbeat:
         now = self._valkey.now_ms()
         touched = (keys.EPOCH, keys.DEACTIVATED, keys.ONLINE, keys.heartbeat(mitra_id), keys.leaving(mitra_id))
         believed = keys.stamp(now + keys.FUTURE_MS_MAX)
-        return await self._valkey.run(scripts.PING, touched, mitra_id, keys.stamp(now), believed)
+        return await self._valkey.run_together(scripts.PING, touched, mitra_id, keys.stamp(now), believed)
 
     async def _wait_for_sweep(self, mitra_id: str) -> None:
         """A sweep holds the row's lock from its second look to its commit: when it is free, the mark has its end."""
