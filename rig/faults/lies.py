@@ -56,6 +56,7 @@ class Flushed(Lie):
 class HeartbeatDeleted(Lie):
     name = "heartbeat deleted"
     shows = "The heartbeat of one online mitra is gone"
+    excuses = ("INV-07",)  # a sweep that comes before her next ping takes her offline, as the contract has it
 
     def commands(self, ground: Ground) -> list[tuple[Any, ...]]:
         return [("DEL", f"mitra:heartbeat:{somebody_online(ground)}")]
