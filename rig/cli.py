@@ -198,13 +198,18 @@ def bench(
     hot: Annotated[
         bool, typer.Option("--hot", help="Pings and polls in calm instead, beside a request that does nothing.")
     ] = False,
+    fleet: Annotated[
+        int | None, typer.Option(min=1000, max=200_000, help="The generator instead: so many mitras from one process.")
+    ] = None,
     random_seed: RandomSeed = None,
     sut: Sut = None,
     schema: SchemaFile = None,
 ) -> None:
     """Measure what a hang and a FLUSHDB cost under a storm of beacon polls, beside the goals."""
-    from rig.drive import goals, hotpath
+    from rig.drive import generator, goals, hotpath
 
+    if fleet is not None:
+        raise typer.Exit(generator.run(settings(random_seed=random_seed), fleet))
     if hot:
         raise typer.Exit(hotpath.run(settings(random_seed=random_seed, sut=sut, schema=schema)))
     raise typer.Exit(goals.run(settings(random_seed=random_seed, sut=sut, schema=schema), polls))

@@ -150,18 +150,28 @@ def first_after(moments: Sequence[float], since: float) -> float | None:
 
 
 def show(figures: Sequence[Figure], polls_a_second: int, console: Console) -> int:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bright_black")
-    for name, justify in (("", "left"), ("measured", "right"), ("goal", "right"), ("", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for figure in figures:
-        value = "never" if figure.value is None else f"{figure.value:.4g} {figure.unit}".rstrip()
-        goal = "" if figure.goal is None else f"≤ {figure.goal:g} {figure.unit}".rstrip()
-        mark = {None: "", True: "✓", False: "✗"}[figure.reached]
-        table.add_row(figure.name, value, goal, mark)
     console.print(f"{MITRAS} mitras, {polls_a_second} beacon polls a second")
-    console.print(table)
+    print_figures(figures, console)
     calm = next(figure.value for figure in figures if figure.name == "calm: p99")
     if calm is None or calm > GENERATOR_LATE_MS:
         console.print(f"inconclusive: even in calm p99 is above {GENERATOR_LATE_MS:g} ms: this machine is too busy")
         return 2
     return 0 if all(figure.reached in (None, True) for figure in figures) else 1
+
+
+def print_figures(figures: Sequence[Figure], console: Console) -> None:
+    """A line each, with its goal and whether it was reached."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bright_black")
+    for name, justify in (("", "left"), ("measured", "right"), ("goal", "right"), ("", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for figure in figures:
+        value = "never" if figure.value is None else f"{plain(figure.value)} {figure.unit}".rstrip()
+        goal = "" if figure.goal is None else f"≤ {figure.goal:g} {figure.unit}".rstrip()
+        mark = {None: "", True: "✓", False: "✗"}[figure.reached]
+        table.add_row(figure.name, value, goal, mark)
+    console.print(table)
+
+
+def plain(value: float) -> str:
+    """Four digits where it is small, all before the point where it is large."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
