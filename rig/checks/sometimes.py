@@ -55,6 +55,7 @@ EVENTS: Mapping[str, tuple[str, Count]] = {
 def require_seen(judge: Judge, lines: Lines, item: str) -> None:
     told, count = EVENTS[item]
     times = count(lines)
+    judge.show(evidence.note(f"{times} times {told}"))
     judge.require(times, f"it never happened that {told}: of what would break then, this campaign proves nothing")
     judge.remark(f"{times} times {told}")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rig.config import read
-from rig.drive.campaign import Campaign, Phases, alone, campaigns, select
+from rig.drive.campaign import FELT, Campaign, Phases, alone, campaigns, select
 from rig.drive.chaos import run_one
 from rig.drive.session import conclude
 from rig.drive.usage import UsageError
@@ -46,7 +46,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
 
 def test_every_invariant_is_answered_with_evidence(directory: RunDirectory) -> None:
     results = json.loads(directory.results.read_text())
-    assert [item["id"] for item in results["items"]] == ITEMS
+    assert [item["id"] for item in results["items"]] == [*ITEMS, *FELT]
     assert all(answer["evidence"] for item in results["items"] for answer in item["answers"])
     assert {item["replay"] for item in results["items"]} == {"rig chaos valkey_killed --random-seed 7"}
     assert [phase["name"] for phase in results["phases"]] == ["warm-up", "baseline", "fault", "recovery", "drain"]
