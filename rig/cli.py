@@ -166,10 +166,67 @@ def chaos(
     raise typer.Exit(drive.run(chosen, words, fault or [], profile, schedule))
 
 
+WHO = "Who comes, and how often"
+HOW = "How it is measured"
+LOCUST = "Locust"
+
+
 @app.command()
 def load(
-    mitras: Annotated[int, typer.Option(min=1, max=5000, help="Mitras who are online and ping twice a minute.")] = 300,
-    seconds: Annotated[int, typer.Option(min=5, max=3600, help="Length of the measured window.")] = 30,
+    mitras: Annotated[
+        int, typer.Option(min=1, max=200_000, help="Mitras who are online and ping.", rich_help_panel=WHO)
+    ] = 300,
+    ping_every: Annotated[
+        float, typer.Option(min=0.1, max=600, help="Seconds between two pings of a mitra.", rich_help_panel=WHO)
+    ] = 30.0,
+    customers: Annotated[
+        int, typer.Option(min=0, max=100_000, help="Customers who poll the beacon every 5 s.", rich_help_panel=WHO)
+    ] = 100,
+    storm: Annotated[
+        float, typer.Option(min=0, max=20_000, help="Polls a second at a storm's height.", rich_help_panel=WHO)
+    ] = 150.0,
+    storm_shape: Annotated[
+        str, typer.Option(help="ramp, spike, square (wave) or sustained.", rich_help_panel=WHO)
+    ] = "square",
+    togglers: Annotated[
+        int, typer.Option(min=0, max=1000, help="Further mitras who come and go.", rich_help_panel=WHO)
+    ] = 4,
+    chats: Annotated[
+        int, typer.Option(min=0, max=100, help="Customers who pay, every 8 s each.", rich_help_panel=WHO)
+    ] = 2,
+    seconds: Annotated[
+        float, typer.Option(min=5, max=7200, help="Length of the measured window.", rich_help_panel=HOW)
+    ] = 70.0,
+    warm_up: Annotated[float, typer.Option(min=0, max=600, help="Seconds before it.", rich_help_panel=HOW)] = 5.0,
+    baseline: Annotated[
+        bool, typer.Option(help="The same load, at the same time, on a server without a mirror.", rich_help_panel=HOW)
+    ] = True,
+    witness: Annotated[
+        bool, typer.Option(help="Hold the ledger against Postgres' table counters: 23 s more.", rich_help_panel=HOW)
+    ] = True,
+    blocks: Annotated[
+        int, typer.Option(min=0, max=50, help="Blocks of 2.5 s in which each arm is alone.", rich_help_panel=HOW)
+    ] = 4,
+    instances: Annotated[int, typer.Option(min=1, max=3, help="Servers an arm.", rich_help_panel=HOW)] = 1,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(help="A limit of your own: 'ping: p(95)<200', 'failed: rate<0.01'.", rich_help_panel=HOW),
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Processes that send.", rich_help_panel=LOCUST)] = 1,
+    load_workers: Annotated[
+        int,
+        typer.Option("--workers", min=0, max=64, help="Workers of a master, on this machine.", rich_help_panel=LOCUST),
+    ] = 0,
+    expect_workers: Annotated[
+        int, typer.Option(min=0, max=500, help="Workers on other machines that are waited for.", rich_help_panel=LOCUST)
+    ] = 0,
+    bind: Annotated[
+        str, typer.Option(help="Address at which the master waits for them.", rich_help_panel=LOCUST)
+    ] = "127.0.0.1",
+    web: Annotated[
+        bool, typer.Option("--web", help="Start from Locust's web UI; judged when it is left.", rich_help_panel=LOCUST)
+    ] = False,
+    web_port: Annotated[int, typer.Option(min=1, max=65535, rich_help_panel=LOCUST)] = 8089,
     random_seed: RandomSeed = None,
     strict: Strict = None,
     mode: Mode = None,
@@ -178,18 +235,24 @@ def load(
     scratch: Scratch = None,
     postgres_log: PostgresLog = None,
     sut: Sut = None,
+    sut_setup: SutSetup = None,
     schema: SchemaFile = None,
     level: Level = None,
     reports: Reports = None,
 ) -> None:
-    """Measure the offload claims: pings and beacon polls at the written pace, SQL counted where it is run."""
-    from rig.drive import load as drive
+    """Prove the offload claims by count: mitras at the written pace, a storm of polls, with the mirror and without it."""
+    from rig.drive import loadcommand as drive
 
     chosen = settings(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, scratch=scratch,
-        postgres_log=postgres_log, sut=sut, reports=reports, schema=schema, level=level,
+        postgres_log=postgres_log, sut=sut, sut_setup=sut_setup, reports=reports, schema=schema, level=level,
     )  # fmt: skip
-    raise typer.Exit(drive.run(chosen, mitras, seconds))
+    raise typer.Exit(drive.run(
+        chosen, mitras=mitras, ping_every_s=ping_every, customers=customers, storm_peak=storm, storm_shape=storm_shape,
+        togglers=togglers, chats=chats, seconds=seconds, warm_up_s=warm_up, baseline=baseline, witness=witness,
+        blocks=blocks, instances=instances, thresholds=tuple(threshold or ()), processes=processes,
+        workers=load_workers, expect=expect_workers, bind=bind, web=web, web_port=web_port,
+    ))  # fmt: skip
 
 
 @app.command()

@@ -43,6 +43,11 @@ class Judge:
     doubts: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
+    lacking: str | None = None
+
+    def skip(self, lacking: str) -> None:
+        """This run cannot answer it, because of what it lacks, by name."""
+        self.lacking = lacking
 
     def require(self, holds: object, message: str) -> bool:
         """The server must show this; in an action or precondition its absence is a doubt, not a failure."""
@@ -85,6 +90,8 @@ class Judge:
         return self.require(measured_s <= bound_s, f"{what} took {measured_s:.3f} s, more than {bound_s:g} s")
 
     def judgement(self) -> Judgement:
+        if self.lacking is not None:
+            return Judgement(Verdict.SKIPPED, self.lacking)
         if self.broken_promises and not self.doubts:
             return Judgement(Verdict.FAILED, sentence(self.broken_promises))
         if self.doubts:
@@ -173,6 +180,7 @@ def load_checks() -> dict[str, Check]:
         "invariants_people",
         "sometimes",
         "claims",
+        "thresholds",
     ):
         importlib.import_module(f"rig.checks.{name}")
     return CHECKS

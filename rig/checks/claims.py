@@ -1,200 +1,345 @@
-"""The claims: numbers with a limit that a server's mirror is to keep under load, counted at the source."""
+"""The measures behind the claims of a load: pure functions over its record; what they are called and limited to stands in `loadtest/claims.py`."""
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from rig.checks.base import LAG_VOID_S, Bounds, Judge, Kind, Lines, check
-from rig.checks.courses import Line
-from rig.checks.statements import is_availability_query, names, reads, unknown_roles, uses_unnest, writes
+from rig.checks import spent as causes
+from rig.checks.base import CHECKS, LAG_VOID_S, Bounds, Check, Judge, Kind, Lines
+from rig.checks.offered import assume_load, differs, failed_requests, tallies, total, window
+from rig.checks.spent import Spent, spent, strangers
 from rig.record import evidence
+from rig.record.evidence import Evidence
 
-PING_FALLBACK = "[heartbeat] valkey check failed, falling back to DB"
-PING_TABLES = ("mitras", "mitra_online_status", "auth_sessions")
-SEED_LINE = "[valkey-mirror] seed:"
 SHOWN_MAX = 5
+FALLBACK_SHARE = 0.01  # a single failed command may fall back for its request alone
+ANSWER_MS = 5000.0
 
 
-def window(judge: Judge, lines: Lines) -> Line | None:
-    """The measured window; None, with the reason, when the run did not get so far."""
-    found = next(iter(lines.get("window", ())), None)
-    judge.assume(found, "the run ended before its measured window did")
-    return found
+@dataclass
+class Measured:
+    """What a claim came to in one arm. None: it was not measured there. `broken` beyond the limit, `doubts` besides."""
+
+    value: float | None
+    said: str = ""
+    shown: list[Evidence] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
 
-def sent(lines: Lines, action: str | None = None) -> list[Line]:
-    """Requests of the plan, of one action or all. (A request has no other reason to hold a planned time.)"""
-    return [line for line in lines.get("request", ()) if "planned" in line and action in (None, line["action"])]
+Measure = Callable[[Lines, str, Bounds], Measured]
+MEASURES: dict[str, Measure] = {}
 
 
-def assume_load(judge: Judge, lines: Lines, bounds: Bounds, *actions: str) -> None:
-    """The plan was sent, nearly all and in time: zero requests prove nothing."""
-    planned = next(iter(lines.get("load", ())), {"planned": {}})["planned"]
-    for action in actions:
-        requests, wanted = sent(lines, action), planned.get(action, 0)
-        text = f"{len(requests)} of {wanted} planned requests ({action}) were sent"
-        judge.assume(len(requests) >= max(1, wanted * bounds["sent_share"]), text)
-        late = quantile([line["started"] - line["planned"] for line in requests], 0.99)
-        judge.assume(
-            late is None or late <= bounds["late_s"],
-            f"the load generator itself was late: {late or 0:.2f} s at p99 ({action})",
-        )
+def measure(name: str) -> Callable[[Measure], Measure]:
+    def declare(function: Measure) -> Measure:
+        MEASURES[name] = function
+        return function
+
+    return declare
 
 
-def work(judge: Judge, lines: Lines) -> list[Line]:
-    """Statements of the server in the window. A role that belongs to no instance leaves the count in doubt."""
-    statements = lines.get("statement", ())
-    strangers = unknown_roles(statements)
-    judge.assume(not strangers, f"statements of unknown roles: {', '.join(strangers)}")
-    return [line for line in statements if line["class"] == "work"]
+def declare_claims(claims: Sequence[Mapping[str, Any]]) -> None:
+    """Make each a check: `id`, `wording`, `measure`, `needs` (actions that must have been sent)."""
+    for claim in claims:
+        if claim["measure"] not in MEASURES:
+            raise ValueError(f"{claim['id']}: no measure {claim['measure']!r}: there are {', '.join(MEASURES)}")
+        CHECKS[claim["id"]] = Check(claim["id"], Kind.CLAIM, "BE", claim["wording"], judged(claim), whole_run=True)
 
 
-def of_a_seed(statement: Line, lines: Lines) -> bool:
-    """A periodic seed's own look at the truth: a read in the second before its line."""
-    seeds = [at for log in lines.get("log", ()) for at, text in log["lines"] if SEED_LINE in text]
-    reads_only = not any(writes(statement, table) for table in PING_TABLES)
-    return reads_only and any(at - 1.0 <= statement["at"] <= at for at in seeds)
+def judged(claim: Mapping[str, Any]) -> Callable[[Judge, Lines, Bounds], None]:
+    """The check of a claim: its measure on the arm with the mirror, against its limit."""
+
+    def check(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+        for line in [*lines.get("exited", ()), *lines.get("unseeded", ())]:
+            judge.require(False, line["text"])
+        if judge.broken_promises:
+            return
+        if claim.get("difference") and (why := no_baseline(lines)):
+            judge.skip(why)
+            return
+        if window(lines) is None:
+            judge.assume(False, "the run ended before its measured window did")
+            return
+        found = MEASURES[claim["measure"]](lines, "on", bounds)
+        judge.show(*found.shown)
+        within = found.value is None or found.value <= bounds["limit"]
+        for text in found.broken:
+            judge.require(False, text)
+        if not within and not stood_still(judge, lines, found.said):
+            judge.require(False, found.said)
+        if judge.broken_promises:
+            return  # what was seen was seen, however the load went
+        for text in found.doubts:
+            judge.assume(False, text)
+        roles = strangers(lines, "on")
+        judge.assume(not roles, f"statements of unknown roles: {', '.join(roles)}")
+        assume_load(judge, lines, bounds, *claim["needs"])
+        judge.remark(found.said)
+
+    return check
 
 
-def by_fallback(statements: Sequence[Line], lines: Lines) -> tuple[list[Line], list[Line]]:
-    """Those that a logged fallback of a ping accounts for, one a log line and within a second of it; and the others.
-
-    A single failed command may fall back for its request alone: on a machine that stalls, that happens.
-    """
-    logged = [
-        (log["instance"], at) for log in lines.get("log", ()) for at, text in log["lines"] if PING_FALLBACK in text
-    ]
-    excused, others = [], []
-    for line in statements:
-        near = [one for one in logged if one[0] == line["instance"] and abs(one[1] - line["at"]) <= 1.0]
-        if near and not any(writes(line, table) for table in PING_TABLES):
-            logged.remove(near[0])
-            excused.append(line)
-        else:
-            others.append(line)
-    return excused, others
+def no_baseline(lines: Lines) -> str:
+    """Why nothing can be compared; empty when it can."""
+    if told := next((line["text"] for line in lines.get("no_baseline", ())), None):
+        return told
+    arms = next(iter(lines.get("load", ())), {}).get("arms", ())
+    if "off" not in arms:
+        return "there is no baseline: the run was asked for without one (--no-baseline)"
+    if window(lines) and total(lines, "off", "completed", "ping") and not _of_pings(lines, "off"):
+        return "the server has no AVAILABILITY_MIRROR=off: its pings caused no SQL in the other arm either"
+    return ""
 
 
 def stood_still(judge: Judge, lines: Lines, text: str) -> bool:
-    """Whether the rig itself stalled in the window, so that the server may have too: then this is a doubt."""
-    lag_s = max((line["lag_s"] for line in lines.get("valkey_commands", ())), default=0.0)
-    return lag_s > LAG_VOID_S and not judge.assume(False, f"{text}; but the machine stood still for {lag_s:.2f} s")
+    """Whether the rig itself stalled, so that the server may have too: then an excess is a doubt. Only where fallbacks tell of it."""
+    lag_s = max((line["worst_s"] for line in lines.get("lag", ())), default=0.0)
+    fell_back = any(one.cause == causes.FALLBACK for one in _measured(lines, "on"))
+    return (
+        lag_s > LAG_VOID_S and fell_back and not judge.assume(False, f"{text}; the machine stood still: {lag_s:.2f} s")
+    )
 
 
-@check("CLAIM-01", "BE", "Pings cause no SQL of their own", Kind.CLAIM, whole_run=True)
-def pings_cost_no_sql(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    """In T seconds an instance writes heartbeats ≤ ⌈T/M⌉ + 1 times, by UNNEST; nothing else names a ping's tables.
-
-    Queries over all mitras are CLAIM-02's, whoever caused them.
-    """
-    span = window(judge, lines)
-    if span is None:
-        return
-    assume_load(judge, lines, bounds, "ping")
-    touching = [line for line in work(judge, lines) if any(names(line, table) for table in PING_TABLES)]
-    batches = [line for line in touching if uses_unnest(line) and writes(line, "mitra_online_status")]
-    own = [line for line in touching if line not in batches and not of_a_seed(line, lines)]
-    own = [line for line in own if not is_availability_query(line)]  # those are the next claim's
-    excused, others = by_fallback(own, lines)
-    most = math.ceil((span["to"] - span["from"]) / bounds["mirror_every_s"]) + 1
-    for instance, count in Counter(line["instance"] for line in batches).items():
-        judge.require(count <= most, f"instance {instance} wrote heartbeats {count} times, more than {most}")
-    pings = len(sent(lines, "ping"))
-    judge.require(not others, f"{len(others)} statements of other kinds during {pings} pings: {texts(others)}")
-    allowed = max(1, math.floor(pings * bounds["fallback_share"]))
-    text = f"{len(excused)} of {pings} pings fell back to Postgres, and said so, though nothing was done to Valkey"
-    if len(excused) > allowed and not stood_still(judge, lines, text):
-        judge.require(False, f"{text}: more than {allowed}")
-    counts = {
-        "pings": pings,
-        "batched writes": len(batches),
-        "allowed": most,
-        "of logged fallbacks": len(excused),
-        "other statements": len(others),
-    }
-    judge.show(statement_evidence("Statements that name a ping's tables", counts, touching))
-    judge.remark(f"{pings} pings, {len(batches)} batched writes (at most {most} an instance), no other statement")
-    if excused:
-        judge.remark(text)
+def _measured(lines: Lines, arm: str) -> list[Spent]:
+    span = window(lines)
+    return [] if span is None else spent(lines, arm, *span)
 
 
-@check("CLAIM-02", "BE", "Beacon polls cause no availability query", Kind.CLAIM, whole_run=True)
-def beacons_cost_nothing(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    """In T seconds the cluster recomputes ≤ T / 10 + 2 times (SDIFF in Valkey), and never by Postgres."""
-    span = window(judge, lines)
-    if span is None:
-        return
-    assume_load(judge, lines, bounds, "beacon")
-    seen = next(iter(lines.get("valkey_commands", ())), None)
-    if not judge.assume(seen is not None and not seen["blind"], "Valkey's commands were not watched all the time"):
-        return
-    polls, most = len(sent(lines, "beacon")), (span["to"] - span["from"]) / bounds["snapshot_s"] + bounds["slack"]
-    recomputes = seen["recomputes"]
-    judge.require(len(recomputes) <= most, f"{len(recomputes)} recomputes for {polls} polls, more than {most:g}")
-    joins = [
-        line
-        for line in work(judge, lines)
-        if (is_availability_query(line) or reads(line, "chat_sessions"))
-        and not uses_unnest(line)
-        and not of_a_seed(line, lines)
+def _of_pings(lines: Lines, arm: str) -> list[Spent]:
+    """What names a ping's tables and belongs to nobody who may ask them."""
+    return [one for one in _measured(lines, arm) if one.cause == causes.UNEXPLAINED]
+
+
+@measure("heartbeat_statements")
+def heartbeat_statements(lines: Lines, arm: str, bounds: Bounds) -> Measured:
+    found, pings = _of_pings(lines, arm), total(lines, arm, "sent", "ping")
+    share = len(found) / pings if pings else 0
+    said = f"{len(found)} statements for {pings} heartbeats ({share:.3g} each)"
+    excused = [one for one in _measured(lines, arm) if one.cause == causes.FALLBACK]
+    broken = []
+    if found and arm == "on":
+        said += f": {texts(found)}"
+    if len(excused) > max(1, FALLBACK_SHARE * pings):
+        broken.append(
+            f"{len(excused)} times a request fell back to Postgres, and said so, though nothing was done to Valkey"
+        )
+    elif excused:
+        said += f"; {len(excused)} by a fallback that was logged"
+    shown = [shown_statements("Statements that belong to no other cause", found), *by_cause(lines, arm)]
+    return Measured(len(found), said, shown, broken)
+
+
+@measure("named_statements")
+def named_statements(lines: Lines, arm: str, bounds: Bounds) -> Measured:
+    """Of the instance with the most; those of seeds, sign-ins, toggles, chats and operators apart."""
+    apart = (causes.SEED, causes.CHATS, causes.TOGGLES, causes.FALLBACK)
+    own = [
+        one
+        for one in _measured(lines, arm)
+        if one.cause not in apart and (one.names("mitras") or one.names("mitra_online_status"))
     ]
-    spare = math.floor(polls * bounds["query_share"])  # a single failed command may fall back for its request alone
-    text = f"{len(joins)} availability queries during {polls} polls: {texts(joins)}"
-    if len(joins) > spare and not stood_still(judge, lines, text):
-        judge.require(False, text)
-    judge.show(
-        evidence.commands(f"Recomputes (SDIFF) in the window: {len(recomputes)}", [line["text"] for line in recomputes])
+    counts = Counter(one.instance for one in own)
+    most = max(counts.values(), default=0)
+    seconds = seconds_of(lines)
+    said = f"{most} by an instance in {seconds:.0f} s, at most ⌈T/M⌉ + 1 = {bounds['limit']:g}"
+    shown = [shown_statements("Statements that name mitras or mitra_online_status, by instance", own, counts)]
+    return Measured(most, said, shown)
+
+
+@measure("recomputes")
+def recomputes(lines: Lines, arm: str, bounds: Bounds) -> Measured:
+    """The most that fell into `between_s`, over all instances; a deletion begins anew."""
+    if arm != "on":
+        return Measured(None)
+    line = next(iter(lines.get("rewrites", ())), None)
+    if line is None or "missing" in line:
+        return Measured(
+            None, doubts=[f"rewrites of the snapshot could not be seen: {(line or {}).get('missing', 'no word')}"]
+        )
+    span = window(lines) or (0.0, 0.0)
+    most, recent, every = 0, [], []
+    for at, name in line["events"]:
+        if name in ("del", "unlink"):
+            recent = []
+        elif name == "set" and span[0] <= at <= span[1]:
+            recent = [one for one in recent if one > at - bounds["between_s"]] + [at]
+            every.append(at)
+            most = max(most, len(recent))
+    polls = total(lines, arm, "completed", "beacon")
+    said = f"at most {most} in {bounds['between_s']:g} s, {len(every)} in {seconds_of(lines):.0f} s, for {polls} polls"
+    doubts = [] if every else ["the snapshot was not written once: nobody polled, or it has another name"]
+    shown = [evidence.commands("Writes of availability:snapshot", [f"{at:.3f} SET" for at in every])]
+    return Measured(most, said, shown, doubts=doubts)
+
+
+@measure("availability_queries")
+def availability_queries(lines: Lines, arm: str, bounds: Bounds) -> Measured:
+    found = [one for one in _measured(lines, arm) if one.cause == causes.AVAILABILITY]
+    polls = total(lines, arm, "completed", "beacon")
+    said = f"{len(found)} for {polls} polls and {total(lines, arm, 'completed', 'pay')} blasts"
+    if found and arm == "on":
+        said += f": {texts(found)}"
+    return Measured(len(found), said, [shown_statements("Queries for who is available", found)])
+
+
+@measure("mirror_updates")
+def mirror_updates(lines: Lines, arm: str, bounds: Bounds) -> Measured:
+    """The most that one instance ran within a cycle; each must hold everybody who pinged, and nobody else."""
+    if arm != "on":
+        return Measured(None)
+    span = window(lines) or (0.0, 0.0)
+    facts = next(line for line in lines["arm"] if line["arm"] == arm)
+    own: dict[str, list[Spent]] = defaultdict(list)
+    for one in _measured(lines, arm):
+        if one.cause == causes.MIRROR:
+            own[one.instance].append(one)
+    cycle_s, broken, shown = bounds["mirror_every_s"], [], []
+    most = 0
+    for instance, found in sorted(own.items()):
+        for number, one in enumerate(found):
+            most = max(most, sum(0 <= other.at - one.at < 0.9 * cycle_s for other in found[number:]))
+            everybody = one.at >= span[0] + bounds["all_pinged_s"]
+            if everybody and one.fleet < facts["fleet"]:
+                broken.append(f"instance {instance} wrote {one.fleet} heartbeats of {facts['fleet']} mitras who ping")
+            if one.carried > facts["online"] or one.strangers:
+                broken.append(
+                    f"instance {instance} wrote heartbeats of {one.carried} mitras: {facts['online']} are online"
+                )
+        told = [f"{one.at:.3f} {one.carried} ids, {one.fleet} of the fleet" for one in found]
+        shown.append(evidence.statements(f"Heartbeat updates of instance {instance}", {"updates": len(found)}, told))
+    doubts = []
+    if not own and span[1] - span[0] > cycle_s + 1:
+        broken.append(f"not one update in {span[1] - span[0]:.0f} s, with a cycle of {cycle_s:g} s")
+    elif not own:
+        doubts.append(f"no cycle of {cycle_s:g} s fell into the window: measure for longer (--seconds)")
+    held = sorted({one.carried for found in own.values() for one in found})
+    said = f"at most {most} a cycle of an instance, holding {' or '.join(map(str, held)) or 'no'} mitras"
+    return Measured(most, said, shown, broken, doubts)
+
+
+@measure("dashboard_counts")
+def dashboard_counts(lines: Lines, arm: str, bounds: Bounds) -> Measured:
+    found = [one for one in _measured(lines, arm) if one.cause == causes.COUNT]
+    said = f"{len(found)} for {total(lines, arm, 'completed', 'dashboard')} looks at the dashboard"
+    return Measured(len(found), said, [shown_statements("Statements that count mitras online", found)])
+
+
+@measure("errors")
+def errors(lines: Lines, arm: str, bounds: Bounds) -> Measured:
+    """Failed, missed and in flight, and answers that took too long; every planned request must be one of these or done."""
+    planned = total(lines, arm, "planned")
+    bad = sum(total(lines, arm, name) for name in ("failed", "missed", "in_flight"))
+    slowest = max((one["longest_ms"] for one in tallies(lines, arm)), default=0.0)
+    said = f"{bad} of {planned} requests, the slowest answered after {slowest / 1000:.3f} s"
+    kinds = Counter(f"{line['action']}: {line['error']}" for line in failed_requests(lines, arm))
+    shown = [evidence.note(f"{kind} × {count}") for kind, count in kinds.most_common(SHOWN_MAX)]
+    broken = [f"an answer took {slowest / 1000:.1f} s"] if slowest > ANSWER_MS else []
+    doubts = [] if planned else ["not one request was planned"]
+    if any(differs(one) for one in tallies(lines, arm)):
+        doubts.append("planned requests are unaccounted for")
+    if bad and arm == "on":
+        said += ": " + ", ".join(f"{kind} × {count}" for kind, count in kinds.most_common(SHOWN_MAX))
+    counts = {name: total(lines, arm, name) for name in ("planned", "completed", "failed", "missed", "in_flight")}
+    shown.append(evidence.note(", ".join(f"{name} {count}" for name, count in counts.items())))
+    return Measured(bad, said, shown, broken, doubts)
+
+
+@measure("baseline_share")
+def baseline_share(lines: Lines, arm: str, bounds: Bounds) -> Measured:
+    """Statements a heartbeat with the mirror, as a share of those without it."""
+    with_it, without = (len(_of_pings(lines, one)) for one in ("on", "off"))
+    pings = total(lines, "off", "completed", "ping")
+    said = f"{with_it} statements with the mirror, {without} without it for {pings} heartbeats ({without / max(1, pings):.2f} each)"
+    doubts = [] if without >= pings else ["the other arm's heartbeats caused less than a statement each: no baseline"]
+    return Measured(
+        with_it / without if without else None,
+        said,
+        [shown_statements("Without the mirror", _of_pings(lines, "off"))],
+        doubts=doubts,
     )
-    judge.show(statement_evidence("Statements that ask who is available", {"queries": len(joins)}, joins))
-    judge.remark(
-        f"{polls} polls, {len(recomputes)} recomputes (at most {most:g}), {len(joins)} queries (at most {spare})"
+
+
+@measure("query_share")
+def query_share(lines: Lines, arm: str, bounds: Bounds) -> Measured:
+    """Queries for who is available with the mirror, as a share of those without it."""
+    found = {one: availability_queries(lines, one, bounds) for one in ("on", "off")}
+    without = found["off"].value or 0
+    said = f"{found['on'].value:g} with the mirror, {without:g} without it"
+    doubts = [] if without else ["the other arm never asked Postgres who is available: no baseline"]
+    return Measured((found["on"].value or 0) / without if without else None, said, found["off"].shown, doubts=doubts)
+
+
+@measure("beyond_ledger")
+def beyond_ledger(lines: Lines, arm: str, bounds: Bounds) -> Measured:
+    """What Postgres' table counters moved by, beyond what the logged statements account for, between two idle moments."""
+    reads = [line for line in lines.get("counters", ()) if line["arm"] == arm]
+    if len(reads) < 2:
+        return Measured(None, doubts=["the table counters were not read twice at the end of an idle span"])
+    rows = witness_rows(lines, arm)
+    beyond = [row for row in rows if row["moved"] > row["most"]]
+    said = (
+        f"{len(beyond)} of {len(rows)} counters of {len({row['table'] for row in rows})} tables moved beyond the ledger"
+    )
+    if beyond:
+        said += ": " + ", ".join(
+            f"{row['table']}.{row['counter']} by {row['moved']}, at most {row['most']} ({row['explained']})"
+            for row in beyond[:SHOWN_MAX]
+        )
+    told = [f"{row['table']}.{row['counter']} moved by {row['moved']}: {row['explained']}" for row in rows]
+    return Measured(
+        len(beyond),
+        said,
+        [evidence.statements("Table counters between two idle moments", {"counters": len(rows)}, told)],
     )
 
 
-@check("CLAIM-03", "BE", "Under load every request is answered, and none fails", Kind.CLAIM, whole_run=True)
-def all_answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    for line in lines.get("exited", ()):
-        judge.require(False, line["text"])
-    if judge.broken_promises or window(judge, lines) is None:
-        return
-    requests = sent(lines)
-    bad = [line for line in requests if failed(line, bounds["answer_s"])]
-    kinds = Counter(f"{line['action']}: {line['error'] or line['status']}" for line in bad)
-    shown = ", ".join(f"{kind} × {count}" for kind, count in kinds.most_common(SHOWN_MAX))
-    judge.require(not bad, f"{len(bad)} of {len(requests)} requests failed: {shown}")
-    judge.show(*[evidence.note(request_text(line)) for line in bad[:SHOWN_MAX]])
-    if bad:
-        return  # a broken promise needs no sample size
-    planned = next(iter(lines.get("load", ())), {"planned": {}})["planned"]
-    judge.assume(requests, "not one request was sent")
-    assume_load(judge, lines, bounds, *planned)
-    if requests:
-        slowest = max(line["ended"] - line["planned"] for line in requests)
-        judge.show(evidence.timing("slowest answer, from its planned sending", round(slowest, 3), bounds["answer_s"]))
-        judge.remark(f"{len(requests)} requests answered, the slowest {slowest:.3f} s after its planned sending")
+def witness_rows(lines: Lines, arm: str) -> list[dict[str, Any]]:
+    """A row a counter: by how much it `moved`, and the `most` that the statements which name its table explain.
+
+    A statement may look at each id it carries, and once more; a row it writes is one of those ids. One that carries
+    none ranges over all: it may touch as many rows as there are.
+    """
+    reads = [line for line in lines.get("counters", ()) if line["arm"] == arm][:2]
+    if len(reads) < 2:
+        return []
+    since, until = reads[0]["t"], reads[1]["t"]
+    facts = next(line for line in lines["arm"] if line["arm"] == arm)
+    statements = spent(lines, arm, since, until)
+    rows = []
+    for table, before in reads[0]["tables"].items():
+        naming = [one for one in statements if one.names(table)]
+        most = sum(one.carried + 1 if one.carried else facts["online"] + 1 for one in naming)
+        for counter, was in before.items():
+            moved = reads[1]["tables"].get(table, {}).get(counter, was) - was
+            rows.append({"arm": arm, "table": table, "counter": counter, "moved": moved, "most": most,
+                         "explained": f"{len(naming)} statements name it"})  # fmt: skip
+    return rows
 
 
-def failed(request: Line, answer_s: float) -> bool:
-    return request["status"] != 200 or bool(request["error"]) or request["ended"] - request["started"] > answer_s
+def seconds_of(lines: Lines) -> float:
+    span = window(lines)
+    return 0.0 if span is None else span[1] - span[0]
 
 
-def request_text(request: Line) -> str:
-    took = request["ended"] - request["started"]
-    return f"{request['method']} {request['url']} → {request['status'] or request['error']} after {took:.3f} s"
-
-
-def quantile(values: Iterable[float], share: float) -> float | None:
-    """The smallest value that at least this share of all does not exceed; None for no values."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
-
-
-def texts(statements: Sequence[Line]) -> str:
-    shown = Counter(" ".join(line["text"].split())[:120] for line in statements).most_common(SHOWN_MAX)
+def texts(statements: Sequence[Spent]) -> str:
+    shown = Counter(one.text[:120] for one in statements).most_common(SHOWN_MAX)
     return "; ".join(f"{text} (× {count})" for text, count in shown)
 
 
-def statement_evidence(title: str, counts: dict[str, int], statements: Sequence[Line]) -> dict[str, Any]:
-    shown = [f"{line['at']:.3f} {line['role']} {' '.join(line['text'].split())[:200]}" for line in statements[:50]]
-    return evidence.statements(title, counts, shown)
+def shown_statements(title: str, statements: Sequence[Spent], counts: Mapping[str, int] | None = None) -> Evidence:
+    told = [f"{one.at:.3f} {one.instance} {one.text[:200]} {' '.join(one.ids)}".rstrip() for one in statements[:50]]
+    return evidence.statements(title, dict(counts or {"statements": len(statements)}), told)
+
+
+def by_cause(lines: Lines, arm: str) -> list[Evidence]:
+    counts = Counter(one.cause for one in _measured(lines, arm) if one.pings_tables)
+    return [evidence.statements("Statements that name a ping's tables, by cause", dict(counts), [])] if counts else []
+
+
+def quantile(values: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least this share of all does not exceed; None for no values."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None

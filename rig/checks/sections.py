@@ -21,4 +21,6 @@ RUN_SECTIONS = {
     "INV": "Invariants",
     "SEEN": "What had to happen",
     "CLAIM": "Claims",
+    "DIFF": "With the mirror and without it",
+    "THRESHOLD": "Thresholds",
 }

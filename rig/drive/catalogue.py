@@ -16,7 +16,8 @@ from rig.stack.paths import CHECKOUT
 MODULE = "tests.sabotage"
 LIST_S = 60
 CAMPAIGN = "valkey_killed"  # shows what any outage under traffic does
-LOAD = ("--mitras", "100", "--seconds", "10")  # a defect of one request shows in any load
+# A defect of one request shows in any load.
+LOAD = ("--mitras", "100", "--ping-every", "5", "--seconds", "10", "--no-baseline", "--no-witness", "--blocks", "0")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Entry:
     sections: tuple[str, ...]
     command: str  # of the rig: checklist, chaos or load
     where: str  # file:line of the declaration
-    by: tuple[str, ...] = ()  # the words after `rig chaos`
+    by: tuple[str, ...] = ()  # the words after `rig chaos` or `rig load`
     also: bool = False  # whether other items may fall as well
     breaks: str = "server"  # or "rig": one of its own actions, so that what hangs on it must be inconclusive
 
@@ -50,7 +51,7 @@ class Entry:
         if self.breaks == "rig":
             return ["checklist", "--only", ",".join(self.fails)]
         if self.command == "load":
-            words = ["load", *LOAD]
+            words = ["load", *(self.by or LOAD)]
         elif self.command == "chaos":
             words = ["chaos", *(self.by or (CAMPAIGN,))]
         else:

@@ -8,6 +8,7 @@ from rig.checks.claims import quantile
 from rig.checks.consistency import availability_queries_a_second, person_minutes, sql_per_request, tallies
 from rig.checks.courses import wrong_in
 from rig.checks.sometimes import EVENTS
+from rig.drive.load_figures import load_figures
 from rig.record import Run
 
 Line = dict[str, Any]
@@ -29,19 +30,19 @@ ANSWER_MS = 5000  # the contract's bound on any answer
 
 def figures(run: Run) -> dict[str, Any]:
     """`phases`, `series` and `measures` as a report draws them; nothing for a run without phases."""
+    if run.meta["kind"] == "load" and next(run.of("load"), None):
+        return load_figures(run)
     phases = list(run.of("phase"))
     if not phases:
         return {}
     # Of those whose sender hung up nobody knows the latency.
     requests = [line for line in run.of("request") if line.get("action") not in (None, "", "abandoned")]
     samples = list(run.of("sample"))
-    measured = next(run.of("window"), None)
-    measures = load_measures(run, measured) if measured else chaos_measures(run, phases, requests)
     return {
         "phases": [{"name": line["name"], "from": line["from"], "to": line["to"]} for line in phases],
         "lanes": lanes(run),
         "series": [*request_series(phases, requests), *(mirror_series(samples) if samples else [])],
-        "measures": measures,
+        "measures": chaos_measures(run, phases, requests),
     }
 
 
@@ -175,23 +176,4 @@ def consistency_measures(lines: dict[str, list[Line]]) -> list[dict[str, Any]]:
         )
     for event, count in EVENTS.values():
         found.append(measure(f"how often {event}", count(lines), ""))
-    return found
-
-
-def load_measures(run: Run, window: Line) -> list[dict[str, Any]]:
-    """Throughput, latency from the planned sending, and what a thousand requests cost in SQL."""
-    requests = [line for line in run.of("request") if "planned" in line]
-    seconds = window["to"] - window["from"]
-    work = [line for line in run.of("statement") if line["class"] == "work"]
-    found = [
-        measure("requests", len(requests), ""),
-        measure("requests a second", round(len(requests) / seconds, 2), "1/s"),
-    ]
-    for action in dict.fromkeys(line["action"] for line in requests):
-        own = [line for line in requests if line["action"] == action]
-        found.append(measure(f"{action}: requests", len(own), ""))
-        found += [measure(f"{action}: p{share}", latency_ms(own, share / 100), "ms") for share in (50, 95, 99)]
-    cost = round(1000 * len(work) / len(requests), 3) if requests else None
-    found.append(measure("SQL statements of the server in the window", len(work), ""))
-    found.append(measure("SQL statements for 1000 requests", cost, ""))
     return found

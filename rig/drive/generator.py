@@ -1,66 +1,90 @@
-"""Measures the generator by itself: how many mitras one core can keep pinging in time. `rig bench --fleet`."""
+"""Measures the generator by itself: how many mitras one process of Locust can keep pinging in time. `rig bench --fleet`."""
 
 import os
-import resource
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
+from typing import Any
 
-import uvloop
 from rich.console import Console
 
+from rig.checks.offered import BUSY
 from rig.config import Settings
 from rig.drive.goals import Figure, print_figures
+from rig.drive.loadplan import LoadOptions
+from rig.drive.locust import Locust
 from rig.drive.session import draw_random_seed
+from rig.record import new_run
+from rig.record.histogram import merged, quantile_ms
 from rig.stack import Supervisor
 from rig.stack.paths import CHECKOUT
-from rig.traffic.fleet import Fleet, Tally, quantile
-from rig.traffic.tokens import mint
+from rig.traffic.schedule import LoadPace
 
 EVERY_S, SECONDS = 30.0, 35.0  # so that each mitra has pinged once at least
 SECRET = "of-nobody" * 4  # the tokens are as long as real ones; whoever answers does not read them
-OFF_P99_MS, MEMORY_MB, BUSY = 5.0, 300.0, 0.70
+OFF_P99_MS, MEMORY_MB = 5.0, 300.0
 STARTED_S = 10.0
+LOOK_EVERY_S = 0.2
 
 
 def run(settings: Settings, mitras: int) -> int:
     """Exit code 0 when the goals are reached, 1 when one is not, 2 when the generator itself was saturated."""
     seed = draw_random_seed(settings.random_seed)
-    with tempfile.TemporaryDirectory(prefix="rig-bench-") as logs, Supervisor.start() as supervisor:
-        log = Path(logs) / "answering.log"
+    pace = LoadPace(mitras=mitras, ping_every_s=EVERY_S, togglers=0, customers=0, storm_peak=0, chats=0, dashboards=0)
+    options = LoadOptions(pace, SECONDS, 0, baseline=False, blocks=0, witness=False)
+    with tempfile.TemporaryDirectory(prefix="rig-bench-") as kept, Supervisor.start() as supervisor:
+        directory = new_run(Path(kept), "fleet", seed, {})
+        log = directory.logs / "answering.log"
         command = [sys.executable, "-m", "rig.traffic.answering"]
         supervisor.spawn("answering", command, env=dict(os.environ), cwd=CHECKOUT, log=log)
         url = f"http://127.0.0.1:{port_of(log)}"
-        tokens = [mint(SECRET, f"00000000-0000-4000-8000-{number:012x}", "mitra") for number in range(mitras)]
-        began, busy = time.monotonic(), time.process_time()
-        tally = uvloop.run(Fleet(url, tokens, EVERY_S, seed).run(SECONDS))
-        share = (time.process_time() - busy) / (time.monotonic() - began)
+        arm = {"instances": [{"public": url, "internal": url}], "jwt_secret": SECRET, "internal_token": ""}
+        ids = [str(uuid.UUID(int=number)) for number in range(mitras)]
+        people = {"mitras": ids, "takers": [], "togglers": [], "customers": [], "away": False}
+        prepared = {"plan": options.plan(seed).plain(), "arms": {"on": arm}, "people": {"on": people}}
+        locust = Locust(supervisor, directory, options, prepared)
+        try:
+            while locust.running():
+                time.sleep(LOOK_EVERY_S)
+            locust.check()
+            lines = list(locust.new_lines())
+        finally:
+            locust.close()
+    return show(mitras, lines)
+
+
+def show(mitras: int, lines: list[dict[str, Any]]) -> int:
+    tallies = [line for line in lines if line["kind"] == "tally"]
+    (generator,) = [line for line in lines if line["kind"] == "generator"]
     console = Console()
-    console.print(f"{mitras} mitras who ping every {EVERY_S:g} s, from one process, at a server that does nothing")
-    figures = figures_of(tally, share)
+    console.print(
+        f"{mitras} mitras who ping every {EVERY_S:g} s, from one process of Locust, at a server that does nothing"
+    )
+    figures = figures_of(tallies, generator)
     print_figures(figures, console)
-    if share > BUSY:
-        console.print(f"inconclusive: the generator was busy for {share:.0%} of its time: it measured itself")
+    if generator["cpu"] > BUSY:
+        console.print(
+            f"inconclusive: the generator was busy for {generator['cpu']:.0%} of its time: it measured itself"
+        )
         return 2
-    return 0 if tally.adds_up and all(figure.reached in (None, True) for figure in figures) else 1
+    return 0 if tallies and all(figure.reached in (None, True) for figure in figures) else 1
 
 
-def figures_of(tally: Tally, share: float) -> list[Figure]:
+def figures_of(tallies: list[dict[str, Any]], generator: dict[str, Any]) -> list[Figure]:
+    planned, completed = (sum(tally[name] for tally in tallies) for name in ("planned", "completed"))
+    p99 = {kind: quantile_ms(merged(tally[kind] for tally in tallies), 0.99) for kind in ("off", "raw", "corrected")}
     return [
-        Figure("pings planned", tally.planned, ""),
-        Figure("not completed", tally.planned - tally.completed, "", 0),
-        Figure("pings a second", tally.planned / SECONDS, "1/s"),
-        Figure("late to its own plan: p99", in_ms(quantile(tally.off, 0.99)), "ms", OFF_P99_MS),
-        Figure("latency from the sending: p99", in_ms(quantile(tally.raw, 0.99)), "ms"),
-        Figure("latency from the plan: p99", in_ms(quantile(tally.corrected, 0.99)), "ms"),
-        Figure("share of one core", share, "", BUSY),
-        Figure("memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB", MEMORY_MB),
+        Figure("pings planned", planned, ""),
+        Figure("not completed", planned - completed, "", 0),
+        Figure("pings a second", planned / SECONDS, "1/s"),
+        Figure("late to its own plan: p99", p99["off"], "ms", OFF_P99_MS),
+        Figure("latency from the sending: p99", p99["raw"], "ms"),
+        Figure("latency from the plan: p99", p99["corrected"], "ms"),
+        Figure("share of one core", generator["cpu"], "", BUSY),
+        Figure("memory", generator["rss_mb"], "MB", MEMORY_MB),
     ]
-
-
-def in_ms(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds * 1000
 
 
 def port_of(log: Path) -> int:

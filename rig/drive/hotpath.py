@@ -16,11 +16,11 @@ from rig.config import Settings
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
 from rig.drive.goals import Silent
-from rig.drive.load import go_online
 from rig.drive.session import draw_random_seed
 from rig.drive.stackspec import mapped_schema, stack_spec
 from rig.stack import ServerInstance, Supervisor, open_stack
 from rig.traffic.customer import BEACON
+from rig.traffic.mitra import go_online
 from rig.traffic.openloop import head, saturate
 from rig.traffic.tokens import mint
 

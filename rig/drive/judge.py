@@ -7,6 +7,7 @@ from typing import Any
 from rig.checks import CHECKS, Judgement, Kind, judge_seen, load_checks
 from rig.checks.base import HARDENED, judge_with_evidence
 from rig.checks.sections import RUN_SECTIONS, SECTIONS
+from rig.drive.claims import claims
 from rig.drive.figures import figures
 from rig.record import Run, Verdict, evidence, exit_code, overall
 from rig.record.evidence import Evidence
@@ -19,6 +20,7 @@ MOMENTS_MAX, LINES_MAX = 3, 30
 def judge_run(run: Run) -> dict[str, Any]:
     """The content of `results.json`. Pure: the same files give the same results, however often they are judged."""
     load_checks()
+    claims()
     plan = next(run.of("plan"))
     end = next(run.of("end"), None)
     scenarios = last_attempts(run)

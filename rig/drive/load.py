@@ -1,71 +1,62 @@
-"""Runs a load: mitras at the written pace, a storm of beacon polls; SQL and Valkey counted at the source."""
+"""Runs a load: mitras at the written pace and a storm of polls, with the mirror and without it; what it costs is counted at the source."""
 
-import json
-import os
-import signal
-import sys
 import time
-from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rig.config import Settings
-from rig.drive.bench import Bench
-from rig.drive.cadence import Cadence
+from rig.drive.arm import NAMES, Arm, NeverSeeded, shared_secrets
 from rig.drive.checklist import versions
+from rig.drive.claims import bounds_of
+from rig.drive.live import Live
+from rig.drive.loadplan import IDLE, SETTLE, LoadOptions
+from rig.drive.locust import Locust
 from rig.drive.replay import replay_command
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.watch import Exits, keep_logs, rescued
-from rig.record import Recorder
+from rig.drive.witnesses import Witnesses
+from rig.observe import LagSentinel
 from rig.record.verdict import EXIT_INTERRUPTED
-from rig.stack import ServerInstance, open_stack
-from rig.stack.paths import CHECKOUT
-from rig.traffic import Mitra
-from rig.traffic.load import LoadPace, actors
+from rig.stack import ServerDied, open_stack
+from rig.traffic.schedule import LoadPlan
 
-LOCUSTFILE = CHECKOUT / "loadtest" / "locustfile.py"
-WRITTEN = {"auto-offline": 30, "heartbeat-mirror": 60, "reconcile": 300}
-SENT = {"sent_share": 0.95, "late_s": 1.0}
-BOUNDS: dict[str, dict[str, float]] = {
-    "CLAIM-01": {"mirror_every_s": WRITTEN["heartbeat-mirror"], "fallback_share": 0.01, **SENT},
-    "CLAIM-02": {"snapshot_s": 10.0, "slack": 2.0, "query_share": 0.001, **SENT},
-    "CLAIM-03": {"answer_s": 5.0, **SENT},
-}
-OVERTIME_S = 60.0  # what Locust may take to start, spawn and end, on top of the window
-TOGGLERS = 8
 LOOK_EVERY_S = 0.1
+USAGE_EVERY_S = 1.0
+EARLY_S = 0.4  # before the end of an idle span its counters are read
 
 
-def run(settings: Settings, mitras: int, seconds: float, pace: LoadPace | None = None) -> int:
-    """The whole command; returns its exit code."""
+def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
+    """The whole command; returns its exit code. `words` are those that a replay begins with."""
     from rig.report import print_summary
 
     mapped_schema(settings)
-    pace = pace or LoadPace(mitras=mitras)
+    bounds = bounds_of(options)
     seed = draw_random_seed(settings.random_seed)
-    words = ["rig", "load", "--mitras", str(pace.mitras), "--seconds", f"{seconds:g}"]
+    plan = options.plan(seed)
     replay = replay_command(words, settings, seed)
-    print(f"{pace.mitras} mitras for {seconds:g} s, random seed {seed}", flush=True)
+    print(f"{options.pace.mitras} mitras for {options.seconds:g} s, random seed {seed}", flush=True)
     meta = {
         "command": replay,
         "cadence": "written",
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
-        "load": {**asdict(pace), "seconds": seconds},
         "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
     }
-    plan = {"scenario": f"{pace.mitras} mitras for {seconds:g} s", "bounds": BOUNDS}
+    told = {"scenario": f"{options.pace.mitras} mitras for {options.seconds:g} s", "bounds": bounds}
     interrupted = False
     with run_session(
-        "load", settings.reports, seed, items=list(BOUNDS), replay=replay, meta=meta, plan=plan
+        "load", settings.reports, seed, items=list(bounds), replay=replay, meta=meta, plan=told
     ) as session:
+        session.recorder.write("load", arms=list(options.arms), instances=options.instances, **plan.plain())
         try:
             with rescued(session.recorder):
-                play(session, settings, pace, seconds)
+                play(session, settings, options, plan)
         except KeyboardInterrupt:
             interrupted = True
             session.recorder.write("weakness", text="interrupted by Ctrl-C")
@@ -74,109 +65,143 @@ def run(settings: Settings, mitras: int, seconds: float, pace: LoadPace | None =
     return EXIT_INTERRUPTED if interrupted else int(results["exit_code"])
 
 
-def play(session: Session, settings: Settings, pace: LoadPace, seconds: float) -> None:
-    """From an empty stack to the last count. What goes wrong comes out as an exception."""
-    recorder = session.recorder
-    spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
-    with open_stack(spec, session.supervisor, "load") as stack:
-        bench = Bench(
-            stack, recorder, Cadence("written"), session.random_seed, settings.ready_within_s, mapped_schema(settings)
-        )
+def play(session: Session, settings: Settings, options: LoadOptions, plan: LoadPlan) -> None:
+    """From empty stacks to the last count. What goes wrong comes out as an exception."""
+    with opened_arms(session, settings, options) as arms, LagSentinel() as lag:
         try:
-            server = stack.server("a", env=bench.environment_for(**WRITTEN), proxied=False)
-            bench.empty_stores()
-            server.start(ready_within_s=settings.ready_within_s)
-            bench.read_by_contract()
-            bench.servers["a"] = server
-            recorder.mask(server.internal_token, "$INTERNAL_API_TOKEN")
-            recorder.mask(server.jwt_secret, "$JWT_SECRET")
-            exits = Exits(bench)
-            with rescued(recorder, exits):
-                course(session, bench, server, exits, pace, seconds)
-        finally:
-            keep_logs(bench)
-            bench.close()
+            prepare(session, settings, options, arms)
+        except NeverSeeded as failure:
+            session.recorder.write("unseeded", text=str(failure))
+            return
+        exits = [Exits(arm) for arm in arms]
+        with ExitStack() as logs:
+            for arm in arms:
+                logs.callback(keep_logs, arm, arm=arm.id)
+            for one in exits:
+                logs.enter_context(rescued(session.recorder, one))
+            course(session, options, plan, arms, exits, lag)
+
+
+@contextmanager
+def opened_arms(session: Session, settings: Settings, options: LoadOptions) -> Iterator[list[Arm]]:
+    """A stack an arm, side by side: what one arm's Postgres does must not show in the other's counters."""
+    spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
+    with ExitStack() as stacks:
+        entered = [open_stack(spec, session.supervisor, f"load-{id}") for id in options.arms]
+        schema = mapped_schema(settings)
+        arms = [
+            Arm(id, stacks.enter_context(one), session.recorder, schema)
+            for id, one in zip(options.arms, entered, strict=True)
+        ]
+        for arm in arms:
+            stacks.callback(arm.close)
+        shared_secrets(arms)
+        yield arms
+
+
+def prepare(session: Session, settings: Settings, options: LoadOptions, arms: list[Arm]) -> None:
+    """Servers up and everybody online in both arms. A server that has no `off` costs the baseline, not the run."""
+    pace = options.pace
+
+    def one(arm: Arm) -> None:
+        arm.start(options.instances, options.cadences, settings.ready_within_s)
+        arm.plant(pace.mitras, pace.togglers, pace.chats)
+
+    with ThreadPoolExecutor(len(arms)) as pool:
+        for arm, future in [(arm, pool.submit(one, arm)) for arm in arms]:
+            try:
+                future.result()
+            except ServerDied as error:
+                if arm.id == "on":
+                    raise
+                text = f"the server does not start with AVAILABILITY_MIRROR=off: {str(error).splitlines()[0]}"
+                session.recorder.write("no_baseline", text=text)
+    for arm in [arm for arm in arms if not all(server.running for server in arm.servers.values())]:
+        arms.remove(arm)
+    for arm in arms:
+        most = pace.mitras + pace.togglers
+        session.recorder.write(
+            "arm", arm=arm.id, fleet=pace.mitras, online=most, instances=list(arm.servers), pids=arm.pids()
+        )
 
 
 def course(
-    session: Session, bench: Bench, server: ServerInstance, exits: Exits, pace: LoadPace, seconds: float
+    session: Session, options: LoadOptions, plan: LoadPlan, arms: list[Arm], exits: list[Exits], lag: LagSentinel
 ) -> None:
-    """Everybody online, then the window, then what it cost."""
-    began = time.time()
-    ids = [row.id for row in bench.fixtures.mitras(pace.mitras, "mitra")]
-    go_online(server, ids)
-    plan = actors(pace, session.random_seed, seconds, server, ids)
-    planned: Counter[str] = Counter()
-    for one in plan:
-        planned[one["action"]] += len(one["moments_s"])
-    session.recorder.write("load", planned=dict(planned))
-    send(session, exits, {"host": server.public_url, "seconds": seconds, "actors": plan})
-    window = window_of(session)
-    if window is not None:
-        session.recorder.write("phase", name="start", **{"from": began, "to": window["from"]})
-        session.recorder.write("phase", name="window", **{"from": window["from"], "to": window["to"]})
-        count(bench, session.recorder, window["from"], window["to"])
+    """The plan, watched and counted at its edges; then what it cost."""
+    ids = {arm.id for arm in arms}
+    told = plan.plain()
+    for phase in told["phases"]:
+        phase["arms"] = [arm for arm in phase["arms"] if arm in ids]
+    people = {arm.id: arm.people.plain() for arm in arms}
+    prepared = {"plan": told, "arms": {arm.id: arm.go() for arm in arms}, "people": people}
+    with ExitStack() as stack:
+        witnesses = [stack.enter_context(Witnesses(arm)) for arm in arms]
+        locust = Locust(session.supervisor, session.directory, options, prepared)
+        stack.callback(locust.close)
+        live = stack.enter_context(Live(arms, plan))
+        span = watched(session, options, plan, arms, exits, witnesses, locust, live)
+        locust.check()
+        began, until = span or (0.0, 0.0)
+        for arm in arms if span else ():
+            live.say(f"counting the statements of the server {NAMES[arm.id]}")
+            if options.blocks:
+                arm.log_statements(True)
+            arm.record_statements(began, until)
+        for witness in witnesses:
+            witness.tell()
+        session.recorder.write("lag", worst_s=round(lag.worst(began, until), 3))
+        gone = [one.note() for one in exits]
+        if span is not None and not any(gone):
+            session.recorder.write("window", **{"from": began, "to": until})
 
 
-def go_online(server: ServerInstance, ids: list[str]) -> None:
-    """Toggle them all by the API, a few at a time; ValueError when one is refused."""
-    with ThreadPoolExecutor(TOGGLERS) as pool:
-        for exchange in pool.map(lambda id: Mitra.from_secret(server, id).online(), ids):
-            if not exchange.ok:
-                raise ValueError(f"a mitra could not go online before the load: {exchange}")
+def watched(
+    session: Session, options: LoadOptions, plan: LoadPlan, arms: list[Arm], exits: list[Exits],
+    witnesses: list[Witnesses], locust: Locust, live: Live,
+) -> tuple[float, float] | None:  # fmt: skip
+    """Until Locust is done: read its record, do what is due. The span before the blocks, None if the plan never began."""
+    due: list[tuple[float, Callable[[], None]]] = []
+    span: tuple[float, float] | None = None
+    usage_at = 0.0
+    while locust.running():
+        for line in locust.new_lines():
+            live.take(line)
+            if line["kind"] == "go":
+                span = line["from"], max(one["to"] for one in line["phases"] if not one["name"].startswith("block"))
+                due = edges(options, line["phases"], arms, witnesses, session)
+        while due and due[0][0] <= time.time():
+            due.pop(0)[1]()
+        if time.time() >= usage_at:
+            usage_at = time.time() + USAGE_EVERY_S
+            for witness in witnesses:
+                witness.usage()
+        gone = [one.note() for one in exits]  # of each, so that each is noted
+        if any(gone):
+            return span  # a server is gone: what it was asked after that says nothing
+        live.draw()
+        time.sleep(LOOK_EVERY_S)
+    for line in locust.new_lines():
+        live.take(line)
+    return span
 
 
-def send(session: Session, exits: Exits, plan: dict[str, Any]) -> None:
-    """Locust as a process of its own, until it has carried the plan out; OSError when it ends in another way."""
-    path = session.supervisor.temporary_directory("load") / "plan.json"
-    path.touch(mode=0o600)  # it holds tokens
-    path.write_text(json.dumps({"run": str(session.directory.path.resolve()), **plan}))
-    users = str(len(plan["actors"]))
-    command = [
-        sys.executable,
-        "-m",
-        "locust",
-        "-f",
-        str(LOCUSTFILE),
-        "--headless",
-        "--only-summary",
-        "--exit-code-on-error",
-        "0",
-    ]
-    command += ["--users", users, "--spawn-rate", users, "--loglevel", "WARNING"]
-    log = session.directory.logs / "locust.log"
-    environment = {**os.environ, "RIG_INTERNAL_LOAD": str(path)}
-    process = session.supervisor.spawn("locust", command, env=environment, cwd=CHECKOUT, log=log)
-    deadline = time.monotonic() + plan["seconds"] + OVERTIME_S
-    try:
-        while process.poll() is None and time.monotonic() < deadline:
-            exits.note()
-            time.sleep(LOOK_EVERY_S)
-    finally:
-        if process.poll() is None:
-            process.signal(signal.SIGKILL, tree=True)
-    if process.wait(5.0) != 0:
-        tail = " / ".join(line.partition(" ")[2] for line in log.read_text().splitlines()[-6:])
-        raise OSError(f"Locust ended with {process.poll()} ({log}): {tail}")
-
-
-def window_of(session: Session) -> dict[str, Any] | None:
-    """The measured window, as Locust recorded it at its end."""
-    path = session.directory.path / "record-locust.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return next((json.loads(line) for line in reversed(lines) if '"kind": "window"' in line), None)
-
-
-def count(bench: Bench, recorder: Recorder, since: float, until: float) -> None:
-    """Every statement of the servers in the window, and every recompute that Valkey saw, into the record."""
-    bench.statements.fence(bench.tables.connection)
-    for statement in bench.statements.window(since, until):
-        plain = statement.plain()
-        if plain["class"] != "observer":
-            recorder.write("statement", t=plain["at"], **plain)
-    bench.monitor.fence()
-    commands = [command for command in bench.monitor.window(since, until) if command.instance is not None]
-    recomputes = [{"at": c.at, "text": str(c)} for c in commands if c.verb in ("SDIFF", "SDIFFSTORE")]
-    blind = [span for span in bench.monitor.blind if span[0] < until and span[1] > since]
-    lag_s = round(bench.lag.worst(since, until), 3)
-    recorder.write("valkey_commands", total=len(commands), recomputes=recomputes, blind=blind, lag_s=lag_s)
+def edges(
+    options: LoadOptions, phases: list[dict[str, Any]], arms: list[Arm], witnesses: list[Witnesses], session: Session
+) -> list[tuple[float, Callable[[], None]]]:
+    """What is to be done when, by the clock of the plan: counters at the end of idle spans, the log at blocks."""
+    due: list[tuple[float, Callable[[], None]]] = []
+    by_name = {phase["name"]: phase for phase in phases}
+    session.recorder.write("phases", phases=phases)
+    for name in (SETTLE, IDLE):
+        if name in by_name:
+            due += [(by_name[name]["to"] - EARLY_S, one.counters(name)) for one in witnesses]
+    measured = [phase for phase in phases if phase["arms"] and not phase["name"].startswith("block")]
+    due += [(measured[0]["from"], one.commands("begin")) for one in witnesses]
+    due += [(measured[-1]["to"] + EARLY_S, one.commands("end")) for one in witnesses]
+    of = {arm.id: (arm, witness) for arm, witness in zip(arms, witnesses, strict=True)}
+    for phase, arm, logged in options.block_phases():
+        if arm in of:
+            span = by_name[phase.name]
+            due += of[arm][1].block(span, logged)
+    return sorted(due, key=lambda one: one[0])

@@ -4,18 +4,26 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rig.drive.arm import Arm
 from rig.drive.bench import Bench
 from rig.faults import Unconfirmed, Unhealed
 from rig.record import Recorder
 
 # What the log lines of the contract hold; of the rest a run keeps the file.
-TELLING = ("[valkey", "[heartbeat", "[isMitraReachable]", "[findAvailableMitras]", "[auto-offline]")
+TELLING = (
+    "[valkey",
+    "[heartbeat",
+    "[isMitraReachable]",
+    "[findAvailableMitras]",
+    "[auto-offline]",
+    "valkey unavailable",
+)
 
 
 class Exits:
     """Looks after servers: one that has been ready and then leaves by itself is recorded, once."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench | Arm) -> None:
         self._bench = bench
         self._noted: set[str] = set()
         self.expected: set[str] = set()  # whom a fault has ended
@@ -46,8 +54,8 @@ def rescued(recorder: Recorder, exits: Exits | None = None) -> Iterator[None]:
         recorder.write("broken", text=f"{type(error).__name__}: {error} ({where})", traceback=traceback.format_exc())
 
 
-def keep_logs(bench: Bench) -> None:
-    """The lines that checks look for, of every instance, as one record line each."""
+def keep_logs(bench: Bench | Arm, **facts: str) -> None:
+    """The lines that checks look for, of every instance, as one record line each, with these facts."""
     for name, server in bench.servers.items():
         lines = [(at, text) for at, text in bench.log(name).lines() if any(mark in text for mark in TELLING)]
-        bench.recorder.write("log", instance=name, source=f"logs/{server.log.name}", lines=lines)
+        bench.recorder.write("log", instance=name, source=f"logs/{server.log.name}", lines=lines, **facts)

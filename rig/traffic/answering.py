@@ -6,7 +6,7 @@ from typing import cast
 import uvloop
 
 END = b"\r\n\r\n"
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{"is_online": true}'
 
 
 class Answering(asyncio.Protocol):

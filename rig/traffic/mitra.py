@@ -1,8 +1,13 @@
 """A mitra's app: sign in, toggle, ping, take chats."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from rig.traffic.client import ServerHandle
 from rig.traffic.exchange import Exchange
 from rig.traffic.user import User
 
+TOGGLERS = 8
 GONE_AFTER_S = 0.0008  # mostly before an answer, and after the server has begun
 
 
@@ -45,3 +50,11 @@ class Mitra(User):
 
     def end(self, session_id: str) -> Exchange:
         return self.request("end", "POST", f"/api/mitra/chat-sessions/{session_id}/end")
+
+
+def go_online(server: ServerHandle, ids: Sequence[str]) -> None:
+    """Toggle them all by the API, a few at a time; ValueError when one is refused."""
+    with ThreadPoolExecutor(TOGGLERS) as pool:
+        for exchange in pool.map(lambda id: Mitra.from_secret(server, id).online(), ids):
+            if not exchange.ok:
+                raise ValueError(f"a mitra could not go online: {exchange}")

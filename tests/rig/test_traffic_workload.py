@@ -1,9 +1,7 @@
 """Schedules come from the random seed alone, and keep somebody online."""
 
 import itertools
-import random
 
-from rig.traffic.load import moments
 from rig.traffic.workload import Pace, Step, digest, schedule
 
 
@@ -30,20 +28,6 @@ def test_silent_mitras_go_online_and_do_nothing_else() -> None:
     silent = {f"mitra {number}" for number in pace.silent_numbers}
     assert len(silent) == pace.silent
     assert {step.action for step in schedule(pace, 7, 60) if step.actor in silent} == {"online"}
-
-
-def test_a_load_arrives_evenly_and_each_actor_at_their_own_pace() -> None:
-    found = moments(random.Random(1), 300, 30.0, 60.0)
-    flat = sorted(moment for own in found for moment in own)
-    assert len(flat) == 600
-    assert all(abs(own[1] - own[0] - 30.0) < 1e-3 for own in found)
-    assert max(later - sooner for sooner, later in itertools.pairwise(flat)) <= 0.2 + 1e-3
-
-
-def test_an_actor_whose_turn_comes_after_the_window_sends_nothing() -> None:
-    found = moments(random.Random(1), 30, 30.0, 5.0)
-    assert sum(len(own) for own in found) == 5
-    assert all(moment < 5.0 for own in found for moment in own)
 
 
 def test_a_fleet_changes_its_state_no_sooner_than_a_change_is_looked_at() -> None:

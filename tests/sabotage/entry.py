@@ -7,7 +7,7 @@ from typing import Any
 
 CHECKOUT = Path(__file__).parents[2]
 # What answers boxes, invariants and claims: an entry is run by one of them.
-COMMANDS = {"INV": "chaos", "CLAIM": "load"}
+COMMANDS = {"INV": "chaos", "CLAIM": "load", "DIFF": "load"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Sabotage:
     fails: frozenset[str]
     patch: Callable[[], None]
     breaks: str = "server"  # or "rig"
-    by: tuple[str, ...] = ()  # the words that `rig chaos` runs the campaign by that shows it
+    by: tuple[str, ...] = ()  # the words of `rig chaos` or `rig load` by which it shows
     also: bool = False  # what it does to one invariant shows in others: they may fall as well
 
     @property

@@ -13,7 +13,8 @@ import pytest
 from rig.checks import load_checks
 from rig.drive.campaign import campaigns
 from rig.drive.catalogue import read_catalogue
-from rig.drive.load import BOUNDS
+from rig.drive.claims import bounds_of
+from rig.drive.loadplan import LoadOptions
 from rig.drive.prove_docs import DOCS, proved_rows, row_of
 from tests.sabotage.catalogue import CATALOGUE
 from tests.sabotage.entry import sabotage
@@ -45,7 +46,7 @@ def test_what_an_entry_names_is_judged_in_its_run(name: str) -> None:
     judged = {
         "checklist": {id for id, check in load_checks().items() if not check.whole_run},
         "chaos": {item for campaign in campaigns().values() for item in campaign.checks},
-        "load": set(BOUNDS),
+        "load": set(bounds_of(LoadOptions())),
     }
     assert entry.fails <= judged[entry.command], f"rig {entry.command} judges nothing of this name"
     assert entry.sentence.endswith("."), "a defect is told in a sentence"

@@ -1,0 +1,57 @@
+"""From the words of `rig load` to a run: which options belong to the pace, and what cannot be."""
+
+from dataclasses import fields
+from typing import Any
+
+from rig.config import Settings
+from rig.drive import load
+from rig.drive.loadplan import LoadOptions
+from rig.drive.usage import UsageError
+from rig.traffic.schedule import SHAPES, LoadPace
+
+OF_THE_PACE = {one.name for one in fields(LoadPace)}
+FLAGS = {
+    "ping_every_s": "--ping-every",
+    "storm_peak": "--storm",
+    "warm_up_s": "--warm-up",
+    "expect": "--expect-workers",
+}
+
+
+def run(settings: Settings, **given: Any) -> int:
+    """UsageError for options that contradict each other."""
+    options = options_of(settings, **given)
+    return load.run(settings, options, replay_words(options))
+
+
+def options_of(settings: Settings, **given: Any) -> LoadOptions:
+    if given["storm_shape"] not in SHAPES:
+        raise UsageError(f"--storm-shape {given['storm_shape']!r}: there are {', '.join(SHAPES)}")
+    if given["processes"] > 1 and (given["workers"] or given["expect"]):
+        raise UsageError("--processes makes workers of its own: leave it out beside --workers and --expect-workers")
+    if settings.base_url:
+        raise UsageError("rig load starts the server itself, with the mirror and without: give --sut, not --base-url")
+    if given["chats"] > given["mitras"]:
+        raise UsageError(f"--chats {given['chats']}: each takes a mitra of its own, and there are {given['mitras']}")
+    pace = LoadPace(**{name: value for name, value in given.items() if name in OF_THE_PACE})
+    if settings.postgres and given["baseline"]:
+        given["baseline"] = False  # one Postgres: the second arm would show in its counters
+    return LoadOptions(pace, **{name: value for name, value in given.items() if name not in OF_THE_PACE})
+
+
+def replay_words(options: LoadOptions) -> list[str]:
+    """`rig load` with each option that is not the default's."""
+    words = ["rig", "load"]
+    for chosen, usual in ((options.pace, LoadPace()), (options, LoadOptions())):
+        for one in fields(chosen):
+            value = getattr(chosen, one.name)
+            if one.name in ("pace", "cadences") or value == getattr(usual, one.name):
+                continue
+            flag = FLAGS.get(one.name, f"--{one.name.replace('_', '-')}")
+            if one.name == "thresholds":
+                words += [word for text in value for word in ("--threshold", text)]
+            elif isinstance(value, bool):
+                words.append(flag if value else f"--no-{flag[2:]}")
+            else:
+                words += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+    return words

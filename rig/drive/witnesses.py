@@ -1,0 +1,79 @@
+"""What counts beside the statement log in one arm of a load: table counters, Valkey's commands, rewrites of the snapshot, processors."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Self
+
+from rig.drive.arm import Arm
+from rig.observe.commandstats import CommandStats, Rewrites
+from rig.observe.counters import TableCounters
+from rig.observe.usage import Usage
+from rig.stack import CapabilityMissing
+
+SNAPSHOT = "availability:snapshot"
+Due = tuple[float, Callable[[], None]]
+
+
+class Witnesses:
+    """Each method that returns a function gives what to call when it is time; what it sees becomes a line of the record."""
+
+    def __init__(self, arm: Arm) -> None:
+        self.arm, self._record = arm, arm.recorder.write
+        self._usage = Usage(arm.pids())
+        self._counters = TableCounters(arm.stack.postgres.observer_url, arm.schema.tables)
+        self._commands = CommandStats(arm.stack.valkey.url) if arm.id == "on" else None
+        self._rewrites: Rewrites | None = None
+        self._missing = ""
+
+    def __enter__(self) -> Self:
+        if self.arm.id == "on":
+            try:
+                self._rewrites = Rewrites(self.arm.stack.valkey.url, SNAPSHOT)
+            except CapabilityMissing as lack:
+                self._missing = str(lack)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._rewrites is not None:
+            self._rewrites.close()
+
+    def usage(self) -> None:
+        self._record("usage", arm=self.arm.id, processes=self._usage.read())
+
+    def counters(self, name: str) -> Callable[[], None]:
+        return lambda: self._record("counters", arm=self.arm.id, name=name, tables=self._counters.read())
+
+    def commands(self, name: str) -> Callable[[], None]:
+        def read() -> None:
+            if self._commands is not None:
+                self._record("commands", arm=self.arm.id, name=name, **self._commands.read())
+
+        return read
+
+    def block(self, span: dict[str, Any], logged: bool) -> list[Due]:
+        """The log as this block wants it, and the processor time between its ends."""
+        before: dict[str, Any] = {}
+
+        def begin() -> None:
+            self.arm.log_statements(logged)
+            before.update(at=time.time(), used=self._usage.read())
+
+        def end() -> None:
+            used = self._usage.read()
+            spent = {
+                name: used[name]["cpu_s"] - before["used"][name]["cpu_s"] for name in used if name in before["used"]
+            }
+            seconds = time.time() - before["at"]
+            self._record(
+                "block", arm=self.arm.id, name=span["name"], logged=logged, seconds=seconds, cpu_s=spent,
+            )  # fmt: skip
+
+        return [(span["from"], begin), (span["to"] - 0.05, end)]
+
+    def tell(self) -> None:
+        """At the end: when the snapshot was written and deleted, or why that could not be seen."""
+        if self._rewrites is not None:
+            events = [[at, name] for at, name in self._rewrites.events()]
+            self._record("rewrites", arm=self.arm.id, events=events)
+        elif self._missing:
+            self._record("rewrites", arm=self.arm.id, missing=self._missing)
