@@ -180,6 +180,7 @@ def load_checks() -> dict[str, Check]:
         "invariants_people",
         "sometimes",
         "claims",
+        "witness",
         "thresholds",
     ):
         importlib.import_module(f"rig.checks.{name}")

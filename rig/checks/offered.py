@@ -25,6 +25,11 @@ def window(lines: Lines) -> tuple[float, float] | None:
     return (spans[0]["from"], spans[-1]["to"]) if spans else None
 
 
+def seconds_of(lines: Lines) -> float:
+    span = window(lines)
+    return 0.0 if span is None else span[1] - span[0]
+
+
 def phases(lines: Lines) -> list[Line]:
     return list(next(iter(lines.get("phases", ())), {"phases": []})["phases"])
 

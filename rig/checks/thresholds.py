@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rig.checks.base import CHECKS, Bounds, Check, Judge, Kind, Lines
+from rig.checks.measures import MEASURES
 from rig.checks.offered import actions, assume_load, histogram, tallies, total, window
 from rig.record.histogram import edge_ms, quantile_ms
 
@@ -88,8 +89,6 @@ def observed(threshold: Threshold, lines: Lines) -> float | None:
 
 
 def claimed(id: str, lines: Lines) -> float | None:
-    from rig.checks.claims import MEASURES  # it declares this module's item beside its own
-
     bounds = next(iter(lines["plan"]))["bounds"][id]
     return MEASURES[bounds["measure"]](lines, "on", bounds).value
 

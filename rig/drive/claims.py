@@ -5,6 +5,7 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
+from rig.checks import load_checks
 from rig.checks.claims import declare_claims
 from rig.checks.thresholds import ITEM, ThresholdError, parse
 from rig.drive.loadplan import LoadOptions
@@ -19,6 +20,7 @@ BETWEEN_S = 9.5  # the snapshot lives for 10 s
 @cache
 def claims() -> tuple[dict[str, Any], ...]:
     """All of them, declared as checks on the way."""
+    load_checks()  # their measures
     spec = importlib.util.spec_from_file_location("rig_load_claims", FILE)
     assert spec is not None, FILE
     assert spec.loader is not None, FILE

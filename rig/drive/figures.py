@@ -4,12 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rig.checks.claims import quantile
 from rig.checks.consistency import availability_queries_a_second, person_minutes, sql_per_request, tallies
 from rig.checks.courses import wrong_in
 from rig.checks.sometimes import EVENTS
 from rig.drive.load_figures import load_figures
 from rig.record import Run
+from rig.record.histogram import quantile
 
 Line = dict[str, Any]
 Point = list[Any]

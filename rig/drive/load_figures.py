@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rig.checks import CHECKS
-from rig.checks.claims import MEASURES, Measured, witness_rows
+from rig.checks.measures import MEASURES, Measured
 from rig.checks.offered import actions, by_second, histogram, peak_to_mean, phases, tallies, total, window
 from rig.checks.spent import spent
 from rig.checks.thresholds import ITEM, rows
+from rig.checks.witness import witness_rows
 from rig.drive.arm import NAMES
 from rig.record import Run
 from rig.record.histogram import edge_ms, quantile_ms

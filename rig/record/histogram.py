@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 STEP = math.log(1.02)  # neighbouring edges lie 2 % apart
 LEAST_MS = 0.01
@@ -34,3 +34,9 @@ def quantile_ms(histogram: Mapping[int, int], share: float) -> float | None:
         if seen >= wanted and seen:
             return edge_ms(number)
     return None
+
+
+def quantile(values: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least this share of all does not exceed; None for no values."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None

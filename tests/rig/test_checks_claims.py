@@ -7,11 +7,10 @@ import pytest
 
 from rig.checks import load_checks
 from rig.checks.base import judge_with_evidence
-from rig.checks.claims import quantile
 from rig.drive.claims import bounds_of
 from rig.drive.loadplan import LoadOptions
 from rig.drive.usage import UsageError
-from rig.record.histogram import bucket
+from rig.record.histogram import bucket, quantile
 from tests.rig.load_lines import (
     CHAT,
     CHAT_ID,
