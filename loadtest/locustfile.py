@@ -2,7 +2,7 @@
 
 `rig load` starts it with a plan and judges what comes of it. By itself it sends the same traffic to any server that keeps
 the contract: `locust -f loadtest/locustfile.py --host http://127.0.0.1:3000 --mitra-ids ids.txt`, with the server's
-JWT_SECRET and INTERNAL_API_TOKEN in the environment.
+JWT_SECRET and INTERNAL_API_TOKEN in the environment. `python loadtest/locustfile.py --help` tells its own options, too.
 """
 
 import json
@@ -89,8 +89,7 @@ class Everybody(LoadTestShape):
 def add_options(parser: Any) -> None:
     """Each has the pace's default; what a load of one's own needs besides is named at the end."""
     pace = LoadPace()
-    group = parser.add_argument_group("Mirror load", "Who comes, how many of them, how often")
-    add = group.add_argument
+    add = parser.add_argument  # what a group holds the web UI does not show
     add("--mitras", type=positive, default=pace.mitras, help="Mitras who are online and ping.")
     add("--ping-every", type=span, default=pace.ping_every_s, help="Seconds between two pings of a mitra.")
     add("--togglers", type=count, default=0, help="Of these mitras, how many go offline and online instead.")
@@ -105,9 +104,9 @@ def add_options(parser: Any) -> None:
     add("--random-seed", type=int, default=1, help="The same schedule again.")
     add("--mitra-ids", default="", help="File with the ids of mitras who are online, one a line.")
     add("--internal-host", default="", help="URL of the internal listener (default: --host, one port up).")
-    secret = parser.add_argument  # a group knows no secrets
-    secret("--jwt-secret", default="", env_var="JWT_SECRET", is_secret=True, help="Signs the mitras in.")
-    secret("--internal-token", default="", env_var="INTERNAL_API_TOKEN", is_secret=True, help="For the dashboard.")
+    secret = {"default": "", "include_in_web_ui": False}
+    add("--jwt-secret", env_var="JWT_SECRET", help="Signs the mitras in.", **secret)
+    add("--internal-token", env_var="INTERNAL_API_TOKEN", help="For the dashboard.", **secret)
 
 
 def positive(text: str) -> int:
@@ -195,3 +194,9 @@ def tell(environment: Environment, **_: Any) -> None:
     conductor = conductors.get(id(environment))
     if conductor is not None and not conductor.worker and PLAN not in os.environ:
         environment.process_exit_code = print_outcome(conductor.tallies, conductor.generators)
+
+
+if __name__ == "__main__":  # `locust --help` does not read this file
+    from locust.main import main
+
+    sys.exit(main())
