@@ -32,6 +32,10 @@ def judged(claim: Mapping[str, Any]) -> Callable[[Judge, Lines, Bounds], None]:
         if window(lines) is None:
             judge.assume(False, "the run ended before its measured window did")
             return
+        arms = ("on", "off") if claim.get("difference") else ("on",)
+        if uncounted := [line["text"] for line in lines.get("unfenced", ()) if line["arm"] in arms]:
+            judge.assume(False, uncounted[0])
+            return
         found = MEASURES[claim["measure"]](lines, "on", bounds)
         judge.show(*found.shown)
         within = found.value is None or found.value <= bounds["limit"]
@@ -43,9 +47,10 @@ def judged(claim: Mapping[str, Any]) -> Callable[[Judge, Lines, Bounds], None]:
             return  # what was seen was seen, however the load went
         for text in found.doubts:
             judge.assume(False, text)
-        roles = strangers(lines, "on")
-        judge.assume(not roles, f"statements of unknown roles: {', '.join(roles)}")
-        assume_load(judge, lines, bounds, *claim["needs"])
+        for arm in arms:
+            roles = strangers(lines, arm)
+            judge.assume(not roles, f"statements of unknown roles: {', '.join(roles)}")
+            assume_load(judge, lines, bounds, *claim["needs"], arm=arm)
         judge.remark(found.said)
 
     return check

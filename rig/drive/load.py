@@ -147,7 +147,10 @@ def course(
             live.say(f"counting the statements of the server {NAMES[arm.id]}")
             if options.blocks:
                 arm.log_statements(True)
-            arm.record_statements(began, until)
+            try:
+                arm.record_statements(began, until)
+            except TimeoutError as missing:
+                session.recorder.write("unfenced", arm=arm.id, text=str(missing))
         for witness in witnesses:
             witness.tell()
         session.recorder.write("lag", worst_s=round(lag.worst(began, until), 3))

@@ -94,6 +94,20 @@ def test_a_role_of_no_instance_leaves_the_count_in_doubt(item: str, lines: Lines
     assert "somebody" in message
 
 
+@pytest.mark.parametrize("item", BOUNDS)
+def test_a_log_that_does_not_show_our_marker_proves_nothing(item: str, lines: Lines) -> None:
+    lines["unfenced"] = [{"t": T, "arm": "on", "text": "the marker rig-fence-1 did not show"}]
+    assert judged(item, lines) == ("inconclusive", "the marker rig-fence-1 did not show")
+
+
+def test_an_arm_that_did_not_run_is_no_baseline(lines: Lines) -> None:
+    lines["tally"] = [one for one in lines["tally"] if one["arm"] == "on"]
+    verdict, message = judged("DIFF-01", lines)
+    assert verdict == "inconclusive"
+    assert "(ping, off) were sent" in message
+    assert judged("CLAIM-01", lines)[0] == "passed"
+
+
 @pytest.mark.parametrize("shape", [LOOKS_UP, WRITES_ONE])
 def test_one_leaked_statement_is_one_too_many(shape: int, lines: Lines) -> None:
     rows_of(lines).append(row(shape, 12.0, ids=(TAKER,), fleet=1))

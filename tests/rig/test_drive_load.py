@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from rig.config import read
@@ -21,6 +23,7 @@ from rig.record import Run, RunDirectory
 from rig.record.histogram import merged, quantile_ms
 from rig.stack.paths import CHECKOUT
 from rig.traffic.schedule import LoadPace
+from tests.rig.stack_support import alive, until
 
 PACE = LoadPace(
     mitras=60, ping_every_s=2.0, customers=20, storm_peak=60.0, storm_period_s=4.0, toggle_every_s=3.0, chat_every_s=3.0
@@ -151,6 +154,22 @@ def test_a_stall_of_the_server_shows_in_the_corrected_latencies(tmp_path: Path) 
     assert measured == pytest.approx(truth, rel=0.1)
     assert raw is not None
     assert raw < truth / 10
+
+
+def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
+    words = ["load", "--mitras", "20", "--seconds", "60", "--no-witness", "--blocks", "0", "--reports", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rig.cli", *words], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
+    )
+    record = tmp_path / "latest" / "record-locust.jsonl"
+    assert until(lambda: record.exists() and '"traffic"' in record.read_text(), 40)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=30)[0]
+    assert process.returncode == 130, output
+    assert "INTERRUPTED" in output.upper()
+    assert json.loads((tmp_path / "latest" / "results.json").read_text())["verdict"] != "passed"
+    assert until(lambda: not any(alive(child.pid) for child in children))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,20 @@ from rig.stack import StackSpec, Supervisor, open_stack
 from rig.stack.paths import CHECKOUT
 
 LOCUST = [sys.executable, "-m", "locust", "-f", "loadtest/locustfile.py", "--loglevel", "WARNING", "--only-summary"]
-PACE = ["--mitras", "30", "--ping-every", "2", "--storm-peak", "40", "--seconds", "4", "--warm-up", "1", "--togglers", "2"]
+PACE = [
+    "--mitras",
+    "30",
+    "--ping-every",
+    "2",
+    "--storm-peak",
+    "40",
+    "--seconds",
+    "4",
+    "--warm-up",
+    "1",
+    "--togglers",
+    "2",
+]
 PATIENCE_S = 60
 
 
@@ -47,7 +60,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str,
 def locust(server: Any, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     given, own, _ = server
     return subprocess.run(
-        [*LOCUST, *own, *words], cwd=CHECKOUT, env={**given, **environment}, capture_output=True, text=True, timeout=PATIENCE_S
+        [*LOCUST, *own, *words],
+        cwd=CHECKOUT,
+        env={**given, **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
 
 
@@ -60,7 +78,11 @@ def free_port() -> int:
 def test_headless_it_accounts_for_every_request(server: Any) -> None:
     done = locust(server, "--headless", *PACE)
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = {line.split()[0]: line.split()[1:6] for line in done.stdout.splitlines() if line.strip().startswith(("ping ", "beacon "))}
+    rows = {
+        line.split()[0]: line.split()[1:6]
+        for line in done.stdout.splitlines()
+        if line.strip().startswith(("ping ", "beacon "))
+    }
     assert rows["ping"] == ["60", "60", "0", "0", "0"]
     assert done.stdout.rstrip().endswith("passed")
 
@@ -69,9 +91,21 @@ def test_a_master_and_two_workers_send_the_same(server: Any) -> None:
     port = str(free_port())
     given, _, _ = server
     follow = [*LOCUST, "--worker", "--master-host", "127.0.0.1", "--master-port", port]
-    workers = [subprocess.Popen(follow, cwd=CHECKOUT, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+    workers = [
+        subprocess.Popen(follow, cwd=CHECKOUT, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(2)
+    ]
     try:
-        lead = ["--headless", "--master", "--expect-workers", "2", "--master-bind-host", "127.0.0.1", "--master-bind-port", port]
+        lead = [
+            "--headless",
+            "--master",
+            "--expect-workers",
+            "2",
+            "--master-bind-host",
+            "127.0.0.1",
+            "--master-bind-port",
+            port,
+        ]
         done = locust(server, *lead, *PACE)
         assert done.returncode == 0, done.stdout + done.stderr
         row = next(line.split() for line in done.stdout.splitlines() if line.strip().startswith("ping "))
@@ -86,7 +120,9 @@ def test_from_the_web_ui_it_runs_and_ends(server: Any) -> None:
     port = free_port()
     given, own, _ = server
     command = [*LOCUST, *own, *PACE, "--web-host", "127.0.0.1", "--web-port", str(port)]
-    process = subprocess.Popen(command, cwd=CHECKOUT, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command, cwd=CHECKOUT, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         page = asked(f"{url}/")
@@ -151,6 +187,8 @@ def test_the_help_tells_our_options() -> None:
 def test_the_file_of_ids_is_read_from_where_one_is(tmp_path: Path) -> None:
     given = {**os.environ, "JWT_SECRET": "x" * 32}
     words = ["--headless", "--host", "http://127.0.0.1:9", "--mitra-ids", str(tmp_path / "ids.txt")]
-    done = subprocess.run([*LOCUST, *words], cwd=CHECKOUT, env=given, capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run(
+        [*LOCUST, *words], cwd=CHECKOUT, env=given, capture_output=True, text=True, timeout=PATIENCE_S
+    )
     assert done.returncode == 4
     assert "--mitra-ids FILE" in done.stderr
