@@ -36,9 +36,10 @@ lock: ## Compile the requirements again (UPGRADE=--upgrade for newer versions); 
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it (pip install uv) or set UV=" >&2; exit 1; }
 	$(COMPILE) requirements-server.in -o requirements-server.txt
 	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-load.in -o requirements-load.txt
 	$(COMPILE) requirements-go.in -o requirements-go.txt
 
-wheelhouse: wheelhouse/.complete ## Fetch the server's pinned packages for its image (Linux, Python 3.11)
+wheelhouse: wheelhouse/.complete ## Fetch the pinned packages of the server's and the load's image (Linux, Python 3.11)
 
 image: wheelhouse ## Build the server's image, mirror-rig/server
 	docker build --file server/Dockerfile --tag mirror-rig/server .
@@ -50,10 +51,12 @@ clean: ## Remove what setup and runs made, but not reports/
 	rm -rf $(VENV) wheelhouse .rig .pytest_cache .ruff_cache .hypothesis *.egg-info build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-wheelhouse/.complete: requirements-server.txt $(INSTALLED)
+wheelhouse/.complete: requirements-server.txt requirements-load.txt $(INSTALLED)
 	rm -rf wheelhouse
 	@$(VENV)/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
 		--python-version 3.11 $(WHEELS_FOR) --dest wheelhouse -r requirements-server.txt
+	@$(VENV)/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		--python-version 3.11 $(WHEELS_FOR) --dest wheelhouse -r requirements-load.txt
 	@touch $@
 
 $(INSTALLED): requirements.txt pyproject.toml

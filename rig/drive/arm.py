@@ -21,6 +21,7 @@ NAMES = {"on": "with the mirror", "off": "without it"}
 INSTANCES = ("a", "b", "c")
 SEEDED_S = 15.0  # after a FLUSHDB: the contract's 5 s, and what a hundred thousand mitras take beyond it
 RELOAD_S = 5.0
+LOOPBACK = "127.0.0.1"
 WORD = re.compile(r"[\w-]+")
 IDS_KEPT = 8  # of one statement; of more, their number
 
@@ -63,14 +64,21 @@ class Arm:
         )
         self._logs: dict[str, ServerLog] = {}
         self._views_made = False
+        self._bind = LOOPBACK
         self._templates: dict[str, int] = {}
 
     # --- backends ----------------------------------------------------------------------------------------------
 
-    def start(self, instances: int, cadences: Mapping[str, float], ready_within_s: float) -> None:
-        """Start the servers on empty stores, without a proxy between them and Valkey."""
+    def start(self, instances: int, cadences: Mapping[str, float], ready_within_s: float, bind: str = LOOPBACK) -> None:
+        """Start the servers on empty stores, without a proxy between them and Valkey.
+
+        With another `bind` than the loopback address they listen everywhere, for workers on other machines.
+        """
+        self._bind = bind
         environment = {ENVIRONMENT[name]: str(int(value)) for name, value in cadences.items()}
         environment["AVAILABILITY_MIRROR"] = self.id
+        if bind != LOOPBACK:
+            environment["HOST"] = "0.0.0.0"
         for name in INSTANCES[:instances]:
             self.servers[name] = self.stack.server(name, env=environment, proxied=False)
             self.recorder.mask(self.servers[name].internal_token, "$INTERNAL_API_TOKEN")
@@ -109,9 +117,13 @@ class Arm:
             return str(busy)
 
     def go(self) -> dict[str, Any]:
-        """Where the arm listens, and what signs people in."""
+        """Where the arm listens, as its users reach it, and what signs people in."""
         first = next(iter(self.servers.values()))
-        instances = [{"public": one.public_url, "internal": one.internal_url} for one in self.servers.values()]
+        reached = [(one.public_url, one.internal_url) for one in self.servers.values()]
+        instances = [
+            {"public": public.replace(LOOPBACK, self._bind), "internal": internal.replace(LOOPBACK, self._bind)}
+            for public, internal in reached
+        ]
         return {"instances": instances, "jwt_secret": first.jwt_secret, "internal_token": first.internal_token}
 
     def pids(self) -> dict[str, int]:

@@ -104,7 +104,7 @@ def prepare(session: Session, settings: Settings, options: LoadOptions, arms: li
     pace = options.pace
 
     def one(arm: Arm) -> None:
-        arm.start(options.instances, options.cadences, settings.ready_within_s)
+        arm.start(options.instances, options.cadences, settings.ready_within_s, options.bind)
         arm.plant(pace.mitras, pace.togglers, pace.chats)
 
     with ThreadPoolExecutor(len(arms)) as pool:

@@ -17,6 +17,7 @@ from rig.stack.toxiproxy_binary import VERSION
 
 COMPOSE = (CHECKOUT / "compose.yaml").read_text()
 DOCKERFILE = (CHECKOUT / "server" / "Dockerfile").read_text()
+LOAD_DOCKERFILE = (CHECKOUT / "loadtest" / "Dockerfile").read_text()
 
 
 def services() -> dict[str, str]:
@@ -30,7 +31,8 @@ def test_every_port_is_published_on_the_loopback_address_alone() -> None:
     published = [entry for text in services().values() for entry in re.findall(r'"([^"]+:\d+)"', text)]
     assert len(published) == 7
     assert all(entry.startswith("127.0.0.1:${") for entry in published)
-    assert len(re.findall(r"^\s+ports:", COMPOSE, re.MULTILINE)) == len(services())
+    assert len(re.findall(r"^\s+ports:", COMPOSE, re.MULTILINE)) == len(services()) - 1
+    assert "ports:" not in services()["load-worker"]  # on the host's network it listens to nothing
 
 
 def test_every_service_has_a_health_check_and_servers_wait_for_it() -> None:
@@ -61,6 +63,7 @@ def test_images_have_one_name_everywhere() -> None:
     assert IMAGES["toxiproxy"][1].endswith(f":{VERSION}")
     assert IMAGES["postgres"][1] == f"postgres:{MAJOR}"
     assert f"\nARG BASE_IMAGE={IMAGES['python'][1]}\n" in DOCKERFILE
+    assert f"\nARG BASE_IMAGE={IMAGES['python'][1]}\n" in LOAD_DOCKERFILE
 
 
 def test_the_servers_image_installs_what_is_pinned_and_runs_unprivileged() -> None:
@@ -70,6 +73,13 @@ def test_the_servers_image_installs_what_is_pinned_and_runs_unprivileged() -> No
     assert "\nSTOPSIGNAL SIGTERM\n" in last_stage
     assert "/readyz" in last_stage
     assert last_stage.rstrip().endswith('CMD ["python", "-m", "server"]')
+
+
+def test_the_loads_image_installs_what_is_pinned_and_runs_unprivileged() -> None:
+    assert re.search(r"--no-index --find-links \S+ --require-hashes -r \S+requirements-load.txt", LOAD_DOCKERFILE)
+    last_stage = LOAD_DOCKERFILE.rpartition("\nFROM ")[2]
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", last_stage, re.MULTILINE)
+    assert "--worker" in last_stage
 
 
 def test_without_an_engine_a_run_ends_before_it_begins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -88,9 +98,12 @@ def test_compose_takes_the_file() -> None:
     if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
         pytest.skip("no `docker compose` on this machine")
     done = subprocess.run(
-        ["docker", "compose", "config", "--format", "json"], cwd=CHECKOUT, capture_output=True, text=True
+        ["docker", "compose", "--profile", "load", "config", "--format", "json"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["services"]
     assert set(found) == set(services())
-    assert all(port["host_ip"] == "127.0.0.1" for service in found.values() for port in service["ports"])
+    assert all(port["host_ip"] == "127.0.0.1" for service in found.values() for port in service.get("ports", ()))
