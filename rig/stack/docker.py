@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rig.stack.container import Container
 from rig.stack.docker_images import image
-from rig.stack.postgres import OBSERVER, SETTINGS, EmbeddedPostgres
+from rig.stack.postgres import OBSERVER, EmbeddedPostgres
 from rig.stack.process import Supervisor
 from rig.stack.toxiproxy import EmbeddedToxiproxy
 from rig.stack.valkey import EmbeddedValkey
@@ -43,7 +43,7 @@ class DockerPostgres(EmbeddedPostgres):
         )
 
     def _settings(self) -> dict[str, str]:
-        lines = SETTINGS.format(port=self.port, log_directory=LOG_PLACE).splitlines()
+        lines = self._configuration(LOG_PLACE).splitlines()
         pairs = (line.partition(" = ") for line in lines)
         settings = {name: value.strip("'") for name, _, value in pairs if name not in LEFT_TO_THE_IMAGE}
         return {**settings, "log_file_mode": "0644"}  # a rig that is not root reads it too

@@ -48,6 +48,7 @@ class ExternalPostgres:
     """A scratch database of somebody else's, owned by the URL's role; more roles if it may make them."""
 
     managed = False
+    pid = None
 
     def __init__(self, url: str, statement_log: Path | None) -> None:
         self.url = url

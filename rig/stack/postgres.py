@@ -68,8 +68,9 @@ class EmbeddedPostgres:
 
     managed = True
 
-    def __init__(self, supervisor: Supervisor, name: str, logs: Path) -> None:
+    def __init__(self, supervisor: Supervisor, name: str, logs: Path, *, autovacuum: bool = True) -> None:
         self._supervisor = supervisor
+        self._autovacuum = autovacuum
         self._name = f"{name}-postgres"
         self._log = logs / f"{self._name}.log"
         self._passwords = {OWNER: secrets.token_hex(12), OBSERVER: secrets.token_hex(12)}
@@ -83,6 +84,11 @@ class EmbeddedPostgres:
     def _prepare(self) -> None:
         self._user = run_as()
         self._bin = binaries()
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's, whose children are the backends; None while it does not run."""
+        return self._process.pid if self._process is not None and self.alive() else None
 
     @property
     def url(self) -> str:
@@ -124,9 +130,13 @@ class EmbeddedPostgres:
         if initdb.wait(INITDB_S) != 0:
             raise StackError(f"initdb failed with code {initdb.poll()} ({self._log}):\n{tail(self._log)}")
         password_file.unlink()
-        settings = SETTINGS.format(port=self.port, log_directory=self.statement_log)
+        settings = self._configuration(self.statement_log)
         with (self._data / "postgresql.conf").open("a") as file:
             file.write(settings)
+
+    def _configuration(self, log_directory: Path | str | None) -> str:
+        settings = SETTINGS.format(port=self.port, log_directory=log_directory)
+        return settings if self._autovacuum else f"{settings}autovacuum = off\n"
 
     def start(self, database: str = DATABASE) -> None:
         """Start it on its port with its data and wait until it takes connections; nothing when it runs."""

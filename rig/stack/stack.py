@@ -51,7 +51,11 @@ class Stack:
         self.name = name
         self.supervisor = supervisor
         self.secrets = Secrets(jwt_secret=secrets.token_hex(32), internal_token=secrets.token_hex(24))
-        self.postgres = ExternalPostgres(spec.postgres, spec.postgres_log) if spec.postgres else kinds.postgres(*own)
+        self.postgres = (
+            ExternalPostgres(spec.postgres, spec.postgres_log)
+            if spec.postgres
+            else kinds.postgres(*own, autovacuum=spec.autovacuum)
+        )
         self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*own)
         self.toxiproxy = self._toxiproxy(kinds, own)
         self.servers: dict[str, Any] = {}  # ServerInstance, or the one AttachedServer
