@@ -18,7 +18,7 @@ NO_ALIAS = frozenset({
     "as", "cross", "for", "full", "group", "having", "inner", "join", "left", "limit", "natural", "on", "order",
     "right", "set", "union", "using", "where",
 })  # fmt: skip
-PARAMETER = r"(?:\$\d+|''|%s|:\w+)"
+PARAMETER = r"(?:\$\d+|''|%s|:\w+|\?)"  # the last: in a statement's shape
 
 
 @lru_cache(maxsize=4096)

@@ -85,7 +85,9 @@ def play(session: Session, settings: Settings, options: LoadOptions, plan: LoadP
 @contextmanager
 def opened_arms(session: Session, settings: Settings, options: LoadOptions) -> Iterator[list[Arm]]:
     """A stack an arm, side by side: what one arm's Postgres does must not show in the other's counters."""
-    spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
+    spec = replace(
+        stack_spec(settings, Path(".")), logs=session.directory.logs.resolve(), autovacuum=not options.witness
+    )
     with ExitStack() as stacks:
         entered = [open_stack(spec, session.supervisor, f"load-{id}") for id in options.arms]
         schema = mapped_schema(settings)

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from rig.drive.arm import Arm
+from rig.fixtures.schema import CONTRACT_TABLES
+from rig.observe.capability import CannotObserve
 from rig.observe.commandstats import CommandStats, Rewrites
 from rig.observe.counters import TableCounters
-from rig.observe.usage import Usage
-from rig.stack import CapabilityMissing
+from rig.observe.usage import Usage, spent
 
 SNAPSHOT = "availability:snapshot"
 Due = tuple[float, Callable[[], None]]
@@ -20,7 +21,7 @@ class Witnesses:
     def __init__(self, arm: Arm) -> None:
         self.arm, self._record = arm, arm.recorder.write
         self._usage = Usage(arm.pids())
-        self._counters = TableCounters(arm.stack.postgres.observer_url, arm.schema.tables)
+        self._counters = TableCounters(arm.stack.postgres.observer_url, CONTRACT_TABLES, arm.schema.tables)
         self._commands = CommandStats(arm.stack.valkey.url) if arm.id == "on" else None
         self._rewrites: Rewrites | None = None
         self._missing = ""
@@ -29,13 +30,14 @@ class Witnesses:
         if self.arm.id == "on":
             try:
                 self._rewrites = Rewrites(self.arm.stack.valkey.url, SNAPSHOT)
-            except CapabilityMissing as lack:
+            except CannotObserve as lack:
                 self._missing = str(lack)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._rewrites is not None:
-            self._rewrites.close()
+        for one in (self._rewrites, self._commands):
+            if one is not None:
+                one.close()
 
     def usage(self) -> None:
         self._record("usage", arm=self.arm.id, processes=self._usage.read())
@@ -46,7 +48,8 @@ class Witnesses:
     def commands(self, name: str) -> Callable[[], None]:
         def read() -> None:
             if self._commands is not None:
-                self._record("commands", arm=self.arm.id, name=name, **self._commands.read())
+                counts = self._commands.read()
+                self._record("commands", arm=self.arm.id, name=name, run_id=counts.run_id, commands=counts.calls)
 
         return read
 
@@ -59,21 +62,22 @@ class Witnesses:
             before.update(at=time.time(), used=self._usage.read())
 
         def end() -> None:
-            used = self._usage.read()
-            spent = {
-                name: used[name]["cpu_s"] - before["used"][name]["cpu_s"] for name in used if name in before["used"]
-            }
-            seconds = time.time() - before["at"]
             self._record(
-                "block", arm=self.arm.id, name=span["name"], logged=logged, seconds=seconds, cpu_s=spent,
+                "block", arm=self.arm.id, name=span["name"], logged=logged, seconds=time.time() - before["at"],
+                cpu_s=spent(before["used"], self._usage.read()),
             )  # fmt: skip
 
         return [(span["from"], begin), (span["to"] - 0.05, end)]
 
     def tell(self) -> None:
         """At the end: when the snapshot was written and deleted, or why that could not be seen."""
-        if self._rewrites is not None:
-            events = [[at, name] for at, name in self._rewrites.events()]
-            self._record("rewrites", arm=self.arm.id, events=events)
-        elif self._missing:
-            self._record("rewrites", arm=self.arm.id, missing=self._missing)
+        if self._rewrites is None:
+            if self._missing:
+                self._record("rewrites", arm=self.arm.id, missing=self._missing)
+            return
+        try:
+            self._rewrites.fence()
+        except TimeoutError as lost:
+            self._record("rewrites", arm=self.arm.id, missing=str(lost))
+            return
+        self._record("rewrites", arm=self.arm.id, events=[[event.at, event.name] for event in self._rewrites.events()])
