@@ -170,10 +170,6 @@ class EmbeddedPostgres:
             process.wait(STOP_S)
             raise StackError(f"Postgres did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}") from None
 
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process is not None and self.alive() else None
-
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
