@@ -8,7 +8,7 @@ from rig.checks.base import HARDENED
 from rig.drive.cadence import ENVIRONMENT, QUIET, Cadence
 from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_url, translator
 from rig.fixtures.schema import CONTRACT_TABLES
-from rig.observe import LagSentinel, Mirror, Monitor, NoStatementLog, ServerLog, StatementLog, Tables
+from rig.observe import CannotObserve, LagSentinel, Mirror, Monitor, ServerLog, StatementLog, Tables
 from rig.record import Recorder
 from rig.record.evidence import Evidence
 from rig.stack import CapabilityMissing, ServerInstance, Stack, StackError
@@ -226,7 +226,7 @@ class Bench:
 
     def blame(self, failure: Exception) -> dict[str, str]:
         """Whose fault an exception is: an instance that was ready and left by itself has failed, else the rig is broken."""
-        if isinstance(failure, CapabilityMissing | NoStatementLog):
+        if isinstance(failure, CapabilityMissing | CannotObserve):
             return {"verdict": "skipped", "message": str(failure)}
         for server in self.exited():
             return {"verdict": "failed", "message": self.obituary(server)}

@@ -1,5 +1,6 @@
 """What the rig sees without asking the server: its log, statements, Valkey commands, rows and keys."""
 
+from rig.observe.capability import CannotObserve
 from rig.observe.command import Command
 from rig.observe.lag import LagSentinel
 from rig.observe.mirror import Mirror, parse_heartbeat
@@ -9,6 +10,7 @@ from rig.observe.statements import NoStatementLog, Statement, StatementLog
 from rig.observe.tables import Result, Tables
 
 __all__ = [
+    "CannotObserve",
     "Command",
     "LagSentinel",
     "Mirror",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from rig.observe.capability import CannotObserve
 from rig.observe.jsonlog import JsonLog, failure_of, statement_of, time_of
 from rig.observe.sqltext import is_driver
 from rig.observe.statement import Statement
@@ -19,7 +20,7 @@ FENCE_S = 5.0
 POLL_S = 0.005
 
 
-class NoStatementLog(Exception):
+class NoStatementLog(CannotObserve):
     """The capability is missing: what counts statements has to be skipped, by this name."""
 
 

@@ -11,6 +11,13 @@ import redis
 
 from rig.stack.container import require_engine
 from rig.stack.errors import CapabilityMissing, SpecError, StackError
+from rig.stack.grants import (
+    counts_by_current_role,
+    create_granted_login,
+    drop_granted_login,
+    hand_over_to,
+    take_back,
+)
 from rig.stack.marks import MARK_KEY, OURS, mark_valkey, postgres_is_marked, valkey_is_marked
 from rig.stack.postgres import Login, create_login, role_of
 from rig.stack.spec import StackSpec
@@ -57,6 +64,8 @@ class ExternalPostgres:
         self._owner = ""
         self._logins: dict[str, Login] = {}
         self.roles_of_their_own = False  # whether SQL can be told apart by instance
+        # Whether the instances keep their login role: without a log, pg_stat_statements tells by current role.
+        self.by_grants = False
 
     def create(self) -> None:
         """Find out who we are there and what we may do."""
@@ -64,8 +73,13 @@ class ExternalPostgres:
             row = connection.execute(
                 "SELECT current_user, rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user"
             ).fetchone()
-        assert row is not None, "the current user is always in pg_roles"
-        self._owner, self.roles_of_their_own = row
+            assert row is not None, "the current user is always in pg_roles"
+            self._owner, self.roles_of_their_own = row
+            self.by_grants = (
+                self.roles_of_their_own and self.statement_log is None and counts_by_current_role(connection)
+            )
+            if self.by_grants:
+                hand_over_to(connection, self._owner)
 
     def start(self) -> NoReturn:
         self._refuse("start")
@@ -88,18 +102,21 @@ class ExternalPostgres:
         if role not in self._logins:
             password = secrets.token_hex(12)
             with self._connect() as connection:
-                if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
-                    connection.execute(psycopg.sql.SQL("DROP ROLE {}").format(psycopg.sql.Identifier(role)))
-                create_login(connection, role, password, self._owner)
+                drop_granted_login(connection, role, self._owner)  # left by a rig that was killed
+                create = create_granted_login if self.by_grants else create_login
+                create(connection, role, password, self._owner)
             self._logins[role] = Login(role, with_login(self.url, role, password))
         return self._logins[role]
 
     def close(self) -> None:
-        """Drop the roles that we made; their objects belong to the owner, so nothing hangs on them."""
-        if self._logins:
-            with self._connect() as connection:
-                for role in self._logins:
-                    connection.execute(psycopg.sql.SQL("DROP ROLE IF EXISTS {}").format(psycopg.sql.Identifier(role)))
+        """Drop the roles that we made; what they made is the owner's then, if it was not all along."""
+        if not (self._logins or self.by_grants):
+            return
+        with self._connect() as connection:
+            for role in self._logins:
+                drop_granted_login(connection, role, self._owner)
+            if self.by_grants:
+                take_back(connection)
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(self.url, autocommit=True, connect_timeout=CONNECT_S, application_name=f"{OURS}stack")

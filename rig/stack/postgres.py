@@ -67,6 +67,11 @@ class EmbeddedPostgres:
     """One cluster on 127.0.0.1 with the database `mirror`, owned by the role `mirror`."""
 
     managed = True
+    initdb_options: tuple[str, ...] = (
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--no-data-checksums",
+    )  # of 18
 
     def __init__(self, supervisor: Supervisor, name: str, logs: Path, *, autovacuum: bool = True) -> None:
         self._supervisor = supervisor
@@ -123,8 +128,8 @@ class EmbeddedPostgres:
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         command = [
             self._bin / "initdb", "-D", self._data, "-U", OBSERVER, f"--pwfile={password_file}",
-            "-A", "scram-sha-256", "-E", "UTF8", "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync", "--no-data-checksums", "--no-instructions",
+            "-A", "scram-sha-256", "-E", "UTF8", *self.initdb_options, "--locale=C",
+            "--no-sync", "--no-instructions",
         ]  # fmt: skip
         initdb = self._spawn("initdb", command)
         if initdb.wait(INITDB_S) != 0:
