@@ -69,7 +69,7 @@ def _claims(load: Raw, items: Sequence[Raw]) -> Table:
                 Cell(str(verdict or "—"), verdict=verdict),
                 Cell(name, link=text.anchor(name) if item else ""),
                 Cell(text.flat(claim.get("wording") or name), note=note),
-                Cell(_limit(claim.get("limit"), unit)),
+                Cell(load_tables.figure(claim.get("limit"), unit)),
                 Cell(load_tables.figure(claim.get("on"), unit)),
                 Cell(load_tables.figure(claim.get("off"), unit)),
             )
@@ -82,10 +82,6 @@ def _claims(load: Raw, items: Sequence[Raw]) -> Table:
         ("Verdict", "Id", "Claim", "#Limit", "#With the mirror", "#Without it"),
         tuple(rows),
     )
-
-
-def _limit(limit: Any, unit: Any) -> str:
-    return load_tables.figure(limit, unit)
 
 
 def _thresholds(load: Raw) -> Table:
@@ -142,8 +138,8 @@ def _spreads(load: Raw, arms: Arms) -> Figures:
     return Figures(
         "spreads",
         "Spread of response times",
-        "How large a share of the requests took how long; further left is faster. The axis is logarithmic: "
-        "each labelled step is about twice, or ten times, the one before.",
+        "How large a share of the requests took how long: further left is faster, and a dashed outline is the arm "
+        "without the mirror. The axis is logarithmic, so that equal steps multiply the time.",
         _figures(plots.spread(action, entries) for action, entries in by_action.items()),
     )
 

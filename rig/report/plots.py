@@ -29,7 +29,7 @@ def curves(plot: Mapping[str, Any], spans: Sequence[Phase], origin: float) -> Fi
     """Several curves over time on one plane; None when none of them holds a value."""
     drawn = []
     for raw in plot.get("curves") or ():
-        points = merge([(since(t, origin), v if finite(v) else None) for t, v in raw.get("points") or ()])
+        points = merge([(since(t, origin), v if finite(v) else None) for t, v in raw.get("points") or () if finite(t)])
         if any(value is not None for _, value in points):
             drawn.append((text.clean(raw.get("name") or ""), arm_class(raw.get("arm")), bool(raw.get("dash")), points))
     if not drawn:
