@@ -96,9 +96,15 @@ class _Summary:
         for verdict, name, wording, *numbers in claims.rows:
             mark = Text(self.marks[verdict.verdict], COLOURS[verdict.verdict]) if verdict.verdict else Text(" ")
             what = Text.assemble(mark, " ", (name.text, "bold"), " ", wording.text)
-            table.add_row(what, *(Text(cell.text) for cell in numbers))
+            table.add_row(what, *(Text(self._typed(cell.text)) for cell in numbers))
         self.console.print(table)
         self.console.print()
+
+    def _typed(self, figure: str) -> str:
+        """A figure for a console without Unicode, where its spaces and signs would become question marks."""
+        if self.marks is words.MARKS:
+            return figure
+        return figure.translate({0x2009: "", 0xA0: " ", ord("≤"): "<=", ord("≥"): ">=", ord("—"): "-"})
 
     def _troubles(self) -> None:
         for box in self.view.troubles[:TROUBLES_MAX]:

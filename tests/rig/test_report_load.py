@@ -164,3 +164,12 @@ def test_the_terminal_shows_the_claims(width: int):
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert re.search(r"claim +limit +with +without", shown)
     assert "9\N{THIN SPACE}000" in shown
+
+
+def test_a_terminal_without_unicode_shows_whole_figures():
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    print_summary(load(), None, Console(file=file, width=120))
+    file.flush()
+    shown = file.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    assert "<= 60 a minute" in shown
+    assert "9000 a minute" in shown
