@@ -1,10 +1,9 @@
 """Makes the view of a run from results.json: cleaned and put into words once, for all outputs."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rig.report import text, words
+from rig.report import load, text, words
 from rig.report.page import Answer, Box, Measure, Page, Scenario, Section, Step
 
 SERVICES = (("postgres", "Postgres"), ("valkey", "Valkey"), ("toxiproxy", "Toxiproxy"))
@@ -30,6 +29,7 @@ def build(results: Mapping[str, Any]) -> Page:
         measures=tuple(_measure(raw) for raw in results.get("measures") or ()),
         sections=tuple(_sections(results.get("items") or ())),
         scenarios=tuple(_scenario(raw) for raw in results.get("scenarios") or ()),
+        load=load.view(results),
     )
 
 
@@ -69,7 +69,7 @@ def _sections(items: Sequence[Mapping[str, Any]]) -> list[Section]:
     return [
         Section(
             id=name,
-            anchor=f"section-{anchor(name)}",
+            anchor=f"section-{text.anchor(name)}",
             title=next((text.clean(item["section_title"]) for item in members if item.get("section_title")), ""),
             boxes=tuple(_box(item) for item in members),
         )
@@ -80,7 +80,7 @@ def _sections(items: Sequence[Mapping[str, Any]]) -> list[Section]:
 def _box(item: Mapping[str, Any]) -> Box:
     return Box(
         id=text.clean(item["id"]),
-        anchor=anchor(item["id"]),
+        anchor=text.anchor(item["id"]),
         kind=text.clean(item.get("kind") or ""),
         title=text.clean(item.get("title") or item["id"]),
         audience=text.clean(item.get("audience") or ""),
@@ -141,8 +141,3 @@ def _scenario(raw: Mapping[str, Any]) -> Scenario:
             for step in raw.get("steps") or ()
         ),
     )
-
-
-def anchor(name: str) -> str:
-    """An id for a link: letters, digits, dot, dash and underscore only."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", name)

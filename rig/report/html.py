@@ -13,7 +13,6 @@ from markupsafe import Markup
 from rig.record import Verdict
 from rig.record.evidence import moment
 from rig.report import evidence, svg, text, trim, words
-from rig.report.build import anchor
 from rig.report.page import Page
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -109,7 +108,7 @@ def violations(results: Mapping[str, Any]) -> list[dict[str, Any]]:
         pieces = [piece for answer in item.get("answers") or () for piece in answer.get("evidence") or ()]
         times = [at for piece in pieces if (at := moment(piece)) is not None]
         for at in times or [results.get("ended") or 0.0]:
-            marks.append({"t": at, "name": f"{item['id']}: {item.get('message', '')}", "link": anchor(item["id"])})
+            marks.append({"t": at, "name": f"{item['id']}: {item.get('message', '')}", "link": text.anchor(item["id"])})
     return [{"name": "violations", "spans": [], "marks": marks}] if marks else []
 
 

@@ -18,9 +18,12 @@ PROPERTIES = ("Random seed", "Cadence", "Level", "Server", "Stack", "Machine")
 
 def junit(page: Page) -> str:
     """The document as text, with its XML declaration."""
-    root = xml.Element("testsuites", name=f"rig {page.kind}".strip(), **_totals(page.boxes))
+    sections = [*page.sections, *_thresholds(page)]
+    root = xml.Element(
+        "testsuites", name=f"rig {page.kind}".strip(), **_totals([box for section in sections for box in section.boxes])
+    )
     facts = dict(page.facts)
-    for section in page.sections:
+    for section in sections:
         suite = _suite(root, section, page)
         properties = xml.SubElement(suite, "properties")
         for name in PROPERTIES:
@@ -32,6 +35,12 @@ def junit(page: Page) -> str:
             _case(suite, box, page, section)
     xml.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(root, encoding="unicode") + "\n"
+
+
+def _thresholds(page: Page) -> list[Section]:
+    """The thresholds of a load run as a suite of their own, so that CI shows each."""
+    boxes = page.load.thresholds if page.load else ()
+    return [Section("thresholds", "thresholds", "Thresholds", boxes)] if boxes else []
 
 
 def _totals(boxes: list[Box]) -> dict[str, str]:

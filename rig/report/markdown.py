@@ -4,7 +4,7 @@ import html
 import re
 
 from rig.report import text, words
-from rig.report.page import Box, Page, Section
+from rig.report.page import Box, Cell, Page, Section, Table
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
@@ -23,6 +23,7 @@ def markdown(page: Page) -> str:
     parts.append("## What weakens this verdict")
     reasons = "\n".join(f"- {said(reason)}" for reason in page.weakens)
     parts.append(reasons or "Nothing that the rig knows of.")
+    parts += _load(page)
     if page.troubles:
         parts.append("## What did not pass")
         parts += [_trouble(box) for box in page.troubles]
@@ -86,6 +87,28 @@ def _trouble(box: Box) -> str:
     if box.replay:
         parts.append(_fenced(box.replay))
     return "\n\n".join(parts)
+
+
+SHORT = ("claims", "thresholds", "accounting", "percentiles")  # the tables of a load that a summary has room for
+
+
+def _load(page: Page) -> list[str]:
+    """The tables of a load run that come first."""
+    tables = [page.load.table(name) for name in SHORT] if page.load else []
+    return [part for table in tables if table for part in (f"## {table.title}", said(table.caption), _rows(table))]
+
+
+def _rows(table: Table) -> str:
+    head = [escape(column.removeprefix("#")) for column in table.columns]
+    rule = ["---:" if column.startswith("#") else "---" for column in table.columns]
+    rows = [head, rule, *([_plain(cell) for cell in row] for row in table.rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _plain(cell: Cell) -> str:
+    mark = f"{words.MARKS[cell.verdict]} " if cell.verdict else ""
+    drawn = re.sub(r"(?<!\\)\|", r"\\|", code(cell.text)) if cell.code else escape(cell.text)
+    return f"{mark}{drawn}" + (f" ({escape(cell.note)})" if cell.note else "")
 
 
 def _table(page: Page) -> str:

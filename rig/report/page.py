@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from rig.record import Verdict, overall
 from rig.record.evidence import Evidence
 from rig.report import words
@@ -117,6 +119,63 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """What stands in one place of a table; `arm` gives it that arm's colour and sign."""
+
+    text: str
+    verdict: Verdict | None = None
+    link: str = ""
+    note: str = ""
+    arm: str = ""
+    code: bool = False
+    drawing: Markup | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that says in one sentence how to read it. A column whose name begins with `#` holds numbers."""
+
+    id: str
+    title: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    open_rows: int = 1000  # the rows beyond are folded
+    more: str = ""  # what was left out
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with its legend: a name, its arm, and whether its line is dashed."""
+
+    title: str
+    drawing: Markup
+    legend: tuple[tuple[str, str, bool], ...]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Charts that are read side by side."""
+
+    id: str
+    title: str
+    caption: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a load run shows beside its items; `parts` are in reading order, without the empty ones."""
+
+    parts: tuple[Table | Figures, ...]
+    thresholds: tuple[Box, ...]
+    raw: tuple[str, ...]
+
+    def table(self, name: str) -> Table | None:
+        return next((part for part in self.parts if isinstance(part, Table) and part.id == name), None)
+
+
+@dataclass(frozen=True)
 class Page:
     """A run, ready to print."""
 
@@ -135,6 +194,7 @@ class Page:
     measures: tuple[Measure, ...]
     sections: tuple[Section, ...]
     scenarios: tuple[Scenario, ...]
+    load: "Load | None" = None
 
     @property
     def boxes(self) -> list[Box]:

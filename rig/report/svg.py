@@ -1,6 +1,5 @@
 """Line charts as inline SVG: round axes, phases as bands, a limit as a dashed line."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,15 +7,24 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from rig.report import text
+from rig.report.axes import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axes,
+    merge,
+    runs,
+    tick_x,
+    tick_y,
+    ticks,
+)
 
-WIDTH, HEIGHT = 520, 210
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 30
-POINTS_MAX = 600  # above it, neighbours are merged into their lowest and highest, so that spikes stay
 EPOCH_MIN = 1e8  # a time above it is an epoch, below it seconds since the start
 
 STRUCK = "fault: "
-
-Point = tuple[float, float | None]
 
 
 @dataclass(frozen=True)
@@ -69,10 +77,10 @@ def chart(series: Mapping[str, Any], spans: Sequence[Phase], origin: float) -> M
     top = max([*values, *([limit] if isinstance(limit, int | float) else [])])
     ticks_y = ticks(min(0.0, *values), top)
     ends = [t for t, _ in points] + [edge for phase in spans for edge in (phase.begin_s, phase.end_s)]
-    axes = _Axes(min(ends), max(ends), ticks_y[0], ticks_y[-1])
-    parts = [_band(phase, axes) for phase in spans]
-    parts += [_tick_y(value, axes) for value in ticks_y]
-    parts += [_tick_x(value, axes) for value in ticks(axes.x0, axes.x1, 6) if axes.x0 <= value <= axes.x1]
+    axes = Axes(min(ends), max(ends), ticks_y[0], ticks_y[-1])
+    parts = [band(phase, axes) for phase in spans]
+    parts += [tick_y(value, axes) for value in ticks_y]
+    parts += [tick_x(value, axes) for value in ticks(axes.x0, axes.x1, 6) if axes.x0 <= value <= axes.x1]
     if isinstance(limit, int | float):
         parts.append(_limit(limit, axes))
     parts += [_path(run, axes) for run in runs(points)]
@@ -83,64 +91,7 @@ def chart(series: Mapping[str, Any], spans: Sequence[Phase], origin: float) -> M
     ).format(WIDTH, HEIGHT, label, Markup("").join(parts))  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Axes:
-    x0: float
-    x1: float
-    y0: float
-    y1: float
-
-    def x(self, value: float) -> float:
-        share = (value - self.x0) / ((self.x1 - self.x0) or 1)
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * share, 1)
-
-    def y(self, value: float) -> float:
-        share = (value - self.y0) / ((self.y1 - self.y0) or 1)
-        return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share, 1)
-
-
-def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Round values (steps of 1, 2 or 5 times a power of ten) from at or below `low` to at or above `high`."""
-    span = (high - low) or abs(high) or 1.0
-    rough = span / most
-    power = 10 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(number * step, 10) for number in range(first, max(last, first + 1) + 1)]
-
-
-def merge(points: Sequence[Point]) -> list[Point]:
-    """About POINTS_MAX points in order of time: each bucket keeps its lowest, its highest and a gap."""
-    ordered = sorted(points, key=lambda point: point[0])
-    if len(ordered) <= POINTS_MAX:
-        return ordered
-    size = math.ceil(2 * len(ordered) / POINTS_MAX)
-    kept: list[Point] = []
-    for start in range(0, len(ordered), size):
-        bucket = ordered[start : start + size]
-        known = [point for point in bucket if point[1] is not None]
-        extremes = {min(known, key=_value), max(known, key=_value)} if known else set()
-        gap = {point for point in bucket if point[1] is None}
-        kept += sorted(extremes | set(list(gap)[:1]), key=lambda point: point[0])
-    return kept
-
-
-def _value(point: Point) -> float:
-    return point[1] or 0.0
-
-
-def runs(points: Sequence[Point]) -> list[list[tuple[float, float]]]:
-    """The points cut at every gap (a value of None), so that no line bridges what was not measured."""
-    found: list[list[tuple[float, float]]] = [[]]
-    for t, value in points:
-        if value is None:
-            found.append([])
-        else:
-            found[-1].append((t, value))
-    return [run for run in found if run]
-
-
-def _band(phase: Phase, axes: _Axes) -> Markup:
+def band(phase: Phase, axes: Axes) -> Markup:
     x0, x1 = axes.x(phase.begin_s), axes.x(phase.end_s)
     width = max(1.0, round(x1 - x0, 1))
     # A name that does not fit its band would run into the next one.
@@ -157,27 +108,14 @@ def _band(phase: Phase, axes: _Axes) -> Markup:
     )  # fmt: skip
 
 
-def _tick_y(value: float, axes: _Axes) -> Markup:
-    y = axes.y(value)
-    return Markup(
-        '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick end" x="{}" y="{}">{}</text>'
-    ).format(LEFT, WIDTH - RIGHT, y, y, LEFT - 8, y + 4, text.number(value))
-
-
-def _tick_x(value: float, axes: _Axes) -> Markup:
-    return Markup('<text class="tick middle" x="{}" y="{}">{} s</text>').format(
-        min(axes.x(value), WIDTH - RIGHT - 12), HEIGHT - BOTTOM + 18, text.number(value)
-    )
-
-
-def _limit(limit: float, axes: _Axes) -> Markup:
+def _limit(limit: float, axes: Axes) -> Markup:
     y = axes.y(limit)
     return Markup(
         '<line class="limit" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick end" x="{}" y="{}">limit {}</text>'
     ).format(LEFT, WIDTH - RIGHT, y, y, WIDTH - RIGHT - 4, y - 5, text.number(limit))
 
 
-def _path(run: Sequence[tuple[float, float]], axes: _Axes) -> Markup:
+def _path(run: Sequence[tuple[float, float]], axes: Axes) -> Markup:
     if len(run) == 1:
         t, value = run[0]
         return Markup('<circle class="line" cx="{}" cy="{}" r="2"/>').format(axes.x(t), axes.y(value))
@@ -197,7 +135,7 @@ def timeline(lanes: Sequence[Mapping[str, Any]], spans: Sequence[Phase], origin:
     """
     rows = [{"name": "phases", "spans": [_phase_span(phase) for phase in spans], "marks": []}, *lanes]
     edges = [phase.begin_s for phase in spans] + [phase.end_s for phase in spans]
-    axes = _Axes(min(edges), max(edges), 0, 1)
+    axes = Axes(min(edges), max(edges), 0, 1)
     height = LANE_HEIGHT * len(rows) + BOTTOM
     parts = [_tick_lane(value, axes, height) for value in ticks(axes.x0, axes.x1, 6) if axes.x0 <= value <= axes.x1]
     for number, lane in enumerate(rows):
@@ -216,7 +154,7 @@ def timeline(lanes: Sequence[Mapping[str, Any]], spans: Sequence[Phase], origin:
     )
 
 
-def _lane_x(value: float, axes: _Axes) -> float:
+def _lane_x(value: float, axes: Axes) -> float:
     share = (value - axes.x0) / ((axes.x1 - axes.x0) or 1)
     return round(LANE_LEFT + (WIDE - LANE_LEFT - RIGHT) * min(1.0, max(0.0, share)), 1)
 
@@ -225,7 +163,7 @@ def _phase_span(phase: Phase) -> dict[str, Any]:
     return {"from": phase.begin_s, "to": phase.end_s, "tone": phase.tone, "name": phase.name}
 
 
-def _lane_span(span: Mapping[str, Any], top: float, axes: _Axes, origin: float) -> Markup:
+def _lane_span(span: Mapping[str, Any], top: float, axes: Axes, origin: float) -> Markup:
     begin, end = since(span["from"], origin), since(span["to"], origin)
     x0, x1 = _lane_x(begin, axes), _lane_x(end, axes)
     width = max(1.5, round(x1 - x0, 1))
@@ -241,7 +179,7 @@ def _lane_span(span: Mapping[str, Any], top: float, axes: _Axes, origin: float) 
     )  # fmt: skip
 
 
-def _lane_mark(mark: Mapping[str, Any], top: float, axes: _Axes, origin: float) -> Markup:
+def _lane_mark(mark: Mapping[str, Any], top: float, axes: Axes, origin: float) -> Markup:
     at = since(mark["t"], origin)
     x = _lane_x(at, axes)
     drawn = Markup('<g class="mark{}"><title>{}</title><rect x="{}" y="{}" width="3" height="16"/></g>').format(
@@ -251,7 +189,7 @@ def _lane_mark(mark: Mapping[str, Any], top: float, axes: _Axes, origin: float) 
     return Markup('<a href="#{}">{}</a>').format(link, drawn) if link else drawn
 
 
-def _tick_lane(value: float, axes: _Axes, height: float) -> Markup:
+def _tick_lane(value: float, axes: Axes, height: float) -> Markup:
     x = _lane_x(value, axes)
     return Markup(
         '<line class="grid" x1="{}" x2="{}" y1="0" y2="{}"/><text class="tick middle" x="{}" y="{}">{} s</text>'

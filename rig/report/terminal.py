@@ -53,6 +53,7 @@ class _Summary:
         if len(self.view.sections) > 1 or self.view.total > len(self.view.troubles):
             self.console.print(self._table())
             self.console.print()
+        self._load()
         self._troubles()
         self._skips()
         self._weakens()
@@ -82,6 +83,28 @@ class _Summary:
             letter = f"{section.letter:<3}" if any(other.letter for other in self.view.sections) else ""
             table.add_row(Text(letter + section.heading), *cells, text.seconds(section.seconds))
         return table
+
+    def _load(self) -> None:
+        """The claims of a load run: what was allowed, what was measured with the mirror and without it."""
+        claims = self.view.load.table("claims") if self.view.load else None
+        if claims is None:
+            return
+        table = Table(box=boxes.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bright_black")
+        table.add_column("claim")
+        for head in ("limit", "with", "without"):
+            table.add_column(head, justify="right")
+        for verdict, name, wording, *numbers in claims.rows:
+            mark = Text(self.marks[verdict.verdict], COLOURS[verdict.verdict]) if verdict.verdict else Text(" ")
+            what = Text.assemble(mark, " ", (name.text, "bold"), " ", wording.text)
+            table.add_row(what, *(Text(self._typed(cell.text)) for cell in numbers))
+        self.console.print(table)
+        self.console.print()
+
+    def _typed(self, figure: str) -> str:
+        """A figure for a console without Unicode, where its spaces and signs would become question marks."""
+        if self.marks is words.MARKS:
+            return figure
+        return figure.translate({0x2009: "", 0xA0: " ", ord("≤"): "<=", ord("≥"): ">=", ord("—"): "-"})
 
     def _troubles(self) -> None:
         for box in self.view.troubles[:TROUBLES_MAX]:

@@ -121,3 +121,8 @@ def split_stamp(line: str) -> tuple[str, str]:
 def shorten(text: str, limit: int) -> tuple[str, int]:
     """The first `limit` characters and how many more there were; the last few are not worth a cut."""
     return (text, 0) if len(text) <= limit + 20 else (text[:limit], len(text) - limit)
+
+
+def anchor(name: str) -> str:
+    """An id for a link: letters, digits, dot, dash and underscore only."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name)

@@ -3,7 +3,7 @@
 import pytest
 
 from rig.record import Verdict, evidence
-from rig.report import svg, text, trim, words
+from rig.report import axes, svg, text, trim, words
 from rig.report.evidence import blocks, plain
 from rig.report.trim import Gap, Limits
 
@@ -127,16 +127,16 @@ def test_plain_evidence_has_every_part():
     [(0, 500, [0, 100, 200, 300, 400, 500]), (0, 0.94, [0, 0.2, 0.4, 0.6, 0.8, 1.0]), (0, 0, [0, 0.2]), (5, 5, [5, 6])],
 )
 def test_ticks_are_round_and_span_the_values(low: float, high: float, expected: list[float]):
-    assert svg.ticks(low, high) == expected
+    assert axes.ticks(low, high) == expected
 
 
 def test_merging_points_keeps_spikes_and_gaps():
     points = [(float(n), 1.0) for n in range(10_000)]
     points[5000], points[7000] = (5000.0, 99.0), (7000.0, None)
-    merged = svg.merge(points)
-    assert len(merged) <= svg.POINTS_MAX + 1
+    merged = axes.merge(points)
+    assert len(merged) <= axes.POINTS_MAX + 1
     assert (5000.0, 99.0) in merged
-    assert len(svg.runs(merged)) == 2
+    assert len(axes.runs(merged)) == 2
 
 
 def test_a_chart_takes_epochs_or_seconds_since_the_start():
