@@ -37,6 +37,9 @@ def judged(claim: Mapping[str, Any]) -> Callable[[Judge, Lines, Bounds], None]:
             judge.assume(False, uncounted[0])
             return
         found = MEASURES[claim["measure"]](lines, "on", bounds)
+        if found.lacking:
+            judge.skip(found.lacking)
+            return
         judge.show(*found.shown)
         within = found.value is None or found.value <= bounds["limit"]
         for text in found.broken:

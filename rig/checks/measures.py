@@ -12,6 +12,7 @@ from rig.record import evidence
 from rig.record.evidence import Evidence
 
 SHOWN_MAX = 5
+COUNTED = "pg_stat_statements"
 FALLBACK_SHARE = 0.01  # a single failed command may fall back for its request alone
 ANSWER_MS = 5000.0
 
@@ -25,6 +26,7 @@ class Measured:
     shown: list[Evidence] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    lacking: str = ""  # why this stack cannot tell it
 
 
 Measure = Callable[[Lines, str, Bounds], Measured]
@@ -106,7 +108,8 @@ def recomputes(lines: Lines, arm: str, bounds: Bounds) -> Measured:
             most = max(most, len(recent))
     polls = total(lines, arm, "completed", "beacon")
     said = f"at most {most} in {bounds['between_s']:g} s, {len(every)} in {seconds_of(lines):.0f} s, for {polls} polls"
-    doubts = [] if every else ["the snapshot was not written once: nobody polled, or it has another name"]
+    written = any(name == "set" for _, name in line["events"])  # in a short window that may have been before it
+    doubts = [] if written else ["the snapshot was not written once: nobody polled, or it has another name"]
     shown = [evidence.commands("Writes of availability:snapshot", [f"{at:.3f} SET" for at in every])]
     return Measured(most, said, shown, doubts=doubts)
 
@@ -126,6 +129,11 @@ def mirror_updates(lines: Lines, arm: str, bounds: Bounds) -> Measured:
     """The most that one instance ran within a cycle; each must hold everybody who pinged, and nobody else."""
     if arm != "on":
         return Measured(None)
+    source = next((line["source"] for line in lines["statements"] if line["arm"] == arm), "")
+    if source == COUNTED:
+        return Measured(
+            None, lacking=f"{COUNTED} tells neither when heartbeats were written nor whose: that needs the log"
+        )
     span = window(lines) or (0.0, 0.0)
     facts = next(line for line in lines["arm"] if line["arm"] == arm)
     own: dict[str, list[Spent]] = defaultdict(list)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 
@@ -12,6 +13,7 @@ from rig.checks.statements import UUID
 from rig.drive.cadence import ENVIRONMENT
 from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_url, translator
 from rig.observe import Mirror, ServerLog, StatementLog, Tables
+from rig.observe.counted import CountedLedger
 from rig.observe.statement import Statement
 from rig.observe.template import template
 from rig.record import Recorder
@@ -59,9 +61,12 @@ class Arm:
         self.fixtures = Fixtures(self.stack.postgres.url, self.schema)
         self.mirror = Mirror(self.stack.valkey.url)
         roles = {f"sut_{name}": name for name in INSTANCES}
-        self.statements = StatementLog(
-            self.stack.postgres.statement_log, roles, {"rig", "mirror"}, translate=translator(self.schema)
-        )
+        ours = {"rig", "mirror", urlsplit(self.stack.postgres.observer_url).username or ""}
+        translate = translator(self.schema)
+        self.statements = StatementLog(self.stack.postgres.statement_log, roles, ours, translate=translate)
+        self.counted: CountedLedger | None = None  # where there is no log that we can read
+        if not self.statements.available:
+            self.counted = CountedLedger(self.stack.postgres.observer_url, roles, ours, translate=translate)
         self._logs: dict[str, ServerLog] = {}
         self._views_made = False
         self._bind = LOOPBACK
@@ -157,9 +162,30 @@ class Arm:
 
     # --- what it cost -----------------------------------------------------------------------------------------
 
-    def work_in(self, since: float, until: float) -> int:
-        """How many statements of the servers were logged in that span; for a reader who watches."""
+    def work_in(self, since: float, until: float) -> int | None:
+        """How many statements of the servers were logged in that span, for a reader who watches; None without a log."""
+        if self.counted is not None:
+            return None
         return sum(one.kind == "work" for one in self.statements.window(since, until))
+
+    def record_counts(self, at: float) -> None:
+        """What pg_stat_statements counted since its `begin`, as if all of it had happened at that moment.
+
+        LedgerBroken when counts were lost in between.
+        """
+        assert self.counted is not None, "only where there is no log"
+        rows, drivers, strangers = [], 0, set()
+        for entry in self.counted.end():
+            if entry.kind == "unknown":
+                strangers.add(entry.role)
+            elif entry.kind == "driver":
+                drivers += entry.calls
+            elif entry.kind == "work":
+                shape = self._number(entry.template)
+                rows += [[at, entry.instance, shape, len(rows) + n, "LOG", [], 0, 0, 0] for n in range(entry.calls)]
+        self.recorder.write(
+            "statements", arm=self.id, rows=rows, drivers=drivers, strangers=sorted(strangers), source=self.counted.source
+        )  # fmt: skip
 
     def record_statements(self, since: float, until: float) -> None:
         """Every statement of the servers in the span, into the record: its shape once, then a short row each.
@@ -180,10 +206,14 @@ class Arm:
             elif one.kind == "work":
                 unit = units.setdefault(id(one.transaction or one), len(units))
                 rows.append([one.at, one.instance, self._shape(one), unit, one.severity, *ids_of(one, known)])
-        self.recorder.write("statements", arm=self.id, rows=rows, drivers=drivers, strangers=sorted(strangers))
+        self.recorder.write(
+            "statements", arm=self.id, rows=rows, drivers=drivers, strangers=sorted(strangers), source="statement log"
+        )
 
     def _shape(self, statement: Statement) -> int:
-        text = template(statement.contract_text or statement.text)
+        return self._number(template(statement.contract_text or statement.text))
+
+    def _number(self, text: str) -> int:
         if text not in self._templates:
             self._templates[text] = len(self._templates)
             self.recorder.write("template", arm=self.id, number=self._templates[text], text=text)

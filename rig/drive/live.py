@@ -20,7 +20,7 @@ class Live:
         self._told: set[str] = set()
         self._seconds: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         self._failed: dict[str, int] = defaultdict(int)
-        self._sql: dict[int, dict[str, int]] = {}
+        self._sql: dict[int, dict[str, str]] = {}
         self._live: Any = None
 
     def __enter__(self) -> Self:
@@ -84,11 +84,12 @@ class Live:
             planned, _, completed, _ = self._seconds.get((second, arm.id), [0, 0, 0, 0])
             failed = self._failed[arm.id]
             red = f"[red]{failed}[/]" if failed else "0"
-            table.add_row(NAMES[arm.id], f"{planned:,}", f"{completed:,}", red, f"{self._statements(arm, second):,}")
+            table.add_row(NAMES[arm.id], f"{planned:,}", f"{completed:,}", red, self._statements(arm, second))
         return table
 
-    def _statements(self, arm: Arm, second: int) -> int:
+    def _statements(self, arm: Arm, second: int) -> str:
         found = self._sql.setdefault(second, {})
         if arm.id not in found:
-            found[arm.id] = arm.work_in(second, second + 0.9995)
+            count = arm.work_in(second, second + 0.9995)
+            found[arm.id] = "—" if count is None else f"{count:,}"
         return found[arm.id]

@@ -21,6 +21,7 @@ from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.drive.witnesses import Witnesses
 from rig.observe import LagSentinel
+from rig.observe.ledger import LedgerBroken
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.stack import ServerDied, open_stack
 from rig.traffic.schedule import LoadPlan
@@ -145,7 +146,7 @@ def course(
         span = watched(session, options, plan, arms, exits, witnesses, locust, live)
         locust.check()
         began, until = span or (0.0, 0.0)
-        for arm in arms if span else ():
+        for arm in [arm for arm in arms if span and arm.counted is None]:
             live.say(f"counting the statements of the server {NAMES[arm.id]}")
             if options.blocks:
                 arm.log_statements(True)
@@ -204,9 +205,25 @@ def edges(
     measured = [phase for phase in phases if phase["arms"] and not phase["name"].startswith("block")]
     due += [(measured[0]["from"], one.commands("begin")) for one in witnesses]
     due += [(measured[-1]["to"] + EARLY_S, one.commands("end")) for one in witnesses]
+    for arm in arms:
+        if arm.counted is not None:
+            due.append((measured[0]["from"] - EARLY_S, arm.counted.begin))
+            due.append((measured[-1]["to"] + EARLY_S, counts_of(arm, (measured[0]["from"] + measured[-1]["to"]) / 2)))
     of = {arm.id: (arm, witness) for arm, witness in zip(arms, witnesses, strict=True)}
     for phase, arm, logged in options.block_phases():
         if arm in of:
             span = by_name[phase.name]
             due += of[arm][1].block(span, logged)
     return sorted(due, key=lambda one: one[0])
+
+
+def counts_of(arm: Arm, at: float) -> Callable[[], None]:
+    """Takes what pg_stat_statements counted; counts that were lost make the run inconclusive."""
+
+    def take() -> None:
+        try:
+            arm.record_counts(at)
+        except LedgerBroken as lost:
+            arm.recorder.write("unfenced", arm=arm.id, text=str(lost))
+
+    return take

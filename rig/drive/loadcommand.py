@@ -33,10 +33,21 @@ def options_of(settings: Settings, **given: Any) -> LoadOptions:
         raise UsageError("rig load starts the server itself, with the mirror and without: give --sut, not --base-url")
     if given["chats"] > given["mitras"]:
         raise UsageError(f"--chats {given['chats']}: each takes a mitra of its own, and there are {given['mitras']}")
+    if settings.postgres:
+        given |= adapted(settings)
     pace = LoadPace(**{name: value for name, value in given.items() if name in OF_THE_PACE})
-    if settings.postgres and given["baseline"]:
-        given["baseline"] = False  # one Postgres: the second arm would show in its counters
     return LoadOptions(pace, **{name: value for name, value in given.items() if name not in OF_THE_PACE})
+
+
+def adapted(settings: Settings) -> dict[str, Any]:
+    """What somebody else's Postgres leaves of a load: one cluster has no second arm, and its log is not ours to switch."""
+    changed: dict[str, Any] = {"baseline": False, "witness": False, "blocks": 0}
+    left_out = "no baseline, no second witness, no blocks"
+    if settings.postgres_log is None:
+        changed |= {"togglers": 0, "chats": 0}  # their statements could not be told from a ping's
+        left_out += ", neither toggles nor chats (counts have no ids: --postgres-log would give them)"
+    print(f"on an external Postgres: {left_out}", flush=True)
+    return changed
 
 
 def replay_words(options: LoadOptions) -> list[str]:

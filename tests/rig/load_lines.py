@@ -65,8 +65,8 @@ def load_lines() -> Lines:
         "generator": [{"t": T + 31, "worker": "local", "finished": True, "cpu": 0.1, "rss_mb": 60.0}],
         "template": [{"t": T, "arm": arm, "number": n, "text": text} for arm in arms for n, text in enumerate(TEXTS)],
         "statements": [
-            {"t": T + 31, "arm": "on", "rows": [batch(), row(CONFIG)], "drivers": 4, "strangers": []},
-            {"t": T + 31, "arm": "off", "rows": without, "drivers": 4, "strangers": []},
+            {"t": T + 31, "arm": "on", "rows": [batch(), row(CONFIG)], "drivers": 4, "strangers": [], "source": "statement log"},
+            {"t": T + 31, "arm": "off", "rows": without, "drivers": 4, "strangers": [], "source": "statement log"},
         ],
         "rewrites": [{"t": T + 31, "arm": "on", "events": [[T + at, name] for at in (1, 11, 21) for name in ("set", "expire")]}],
         "counters": [

@@ -208,6 +208,13 @@ def test_no_update_in_a_whole_cycle_fails_and_in_less_says_nothing(lines: Lines)
     assert judged("CLAIM-05", lines, {**BOUNDS["CLAIM-05"], "mirror_every_s": 60})[0] == "inconclusive"
 
 
+def test_counts_without_moments_skip_the_cycle_by_name(lines: Lines) -> None:
+    lines["statements"][0]["source"] = "pg_stat_statements"
+    verdict, message = judged("CLAIM-05", lines)
+    assert verdict == "skipped"
+    assert "neither when heartbeats were written nor whose" in message
+
+
 def test_a_second_recompute_within_the_snapshots_life_fails(lines: Lines) -> None:
     lines["rewrites"][0]["events"].append([T + 29, "set"])
     verdict, message = judged("CLAIM-03", lines)
