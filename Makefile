@@ -23,8 +23,8 @@ verify: setup ## Run the checklist A-K against the server and write its report
 test: setup ## Run the tests of server and rig
 	@$(VENV)/bin/python -m pytest tests -q -n 2 --dist worksteal
 
-bench: setup ## Measure what an outage costs under a storm of polls, beside the goals
-	@$(VENV)/bin/rig bench
+bench: setup ## Measure pings and polls beside a request that does nothing, then what an outage costs under a storm
+	@$(VENV)/bin/rig bench --hot; hot=$$?; $(VENV)/bin/rig bench && exit $$hot
 
 serve: setup ## Run the server on a stack with demo people, until Ctrl-C
 	@$(VENV)/bin/rig serve

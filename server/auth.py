@@ -184,8 +184,8 @@ class Auth:
 
 def _bearer_token(request: Request) -> str:
     """The bearer token, "" when there is none, more than one, or another scheme."""
-    values = request.headers.getlist("authorization")
+    values = [value for name, value in request.scope["headers"] if name == b"authorization"]
     if len(values) != 1:
         return ""
-    scheme, _, token = values[0].partition(" ")
+    scheme, _, token = values[0].decode("latin-1").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""

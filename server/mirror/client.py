@@ -23,7 +23,6 @@ SOCKET_TIMEOUT_S = 0.25
 CALL_TIMEOUT_S = 0.6  # the socket's timeout is per reply; this one is for the whole call
 CONNECTIONS_MAX = 32
 SILENCE_IS_OUTAGE_S = 1.0
-TOGETHER_MAX = 200  # commands of one round trip: more would make the first of them wait for the last
 # What Valkey's end has not taken by then is never to come: a lost packet that the kernel goes on sending after we gave
 # the connection up would write an old heartbeat over a newer one. In milliseconds; Linux alone has it.
 UNTAKEN_MS = {socket.TCP_USER_TIMEOUT: int(CALL_TIMEOUT_S * 1000)} if hasattr(socket, "TCP_USER_TIMEOUT") else {}
@@ -48,7 +47,6 @@ class Valkey:
         self._failing_since: float | None = None
         self.refused_since: float | None = None  # monotonic; a write was refused and none is known to work since
         self.eviction_policy = ""  # "" until it was asked
-        self._together = Together(self._carry)
         self._slots = asyncio.Semaphore(CONNECTIONS_MAX)  # a crowd waits its turn: a full pool is no outage
         self._offset_ms = 0  # Valkey's clock minus ours
 
@@ -94,7 +92,7 @@ class Valkey:
                 reply = await call
         except ResponseError as error:
             self._failing_since = None  # it answers
-            raise self._refusal(error) from error
+            raise self.refusal(one_line(error)) from error
         except (SocketTimeout, TimeoutError) as error:
             self._failed("no answer in time")
             raise MirrorUnavailable("no answer in time") from error
@@ -107,13 +105,13 @@ class Valkey:
         self._failing_since = None
         return reply
 
-    def _refusal(self, error: ResponseError) -> MirrorUnavailable:
+    def refusal(self, error: str) -> MirrorUnavailable:
         """What Valkey said no with, noted for what it tells of its health."""
-        if str(error).startswith("COLD"):
+        if error.startswith("COLD"):
             self.cold("the mirror was lost")
-        elif not str(error).startswith("WRONGTYPE"):  # that is one key's fault, healed by the next seed
+        elif not error.startswith("WRONGTYPE"):  # that is one key's fault, healed by the next seed
             self.refused_since = self.refused_since or time.monotonic()
-        return MirrorUnavailable(one_line(error))
+        return MirrorUnavailable(error)
 
     def _failed(self, why: str) -> None:
         now = time.monotonic()
@@ -168,19 +166,11 @@ class Valkey:
             raise MirrorUnavailable("the mirror was lost")
         return replies[1:]
 
-    async def _pipeline(self, commands: Sequence[Sequence[Any]], *, raise_on_error: bool = True) -> list[Any]:
+    async def _pipeline(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         async with self.redis.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)
-            return await pipeline.execute(raise_on_error=raise_on_error)
-
-    async def _carry(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """One round trip of commands of several callers; an error reply stands in its place."""
-        replies = await self.bounded(self._pipeline(commands, raise_on_error=False))
-        for place, reply in enumerate(replies):
-            if isinstance(reply, ResponseError) and not isinstance(reply, NoScriptError):
-                replies[place] = self._refusal(reply)
-        return replies
+            return await pipeline.execute()
 
     async def write_all(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """Several commands in one round trip, whatever the state of the mirror."""
@@ -194,23 +184,6 @@ class Valkey:
         self.need_warm()
         try:
             return await self.bounded(self.evaluate(script, script_keys, self.prefix, *arguments))
-        except MirrorUnavailable:
-            if self.warm:
-                self.refused_since = self.refused_since or time.monotonic()
-            raise
-
-    async def run_together(self, script: str, script_keys: Sequence[str], *arguments: Any) -> Any:
-        """As `run`, in one round trip with all that are asked for in the same turn of the event loop."""
-        self.need_warm()
-        if script not in self._scripts:
-            return await self.run(script, script_keys, *arguments)
-        digest = self._scripts[script]
-        try:
-            return await self._together.ask(
-                ("EVALSHA", digest, len(script_keys), *script_keys, self.prefix, *arguments)
-            )
-        except NoScriptError:
-            return await self.run(script, script_keys, *arguments)
         except MirrorUnavailable:
             if self.warm:
                 self.refused_since = self.refused_since or time.monotonic()
@@ -230,52 +203,6 @@ class Valkey:
 
     async def close(self) -> None:
         await self.redis.aclose()
-
-
-Carry = Callable[[Sequence[Sequence[Any]]], Awaitable[list[Any]]]
-
-
-class Together:
-    """Commands of one turn of the event loop share a round trip; who is cancelled leaves the others theirs."""
-
-    def __init__(self, carry: Carry) -> None:
-        self._carry = carry
-        self._asked: list[tuple[Sequence[Any], asyncio.Future[Any]]] = []
-        self._under_way: set[asyncio.Task[None]] = set()
-
-    def ask(self, command: Sequence[Any]) -> asyncio.Future[Any]:
-        """The reply, or what `carry` raised or gave as an error in its place."""
-        loop = asyncio.get_running_loop()
-        if not self._asked:
-            loop.call_soon(self._go)
-        answer = loop.create_future()
-        self._asked.append((command, answer))
-        return answer
-
-    def _go(self) -> None:
-        batch, self._asked = self._asked, []
-        for first in range(0, len(batch), TOGETHER_MAX):
-            task = asyncio.create_task(self._send(batch[first : first + TOGETHER_MAX]))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-
-    async def _send(self, batch: Sequence[tuple[Sequence[Any], asyncio.Future[Any]]]) -> None:
-        waiting = [answer for _, answer in batch]
-        try:
-            replies = await self._carry([command for command, _ in batch])
-        except asyncio.CancelledError:
-            for answer in waiting:
-                answer.cancel()
-            raise
-        except Exception as error:
-            replies = [error] * len(batch)
-        for answer, reply in zip(waiting, replies, strict=True):
-            if answer.done():
-                continue
-            if isinstance(reply, BaseException):
-                answer.set_exception(reply)
-            else:
-                answer.set_result(reply)
 
 
 def connect(url: str, connections_max: int, look: Callable[[Any], Awaitable[None]] | None = None) -> Redis:

@@ -1,10 +1,13 @@
 """The ping: one script in Valkey, no SQL; Postgres only when Valkey fails or a sweep is just at it."""
 
+from collections.abc import Sequence
+
 from server import errors
 from server.db import Database
 from server.log import log
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
+from server.mirror.together import Together
 from server.mirror.writes import Writes
 
 _CHECK = """
@@ -19,6 +22,7 @@ class Heartbeat:
         self._db = db
         self._writes = writes
         self._valkey = valkey
+        self._together = Together(self._carry)
 
     async def ping(self, mitra_id: str) -> bool:
         """Whether the mitra is online. Raises ApiError 403 ACCOUNT_INACTIVE, 503 without either store."""
@@ -38,10 +42,15 @@ class Heartbeat:
         return answer == "online"
 
     async def _in_valkey(self, mitra_id: str) -> str:
+        self._valkey.need_warm()
+        return await self._together.ask(mitra_id)
+
+    async def _carry(self, mitra_ids: Sequence[str]) -> Sequence[str | MirrorUnavailable]:
+        """The pings of one turn in one script, each with an outcome of its own."""
         now = self._valkey.now_ms()
-        touched = (keys.EPOCH, keys.DEACTIVATED, keys.ONLINE, keys.heartbeat(mitra_id), keys.leaving(mitra_id))
-        believed = keys.stamp(now + keys.FUTURE_MS_MAX)
-        return await self._valkey.run_together(scripts.PING, touched, mitra_id, keys.stamp(now), believed)
+        times = keys.stamp(now), keys.stamp(now + keys.FUTURE_MS_MAX)
+        told = await self._valkey.run(scripts.PING, (keys.EPOCH, keys.DEACTIVATED, keys.ONLINE), *times, *mitra_ids)
+        return [self._valkey.refusal(line[1:]) if line[0] == "-" else line for line in told.split("\n")]
 
     async def _wait_for_sweep(self, mitra_id: str) -> None:
         """A sweep holds the row's lock from its second look to its commit: when it is free, the mark has its end."""

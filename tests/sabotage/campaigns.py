@@ -294,7 +294,7 @@ def heartbeats_go_back() -> None:
     from server.mirror import scripts
     from server.mirror.client import Valkey
 
-    replace_in(scripts, "PING", "or before <= ARGV[3] ", "or true ")
+    replace_in(scripts, "PING", "or before <= ARGV[2] ", "or true ")
     now_ms, turns = Valkey.now_ms, itertools.count(1)
     Valkey.now_ms = lambda self: now_ms(self) - (2500 if next(turns) % 9 == 0 else 0)  # type: ignore[method-assign]
 

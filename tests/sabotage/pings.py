@@ -8,8 +8,8 @@ def whole_seconds() -> None:
     from server.mirror import scripts
 
     replace_in(
-        scripts, "PING", "redis.call('SET', KEYS[4], ARGV[3])",
-        "redis.call('SET', KEYS[4], string.sub(ARGV[3], 1, 20) .. '000Z')",
+        scripts, "PING", "redis.call('SET', heartbeat, ARGV[2])",
+        "redis.call('SET', heartbeat, string.sub(ARGV[2], 1, 20) .. '000Z')",
     )  # fmt: skip
 
 
@@ -46,8 +46,8 @@ def writes_before_guard() -> None:
     from server.mirror import scripts
 
     replace_in(
-        scripts, "PING", "if redis.call('SISMEMBER', KEYS[2], ARGV[2]) == 1 then",
-        "if redis.call('SISMEMBER', KEYS[2], ARGV[2]) == 1 then redis.call('SET', KEYS[4], ARGV[3])",
+        scripts, "PING", "if redis.call('SISMEMBER', KEYS[2], id) == 1 then",
+        "if redis.call('SISMEMBER', KEYS[2], id) == 1 then redis.call('SET', 'mitra:heartbeat:' .. id, ARGV[2])",
     )  # fmt: skip
 
 
@@ -56,8 +56,8 @@ def ping_revives() -> None:
     from server.mirror import heartbeat, scripts
 
     replace_in(
-        scripts, "PING", "if redis.call('SISMEMBER', KEYS[3], ARGV[2]) == 0 then",
-        "redis.call('SADD', KEYS[3], ARGV[2]) if false then",
+        scripts, "PING", "if redis.call('SISMEMBER', KEYS[3], id) == 0 then",
+        "redis.call('SADD', KEYS[3], id) if false then",
     )  # fmt: skip
     replace_in(heartbeat, "_CHECK", "coalesce(o.is_online, false)", "true")
 

@@ -104,7 +104,7 @@ def heartbeats_expire() -> None:
     from server.mirror import scripts
 
     replace_in(
-        scripts, "PING", "redis.call('SET', KEYS[4], ARGV[3])", "redis.call('SET', KEYS[4], ARGV[3], 'EX', 3600)"
+        scripts, "PING", "redis.call('SET', heartbeat, ARGV[2])", "redis.call('SET', heartbeat, ARGV[2], 'EX', 3600)"
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from server.mirror.client import TOGETHER_MAX, MirrorUnavailable, Together
+from server.mirror.client import MirrorUnavailable
+from server.mirror.together import TOGETHER_MAX, Together
 
 
 def looped(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -87,3 +88,13 @@ async def test_who_is_cancelled_leaves_the_others_theirs() -> None:
     line.delay.set()
     told = await asyncio.gather(*asking, return_exceptions=True)
     assert (told[0], isinstance(told[1], asyncio.CancelledError), told[2]) == (0, True, 2)
+
+
+@looped
+async def test_a_trip_that_answers_too_few_is_nobodys_answer() -> None:
+    async def short(asked: Sequence[Any]) -> list[Any]:
+        return list(asked[1:])
+
+    together = Together(short)
+    told = await asyncio.gather(*(together.ask(number) for number in range(3)), return_exceptions=True)
+    assert [type(each) for each in told] == [ValueError] * 3

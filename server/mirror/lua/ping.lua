@@ -1,17 +1,27 @@
--- A ping: guard, membership, one SET. Returns 'inactive', 'offline', 'leaving' or 'online'.
--- KEYS: epoch, deactivated, online, heartbeat, leaving. ARGV: epoch, id, now, latest time still believed
-if redis.call('SISMEMBER', KEYS[2], ARGV[2]) == 1 then
-  return 'inactive'
+-- The pings of one turn. For each: guard, membership, one SET. Returns a line each, in their order: 'inactive',
+-- 'offline', 'leaving', 'online', or '-' and the error that this one alone met.
+-- KEYS: epoch, deactivated, online. ARGV: epoch, now, latest time still believed, then the ids
+local function ping(id)
+  if redis.call('SISMEMBER', KEYS[2], id) == 1 then
+    return 'inactive'
+  end
+  if redis.call('SISMEMBER', KEYS[3], id) == 0 then
+    return 'offline'
+  end
+  if redis.call('EXISTS', 'mirror:leaving:' .. id) == 1 then
+    return 'leaving'
+  end
+  local heartbeat = 'mitra:heartbeat:' .. id
+  local before = redis.call('GET', heartbeat)
+  -- A heartbeat never goes back, unless what stands there is no time or lies too far ahead.
+  if not before or #before ~= 24 or before <= ARGV[2] or before > ARGV[3] then
+    redis.call('SET', heartbeat, ARGV[2])
+  end
+  return 'online'
 end
-if redis.call('SISMEMBER', KEYS[3], ARGV[2]) == 0 then
-  return 'offline'
+local answers = {}
+for i = 4, #ARGV do
+  local done, answer = pcall(ping, ARGV[i])
+  answers[i - 3] = done and answer or '-' .. (type(answer) == 'table' and answer.err or tostring(answer))
 end
-if redis.call('EXISTS', KEYS[5]) == 1 then
-  return 'leaving'
-end
-local before = redis.call('GET', KEYS[4])
--- A heartbeat never goes back, unless what stands there is no time or lies too far ahead.
-if not before or #before ~= 24 or before <= ARGV[3] or before > ARGV[4] then
-  redis.call('SET', KEYS[4], ARGV[3])
-end
-return 'online'
+return table.concat(answers, '\n')
