@@ -1,7 +1,7 @@
 """A thousand mitras come and go while Valkey fails now and then: enough changes to say how often one is lost."""
 
 from rig.drive.campaign import FULL, Campaign, Phases
-from rig.drive.draw import FLEET_PACE, FLEET_SETTINGS
+from rig.drive.draw import FLEET_BASELINE_S, FLEET_PACE, FLEET_SETTINGS
 from rig.drive.strikes import Strike
 from rig.traffic.workload import Pace
 
@@ -12,7 +12,7 @@ CAMPAIGN = Campaign(
     strikes=tuple(Strike(40.0 * number, fault, 3.0) for number, fault in enumerate(FAULTS)),
     instances=("a", "b"),
     settings=FLEET_SETTINGS,
-    phases=Phases(fault_s=200.0),
+    phases=Phases(baseline_s=FLEET_BASELINE_S, fault_s=200.0),
     pace=Pace(fleet=1500, **FLEET_PACE),
     profiles=(FULL,),
 )

@@ -21,6 +21,7 @@ DRAWN = {**INVARIANTS, "INV-17": {**INVARIANTS["INV-17"], "reads_min": 0}}
 # With a fleet: its mitras do not ping, and are heard of at each change of theirs; and each chat is offered to them all.
 FLEET_SETTINGS = {"stale_after_seconds": 14}
 FLEET_PACE = {"chat_every_s": 6.0, "silent_every_s": 30.0}
+FLEET_BASELINE_S = 15.0  # beside its crowd few pings have their mitra for themselves
 
 
 def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
@@ -54,7 +55,7 @@ def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
         strikes=tuple(strikes),
         instances=INSTANCES,
         settings=FLEET_SETTINGS if fleet else SETTINGS,
-        phases=Phases(fault_s=last),
+        phases=Phases(baseline_s=FLEET_BASELINE_S, fault_s=last) if fleet else Phases(fault_s=last),
         checks=DRAWN,
         pace=Pace(fleet=fleet, **FLEET_PACE) if fleet else Pace(),
         replay=("random", "--minutes", f"{minutes:g}", *(("--fleet", str(fleet)) if fleet else ())),

@@ -40,6 +40,12 @@ def test_the_same_random_seed_draws_the_same_campaign() -> None:
     assert drawn(7, 2).strikes != drawn(8, 2).strikes
 
 
+def test_a_fleet_changes_no_fault_and_gets_a_baseline_that_has_room_for_quiet_pings() -> None:
+    few, many = drawn(7, 2), drawn(7, 2, fleet=1500)
+    assert many.strikes == few.strikes
+    assert many.phases.baseline_s >= 3 * few.phases.baseline_s
+
+
 @pytest.mark.parametrize("random_seed", range(60))
 def test_what_is_drawn_can_be_and_leaves_time_for_a_recovery(random_seed: int) -> None:
     campaign = drawn(random_seed, 2)
