@@ -36,9 +36,9 @@ def ping_looks_up_its_mitra() -> None:
     every(10, LOOK)
 
 
-@sabotage("one-ping-looks-it-up", "The hundredth ping of all looks up its mitra's row.", "CLAIM-01")
+@sabotage("one-ping-looks-it-up", "The 150th ping of all looks up its mitra's row.", "CLAIM-01")
 def one_ping_looks_it_up() -> None:
-    every(100, LOOK, once=True)
+    every(150, LOOK, once=True)
 
 
 @sabotage(
