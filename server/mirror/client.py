@@ -199,6 +199,11 @@ class Valkey:
                 self.refused_since = self.refused_since or time.monotonic()
             raise
 
+    async def look(self, script: str, script_keys: Sequence[str], *arguments: Any) -> Any:
+        """A script that only reads, whose first argument is the epoch's prefix; only while warm."""
+        self.need_warm()
+        return await self.bounded(self.evaluate(script, script_keys, self.prefix, *arguments))
+
     async def run_together(self, script: str, script_keys: Sequence[str], *arguments: Any) -> Any:
         """As `run`, in one round trip with all that are asked for in the same turn of the event loop."""
         self.need_warm()
