@@ -170,6 +170,10 @@ def chaos(
 def load(
     mitras: Annotated[int, typer.Option(min=1, max=5000, help="Mitras who are online and ping twice a minute.")] = 300,
     seconds: Annotated[int, typer.Option(min=5, max=3600, help="Length of the measured window.")] = 30,
+    scale: Annotated[
+        bool, typer.Option("--scale", help="Growth instead: what each operation takes of 300 to 100,000 mitras.")
+    ] = False,
+    sizes: Annotated[str | None, typer.Option(help="Sizes for --scale, a comma between: 300,1000.")] = None,
     random_seed: RandomSeed = None,
     strict: Strict = None,
     mode: Mode = None,
@@ -189,6 +193,10 @@ def load(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, scratch=scratch,
         postgres_log=postgres_log, sut=sut, reports=reports, schema=schema, level=level,
     )  # fmt: skip
+    if scale or sizes is not None:
+        from rig.drive import scale as drive_scale
+
+        raise typer.Exit(drive_scale.run(chosen, sizes))
     raise typer.Exit(drive.run(chosen, mitras, seconds))
 
 

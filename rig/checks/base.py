@@ -173,6 +173,7 @@ def load_checks() -> dict[str, Check]:
         "invariants_people",
         "sometimes",
         "claims",
+        "growth",
     ):
         importlib.import_module(f"rig.checks.{name}")
     return CHECKS

@@ -21,4 +21,5 @@ RUN_SECTIONS = {
     "INV": "Invariants",
     "SEEN": "What had to happen",
     "CLAIM": "Claims",
+    "GROWTH": "Growth",
 }

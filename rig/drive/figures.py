@@ -7,6 +7,7 @@ from typing import Any
 from rig.checks.claims import quantile
 from rig.checks.consistency import availability_queries_a_second, person_minutes, sql_per_request, tallies
 from rig.checks.courses import wrong_in
+from rig.checks.growth import OPERATIONS, curve, exponent, growing
 from rig.checks.sometimes import EVENTS
 from rig.record import Run
 
@@ -29,6 +30,8 @@ ANSWER_MS = 5000  # the contract's bound on any answer
 
 def figures(run: Run) -> dict[str, Any]:
     """`phases`, `series` and `measures` as a report draws them; nothing for a run without phases."""
+    if next(run.of("growth"), None):
+        return growth_figures(run)
     phases = list(run.of("phase"))
     if not phases:
         return {}
@@ -195,3 +198,37 @@ def load_measures(run: Run, window: Line) -> list[dict[str, Any]]:
     found.append(measure("SQL statements of the server in the window", len(work), ""))
     found.append(measure("SQL statements for 1000 requests", cost, ""))
     return found
+
+
+FLOORS = {"floor": "the same bytes without a server", "packed": "in as few commands as may be"}
+
+
+def growth_figures(run: Run) -> dict[str, Any]:
+    """`growth`: each operation's curve, floors and exponent, and memory by size, as a report draws them."""
+    lines = list(run.of("growth"))
+    operations = []
+    for operation, title in OPERATIONS.items():
+        points = curve(lines, operation)
+        floors = {name: curve(lines, operation, key) for key, name in FLOORS.items()}
+        operations.append({
+            "name": operation, "title": title, "points": points, "exponent": exponent(growing(points)),
+            "floors": {name: found for name, found in floors.items() if found},
+        })  # fmt: skip
+    memory = list(run.of("memory"))
+    found = []
+    for line in run.of("pings_during"):
+        during = f"pings during a {line['during']} at {line['size']:,} mitras"
+        found.append(measure(f"{during}: pings", line["sent"], ""))
+        found += [measure(f"{during}: {q}", line[f"{q}_ms"], "ms") for q in ("p50", "p99", "slowest")]
+    return {
+        "growth": {
+            "sizes": sorted({line["size"] for line in lines}),
+            "operations": operations,
+            "memory": {
+                "Valkey, bytes a mitra": [[line["size"], round(line["bytes_a_mitra"])] for line in memory],
+                "Valkey, MB": [[line["size"], round(line["valkey_bytes"] / 1e6, 1)] for line in memory],
+                "server, MB": [[line["size"], round(line["server_rss"] / 1e6)] for line in memory],
+            },
+        },
+        "measures": found,
+    }
