@@ -227,6 +227,10 @@ def load(
         bool, typer.Option("--web", help="Start from Locust's web UI; judged when it is left.", rich_help_panel=LOCUST)
     ] = False,
     web_port: Annotated[int, typer.Option(min=1, max=65535, rich_help_panel=LOCUST)] = 8089,
+    scale: Annotated[
+        bool, typer.Option("--scale", help="Growth instead: what each operation takes of 300 to 100,000 mitras.")
+    ] = False,
+    sizes: Annotated[str | None, typer.Option(help="Sizes for --scale, a comma between: 300,1000.")] = None,
     random_seed: RandomSeed = None,
     strict: Strict = None,
     mode: Mode = None,
@@ -247,6 +251,10 @@ def load(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, scratch=scratch,
         postgres_log=postgres_log, sut=sut, sut_setup=sut_setup, reports=reports, schema=schema, level=level,
     )  # fmt: skip
+    if scale or sizes is not None:
+        from rig.drive import scale as drive_scale
+
+        raise typer.Exit(drive_scale.run(chosen, sizes))
     raise typer.Exit(drive.run(
         chosen, mitras=mitras, ping_every_s=ping_every, customers=customers, storm_peak=storm, storm_shape=storm_shape,
         togglers=togglers, chats=chats, seconds=seconds, warm_up_s=warm_up, baseline=baseline, witness=witness,

@@ -1,5 +1,6 @@
 """From payment to acceptance: the blast of a paid chat to every available mitra, and what they answer."""
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from asyncpg import Connection, Record
@@ -14,17 +15,22 @@ from server.timers import Timers
 if TYPE_CHECKING:
     from server.mirror import Mirror
 
+BATCH = 10_000  # offers a statement: over well before a statement's time is, and others are served in between
+_ANY_OFFER = """
+SELECT true FROM chat_request_notifications WHERE chat_session_id = $1 AND declined_at IS NULL LIMIT 1
+"""
+# Ids come as one text: of a hundred thousand, a value each would keep the process from all else for too long.
 _OPEN_OFFER = """
 SELECT true FROM chat_request_notifications
-WHERE chat_session_id = $1 AND declined_at IS NULL AND mitra_id = ANY($2::uuid[]) LIMIT 1
+WHERE chat_session_id = $1 AND declined_at IS NULL AND mitra_id = ANY(string_to_array($2, ',')::uuid[]) LIMIT 1
 """
 # The join keeps ids out that no mitra has, and mitras deactivated since they were found available.
 # Who was offered the chat before (and declined it) is not asked again.
 _OFFER = """
-INSERT INTO chat_request_notifications (chat_session_id, mitra_id)
-SELECT $1, m.id FROM mitras AS m WHERE m.id = ANY($2::uuid[]) AND m.is_active
-ON CONFLICT DO NOTHING
-RETURNING mitra_id
+WITH offered AS (INSERT INTO chat_request_notifications (chat_session_id, mitra_id)
+  SELECT $1, m.id FROM mitras AS m WHERE m.id = ANY(string_to_array($2, ',')::uuid[]) AND m.is_active
+  ON CONFLICT DO NOTHING RETURNING mitra_id)
+SELECT count(*) FROM offered
 """
 _OFFERS = """
 SELECT s.id AS chat_session_id, s.duration_seconds, s.customer_id, n.created_at AS offered_at
@@ -59,18 +65,22 @@ class Blast:
         """
         row = await self._chats.find(session_id)
         self._check_payable(row, customer_id)
-        available = [id_ for id_ in await self._mirror.find_available() if is_uuid(id_)]
+        available = await self._mirror.find_available()
         async with self._db.transaction() as connection:
             held = await connection.fetchrow(HOLD, session_id)
             if held is None:
                 raise errors.not_found("chat session")
             self._check_payable(held, customer_id)
-            if await connection.fetchval(_OPEN_OFFER, session_id, available):
-                raise errors.invalid_state("the chat is paid and offered to a mitra who is available")
-            offered = await connection.fetch(_OFFER, session_id, available)
+            if await connection.fetchval(_ANY_OFFER, session_id):
+                for ids in batches(available):
+                    if await connection.fetchval(_OPEN_OFFER, session_id, ids):
+                        raise errors.invalid_state("the chat is paid and offered to a mitra who is available")
+            offered = 0
+            for ids in batches(available):
+                offered += await connection.fetchval(_OFFER, session_id, ids)
             if not offered:
                 raise errors.no_mitra_available()
-        return {**session(held), "offered": len(offered)}
+        return {**session(held), "offered": offered}
 
     async def offers(self, mitra_id: str) -> list[dict[str, Any]]:
         """The open offers of a mitra, oldest first."""
@@ -109,3 +119,9 @@ class Blast:
     def _check_payable(self, row: Record, customer_id: str) -> None:
         owned(row, "customer_id", customer_id)
         need(row["status"] == "searching", "only a searching chat can be paid")
+
+
+def batches(ids: Sequence[str]) -> Iterator[str]:
+    """The ids, BATCH at most in a text; one that was planted and is no uuid is left out."""
+    for first in range(0, len(ids), BATCH):
+        yield ",".join(id_ for id_ in ids[first : first + BATCH] if is_uuid(id_))

@@ -182,6 +182,7 @@ def load_checks() -> dict[str, Check]:
         "claims",
         "witness",
         "thresholds",
+        "growth",
     ):
         importlib.import_module(f"rig.checks.{name}")
     return CHECKS

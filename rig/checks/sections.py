@@ -23,4 +23,5 @@ RUN_SECTIONS = {
     "CLAIM": "Claims",
     "DIFF": "With the mirror and without it",
     "THRESHOLD": "Thresholds",
+    "GROWTH": "Growth",
 }

@@ -7,6 +7,7 @@ from typing import Any
 from rig.checks.consistency import availability_queries_a_second, person_minutes, sql_per_request, tallies
 from rig.checks.courses import wrong_in
 from rig.checks.sometimes import EVENTS
+from rig.drive.growth_figures import growth_figures
 from rig.drive.load_figures import load_figures
 from rig.record import Run
 from rig.record.histogram import quantile
@@ -32,6 +33,8 @@ def figures(run: Run) -> dict[str, Any]:
     """`phases`, `series` and `measures` as a report draws them; nothing for a run without phases."""
     if run.meta["kind"] == "load" and next(run.of("load"), None):
         return load_figures(run)
+    if next(run.of("growth"), None):
+        return growth_figures(run)
     phases = list(run.of("phase"))
     if not phases:
         return {}

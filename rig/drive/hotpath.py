@@ -20,7 +20,7 @@ from rig.drive.session import draw_random_seed
 from rig.drive.stackspec import mapped_schema, stack_spec
 from rig.stack import ServerInstance, Supervisor, open_stack
 from rig.traffic.customer import BEACON
-from rig.traffic.mitra import go_online
+from rig.traffic.mitra import PING, go_online
 from rig.traffic.openloop import head, saturate
 from rig.traffic.tokens import mint
 
@@ -28,7 +28,6 @@ MITRAS = 300
 CONNECTIONS = 32
 ROUNDS, ROUND_S = 15, 0.5  # short ones, so that a busy moment of the machine falls on all kinds alike
 GOAL = 0.60  # of what the same server answers when it has nothing to do
-PING = "/api/mitra/status/heartbeat"
 
 
 def run(settings: Settings) -> int:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from rig.record import Verdict
 from rig.record.evidence import moment
-from rig.report import evidence, svg, text, trim, words
+from rig.report import evidence, growth, svg, text, trim, words
 from rig.report.page import Page
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -95,6 +95,8 @@ def _context(page: Page, results: Mapping[str, Any], run_name: str) -> dict[str,
         "icon": base64.b64encode(_icon(page.verdict).encode()).decode(),
         "phases": spans,
         "timeline": svg.timeline(lanes, spans, origin) if spans and lanes else None,
+        "growth": growth.rows(results["growth"]) if results.get("growth") else None,
+        "curves": growth.charts(results["growth"]) if results.get("growth") else [],
         "charts": [(_caption(series), svg.chart(series, bands, origin)) for series in results.get("series") or ()],
     }
 

@@ -13,12 +13,12 @@ from gevent.event import AsyncResult
 from gevent.lock import BoundedSemaphore
 
 from rig.traffic.customer import BEACON, SESSIONS
+from rig.traffic.mitra import PING
 from rig.traffic.schedule import LoadPlan
 from rig.traffic.sender import TIMEOUT_S, Job, Pool
 from rig.traffic.tally import Tallies, Tally
 from rig.traffic.tokens import mint
 
-PING = "/api/mitra/status/heartbeat"
 TOGGLE = "/api/mitra/status/"
 OFFERS = "/api/mitra/chat-requests"
 DASHBOARD = "/internal/dashboard"

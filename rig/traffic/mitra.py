@@ -7,6 +7,7 @@ from rig.traffic.client import ServerHandle
 from rig.traffic.exchange import Exchange
 from rig.traffic.user import User
 
+PING = "/api/mitra/status/heartbeat"
 TOGGLERS = 8
 GONE_AFTER_S = 0.0008  # mostly before an answer, and after the server has begun
 
@@ -32,11 +33,11 @@ class Mitra(User):
         return self.request("offline", "POST", "/api/mitra/status/offline")
 
     def ping(self) -> Exchange:
-        return self.request("ping", "POST", "/api/mitra/status/heartbeat")
+        return self.request("ping", "POST", PING)
 
     def abandon(self) -> Exchange:
         """A ping whose sender is gone before the answer: an app that is closed, a line that breaks."""
-        return self.request("abandoned", "POST", "/api/mitra/status/heartbeat", patience_s=GONE_AFTER_S)
+        return self.request("abandoned", "POST", PING, patience_s=GONE_AFTER_S)
 
     def offers(self) -> Exchange:
         """The chats offered to this mitra and not yet taken."""

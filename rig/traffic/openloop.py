@@ -2,8 +2,9 @@
 after the other on each connection, as many as the server takes."""
 
 import asyncio
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from rig.traffic.client import TIMEOUT_S
 
 @dataclass(frozen=True)
 class Shot:
-    """One GET: when it was to be sent and when its answer was there (seconds of the monotonic clock), and its status.
+    """One request: when it was to be sent and when its answer was there (seconds of the monotonic clock), and its status.
 
     `status` is 0 when no answer came.
     """
@@ -93,13 +94,16 @@ async def saturate(url: str, requests: Sequence[bytes], connections: int, second
     return answered / seconds
 
 
-async def fire(url: str, moments: Sequence[float]) -> list[Shot]:
-    """A GET at each of these moments (seconds of the monotonic clock, in order); all of them, by their plan."""
+async def fire(url: str, moments: Iterable[float], requests: Sequence[bytes] = ()) -> list[Shot]:
+    """A request at each of these moments (seconds of the monotonic clock, in order); all of them, by their plan.
+
+    `requests` go by turns; without any it is a GET of the url.
+    """
     target = urlsplit(url)
-    request = head("GET", url)
+    turns = itertools.cycle(requests or [head("GET", url)])
     loop, idle, shots = asyncio.get_running_loop(), [], []
 
-    async def one(planned: float) -> None:
+    async def one(planned: float, request: bytes) -> None:
         status = 0
         connection = None
         try:
@@ -120,7 +124,7 @@ async def fire(url: str, moments: Sequence[float]) -> list[Shot]:
     async with asyncio.TaskGroup() as group:
         for planned in moments:
             await asyncio.sleep(max(0.0, planned - time.monotonic()))
-            group.create_task(one(planned))
+            group.create_task(one(planned, next(turns)))
     for connection in idle:
         connection.transport.close()
     return sorted(shots, key=lambda shot: shot.planned)

@@ -189,6 +189,11 @@ class Valkey:
                 self.refused_since = self.refused_since or time.monotonic()
             raise
 
+    async def look(self, script: str, script_keys: Sequence[str], *arguments: Any) -> Any:
+        """A script that only reads, whose first argument is the epoch's prefix; only while warm."""
+        self.need_warm()
+        return await self.bounded(self.evaluate(script, script_keys, self.prefix, *arguments))
+
     async def evaluate(self, script: str, script_keys: Sequence[str], *arguments: Any) -> Any:
         """EVALSHA, with the script's text where Valkey does not know it (that is no outage)."""
         digest = self._scripts.get(script) or await self._load(script)

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 ONLINE = "mitras:online"
 DEACTIVATED = "mitras:deactivated"
@@ -13,10 +12,14 @@ SNAPSHOT_TTL_S = 10
 # The server's own keys: lost or foreign ones only cost a seed.
 EPOCH = "mirror:epoch"  # whose Valkey and whose Postgres the mirror belongs to; written last by a seed
 VERSIONS = "mirror:versions"  # HASH id -> version of the last change applied
+VERSIONS_OF = "mirror:versions:of"  # whose Postgres' versions those are
+SEEDS = "mirror:seeds"  # SET of the seeds under way: a change is noted for each, as it may have read too early
 SYNTHETIC = "mirror:synthetic"  # HASH id -> the heartbeat that a seed wrote as grace, no ping's
+LEASE = "mirror:recompute"  # held by the one who finds the beacon's answer page by page
 PROBE = "mirror:probe"  # written before a sweep: reads that work prove nothing of writes
 
 FUTURE_MS_MAX = 5000  # a heartbeat further ahead than this is clamped
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|[+-]00:?00)")
 
 
@@ -28,16 +31,18 @@ def heartbeat(mitra_id: str) -> str:
     return f"mitra:heartbeat:{mitra_id}"
 
 
+def of_seed(nonce: str, part: str) -> str:
+    """What one seed builds or counts: `steps`, `online`, `deactivated`, `versions`, `changes`."""
+    return f"mirror:seed:{nonce}:{part}"
+
+
 def leaving(mitra_id: str) -> str:
     """Set for a moment while a sweep takes this mitra offline: a ping that meets it asks Postgres."""
     return f"mirror:leaving:{mitra_id}"
 
 
 def is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False
+    return _UUID.fullmatch(text) is not None
 
 
 def stamp(ms: int) -> str:

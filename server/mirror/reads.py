@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from server.db import Database
@@ -13,6 +14,11 @@ from server.mirror.client import MirrorUnavailable, Valkey
 from server.mirror.settings import AppConfig
 
 FALLBACK_SHARED_S = 1.25  # in an outage less than one JOIN a second answers any number of polls
+AT_ONCE = 1000  # mitras that a script looks at in one go: a few ms of Valkey's, so that no ping waits longer
+# A fleet up to this size is counted by one script; of a larger one the beacon's answer is found page by page, under a lease.
+SMALL_FLEET = 2000
+YOURS, WAIT = 1, 0
+LEASE_MS, WAIT_S, LOOK_AGAIN_S = 3000, 3.5, 0.05
 # It stands still during an outage, so last_heartbeat_at must not count here.
 _AVAILABLE = """
 SELECT o.mitra_id FROM mitra_online_status AS o JOIN mitras AS m ON m.id = o.mitra_id
@@ -92,27 +98,28 @@ class Reads:
     async def find_available(self) -> list[str]:
         """Ids of mitras who are online, not deactivated, with room and a fresh heartbeat, in order of id."""
         try:
-            (ids,) = await self._valkey.read(("SDIFF", keys.ONLINE, keys.DEACTIVATED))
-            if not ids:
-                return []
-            ids = sorted(ids)
-            pinged, loads = await self._valkey.read(
-                ("MGET", *map(keys.heartbeat, ids)), ("MGET", *map(keys.capacity, ids))
-            )
+            return await self._available()
         except MirrorUnavailable as error:
             line = "[findAvailableMitras] valkey unavailable, falling back to Postgres"
             self._fell_back("available", line, error)
             return await self._postgres.available()
-        oldest = self._oldest_fresh()
-        fresh = {
-            id_: load
-            for id_, text, load in zip(ids, pinged, loads, strict=True)
-            if (at := keys.read_stamp(text)) is not None and at >= oldest
-        }
-        unknown = [id_ for id_, load in fresh.items() if load is None or not load.isdecimal()]
+
+    async def _available(self) -> list[str]:
+        """The same from Valkey alone. Raises MirrorUnavailable."""
+        touched = (keys.EPOCH, keys.ONLINE, keys.DEACTIVATED)
+        online: str = await self._valkey.look(scripts.CANDIDATES, touched)
+        found: list[str] = []
+        unknown: list[str] = []
+        for some in in_order(online.split("\n") if online else []):
+            oldest, most = keys.stamp(self._oldest_fresh()), self._config.max_customers
+            silent, full, unclear = await self._valkey.look(scripts.LOOK, (keys.EPOCH,), oldest, most, "\n".join(some))
+            barred = {*silent, *full}
+            found += [id_ for id_ in some if id_ not in barred]
+            unknown += unclear
         if unknown:
-            fresh |= await self._postgres.loads(unknown)
-        return [id_ for id_, load in fresh.items() if int(load) < self._config.max_customers]
+            loads = await self._postgres.loads(unknown)
+            found = [id_ for id_ in found if loads.get(id_, 0) < self._config.max_customers]
+        return found
 
     # --- the beacon ------------------------------------------------------------------------------------------
 
@@ -144,20 +151,31 @@ class Reads:
 
     async def _recompute(self) -> dict[str, Any]:
         loads: dict[str, int] = {}
-        touched = (keys.EPOCH, keys.SNAPSHOT, keys.ONLINE, keys.DEACTIVATED)
-        for _ in range(3):
-            changes = self._config.changes
+        touched = (keys.EPOCH, keys.SNAPSHOT, keys.ONLINE, keys.DEACTIVATED, keys.LEASE)
+        waited_until = time.monotonic() + WAIT_S
+        tries = 0
+        while tries < 3:
+            changes, nonce = self._config.changes, secrets.token_hex(6)
             oldest = keys.stamp(self._oldest_fresh())
             arguments = (oldest, self._config.max_customers, keys.SNAPSHOT_TTL_S, json.dumps(loads))
-            answer = await self._valkey.run(scripts.SNAPSHOT, touched, *arguments)
+            answer = await self._valkey.run(scripts.SNAPSHOT, touched, *arguments, SMALL_FLEET, nonce, LEASE_MS)
+            if answer == WAIT and time.monotonic() < waited_until:
+                await asyncio.sleep(LOOK_AGAIN_S)
+                continue
+            tries += 1
+            if answer == YOURS:
+                count = len(await self._available())
+                touching = (keys.EPOCH, keys.SNAPSHOT, keys.LEASE)
+                answer = await self._valkey.run(scripts.FILL, touching, nonce, count, keys.SNAPSHOT_TTL_S)
             if self._config.changes != changes:
                 # By settings that changed on the way: it may have been written after their invalidation.
-                await self._valkey.call("DEL", keys.SNAPSHOT)
+                await self._valkey.call("DEL", keys.SNAPSHOT, keys.LEASE)
                 continue
             if isinstance(answer, str):
                 return answer_of(answer)
-            loads |= await self._postgres.loads(answer)
-        raise MirrorUnavailable("capacity keys keep disappearing")
+            if isinstance(answer, list):
+                loads |= await self._postgres.loads(answer)
+        raise MirrorUnavailable("no recompute came to its end")
 
     async def _join(self) -> dict[str, Any]:
         count = len(await self._postgres.available())
@@ -183,3 +201,13 @@ def answer_of(snapshot: str) -> dict[str, Any]:
     if not isinstance(found, dict) or not isinstance(found.get("count"), int):
         raise ValueError(f"{keys.SNAPSHOT} holds no answer")
     return {"available": bool(found.get("available")), "count": found["count"]}
+
+
+def in_order(ids: Sequence[str]) -> Iterator[list[str]]:
+    """The ids sorted, AT_ONCE at most a time. Many are sorted part by part, so that nobody has to wait for all of it."""
+    parts: dict[str, list[str]] = {}
+    for id_ in ids:
+        parts.setdefault(id_[:1] if len(ids) > AT_ONCE else "", []).append(id_)
+    for part in sorted(parts):
+        some = sorted(parts[part])
+        yield from (some[first : first + AT_ONCE] for first in range(0, len(some), AT_ONCE))

@@ -1,4 +1,4 @@
-"""The Lua scripts, read once; all but the seed begin with the check of the epoch."""
+"""The Lua scripts, read once; all but the seed's own begin with the check of the epoch."""
 
 from pathlib import Path
 
@@ -9,7 +9,12 @@ def _read(name: str) -> str:
     return (_FOLDER / f"{name}.lua").read_text()
 
 
-APPLY, PING, SECOND_LOOK, SNAPSHOT = (
-    _read("epoch") + _read(name) for name in ("apply", "ping", "second_look", "snapshot")
+# What only reads must be answered by a Valkey that takes no writes (full, read-only) as well.
+_READING = _read("epoch").replace("#!lua", "#!lua flags=no-writes", 1)
+
+APPLY, PING, SECOND_LOOK, STRAYS = (_read("epoch") + _read(name) for name in ("apply", "ping", "second_look", "strays"))
+SNAPSHOT, FILL = (_read("epoch") + _read("stamp") + _read(name) for name in ("snapshot", "fill"))
+CANDIDATES, LOOK, SILENT, PINGED = (
+    _READING + _read("stamp") + _read(name) for name in ("candidates", "look", "silent", "pinged")
 )
-SEED = _read("seed")
+SEED_BEGIN, SEED, SEED_SWAP = (_read(name) for name in ("seed_begin", "seed", "seed_swap"))

@@ -1,8 +1,8 @@
-"""The seed: one consistent reading of Postgres becomes a whole new mirror, swapped in by one script."""
+"""The seed: one consistent reading of Postgres becomes a whole new mirror, built step by step and swapped in by the last."""
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from server.db import Database
@@ -12,8 +12,12 @@ from server.mirror.client import Valkey
 from server.mirror.cut_off import CutOff
 from server.mirror.gates import gate
 
-CHUNK = 5000
-TEMPORARY_LIFE_S = 60
+STEP = 1000  # mitras that a script takes in one go: a few ms of Valkey's, so that no ping waits longer
+PAGE = 2000  # keys that are looked at in one go
+LIFE_S = 60  # of what a seed leaves behind when it breaks off
+# A seed that gets nowhere is given up; what it may take grows with what it has to do.
+WITHIN_S, MITRAS_A_SECOND, KEYS_A_SECOND = 4.0, 20_000, 100_000
+STATES = {(True, True): "o", (False, False): "d", (True, False): "b", (False, True): "-"}  # online, active
 _TRUTH = """
 SELECT m.id, m.is_active, m.mirror_version AS version, coalesce(o.is_online, false) AS is_online,
   coalesce(s.load, 0) AS load
@@ -21,8 +25,6 @@ FROM mitras AS m LEFT JOIN mitra_online_status AS o ON o.mitra_id = m.id
 LEFT JOIN (SELECT mitra_id, count(*) AS load FROM chat_sessions
   WHERE mitra_id IS NOT NULL AND status IN ('active', 'pending_payment') GROUP BY mitra_id) AS s ON s.mitra_id = m.id
 """
-# Read before the snapshot is taken: a mitra who is not in it and has a later version came after it.
-_FLOOR = "SELECT last_value FROM mirror_version"
 _IDENTITY = "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || current_database()"
 
 
@@ -47,17 +49,21 @@ class Seeder:
 
         Raises MirrorUnavailable (the old mirror stands whole) and ServiceUnavailable.
         """
-        async with self._lock:
+        async with self._lock, asyncio.timeout(WITHIN_S) as limit:
             identity = await self.identify()
             info = await self._valkey.bounded(self._valkey.redis.info("server"))
             self._valkey.set_clock(int(info["server_time_usec"]) // 1000)
             await self._cut_off.stand_on(info["run_id"])
-            floor = await self._db.fetchval(_FLOOR)
+            nonce = secrets.token_hex(6)
+            await self._begin(nonce)
             async with self._db.transaction(isolation="repeatable_read", readonly=True) as connection:
                 rows = await connection.fetch(_TRUTH)
             await gate("seed read")
             prefix = f"{info['run_id']}|{identity}|"
-            await self._swap(rows, prefix, grace, floor)
+            extend(limit, len(rows) / MITRAS_A_SECOND)
+            keys_there = await self._swap(nonce, rows, prefix, grace)
+            extend(limit, keys_there / KEYS_A_SECOND)
+            await self._clear_strays(prefix)
             self._valkey.prefix = prefix
             self._valkey.warm = True
             self._valkey.refused_since = None
@@ -67,36 +73,57 @@ class Seeder:
             loaded = sum(row["load"] > 0 for row in rows)
             log(f"[valkey-mirror] seed: {online} online, {deactivated} deactivated, {loaded} with active sessions")
 
-    async def _swap(self, rows: list[Any], prefix: str, grace: bool, floor: int) -> None:
-        nonce = secrets.token_hex(6)
-        online, deactivated, versions, loads = (
-            f"mirror:seed:{nonce}:{part}" for part in ("online", "deactivated", "versions", "loads")
-        )
-        parts = (
-            ("SADD", online, (row["id"] for row in rows if row["is_online"])),
-            ("SADD", deactivated, (row["id"] for row in rows if not row["is_active"])),
-            ("HSET", versions, (x for row in rows for x in (row["id"], row["version"]))),
-            ("HSET", loads, (x for row in rows if row["is_online"] for x in (row["id"], row["load"]))),
-        )
-        for command, key, values in parts:
-            for chunk in chunks(values):
-                await self._valkey.write_all([(command, key, *chunk), ("EXPIRE", key, TEMPORARY_LIFE_S)])
-        now = keys.stamp(self._valkey.now_ms())
+    async def _begin(self, nonce: str) -> None:
+        """From here on changes are noted for this seed: they may be later than what it is about to read."""
         touched = (
-            keys.EPOCH, keys.ONLINE, keys.DEACTIVATED, keys.VERSIONS, keys.SYNTHETIC, keys.SNAPSHOT,
-            online, deactivated, versions, loads,
+            keys.EPOCH, keys.VERSIONS, keys.VERSIONS_OF, keys.SYNTHETIC, keys.SEEDS, keys.of_seed(nonce, "steps"),
         )  # fmt: skip
-        arguments = (f"{prefix}{nonce}|{now}", f"|{self.identity}|", now, int(grace), floor)
-        await self._valkey.bounded(self._valkey.evaluate(scripts.SEED, touched, *arguments))
+        await self._run(scripts.SEED_BEGIN, touched, nonce, f"|{self.identity}|", LIFE_S)
+
+    async def _swap(self, nonce: str, rows: Sequence[Any], prefix: str, grace: bool) -> int:
+        """Build the new mirror step by step, then swap it in; how many keys Valkey holds then.
+
+        Each mitra's own keys are written at their step, fenced by their version as any change is.
+        """
+        steps, online, deactivated, versions, changes = (
+            keys.of_seed(nonce, part) for part in ("steps", "online", "deactivated", "versions", "changes")
+        )
+        now = keys.stamp(self._valkey.now_ms())
+        made = 0
+        for first in range(0, len(rows), STEP):
+            some = rows[first : first + STEP]
+            touched = (keys.VERSIONS, keys.SYNTHETIC, steps, online, deactivated, versions)
+            await self._run(scripts.SEED, touched, made, now, int(grace), LIFE_S, *facts(some))
+            made += 1
+        touched = (
+            keys.EPOCH, keys.ONLINE, keys.DEACTIVATED, keys.VERSIONS, keys.SNAPSHOT, keys.SEEDS,
+            steps, online, deactivated, versions, changes, keys.LEASE,
+        )  # fmt: skip
+        return await self._run(scripts.SEED_SWAP, touched, nonce, made, f"{prefix}{nonce}|{now}", int(grace))
+
+    async def _clear_strays(self, prefix: str) -> None:
+        """No heartbeat and no capacity of who is not online is left, whoever put it there."""
+        cursor = "0"
+        while True:
+            touched = (keys.EPOCH, keys.ONLINE, keys.SYNTHETIC)
+            cursor = await self._run(scripts.STRAYS, touched, prefix, cursor, PAGE)
+            if cursor == "0":
+                return
+
+    async def _run(self, script: str, touched: Sequence[str], *arguments: Any) -> Any:
+        return await self._valkey.bounded(self._valkey.evaluate(script, touched, *arguments))
 
 
-def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """Lists of at most CHUNK values; an even CHUNK keeps pairs together."""
-    chunk: list[Any] = []
-    for value in values:
-        chunk.append(value)
-        if len(chunk) >= CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def facts(rows: Sequence[Any]) -> tuple[str, str, str, str]:
+    """Ids, states, versions and loads, a text each: far cheaper to send than a value each."""
+    return (
+        "".join(row["id"] for row in rows),
+        "".join(STATES[row["is_online"], row["is_active"]] for row in rows),
+        ",".join(str(row["version"]) for row in rows),
+        ",".join(str(row["load"]) for row in rows),
+    )
+
+
+def extend(limit: asyncio.Timeout, seconds: float) -> None:
+    """As long again, and `seconds` on top."""
+    limit.reschedule(asyncio.get_running_loop().time() + WITHIN_S + seconds)

@@ -70,7 +70,7 @@ class AppConfig:
         message = json.dumps({"key": key})
         try:
             self._valkey.need_warm()
-            await self._valkey.write_all([("DEL", keys.SNAPSHOT), ("PUBLISH", keys.CHANNEL, message)])
+            await self._valkey.write_all([("DEL", keys.SNAPSHOT, keys.LEASE), ("PUBLISH", keys.CHANNEL, message)])
             self.invalidation_owed = None
         except MirrorUnavailable as error:
             log(f"[valkey-mirror] invalidate {key} failed: {error}")
@@ -135,7 +135,7 @@ class Subscriber:
         except ServiceUnavailable:
             log("[config] a setting changed, but Postgres cannot be read: the old one stays in force")
         try:
-            await self._valkey.call("DEL", keys.SNAPSHOT)
+            await self._valkey.call("DEL", keys.SNAPSHOT, keys.LEASE)
         except MirrorUnavailable as error:
             self._config.invalidation_owed = self._config.invalidation_owed or "any"
             log(f"[valkey-mirror] snapshot invalidation failed: {error}")

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 from server.config import Settings
 from server.db import Database
@@ -22,6 +23,7 @@ MASS_MIN = 3
 MASS_SHARE = 0.3
 HOLD_FACTOR = 3  # times stale_after, how long a mass departure may be held
 MARK_LIFE_MS = 5000
+PAGE = 1000  # mitras that a script looks at in one go: a few ms of Valkey's
 
 SET_OFFLINE = """
 UPDATE mitra_online_status SET is_online = false WHERE mitra_id = $1 AND is_online RETURNING mitra_id
@@ -96,19 +98,23 @@ class Sweeps:
 
     async def _stale(self) -> tuple[int, dict[str, str]]:
         """How many are online, and of those the silent ones with the heartbeat that was seen ('' for none)."""
-        (ids,) = await self._valkey.read(("SMEMBERS", keys.ONLINE))
-        ids = sorted(id_ for id_ in ids if is_uuid(id_))
-        if not ids:
-            return 0, {}
-        (texts,) = await self._valkey.read(("MGET", *map(keys.heartbeat, ids)))
-        oldest = self._valkey.now_ms() - self._config.stale_after * 1000
-        stale = {
-            id_: text or ""
-            for id_, text in zip(ids, texts, strict=True)
-            if id_ not in self._writes.dirty  # a ping or a write that Valkey has not got yet
-            and ((at := keys.read_stamp(text)) is None or at < oldest)
-        }
-        return len(ids), stale
+        (online,) = await self._valkey.read(("SCARD", keys.ONLINE))
+        oldest = keys.stamp(self._valkey.now_ms() - self._config.stale_after * 1000)
+        stale: dict[str, str] = {}
+        async for page in self._pages(scripts.SILENT, (keys.EPOCH, keys.ONLINE), oldest):
+            stale.update(zip(page[::2], page[1::2], strict=True))
+        # Whose ping or write Valkey has not got yet is not silent.
+        counted = (id_ for id_ in sorted(stale) if is_uuid(id_) and id_ not in self._writes.dirty)
+        return online, {id_: stale[id_] for id_ in counted}
+
+    async def _pages(self, script: str, touched: tuple[str, ...], *arguments: str) -> AsyncIterator[Any]:
+        """What a script finds on each page of who is online; Valkey and this process serve others in between."""
+        cursor = "0"
+        while True:
+            cursor, found = await self._valkey.look(script, touched, *arguments, cursor, PAGE)
+            yield found
+            if cursor == "0":
+                return
 
     def _in_grace(self) -> bool:
         """After a recovery everybody gets the time to ping again."""
@@ -168,25 +174,19 @@ class Sweeps:
         try:
             self._valkey.need_warm()
             await self._valkey.call("SET", keys.PROBE, "1", "EX", 60)  # refused writes: what is read stands still
-            (ids,) = await self._valkey.read(("SMEMBERS", keys.ONLINE))
-            ids = sorted(id_ for id_ in ids if is_uuid(id_))
-            if not ids:
-                return
-            texts, grace = await self._valkey.read(("MGET", *map(keys.heartbeat, ids)), ("HMGET", keys.SYNTHETIC, *ids))
+            touched, pings = (keys.EPOCH, keys.ONLINE, keys.SYNTHETIC), dict[str, datetime]()
+            async for page in self._pages(scripts.PINGED, touched):
+                latest, lines = keys.stamp(self._valkey.now_ms() + keys.FUTURE_MS_MAX), page.split("\n")
+                for id_, at in zip(lines[::2], lines[1::2], strict=False):
+                    if at <= latest and is_uuid(id_):
+                        pings[id_] = datetime.fromisoformat(at)
         except MirrorUnavailable as error:
             self._skip("heartbeat-mirror", "", error)
             return
-        latest = self._valkey.now_ms() + keys.FUTURE_MS_MAX
-        pings = {
-            id_: at
-            for id_, text, written in zip(ids, texts, grace, strict=True)
-            if (at := keys.read_stamp(text)) is not None and text != written and at <= latest
-        }
         if not pings:
             return
-        times = [datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at) for at in pings.values()]
         try:
-            await self._db.execute(_MIRROR, list(pings), times)
+            await self._db.execute(_MIRROR, list(pings), list(pings.values()))
         except ServiceUnavailable as error:
             log(f"[heartbeat-mirror] Postgres unavailable, skipping: {error.cause}")
 

@@ -66,8 +66,7 @@ class Watchdog:
 
     async def _seed(self, *, grace: bool) -> bool:
         try:
-            async with asyncio.timeout(4.0):
-                await self._seeder.seed(grace=grace)
+            await self._seeder.seed(grace=grace)
         except (MirrorUnavailable, ServiceUnavailable, TimeoutError) as error:
             self._valkey.reason = str(error) or type(error).__name__
             return False

@@ -84,7 +84,7 @@ class Writes:
         mitra_id = row["id"]
         touched = (
             keys.EPOCH, keys.VERSIONS, keys.ONLINE, keys.DEACTIVATED,
-            keys.capacity(mitra_id), keys.heartbeat(mitra_id), keys.leaving(mitra_id),
+            keys.capacity(mitra_id), keys.heartbeat(mitra_id), keys.leaving(mitra_id), keys.SEEDS,
         )  # fmt: skip
         facts = (mitra_id, row["version"], int(row["is_online"]), int(row["is_active"]), row["load"])
         now = keys.stamp(self._valkey.now_ms())

@@ -118,12 +118,12 @@ def seed_in_two_steps() -> None:
 
     swap = Seeder._swap
 
-    async def bare(self: Seeder, rows: list[Any], prefix: str, grace: bool, floor: int) -> None:
+    async def bare(self: Seeder, nonce: str, rows: list[Any], prefix: str, grace: bool) -> int:
         if not grace:
             gone = [keys.ONLINE, *(keys.heartbeat(row["id"]) for row in rows if row["is_online"])]
             await self._valkey.call("DEL", *gone)
             await asyncio.sleep(1.4)
-        await swap(self, rows, prefix, grace, floor)
+        return await swap(self, nonce, rows, prefix, grace)
 
     Seeder._swap = bare  # type: ignore[method-assign]
 

@@ -55,8 +55,8 @@ def capacity_not_reconciled() -> None:
     from server.mirror import scripts
 
     replace_in(
-        scripts, "SEED", "redis.call('SET', 'mitra:capacity:' .. id, load[id] or '0')",
-        "redis.call('SET', 'mitra:capacity:' .. id, load[id] or '0', 'NX')",
+        scripts, "SEED", "if #capacities > 0 then redis.call('MSET', unpack(capacities)) end",
+        "for i = 1, #capacities, 2 do redis.call('SET', capacities[i], capacities[i + 1], 'NX') end",
     )  # fmt: skip
 
 

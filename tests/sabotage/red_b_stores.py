@@ -9,6 +9,7 @@ from contextlib import suppress
 from tests.sabotage.entry import replace_in, sabotage
 
 PERIODIC = "ARGV[4] ~= '1'"  # in the seed's script: no grace, so not a start's or a reconnect's
+SWAP = "for index, key in ipairs({ online, deactivated, versions }) do"
 
 
 # --- reconciliation ---------------------------------------------------------------------------------------------
@@ -19,9 +20,8 @@ def periodic_merges() -> None:
     from server.mirror import scripts
 
     replace_in(
-        scripts, "SEED", "local load, grace, is_online =",
-        f"if {PERIODIC} and was_online then redis.call('SUNIONSTORE', online, online, KEYS[2]) end\n"
-        "local load, grace, is_online =",
+        scripts, "SEED_SWAP", SWAP,
+        f"if {PERIODIC} and was_online then redis.call('SUNIONSTORE', online, online, KEYS[2]) end\n{SWAP}",
     )  # fmt: skip
 
 
@@ -30,9 +30,9 @@ def periodic_leaves_the_deactivated() -> None:
     from server.mirror import scripts
 
     replace_in(
-        scripts, "SEED", "if redis.call('EXISTS', key) == 1 then",
-        f"if {PERIODIC} and index == 2 and was_deactivated then redis.call('DEL', key)\n"
-        "  elseif redis.call('EXISTS', key) == 1 then",
+        scripts, "SEED_SWAP", "redis.call('UNLINK', KEYS[index + 1])",
+        f"local stays = {PERIODIC} and index == 2 and was_deactivated\n"
+        "  redis.call('UNLINK', stays and key or KEYS[index + 1])",
     )  # fmt: skip
 
 
@@ -41,9 +41,8 @@ def periodic_trusts_any_type() -> None:
     from server.mirror import scripts
 
     replace_in(
-        scripts, "SEED", "local value = kind(heartbeat) == 'string' and redis.call('GET', heartbeat)",
-        f"local value = {PERIODIC} and kind(heartbeat) ~= 'none' or kind(heartbeat) == 'string' and"
-        " redis.call('GET', heartbeat)",
+        scripts, "SEED", "if not value or (ARGV[3] == '1' and value < ARGV[2]) then",
+        "if ARGV[3] == '1' and (not value or value < ARGV[2]) or redis.call('EXISTS', beats[index]) == 0 then",
     )  # fmt: skip
 
 
@@ -139,13 +138,13 @@ def reconnect_merges() -> None:
     from server.mirror.watchdog import Watchdog
     from server.mirror.writes import Writes
 
-    seed, strict, place = Watchdog._seed, scripts.SEED, "local load, grace, is_online ="
+    seed, strict = Watchdog._seed, scripts.SEED_SWAP
     merge = "if was_online then redis.call('SUNIONSTORE', online, online, KEYS[2]) end\n"
-    replace_in(scripts, "SEED", place, merge + place)
-    merging = scripts.SEED
+    replace_in(scripts, "SEED_SWAP", SWAP, merge + SWAP)
+    merging = scripts.SEED_SWAP
 
     async def either(self: Watchdog, *, grace: bool) -> bool:
-        scripts.SEED = merging if grace and self._task is not None else strict
+        scripts.SEED_SWAP = merging if grace and self._task is not None else strict
         return await seed(self, grace=grace)
 
     Watchdog._seed = either  # type: ignore[method-assign]

@@ -48,7 +48,7 @@ def seeds_twice() -> None:
 def orphans_stay() -> None:
     from server.mirror import scripts
 
-    replace_in(scripts, "SEED", "{ 'mitra:heartbeat:', 'mitra:capacity:' }", "{ 'mitra:capacity:' }")
+    replace_in(scripts, "STRAYS", "{ 'mitra:heartbeat:', 'mitra:capacity:' }", "{ 'mitra:capacity:' }")
 
 
 @sabotage("mirror-before-commit", "The toggle is mirrored while its transaction is still open.", "B-02")

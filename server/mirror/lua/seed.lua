@@ -1,60 +1,65 @@
 #!lua
--- Swaps a freshly built mirror in, at once. What changed after the seed's reading keeps its newer state.
--- KEYS: epoch, online, deactivated, versions, synthetic, snapshot, then the temporary online, deactivated, versions, loads
--- ARGV: new epoch, `|postgres|` of the epoch whose versions count, now, '1' when everybody is granted a fresh heartbeat,
--- highest version drawn before the reading: an id not read with no newer one is gone from Postgres
-local online, deactivated, versions, loads = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
-local function kind(key) return redis.call('TYPE', key).ok end
-local function pairs_of(key)
-  local flat, found = kind(key) == 'hash' and redis.call('HGETALL', key) or {}, {}
-  for i = 1, #flat, 2 do found[flat[i]] = flat[i + 1] end
+-- One step of a seed: some of the mitras it has read, each carried to Valkey unless a newer version is there. The sets are
+-- built beside those in use. A step that is missing (Valkey was emptied, or came back older) ends the seed.
+-- KEYS: versions, synthetic, this seed's count of steps, its online, deactivated, versions
+-- ARGV: steps before this one, now, '1' when everybody is granted a fresh heartbeat, life in s, then of the mitras: ids
+-- (36 characters each), states (one character: o online, d deactivated, b both, - none), versions, loads
+if redis.call('GET', KEYS[3]) ~= ARGV[1] then
+  return redis.error_reply('LOST what this seed has written is gone')
+end
+redis.call('INCR', KEYS[3])
+local function numbers(text)
+  local found = {}
+  for number in string.gmatch(text, '%d+') do found[#found + 1] = number end
   return found
 end
-local epoch = kind(KEYS[1]) == 'string' and redis.call('GET', KEYS[1]) or ''
-local same_postgres = string.find(epoch, ARGV[2], 1, true) ~= nil
-local known, read, kept = same_postgres and pairs_of(KEYS[4]) or {}, pairs_of(versions), {}
-local was_online, was_deactivated = kind(KEYS[2]) == 'set', kind(KEYS[3]) == 'set'
-for id, version in pairs(known) do
-  if tonumber(version) > tonumber(read[id] or ARGV[5]) then
-    kept[id] = true
-    redis.call('HSET', versions, id, version)
-    local stays = was_online and redis.call('SISMEMBER', KEYS[2], id) == 1
-    redis.call(stays and 'SADD' or 'SREM', online, id)
-    local shut = was_deactivated and redis.call('SISMEMBER', KEYS[3], id) == 1
-    redis.call(shut and 'SADD' or 'SREM', deactivated, id)
+local ids, versions, loads = {}, numbers(ARGV[7]), numbers(ARGV[8])
+for place = 1, #ARGV[5], 36 do ids[#ids + 1] = string.sub(ARGV[5], place, place + 35) end
+local known = redis.call('HMGET', KEYS[1], unpack(ids))
+local online, deactivated, drawn, newer, settled, gone, capacities, beats = {}, {}, {}, {}, {}, {}, {}, {}
+for index, id in ipairs(ids) do
+  local state, version = string.sub(ARGV[6], index, index), versions[index]
+  local is_online = state == 'o' or state == 'b'
+  if is_online then online[#online + 1] = id end
+  if state == 'd' or state == 'b' then deactivated[#deactivated + 1] = id end
+  if version ~= '0' then
+    drawn[#drawn + 1] = id
+    drawn[#drawn + 1] = version
   end
-end
-local load, grace, is_online = pairs_of(loads), pairs_of(KEYS[5]), {}
-if kind(KEYS[5]) ~= 'hash' then redis.call('DEL', KEYS[5]) end
-for _, id in ipairs(redis.call('SMEMBERS', online)) do
-  is_online[id] = true
-  local heartbeat = 'mitra:heartbeat:' .. id
-  if not kept[id] then
-    redis.call('SET', 'mitra:capacity:' .. id, load[id] or '0')
-    local value = kind(heartbeat) == 'string' and redis.call('GET', heartbeat)
-    if not value or (ARGV[4] == '1' and value < ARGV[3]) then
-      redis.call('SET', heartbeat, ARGV[3])
-      redis.call('HSET', KEYS[5], id, ARGV[3])
+  if (tonumber(known[index] or 0) or 0) <= tonumber(version) then
+    if version ~= '0' then
+      newer[#newer + 1] = id
+      newer[#newer + 1] = version
+    end
+    if is_online then
+      settled[#settled + 1] = id
+      beats[#beats + 1] = 'mitra:heartbeat:' .. id
+      capacities[#capacities + 1] = 'mitra:capacity:' .. id
+      capacities[#capacities + 1] = loads[index] or '0'
+    else
+      gone[#gone + 1] = id
     end
   end
 end
-for id in pairs(grace) do
-  if not is_online[id] then redis.call('HDEL', KEYS[5], id) end
-end
-for _, prefix in ipairs({ 'mitra:heartbeat:', 'mitra:capacity:' }) do
-  for _, key in ipairs(redis.call('KEYS', prefix .. '*')) do
-    if not is_online[string.sub(key, #prefix + 1)] then redis.call('DEL', key) end
+local graced, noted = {}, {}
+for index, value in ipairs(#beats > 0 and redis.call('MGET', unpack(beats)) or {}) do
+  if not value or (ARGV[3] == '1' and value < ARGV[2]) then
+    graced[#graced + 1] = beats[index]
+    graced[#graced + 1] = ARGV[2]
+    noted[#noted + 1] = settled[index]
+    noted[#noted + 1] = ARGV[2]
   end
 end
-for index, key in ipairs({ online, deactivated, versions }) do
-  if redis.call('EXISTS', key) == 1 then
-    redis.call('RENAME', key, KEYS[index + 1])
-    redis.call('PERSIST', KEYS[index + 1])
-  else
-    redis.call('DEL', KEYS[index + 1])
-  end
+local function write(command, key, values)
+  if #values > 0 then redis.call(command, key, unpack(values)) end
 end
-redis.call('DEL', loads)
-if ARGV[4] == '1' or kind(KEYS[6]) ~= 'string' then redis.call('DEL', KEYS[6]) end
-redis.call('SET', KEYS[1], ARGV[1])
+if #capacities > 0 then redis.call('MSET', unpack(capacities)) end
+if #graced > 0 then redis.call('MSET', unpack(graced)) end
+write('HSET', KEYS[2], noted)
+write('HDEL', KEYS[2], gone)
+write('HSET', KEYS[1], newer)
+write('SADD', KEYS[4], online)
+write('SADD', KEYS[5], deactivated)
+write('HSET', KEYS[6], drawn)
+for index = 3, 6 do redis.call('EXPIRE', KEYS[index], ARGV[4]) end
 return 1

@@ -1,17 +1,16 @@
 -- The beacon's answer: what is cached, or one recompute for the whole cluster. Being one script, no two can race
 -- and none can fill in a result that an invalidation has overtaken.
 -- Returns the JSON, or a list of ids whose capacity key is missing: ask Postgres and call again with their loads.
--- KEYS: epoch, snapshot, online, deactivated. ARGV: epoch, oldest fresh heartbeat, maximum, ttl, {id: load} as JSON
+-- Of a large fleet the script would keep every ping waiting: it gives a lease to one who looks page by page (1), and asks
+-- everybody else to wait for that (0).
+-- KEYS: epoch, snapshot, online, deactivated, lease. ARGV: epoch, oldest fresh heartbeat, maximum, ttl, {id: load} as JSON,
+-- largest fleet to look at in here, who asks, life of a lease in ms
 local cached = redis.call('TYPE', KEYS[2]).ok == 'string' and redis.call('GET', KEYS[2])
 if cached then
   return cached
 end
-local function normal(text)
-  local base, fraction, zone = string.match(text, '^(%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d)%.?(%d*)(.*)$')
-  if not base or not (zone == 'Z' or string.match(zone, '^[+-]00:?00$')) then
-    return nil
-  end
-  return base .. '.' .. string.sub(fraction .. '000', 1, 3) .. 'Z'
+if redis.call('SCARD', KEYS[3]) > tonumber(ARGV[6]) then
+  return redis.call('SET', KEYS[5], ARGV[7], 'NX', 'PX', ARGV[8]) and 1 or 0
 end
 local loads, missing, count = cjson.decode(ARGV[5]), {}, 0
 for _, id in ipairs(redis.call('SDIFF', KEYS[3], KEYS[4])) do
