@@ -13,7 +13,10 @@ from rig.checks.statements import STATUS, is_availability_query, names, reads, u
 
 PING_TABLES = ("mitras", STATUS, "auth_sessions")
 SEED_LINE = "[valkey-mirror] seed:"
-SEED_S = 1.0  # before its line: a periodic seed's own look at the truth
+SEED_S, SEED_MITRAS_A_SECOND = (
+    1.0,
+    20_000,
+)  # before its line: a periodic seed's own look at the truth, as far as it took
 AFTER_S = 2.0  # of a request: what it owes to the mirror is read and written once more
 NEAR_S = 1.0
 FALLS_BACK = re.compile(r"valkey (check failed|unavailable)", re.IGNORECASE)
@@ -74,6 +77,8 @@ def _by_unit(rows: Sequence[Any], texts: Mapping[int, str], lines: Lines, arm: s
     """The cause of each statement by transaction and shape: a transaction that is about a chat is about it in all its parts."""
     doers = _doers(lines, arm)
     seeds = _logged(lines, arm, lambda text: SEED_LINE in text)
+    online = next((line["online"] for line in lines.get("arm", ()) if line["arm"] == arm), 0)
+    seed_s = SEED_S + online / SEED_MITRAS_A_SECOND
     fallbacks = _logged(lines, arm, lambda text: FALLS_BACK.search(text) is not None)
     units: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
@@ -81,18 +86,20 @@ def _by_unit(rows: Sequence[Any], texts: Mapping[int, str], lines: Lines, arm: s
     found: dict[int, dict[int, str]] = {}
     for unit, own in units.items():
         about = next((cause for row in own for id in row[5] if (cause := _doing(doers, id, row[0]))), None)
-        found[unit] = {row[2]: about or _alone(texts[row[2]], row, seeds, fallbacks) for row in own}
+        found[unit] = {row[2]: about or _alone(texts[row[2]], row, seeds, seed_s, fallbacks) for row in own}
     return found
 
 
-def _alone(text: str, row: Any, seeds: Mapping[str, list[float]], fallbacks: Mapping[str, list[float]]) -> str:
+def _alone(
+    text: str, row: Any, seeds: Mapping[str, list[float]], seed_s: float, fallbacks: Mapping[str, list[float]]
+) -> str:
     """Of a statement that no request of those who may cause SQL explains."""
     shape = _shape(text)
     if shape in (MIRROR, OTHER):
         return shape
     at, instance = row[0], row[1]
     reading = not any(_writes(text, table) for table in PING_TABLES)
-    if reading and _within(seeds.get(instance, ()), at, SEED_S):
+    if reading and _within(seeds.get(instance, ()), at, seed_s):
         return SEED
     near = fallbacks.get(instance)
     if reading and near:  # one a line: it accounts for no second statement
