@@ -67,9 +67,14 @@ class App:
     async def readiness(self) -> tuple[bool, dict[str, object]]:
         """Whether this process serves, with the reason: its phase, and Postgres asked now.
 
-        The mirror's numbers are told but never decide: without Valkey the server serves all the same.
+        The mirror's numbers and alerts are told but never decide: without Valkey the server serves all the same.
         """
-        details: dict[str, object] = {"status": self.phase, "postgres": "ok", "mirror": self.mirror.metrics()}
+        details: dict[str, object] = {
+            "status": self.phase,
+            "postgres": "ok",
+            "mirror": self.mirror.metrics(),
+            "alerts": self.mirror.alerts(),
+        }
         if self.phase != "ready":
             return False, details
         try:

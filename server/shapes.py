@@ -100,6 +100,7 @@ class Readiness(Shape):
     status: str
     postgres: Literal["ok", "unreachable"]
     mirror: dict[str, float]
+    alerts: list[str]
 
 
 class Dashboard(Shape):

@@ -177,6 +177,7 @@ def load_checks() -> dict[str, Check]:
         "invariants_state",
         "invariants_conduct",
         "invariants_cost",
+        "invariants_memory",
         "invariants_people",
         "sometimes",
         "claims",

@@ -140,6 +140,14 @@ def assume_traffic(judge: Judge, lines: Lines, least: float) -> None:
             judge.assume(count >= least, f"only {count} requests in phase {name}, fewer than {least:g}")
 
 
+def lag_around(request: Line, lines: Lines) -> float:
+    """For how long the rig's own process stood still at most while it waited for the answer: the server's did, too."""
+    looks = lines.get("sample", ())
+    return max(
+        (s["lag_s"] for s in looks if s["ended"] >= request["started"] and s["t"] <= request["ended"]), default=0.0
+    )
+
+
 def wrong_in(sample: Line) -> dict[str, str] | None:
     """Ids on which mirror and truth differ for certain, each `ghost` or `missing`; None for a blind sample.
 

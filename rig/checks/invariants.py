@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rig.checks.base import Bounds, Judge, Kind, Lines, check
+from rig.checks.base import LAG_VOID_S, Bounds, Judge, Kind, Lines, check
 from rig.checks.courses import (
     AFTER,
     Faults,
@@ -12,6 +12,7 @@ from rig.checks.courses import (
     assume_traffic,
     http_evidence,
     inside,
+    lag_around,
     phases,
     quiet_spans,
     require_no_wrong_over,
@@ -214,12 +215,14 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     begun = inside(lines.get("request", ()), fault.requested, phases(lines)["recovery"][1])
     troubled = fault.spans(RESEED_S)
     requests = [line for line in begun if not beyond_reach(line, fault)]
-    late = [line for line in requests if line["status"] is None or line["ended"] - line["started"] > bounds["answer_s"]]
+    over = [line for line in requests if line["status"] is None or line["ended"] - line["started"] > bounds["answer_s"]]
+    stalled = [line for line in over if lag_around(line, lines) > LAG_VOID_S]
+    late = [line for line in over if line not in stalled]
     odd = [
         line
         for line in requests
         if not (
-            line in late or allowed(line) or barred_then(line, lines, troubled) or nobody_had_room(line, lines, fault)
+            line in over or allowed(line) or barred_then(line, lines, troubled) or nobody_had_room(line, lines, fault)
         )
     ]
     # What an unnoticed fault makes Valkey say is believed for a while: only a hardened server does better.
@@ -236,6 +239,11 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.harden(more <= 0, f"and {more} more such answers")
     if judge.broken_promises:
         return  # a broken promise needs no sample size
+    if stalled:
+        worst = max(lag_around(line, lines) for line in stalled)
+        told = f"{outcome(stalled[0])}, but the rig itself stood still for {worst:.2f} s; {len(stalled)} such answers"
+        judge.assume(False, told)
+        judge.show(http_evidence(stalled[0]))
     assume_traffic(judge, lines, bounds["requests_min"])
     if requests:
         slowest = max(requests, key=lambda line: line["ended"] - line["started"])

@@ -199,14 +199,3 @@ def one_recompute(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     )
     judge.assume(old, "there never was a snapshot")
     judge.remark(f"{len(old)} looks at a snapshot")
-
-
-@check("INV-24", "BE", "Valkey evicted nothing", Kind.INVARIANT, whole_run=True)
-def nothing_evicted(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    rows = left(judge, lines)
-    if rows is not None:
-        judge.harden(
-            rows["evicted_keys"] == 0, f"{rows['evicted_keys']} keys were evicted: availability rots in silence"
-        )
-        judge.show(evidence.valkey("INFO stats: evicted_keys", rows["evicted_keys"]))
-        judge.remark(f"evicted_keys is {rows['evicted_keys']}")

@@ -46,7 +46,7 @@ INVARIANTS: Mapping[str, Mapping[str, float]] = {
     "INV-21": {"goodbye_s": 2.0, "within_s": 2.0},
     "INV-22": {"within_s": 1.0, "reconnect_s": 5.0, "reconcile_s": 0.0},
     "INV-23": {"answers_min": 20, "gone_min": 3},
-    "INV-24": {},
+    "INV-24": {"alert_s": 3.0},
 }
 
 # Of an outage that lasts so long, in seconds, all readers and both sweeps must have come to know.

@@ -2,16 +2,22 @@
 
 import random
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+
+import redis
 
 from rig.drive.bench import Bench
 from rig.faults import Cycle, Ground
 from rig.faults.catalogue import fault_named
 
+CHANNEL = "config:invalidate"
 SEED_LINE = "[valkey-mirror] seed:"
 HOLD_S = 1.5  # above the second that a server may take to call silence an outage
 BELIEVED_S = 6.0  # the contract's 5 s from the answering of Valkey to the seed's line, and a margin
-SETTLED_S = 1.5  # after what asks for no seed
+SETTLED_S = (
+    1.5  # after what asks for no seed; and after a seed until a lost subscription is back and the snapshot deleted
+)
 
 
 @dataclass
@@ -52,11 +58,17 @@ class Hurt:
             self._await_believed(cycle, removed)
 
     def _await_believed(self, cycle: Cycle, since: float) -> None:
-        """Until every instance has seeded, where the fault asks for one; what did not come the boxes will tell."""
-        if not (cycle.fault.seeds and self.bench.has_log):
-            time.sleep(SETTLED_S)  # nothing tells when all is as before
-            return
+        """Until every instance has seeded, where the fault asks for one, and listens again; what did not come the boxes will tell."""
         deadline = time.monotonic() + BELIEVED_S
-        logs = [self.bench.log(name) for name in self.bench.servers]
+        logs = [self.bench.log(name) for name in self.bench.servers] if cycle.fault.seeds and self.bench.has_log else []
         while time.monotonic() < deadline and not all(log.lines(since=since, containing=SEED_LINE) for log in logs):
             time.sleep(0.02)  # between two looks
+        while time.monotonic() < deadline and self._subscribed() < len(self.bench.servers):
+            time.sleep(0.02)  # between two looks
+        time.sleep(SETTLED_S)  # nothing tells when all is as before
+
+    def _subscribed(self) -> int:
+        """How many instances listen to changes of settings, as Valkey knows it."""
+        with suppress(redis.RedisError):
+            return int(self.bench.mirror.client.pubsub_numsub(CHANNEL)[0][1])
+        return 0

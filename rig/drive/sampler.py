@@ -80,7 +80,8 @@ class Sampler:
             pipeline = self._bench.mirror.client.pipeline(transaction=True)
             pipeline.smembers(ONLINE).smembers(DEACTIVATED).get(SNAPSHOT).pttl(SNAPSHOT)
             pipeline.mget([CAPACITY + id for id in self._ids]).mget([HEARTBEAT + id for id in self._ids])
-            online, deactivated, snapshot, ttl_ms, capacities, heartbeats = pipeline.execute()
+            pipeline.info("memory")
+            online, deactivated, snapshot, ttl_ms, capacities, heartbeats, memory = pipeline.execute()
         except redis.RedisError:
             return None
         return {
@@ -88,6 +89,7 @@ class Sampler:
             "deactivated": sorted(deactivated),
             "snapshot": snapshot,
             "snapshot_ttl_ms": ttl_ms,
+            "policy": memory.get("maxmemory_policy"),
             "capacities": {id: value for id, value in zip(self._ids, capacities, strict=True) if value is not None},
             "heartbeats": {id: value for id, value in zip(self._ids, heartbeats, strict=True) if value is not None},
         }

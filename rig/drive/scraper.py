@@ -1,4 +1,4 @@
-"""Reads what each instance tells of its mirror at `/metrics`, all through a campaign, into the record."""
+"""Reads what each instance tells of itself at `/metrics` and `/readyz`, all through a campaign, into the record."""
 
 import re
 import threading
@@ -10,8 +10,10 @@ from rig.drive.bench import Bench
 
 EVERY_S = 0.5
 PATIENCE_S = 0.3
+READINESS_MAX = 4000
 # A sample of the mirror's without labels: `mirror_warm 1.0`.
 NUMBER = re.compile(r"^(mirror_\w+) (\S+)$", re.MULTILINE)
+COUNTS = re.compile(r"\d+(\.\d+)?")  # of `/readyz`: what moves all the time and is no news
 
 
 class Scraper:
@@ -19,6 +21,7 @@ class Scraper:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
+        self._told: dict[str, str] = {}  # by instance: what it last said at `/readyz`, without its numbers
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scraper", daemon=True)
 
@@ -37,10 +40,21 @@ class Scraper:
                     at = time.time()
                     try:
                         told = client.get(f"{server.internal_url}/metrics").text
+                        ready = client.get(f"{server.internal_url}/readyz")
                     except httpx.HTTPError:
                         continue
                     if values := numbers(told):
                         self._bench.recorder.write("metrics", t=at, instance=name, values=values)
+                    self._note_readiness(at, name, ready)
+
+    def _note_readiness(self, at: float, name: str, answer: httpx.Response) -> None:
+        """A line when it says something else than before."""
+        news = f"{answer.status_code} {COUNTS.sub('0', answer.text)}"
+        if self._told.get(name) != news:
+            self._told[name] = news
+            self._bench.recorder.write(
+                "readiness", t=at, instance=name, status=answer.status_code, text=answer.text[:READINESS_MAX]
+            )
 
 
 def numbers(exposition: str) -> dict[str, float]:

@@ -125,6 +125,32 @@ class Evicted(Lie):
         ground.valkey.config_set("maxmemory-policy", "noeviction")
 
 
+class EvictionAllowed(Fault):
+    """Nothing is evicted yet: the day on which it would be is the wrong one to learn of the policy."""
+
+    name = "eviction allowed"
+    family = "wrong"
+    shows = "The policy is allkeys-lru while there is memory enough: nothing is evicted yet, and it has to be cried out"
+    outage = False
+    seeds = False
+
+    def inject(self, ground: Ground) -> None:
+        ground.valkey.config_set("maxmemory-policy", "allkeys-lru")
+
+    def look(self, ground: Ground) -> Sight:
+        memory = ground.valkey.info("memory")
+        return {"policy": memory["maxmemory_policy"], "maxmemory": str(memory["maxmemory"])}
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        return sight == {"policy": "allkeys-lru", "maxmemory": "0"}
+
+    def remove(self, ground: Ground) -> None:
+        ground.valkey.config_set("maxmemory-policy", "noeviction")
+
+    def healed(self, sight: Sight, ground: Ground) -> bool:
+        return sight["policy"] == "noeviction"
+
+
 def somebody_online(ground: Ground) -> str:
     """One of them, drawn; an id that nobody has when nobody is online."""
     online = sorted(ground.valkey.smembers("mitras:online"))

@@ -67,6 +67,10 @@ class Mirror:
         """A transaction that may change these mitras, mirrored after its commit; see `Writes.changing`."""
         return self._writes.changing(what, *mitra_ids, ping=ping)
 
+    def alerts(self) -> list[str]:
+        """What somebody has to set right, in words."""
+        return [alert] if (alert := self._valkey.eviction_alert) else []
+
     def metrics(self) -> dict[str, float]:
         """Counters of what happened, and gauges: is the mirror believed, may it be evicted, how many writes are owed."""
         counts = {name: float(value) for name, value in self._valkey.counts.items()}

@@ -55,6 +55,12 @@ class Valkey:
         """Whether Valkey drops keys without a TTL when it is full."""
         return self.eviction_policy.startswith("allkeys-")
 
+    @property
+    def eviction_alert(self) -> str:
+        """What to tell who runs this, in log and readiness; nothing while no key can be evicted unasked."""
+        told = f"maxmemory-policy is {self.eviction_policy}: keys of the mirror may be evicted, set it to noeviction"
+        return told if self.may_evict else ""
+
     def now_ms(self) -> int:
         """The time by Valkey's clock, which all instances share."""
         return time.time_ns() // 1_000_000 + self._offset_ms

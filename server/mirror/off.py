@@ -86,5 +86,8 @@ class MirrorOff:
         except ServiceUnavailable as error:
             log(f"[auto-offline] Postgres unavailable, skipping this tick: {error.cause}")
 
+    def alerts(self) -> list[str]:
+        return []
+
     def metrics(self) -> dict[str, float]:
         return {}

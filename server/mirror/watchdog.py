@@ -125,8 +125,8 @@ class Watchdog:
         if policy == self._valkey.eviction_policy:
             return
         self._valkey.eviction_policy = policy
-        if self._valkey.may_evict:
-            log(f"[valkey] maxmemory-policy is {policy}: keys of the mirror may be evicted, set it to noeviction")
+        if alert := self._valkey.eviction_alert:
+            log(f"[valkey] {alert}")
 
     async def _settle_debts(self) -> None:
         """Writes and invalidations that failed while Valkey was away or refused them."""

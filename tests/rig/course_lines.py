@@ -87,7 +87,7 @@ def sample(at: float) -> dict[str, Any]:
     beats = {PINGER: T + int(at) + 0.1, QUIET: T + (25.0 if at >= 25.2 else 0.5), BARRED: T + 1.2}
     mirror = {
         "online": IDS, "deactivated": [BARRED] if 2 <= at < 18.5 else [],
-        "snapshot": '{"available": true, "count": 2}', "snapshot_ttl_ms": 5000,
+        "snapshot": '{"available": true, "count": 2}', "snapshot_ttl_ms": 5000, "policy": "noeviction",
         "capacities": {PINGER: "1", QUIET: "0", BARRED: "0"},
         "heartbeats": {id: iso(value) for id, value in beats.items()},
     }  # fmt: skip

@@ -155,6 +155,16 @@ def test_a_promise_broken_by_few_requests_is_broken(lines: Lines) -> None:
     assert judged("INV-18", lines)[0] == "failed"
 
 
+def test_an_answer_that_took_long_while_the_rig_itself_stood_still_blames_nobody(lines: Lines) -> None:
+    lines["request"].append(request(25, "ping", {"is_online": True}, took_s=5.5))
+    assert judged("INV-18", lines)[0] == "failed"
+    for look in samples(lines, 27, 28):
+        look["lag_s"] = 0.5
+    verdict, message = judged("INV-18", lines)
+    assert verdict == "inconclusive"
+    assert "stood still for 0.50 s" in message
+
+
 def test_refusals_that_the_contract_has_pass(lines: Lines) -> None:
     lines["request"].append(request(15, "accept", {}, status=409) | {"code": "ALREADY_TAKEN"})
     assert judged("INV-18", lines)[0] == "passed"

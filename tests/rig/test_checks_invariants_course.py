@@ -28,7 +28,7 @@ BOUNDS: dict[str, dict[str, float]] = {
     "INV-19": {"rows_min": 3},
     "INV-20": {},
     "INV-21": {"goodbye_s": 60.0, "within_s": 2.0},
-    "INV-24": {},
+    "INV-24": {"alert_s": 3.0},
 }
 
 
@@ -125,6 +125,42 @@ def test_a_broken_invariant_fails(item: str, broken: Callable[[Lines], None], te
     broken(lines)
     found, message = verdict(item, lines)
     assert (found, text in message) == ("failed", True), message
+
+
+POLICY = "allkeys-lru"
+CALM, ALARM = '{"status": "ready", "alerts": []}', f'{{"status": "ready", "alerts": ["maxmemory-policy is {POLICY}"]}}'
+
+
+def evictable(said: float | None, told: float | None, ends: float = 9.0) -> Lines:
+    """A policy that would evict from 3 s on; when the instance says so in its log and when at `/readyz`."""
+    lines = course()
+    in_valkey("policy", lambda _: POLICY, 3, 6.5)(lines)
+    lines["readiness"] = [{"t": T - 1, "instance": "a", "status": 200, "text": CALM}]
+    if told is not None:
+        lines["readiness"] += [
+            {"t": T + told, "instance": "a", "status": 200, "text": ALARM},
+            {"t": T + ends, "instance": "a", "status": 200, "text": CALM},
+        ]
+    if said is not None:
+        lines["log"][0]["lines"].append([T + said, f"[valkey] maxmemory-policy is {POLICY}"])
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "ends", "expected", "text"),
+    [
+        (3.9, 4.2, 7.0, "passed", "allkeys-lru stood for"),
+        (None, 4.2, 7.0, "failed", "a left no line within 3 s of the policy allkeys-lru"),
+        (7.5, 4.2, 7.0, "failed", "a left no line within 3 s"),
+        (3.9, None, 7.0, "failed", "a says nothing of the policy allkeys-lru at /readyz"),
+        (3.9, 4.2, 9.9, "failed", "a still tells of the policy allkeys-lru 3 s after its end"),
+    ],
+)
+def test_a_policy_that_would_evict_is_cried_out_in_the_log_and_at_readiness(
+    said: float | None, told: float | None, ends: float, expected: str, text: str
+) -> None:
+    found, message = verdict("INV-24", evictable(said, told, ends))
+    assert (found, text in message) == (expected, True), message
 
 
 def test_a_live_sign_in_of_an_inactive_mitra_fails() -> None:

@@ -373,6 +373,29 @@ def a_ping_in_eight_asks() -> None:
 
 
 @sabotage(
+    "eviction-unsaid", "A policy that may evict the mirror is told at readiness, and leaves no line in the log.", "INV-24",
+    by=("--fault", "eviction allowed"),
+)  # fmt: skip
+def eviction_unsaid() -> None:
+    from server.mirror.watchdog import Watchdog
+
+    def note(self: Watchdog, policy: str) -> None:
+        self._valkey.eviction_policy = policy
+
+    Watchdog._look_at_policy = note  # type: ignore[method-assign]
+
+
+@sabotage(
+    "ready-for-eviction", "A policy that may evict the mirror leaves its line, and readiness knows nothing of it.", "INV-24",
+    by=("--fault", "eviction allowed"),
+)  # fmt: skip
+def ready_for_eviction() -> None:
+    from server.mirror import Mirror
+
+    Mirror.alerts = lambda self: []  # type: ignore[method-assign]
+
+
+@sabotage(
     "untaken-packets-kept", "What a connection that was given up has not delivered, the kernel goes on sending.", "INV-05",
     by=("half_open",), also=True,
 )  # fmt: skip

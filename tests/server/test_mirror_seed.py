@@ -156,6 +156,7 @@ async def test_a_policy_that_may_evict_the_mirror_raises_an_alert(bench: Bench) 
     try:
         await bench.until_logged("[valkey] maxmemory-policy is allkeys-lru")
         assert mirror.metrics()["may_be_evicted"] == 1.0
+        assert [alert.partition(":")[0] for alert in mirror.alerts()] == ["maxmemory-policy is allkeys-lru"]
     finally:
         await bench.valkey.config_set("maxmemory-policy", "noeviction")
 
@@ -163,4 +164,5 @@ async def test_a_policy_that_may_evict_the_mirror_raises_an_alert(bench: Bench) 
         return mirror.metrics()["may_be_evicted"] == 0.0
 
     await until(safe_again, "the policy is seen to be safe again")
+    assert mirror.alerts() == []
     assert len(bench.log("maxmemory-policy")) == 1
