@@ -122,9 +122,10 @@ class Database:
         async with self.acquire() as connection:
             return await connection.fetchval(query, *args)
 
-    async def execute(self, query: str, *args: Any) -> str:
+    async def execute(self, query: str, *args: Any, within_s: float | None = None) -> str:
+        """`within_s`: instead of what any statement may take."""
         async with self.acquire() as connection:
-            return await connection.execute(query, *args)
+            return await connection.execute(query, *args, timeout=within_s)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,16 +62,14 @@ class Seeder:
             await gate("seed read")
             prefix = f"{info['run_id']}|{identity}|"
             extend(limit, len(rows) / MITRAS_A_SECOND)
-            keys_there = await self._swap(nonce, rows, prefix, grace)
+            keys_there, counts = await self._swap(nonce, rows, prefix, grace)
             extend(limit, keys_there / KEYS_A_SECOND)
             await self._clear_strays(prefix)
             self._valkey.prefix = prefix
             self._valkey.warm = True
             self._valkey.refused_since = None
             self._valkey.counts["seeds"] += 1
-            online = sum(row["is_online"] for row in rows)
-            deactivated = sum(not row["is_active"] for row in rows)
-            loaded = sum(row["load"] > 0 for row in rows)
+            online, deactivated, loaded = (counts[name] for name in ("online", "deactivated", "loaded"))
             log(f"[valkey-mirror] seed: {online} online, {deactivated} deactivated, {loaded} with active sessions")
 
     async def _begin(self, nonce: str) -> None:
@@ -80,8 +79,8 @@ class Seeder:
         )  # fmt: skip
         await self._run(scripts.SEED_BEGIN, touched, nonce, f"|{self.identity}|", LIFE_S)
 
-    async def _swap(self, nonce: str, rows: Sequence[Any], prefix: str, grace: bool) -> int:
-        """Build the new mirror step by step, then swap it in; how many keys Valkey holds then.
+    async def _swap(self, nonce: str, rows: Sequence[Any], prefix: str, grace: bool) -> tuple[int, Counter[str]]:
+        """Build the new mirror step by step, then swap it in; how many keys Valkey holds then, and who was read.
 
         Each mitra's own keys are written at their step, fenced by their version as any change is.
         """
@@ -89,17 +88,21 @@ class Seeder:
             keys.of_seed(nonce, part) for part in ("steps", "online", "deactivated", "versions", "changes")
         )
         now = keys.stamp(self._valkey.now_ms())
-        made = 0
+        made, counts = 0, Counter[str]()
         for first in range(0, len(rows), STEP):
             some = rows[first : first + STEP]
             touched = (keys.VERSIONS, keys.SYNTHETIC, steps, online, deactivated, versions)
             await self._run(scripts.SEED, touched, made, now, int(grace), LIFE_S, *facts(some))
             made += 1
+            counts["online"] += sum(row["is_online"] for row in some)
+            counts["deactivated"] += sum(not row["is_active"] for row in some)
+            counts["loaded"] += sum(row["load"] > 0 for row in some)
         touched = (
             keys.EPOCH, keys.ONLINE, keys.DEACTIVATED, keys.VERSIONS, keys.SNAPSHOT, keys.SEEDS,
             steps, online, deactivated, versions, changes, keys.LEASE,
         )  # fmt: skip
-        return await self._run(scripts.SEED_SWAP, touched, nonce, made, f"{prefix}{nonce}|{now}", int(grace))
+        there = await self._run(scripts.SEED_SWAP, touched, nonce, made, f"{prefix}{nonce}|{now}", int(grace))
+        return there, counts
 
     async def _clear_strays(self, prefix: str) -> None:
         """No heartbeat and no capacity of who is not online is left, whoever put it there."""

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 from server.config import Settings
@@ -29,10 +28,13 @@ SET_OFFLINE = """
 UPDATE mitra_online_status SET is_online = false WHERE mitra_id = $1 AND is_online RETURNING mitra_id
 """
 AUDIT = "INSERT INTO mitra_online_logs (mitra_id, status) VALUES ($1, $2)"
+MIRROR_WITHIN_S = 30.0  # one statement for a whole fleet, which nobody waits for
+# Ids and times come as a text each: of a hundred thousand, a value each would keep the process from all else for too long.
 # Rows are locked in order of id, so that two instances' mirrors can't deadlock; a time never goes back.
 _MIRROR = """
 UPDATE mitra_online_status AS o SET last_heartbeat_at = newer.at
-FROM (SELECT s.mitra_id, u.at FROM UNNEST($1::uuid[], $2::timestamptz[]) AS u (id, at)
+FROM (SELECT s.mitra_id, u.at
+  FROM UNNEST(string_to_array($1, ',')::uuid[], string_to_array($2, ',')::timestamptz[]) AS u (id, at)
   JOIN mitra_online_status AS s ON s.mitra_id = u.id
   WHERE s.last_heartbeat_at IS NULL OR s.last_heartbeat_at < u.at
   ORDER BY s.mitra_id FOR UPDATE OF s) AS newer
@@ -174,19 +176,19 @@ class Sweeps:
         try:
             self._valkey.need_warm()
             await self._valkey.call("SET", keys.PROBE, "1", "EX", 60)  # refused writes: what is read stands still
-            touched, pings = (keys.EPOCH, keys.ONLINE, keys.SYNTHETIC), dict[str, datetime]()
+            touched, pings = (keys.EPOCH, keys.ONLINE, keys.SYNTHETIC), dict[str, str]()
             async for page in self._pages(scripts.PINGED, touched):
                 latest, lines = keys.stamp(self._valkey.now_ms() + keys.FUTURE_MS_MAX), page.split("\n")
                 for id_, at in zip(lines[::2], lines[1::2], strict=False):
                     if at <= latest and is_uuid(id_):
-                        pings[id_] = datetime.fromisoformat(at)
+                        pings[id_] = at
         except MirrorUnavailable as error:
             self._skip("heartbeat-mirror", "", error)
             return
         if not pings:
             return
         try:
-            await self._db.execute(_MIRROR, list(pings), list(pings.values()))
+            await self._db.execute(_MIRROR, ",".join(pings), ",".join(pings.values()), within_s=MIRROR_WITHIN_S)
         except ServiceUnavailable as error:
             log(f"[heartbeat-mirror] Postgres unavailable, skipping: {error.cause}")
 

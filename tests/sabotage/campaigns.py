@@ -308,10 +308,10 @@ def heartbeats_stay_behind() -> None:
 
     execute = Database.execute
 
-    async def first_alone(self: Database, query: str, *arguments: Any) -> Any:
+    async def first_alone(self: Database, query: str, *arguments: Any, **options: Any) -> Any:
         if query == sweeps._MIRROR:
-            arguments = tuple(list(argument)[:1] for argument in arguments)
-        return await execute(self, query, *arguments)
+            arguments = tuple(argument.split(",")[0] for argument in arguments)
+        return await execute(self, query, *arguments, **options)
 
     Database.execute = first_alone  # type: ignore[method-assign]
 
@@ -347,11 +347,11 @@ def one_statement_each() -> None:
 
     execute = Database.execute
 
-    async def one_by_one(self: Database, query: str, *arguments: Any) -> Any:
+    async def one_by_one(self: Database, query: str, *arguments: Any, **options: Any) -> Any:
         if query != sweeps._MIRROR:
-            return await execute(self, query, *arguments)
-        for one in zip(*arguments, strict=True):
-            await execute(self, query, *([value] for value in one))
+            return await execute(self, query, *arguments, **options)
+        for one in zip(*(argument.split(",") for argument in arguments), strict=True):
+            await execute(self, query, *one)
 
     Database.execute = one_by_one  # type: ignore[method-assign]
 

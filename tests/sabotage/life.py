@@ -29,9 +29,9 @@ def one_update_a_row() -> None:
         database = self._db
 
         class OneByOne:
-            async def execute(self, query: str, ids: list[str], times: list[object]) -> None:
-                for mitra_id, at in zip(ids, times, strict=True):
-                    await database.execute(query, [mitra_id], [at])
+            async def execute(self, query: str, ids: str, times: str, **_: object) -> None:
+                for mitra_id, at in zip(ids.split(","), times.split(","), strict=True):
+                    await database.execute(query, mitra_id, at)
 
         self._db = OneByOne()  # type: ignore[assignment]
         try:

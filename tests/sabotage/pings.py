@@ -15,21 +15,11 @@ def whole_seconds() -> None:
 
 @sabotage("mirrors-its-own-clock", "The heartbeat mirror writes the time of its cycle.", "C-04")
 def mirrors_its_own_clock() -> None:
-    from server.mirror import sweeps
+    from datetime import timedelta
 
-    read_stamp = sweeps.keys.read_stamp
+    from tests.sabotage.red_b_sweeps import mirrors
 
-    class Clock:
-        @staticmethod
-        def read_stamp(text: str | None) -> int | None:
-            at = read_stamp(text)
-            return at and at + 250
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(keys, name)
-
-    keys = sweeps.keys
-    sweeps.keys = Clock()  # type: ignore[assignment]
+    mirrors(lambda ids, times: (ids, [at + timedelta(milliseconds=250) for at in times]))
 
 
 @sabotage(

@@ -184,6 +184,8 @@ def skip_said_once() -> None:
 
 def mirrors(change) -> None:  # type: ignore[no-untyped-def]
     """The heartbeat mirror writes what `change(ids, times)` makes of what it has read."""
+    from datetime import datetime
+
     from server.mirror.sweeps import Sweeps
 
     mirror = Sweeps.mirror_heartbeats
@@ -192,8 +194,10 @@ def mirrors(change) -> None:  # type: ignore[no-untyped-def]
         database = self._db
 
         class Changed:
-            async def execute(self, query: str, ids: list[str], times: list[object]) -> None:
-                await database.execute(query, *change(ids, times))
+            async def execute(self, query: str, ids: str, times: str, **_: object) -> None:
+                moments = [datetime.fromisoformat(at) for at in times.split(",")]
+                chosen, changed = change(ids.split(","), moments)
+                await database.execute(query, ",".join(chosen), ",".join(at.isoformat() for at in changed))
 
         self._db = Changed()  # type: ignore[assignment]
         try:
@@ -270,7 +274,8 @@ def mirror_stumbles() -> None:
 
     sweeps._MIRROR = """
     INSERT INTO mitra_online_status (mitra_id, is_online, last_heartbeat_at)
-    SELECT u.id, true, u.at FROM UNNEST($1::uuid[], $2::timestamptz[]) AS u (id, at)
+    SELECT u.id, true, u.at
+    FROM UNNEST(string_to_array($1, ',')::uuid[], string_to_array($2, ',')::timestamptz[]) AS u (id, at)
     ON CONFLICT (mitra_id) DO UPDATE SET last_heartbeat_at = excluded.last_heartbeat_at
     WHERE mitra_online_status.last_heartbeat_at IS NULL
       OR mitra_online_status.last_heartbeat_at < excluded.last_heartbeat_at
