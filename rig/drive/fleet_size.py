@@ -9,7 +9,7 @@ import psutil
 import psycopg
 import redis
 
-from rig.checks.claims import SEED_LINE
+from rig.checks.spent import SEED_LINE
 from rig.checks.statements import is_availability_query, uses_unnest, writes
 from rig.drive.bench import Bench
 from rig.drive.floors import Floors, chunks, now_text
