@@ -5,7 +5,7 @@ from typing import Any
 from rig.checks.growth import OPERATIONS, curve, exponent, growing
 from rig.record import Run
 
-FLOORS = {"floor": "the same bytes without a server", "packed": "in as few commands as may be"}
+FLOORS = {"floor": "floor", "packed": "packed"}
 
 
 def growth_figures(run: Run) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def growth_figures(run: Run) -> dict[str, Any]:
             "sizes": sorted({line["size"] for line in lines}),
             "operations": operations,
             "memory": {
-                "Valkey, bytes a mitra": [[line["size"], round(line["bytes_a_mitra"])] for line in memory],
+                "Valkey, B each": [[line["size"], round(line["bytes_a_mitra"])] for line in memory],
                 "Valkey, MB": [[line["size"], round(line["valkey_bytes"] / 1e6, 1)] for line in memory],
                 "server, MB": [[line["size"], round(line["server_rss"] / 1e6)] for line in memory],
             },

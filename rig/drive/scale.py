@@ -43,7 +43,7 @@ BOUNDS: dict[str, dict[str, float]] = {
 }
 PINGS_A_SECOND, PINGERS = 200, 200
 CALM_S = 3.0
-STORM_MAX_S, STRIKES_S = 40.0, 15.0
+STORM_MAX_S, STRIKES_MAX = 60.0, 6
 ENOUGH_S = 3.0  # of blasts, or of reseeds, under pings
 
 
@@ -187,7 +187,7 @@ def storms(fleet: FleetSize, recorder: Recorder) -> None:
         time.sleep(max(0.0, begin + CALM_S - time.monotonic()))
         spans: list[tuple[float, float]] = []
         try:
-            while sum(to - since for since, to in spans) < ENOUGH_S and time.monotonic() < begin + STRIKES_S:
+            while len(spans) < STRIKES_MAX and sum(to - since for since, to in spans) < ENOUGH_S:
                 found: tuple[Any, ...] = strike()
                 spans.append((found[-2] - epoch, found[-1] - epoch))
                 time.sleep(0.5)
