@@ -35,7 +35,7 @@ def rows(growth: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 def seconds(value: float | None) -> str:
     if value is None:
         return "—"
-    return f"{value * 1000:.3g} ms" if value < 0.9995 else f"{value:.2f} s"
+    return f"{value * 1000:.3g} ms" if value < 0.9995 else f"{value:.3g} s"
 
 
 def print_table(results: Mapping[str, Any], console: Console) -> None:

@@ -46,6 +46,7 @@ class Valkey:
         self._scripts: dict[str, str] = {}
         self._failing_since: float | None = None
         self.refused_since: float | None = None  # monotonic; a write was refused and none is known to work since
+        self.fleet = 0  # how many were online at the last seed
         self.eviction_policy = ""  # "" until it was asked
         self._slots = asyncio.Semaphore(CONNECTIONS_MAX)  # a crowd waits its turn: a full pool is no outage
         self._offset_ms = 0  # Valkey's clock minus ours

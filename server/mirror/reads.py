@@ -158,7 +158,8 @@ class Reads:
             changes, nonce = self._config.changes, secrets.token_hex(6)
             oldest = keys.stamp(self._oldest_fresh())
             arguments = (oldest, self._config.max_customers, keys.SNAPSHOT_TTL_S, json.dumps(loads))
-            answer = await self._valkey.run(scripts.SNAPSHOT, touched, *arguments, SMALL_FLEET, nonce, LEASE_MS)
+            large = int(self._valkey.fleet > SMALL_FLEET)
+            answer = await self._valkey.run(scripts.SNAPSHOT, touched, *arguments, large, nonce, LEASE_MS)
             if answer == WAIT and time.monotonic() < waited_until:
                 await asyncio.sleep(LOOK_AGAIN_S)
                 continue

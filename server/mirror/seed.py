@@ -65,7 +65,7 @@ class Seeder:
             keys_there, counts = await self._swap(nonce, rows, prefix, grace)
             extend(limit, keys_there / KEYS_A_SECOND)
             await self._clear_strays(prefix)
-            self._valkey.prefix = prefix
+            self._valkey.prefix, self._valkey.fleet = prefix, counts["online"]
             self._valkey.warm = True
             self._valkey.refused_since = None
             self._valkey.counts["seeds"] += 1

@@ -4,12 +4,12 @@
 -- Of a large fleet the script would keep every ping waiting: it gives a lease to one who looks page by page (1), and asks
 -- everybody else to wait for that (0).
 -- KEYS: epoch, snapshot, online, deactivated, lease. ARGV: epoch, oldest fresh heartbeat, maximum, ttl, {id: load} as JSON,
--- largest fleet to look at in here, who asks, life of a lease in ms
+-- '1' for a large fleet, who asks, life of a lease in ms
 local cached = redis.call('TYPE', KEYS[2]).ok == 'string' and redis.call('GET', KEYS[2])
 if cached then
   return cached
 end
-if redis.call('SCARD', KEYS[3]) > tonumber(ARGV[6]) then
+if ARGV[6] == '1' then
   return redis.call('SET', KEYS[5], ARGV[7], 'NX', 'PX', ARGV[8]) and 1 or 0
 end
 local loads, missing, count = cjson.decode(ARGV[5]), {}, 0
