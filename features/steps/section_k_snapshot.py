@@ -108,7 +108,7 @@ def pinged_long_ago(world: World, name: str, seconds: str) -> None:
 )
 def set_on_one(world: World, key: str, value: str, via: str, other: str) -> None:
     world.bench.settings_touched()
-    before = world.bench.mirror.snapshot()
+    before = standing_snapshot(world, via)
     exchange = world.operator(via).set_config(key, int(value))
     deadline = exchange.ended + WRITE_THROUGH_S
     while not deleted_by(snapshot_commands(world, exchange.started, time.time()), other) and time.time() < deadline:
@@ -122,6 +122,14 @@ def set_on_one(world: World, key: str, value: str, via: str, other: str) -> None
             "available": available,
         }
     )  # fmt: skip
+
+
+def standing_snapshot(world: World, via: str) -> str | None:
+    """With another poll while there is none: of a change before, the deletion of who told it may come after the polls."""
+    deadline = time.time() + WRITE_THROUGH_S
+    while (found := world.bench.mirror.snapshot()) is None and time.time() < deadline:
+        must(poller(world, via).beacon(), 200)
+    return found
 
 
 def states_now(world: World) -> dict[str, str]:

@@ -13,6 +13,7 @@ from rig.record import evidence
 
 STAMP_S = 0.001
 APART_S = 0.005  # by so much a request of hers has to keep away for a statement to be the ping's
+LEFT_BEHIND_S = 0.5  # a request whose sender has left is gone on with by the server
 RESEED_S = 5.0
 NOTICED_S = 2.0
 SKIPS = {
@@ -144,7 +145,7 @@ def is_alone(ping: Line, lines: Lines) -> bool:
         line is not ping
         and (line["subject"] == ping["subject"] or line["action"] in touching or line["url"].endswith(ping["subject"]))
         and line["started"] < ping["ended"] + APART_S
-        and line["ended"] > ping["started"] - APART_S
+        and line["ended"] + (LEFT_BEHIND_S if line["action"] == "abandoned" else APART_S) > ping["started"]
         for line in lines.get("request", ())
     )
 

@@ -114,7 +114,7 @@ def fallback_tells_the_same(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     codes are INV-18's.
     """
     events = assume_fault(judge, lines)
-    if events is None:
+    if events is None or left(judge, lines) is None:  # the audit tells who came and went between two looks
         return
     quiet = quiet_spans(lines, events, bounds["reconnect_s"]).values()
     times: dict[str, list[tuple[float, float, tuple[str, ...]]]] = {"Valkey": [(*span, ()) for span in quiet]}

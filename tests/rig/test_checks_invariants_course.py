@@ -202,6 +202,13 @@ def test_a_deletion_allows_the_next_recompute() -> None:
     assert verdict("INV-16", lines)[0] == "passed"
 
 
+def test_a_ping_that_was_given_up_just_before_may_still_be_written_by_the_server() -> None:
+    lines = course()
+    more("command", command(3.106, "SET", f"mitra:heartbeat:{PINGER}", "x"))(lines)
+    more("request", asked(3.03, "abandoned", PINGER, None, None))(lines)
+    assert verdict("INV-10", lines)[0] == "passed"
+
+
 def test_a_brief_difference_is_the_write_on_its_way() -> None:
     lines = course()
     in_valkey("online", lambda _: IDS, 3, 3.5)(lines)

@@ -100,6 +100,7 @@ OPEN: list[tuple[str, Callable[[Lines], object], str]] = [
     ("INV-08", lambda lines: lines["left"][0].update(audit=[]), "nobody went silent"),
     ("INV-14", lambda lines: lines["left"][0].update(offers=[]), "no chat was offered in quiet"),
     ("INV-17", lambda lines: lines.update(sample=lines["sample"][::8]), "could be compared"),
+    ("INV-17", lambda lines: (lines.pop("left"), reply("dashboard", 6.3, {"online_mitras": 4})(lines)), "rows that it left"),
     ("INV-22", lambda lines: lines["log"][0].update(lines=[]), "no seed line could be compared"),
     ("INV-23", lambda lines: lines.update(request=[r for r in lines["request"] if r["action"] != "abandoned"]), "hung up on"),
 ]  # fmt: skip
