@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rig.checks.base import Bounds, Judge, Kind, Lines, check
-from rig.checks.courses import Line, assume_fault, http_evidence, inside, phases, quiet_spans
+from rig.checks.courses import Line, assume_fault, http_evidence, quiet_spans
 from rig.checks.statements import writes
 from rig.record import evidence
 
@@ -282,8 +282,3 @@ def rows_evidence(table: str, rows: Sequence[Line]) -> dict[str, Any]:
     return evidence.sql(
         f"SELECT * FROM {table}", columns, [[row[name] for name in columns] for row in rows[:ROWS_SHOWN_MAX]]
     )
-
-
-def quiet_requests(lines: Lines, action: str) -> list[Line]:
-    """Requests of one action in the baseline."""
-    return [line for line in inside(lines.get("request", ()), *phases(lines)["baseline"]) if line["action"] == action]

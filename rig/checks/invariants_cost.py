@@ -7,13 +7,13 @@ from itertools import pairwise
 from rig.checks.base import Bounds, Judge, Kind, Lines, check
 from rig.checks.commands import HEARTBEAT, SNAPSHOT, deletes_key, sets_key
 from rig.checks.courses import Fault, Line, assume_fault, inside, phases
-from rig.checks.invariants_conduct import auto_offlines, left, quiet_requests, statements_watched
+from rig.checks.invariants_conduct import auto_offlines, left, statements_watched
 from rig.checks.statements import STATUS, failed, ids_in, uses_unnest, writes
 from rig.record import evidence
 
 STAMP_S = 0.001
 APART_S = 0.005  # by so much a request of hers has to keep away for a statement to be the ping's
-LEFT_BEHIND_S = 0.5  # a request whose sender has left is gone on with by the server
+LEFT_BEHIND_S = 0.2  # a request whose sender has left is gone on with by the server
 RESEED_S = 5.0
 NOTICED_S = 2.0
 SKIPS = {
@@ -25,13 +25,17 @@ CUT_S = 1.0  # MONITOR's connection is known to have lived at its last line only
 
 
 def watched_until(judge: Judge, lines: Lines) -> float | None:
-    """Up to when MONITOR saw all of the baseline: its end, or just before, where the fault cut MONITOR off as well."""
+    """Up to when MONITOR saw all of warm-up and baseline: their end, or just before, where the fault cut MONITOR off as well."""
     watched = next(iter(lines.get("watched", ())), None)
     if not judge.assume(watched is not None, "Valkey's commands were not kept") or watched is None:
         return None
-    since, until = phases(lines)["baseline"]
+    since, until = phases(lines)["warm-up"][0], phases(lines)["baseline"][1]
     seen = min([until, *(begun for begun, ended in watched["blind"] if ended > since)])
-    return seen if judge.assume(seen > until - CUT_S, "MONITOR was not connected all through the baseline") else None
+    return (
+        seen
+        if judge.assume(seen > until - CUT_S, "MONITOR was not connected all through warm-up and baseline")
+        else None
+    )
 
 
 def batches(lines: Lines) -> list[Line]:
@@ -109,7 +113,7 @@ def require_skips(judge: Judge, lines: Lines, fault: Fault, bounds: Bounds) -> N
 
 @check("INV-10", "BE", "A ping in quiet is one SET and no SQL", Kind.INVARIANT, whole_run=True)
 def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    """Of pings that were answered as online while nothing else was asked by or about that mitra."""
+    """Of pings that were answered as online while nothing else was asked by or about that mitra, before the first fault."""
     if assume_fault(judge, lines) is None or not statements_watched(judge, lines):
         return
     until = watched_until(judge, lines)
@@ -117,8 +121,11 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         return
     alone = [
         ping
-        for ping in quiet_requests(lines, "ping")
-        if ping["ended"] < until and (ping["reply"] or {}).get("is_online") is True and is_alone(ping, lines)
+        for ping in inside(lines.get("request", ()), phases(lines)["warm-up"][0], until)
+        if ping["action"] == "ping"
+        and ping["ended"] < until
+        and (ping["reply"] or {}).get("is_online") is True
+        and is_alone(ping, lines)
     ]
     shown: list[Line] = []
     for ping in alone:
@@ -133,7 +140,7 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         if not judge.require(not asked, f"a ping of {ping['subject']} cost {len(asked)} statements"):
             judge.show(evidence.statements("with a ping", {"statements": len(asked)}, [line["text"] for line in asked]))
     judge.show(evidence.commands("heartbeats that pings wrote", [" ".join(c["args"]) for c in shown]))
-    few = f"only {len(alone)} pings in the baseline had their mitra for themselves"
+    few = f"only {len(alone)} pings before the fault had their mitra for themselves"
     judge.assume(judge.broken_promises or len(alone) >= bounds["pings_min"], few)
     judge.remark(f"{len(alone)} pings")
 
