@@ -15,6 +15,7 @@ FEW = 50  # requests: of fewer, one more or less would seem a crowd
 COUNTS = ("planned", "sent", "completed", "failed", "missed", "in_flight")
 BLOCK = "block"
 STEADY_ACTION = "ping"
+ACTIONS = ("ping", "beacon", "dashboard", "online", "offline", "create", "pay", "accept", "end")
 
 
 def window(lines: Lines) -> tuple[float, float] | None:
@@ -52,7 +53,9 @@ def total(lines: Lines, arm: str, name: str, action: str | None = None) -> int:
 
 
 def actions(lines: Lines, arm: str) -> list[str]:
-    return list(dict.fromkeys(one["action"] for one in tallies(lines, arm)))
+    """In the order in which a reader asks for them."""
+    found = dict.fromkeys(one["action"] for one in tallies(lines, arm))
+    return sorted(found, key=lambda action: ACTIONS.index(action) if action in ACTIONS else len(ACTIONS))
 
 
 def histogram(found: Sequence[Line], kind: str) -> dict[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rig.checks.base import CHECKS, Bounds, Check, Judge, Kind, Lines
 from rig.checks.measures import MEASURES
-from rig.checks.offered import actions, assume_load, histogram, tallies, total, window
+from rig.checks.offered import ACTIONS, actions, assume_load, histogram, tallies, total, window
 from rig.record.histogram import edge_ms, quantile_ms
 
 ITEM = "THRESHOLD-01"
@@ -19,7 +19,6 @@ OPERATORS = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
 }  # fmt: skip
 # What may be limited, and by which aggregates: latencies in ms from the planned moment, or (…_raw) from the sending.
-ACTIONS = ("ping", "beacon", "dashboard", "online", "offline", "create", "pay", "accept", "end")
 LATENCY = ("p(N)", "med", "avg", "max")
 REQUESTS, FAILED = "requests", "failed"
 COUNTED = {REQUESTS: ("count", "rate"), FAILED: ("count", "rate")}
