@@ -142,9 +142,17 @@ def course(
         witnesses = [stack.enter_context(Witnesses(arm)) for arm in arms]
         locust = Locust(session.supervisor, session.directory, options, prepared)
         stack.callback(locust.close)
+        if options.web:
+            print(
+                f"Locust's web UI: http://127.0.0.1:{options.web_port} (start it there; judged when all is sent)",
+                flush=True,
+            )
         live = stack.enter_context(Live(arms, plan))
         span = watched(session, options, plan, arms, exits, witnesses, locust, live)
-        locust.check()
+        if options.web:
+            locust.close()
+        else:
+            locust.check()
         began, until = span or (0.0, 0.0)
         for arm in [arm for arm in arms if span and arm.counted is None]:
             live.say(f"counting the statements of the server {NAMES[arm.id]}")
@@ -170,9 +178,11 @@ def watched(
     due: list[tuple[float, Callable[[], None]]] = []
     span: tuple[float, float] | None = None
     usage_at = 0.0
-    while locust.running():
+    over = False
+    while locust.running() and not (over and options.web):  # a web UI would stay when all is sent
         for line in locust.new_lines():
             live.take(line)
+            over = over or line["kind"] == "traffic_end"
             if line["kind"] == "go":
                 span = line["from"], max(one["to"] for one in line["phases"] if not one["name"].startswith("block"))
                 due = edges(options, line["phases"], arms, witnesses, session)

@@ -4,10 +4,12 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -160,6 +162,55 @@ def test_a_stall_of_the_server_shows_in_the_corrected_latencies(tmp_path: Path) 
     assert measured == pytest.approx(truth, rel=0.1)
     assert raw is not None
     assert raw < truth / 10
+
+
+def test_from_the_web_ui_it_is_judged_when_all_is_sent(tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    words = [
+        "load",
+        "--mitras",
+        "60",
+        "--ping-every",
+        "2",
+        "--seconds",
+        "6",
+        "--warm-up",
+        "1",
+        "--no-baseline",
+        "--no-witness",
+    ]
+    words += [
+        "--blocks",
+        "0",
+        "--web",
+        "--web-port",
+        str(port),
+        "--reports",
+        str(tmp_path),
+        "--threshold",
+        "ping: p(50)<5000",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rig.cli", *words], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
+    )
+
+    def started() -> bool:
+        try:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{port}/swarm", b"user_count=5&spawn_rate=5", timeout=5
+            ) as answer:
+                return bool(json.loads(answer.read())["success"])
+        except OSError:
+            return False
+
+    assert until(started, 40)
+    process.communicate(timeout=60)
+    results = json.loads((tmp_path / "latest" / "results.json").read_text())
+    expected = {**dict.fromkeys(["CLAIM-01", "CLAIM-02", "CLAIM-04", "CLAIM-06", "CLAIM-07", "THRESHOLD-01"], "passed")}
+    assert {id: verdict for id, verdict in verdicts(results).items() if id in expected} == expected
+    assert process.returncode == 2, "no mirror cycle falls into six seconds"
 
 
 def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
