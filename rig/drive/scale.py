@@ -39,7 +39,8 @@ BOUNDS: dict[str, dict[str, float]] = {
     "GROWTH-02": {"size": 100_000, "times": 2.0},
     "GROWTH-03": {"size": 100_000, "within_s": 1.0},
     "GROWTH-04": {"p99_ms": 50.0, "pings": 200},
-    "GROWTH-05": {"p99_ms": 50.0, "pings": 200},
+    # After a FLUSHDB Postgres answers until the seed is done: that is an outage, with the contract's bound.
+    "GROWTH-05": {"p99_ms": 5000.0, "pings": 200},
 }
 PINGS_A_SECOND, PINGERS = 200, 200
 CALM_S = 3.0
