@@ -161,8 +161,13 @@ def sentences(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]
     for name, results in columns.items():
         under = CLASSES[name]
         how = "in force all the while" if under.stays else "struck and healed before each scenario"
-        fallen = ", ".join(id for cell in cells[name].values() for id in cell.fallen) or "nothing"
-        yield f"{name}: {under.fault}, {how}; random seed {results['random_seed']}; fell: {fallen}"
+        verdicts = {item["id"]: item["verdict"] for item in results["items"]}
+        fallen = ", ".join(
+            id if verdicts[id] == Verdict.FAILED else f"{id} ({verdicts[id]})"
+            for cell in cells[name].values()
+            for id in cell.fallen
+        )
+        yield f"{name}: {under.fault}, {how}; random seed {results['random_seed']}; fell: {fallen or 'nothing'}"
         for id, why in under.changes.items():
             if any(id in cell.declared for cell in cells[name].values()):
                 yield f"{name}, declared: {id}: {why}"
@@ -180,18 +185,21 @@ STYLE = """
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 15px/1.5 -apple-system, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif; }
 main { max-width: 1120px; margin: 0 auto; padding: 40px 24px; } .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+table { border-collapse: separate; border-spacing: 0; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 12px; border-bottom: 1px solid var(--rule); text-align: center; white-space: nowrap; }
 th { font-size: 12px; font-weight: 600; color: var(--soft); } tbody th { text-align: left; }
+/* The sections stay in sight while a narrow screen is scrolled. */
+tbody th, thead th:first-child { position: sticky; left: 0; background: var(--paper); }
 td a { color: inherit; text-decoration: none; display: block; } td a:hover { text-decoration: underline; }
 .passed { color: var(--passed); } .failed { color: var(--failed); } .broken { color: var(--broken); }
 .inconclusive { color: var(--inconclusive); } .skipped, .none { color: var(--skipped); }
-small { color: var(--soft); } li { margin: 4px 0; }
+small { color: var(--soft); display: block; font-size: 11px; line-height: 1.2; } ul { padding-left: 20px; } li { margin: 4px 0; }
+@media (max-width: 640px) { main { padding: 24px 16px; } h1 { font-size: 22px; } th, td { padding: 6px 8px; } }
 """
 
 
-def as_html(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]]) -> str:
-    """One page that opens offline: each cell leads to the report of its run."""
+def as_html(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], *, linked: bool = True) -> str:
+    """One page that opens offline: each cell leads to the report of its run, unless it stands without these."""
     heads = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in columns)
     rows = []
     for section in asked(cells):
@@ -201,19 +209,21 @@ def as_html(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]])
             told = f"{cell.verdict or 'none'}, {cell.boxes} boxes, random seed {results['random_seed']}"
             apart = f"<small> {len(cell.declared)} declared</small>" if cell.declared else ""
             shown = (MARKS[cell.verdict] if cell.verdict else "·") + apart
+            tag = f'a href="{html.escape(link(results))}"' if linked else 'span role="img"'
             found.append(
-                f'<td class="{cell.verdict or "none"}"><a href="{html.escape(link(results))}"'
-                f' title="{html.escape(told)}" aria-label="{html.escape(told)}">{shown}</a></td>'
+                f'<td class="{cell.verdict or "none"}"><{tag} title="{html.escape(told)}"'
+                f' aria-label="{html.escape(told)}">{shown}</{tag.split()[0]}></td>'
             )
         rows.append(f"<tr><th scope=row>{html.escape(SECTIONS[section])}</th>{''.join(found)}</tr>")
     notes = "".join(f"<li>{html.escape(line)}</li>" for line in sentences(columns, cells))
     counts = Counter(cell.verdict for column in cells.values() for cell in column.values() if cell.verdict)
     told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    legend = " · ".join(f'<span class="{verdict}">{sign}</span> {verdict}' for verdict, sign in MARKS.items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Checklist under faults</title><style>{STYLE}</style></head><body><main>"
-        f"<h1>The checklist under each class of fault</h1><p>{told} of {sum(counts.values())} cells.</p>"
+        f"<h1>The checklist under each class of fault</h1><p>{told} of {sum(counts.values())} cells. {legend}</p>"
         f'<div class="wide"><table><thead><tr><th></th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
         f"<ul>{notes}</ul></main></body></html>\n"
     )

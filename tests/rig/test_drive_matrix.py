@@ -49,6 +49,9 @@ def test_the_page_leads_to_each_run_and_names_what_fell() -> None:
         assert "fell: C-01" in shown
         assert "random seed 7" in shown
         assert "declared: I-06: " in shown
+    alone = as_html(columns, cells, linked=False)  # as a sample stands: a link would lead nowhere
+    assert "report.html" not in alone
+    assert "fell: C-01" in alone
 
 
 def test_an_unknown_class_or_box_is_a_usage_error(tmp_path: Path) -> None:
