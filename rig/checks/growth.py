@@ -132,6 +132,12 @@ def pings_during_a_blast(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     unhindered(judge, lines, bounds, "blast")
 
 
-@check("GROWTH-05", "BE", "Pings are answered within the bound of an outage while all is seeded anew", Kind.CLAIM, whole_run=True)
+@check(
+    "GROWTH-05",
+    "BE",
+    "Pings are answered within the bound of an outage while all is seeded anew",
+    Kind.CLAIM,
+    whole_run=True,
+)
 def pings_during_a_reseed(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     unhindered(judge, lines, bounds, "reseed")

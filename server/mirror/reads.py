@@ -106,11 +106,10 @@ class Reads:
 
     async def _available(self) -> list[str]:
         """The same from Valkey alone. Raises MirrorUnavailable."""
-        touched = (keys.EPOCH, keys.ONLINE, keys.DEACTIVATED)
-        online: str = await self._valkey.look(scripts.CANDIDATES, touched)
+        (online,) = await self._valkey.read(("SDIFF", keys.ONLINE, keys.DEACTIVATED))
         found: list[str] = []
         unknown: list[str] = []
-        for some in in_order(online.split("\n") if online else []):
+        for some in in_order(online):
             oldest, most = keys.stamp(self._oldest_fresh()), self._config.max_customers
             silent, full, unclear = await self._valkey.look(scripts.LOOK, (keys.EPOCH,), oldest, most, "\n".join(some))
             barred = {*silent, *full}

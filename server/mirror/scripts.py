@@ -14,7 +14,5 @@ _READING = _read("epoch").replace("#!lua", "#!lua flags=no-writes", 1)
 
 APPLY, PING, SECOND_LOOK, STRAYS = (_read("epoch") + _read(name) for name in ("apply", "ping", "second_look", "strays"))
 SNAPSHOT, FILL = (_read("epoch") + _read("stamp") + _read(name) for name in ("snapshot", "fill"))
-CANDIDATES, LOOK, SILENT, PINGED = (
-    _READING + _read("stamp") + _read(name) for name in ("candidates", "look", "silent", "pinged")
-)
+LOOK, SILENT, PINGED = (_READING + _read("stamp") + _read(name) for name in ("look", "silent", "pinged"))
 SEED_BEGIN, SEED, SEED_SWAP = (_read(name) for name in ("seed_begin", "seed", "seed_swap"))
