@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from typing import Any
 
 from server.db import Database
@@ -14,6 +14,7 @@ from server.mirror.client import MirrorUnavailable, Valkey
 from server.mirror.settings import AppConfig
 
 FALLBACK_SHARED_S = 1.25  # in an outage less than one JOIN a second answers any number of polls
+PARTED_AT_ONCE = 5000
 AT_ONCE = 1000  # mitras that a script looks at in one go: a few ms of Valkey's, so that no ping waits longer
 # A fleet up to this size is counted by one script; of a larger one the beacon's answer is found page by page, under a lease.
 SMALL_FLEET = 2000
@@ -109,7 +110,7 @@ class Reads:
         (online,) = await self._valkey.read(("SDIFF", keys.ONLINE, keys.DEACTIVATED))
         found: list[str] = []
         unknown: list[str] = []
-        for some in in_order(online):
+        async for some in in_order(online):
             oldest, most = keys.stamp(self._oldest_fresh()), self._config.max_customers
             silent, full, unclear = await self._valkey.look(scripts.LOOK, (keys.EPOCH,), oldest, most, "\n".join(some))
             barred = {*silent, *full}
@@ -203,11 +204,14 @@ def answer_of(snapshot: str) -> dict[str, Any]:
     return {"available": bool(found.get("available")), "count": found["count"]}
 
 
-def in_order(ids: Sequence[str]) -> Iterator[list[str]]:
+async def in_order(ids: Collection[str]) -> AsyncIterator[list[str]]:
     """The ids sorted, AT_ONCE at most a time. Many are sorted part by part, so that nobody has to wait for all of it."""
     parts: dict[str, list[str]] = {}
-    for id_ in ids:
+    for number, id_ in enumerate(ids, 1):
         parts.setdefault(id_[:1] if len(ids) > AT_ONCE else "", []).append(id_)
+        if number % PARTED_AT_ONCE == 0:
+            await asyncio.sleep(0)  # others are served in between
     for part in sorted(parts):
         some = sorted(parts[part])
-        yield from (some[first : first + AT_ONCE] for first in range(0, len(some), AT_ONCE))
+        for first in range(0, len(some), AT_ONCE):
+            yield some[first : first + AT_ONCE]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from unittest.mock import patch
 
 from mirror_support import Bench, benched, mirror_stack
@@ -181,10 +182,14 @@ async def test_an_invalidation_ends_the_lease_of_who_looks_page_by_page(bench: B
     assert json.loads(await bench.valkey.get("availability:snapshot"))["count"] == 0
 
 
+async def collected(parts: AsyncIterator[list[str]]) -> list[list[str]]:
+    return [part async for part in parts]
+
+
 def test_ids_come_in_order_whatever_their_number() -> None:
     for count in (0, 1, 17, 2 * reads.AT_ONCE + 3):
         ids = [f"{number * 7919 % 10_007:05x}" for number in range(count)]
-        some = list(in_order(ids))
+        some = asyncio.run(collected(in_order(ids)))
         assert [id_ for part in some for id_ in part] == sorted(ids)
         assert all(len(part) <= reads.AT_ONCE for part in some)
 
