@@ -14,6 +14,7 @@ from rig.record import evidence
 STAMP_S = 0.001
 APART_S = 0.005  # by so much a request of hers has to keep away for a statement to be the ping's
 LEFT_BEHIND_S = 0.2  # a request whose sender has left is gone on with by the server
+TIMER_S = 0.05  # a chat that ends by itself locks its mitra, counts her chats and says so, and nobody has asked for it
 RESEED_S = 5.0
 NOTICED_S = 2.0
 SKIPS = {
@@ -113,12 +114,13 @@ def require_skips(judge: Judge, lines: Lines, fault: Fault, bounds: Bounds) -> N
 
 @check("INV-10", "BE", "A ping in quiet is one SET and no SQL", Kind.INVARIANT, whole_run=True)
 def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    """Of pings that were answered as online while nothing else was asked by or about that mitra, before the first fault."""
+    """Of pings answered as online while nothing else was asked by or about that mitra and no chat ended by itself, before the first fault."""
     if assume_fault(judge, lines) is None or not statements_watched(judge, lines):
         return
     until = watched_until(judge, lines)
     if until is None:
         return
+    chats = [line["t"] for line in lines.get("statement", ()) if writes(line, "chat_sessions")]
     alone = [
         ping
         for ping in inside(lines.get("request", ()), phases(lines)["warm-up"][0], until)
@@ -126,6 +128,7 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         and ping["ended"] < until
         and (ping["reply"] or {}).get("is_online") is True
         and is_alone(ping, lines)
+        and not any(written - TIMER_S < ping["ended"] and ping["started"] < written + TIMER_S for written in chats)
     ]
     shown: list[Line] = []
     for ping in alone:

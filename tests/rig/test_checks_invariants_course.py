@@ -209,6 +209,15 @@ def test_a_ping_that_was_given_up_just_before_may_still_be_written_by_the_server
     assert verdict("INV-10", lines)[0] == "passed"
 
 
+def test_a_chat_that_ends_by_itself_is_no_cost_of_a_ping_at_that_moment() -> None:
+    lines = course()
+    locked = statement(3.105, "SELECT id FROM mitras WHERE id = ANY($1) FOR UPDATE", f"{{{PINGER}}}")
+    more("statement", locked)(lines)
+    assert verdict("INV-10", lines)[0] == "failed"
+    more("statement", statement(3.107, "UPDATE chat_sessions SET status = 'ended' WHERE id = $1", "c1"))(lines)
+    assert verdict("INV-10", lines)[0] == "passed"
+
+
 def test_a_brief_difference_is_the_write_on_its_way() -> None:
     lines = course()
     in_valkey("online", lambda _: IDS, 3, 3.5)(lines)
