@@ -17,6 +17,7 @@ ENDED = (
 )
 SLOWEST_S = 3.0  # a delay is measured, not waited out for ever
 CONNECT_S = 1.0  # above any latency that a fault which lets answers through may add
+BACK_S = 5.0  # how long a fault that ends connections waits for those that an earlier one has ended
 
 # What was seen, by the end that it was seen from: goes into the record as it is.
 Sight = dict[str, str]
@@ -79,8 +80,22 @@ class Ground:
 
     def clients(self, type: str = "normal") -> set[str]:
         """Ids of the connections that the instances that are hit have to Valkey now."""
-        listed = self.valkey.client_list(_type=type)
-        return {client["id"] for client in listed if client["user"] in self.users()}
+        return {client["id"] for client in self._listed(type)}
+
+    def _listed(self, type: str) -> list[dict[str, str]]:
+        return [client for client in self.valkey.client_list(_type=type) if client["user"] in self.users()]
+
+    def clients_to_end(self, type: str = "normal") -> set[str]:
+        """The same, once each instance has one: just after another fault there may be none yet, and nothing to end.
+
+        Beside a fault in force, which may keep them away, and after BACK_S: whatever there is.
+        """
+        deadline = time.monotonic() + BACK_S
+        while True:
+            listed = self._listed(type)
+            if not self.alone or {c["user"] for c in listed} >= set(self.users()) or time.monotonic() >= deadline:
+                return {client["id"] for client in listed}
+            time.sleep(0.02)  # between two looks
 
     def clients_left(self, before: set[str], type: str = "normal") -> Sight:
         return {"connections before": str(len(before)), "connections left": str(len(before & self.clients(type)))}

@@ -122,7 +122,7 @@ class ClientsKilled(Fault):
     type = "normal"
 
     def inject(self, ground: Ground) -> None:
-        ground.kept["clients"] = ground.clients(self.type)
+        ground.kept["clients"] = ground.clients_to_end(self.type)
         for user in ground.users():
             ground.valkey.execute_command("CLIENT", "KILL", "TYPE", self.type, "USER", user)
 

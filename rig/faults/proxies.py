@@ -55,7 +55,7 @@ class CutOnce(Fault):
     lasts_s = 0.0
 
     def inject(self, ground: Ground) -> None:
-        before = ground.clients()
+        before = ground.clients_to_end()
         for proxy in ground.proxies():
             ground.stack.toxiproxy.set_enabled(proxy, False)
             ground.stack.toxiproxy.set_enabled(proxy, True)

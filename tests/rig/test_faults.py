@@ -123,6 +123,20 @@ def test_an_injection_without_effect_is_unconfirmed(ground: Ground, monkeypatch,
         cycle.inject()
 
 
+def test_subscribers_who_are_just_coming_back_are_waited_for(stack: Stack, ground: Ground) -> None:
+    """An earlier fault has ended them, and they return at their own pace: there has to be somebody to end."""
+    ground.hit = ("b",)
+    fault, notes = fault_named("subscribers killed"), Notes()
+    with redis.Redis.from_url(ground.servers["b"].env["VALKEY_URL"], protocol=2) as client, client.pubsub() as late:
+        back = threading.Timer(0.5, late.subscribe, ["config:invalidate"])
+        back.start()
+        with Cycle(fault, ground, notes) as cycle:
+            cycle.inject()
+            cycle.remove()
+        back.join()
+    assert [line["event"] for line in notes.lines] == ["requested", "confirmed", "removed", "healed"]
+
+
 def test_a_removal_without_effect_is_unhealed(ground: Ground, monkeypatch) -> None:
     monkeypatch.setattr("rig.faults.cycle.HEAL_S", 0.1)
     fault = fault_named("refused")
