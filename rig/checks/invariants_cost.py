@@ -14,7 +14,7 @@ from rig.record import evidence
 STAMP_S = 0.001
 APART_S = 0.005  # by so much a request of hers has to keep away for a statement to be the ping's
 LEFT_BEHIND_S = 0.2  # a request whose sender has left is gone on with by the server
-TIMER_S = 0.05  # a chat that ends by itself locks its mitra, counts her chats and says so, and nobody has asked for it
+TIMER_S = 0.05  # a timer that ends a chat locks its mitra before and counts her chats afterwards
 RESEED_S = 5.0
 NOTICED_S = 2.0
 SKIPS = {
@@ -114,13 +114,16 @@ def require_skips(judge: Judge, lines: Lines, fault: Fault, bounds: Bounds) -> N
 
 @check("INV-10", "BE", "A ping in quiet is one SET and no SQL", Kind.INVARIANT, whole_run=True)
 def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    """Of pings answered as online while nothing else was asked by or about that mitra and no chat ended by itself, before the first fault."""
+    """Of pings that were answered as online while nothing else was asked by or about that mitra, before the first fault.
+
+    What a connection asks just as it writes a chat is that chat's, which a timer ends though nobody has asked for it.
+    """
     if assume_fault(judge, lines) is None or not statements_watched(judge, lines):
         return
     until = watched_until(judge, lines)
     if until is None:
         return
-    chats = [line["t"] for line in lines.get("statement", ()) if writes(line, "chat_sessions")]
+    chats = [line for line in lines.get("statement", ()) if writes(line, "chat_sessions")]
     alone = [
         ping
         for ping in inside(lines.get("request", ()), phases(lines)["warm-up"][0], until)
@@ -128,7 +131,6 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         and ping["ended"] < until
         and (ping["reply"] or {}).get("is_online") is True
         and is_alone(ping, lines)
-        and not any(written - TIMER_S < ping["ended"] and ping["started"] < written + TIMER_S for written in chats)
     ]
     shown: list[Line] = []
     for ping in alone:
@@ -139,6 +141,7 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         asked = [
             line for line in inside(lines.get("statement", ()), *span)
             if line["class"] == "work" and not uses_unnest(line) and ids_in(line) == {ping["subject"]}
+            and not any(same_work(line, chat) for chat in chats)
         ]  # fmt: skip
         if not judge.require(not asked, f"a ping of {ping['subject']} cost {len(asked)} statements"):
             judge.show(evidence.statements("with a ping", {"statements": len(asked)}, [line["text"] for line in asked]))
@@ -146,6 +149,11 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     few = f"only {len(alone)} pings before the fault had their mitra for themselves"
     judge.assume(judge.broken_promises or len(alone) >= bounds["pings_min"], few)
     judge.remark(f"{len(alone)} pings")
+
+
+def same_work(one: Line, other: Line) -> bool:
+    """Whether two statements came by one connection at the same time."""
+    return one.get("session") == other.get("session") and abs(one["t"] - other["t"]) < TIMER_S
 
 
 def is_alone(ping: Line, lines: Lines) -> bool:
