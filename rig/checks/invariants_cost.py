@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from rig.checks.base import Bounds, Judge, Kind, Lines, check
 from rig.checks.commands import HEARTBEAT, SNAPSHOT, deletes_key, sets_key
-from rig.checks.courses import Fault, Line, assume_fault, inside, phases
+from rig.checks.courses import Fault, Faults, Line, assume_fault, inside, phases, quiet_spans, require_no_wrong_over
 from rig.checks.invariants_conduct import auto_offlines, left, statements_watched
 from rig.checks.statements import STATUS, failed, ids_in, uses_unnest, writes
 from rig.record import evidence
@@ -15,6 +15,7 @@ STAMP_S = 0.001
 APART_S = 0.005  # by so much a request of hers has to keep away for a statement to be the ping's
 LEFT_BEHIND_S = 0.2  # a request whose sender has left is gone on with by the server
 TIMER_S = 0.05  # a timer that ends a chat locks its mitra before and counts her chats afterwards
+CHANNEL = "config:invalidate"
 RESEED_S = 5.0
 NOTICED_S = 2.0
 SKIPS = {
@@ -185,11 +186,18 @@ def one_batch_a_cycle(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.remark(f"{len(own)} batches, at most {most} an instance")
 
 
-@check("INV-16", "BE", "One recompute in ten seconds, and no snapshot older", Kind.INVARIANT, whole_run=True)
+@check(
+    "INV-16",
+    "BE",
+    "One recompute in ten seconds, no snapshot older, and all hear of settings",
+    Kind.INVARIANT,
+    whole_run=True,
+)
 def one_recompute(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     """Between two deletions of the snapshot, over all instances, by Valkey's clock; an empty Valkey has none either.
 
-    A recompute shows by its write: an SDIFF alone may be a blast's.
+    A recompute shows by its write: an SDIFF alone may be a blast's. An instance without a subscription in quiet would
+    learn of a setting from nobody.
     """
     events = assume_fault(judge, lines)
     until = watched_until(judge, lines) if events else None
@@ -218,3 +226,22 @@ def one_recompute(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     )
     judge.assume(old, "there never was a snapshot")
     judge.remark(f"{len(old)} looks at a snapshot")
+    require_subscriptions(judge, lines, events, bounds)
+
+
+def require_subscriptions(judge: Judge, lines: Lines, events: Faults, bounds: Bounds) -> None:
+    """In quiet, as many subscriptions to `config:invalidate` as instances, but for a moment."""
+    instances = len({log["instance"] for log in lines.get("log", ())})
+
+    def deaf(sample: Line) -> dict[str, str] | None:
+        looks = [look.get("subscriptions") for look in (sample["keys_before"], sample["keys_after"]) if look]
+        known = [count for count in looks if count is not None]
+        short = len(known) == 2 and max(known) < instances
+        return ({CHANNEL: f"with fewer subscriptions than {instances}"} if short else {}) if known else None
+
+    for name, (since, until) in quiet_spans(lines, events, bounds["reconnect_s"]).items():
+        samples = inside(lines.get("sample", ()), since, until)
+        promised = events.noticed or name == "baseline"
+        require_no_wrong_over(judge, name, samples, bounds["visible_s"], deaf, "the channels", promised)
+    looked = any((sample["keys_before"] or {}).get("subscriptions") is not None for sample in lines.get("sample", ()))
+    judge.assume(looked, "nobody counted the subscriptions")

@@ -38,7 +38,7 @@ INVARIANTS: Mapping[str, Mapping[str, float]] = {
     "INV-13": {"max_customers": 3},
     "INV-14": {"within_s": 1.0, "max_customers": 4, "reconnect_s": 5.0},
     "INV-15": {"reseed_s": 5.0, "empty_s": 1.0, "snapshot_s": 10.0, "max_customers": 3, "reads_min": 10},
-    "INV-16": {"between_s": 9.5, "snapshot_s": 10.0},
+    "INV-16": {"between_s": 9.5, "snapshot_s": 10.0, "visible_s": 1.0, "reconnect_s": 5.0},
     "INV-17": {"visible_s": 1.0, "snapshot_s": 10.0, "max_customers": 3, "reconnect_s": 5.0, "reads_min": 5},
     "INV-18": {"answer_s": 5.0, "requests_min": 20},
     "INV-19": {"rows_min": 20},

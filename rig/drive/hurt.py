@@ -10,8 +10,8 @@ import redis
 from rig.drive.bench import Bench
 from rig.faults import Cycle, Ground
 from rig.faults.catalogue import fault_named
+from rig.observe.mirror import CHANNEL
 
-CHANNEL = "config:invalidate"
 SEED_LINE = "[valkey-mirror] seed:"
 HOLD_S = 1.5  # above the second that a server may take to call silence an outage
 BELIEVED_S = 6.0  # the contract's 5 s from the answering of Valkey to the seed's line, and a margin

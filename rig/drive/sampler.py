@@ -10,7 +10,7 @@ import psycopg
 import redis
 
 from rig.drive.bench import TRUTH, Bench
-from rig.observe.mirror import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
+from rig.observe.mirror import CAPACITY, CHANNEL, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 
 EVERY_S, CROWD_EVERY_S = 0.2, 0.4  # a sample of a crowd is large, and its changes are many
 CROWD = 100
@@ -80,8 +80,8 @@ class Sampler:
             pipeline = self._bench.mirror.client.pipeline(transaction=True)
             pipeline.smembers(ONLINE).smembers(DEACTIVATED).get(SNAPSHOT).pttl(SNAPSHOT)
             pipeline.mget([CAPACITY + id for id in self._ids]).mget([HEARTBEAT + id for id in self._ids])
-            pipeline.info("memory")
-            online, deactivated, snapshot, ttl_ms, capacities, heartbeats, memory = pipeline.execute()
+            pipeline.info("memory").pubsub_numsub(CHANNEL)
+            online, deactivated, snapshot, ttl_ms, capacities, heartbeats, memory, heard = pipeline.execute()
         except redis.RedisError:
             return None
         return {
@@ -89,6 +89,7 @@ class Sampler:
             "deactivated": sorted(deactivated),
             "snapshot": snapshot,
             "snapshot_ttl_ms": ttl_ms,
+            "subscriptions": heard[0][1],
             "policy": memory.get("maxmemory_policy"),
             "capacities": {id: value for id, value in zip(self._ids, capacities, strict=True) if value is not None},
             "heartbeats": {id: value for id, value in zip(self._ids, heartbeats, strict=True) if value is not None},

@@ -15,6 +15,7 @@ DEACTIVATED = "mitras:deactivated"
 CAPACITY = "mitra:capacity:"
 HEARTBEAT = "mitra:heartbeat:"
 SNAPSHOT = "availability:snapshot"
+CHANNEL = "config:invalidate"
 TIMEOUT_S = 2.0
 SCAN_COUNT = 1000
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnection
@@ -217,6 +217,25 @@ class Valkey:
         await self.redis.aclose()
 
 
+class _Told:
+    """A connection that says so when it is lost. One that the kernel gave up in silence (TCP_USER_TIMEOUT: a TimeoutError,
+    which redis-py takes for nothing said yet) fails at the next write, and there each loop has an error of its own."""
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        try:
+            await super().send_packed_command(command, check_health)  # type: ignore[misc]
+        except (RuntimeError, TypeError, AttributeError) as error:  # uvloop, CPython 3.12, CPython 3.13
+            raise LostConnection(f"the connection is closed: {one_line(error)}") from error
+
+
+class _Plain(_Told, Connection):
+    pass
+
+
+class _Encrypted(_Told, SSLConnection):
+    pass
+
+
 def connect(url: str, connections_max: int, look: Callable[[Any], Awaitable[None]] | None = None) -> Redis:
     """A client that never retries and never waits long. Protocol 2: version 3 may hand out closed connections.
 
@@ -242,6 +261,7 @@ def connect(url: str, connections_max: int, look: Callable[[Any], Awaitable[None
         retry=Retry(NoBackoff(), 0),
         redis_connect_func=made,
     )
+    pool.connection_class = _Encrypted if issubclass(pool.connection_class, SSLConnection) else _Plain
     return Redis.from_pool(pool)
 
 

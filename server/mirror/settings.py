@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from server.db import Database
 from server.errors import ServiceUnavailable
-from server.log import log
+from server.log import log, log_defect
 from server.mirror import keys
 from server.mirror.client import CALL_TIMEOUT_S, MirrorUnavailable, Valkey, connect, end, one_line
 
@@ -97,7 +97,9 @@ class Subscriber:
         while True:
             try:
                 await self._listen()
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:  # one that nobody foresaw would leave this instance deaf for good
+                if not isinstance(error, RedisError | OSError | TimeoutError):
+                    log_defect("subscriber", error)
                 if self.subscribed.is_set():
                     log(f"[valkey] subscription to {keys.CHANNEL} lost: {one_line(error)}")
                 self.subscribed.clear()

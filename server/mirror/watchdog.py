@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from server.errors import ServiceUnavailable
-from server.log import log
+from server.log import log, log_defect
 from server.mirror import keys
 from server.mirror.client import MirrorUnavailable, Valkey, connect, end
 from server.mirror.cut_off import CutOff
@@ -82,7 +82,10 @@ class Watchdog:
                 async with asyncio.timeout(pause):
                     await self._valkey.wake.wait()
             self._valkey.wake.clear()
-            await self._look()
+            try:
+                await self._look()
+            except Exception as error:  # without its looks nothing would ever end an outage
+                log_defect("watchdog", error)
 
     async def _look(self) -> None:
         try:

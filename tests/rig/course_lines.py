@@ -88,6 +88,7 @@ def sample(at: float) -> dict[str, Any]:
     mirror = {
         "online": IDS, "deactivated": [BARRED] if 2 <= at < 18.5 else [],
         "snapshot": '{"available": true, "count": 2}', "snapshot_ttl_ms": 5000, "policy": "noeviction",
+        "subscriptions": 1,
         "capacities": {PINGER: "1", QUIET: "0", BARRED: "0"},
         "heartbeats": {id: iso(value) for id, value in beats.items()},
     }  # fmt: skip

@@ -372,6 +372,25 @@ def a_ping_in_eight_asks() -> None:
     Heartbeat._in_valkey = curious  # type: ignore[method-assign]
 
 
+@sabotage("deaf-after-a-loss", "A subscription that was lost is never made again.", "INV-16", by=("subscriptions",))
+def deaf_after_a_loss() -> None:
+    import asyncio
+
+    from server.mirror.settings import Subscriber
+
+    listen, ended = Subscriber._listen, asyncio.Event()
+
+    async def once(self: Subscriber) -> None:
+        if ended.is_set():
+            await asyncio.Event().wait()
+        try:
+            await listen(self)
+        finally:
+            ended.set()
+
+    Subscriber._listen = once  # type: ignore[method-assign]
+
+
 @sabotage(
     "eviction-unsaid", "A policy that may evict the mirror is told at readiness, and leaves no line in the log.", "INV-24",
     by=("--fault", "eviction allowed"),

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 import redis.asyncio
+import uvloop
 
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
 from server.config import Settings
@@ -177,10 +178,10 @@ def mirror_stack(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactor
 
 
 def benched(test: Callable[[Bench], Awaitable[None]]) -> Callable[..., None]:
-    """Makes a pytest test of an async one: it gets empty stores."""
+    """Makes a pytest test of an async one: it gets empty stores, and the loop that the server runs in."""
 
     def run(mirror_stack: Stack, capsys: Any) -> None:
-        asyncio.run(_on_bench(mirror_stack, capsys, test))
+        uvloop.run(_on_bench(mirror_stack, capsys, test))
 
     run.__name__, run.__doc__ = test.__name__, test.__doc__
     return run

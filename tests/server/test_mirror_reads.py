@@ -4,9 +4,12 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
+import pytest
+import redis.asyncio
 from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
+from server.mirror.client import connect
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
@@ -119,6 +122,37 @@ async def test_a_lost_subscription_is_no_outage_and_reloads_the_settings(bench: 
 
     await until(reloaded, "the settings are reloaded")
     assert len(bench.log("seed: ")) == 1
+
+
+@benched
+async def test_a_subscription_that_the_kernel_gave_up_comes_back(bench: Bench) -> None:
+    """Packets that nobody takes end a connection by ETIMEDOUT, which redis-py takes for a message that is not there yet:
+    what tells of the end is the next write, with an error of the loop's own."""
+    mirror = await bench.mirror()
+    pool = mirror._subscriber._redis.connection_pool
+    (connection,) = pool._in_use_connections
+    connection._reader.set_exception(TimeoutError("ETIMEDOUT"))
+    connection._writer.transport.abort()
+    await bench.until_logged("[valkey] subscribed to config:invalidate", times=2)
+    assert bench.log("[valkey] subscription to config:invalidate lost")
+    assert not bench.log("defect")
+    assert len(bench.log("seed: ")) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("the handler is closed"), TypeError("not callable"), AttributeError("x")]
+)
+def test_a_write_on_a_closed_connection_is_a_lost_one_whatever_the_loop_says(monkeypatch, error: Exception) -> None:
+    """uvloop, CPython 3.12 and CPython 3.13 each have an error of their own, none of them redis-py's."""
+
+    async def send(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(redis.asyncio.Connection, "send_packed_command", send)
+    for url in ("redis://127.0.0.1", "rediss://127.0.0.1"):
+        connection = connect(url, 1).connection_pool.make_connection()
+        with pytest.raises(redis.ConnectionError, match="the connection is closed"):
+            asyncio.run(connection.send_packed_command([b"PING"]))
 
 
 @benched
