@@ -8,13 +8,13 @@ from rig.checks.base import Bounds, Judge, Kind, Lines, check
 from rig.checks.commands import HEARTBEAT, SNAPSHOT, deletes_key, sets_key
 from rig.checks.courses import Fault, Faults, Line, assume_fault, inside, phases, quiet_spans, require_no_wrong_over
 from rig.checks.invariants_conduct import auto_offlines, left, statements_watched
-from rig.checks.statements import STATUS, failed, ids_in, uses_unnest, writes
+from rig.checks.statements import STATUS, failed, ids_in, names, uses_unnest, writes
 from rig.record import evidence
 
 STAMP_S = 0.001
 APART_S = 0.005  # by so much a request of hers has to keep away for a statement to be the ping's
 LEFT_BEHIND_S = 0.2  # a request whose sender has left is gone on with by the server
-TIMER_S = 0.05  # a timer that ends a chat locks its mitra before and counts her chats afterwards
+TIMER_S = 0.05  # from the end of a chat to the count of those that are left
 CHANNEL = "config:invalidate"
 RESEED_S = 5.0
 NOTICED_S = 2.0
@@ -117,7 +117,7 @@ def require_skips(judge: Judge, lines: Lines, fault: Fault, bounds: Bounds) -> N
 def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     """Of pings that were answered as online while nothing else was asked by or about that mitra, before the first fault.
 
-    What a connection asks just as it writes a chat is that chat's, which a timer ends though nobody has asked for it.
+    What a transaction asks that writes a chat is that chat's, which a timer ends though nobody has asked for it.
     """
     if assume_fault(judge, lines) is None or not statements_watched(judge, lines):
         return
@@ -152,9 +152,15 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.remark(f"{len(alone)} pings")
 
 
-def same_work(one: Line, other: Line) -> bool:
-    """Whether two statements came by one connection at the same time."""
-    return one.get("session") == other.get("session") and abs(one["t"] - other["t"]) < TIMER_S
+def same_work(one: Line, chat: Line) -> bool:
+    """Whether a statement is of the transaction that wrote a chat, or counts chats just beside one that had none.
+
+    By the connection alone it can't be told: a pool hands out the same one again and again.
+    """
+    if one.get("session") != chat.get("session"):
+        return False
+    counts = names(one, "chat_sessions") and abs(one["t"] - chat["t"]) < TIMER_S
+    return one["committed_at"] == chat["committed_at"] or counts
 
 
 def is_alone(ping: Line, lines: Lines) -> bool:
@@ -226,7 +232,8 @@ def one_recompute(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     )
     judge.assume(old, "there never was a snapshot")
     judge.remark(f"{len(old)} looks at a snapshot")
-    require_subscriptions(judge, lines, events, bounds)
+    if "visible_s" in bounds:  # a run from before they were counted has no bound for them
+        require_subscriptions(judge, lines, events, bounds)
 
 
 def require_subscriptions(judge: Judge, lines: Lines, events: Faults, bounds: Bounds) -> None:

@@ -372,7 +372,12 @@ def a_ping_in_eight_asks() -> None:
     Heartbeat._in_valkey = curious  # type: ignore[method-assign]
 
 
-@sabotage("deaf-after-a-loss", "A subscription that was lost is never made again.", "INV-16", by=("subscriptions",))
+@sabotage(
+    "deaf-after-a-loss",
+    "A subscription that was lost is never made again.",
+    "INV-16",
+    by=("--fault", "subscribers killed"),
+)
 def deaf_after_a_loss() -> None:
     import asyncio
 
