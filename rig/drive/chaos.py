@@ -70,15 +70,7 @@ def run(
 def run_random(settings: Settings, minutes: float, fleet: int = 0) -> int:
     """One campaign drawn from the random seed, with so many further mitras; a failed one tells how to shrink it."""
     seed = draw_random_seed(settings.random_seed)
-    settings = settings.model_copy(update={"random_seed": seed})
-    code = run_all(settings, [drawn(seed, minutes, fleet)])
-    if code == exit_code(Verdict.FAILED):
-        print(f"random seed {seed} failed; a smaller schedule: rig chaos shrink {latest_name(settings)}")
-    return code
-
-
-def latest_name(settings: Settings) -> str:
-    return (settings.reports / "latest").resolve().name
+    return run_all(settings.model_copy(update={"random_seed": seed}), [drawn(seed, minutes, fleet)])
 
 
 def run_all(settings: Settings, chosen: Sequence[Campaign]) -> int:
@@ -137,6 +129,10 @@ def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]
             session.recorder.write("weakness", text="interrupted by Ctrl-C")
     results = conclude(session.directory)
     print_summary(results, session.directory)
+    if campaign.replay[:1] == ("random",) and results["verdict"] == Verdict.FAILED:
+        print(
+            f"random seed {seed} failed; a smaller schedule: rig chaos shrink {session.directory.path.name}", flush=True
+        )
     return Verdict(results["verdict"]), results["counts"]["skipped"], interrupted
 
 

@@ -17,7 +17,7 @@ ENDED = (
 )
 SLOWEST_S = 3.0  # a delay is measured, not waited out for ever
 CONNECT_S = 1.0  # above any latency that a fault which lets answers through may add
-BACK_S = 5.0  # how long a fault that ends connections waits for those that an earlier one has ended
+BACK_S = 5.0  # how long a fault waits for what it is for: connections that an earlier one ended, somebody who is online
 
 # What was seen, by the end that it was seen from: goes into the record as it is.
 Sight = dict[str, str]

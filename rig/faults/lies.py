@@ -1,8 +1,9 @@
 """Valkey lives, answers, and is wrong: data changed behind the servers' back. All happens at once, nothing to take back."""
 
+import time
 from typing import Any
 
-from rig.faults.base import Fault, Ground, Sight
+from rig.faults.base import BACK_S, Fault, Ground, Sight
 
 BOGUS = "00000000-0000-4000-8000-0000000000ff"  # well-formed, and nobody's
 EVICT_BYTES = 1
@@ -21,10 +22,16 @@ class Lie(Fault):
         raise NotImplementedError
 
     def inject(self, ground: Ground) -> None:
-        with ground.valkey.pipeline(transaction=True) as together:
-            for command in self.commands(ground):
-                together.execute_command(*command)
-            ground.kept["replies"] = together.execute()
+        """Until it takes effect: who was drawn may have left between the look at who is there and the command."""
+        deadline = time.monotonic() + BACK_S
+        while True:
+            with ground.valkey.pipeline(transaction=True) as together:
+                for command in self.commands(ground):
+                    together.execute_command(*command)
+                ground.kept["replies"] = together.execute()
+            if not ground.alone or self.bites(self.look(ground), ground) or time.monotonic() >= deadline:
+                return
+            time.sleep(0.02)  # between two tries
 
     def look(self, ground: Ground) -> Sight:
         return {"replies": " ".join(map(str, ground.kept.get("replies", ["none"])))}

@@ -164,6 +164,14 @@ def test_a_policy_that_would_evict_is_cried_out_in_the_log_and_at_readiness(
     assert (found, text in message) == (expected, True), message
 
 
+def test_an_instance_that_another_fault_cuts_off_learns_of_a_policys_end_later() -> None:
+    lines = evictable(3.9, 4.2, 9.9)
+    cut = {"number": 1, "name": "cut in mid-pipeline", "hit": ["a"], "outage": False, "noticed": True, "seeds": True}
+    lives = {"requested": 7.0, "confirmed": 7.1, "removed": 8.5, "healed": 8.6}
+    more("fault", *({"t": T + at, "event": event, **cut} for event, at in lives.items()))(lines)
+    assert verdict("INV-24", lines)[0] == "passed"
+
+
 def test_a_live_sign_in_of_an_inactive_mitra_fails() -> None:
     lines = course()
     for line in lines["sample"]:

@@ -13,6 +13,7 @@ import redis
 from rig.drive.fault_docs import DOCS, page
 from rig.faults import Cycle, Fault, Ground, Unconfirmed, Unhealed
 from rig.faults.catalogue import FAMILIES, UnknownFault, fault_named, faults
+from rig.faults.lies import BOGUS
 from rig.faults.needs import missing
 from rig.faults.truth import WAITERS_MIN
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
@@ -135,6 +136,14 @@ def test_subscribers_who_are_just_coming_back_are_waited_for(stack: Stack, groun
             cycle.remove()
         back.join()
     assert [line["event"] for line in notes.lines] == ["requested", "confirmed", "removed", "healed"]
+
+
+def test_who_left_just_before_is_not_taken_for_the_one_to_lose(ground: Ground, monkeypatch) -> None:
+    """Somebody who is online is drawn; by the time of the command she may have gone."""
+    fault, notes, drawn = fault_named("member removed"), Notes(), iter([BOGUS, BOGUS, MITRA])
+    monkeypatch.setattr("rig.faults.lies.somebody_online", lambda _: next(drawn))
+    Cycle(fault, ground, notes).inject()
+    assert [line["event"] for line in notes.lines] == ["requested", "confirmed"]
 
 
 def test_a_removal_without_effect_is_unhealed(ground: Ground, monkeypatch) -> None:
