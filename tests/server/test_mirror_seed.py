@@ -110,6 +110,23 @@ async def test_flushdb_is_noticed_and_healed(bench: Bench) -> None:
 
 
 @benched
+async def test_a_look_that_fails_as_nobody_foresaw_is_told_and_not_the_last(bench: Bench) -> None:
+    mirror = await bench.mirror()
+    watchdog = mirror._watchdog
+    ask, failing = watchdog._ask, iter([True])
+
+    async def broken() -> tuple[str, str]:
+        if next(failing, False):
+            raise KeyError("run_id")
+        return await ask()
+
+    watchdog._ask = broken  # type: ignore[method-assign]
+    await bench.until_logged("[watchdog] defect: KeyError")
+    await bench.valkey.flushall()
+    await bench.until_logged("seed: ", times=2)
+
+
+@benched
 async def test_a_killed_valkey_is_reseeded_when_it_answers_again(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
