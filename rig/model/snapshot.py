@@ -8,10 +8,10 @@ from enum import IntEnum
 from operator import or_
 from typing import Any, NamedTuple
 
-from rig.model.language import Kind, Lane, Rules, Spec, Step, action, invariant, mutant, put
+from rig.model.language import Action, Kind, Lane, Rules, Spec, Step, action, invariant, mutant, put
 
 NOBODY, GONE = -1, 99  # who holds the lease: nobody, or somebody who will not come back for it
-NOTHING = -1  # no answer in Valkey
+NOTHING, FOREIGN = -1, 2  # no answer in Valkey; one that was computed from a mirror that is not ours
 
 NOTIFIED = "a change of a setting is notified within its transaction"
 OWED = "a reading of the settings that failed is owed"
@@ -316,11 +316,12 @@ def runs(rules: Rules, state: State, setting: int, given_up: bool) -> State:
         return state
     if not rules.holds(RESPECTED, state.lease == NOBODY):
         return state
-    return state._replace(answer=setting, late=given_up, recomputes=state.recomputes + 1)
+    state = state._replace(answer=setting if state.epoch else FOREIGN, late=given_up)
+    return state._replace(recomputes=state.recomputes + 1)
 
 
-def fills(state: State, setting: int, given_up: bool) -> State:
-    return without_lease(state._replace(answer=setting, late=given_up))
+def fills(state: State, setting: int) -> State:
+    return without_lease(state._replace(answer=setting if state.epoch else FOREIGN, late=False))
 
 
 @action("instance", kind=Kind.CLIENT, code="server/mirror/reads.py:Reads._recompute", lanes=(Lane.CUSTOMER, Lane.INSTANCE))
@@ -360,7 +361,7 @@ def lease_holder_fills(rules: Rules, state: State, instance: int) -> Iterator[St
     if flight.at != At.LEASED or not rules.holds(EPOCH, state.epoch):
         return
     if rules.holds(OWN_LEASE, state.lease == instance):
-        state = fills(state, flight.setting, given_up=False)
+        state = fills(state, flight.setting)
     yield on(state, instance, flight=Flight(At.ANSWERED, overtaken=flight.overtaken))
 
 
@@ -418,7 +419,7 @@ def late_script_runs(rules: Rules, state: State) -> Iterator[tuple[str, State]]:
         elif not late.fills:
             reached = runs(rules, reached, late.setting, given_up=True)
         elif rules.holds(OWN_LEASE, late.own):
-            reached = fills(reached, late.setting, given_up=False)
+            reached = fills(reached, late.setting)
         yield f"{'fill' if late.fills else 'one script'} with setting {late.setting}", reached
 
 
@@ -586,6 +587,11 @@ def answer_is_current(rules: Rules, before: State, step: Step, after: State) -> 
     return ""
 
 
+@invariant("INV-15", "No answer comes from a mirror that is not ours")
+def answer_is_ours(rules: Rules, before: State, step: Step, after: State) -> str:
+    return "an answer was computed while the epoch was not valid" if after.answer == FOREIGN else ""
+
+
 @invariant("INV-16", "At most one recompute between deletions")
 def one_recompute(rules: Rules, before: State, step: Step, after: State) -> str:
     if after.recomputes > max(1, before.recomputes):
@@ -605,16 +611,55 @@ def relabel(state: State, instances: tuple[int, ...], mitras: tuple[int, ...]) -
     return state._replace(lease=lease, **moved)
 
 
-ACTIONS = tuple(value for value in list(globals().values()) if type(value).__name__ == "Action")
+ONE = {"instances": 1, "toggles": 1, "polls": 1, "looks": 0, "faults": 1}
+TWO = {"instances": 2, "toggles": 1, "polls": 0, "looks": 0, "faults": 1}
 
 SPEC = Spec(
     name="snapshot",
     title="Snapshot, lease and invalidation",
     initial=initial,
-    actions=ACTIONS,
-    invariants=(setting_is_known, answer_is_current, one_recompute),
+    actions=tuple(value for value in list(globals().values()) if isinstance(value, Action)),
+    invariants=(setting_is_known, answer_is_current, answer_is_ours, one_recompute),
     quiet=quiet,
-    bounds=({"instances": 2, "toggles": 1, "polls": 2, "looks": 1, "faults": 1},),
-    small={"instances": 2, "toggles": 1, "polls": 1, "looks": 1, "faults": 1},
+    bounds=(
+        {"instances": 2, "toggles": 1, "polls": 1, "looks": 0, "faults": 1},
+        {"instances": 2, "toggles": 2, "polls": 0, "looks": 0, "faults": 1},
+        {"instances": 2, "toggles": 1, "polls": 0, "looks": 1, "faults": 1},
+        {"instances": 2, "toggles": 1, "polls": 2, "looks": 0, "faults": 0},
+        {"instances": 1, "toggles": 1, "polls": 2, "looks": 1, "faults": 1},
+    ),
+    small={"instances": 1, "toggles": 1, "polls": 1, "looks": 1, "faults": 1},
+    deep=(
+        {"instances": 2, "toggles": 1, "polls": 2, "looks": 0, "faults": 1},
+        {"instances": 2, "toggles": 1, "polls": 1, "looks": 1, "faults": 1},
+    ),
     relabel=relabel,
-)
+    mutants=(
+        mutant("a setting whose reading failed is not read again", OWED, breaks="INV-16", finding="P-16", **TWO),
+        mutant("a change is told by its writer alone", NOTIFIED, breaks="INV-16", finding="P-16", **TWO),
+        mutant("any reading pays what is owed", ON_THE_WAY, breaks="INV-16", **ONE | {"looks": 1}),
+        mutant("a reading pays what came to be owed meanwhile", PAID, breaks="INV-16", **ONE | {"toggles": 2, "polls": 0}),
+        mutant("only a reading that changes something deletes", EVEN_IF_SAME, breaks="INV-16", **ONE | {"looks": 1}),
+        mutant("readings overtake each other", IN_TURN, breaks="INV-16", **ONE | {"polls": 0, "looks": 1}),
+        mutant("the answer is deleted first", AFTER, breaks="INV-16", **ONE),
+        mutant("a recompute does not compare", MOVED, breaks="INV-16", **ONE),
+        mutant("a fill does not look at the lease", OWN_LEASE, breaks="INV-16", **ONE),
+        mutant("a deletion leaves the lease", LEASE_TOO, breaks="INV-16", **ONE),
+        mutant("a deletion that failed is forgotten", AGAIN, breaks="INV-16", **ONE),
+        mutant("the lease is taken over", ONE_LEASE, breaks="INV-16", **TWO | {"polls": 2, "faults": 0}),
+        mutant("a small fleet knows no lease", RESPECTED, breaks="INV-16", **TWO | {"polls": 2, "faults": 0}),
+        mutant("a script computes what is there", KEPT, breaks="INV-16", **TWO | {"polls": 2, "faults": 0}),
+        mutant("a script computes without an epoch", EPOCH, breaks="INV-15", **ONE),
+        mutant("an answer stands for ever", TTL, breaks="LIVENESS", **ONE),
+        mutant("a lease stands for ever", LEASE_LIFE, breaks="LIVENESS", **ONE),
+        mutant("a new connection for notifications brings no reading", LISTENED, breaks="INV-16", **TWO | {"faults": 2}),
+        mutant(
+            "an old answer outlives a restart of Valkey", RESUBSCRIBED, SWAPPED, breaks="INV-16",
+            **ONE | {"polls": 0},
+        ),
+    ),
+    unkilled={
+        RESUBSCRIBED: "a seed deletes the answer too, and a notification tells of a change, but half a second later",
+        SWAPPED: "who subscribes after a restart of Valkey deletes the answer too; both missing is a mutant",
+    },
+)  # fmt: skip
