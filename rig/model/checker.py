@@ -1,12 +1,21 @@
 """Explores every state of a specification, breadth first, so that a violation comes by a shortest path."""
 
-import itertools
+import gc
 import time
-from collections.abc import Callable, Collection, Mapping
+from array import array
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
-from rig.model.language import Kind, Rules, Spec, State, Step
+from rig.model.compact import DependentFields, Numbers, Parts, Symmetry
+from rig.model.language import LIVENESS, Action, Invariant, Kind, Rules, Spec, SpecError, State, Step
+from rig.model.limits import GIGABYTE, Limits
+from rig.model.memory import Forest, Memory, Remembered
+from rig.model.wellformed import check
+
+OWN_KINDS = (Kind.STEP, Kind.HEAL, Kind.TIME)  # quiet must be reached by these alone
+SAMPLED, SAMPLED_FIRST = 512, 32  # one state of so many, and so many of the first, are tried the slow way too
 
 
 @dataclass(frozen=True)
@@ -33,107 +42,252 @@ class Explored:
     stopped: str = ""  # why it is not complete
     violation: Violation | None = None
     taken: dict[str, int] = field(default_factory=dict)  # action -> how often
+    never: tuple[str, ...] = ()  # the actions that were never taken
     rules: Rules | None = None
 
 
 def explore(
     spec: Spec, bounds: Mapping[str, int], without: Collection[str] = (), *, states_max: int = 3_000_000,
-    seconds_max: float = 300.0,
+    seconds_max: float = 300.0, memory_max_bytes: int = 4 * GIGABYTE, only: Collection[str] = (),
 ) -> Explored:  # fmt: skip
-    """Every reachable state, until an invariant breaks or a limit is reached."""
-    began = time.monotonic()
-    rules = Rules(bounds, frozenset(without))
-    found = Explored(bounds, rules.without, rules=rules)
-    canonical = _canonical(spec, bounds)
-    first = canonical(spec.initial(rules))
-    before: dict[State, State | None] = {first: None}
-    level = [first]
-    while level:
-        following = []
-        for state in level:
-            for step, reached in spec.steps(rules, state):
-                found.transitions += 1
-                found.taken[step.action.name] = found.taken.get(step.action.name, 0) + 1
-                for one in spec.invariants:
-                    if message := one.broken(rules, state, step, reached):
-                        path = _path(spec, rules, before, canonical, state, one)
-                        found.violation = Violation(one.number, one.title, message, path)
-                        found.states, found.seconds = len(before), time.monotonic() - began
-                        return found
-                known = canonical(reached)
-                if known not in before:
-                    before[known] = state
-                    following.append(known)
-            if len(before) > states_max or time.monotonic() - began > seconds_max:
-                found.stopped = f"more than {states_max} states or {seconds_max:g} s"
-                found.states, found.seconds = len(before), time.monotonic() - began
-                return found
-        level = following
-        found.depth += bool(following)
-    found.states, found.seconds = len(before), time.monotonic() - began
-    if message := _stuck(spec, rules, before, canonical):
-        found.violation = message
-        return found
-    found.complete = True
-    return found
+    """Every reachable state, until an invariant breaks or a limit is reached. `only`: the invariants to look at."""
+    check(spec)
+    limits = Limits(states_max, time.monotonic() + seconds_max, seconds_max, memory_max_bytes)
+    collects = gc.isenabled()
+    gc.disable()  # millions of tuples that are never garbage
+    try:
+        for by_field in (True, False):
+            exploration = _Exploration(spec, bounds, frozenset(without), limits, only, by_field)
+            try:
+                return exploration.run()
+            except DependentFields:
+                continue
+            finally:
+                vars(exploration).clear()  # its parts refer to each other: without this the memory would stay in use
+    finally:
+        if collects:
+            gc.enable()
+    raise AssertionError("without tables no field depends on another")
 
 
-def _canonical(spec: Spec, bounds: Mapping[str, int]) -> Callable[[State], State]:
-    if spec.relabel is None:
-        return lambda state: state
-    orders = list(
-        itertools.product(
-            itertools.permutations(range(bounds.get("instances", 1))),
-            itertools.permutations(range(bounds.get("mitras", 1))),
-        )
-    )[1:]
+class _Variant:
+    """An action with its parameters: the steps that were taken of it, by detail, and how often."""
 
-    def canonical(state: State) -> State:
-        best, least = state, hash(state)
-        for instances, mitras in orders:
-            other = spec.relabel(state, instances, mitras)  # type: ignore[misc]
-            if (value := hash(other)) < least:
-                best, least = other, value
-        return best
-
-    return canonical
+    def __init__(self, action: Action, parameters: tuple[int, ...]) -> None:
+        self.action = action
+        self.parameters = parameters
+        self.own = action.kind in OWN_KINDS
+        self.taken = 0
+        self.steps: dict[str, _Taken] = {}
 
 
-def _path(spec: Spec, rules: Rules, before: Any, canonical: Any, last: State, broken: Any) -> Any:
-    chain = [last]
-    while (previous := before[chain[-1]]) is not None:
-        chain.append(previous)
-    chain.reverse()
-    state = spec.initial(rules)
-    path: list[tuple[Step, State]] = []
-    for wanted in chain[1:]:
-        step, state = next((s, t) for s, t in spec.steps(rules, state) if canonical(t) == wanted)
-        path.append((step, state))
-    for step, reached in spec.steps(rules, state):
-        if broken is not None and broken.broken(rules, state, step, reached):
-            path.append((step, reached))
-            break
-    return tuple(path)
+class _Taken:
+    """A step, with what the invariants say of it; None once it is known that they never read a state after it."""
+
+    def __init__(self, step: Step, variant: _Variant) -> None:
+        self.step = step
+        self.variant = variant
+        self.judges: Forest | None = None
 
 
-def _stuck(spec: Spec, rules: Rules, before: Any, canonical: Any) -> Violation | None:
-    """A state from which the server's own steps, healing and time never lead to quiet."""
-    calm: set[State] = set()
-    for start in before:
-        seen, stack, reached = {start}, [start], False
-        while stack and not reached:
-            state = stack.pop()
-            if state in calm or spec.quiet(rules, state):
-                reached = True
+class _Exploration:
+    def __init__(
+        self, spec: Spec, bounds: Mapping[str, int], without: frozenset[str], limits: Limits, only: Collection[str],
+        by_field: bool,
+    ) -> None:  # fmt: skip
+        self.spec, self.limits, self.began = spec, limits, time.monotonic()
+        self.rules = Rules(bounds, without)
+        self.found = Explored(dict(bounds), without, rules=self.rules)
+        self.invariants = [one for one in spec.invariants if not only or one.number in only]
+        self.looks_for_quiet = not only or LIVENESS in only
+        try:
+            self.initial = spec.initial(self.rules)
+            self.variants = [_Variant(one, values) for one in spec.actions for values in self.rules.product(one.over)]
+        except KeyError as error:
+            raise SpecError(f"{spec.file}: there is no bound {error} in {dict(bounds)}") from error
+        self.parts = Parts(spec, self.initial)
+        self.memory = Memory(spec)
+        self.symmetry = Symmetry(self.parts, bounds.get("instances", 1), bounds.get("mitras", 1), by_field)
+        self.forest = Forest(map(self._effect, self.variants))
+        self.quiet = Forest([Remembered(self.memory, "`quiet`", self._is_quiet)])
+        self.idle = {one.name for one in spec.actions}  # actions that have changed nothing so far
+        self.known: dict[Numbers, int] = {}  # state -> its place in the order in which states were found
+        self.parents = array("q")
+        self.calm = bytearray()  # of each state, whether a way to quiet is known
+        self.edges_from, self.edges_to = array("q"), array("q")  # the server's own steps between states not yet calm
+
+    def run(self) -> Explored:
+        level = [self._admit(self.symmetry.canonical(self.parts.encode(self.initial)), -1)]
+        while level and not self.found.stopped and not self.found.violation:
+            level = self._next_level(level)
+            self.found.depth += bool(level)
+        for variant in self.variants:
+            if variant.taken:
+                self.found.taken[variant.action.name] = self.found.taken.get(variant.action.name, 0) + variant.taken
+        self.found.never = tuple(one.name for one in self.spec.actions if one.name not in self.found.taken)
+        self.found.states, self.found.transitions = len(self.known), sum(self.found.taken.values())
+        if not self.found.stopped and not self.found.violation:
+            self.found.violation = self._stuck() if self.looks_for_quiet else None
+            self.found.complete = self.found.violation is None
+        if self.found.complete and not self.rules.without:
+            for name in self.found.taken:
+                if name in self.idle:
+                    raise SpecError(f"{self.spec.file}: the action `{name}` never changes the state")
+        self.found.seconds = time.monotonic() - self.began
+        return self.found
+
+    def _next_level(self, level: list[Numbers]) -> list[Numbers]:
+        following: list[Numbers] = []
+        known, calm, canonical, outcomes = self.known, self.calm, self.symmetry.canonical, self.forest.outcomes
+        for numbers in level:
+            source = known[numbers]
+            if source < SAMPLED_FIRST or not source % SAMPLED:
+                self._sample(numbers)
+            ahead: list[int] = []  # where the server's own steps lead
+            for taken, changes in outcomes(numbers):
+                variant = taken.variant
+                variant.taken += 1
+                changed = list(numbers)
+                for place, number in changes:
+                    changed[place] = number
+                after = tuple(changed)
+                if self.idle and after != numbers:
+                    self.idle.discard(variant.action.name)
+                if taken.judges is not None:
+                    if broken := taken.judges.outcomes(numbers + after):
+                        self._violated(*broken[0], numbers)
+                        return []
+                    if not taken.judges.root:
+                        taken.judges = None
+                target = known.get(after)
+                if target is None:
+                    after = canonical(after)
+                    target = known.get(after)
+                    if target is None:
+                        target = len(known)
+                        following.append(self._admit(after, source))
+                if variant.own and not calm[source]:
+                    ahead.append(target)
+                    calm[source] = calm[target]
+            if not calm[source]:
+                self.edges_from.extend([source] * len(ahead))
+                self.edges_to.extend(ahead)
+            if len(known) > self.limits.states:
+                self.found.stopped = f"there are more than {self.limits.states} states"
                 break
-            for step, following in spec.steps(rules, state):
-                if step.action.kind in (Kind.STEP, Kind.HEAL, Kind.TIME):
-                    known = canonical(following)
-                    if known not in seen:
-                        seen.add(known)
-                        stack.append(known)
-        if not reached:
-            path = _path(spec, rules, before, canonical, start, None)
-            return Violation("LIVENESS", "Quiet is reached", "no way leads to quiet from here", path)
-        calm.add(start)
-    return None
+            if not source % 512 and (reached := self.limits.reached()):
+                self.found.stopped = reached
+                break
+        return following
+
+    def _admit(self, numbers: Numbers, parent: int) -> Numbers:
+        """Notes a new state."""
+        self.known[numbers] = len(self.known)
+        self.parents.append(parent)
+        self.calm.append(bool(self.quiet.outcomes(numbers)))
+        return numbers
+
+    def _is_quiet(self, numbers: Numbers, log: dict[int, None]) -> tuple[bool, ...]:
+        return (True,) if self.spec.quiet(self.rules, self.parts.watch(numbers, log)) else ()
+
+    def _effect(self, variant: _Variant) -> Remembered:
+        """Where an action leads from a state: the steps, each with the fields that it changes."""
+        action, parameters = variant.action, variant.parameters
+
+        def call(numbers: Numbers, log: dict[int, None]) -> tuple[tuple[_Taken, Any], ...]:
+            found = []
+            for reached in action.effect(self.rules, self.parts.watch(numbers, log), *parameters):
+                detail, state = reached if type(reached) is tuple else ("", reached)
+                if detail not in variant.steps:
+                    taken = variant.steps[detail] = _Taken(Step(action, parameters, detail), variant)
+                    if self.invariants:
+                        taken.judges = Forest(self._judge(one, taken.step) for one in self.invariants)
+                found.append((variant.steps[detail], self.parts.changes(state)))
+            return tuple(found)
+
+        return Remembered(self.memory, f"the action `{action.name}`", call)
+
+    def _judge(self, one: Invariant, step: Step) -> Remembered:
+        """What an invariant says of a step, by the states before and after it."""
+
+        def call(numbers: Numbers, log: dict[int, None]) -> tuple[tuple[Invariant, str], ...]:
+            half = len(numbers) // 2
+            states = self.parts.watch(numbers[:half], log), self.parts.watch(numbers[half:], log, half)
+            message = one.broken(self.rules, states[0], step, states[1])
+            return ((one, message),) if message else ()
+
+        return Remembered(self.memory, f"the invariant {one.number} ({one.title})", call)
+
+    def _violated(self, one: Invariant, message: str, numbers: Numbers) -> None:
+        path = self._path(self.known[numbers])
+        state = path[-1][1] if path else self.initial
+        for step, reached in self.spec.steps(self.rules, state):
+            if told := one.broken(self.rules, state, step, reached):
+                self.found.violation = Violation(one.number, one.title, told, (*path, (step, reached)))
+                return
+        raise SpecError(
+            f"{self.spec.file}: {one.number} ({one.title}) holds in a state, but not once relabelled: {message}"
+        )
+
+    def _path(self, place: int) -> tuple[tuple[Step, State], ...]:
+        """The steps from the initial state to a state, replayed without symmetry."""
+        states = list(self.known)
+        chain = []
+        while self.parents[place] >= 0:
+            chain.append(states[place])
+            place = self.parents[place]
+        path: list[tuple[Step, State]] = []
+        state = self.initial
+        for wanted in reversed(chain):
+            for step, reached in self.spec.steps(self.rules, state):
+                if self.symmetry.canonical(self.parts.encode(reached)) == wanted:
+                    path.append((step, reached))
+                    state = reached
+                    break
+            else:
+                raise SpecError(f"{self.spec.file}: `relabel` makes states alike that have different steps: {state}")
+        return tuple(path)
+
+    def _stuck(self) -> Violation | None:
+        """A state from which the server's own steps, healing and time never lead to quiet."""
+        ends = array("q", bytes(8 * len(self.known)))
+        for target in self.edges_to:
+            ends[target] += 1
+        ends = array("q", accumulate(ends))
+        before = array("q", bytes(8 * len(self.edges_to)))  # the sources, in the order of their targets
+        begins = array("q", ends)
+        for source, target in zip(self.edges_from, self.edges_to, strict=True):
+            begins[target] -= 1
+            before[begins[target]] = source
+        calm = self.calm
+        waiting = [place for place, is_calm in enumerate(calm) if is_calm]
+        while waiting:
+            target = waiting.pop()
+            for source in before[begins[target] : ends[target]]:
+                if not calm[source]:
+                    calm[source] = True
+                    waiting.append(source)
+        if (place := calm.find(0)) < 0:
+            return None
+        return Violation(LIVENESS, "Quiet is reached", "no way leads to quiet from here", self._path(place))
+
+    def _sample(self, numbers: Numbers) -> None:
+        """Tries one state without the shortcuts: what is remembered is true, and relabelling changes nothing but names."""
+        canonical, state = self.symmetry.canonical, self.parts.decode(numbers)
+        shortly = set(self._successors(numbers))
+        plainly = {(step, self.parts.encode(after)) for step, after in self.spec.steps(self.rules, state)}
+        for step, _ in plainly ^ shortly:
+            raise SpecError(f"{self.spec.file}: the action `{step.action.name}` depends on more than its arguments")
+        mine = {(step.action.name, canonical(after)) for step, after in shortly}
+        for order in range(len(self.symmetry.orders)):
+            other = self.symmetry.relabelled(numbers, order)
+            for name, _ in mine ^ {(step.action.name, canonical(after)) for step, after in self._successors(other)}:
+                problem = f"`relabel` is wrong, or `{name}` treats instances or mitras by their numbers"
+                raise SpecError(
+                    f"{self.spec.file}: {problem}: it leads elsewhere once this state is relabelled: {state}"
+                )
+
+    def _successors(self, numbers: Numbers) -> Iterator[tuple[Step, Numbers]]:
+        for taken, changes in self.forest.outcomes(numbers):
+            changed = dict(changes)
+            yield taken.step, tuple([changed.get(place, number) for place, number in enumerate(numbers)])

@@ -6,13 +6,21 @@ of a client, of time or of a fault can lead to. It yields nothing where the step
 """
 
 import inspect
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 State = Any  # a NamedTuple, different for each specification
 Effect = Callable[..., Iterator[Any]]
+LIVENESS = "LIVENESS"  # as what the checker reports that quiet cannot be reached; a mutant may break it
+
+
+class SpecError(ValueError):
+    """A specification is not well formed. The message begins with the specification's file."""
 
 
 class Kind(StrEnum):
@@ -52,6 +60,16 @@ class Action:
     def text(self) -> str:
         """What it does, in a sentence."""
         return (inspect.getdoc(self.effect) or "").split("\n")[0].rstrip(".")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as the name under which it stands in its module, so that a path can go to another process."""
+        return _action_of, (self.effect.__module__, self.effect.__name__)
+
+
+def _action_of(module: str, name: str) -> Action:
+    found = getattr(import_module(module), name)
+    assert isinstance(found, Action)
+    return found
 
 
 def action(
@@ -105,17 +123,20 @@ class Rules:
     """The bounds in force, and the rules of the protocol: each can be taken away by its name.
 
     `holds` is asked at a guard: whether its condition is true, or the rule is taken away. `keeps` is asked where a rule
-    decides what happens rather than whether. Both count, so that a rule which never decides anything is seen.
+    decides what happens rather than whether. Both count, so that a rule which never decides anything is seen. The checker
+    asks once per different situation, not once per transition.
     """
 
     bounds: Mapping[str, int]
     without: frozenset[str] = frozenset()
     asked: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    guards: set[str] = field(default_factory=set)  # the rules that were asked by `holds`
 
     def holds(self, rule: str, condition: Any) -> bool:
         """Whether the step may be taken as far as this rule is concerned."""
         self.asked[rule] = self.asked.get(rule, 0) + 1
+        self.guards.add(rule)
         if condition:
             return True
         self.refused[rule] = self.refused.get(rule, 0) + 1
@@ -129,6 +150,10 @@ class Rules:
     def range(self, what: str) -> range:
         """The values of a parameter: `mitra` goes over the bound `mitras`."""
         return range(self.bounds[f"{what}s"])
+
+    def product(self, over: Sequence[str]) -> list[tuple[int, ...]]:
+        """The values of several parameters, in all combinations."""
+        return list(itertools.product(*map(self.range, over)))
 
 
 @dataclass(frozen=True)
@@ -154,7 +179,8 @@ class Spec:
     `bounds`: explored in every run, each a mapping of counts; `deep`: explored by `--deep` as well; `small`: the bounds
     in which the mutants and dropped rules are tried first. `quiet(rules, state)`: nothing is under way and no fault is
     in force. `relabel(state, instances, mitras)`: the same state with instances and mitras in another order (new place
-    k holds old `instances[k]`), None where they are not alike. `unkilled`: rules whose loss breaks nothing, with the
+    k holds old `instances[k]`), None where they are not alike. It is fastest if each field of the result depends on the
+    same field of the state alone. Actions and invariants depend on nothing but their arguments. `unkilled`: rules whose loss breaks nothing, with the
     reason why the protocol has them all the same.
     """
 
@@ -172,22 +198,22 @@ class Spec:
     unkilled: Mapping[str, str] = field(default_factory=dict)
     rare: Collection[str] = ()  # names of actions that need not come in each of the bounds, but in one of them
 
+    @property
+    def file(self) -> str:
+        """The file in which it is written, for messages."""
+        path = Path(inspect.getfile(inspect.unwrap(self.initial)))
+        root = Path(__file__).parents[2]
+        return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
     def steps(self, rules: Rules, state: State) -> Iterable[tuple[Step, State]]:
         """Every step that is possible in a state, with where it leads."""
         for one in self.actions:
-            for parameters in _product([rules.range(name) for name in one.over]):
+            for parameters in rules.product(one.over):
                 for reached in one.effect(rules, state, *parameters):
                     if type(reached) is tuple:
                         yield Step(one, parameters, reached[0]), reached[1]
                     else:
                         yield Step(one, parameters), reached
-
-
-def _product(ranges: Sequence[range]) -> list[tuple[int, ...]]:
-    found: list[tuple[int, ...]] = [()]
-    for values in ranges:
-        found = [(*before, value) for before in found for value in values]
-    return found
 
 
 def put(values: tuple[Any, ...], place: int, value: Any) -> tuple[Any, ...]:

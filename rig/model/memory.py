@@ -1,0 +1,145 @@
+"""Outcomes of functions of states, remembered by the fields that they depend on, so that each is computed once.
+
+A function is called with a state that notes which fields are read. Its outcome is stored in a tree: a node names the
+field that is read next, with one branch per value of the field. `Forest` follows the trees of many functions at once:
+functions that read the same field next, and have read the same values so far, share one look-up.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rig.model.compact import DependentFields, Numbers
+from rig.model.language import Spec, SpecError
+
+Tree = Any  # [place of the field, {number of its value: tree}], or an outcome: a tuple; None where nothing is known
+NODES_MAX = 300_000  # of all trees of an exploration; a node takes about 250 bytes, and as much again in the forest
+
+
+class Memory:
+    """The room for all outcomes of an exploration."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.nodes = 0
+
+
+class Remembered:
+    """A function of states whose outcomes are remembered. An outcome is a tuple."""
+
+    def __init__(self, memory: Memory, what: str, call: Callable[[Numbers, dict[int, None]], tuple[Any, ...]]) -> None:
+        self.memory = memory
+        self.what = what
+        self.call = call
+        self.tree: Tree = None
+
+    def learn(self, numbers: Numbers) -> tuple[Any, ...]:
+        """Calls the function, and remembers the outcome as long as there is room."""
+        log: dict[int, None] = {}
+        try:
+            outcome = self.call(numbers, log)
+        except (SpecError, DependentFields):
+            raise
+        except Exception as error:
+            problem = f"{self.what} fails: {type(error).__name__}: {error}"
+            raise SpecError(f"{self.memory.spec.file}: {problem}") from error
+        if self.memory.nodes < NODES_MAX:
+            self._add(list(log), numbers, outcome)
+        return outcome
+
+    def _add(self, log: list[int], numbers: Numbers, outcome: tuple[Any, ...]) -> None:
+        node, branches, known = self.tree, None, 0
+        for place in log:
+            if node is None:
+                break
+            if type(node) is not list or node[0] != place:
+                raise self.impure()
+            branches, known = node[1], known + 1
+            node = branches.get(numbers[place])
+        if node is not None:
+            raise self.impure()
+        made: Tree = outcome
+        for place in reversed(log[known:]):
+            made = [place, {numbers[place]: made}]
+        self.memory.nodes += len(log) - known
+        if branches is None:
+            self.tree = made
+        else:
+            branches[numbers[log[known - 1]]] = made
+
+    def impure(self) -> SpecError:
+        """What to say of a function that gives two outcomes for the same values."""
+        return SpecError(f"{self.memory.spec.file}: {self.what} depends on more than its arguments")
+
+
+class Forest:
+    """The outcomes of many remembered functions. `functions` may grow until the first question."""
+
+    def __init__(self, functions: Iterable[Remembered] = ()) -> None:
+        self.functions = list(functions)
+        self.root: Any = None
+
+    def outcomes(self, numbers: Numbers) -> list[Any]:
+        """The outcomes of all of them for a state, in one list."""
+        found: list[Any] = []
+        root = self.root
+        if root is None:
+            root = self._start(numbers)
+        waiting = [root] if root else []
+        while waiting:
+            ready, groups = waiting.pop()
+            if ready:
+                found += ready
+            for place, branches, members in groups:
+                node = branches.get(numbers[place])
+                if node is None:
+                    node = self._grow(branches, numbers[place], members, numbers)
+                if node:
+                    waiting.append(node)
+        return found
+
+    def _start(self, numbers: Numbers) -> Any:
+        known, extra = [], []
+        for function in self.functions:
+            outcome = function.learn(numbers) if function.tree is None else ()
+            if function.tree is None:
+                extra += outcome
+            else:
+                known.append((function, function.tree))
+        node = self._node(known)
+        if len(known) < len(self.functions):
+            return self._with(node, extra)
+        self.root = node
+        return node
+
+    def _grow(self, branches: dict[int, Any], number: int, members: list[Any], numbers: Numbers) -> Any:
+        """What becomes known, and what is to be read next, once a field is known to have the value `number`."""
+        known, extra = [], []
+        for function, above in members:
+            tree = above[1].get(number)
+            if tree is None:
+                outcome = function.learn(numbers)
+                tree = above[1].get(number)
+                if tree is None:  # there is no more room, or the outcome must not be remembered
+                    extra += outcome
+                    continue
+            known.append((function, tree))
+        node = self._node(known)
+        if len(known) < len(members):
+            return self._with(node, extra)
+        branches[number] = node
+        return node
+
+    @staticmethod
+    def _with(node: Any, extra: list[Any]) -> Any:
+        return ((*node[0], *extra), node[1]) if node else (tuple(extra), ())
+
+    @staticmethod
+    def _node(known: list[tuple[Remembered, Tree]]) -> Any:
+        ready: list[Any] = []
+        groups: dict[int, list[Any]] = {}
+        for function, tree in known:
+            if type(tree) is list:
+                groups.setdefault(tree[0], []).append((function, tree))
+            else:
+                ready += tree
+        return (tuple(ready), tuple([(place, {}, group) for place, group in groups.items()])) if ready or groups else ()
