@@ -309,6 +309,49 @@ def prove(
     raise typer.Exit(drive.run(chosen, names or [], only or [], sample=sample, cross=cross, docs=write_docs))
 
 
+BOUNDS = "How far it explores"
+
+
+@app.command()
+def model(
+    spec: Annotated[
+        list[str] | None, typer.Option(help="A specification of rig/model, or a file of your own; all when none.")
+    ] = None,
+    mutant: Annotated[
+        str | None, typer.Option(help="Explore this mutant instead, by its name, its finding, or a rule that it lacks.")
+    ] = None,
+    instances: Annotated[
+        int | None, typer.Option(min=1, max=4, help="Servers, instead of the written bound.", rich_help_panel=BOUNDS)
+    ] = None,
+    mitras: Annotated[int | None, typer.Option(min=1, max=4, help="Mitras.", rich_help_panel=BOUNDS)] = None,
+    faults: Annotated[int | None, typer.Option(min=0, max=4, help="Faults.", rich_help_panel=BOUNDS)] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="The wider bounds too, for the night.", rich_help_panel=BOUNDS)
+    ] = False,
+    control: Annotated[
+        bool, typer.Option(help="Try mutants and drop each rule in turn, as well.", rich_help_panel=BOUNDS)
+    ] = True,
+    replay: Annotated[Path | None, typer.Option(help="Print a saved violation step by step, and run none.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Tell which there are, with their mutants.")] = False,
+    strict: Strict = None,
+    reports: Reports = None,
+) -> None:
+    """Explore the specifications of the protocol: every state within bounds, and each mutant must break an invariant."""
+    from rig.drive import model as drive
+
+    if replay is not None:
+        from rig.drive import model_replay
+
+        raise typer.Exit(model_replay.run(settings(reports=reports), replay))
+    if listed:
+        raise typer.Exit(drive.list_specs(spec or []))
+    given = {"instances": instances, "mitras": mitras, "faults": faults}
+    raise typer.Exit(drive.run(
+        settings(strict=strict, reports=reports), spec or [], mutant,
+        {name: number for name, number in given.items() if number is not None}, deep=deep, control=control,
+    ))  # fmt: skip
+
+
 @app.command()
 def recheck(
     run: Annotated[str, typer.Argument(help="A run directory, or its name below the reports (say: latest).")],

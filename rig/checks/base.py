@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from rig.checks.sections import RUN_SECTIONS, SECTIONS
 from rig.record.evidence import Evidence
 from rig.record.verdict import Verdict
 
@@ -128,6 +129,10 @@ class Check:
     @property
     def section(self) -> str:
         return self.id.rsplit("-", 1)[0]
+
+    @property
+    def section_title(self) -> str:
+        return {**SECTIONS, **RUN_SECTIONS}.get(self.section, self.section)
 
 
 CHECKS: dict[str, Check] = {}

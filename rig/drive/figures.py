@@ -9,6 +9,7 @@ from rig.checks.courses import wrong_in
 from rig.checks.sometimes import EVENTS
 from rig.drive.growth_figures import growth_figures
 from rig.drive.load_figures import load_figures
+from rig.drive.model_figures import model_figures
 from rig.record import Run
 from rig.record.histogram import quantile
 
@@ -33,6 +34,8 @@ def figures(run: Run) -> dict[str, Any]:
     """`phases`, `series` and `measures` as a report draws them; nothing for a run without phases."""
     if run.meta["kind"] == "load" and next(run.of("load"), None):
         return load_figures(run)
+    if run.meta["kind"] == "model":
+        return model_figures(run)
     if next(run.of("growth"), None):
         return growth_figures(run)
     phases = list(run.of("phase"))

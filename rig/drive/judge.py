@@ -6,7 +6,7 @@ from typing import Any
 
 from rig.checks import CHECKS, Judgement, Kind, judge_seen, load_checks
 from rig.checks.base import HARDENED, judge_with_evidence
-from rig.checks.sections import RUN_SECTIONS, SECTIONS
+from rig.checks.model import declare_model
 from rig.drive.claims import claims
 from rig.drive.figures import figures
 from rig.record import Run, Verdict, evidence, exit_code, overall
@@ -22,6 +22,7 @@ def judge_run(run: Run) -> dict[str, Any]:
     load_checks()
     claims()
     plan = next(run.of("plan"))
+    declare_model(plan.get("specs", ()))
     end = next(run.of("end"), None)
     scenarios = last_attempts(run)
     answers = judge_observations(run, scenarios)
@@ -29,7 +30,10 @@ def judge_run(run: Run) -> dict[str, Any]:
     judge_whole_run(run, plan, answers)
     broken = next((line["text"] for line in run.of("broken")), None)
     unanswered = broken or ("the run was cut short before this" if cut_short(end) else "no scenario answered this")
-    items = [item_entry(item, answers[item], plan["replay"], broken, unanswered) for item in plan["items"]]
+    replays = plan.get("replays", {})
+    items = [
+        item_entry(item, answers[item], replays.get(item, plan["replay"]), broken, unanswered) for item in plan["items"]
+    ]
     counts = Counter(item["verdict"] for item in items)
     verdict = overall(Verdict(item["verdict"]) for item in items)
     ended = end["t"] if end else max((line["t"] for line in run.lines), default=run.meta["started"])
@@ -175,7 +179,7 @@ def item_entry(
     return {
         "id": item,
         "section": declared.section,
-        "section_title": {**SECTIONS, **RUN_SECTIONS}.get(declared.section, declared.section),
+        "section_title": declared.section_title,
         "kind": declared.kind,
         "title": declared.title,
         "audience": declared.audience,

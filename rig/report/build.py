@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rig.report import load, text, words
+from rig.report import load, model, text, words
 from rig.report.page import Answer, Box, Measure, Page, Scenario, Section, Step
 
 SERVICES = (("postgres", "Postgres"), ("valkey", "Valkey"), ("toxiproxy", "Toxiproxy"))
-TITLES = {"checklist": "Checklist report", "chaos": "Chaos report", "load": "Load report"}
+TITLES = {"checklist": "Checklist report", "chaos": "Chaos report", "load": "Load report", "model": "Model report"}
 
 
 def build(results: Mapping[str, Any]) -> Page:
@@ -30,6 +30,7 @@ def build(results: Mapping[str, Any]) -> Page:
         sections=tuple(_sections(results.get("items") or ())),
         scenarios=tuple(_scenario(raw) for raw in results.get("scenarios") or ()),
         load=load.view(results),
+        model=model.view(results),
     )
 
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from rig.record import Verdict
 from rig.record.evidence import moment
-from rig.report import evidence, growth, svg, text, trim, words
+from rig.report import evidence, growth, model_words, svg, text, trim, words
 from rig.report.page import Page
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -65,7 +65,7 @@ def environment() -> Environment:
     )
     made.filters.update(inline=inline, coded=coded, seconds=text.seconds, clock=text.clock)
     made.globals.update(blocks=evidence.blocks, bar=evidence.bar, tally=words.tally, plural=words.plural)
-    made.globals.update(meanings=words.MEANINGS, paths=PATHS)
+    made.globals.update(paths=PATHS)
     return made
 
 
@@ -81,6 +81,7 @@ def coded(message: str) -> Markup:
 
 def _context(page: Page, results: Mapping[str, Any], run_name: str) -> dict[str, Any]:
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    style += (TEMPLATES / "model.css").read_text(encoding="utf-8") if page.model else ""
     script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
     origin = float(results.get("started") or 0)
     spans = svg.phases(results.get("phases") or (), origin)
@@ -93,6 +94,7 @@ def _context(page: Page, results: Mapping[str, Any], run_name: str) -> dict[str,
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "icon": base64.b64encode(_icon(page.verdict).encode()).decode(),
+        "meanings": model_words.MEANINGS if page.model else words.MEANINGS,
         "phases": spans,
         "timeline": svg.timeline(lanes, spans, origin) if spans and lanes else None,
         "growth": growth.rows(results["growth"]) if results.get("growth") else None,

@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 
 from rig.report import text, words
 from rig.report.page import Box, Cell, Page, Section, Table
@@ -24,6 +25,7 @@ def markdown(page: Page) -> str:
     reasons = "\n".join(f"- {said(reason)}" for reason in page.weakens)
     parts.append(reasons or "Nothing that the rig knows of.")
     parts += _load(page)
+    parts += _model(page)
     if page.troubles:
         parts.append("## What did not pass")
         parts += [_trouble(box) for box in page.troubles]
@@ -96,6 +98,16 @@ def _load(page: Page) -> list[str]:
     """The tables of a load run that come first."""
     tables = [page.load.table(name) for name in SHORT] if page.load else []
     return [part for table in tables if table for part in (f"## {table.title}", said(table.caption), _rows(table))]
+
+
+def _model(page: Page) -> list[str]:
+    """What was explored, and of the negative control what is not as it should be."""
+    parts: list[str] = []
+    for table in page.model.tables if page.model else ():
+        rows = [row for row in table.rows if table.id != "control" or row[3].text != "killed"]
+        if rows:
+            parts += [f"## {table.title}", said(table.caption), _rows(replace(table, rows=tuple(rows)))]
+    return parts
 
 
 def _rows(table: Table) -> str:

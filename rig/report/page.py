@@ -1,12 +1,16 @@
 """The view that all outputs share: a run as boxes by section, its counts, facts and sentences, to print."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from rig.record import Verdict, overall
 from rig.record.evidence import Evidence
 from rig.report import words
+
+if TYPE_CHECKING:
+    from rig.report.model import Model
 
 
 @dataclass(frozen=True)
@@ -195,6 +199,7 @@ class Page:
     sections: tuple[Section, ...]
     scenarios: tuple[Scenario, ...]
     load: "Load | None" = None
+    model: "Model | None" = None
 
     @property
     def boxes(self) -> list[Box]:

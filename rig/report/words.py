@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rig.record import Verdict
+from rig.report import model_words
 
 # The order in which a reader needs them; also the order of bars, chips and tables.
 ORDER = (Verdict.FAILED, Verdict.BROKEN, Verdict.INCONCLUSIVE, Verdict.PASSED, Verdict.SKIPPED)
@@ -22,7 +23,12 @@ MEANINGS = {
     Verdict.BROKEN: "the rig or its stack failed, so this says nothing about the server",
     Verdict.SKIPPED: "a capability is missing, so it was not tried",
 }
-NOUNS = {"checklist": ("box", "boxes"), "chaos": ("check", "checks"), "load": ("claim", "claims")}
+NOUNS = {
+    "checklist": ("box", "boxes"),
+    "chaos": ("check", "checks"),
+    "load": ("claim", "claims"),
+    "model": ("statement", "statements"),
+}
 
 
 def verdict_of(value: Any) -> Verdict:
@@ -62,6 +68,8 @@ def headline(results: Mapping[str, Any]) -> str:
     """The sentence that stands under the verdict of a run."""
     verdict, counts = verdict_of(results["verdict"]), counts_of(results)
     one, many = NOUNS.get(results.get("kind", ""), NOUNS["chaos"])
+    if results.get("kind") == "model" and any(counts.values()):
+        return model_words.headline(results, counts)
     number = counts[verdict]
     total = sum(counts.values())
     if not total:

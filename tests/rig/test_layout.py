@@ -10,6 +10,7 @@ from rig.stack.paths import CHECKOUT
 # What each room may import of ours, beside itself.
 ALLOWED = {
     "rig/record": set(),
+    "rig/model": set(),
     "rig/checks": {"rig.record"},
     "rig/report": {"rig.record"},
     "rig/stack": {"rig.record"},

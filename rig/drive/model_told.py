@@ -1,0 +1,49 @@
+"""Says in one line what an exploration or a negative control has come to."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Line = Mapping[str, Any]
+
+
+def told_bounds(bounds: Mapping[str, int]) -> str:
+    """`2 instances, 2 mitras, 1 fault`: as many of each as may occur."""
+    return ", ".join(f"{number} {singular(word) if number == 1 else word}" for word, number in bounds.items())
+
+
+def singular(word: str) -> str:
+    return word.removesuffix("s").replace("_", " ")
+
+
+def told_exploration(line: Line) -> str:
+    """Within which bounds, how much was seen, and how it ended."""
+    seen = f"{line['states']:,} states, {line['transitions']:,} transitions, depth {line['depth']}, {line['seconds']:.1f} s"
+    return f"{told_bounds(line['bounds'])}: {told_end(line)} ({seen})"
+
+
+def told_end(line: Line) -> str:
+    """How an exploration ended."""
+    if line["violation"]:
+        found, steps = line["violation"], len(line["violation"]["steps"])
+        return f"{found['invariant']['number']} broken after {steps} {'step' if steps == 1 else 'steps'}"
+    return "exhausted" if line["complete"] else f"not exhausted: {line['stopped']}"
+
+
+def told_control(lines: Sequence[Line]) -> str:
+    """How many mutants and dropped rules broke an invariant."""
+    tried = [line for line in lines if line["kind"] == "control"]
+    if not tried:
+        return f"negative control: {lines[0]['stopped']}" if lines else "negative control: nothing was tried"
+    counts = Counter(outcome(line) for line in tried)
+    others = "".join(f", {number} {what}" for what, number in counts.items() if what != "killed")
+    return f"negative control: {counts['killed']} of {len(tried)} mutants and dropped rules killed{others}"
+
+
+def outcome(line: Line) -> str:
+    """killed: it breaks an invariant; explained: it breaks none, for a reason that is given; else what is wrong."""
+    if line["killed_by"]:
+        return "killed" if line["breaks"] in ("", line["killed_by"]) else "killed by another invariant"
+    if line["stopped"]:
+        return "not exhausted"
+    return "explained" if line["reason"] else "survived"

@@ -1,0 +1,97 @@
+"""`python -m rig.drive.model_worker RUN JOB`: one exploration, or one negative control, in a process of its own.
+
+Its lines go straight into the record of the run. A process for each job frees all memory at its end, and a limit of
+memory ends one exploration and not the run.
+"""
+
+import json
+import resource
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from rig.drive.model_paths import plain_violation
+from rig.drive.model_specs import load
+from rig.drive.model_told import told_bounds
+from rig.model import checker
+from rig.model.checker import Explored, explore
+from rig.model.language import Spec, SpecError
+from rig.model.limits import Limits
+from rig.record import Recorder, RunDirectory
+
+BYTES_A_MB = 1 << 20
+HARD = 1.5  # the limit that the system keeps, as a multiple of the one at which the checker ends in order
+INTERRUPTED = threading.Event()
+
+
+class Interruptible(Limits):
+    """Limits that are reached as well when the run is interrupted, so that what was found so far is told."""
+
+    def reached(self) -> str:
+        return "interrupted" if INTERRUPTED.is_set() else super().reached()
+
+
+def main(run: Path, job: dict[str, Any]) -> None:
+    """Carry out one job, and write what came of it."""
+    signal.signal(signal.SIGINT, lambda *_: INTERRUPTED.set())
+    checker.Limits = Interruptible  # type: ignore[misc]
+    most = int(HARD * job["memory_mb"] * BYTES_A_MB)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    found = load(job["source"])
+    with Recorder(RunDirectory(run), f"job-{job['number']:03d}") as recorder:
+        if job["do"] == "explore":
+            recorder.write("explored", **explored(found.spec, job))
+        else:
+            for line in control(found.spec, job):
+                recorder.write("control", **line)
+
+
+def explored(spec: Spec, job: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an `explored` line: what was found within these bounds, and why no more."""
+    began = time.monotonic()
+    try:
+        found = explore(
+            spec, job["bounds"], job["without"], states_max=job["states_max"], seconds_max=job["seconds_max"],
+            memory_max_bytes=job["memory_mb"] * BYTES_A_MB,
+        )  # fmt: skip
+    except MemoryError:
+        found = Explored(job["bounds"], frozenset(job["without"]), seconds=time.monotonic() - began)
+        found.stopped = f"more than {job['memory_mb']} MB of memory"
+    return {**of_job(job), **figures_of(found), "violation": path_of(spec, found, job)}
+
+
+def of_job(job: dict[str, Any]) -> dict[str, Any]:
+    own = {name: job[name] for name in ("spec", "number", "bounds", "without", "mutant")}
+    return {**own, "within": told_bounds(job["bounds"])}
+
+
+def figures_of(found: Explored) -> dict[str, Any]:
+    return {
+        "states": found.states,
+        "transitions": found.transitions,
+        "depth": found.depth,
+        "seconds": round(found.seconds, 3),
+        "complete": found.complete,
+        "stopped": found.stopped,
+        "taken": dict(found.taken),
+    }
+
+
+def path_of(spec: Spec, found: Explored, job: dict[str, Any]) -> dict[str, Any] | None:
+    if found.violation is None:
+        return None
+    return plain_violation(spec, found.violation, found.bounds, sorted(found.without), job["mutant"])
+
+
+def control(spec: Spec, job: dict[str, Any]) -> list[dict[str, Any]]:
+    raise NotImplementedError
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text()))
+    except SpecError as defect:  # which says all in one line
+        sys.exit(str(defect))
