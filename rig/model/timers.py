@@ -417,22 +417,22 @@ def process_starts(rules: Rules, state: State, instance: int) -> Iterator[State]
 # --- what must hold ----------------------------------------------------------------------------------------------
 
 
-def settled(state: State) -> bool:
-    """Nothing is under way; one instance may be down."""
+def settled(rules: Rules, state: State) -> bool:
+    """Nothing is under way; one instance may be down. That a connection is deaf counts only if it is noticed."""
     if state.orphan != NONE or any(state.heard) or 0 in state.timer or not any(state.up):
         return False
-    if any(one != Follow.DONE for one in state.follow) or Ear.DEAF in state.ear:
+    if any(one != Follow.DONE for one in state.follow) or (Ear.DEAF in state.ear and rules.keeps(ALIVE)):
         return False
     return all(one == NONE for kind in (state.work, state.ending) for one in kind)
 
 
 def quiet(rules: Rules, state: State) -> bool:
-    return settled(state) and all(state.up)
+    return settled(rules, state) and all(state.up) and Ear.DEAF not in state.ear
 
 
 @invariant("INV-21", "No chat is counted past its end and its goodbye window")
 def chats_end(rules: Rules, before: State, step: Step, after: State) -> str:
-    if after.due == 0 and after.status in OPEN and settled(after):
+    if after.due == 0 and after.status in OPEN and settled(rules, after):
         return "the chat is over and still counted, and no timer is due"
     return ""
 
@@ -468,6 +468,7 @@ def relabel(state: State, instances: tuple[int, ...], mitras: tuple[int, ...]) -
 
 
 BOUNDS = {"instances": 2, "requests": 3, "faults": 1}
+ONE = {"instances": 1, "requests": 3, "faults": 1}
 
 SPEC = Spec(
     name="timers",
@@ -476,7 +477,24 @@ SPEC = Spec(
     actions=tuple(value for value in list(globals().values()) if isinstance(value, Action)),
     invariants=(chats_end, no_early_end, one_end),
     quiet=quiet,
-    bounds=(BOUNDS,),
-    small={"instances": 1, "requests": 3, "faults": 1},
+    bounds=(BOUNDS, BOUNDS | {"requests": 2, "faults": 2}),
+    small=ONE,
+    deep=(BOUNDS | {"requests": 4}, BOUNDS | {"faults": 2}),
     relabel=relabel,
+    mutants=(
+        mutant("a connection that is deaf is not noticed", ALIVE, breaks="INV-21", finding="S-07", **BOUNDS | {"requests": 1, "faults": 2}),
+        mutant("a change is not looked at again under its lock", UNDER_LOCK, breaks="INV-21", **ONE),
+        mutant("a change takes no lock", LOCK, breaks="INV-21", **ONE),
+        mutant("a change is not notified", NOTIFIED, breaks="INV-21", **BOUNDS | {"requests": 1}),
+        mutant("an instance ignores its own notifications", OWN, breaks="INV-21", **ONE | {"requests": 1}),
+        mutant("a timer that came too early is forgotten", AGAIN, breaks="INV-21", **ONE),
+        mutant("an ending that failed is forgotten", RETRIED, breaks="INV-21", **ONE | {"requests": 1}),
+        mutant("the rows are read before it listens", LISTENS_FIRST, breaks="INV-21", **ONE | {"requests": 1}),
+        mutant("the rows are not read after a start", READS, breaks="INV-21", **ONE | {"requests": 1}),
+        mutant("a change sets no timer at its own instance", ARMED, OWN, breaks="INV-21", **ONE | {"requests": 1, "faults": 0}),
+    ),
+    unkilled={
+        ARMED: "the instance's own notification sets the timer too, but later; both missing is a mutant",
+        KEEPS_NEWER: "an older timer only fires too early, finds the chat not due and is set again",
+    },
 )  # fmt: skip
