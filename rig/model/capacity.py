@@ -153,7 +153,14 @@ def on(state: State, instance: int, work: Work) -> State:
 # --- what is asked -----------------------------------------------------------------------------------------------
 
 
-@action("instance", "chat", "mitra", kind=Kind.CLIENT, code="server/blast.py:Blast.accept", lanes=(Lane.MITRA, Lane.INSTANCE))
+@action(
+    "instance",
+    "chat",
+    "mitra",
+    kind=Kind.CLIENT,
+    code="server/blast.py:Blast.accept",
+    lanes=(Lane.MITRA, Lane.INSTANCE),
+)
 def accept_is_asked(rules: Rules, state: State, instance: int, chat: int, mitra: int) -> Iterator[State]:
     """A mitra accepts a chat that is offered to her."""
     if state.work[instance] == NONE and state.requests and state.holder[chat] == SEARCHING:
@@ -161,7 +168,14 @@ def accept_is_asked(rules: Rules, state: State, instance: int, chat: int, mitra:
         yield on(state, instance, work)._replace(requests=state.requests - 1)
 
 
-@action("instance", "chat", "mitra", kind=Kind.CLIENT, code="server/chats.py:Chats.reroute", lanes=(Lane.OPERATOR, Lane.INSTANCE))
+@action(
+    "instance",
+    "chat",
+    "mitra",
+    kind=Kind.CLIENT,
+    code="server/chats.py:Chats.reroute",
+    lanes=(Lane.OPERATOR, Lane.INSTANCE),
+)
 def reroute_is_asked(rules: Rules, state: State, instance: int, chat: int, mitra: int) -> Iterator[State]:
     """The operator reroutes a chat to another mitra; the instance looks who has it."""
     source = state.holder[chat]
@@ -345,7 +359,9 @@ def loads_are_locked(rules: Rules, before: State, step: Step, after: State) -> s
         if load(after, mitra) != load(before, mitra):
             work = before.work[step.parameters[0]] if step.parameters else before.orphan
             if not holds_mitra(rules, work, mitra):
-                return f"the load of mitra {mitra} is changed by who has not locked her row: her capacity is not mirrored"
+                return (
+                    f"the load of mitra {mitra} is changed by who has not locked her row: her capacity is not mirrored"
+                )
     return ""
 
 

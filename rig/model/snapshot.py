@@ -179,18 +179,33 @@ def committed(rules: Rules, state: State) -> State:
     return state
 
 
-@action("instance", kind=Kind.CLIENT, code="server/mirror/settings.py:AppConfig.set", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action(
+    "instance", kind=Kind.CLIENT, code="server/mirror/settings.py:AppConfig.set", lanes=(Lane.INSTANCE, Lane.POSTGRES)
+)
 def change_commits(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """A change of the setting is committed, with its notification."""
-    if not state.up[instance] or not state.postgres[instance] or not state.toggles or state.change[instance].now != Now.IDLE:
+    if (
+        not state.up[instance]
+        or not state.postgres[instance]
+        or not state.toggles
+        or state.change[instance].now != Now.IDLE
+    ):
         return
     yield on(committed(rules, state), instance, change=Reading(Now.READ, 1 - state.setting))
 
 
-@action("instance", kind=Kind.FAULT, code="server/mirror/settings.py:AppConfig.set", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action(
+    "instance", kind=Kind.FAULT, code="server/mirror/settings.py:AppConfig.set", lanes=(Lane.INSTANCE, Lane.POSTGRES)
+)
 def change_of_unknown_outcome_commits(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """A change of the setting is committed, but its writer gets no answer."""
-    if not state.faults or not state.up[instance] or not state.postgres[instance] or not state.toggles or state.change[instance].now != Now.IDLE:
+    if (
+        not state.faults
+        or not state.up[instance]
+        or not state.postgres[instance]
+        or not state.toggles
+        or state.change[instance].now != Now.IDLE
+    ):
         return
     yield committed(rules, state)._replace(faults=state.faults - 1)
 
@@ -212,7 +227,9 @@ def writer_publishes(rules: Rules, state: State, instance: int) -> Iterator[Stat
     yield on(deleted(rules, state), instance, change=Reading())
 
 
-@action("instance", kind=Kind.FAULT, code="server/mirror/settings.py:AppConfig.tell", lanes=(Lane.INSTANCE, Lane.VALKEY))
+@action(
+    "instance", kind=Kind.FAULT, code="server/mirror/settings.py:AppConfig.tell", lanes=(Lane.INSTANCE, Lane.VALKEY)
+)
 def publishing_fails(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """Valkey takes neither the deletion nor the message of the writer."""
     if not state.faults or state.change[instance].now != Now.TAKEN:
@@ -273,7 +290,12 @@ def answer_is_deleted(rules: Rules, state: State, instance: int) -> Iterator[Sta
         yield on(deleted(rules, state), instance, hearing=Reading())
 
 
-@action("instance", kind=Kind.FAULT, code="server/mirror/settings.py:Subscriber._changed", lanes=(Lane.INSTANCE, Lane.VALKEY))
+@action(
+    "instance",
+    kind=Kind.FAULT,
+    code="server/mirror/settings.py:Subscriber._changed",
+    lanes=(Lane.INSTANCE, Lane.VALKEY),
+)
 def deletion_fails(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """Valkey does not take the deletion."""
     if state.faults and state.hearing[instance].now == Now.TAKEN:
@@ -288,10 +310,17 @@ def owed_deletion_comes(rules: Rules, state: State, instance: int) -> Iterator[S
         yield on(deleted(rules, state), instance, owes_deletion=False)
 
 
-@action("instance", kind=Kind.CLIENT, code="server/mirror/settings.py:AppConfig.all", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action(
+    "instance", kind=Kind.CLIENT, code="server/mirror/settings.py:AppConfig.all", lanes=(Lane.INSTANCE, Lane.POSTGRES)
+)
 def somebody_reads(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """A sweep, a fallback or an operator's question reads the settings."""
-    if not state.up[instance] or not state.postgres[instance] or not state.looks or state.looking[instance].now != Now.IDLE:
+    if (
+        not state.up[instance]
+        or not state.postgres[instance]
+        or not state.looks
+        or state.looking[instance].now != Now.IDLE
+    ):
         return
     if free(rules, state, instance):
         yield on(state, instance, looking=Reading(Now.READ, state.setting))._replace(looks=state.looks - 1)
@@ -324,7 +353,9 @@ def fills(state: State, setting: int) -> State:
     return without_lease(state._replace(answer=setting if state.epoch else FOREIGN, late=False))
 
 
-@action("instance", kind=Kind.CLIENT, code="server/mirror/reads.py:Reads._recompute", lanes=(Lane.CUSTOMER, Lane.INSTANCE))
+@action(
+    "instance", kind=Kind.CLIENT, code="server/mirror/reads.py:Reads._recompute", lanes=(Lane.CUSTOMER, Lane.INSTANCE)
+)
 def recompute_begins(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """A poll finds no answer; its instance notes the settings in force."""
     if state.up[instance] and state.polls and state.answer == NOTHING and state.flight[instance].at == At.IDLE:
@@ -459,28 +490,42 @@ def lease_is_outlived(rules: Rules, state: State) -> Iterator[State]:
 # --- faults and their end ----------------------------------------------------------------------------------------
 
 
-@action("instance", kind=Kind.FAULT, code="server/mirror/settings.py:Subscriber._run", lanes=(Lane.VALKEY, Lane.INSTANCE))
+@action(
+    "instance", kind=Kind.FAULT, code="server/mirror/settings.py:Subscriber._run", lanes=(Lane.VALKEY, Lane.INSTANCE)
+)
 def subscription_is_lost(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The subscription is lost, with what it had not delivered."""
     if state.faults and state.up[instance] and state.subscribed[instance]:
         yield on(state, instance, subscribed=False, published=False)._replace(faults=state.faults - 1)
 
 
-@action("instance", kind=Kind.HEAL, code="server/mirror/settings.py:Subscriber._hear", lanes=(Lane.INSTANCE, Lane.VALKEY))
+@action(
+    "instance", kind=Kind.HEAL, code="server/mirror/settings.py:Subscriber._hear", lanes=(Lane.INSTANCE, Lane.VALKEY)
+)
 def instance_subscribes(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The instance subscribes, and takes the settings as changed."""
     if state.up[instance] and not state.subscribed[instance]:
         yield on(state, instance, subscribed=True, published=rules.keeps(RESUBSCRIBED))
 
 
-@action("instance", kind=Kind.FAULT, code="server/mirror/coordinator.py:InstanceCoordinator", lanes=(Lane.POSTGRES, Lane.INSTANCE))
+@action(
+    "instance",
+    kind=Kind.FAULT,
+    code="server/mirror/coordinator.py:InstanceCoordinator",
+    lanes=(Lane.POSTGRES, Lane.INSTANCE),
+)
 def notifications_are_lost(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The connection for notifications is lost."""
     if state.faults and state.up[instance] and state.listening[instance]:
         yield on(state, instance, listening=False)._replace(faults=state.faults - 1)
 
 
-@action("instance", kind=Kind.HEAL, code="server/mirror/coordinator.py:InstanceCoordinator", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action(
+    "instance",
+    kind=Kind.HEAL,
+    code="server/mirror/coordinator.py:InstanceCoordinator",
+    lanes=(Lane.INSTANCE, Lane.POSTGRES),
+)
 def instance_listens(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The instance listens on a new connection, and owes a reading."""
     if state.up[instance] and not state.listening[instance]:

@@ -324,7 +324,9 @@ def rows_set_the_timer(rules: Rules, state: State, instance: int) -> Iterator[St
         yield on(state, instance, follow=Follow.DONE, rows=UNSET, timer=timer)
 
 
-@action("instance", kind=Kind.HEAL, code="server/timers.py:Timers._keep_following", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action(
+    "instance", kind=Kind.HEAL, code="server/timers.py:Timers._keep_following", lanes=(Lane.INSTANCE, Lane.POSTGRES)
+)
 def deafness_is_noticed(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The connection does not prove that it is alive: the instance makes a new one."""
     if state.ear[instance] == Ear.DEAF and rules.keeps(ALIVE):
