@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from rig.model.compact import DependentFields, Numbers, Parts, Symmetry
+from rig.model.compact import DependentParts, Numbers, Parts, Symmetry
 from rig.model.language import LIVENESS, Action, Invariant, Kind, Rules, Spec, SpecError, State, Step
 from rig.model.limits import GIGABYTE, Limits
 from rig.model.memory import Forest, Memory, Remembered
+from rig.model.watched import ShapeChanged
 from rig.model.wellformed import check
 
 OWN_KINDS = (Kind.STEP, Kind.HEAL, Kind.TIME)  # quiet must be reached by these alone
+TRIED_OUT = 200  # states by which is found how `relabel` treats the parts of a state
 SAMPLED, SAMPLED_FIRST = 512, 32  # one state of so many, and so many of the first, are tried the slow way too
 
 
@@ -56,18 +58,21 @@ def explore(
     collects = gc.isenabled()
     gc.disable()  # millions of tuples that are never garbage
     try:
-        for by_field in (True, False):
-            exploration = _Exploration(spec, bounds, frozenset(without), limits, only, by_field)
+        whole: set[tuple[int, ...]] = set()  # the parts of a state that cannot be taken apart
+        by_part = True
+        while True:
+            exploration = _Exploration(spec, bounds, frozenset(without), limits, only, whole, by_part)
             try:
                 return exploration.run()
-            except DependentFields:
-                continue
+            except ShapeChanged as changed:
+                whole.add(changed.path)
+            except DependentParts:
+                by_part = False
             finally:
                 vars(exploration).clear()  # its parts refer to each other: without this the memory would stay in use
     finally:
         if collects:
             gc.enable()
-    raise AssertionError("without tables no field depends on another")
 
 
 class _Variant:
@@ -93,7 +98,7 @@ class _Taken:
 class _Exploration:
     def __init__(
         self, spec: Spec, bounds: Mapping[str, int], without: frozenset[str], limits: Limits, only: Collection[str],
-        by_field: bool,
+        whole: set[tuple[int, ...]], by_part: bool,
     ) -> None:  # fmt: skip
         self.spec, self.limits, self.began = spec, limits, time.monotonic()
         self.rules = Rules(bounds, without)
@@ -105,9 +110,9 @@ class _Exploration:
             self.variants = [_Variant(one, values) for one in spec.actions for values in self.rules.product(one.over)]
         except KeyError as error:
             raise SpecError(f"{spec.file}: there is no bound {error} in {dict(bounds)}") from error
-        self.parts = Parts(spec, self.initial)
-        self.memory = Memory(spec)
-        self.symmetry = Symmetry(self.parts, bounds.get("instances", 1), bounds.get("mitras", 1), by_field)
+        self.parts = Parts(spec, self.initial, whole)
+        self.memory = Memory(spec, self.parts.watch.log)
+        self.symmetry = Symmetry(self.parts, bounds.get("instances", 1), bounds.get("mitras", 1), by_part)
         self.forest = Forest(map(self._effect, self.variants))
         self.quiet = Forest([Remembered(self.memory, "`quiet`", self._is_quiet)])
         self.idle = {one.name for one in spec.actions}  # actions that have changed nothing so far
@@ -117,6 +122,8 @@ class _Exploration:
         self.edges_from, self.edges_to = array("q"), array("q")  # the server's own steps between states not yet calm
 
     def run(self) -> Explored:
+        """Explores."""
+        self.symmetry.try_out(self._some_states())
         level = [self._admit(self.symmetry.canonical(self.parts.encode(self.initial)), -1)]
         while level and not self.found.stopped and not self.found.violation:
             level = self._next_level(level)
@@ -139,22 +146,21 @@ class _Exploration:
     def _next_level(self, level: list[Numbers]) -> list[Numbers]:
         following: list[Numbers] = []
         known, calm, canonical, outcomes = self.known, self.calm, self.symmetry.canonical, self.forest.outcomes
+        apart, changed = self.parts.apart, self.parts.changed
         for numbers in level:
             source = known[numbers]
             if source < SAMPLED_FIRST or not source % SAMPLED:
                 self._sample(numbers)
             ahead: list[int] = []  # where the server's own steps lead
-            for taken, changes in outcomes(numbers):
+            self.leaves = leaves = apart(numbers)
+            for taken, change in outcomes(leaves):
                 variant = taken.variant
                 variant.taken += 1
-                changed = list(numbers)
-                for place, number in changes:
-                    changed[place] = number
-                after = tuple(changed)
+                after, reached = changed(numbers, leaves, change)
                 if self.idle and after != numbers:
                     self.idle.discard(variant.action.name)
                 if taken.judges is not None:
-                    if broken := taken.judges.outcomes(numbers + after):
+                    if broken := taken.judges.outcomes(leaves + reached):
                         self._violated(*broken[0], numbers)
                         return []
                     if not taken.judges.root:
@@ -175,8 +181,8 @@ class _Exploration:
             if len(known) > self.limits.states:
                 self.found.stopped = f"there are more than {self.limits.states} states"
                 break
-            if not source % 512 and (reached := self.limits.reached()):
-                self.found.stopped = reached
+            if not source % 512 and (over := self.limits.reached()):
+                self.found.stopped = over
                 break
         return following
 
@@ -184,25 +190,25 @@ class _Exploration:
         """Notes a new state."""
         self.known[numbers] = len(self.known)
         self.parents.append(parent)
-        self.calm.append(bool(self.quiet.outcomes(numbers)))
+        self.calm.append(bool(self.quiet.outcomes(self.parts.apart(numbers))))
         return numbers
 
-    def _is_quiet(self, numbers: Numbers, log: dict[int, None]) -> tuple[bool, ...]:
-        return (True,) if self.spec.quiet(self.rules, self.parts.watch(numbers, log)) else ()
+    def _is_quiet(self, leaves: Numbers) -> tuple[bool, ...]:
+        return (True,) if self.spec.quiet(self.rules, self.parts.after(leaves, 0)) else ()
 
     def _effect(self, variant: _Variant) -> Remembered:
         """Where an action leads from a state: the steps, each with the fields that it changes."""
         action, parameters = variant.action, variant.parameters
 
-        def call(numbers: Numbers, log: dict[int, None]) -> tuple[tuple[_Taken, Any], ...]:
+        def call(leaves: Numbers) -> tuple[tuple[_Taken, Any], ...]:
             found = []
-            for reached in action.effect(self.rules, self.parts.watch(numbers, log), *parameters):
+            for reached in action.effect(self.rules, self.parts.before(leaves), *parameters):
                 detail, state = reached if type(reached) is tuple else ("", reached)
                 if detail not in variant.steps:
                     taken = variant.steps[detail] = _Taken(Step(action, parameters, detail), variant)
                     if self.invariants:
                         taken.judges = Forest(self._judge(one, taken.step) for one in self.invariants)
-                found.append((variant.steps[detail], self.parts.changes(state)))
+                found.append((variant.steps[detail], self.parts.change(state)))
             return tuple(found)
 
         return Remembered(self.memory, f"the action `{action.name}`", call)
@@ -210,10 +216,10 @@ class _Exploration:
     def _judge(self, one: Invariant, step: Step) -> Remembered:
         """What an invariant says of a step, by the states before and after it."""
 
-        def call(numbers: Numbers, log: dict[int, None]) -> tuple[tuple[Invariant, str], ...]:
-            half = len(numbers) // 2
-            states = self.parts.watch(numbers[:half], log), self.parts.watch(numbers[half:], log, half)
-            message = one.broken(self.rules, states[0], step, states[1])
+        def call(both: Numbers) -> tuple[tuple[Invariant, str], ...]:
+            half = len(both) // 2
+            after = self.parts.after(both[half:], half)
+            message = one.broken(self.rules, self.parts.before(self.leaves), step, after)
             return ((one, message),) if message else ()
 
         return Remembered(self.memory, f"the invariant {one.number} ({one.title})", call)
@@ -288,6 +294,18 @@ class _Exploration:
                 )
 
     def _successors(self, numbers: Numbers) -> Iterator[tuple[Step, Numbers]]:
-        for taken, changes in self.forest.outcomes(numbers):
-            changed = dict(changes)
-            yield taken.step, tuple([changed.get(place, number) for place, number in enumerate(numbers)])
+        leaves = self.parts.apart(numbers)
+        for taken, change in self.forest.outcomes(leaves):
+            yield taken.step, self.parts.changed(numbers, leaves, change)[0]
+
+    def _some_states(self) -> list[Numbers]:
+        """The first states, without symmetry."""
+        found = {self.parts.encode(self.initial): self.initial}
+        waiting = [self.initial]
+        while waiting and len(found) < TRIED_OUT:
+            for _, reached in self.spec.steps(self.rules, waiting.pop(0)):
+                numbers = self.parts.encode(reached)
+                if numbers not in found:
+                    found[numbers] = reached
+                    waiting.append(reached)
+        return list(found)

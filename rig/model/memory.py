@@ -1,32 +1,34 @@
-"""Outcomes of functions of states, remembered by the fields that they depend on, so that each is computed once.
+"""Outcomes of functions of states, remembered by what they depend on, so that each is computed once.
 
-A function is called with a state that notes which fields are read. Its outcome is stored in a tree: a node names the
-field that is read next, with one branch per value of the field. `Forest` follows the trees of many functions at once:
-functions that read the same field next, and have read the same values so far, share one look-up.
+A function is called with a state that notes which leaves are read. Its outcome is stored in a tree: a node names the
+leaf that is read next, with one branch per value of the leaf. `Forest` follows the trees of many functions at once:
+functions that read the same leaf next, and have read the same values so far, share one look-up.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rig.model.compact import DependentFields, Numbers
+from rig.model.compact import Numbers
 from rig.model.language import Spec, SpecError
+from rig.model.watched import ShapeChanged
 
-Tree = Any  # [place of the field, {number of its value: tree}], or an outcome: a tuple; None where nothing is known
-NODES_MAX = 300_000  # of all trees of an exploration; a node takes about 250 bytes, and as much again in the forest
+Tree = Any  # [place of the leaf, {number of its value: tree}], or an outcome: a tuple; None where nothing is known
+NODES_MAX = 1_000_000  # of all trees of an exploration; a node takes about 250 bytes, and as much again in the forest
 
 
 class Memory:
     """The room for all outcomes of an exploration."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, log: dict[int, None]) -> None:
         self.spec = spec
+        self.log = log  # the places that are read in a watched state
         self.nodes = 0
 
 
 class Remembered:
     """A function of states whose outcomes are remembered. An outcome is a tuple."""
 
-    def __init__(self, memory: Memory, what: str, call: Callable[[Numbers, dict[int, None]], tuple[Any, ...]]) -> None:
+    def __init__(self, memory: Memory, what: str, call: Callable[[Numbers], tuple[Any, ...]]) -> None:
         self.memory = memory
         self.what = what
         self.call = call
@@ -34,10 +36,11 @@ class Remembered:
 
     def learn(self, numbers: Numbers) -> tuple[Any, ...]:
         """Calls the function, and remembers the outcome as long as there is room."""
-        log: dict[int, None] = {}
+        log = self.memory.log
+        log.clear()
         try:
-            outcome = self.call(numbers, log)
-        except (SpecError, DependentFields):
+            outcome = self.call(numbers)
+        except (SpecError, ShapeChanged):
             raise
         except Exception as error:
             problem = f"{self.what} fails: {type(error).__name__}: {error}"
