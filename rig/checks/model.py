@@ -82,6 +82,9 @@ def invariant_holds(spec: Mapping[str, Any], number: str) -> Callable[[Judge, An
                 judge.require(False, f"{said(line)}{found['message']} (after {counted(found['steps'], 'step')})")
         if judge.broken_promises:
             return
+        if spec["mutant"] and (other := next((line for line in own if line["violation"]), None)):
+            judge.skip(f"not judged: the exploration of the mutant {ended(other)}")
+            return
         judge.show(evidence.log("explorations", [f"{figures(line)}: {ended(line)}" for line in own]))
         for lacking in sorted(set(spec["explorations"]) - {line["number"] for line in own}):
             judge.assume(False, f"{spec['explorations_told'][str(lacking)]} was not explored")

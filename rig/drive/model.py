@@ -67,7 +67,10 @@ def run(
     jobs = plan_jobs(chosen, changed, given, deep=deep, control=control)
     command = command_of(words, mutant, given, deep, control)
     seconds = BUDGET_S[deep]
-    print(f"{counted(len(chosen), 'specification')}, {counted(len(jobs), 'process', 'processes')}, {WORKERS} at a time", flush=True)
+    print(
+        f"{counted(len(chosen), 'specification')}, {counted(len(jobs), 'process', 'processes')}, {WORKERS} at a time",
+        flush=True,
+    )
     specs = [plan_spec(found, jobs, changed) for found in chosen]
     items = [item for spec in specs for item in items_of(spec)]
     bounds = {item: within(specs, item) for item in items}
@@ -90,9 +93,9 @@ def run(
     files = keep_violations(session)
     console = Console()
     print_control(results, console)
-    print_summary(results, session.directory)
     for file in files:
-        print(f"step by step rig model --replay {shlex.quote(str(file))}")
+        print(f"step by step: rig model --replay {shlex.quote(str(file))}", flush=True)
+    print_summary(results, session.directory)
     return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
 
 

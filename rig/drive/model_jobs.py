@@ -38,7 +38,7 @@ class Job:
     states_max: int = 3_000_000
     seconds_max: float = 300.0
     memory_mb: int = 1900
-    chained: bool = False  # comes after the job before it, and only if that one found no violation
+    chained: bool = False  # begins when the jobs before it have ended, and only if they found no violation
 
     @property
     def name(self) -> str:
@@ -82,7 +82,7 @@ class Pool:
             if self._waiting[0].chained and self._running:
                 return
             job = self._waiting.pop(0)
-            if job.chained and any(line["violation"] for line in self._lines(job.number - 1)):
+            if job.chained and any(line["violation"] for one in range(job.number) for line in self._lines(one)):
                 self._shown.leave_out()  # the shortest path in small bounds is easier to read
                 continue
             self._running[job.number] = (job, self._spawn(job, left), time.monotonic())

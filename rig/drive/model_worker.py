@@ -10,9 +10,11 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rig.drive.model_control import controlled
 from rig.drive.model_paths import plain_violation
 from rig.drive.model_specs import load
 from rig.drive.model_told import told_bounds
@@ -24,6 +26,7 @@ from rig.record import Recorder, RunDirectory
 
 BYTES_A_MB = 1 << 20
 HARD = 1.5  # the limit that the system keeps, as a multiple of the one at which the checker ends in order
+EACH_S = 60.0  # of one exploration of a negative control
 INTERRUPTED = threading.Event()
 
 
@@ -47,6 +50,11 @@ def main(run: Path, job: dict[str, Any]) -> None:
         else:
             for line in control(found.spec, job):
                 recorder.write("control", **line)
+                if INTERRUPTED.is_set():
+                    recorder.write(
+                        "uncontrolled", spec=job["spec"], number=job["number"], stopped="interrupted", seconds=0.0
+                    )
+                    break
 
 
 def explored(spec: Spec, job: dict[str, Any]) -> dict[str, Any]:
@@ -86,8 +94,19 @@ def path_of(spec: Spec, found: Explored, job: dict[str, Any]) -> dict[str, Any] 
     return plain_violation(spec, found.violation, found.bounds, sorted(found.without), job["mutant"])
 
 
-def control(spec: Spec, job: dict[str, Any]) -> list[dict[str, Any]]:
-    raise NotImplementedError
+def control(spec: Spec, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The fields of each `control` line; of an interrupted control those that were finished."""
+    deadline = time.monotonic() + job["seconds_max"]
+
+    def explores(bounds: Mapping[str, int], without: Sequence[str], only: Sequence[str]) -> Explored:
+        left = deadline - time.monotonic()
+        return explore(
+            spec, bounds, without, states_max=job["states_max"], seconds_max=max(0.0, min(left, EACH_S)), only=only,
+            memory_max_bytes=job["memory_mb"] * BYTES_A_MB,
+        )  # fmt: skip
+
+    for line in controlled(spec, explores):
+        yield {"spec": job["spec"], "number": job["number"], **line}
 
 
 if __name__ == "__main__":

@@ -26,10 +26,11 @@ def headline(results: Mapping[str, Any], counts: Mapping[Verdict, int]) -> str:
             f" {states:,} states of {specs} {'specification' if specs == 1 else 'specifications'}."
         )
     if verdict is Verdict.FAILED:
-        broken = f"In {what}, {counts[Verdict.FAILED]} of {total} statements are broken."
         if model.get("mutant"):
-            return f"{broken} The mutant lacks a rule, so this is what it should show."
-        return broken
+            broken = [item["id"].partition("/")[2] for item in results["items"] if item["verdict"] == Verdict.FAILED]
+            are = "is" if len(broken) == 1 else "are"
+            return f"In {what}, {' and '.join(broken)} {are} broken. The mutant lacks a rule, so this is what it should show."
+        return f"In {what}, {counts[Verdict.FAILED]} of {total} statements are broken."
     if verdict is Verdict.INCONCLUSIVE:
         if model.get("mutant"):
             return f"In {what}, no invariant was seen to break."
