@@ -10,8 +10,10 @@ from server.mirror.settings import DEFAULTS
 _LOAD = """
 SELECT count(*) FROM chat_sessions WHERE mitra_id = $1 AND status IN ('active', 'pending_payment')
 """
-# Shared lock: an operator who lowers the maximum waits for the accept that still counts with the old one.
-_MAXIMUM = "SELECT value FROM app_config WHERE key = 'max_customers_per_mitra' FOR SHARE"
+# Who changes a setting, by the API or by hand, waits for the accept that still counts with the old one. The whole table: a
+# setting that has no row yet has no row that could be locked.
+_STILL = "LOCK TABLE app_config IN SHARE MODE"
+_MAXIMUM = "SELECT value FROM app_config WHERE key = 'max_customers_per_mitra'"
 
 
 async def ensure_room(connection: Connection, mitra_id: str) -> None:
@@ -19,6 +21,7 @@ async def ensure_room(connection: Connection, mitra_id: str) -> None:
 
     The caller holds the lock on the mitra's row, so the load can't change before its commit.
     """
+    await connection.execute(_STILL)
     load = await connection.fetchval(_LOAD, mitra_id)
     if load >= _maximum(await connection.fetchval(_MAXIMUM)):
         raise errors.mitra_at_capacity()

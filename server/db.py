@@ -6,7 +6,7 @@ keys that point at them don't wait), then rows of `chat_sessions`.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -83,10 +83,10 @@ class Database:
         try:
             yield connection
         except Exception as error:
-            unavailable = _as_unavailable(error, closed=connection.is_closed())
+            unavailable = _as_unavailable(error, closed=_is_closed(connection))
             if unavailable is None:
                 raise
-            connection.terminate()  # its state is unknown: never hand it to the next caller
+            _terminate(connection)  # its state is unknown: never hand it to the next caller
             raise unavailable from error
         finally:
             await pool.release(connection, timeout=RELEASE_TIMEOUT_S)
@@ -102,11 +102,11 @@ class Database:
             try:
                 yield connection
             except Exception as error:
-                if _as_unavailable(error, closed=connection.is_closed()) is None:
+                if _as_unavailable(error, closed=_is_closed(connection)) is None:
                     await transaction.rollback()
                 raise
             except BaseException:
-                connection.terminate()  # cancelled inside a statement: Postgres rolls back by itself
+                _terminate(connection)  # cancelled inside a statement: Postgres rolls back by itself
                 raise
             await transaction.commit()
 
@@ -126,6 +126,19 @@ class Database:
         """`within_s`: instead of what any statement may take."""
         async with self.acquire() as connection:
             return await connection.execute(query, *args, timeout=within_s)
+
+
+def _is_closed(connection: Connection) -> bool:
+    """Also true where the pool has taken back a connection that Postgres ended."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+
+
+def _terminate(connection: Connection) -> None:
+    with suppress(asyncpg.InterfaceError):  # the pool has taken it back already
+        connection.terminate()
 
 
 @contextmanager

@@ -174,6 +174,15 @@ class AppConfig(SQLModel, table=True):
     value: Any = Field(sa_column=Column(JSONB, nullable=False))
 
 
+class MirrorInstance(SQLModel, table=True):
+    """What an instance tells the others: on which Valkey it relies, and until when nobody may sweep for its sake."""
+
+    __tablename__ = "mirror_instances"
+    instance: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    store: str = _text(default="''")
+    blocks_until: datetime | None = _moment(nullable=True)
+
+
 def statements() -> list[str]:
     """The DDL that makes what is missing, in order of reference."""
     dialect = postgresql.dialect()

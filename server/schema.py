@@ -14,6 +14,7 @@ RELATIONS = (
     "otp_requests",
     "app_config",
     "mirror_version",
+    "mirror_instances",
 )
 _MISSING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL"
 

@@ -9,7 +9,7 @@ from server.config import Settings
 from server.db import Database
 from server.errors import ServiceUnavailable
 from server.mirror.client import Valkey
-from server.mirror.cut_off import CutOff
+from server.mirror.coordinator import InstanceCoordinator
 from server.mirror.heartbeat import Heartbeat
 from server.mirror.reads import Reads
 from server.mirror.seed import Seeder
@@ -18,7 +18,7 @@ from server.mirror.sweeps import Sweeps
 from server.mirror.watchdog import Watchdog
 from server.mirror.writes import Writes
 
-SUBSCRIBED_WITHIN_S = 1.0
+SUBSCRIBED_WITHIN_S = LISTENING_WITHIN_S = 1.0
 
 
 class Mirror:
@@ -27,10 +27,10 @@ class Mirror:
     def __init__(self, settings: Settings, db: Database) -> None:
         self._valkey = Valkey(settings.valkey_url)
         self.app_config = AppConfig(db, self._valkey)
-        cut_off = CutOff(db)
-        self._writes = Writes(db, self._valkey, cut_off)
-        seeder = Seeder(db, self._valkey, cut_off)
-        self._watchdog = Watchdog(self._valkey, seeder, self._writes, self.app_config, cut_off)
+        coordinator = InstanceCoordinator(db, lambda: self.app_config.stale_after)
+        self._writes = Writes(db, self._valkey, coordinator)
+        seeder = Seeder(db, self._valkey, coordinator)
+        self._watchdog = Watchdog(self._valkey, seeder, self._writes, self.app_config, coordinator)
         self._sweeps = Sweeps(settings, db, self._valkey, self.app_config, self._writes, self._watchdog)
         self._subscriber = Subscriber(settings.valkey_url, self._valkey, self.app_config)
         reads = Reads(db, self._valkey, self.app_config)
@@ -47,6 +47,7 @@ class Mirror:
         except ServiceUnavailable as error:
             raise RuntimeError(f"Postgres left while starting: {error.cause}") from error
         self._subscriber.start()
+        await self._watchdog.listen(LISTENING_WITHIN_S)
         await self._watchdog.first_seed()
         try:
             async with asyncio.timeout(SUBSCRIBED_WITHIN_S):

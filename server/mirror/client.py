@@ -23,6 +23,7 @@ SOCKET_TIMEOUT_S = 0.25
 CALL_TIMEOUT_S = 0.6  # the socket's timeout is per reply; this one is for the whole call
 CONNECTIONS_MAX = 32
 SILENCE_IS_OUTAGE_S = 1.0
+CLOCK_STEP_MS = 1000
 # What Valkey's end has not taken by then is never to come: a lost packet that the kernel goes on sending after we gave
 # the connection up would write an old heartbeat over a newer one. In milliseconds; Linux alone has it.
 UNTAKEN_MS = {socket.TCP_USER_TIMEOUT: int(CALL_TIMEOUT_S * 1000)} if hasattr(socket, "TCP_USER_TIMEOUT") else {}
@@ -67,7 +68,13 @@ class Valkey:
         return time.time_ns() // 1_000_000 + self._offset_ms
 
     def set_clock(self, valkey_ms: int) -> None:
+        """What Valkey's clock says now."""
         self._offset_ms = valkey_ms - time.time_ns() // 1_000_000
+
+    def check_clock(self, valkey_ms: int) -> None:
+        """The same, if a clock was stepped: smaller differences are the way of the reply."""
+        if abs(valkey_ms - self.now_ms()) > CLOCK_STEP_MS:
+            self.set_clock(valkey_ms)
 
     def cold(self, why: str) -> None:
         """An outage begins: nothing is asked of Valkey until the watchdog has seeded it."""

@@ -13,7 +13,7 @@ SNAPSHOT_TTL_S = 10
 EPOCH = "mirror:epoch"  # whose Valkey and whose Postgres the mirror belongs to; written last by a seed
 VERSIONS = "mirror:versions"  # HASH id -> version of the last change applied
 VERSIONS_OF = "mirror:versions:of"  # whose Postgres' versions those are
-SEEDS = "mirror:seeds"  # SET of the seeds under way: a change is noted for each, as it may have read too early
+SEED = "mirror:seed"  # nonce of the seed under way: changes are noted for it, as it may have read too early
 SYNTHETIC = "mirror:synthetic"  # HASH id -> the heartbeat that a seed wrote as grace, no ping's
 LEASE = "mirror:recompute"  # held by the one who finds the beacon's answer page by page
 PROBE = "mirror:probe"  # written before a sweep: reads that work prove nothing of writes
@@ -37,7 +37,7 @@ def of_seed(nonce: str, part: str) -> str:
 
 
 def leaving(mitra_id: str) -> str:
-    """Set for a moment while a sweep takes this mitra offline: a ping that meets it asks Postgres."""
+    """The mark: a sweep is taking this mitra offline, `version of the locked row:nonce`. A ping that meets it asks Postgres."""
     return f"mirror:leaving:{mitra_id}"
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from server.db import Database
 from server.log import log
 from server.mirror import keys, scripts
-from server.mirror.client import Valkey
-from server.mirror.cut_off import CutOff
-from server.mirror.gates import gate
+from server.mirror.client import MirrorUnavailable, Valkey
+from server.mirror.coordinator import SEED, InstanceCoordinator, read_history
+from server.mirror.sync_points import sync_point
 
 STEP = 1000  # mitras that a script takes in one go: a few ms of Valkey's, so that no ping waits longer
 PAGE = 2000  # keys that are looked at in one go
@@ -26,58 +26,78 @@ FROM mitras AS m LEFT JOIN mitra_online_status AS o ON o.mitra_id = m.id
 LEFT JOIN (SELECT mitra_id, count(*) AS load FROM chat_sessions
   WHERE mitra_id IS NOT NULL AND status IN ('active', 'pending_payment') GROUP BY mitra_id) AS s ON s.mitra_id = m.id
 """
-_IDENTITY = "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || current_database()"
+# The lock that one seed holds at a time; the scripts come while the transaction is idle.
+_ALONE = f"""
+SELECT set_config('idle_in_transaction_session_timeout', '{LIFE_S}s', true), pg_advisory_xact_lock({SEED})
+"""
+SWEEPS_WITHIN_S = 2.5  # a sweep's transaction is over by then: Postgres bounds each of its statements
 
 
 class Seeder:
-    """Seeds one at a time; who asks during a run gets a further run, as the first may have read too early."""
+    """Seeds one at a time, in this process and in the cluster."""
 
-    def __init__(self, db: Database, valkey: Valkey, cut_off: CutOff) -> None:
+    def __init__(self, db: Database, valkey: Valkey, coordinator: InstanceCoordinator) -> None:
         self._db = db
-        self._cut_off = cut_off
+        self._coordinator = coordinator
         self._valkey = valkey
         self._lock = asyncio.Lock()
-        self.identity = ""  # of our Postgres: system identifier and database
 
-    async def identify(self) -> str:
-        """Which Postgres the mirror is derived from. Raises ServiceUnavailable."""
-        if not self.identity:
-            self.identity = await self._db.fetchval(_IDENTITY)
-        return self.identity
+    @property
+    def identity(self) -> str:
+        """Of the history of Postgres that the mirror is derived from; '' before the first seed."""
+        return self._coordinator.history.identity if self._coordinator.history else ""
 
-    async def seed(self, *, grace: bool) -> None:
+    async def seed(self, *, grace: bool) -> bool:
         """Read, swap, log. `grace`: every online mitra gets "now" as heartbeat, as after any outage.
 
-        Raises MirrorUnavailable (the old mirror stands whole) and ServiceUnavailable.
+        A seed that ends an outage gives grace in any case: returns whether it did. Raises MirrorUnavailable (the old
+        mirror stands whole) and ServiceUnavailable.
         """
-        async with self._lock, asyncio.timeout(WITHIN_S) as limit:
-            identity = await self.identify()
-            info = await self._valkey.bounded(self._valkey.redis.info("server"))
-            self._valkey.set_clock(int(info["server_time_usec"]) // 1000)
-            await self._cut_off.stand_on(info["run_id"])
-            nonce = secrets.token_hex(6)
-            await self._begin(nonce)
-            async with self._db.transaction(isolation="repeatable_read", readonly=True) as connection:
-                rows = await connection.fetch(_TRUTH)
-            await gate("seed read")
-            prefix = f"{info['run_id']}|{identity}|"
-            extend(limit, len(rows) / MITRAS_A_SECOND)
-            keys_there, counts = await self._swap(nonce, rows, prefix, grace)
-            extend(limit, keys_there / KEYS_A_SECOND)
-            await self._clear_strays(prefix)
-            self._valkey.prefix, self._valkey.fleet = prefix, counts["online"]
-            self._valkey.warm = True
-            self._valkey.refused_since = None
-            self._valkey.counts["seeds"] += 1
-            online, deactivated, loaded = (counts[name] for name in ("online", "deactivated", "loaded"))
-            log(f"[valkey-mirror] seed: {online} online, {deactivated} deactivated, {loaded} with active sessions")
+        async with self._lock, asyncio.timeout(WITHIN_S) as limit, self._db.transaction() as connection:
+            await connection.execute(_ALONE)
+            return await self._alone(connection, limit, grace)
 
-    async def _begin(self, nonce: str) -> None:
-        """From here on changes are noted for this seed: they may be later than what it is about to read."""
+    async def _alone(self, connection: Any, limit: asyncio.Timeout, grace: bool) -> bool:
+        info = await self._valkey.bounded(self._valkey.redis.info("server"))
+        self._valkey.set_clock(int(info["server_time_usec"]) // 1000)
+        history = await read_history(connection)
+        await self._coordinator.announce_store(info["run_id"])
+        nonce, prefix = secrets.token_hex(6), f"{info['run_id']}|{history.identity}|"
+        was_warm = self._valkey.warm
+        grace = not await self._begin(nonce, prefix, history.identity) or not was_warm or grace
+        # A sweep's mark may have been lost with the store: no epoch is valid again before its transaction is over.
+        await sync_point("seed waits", instance=self._coordinator.instance)
+        if not await self._coordinator.wait_for_sweeps(SWEEPS_WITHIN_S):
+            raise MirrorUnavailable("a sweep's transaction is still open")
+        await sync_point("seed reads", instance=self._coordinator.instance)
+        rows = await connection.fetch(_TRUTH)
+        extend(limit, len(rows) / MITRAS_A_SECOND)
+        keys_there, counts = await self._swap(nonce, rows, prefix, grace)
+        extend(limit, keys_there / KEYS_A_SECOND)
+        await self._clear_strays(prefix, nonce)
+        if not grace and not self._valkey.warm:
+            raise MirrorUnavailable("an outage began during the periodic seed")
+        self._coordinator.begin_history(history)
+        for row in rows:
+            self._coordinator.saw_version(row["version"])
+        self._valkey.prefix, self._valkey.fleet = prefix, counts["online"]
+        self._valkey.warm = True
+        self._valkey.refused_since = None
+        self._valkey.counts["seeds"] += 1
+        online, deactivated, loaded = (counts[name] for name in ("online", "deactivated", "loaded"))
+        log(f"[valkey-mirror] seed: {online} online, {deactivated} deactivated, {loaded} with active sessions")
+        return grace
+
+    async def _begin(self, nonce: str, prefix: str, identity: str) -> bool:
+        """From here on changes are noted for this seed: they may be later than what it is about to read.
+
+        Returns whether a valid epoch stands there.
+        """
         touched = (
-            keys.EPOCH, keys.VERSIONS, keys.VERSIONS_OF, keys.SYNTHETIC, keys.SEEDS, keys.of_seed(nonce, "steps"),
+            keys.EPOCH, keys.VERSIONS, keys.VERSIONS_OF, keys.SYNTHETIC, keys.SEED, keys.of_seed(nonce, "steps"),
         )  # fmt: skip
-        await self._run(scripts.SEED_BEGIN, touched, nonce, f"|{self.identity}|", LIFE_S)
+        await sync_point("seed begins", instance=self._coordinator.instance)
+        return bool(await self._run(scripts.SEED_BEGIN, touched, nonce, prefix, f"|{identity}|", LIFE_S))
 
     async def _swap(self, nonce: str, rows: Sequence[Any], prefix: str, grace: bool) -> tuple[int, Counter[str]]:
         """Build the new mirror step by step, then swap it in; how many keys Valkey holds then, and who was read.
@@ -91,27 +111,32 @@ class Seeder:
         made, counts = 0, Counter[str]()
         for first in range(0, len(rows), STEP):
             some = rows[first : first + STEP]
-            touched = (keys.VERSIONS, keys.SYNTHETIC, steps, online, deactivated, versions)
-            await self._run(scripts.SEED, touched, made, now, int(grace), LIFE_S, *facts(some))
+            touched = (keys.VERSIONS, keys.SYNTHETIC, steps, online, deactivated, versions, changes, keys.SEED)
+            await sync_point("seed steps", instance=self._coordinator.instance)
+            await self._run(scripts.SEED, touched, nonce, made, now, int(grace), LIFE_S, *facts(some))
             made += 1
             counts["online"] += sum(row["is_online"] for row in some)
             counts["deactivated"] += sum(not row["is_active"] for row in some)
             counts["loaded"] += sum(row["load"] > 0 for row in some)
         touched = (
-            keys.EPOCH, keys.ONLINE, keys.DEACTIVATED, keys.VERSIONS, keys.SNAPSHOT, keys.SEEDS,
+            keys.EPOCH, keys.ONLINE, keys.DEACTIVATED, keys.VERSIONS, keys.SNAPSHOT, keys.SEED,
             steps, online, deactivated, versions, changes, keys.LEASE,
         )  # fmt: skip
+        await sync_point("seed swaps", instance=self._coordinator.instance)
         there = await self._run(scripts.SEED_SWAP, touched, nonce, made, f"{prefix}{nonce}|{now}", int(grace))
         return there, counts
 
-    async def _clear_strays(self, prefix: str) -> None:
-        """No heartbeat and no capacity of who is not online is left, whoever put it there."""
+    async def _clear_strays(self, prefix: str, nonce: str) -> None:
+        """No heartbeat and no capacity of who is not online is left, whoever put it there. Then the next seed may begin."""
         cursor = "0"
         while True:
-            touched = (keys.EPOCH, keys.ONLINE, keys.SYNTHETIC)
-            cursor = await self._run(scripts.STRAYS, touched, prefix, cursor, PAGE)
+            touched = (keys.EPOCH, keys.ONLINE, keys.SYNTHETIC, keys.SEED)
+            await sync_point("seed clears", instance=self._coordinator.instance)
+            cursor = await self._run(scripts.STRAYS, touched, prefix, cursor, PAGE, nonce)
             if cursor == "0":
-                return
+                break
+        await sync_point("seed ends", instance=self._coordinator.instance)
+        await self._run(scripts.SEED_END, (keys.SEED,), nonce)
 
     async def _run(self, script: str, touched: Sequence[str], *arguments: Any) -> Any:
         return await self._valkey.bounded(self._valkey.evaluate(script, touched, *arguments))

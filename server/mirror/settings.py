@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -12,14 +13,16 @@ from server.errors import ServiceUnavailable
 from server.log import log, log_defect
 from server.mirror import keys
 from server.mirror.client import CALL_TIMEOUT_S, MirrorUnavailable, Valkey, connect, end, one_line
+from server.mirror.coordinator import CHANGED
 
 DEFAULTS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
 PING_EVERY_S = 1.0
 SILENCE_S = 3.0  # a subscription never notices a hang by itself
 _ALL = "SELECT key, value FROM app_config WHERE key = ANY($1::text[])"
-_SET = """
+# Every instance is told when this commits: the writer may die before it publishes anything.
+_SET = f"""
 INSERT INTO app_config (key, value) VALUES ($1, to_jsonb($2::bigint))
-ON CONFLICT (key) DO UPDATE SET value = excluded.value
+ON CONFLICT (key) DO UPDATE SET value = excluded.value RETURNING pg_notify('{CHANGED}', 'setting ' || key)
 """
 
 
@@ -32,6 +35,7 @@ class AppConfig:
         self._values = dict(DEFAULTS)
         self.changes = 0  # how often they were found or made different
         self.invalidation_owed: str | None = None
+        self.reading_owed = False  # a change was heard of, but could not be read
 
     @property
     def max_customers(self) -> int:
@@ -51,6 +55,7 @@ class AppConfig:
         found = {row["key"]: json.loads(row["value"]) for row in rows}
         usable = {k: v for k, v in found.items() if isinstance(v, int) and not isinstance(v, bool) and v >= 1}
         self._take({**DEFAULTS, **usable})
+        self.reading_owed = False
 
     async def set(self, key: str, value: int) -> None:
         """Postgres, then here, then everywhere. Raises ServiceUnavailable; a failure of Valkey is owed, not raised."""
@@ -74,6 +79,36 @@ class AppConfig:
             self.invalidation_owed = None
         except MirrorUnavailable as error:
             log(f"[valkey-mirror] invalidate {key} failed: {error}")
+
+
+    async def changed(self) -> None:
+        """Somebody changed a setting. Settings first, then the snapshot: the next recompute must not use the old ones."""
+        try:
+            await self.reload()
+        except ServiceUnavailable:
+            self.reading_owed = True
+            log("[config] a setting changed, but Postgres cannot be read: trying again each second")
+        await self._drop_snapshot()
+
+    async def settle(self) -> None:
+        """What is owed: settings that could not be read, and an answer that could not be deleted."""
+        if self.reading_owed:
+            before = self.changes
+            with suppress(ServiceUnavailable):
+                await self.reload()
+            if self.changes != before:
+                await self._drop_snapshot()
+        if self.invalidation_owed and self._valkey and self._valkey.warm:
+            await self.tell(self.invalidation_owed)
+
+    async def _drop_snapshot(self) -> None:
+        if self._valkey is None:
+            return
+        try:
+            await self._valkey.call("DEL", keys.SNAPSHOT, keys.LEASE)
+        except MirrorUnavailable as error:
+            self.invalidation_owed = self.invalidation_owed or "any"
+            log(f"[valkey-mirror] snapshot invalidation failed: {error}")
 
 
 class Subscriber:
@@ -131,13 +166,4 @@ class Subscriber:
             await self._changed()
 
     async def _changed(self) -> None:
-        """Settings first, then the snapshot: the next recompute must not use the old ones."""
-        try:
-            await self._config.reload()
-        except ServiceUnavailable:
-            log("[config] a setting changed, but Postgres cannot be read: the old one stays in force")
-        try:
-            await self._valkey.call("DEL", keys.SNAPSHOT, keys.LEASE)
-        except MirrorUnavailable as error:
-            self._config.invalidation_owed = self._config.invalidation_owed or "any"
-            log(f"[valkey-mirror] snapshot invalidation failed: {error}")
+        await self._config.changed()

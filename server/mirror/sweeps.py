@@ -1,27 +1,34 @@
 """The three sweeps: silent mitras offline, heartbeats to Postgres, and the periodic full seed."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+from asyncpg import Connection
+
 from server.config import Settings
 from server.db import Database
 from server.errors import ServiceUnavailable
 from server.log import log, log_defect
-from server.mirror import cut_off, keys, scripts
+from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey, end
-from server.mirror.gates import gate
+from server.mirror.coordinator import SWEEP
 from server.mirror.keys import is_uuid
 from server.mirror.settings import AppConfig
+from server.mirror.sync_points import sync_point
 from server.mirror.watchdog import Watchdog
 from server.mirror.writes import Writes
 
 MASS_MIN = 3
 MASS_SHARE = 0.3
 HOLD_FACTOR = 3  # times stale_after, how long a mass departure may be held
-MARK_LIFE_MS = 5000
+# Postgres itself ends a sweep's transaction: three statements and COMMIT take 15 s at most, far less than a mark lives.
+STATEMENT_MS, IDLE_MS = 2000, 2000
+MARK_LIFE_MS = 60_000
+AGAIN_AFTER_S = 0.3  # a change that was on its way to Valkey is there by then
 PAGE = 1000  # mitras that a script looks at in one go: a few ms of Valkey's
 
 SET_OFFLINE = """
@@ -42,8 +49,20 @@ WHERE o.mitra_id = newer.mitra_id AND (o.last_heartbeat_at IS NULL OR o.last_hea
 """
 
 
+# In a statement of its own, before `mirror_instances` is read: the next statement sees what was committed before it.
+_ALONE = f"""
+SELECT pg_try_advisory_xact_lock({SWEEP}), set_config('statement_timeout', '{STATEMENT_MS}', true),
+  set_config('idle_in_transaction_session_timeout', '{IDLE_MS}', true)
+"""
+_VERSION = "SELECT mirror_version FROM mitras WHERE id = $1"
+
+
 class _Spared(Exception):
-    """The second look found a ping: roll back."""
+    """The mitra stays online: roll back. The message says why."""
+
+
+class _NotNow(Exception):
+    """Nobody may sweep now. The message says why."""
 
 
 class Sweeps:
@@ -75,8 +94,10 @@ class Sweeps:
         """One tick. On any error of Valkey, writes included, nobody is taken offline."""
         with suppress(ServiceUnavailable):
             await self._config.reload()  # a setting written straight into the table counts from here on
+            await self._writes.coordinator.forget_the_gone()
         try:
             self._valkey.need_warm()
+            await sync_point("sweep looks", instance=self._writes.coordinator.instance)
             await self._valkey.call("SET", keys.PROBE, "1", "EX", 60)
             online, stale = await self._stale()
         except MirrorUnavailable as error:
@@ -135,39 +156,61 @@ class Sweeps:
         return True
 
     async def _take_offline(self, stale: dict[str, str]) -> None:
-        """One transaction a mitra, under an advisory lock that an instance without Valkey denies us."""
-        async with self._db.acquire() as holder:
-            if not await holder.fetchval("SELECT pg_try_advisory_lock($1)", cut_off.LOCK):
-                log("[auto-offline] another instance sweeps or has no Valkey: not this tick")
-                return
-            try:
-                if await self._writes.cut_off.are_split(holder):
-                    log("[auto-offline] instances have different Valkeys: not this tick")
-                    return
-                for mitra_id, seen in stale.items():
-                    await self._one_offline(mitra_id, seen)
-            finally:
-                await holder.fetchval("SELECT pg_advisory_unlock($1)", cut_off.LOCK)
+        """One short transaction per mitra: in between, others get the lock that a sweep holds."""
+        try:
+            changed = [id_ for id_, seen in stale.items() if not await self._one_offline(id_, seen)]
+            if changed:  # perhaps their change was just on its way to Valkey
+                await asyncio.sleep(AGAIN_AFTER_S)
+            for mitra_id in changed:
+                if not await self._one_offline(mitra_id, stale[mitra_id]):
+                    self._writes.owe(mitra_id)
+        except _NotNow as error:
+            log(f"[auto-offline] skipping tick: {error}")
 
-    async def _one_offline(self, mitra_id: str, seen: str) -> None:
-        touched = (keys.EPOCH, keys.heartbeat(mitra_id), keys.leaving(mitra_id))
-        marked = False
+    async def _one_offline(self, mitra_id: str, seen: str) -> bool:
+        """Take a mitra offline unless she has pinged; False if Valkey lacks a change of her row. Raises _NotNow.
+
+        Raises MirrorUnavailable and ServiceUnavailable as well; whatever is raised, she may or may not be offline then.
+        """
+        mark, ended = "", False
         try:
             async with self._writes.changing("setOffline", mitra_id) as connection:
-                await gate("sweep row locked")
-                marked = bool(await self._valkey.run(scripts.SECOND_LOOK, touched, seen, MARK_LIFE_MS))
-                if not marked:
-                    raise _Spared
+                mark = await self._mark(connection, mitra_id, seen)
+                await sync_point("sweep updates", **self._where(mitra_id))
                 if await connection.fetchval(SET_OFFLINE, mitra_id):
                     await connection.execute(AUDIT, mitra_id, "offline")
                     self._valkey.counts["auto_offline"] += 1
-        except _Spared:
-            return
+                ended = True
+        except _Spared as spared:
+            return str(spared) != "changed"
         except BaseException:
-            if marked:
+            # Before its last statements it was surely rolled back. After them its COMMIT may be under way: the mark stays.
+            if mark and not ended:
                 with suppress(MirrorUnavailable):
-                    await self._valkey.call("DEL", keys.leaving(mitra_id))
+                    await self._valkey.run(scripts.UNMARK, (keys.EPOCH, keys.leaving(mitra_id)), mark)
             raise
+        return True
+
+    async def _mark(self, connection: Connection, mitra_id: str, seen: str) -> str:
+        """Under the row's lock: may we sweep, and is she still stale? Then mark her. Raises _NotNow and _Spared."""
+        await sync_point("sweep takes the lock", **self._where(mitra_id))
+        if not await connection.fetchval(_ALONE):
+            raise _NotNow("another instance is sweeping")
+        if obstacle := await self._writes.coordinator.obstacle(connection):
+            raise _NotNow(obstacle)
+        version = await connection.fetchval(_VERSION, mitra_id)
+        if version is None:
+            raise _Spared("unknown")
+        mark = f"{version}:{secrets.token_hex(4)}"
+        touched = (keys.EPOCH, keys.heartbeat(mitra_id), keys.leaving(mitra_id), keys.VERSIONS)
+        await sync_point("sweep marks", **self._where(mitra_id))
+        answer = await self._valkey.run(scripts.SECOND_LOOK, touched, mitra_id, seen, version, mark, MARK_LIFE_MS)
+        if answer != "marked":
+            raise _Spared(answer)
+        return mark
+
+    def _where(self, mitra_id: str) -> dict[str, Any]:
+        return {"instance": self._writes.coordinator.instance, "mitras": [mitra_id]}
 
     # --- heartbeat mirror ------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from server.errors import ServiceUnavailable
 from server.log import log, log_defect
 from server.mirror import keys
 from server.mirror.client import MirrorUnavailable, Valkey, connect, end
-from server.mirror.cut_off import CutOff
+from server.mirror.coordinator import InstanceCoordinator
 from server.mirror.keys import is_uuid
 from server.mirror.seed import Seeder
 from server.mirror.settings import AppConfig
@@ -22,7 +22,9 @@ START_TRIES_S = 5.0
 
 
 class Watchdog:
-    def __init__(self, valkey: Valkey, seeder: Seeder, writes: Writes, config: AppConfig, cut_off: CutOff) -> None:
+    def __init__(
+        self, valkey: Valkey, seeder: Seeder, writes: Writes, config: AppConfig, coordinator: InstanceCoordinator
+    ) -> None:
         self._connections = 0  # made so far
         self._asked_by: int | None = None  # which of them answered last; None: the last look failed
         self._own = connect(valkey.url, 1, self._connected)
@@ -30,7 +32,8 @@ class Watchdog:
         self._seeder = seeder
         self._writes = writes
         self._config = config
-        self._cut_off = cut_off
+        self._coordinator = coordinator
+        coordinator.restored = self._restored
         self._task: asyncio.Task[None] | None = None
         self.recovered_at = time.monotonic()  # when the mirror was last rebuilt with fresh heartbeats
 
@@ -46,18 +49,38 @@ class Watchdog:
                 return
             await asyncio.sleep(LOOK_WHEN_COLD_S)
 
+    async def listen(self, within_s: float) -> None:
+        """Hear of changes from now on; wait `within_s` at most until that is so."""
+        self._coordinator.listen(self._heard, self._missed)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._coordinator.linked.wait()
+
     def start(self) -> None:
-        self._cut_off.listen(self._heard)
         self._task = asyncio.create_task(self._run())
 
-    def _heard(self, mitra_id: str) -> None:
-        if is_uuid(mitra_id):
-            self._writes.owe(mitra_id)
-            self._valkey.wake.set()
+    def _heard(self, notification: str) -> None:
+        subject, *rest = notification.split(" ")
+        if subject == "setting":
+            self._config.reading_owed = True
+        elif is_uuid(subject) and rest and rest[0].isdecimal():
+            self._writes.hear(subject, int(rest[0]), " ".join(rest[1:]))
+
+    async def _missed(self) -> None:
+        """Notifications may have been missed: look what has changed."""
+        self._config.reading_owed = True
+        with suppress(MirrorUnavailable):  # then a seed follows anyway
+            await self._writes.compare_all()
+
+    def _restored(self, why: str) -> None:
+        self._valkey.counts["postgres_restored"] += 1
+        if self._valkey.warm:
+            log(f"[valkey-mirror] Postgres is not the one that the mirror was built from: {why}. Seeding anew")
+        self._valkey.cold("Postgres has another history than the mirror")
 
     async def stop(self) -> None:
         await end(self._task)
-        await self._cut_off.stop()
+        await self._coordinator.stop()
         await self._own.aclose()
 
     async def reseed(self) -> None:
@@ -66,7 +89,7 @@ class Watchdog:
 
     async def _seed(self, *, grace: bool) -> bool:
         try:
-            await self._seeder.seed(grace=grace)
+            grace = await self._seeder.seed(grace=grace)
         except (MirrorUnavailable, ServiceUnavailable, TimeoutError) as error:
             self._valkey.reason = str(error) or type(error).__name__
             return False
@@ -93,7 +116,6 @@ class Watchdog:
         except MirrorUnavailable:
             self._asked_by = None
             if not self._valkey.warm:
-                await self._cut_off.hold()
                 await asyncio.sleep(LOOK_WHEN_COLD_S)
             else:
                 await self._valkey.check_writes()
@@ -110,7 +132,6 @@ class Watchdog:
         if self._valkey.warm:
             self._valkey.cold("the mirror was lost")
         if not await self._seed(grace=True):
-            await self._cut_off.hold()
             await asyncio.sleep(LOOK_WHEN_COLD_S)
 
     async def _ask(self) -> tuple[str, str]:
@@ -119,6 +140,7 @@ class Watchdog:
             pipeline.info("server", "memory")
             pipeline.type(keys.EPOCH)
             info, kind = await self._valkey.bounded(pipeline.execute())
+        self._valkey.check_clock(int(info["server_time_usec"]) // 1000)
         self._look_at_policy(info.get("maxmemory_policy", ""))
         epoch: Any = await self._valkey.bounded(self._own.get(keys.EPOCH)) if kind == "string" else None
         return info["run_id"], epoch or ""
@@ -132,9 +154,12 @@ class Watchdog:
             log(f"[valkey] {alert}")
 
     async def _settle_debts(self) -> None:
-        """Writes and invalidations that failed while Valkey was away or refused them."""
+        """Writes and invalidations that failed while Valkey was away or refused them, and what others could not write."""
+        try:
+            await self._writes.compare_heard()
+        except MirrorUnavailable:
+            return
         await self._writes.retry_dirty()
-        if self._config.invalidation_owed:
-            await self._config.tell(self._config.invalidation_owed)
-        if self._valkey.warm and not self._writes.dirty:
-            self._cut_off.release()
+        await self._config.settle()
+        if self._valkey.warm:
+            await self._coordinator.release_sweeps(lambda: bool(self._writes.dirty))

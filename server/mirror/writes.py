@@ -1,7 +1,9 @@
 """Write-through: the truth commits first, then a fenced script carries it to Valkey; what failed is tried again."""
 
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from asyncpg import Connection, Record
@@ -11,35 +13,45 @@ from server.errors import ServiceUnavailable
 from server.log import log
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
-from server.mirror.cut_off import CutOff
-from server.mirror.gates import gate
+from server.mirror.coordinator import CHANGED, InstanceCoordinator
+from server.mirror.sync_points import sync_point
 
 _LOCK = "SELECT id FROM mitras WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
-# The version is drawn under the row's lock, so versions of one mitra are in the order of their commits.
-_DRAW = """
+_ROW = """
+m.id, m.is_active, m.mirror_version AS version,
+  coalesce((SELECT o.is_online FROM mitra_online_status AS o WHERE o.mitra_id = m.id), false) AS is_online,
+  (SELECT count(*) FROM chat_sessions AS s
+    WHERE s.mitra_id = m.id AND s.status IN ('active', 'pending_payment')) AS load
+"""
+# The version is drawn under the row's lock, so versions of one mitra are in the order of their commits. Every instance is
+# told when the transaction commits, and only then: also of a COMMIT whose reply never came.
+_DRAW = f"""
 UPDATE mitras AS m SET mirror_version = nextval('mirror_version') WHERE m.id = ANY($1::uuid[])
-RETURNING m.id, m.is_active, m.mirror_version AS version,
-  coalesce((SELECT o.is_online FROM mitra_online_status AS o WHERE o.mitra_id = m.id), false) AS is_online,
-  (SELECT count(*) FROM chat_sessions AS s
-    WHERE s.mitra_id = m.id AND s.status IN ('active', 'pending_payment')) AS load
+RETURNING {_ROW}, pg_notify('{CHANGED}', m.id || ' ' || m.mirror_version || ' ' || $2)
 """
-_READ = """
-SELECT m.id, m.is_active, m.mirror_version AS version,
-  coalesce((SELECT o.is_online FROM mitra_online_status AS o WHERE o.mitra_id = m.id), false) AS is_online,
-  (SELECT count(*) FROM chat_sessions AS s
-    WHERE s.mitra_id = m.id AND s.status IN ('active', 'pending_payment')) AS load
-FROM mitras AS m WHERE m.id = ANY($1::uuid[])
-"""
+_READ = f"SELECT {_ROW} FROM mitras AS m WHERE m.id = ANY($1::uuid[])"
+_VERSIONS = "SELECT id, mirror_version AS version FROM mitras WHERE mirror_version > 0"
+COMPARED_AT_ONCE = 1000
+WRITER_FIRST_S = 0.5  # who made a change has this long to mirror it before the others do
+
+
+@dataclass
+class Debt:
+    """What Valkey is owed for a mitra: how often that arose, and the newest heartbeat ('' for none)."""
+
+    count: int = 0
+    pinged: str = ""
 
 
 class Writes:
     """Changes of truth and their way into the mirror."""
 
-    def __init__(self, db: Database, valkey: Valkey, cut_off: CutOff) -> None:
+    def __init__(self, db: Database, valkey: Valkey, coordinator: InstanceCoordinator) -> None:
         self._db = db
-        self.cut_off = cut_off
+        self.coordinator = coordinator
         self._valkey = valkey
-        self.dirty: dict[str, str] = {}  # id -> heartbeat still owed ('' for none)
+        self.dirty: dict[str, Debt] = {}
+        self._heard: dict[str, tuple[int, str, float]] = {}  # id -> version, heartbeat, when it was heard (monotonic)
 
     @asynccontextmanager
     async def changing(self, what: str, *mitra_ids: str, ping: bool = False) -> AsyncIterator[Connection]:
@@ -51,13 +63,16 @@ class Writes:
         ids = sorted(set(mitra_ids))
         rows: list[Record] = []
         pinged = ""
+        where = self._where(ids)
         try:
             async with self._db.transaction() as connection:
+                await sync_point("change locks", **where)
                 await connection.execute(_LOCK, ids)
                 yield connection
                 pinged = keys.stamp(self._valkey.now_ms()) if ping else ""
-                rows = await connection.fetch(_DRAW, ids)
-            await gate("committed")
+                rows = await connection.fetch(_DRAW, ids, pinged)
+                await sync_point("change commits", **where)
+            await sync_point("change applies", **where)
             for row in rows:
                 await self._mirror(what, row, pinged)
         except BaseException:
@@ -65,47 +80,110 @@ class Writes:
                 self.owe(row["id"], pinged)
             raise
 
+    def _where(self, ids: list[str]) -> dict[str, Any]:
+        return {"instance": self.coordinator.instance, "mitras": ids}
+
     def owe(self, mitra_id: str, pinged: str = "") -> None:
         """Mirror this mitra's truth as soon as Valkey takes it, with the heartbeat of `pinged` if any."""
-        self.dirty[mitra_id] = max(pinged, self.dirty.get(mitra_id, ""))
+        debt = self.dirty.setdefault(mitra_id, Debt())
+        debt.count += 1
+        debt.pinged = max(pinged, debt.pinged)
 
     async def _mirror(self, what: str, row: Record, pinged: str) -> None:
         try:
-            await self.apply(row, pinged)
+            if await self.apply(row, pinged) or not pinged:
+                return
         except MirrorUnavailable as error:
-            self.owe(row["id"], pinged)
             self._valkey.counts["write_failures"] += 1
             log(f"[valkey-mirror] {what} {row['id']} failed: {error}")
-            await self.cut_off.hold()
-            await self.cut_off.tell(row["id"])
+        # Also when a newer change was first: that one may have brought an older heartbeat, or none.
+        self.owe(row["id"], pinged)
+        if pinged:
+            with suppress(ServiceUnavailable):
+                await self.coordinator.block_sweeps()
 
-    async def apply(self, row: Any, pinged: str) -> None:
-        """Carry one mitra's committed state to Valkey unless a newer one is there. Raises MirrorUnavailable."""
+    async def apply(self, row: Any, pinged: str) -> bool:
+        """Carry one mitra's committed state to Valkey; False if a newer one is there. Raises MirrorUnavailable."""
         mitra_id = row["id"]
         touched = (
             keys.EPOCH, keys.VERSIONS, keys.ONLINE, keys.DEACTIVATED,
-            keys.capacity(mitra_id), keys.heartbeat(mitra_id), keys.leaving(mitra_id), keys.SEEDS,
+            keys.capacity(mitra_id), keys.heartbeat(mitra_id), keys.leaving(mitra_id), keys.SEED,
         )  # fmt: skip
         facts = (mitra_id, row["version"], int(row["is_online"]), int(row["is_active"]), row["load"])
+        self.coordinator.saw_version(row["version"])
         now = keys.stamp(self._valkey.now_ms())
-        applied = await self._valkey.run(scripts.APPLY, touched, *facts, pinged, now)
-        self._valkey.counts["writes" if applied else "writes_fenced_off"] += 1
+        newer = await self._valkey.run(scripts.APPLY, touched, *facts, pinged, now)
+        self._valkey.counts["writes_fenced_off" if newer else "writes"] += 1
+        if newer:
+            await self._check_newer(mitra_id, int(newer))
+        return not newer
+
+    async def _check_newer(self, mitra_id: str, version: int) -> None:
+        """A version that Postgres has not drawn yet is of another history: then the write is owed to the seed's mirror."""
+        self.coordinator.saw_version(version)
+        with suppress(ServiceUnavailable):
+            if not await self.coordinator.check_history(self._db):
+                self.owe(mitra_id)
 
     async def retry_dirty(self) -> None:
         """Re-read the truth of what could not be mirrored and try again; quiet, as the failure was logged."""
-        owed = dict(self.dirty)
+        owed = {mitra_id: Debt(debt.count, debt.pinged) for mitra_id, debt in self.dirty.items()}
         if not owed or not self._valkey.warm:
             return
+        where = self._where(sorted(owed))
+        await sync_point("debt reads", **where)
         try:
             rows = await self._db.fetch(_READ, sorted(owed))
         except ServiceUnavailable:
             return
+        await sync_point("debt applies", **where)
         for row in rows:
+            debt = owed[row["id"]]
             try:
-                await self.apply(row, owed[row["id"]])
+                applied = await self.apply(row, debt.pinged)
             except MirrorUnavailable:
                 continue  # one that can't succeed must not hold up the others
-            if self.dirty.get(row["id"]) == owed[row["id"]]:
-                del self.dirty[row["id"]]
+            if applied or not debt.pinged:
+                self._pay(row["id"], debt)
         for gone in set(owed) - {row["id"] for row in rows}:
             self.dirty.pop(gone, None)
+
+    def _pay(self, mitra_id: str, paid: Debt) -> None:
+        """Clear a debt, unless it arose again while it was being paid."""
+        now = self.dirty.get(mitra_id)
+        if now is not None and now.count == paid.count:
+            del self.dirty[mitra_id]
+
+    # --- what other instances have changed --------------------------------------------------------------------
+
+    def hear(self, mitra_id: str, version: int, pinged: str) -> None:
+        """Somebody has committed a change of this mitra; its writer is about to carry it to Valkey, if it can."""
+        self.coordinator.saw_version(version)
+        if version >= self._heard.get(mitra_id, (0, "", 0.0))[0]:
+            self._heard[mitra_id] = (version, pinged, time.monotonic())
+
+    async def compare_heard(self) -> None:
+        """Take on as a debt what Valkey still lacks of the changes heard a moment ago. Raises MirrorUnavailable."""
+        before = time.monotonic() - WRITER_FIRST_S
+        due = {id_: (version, pinged) for id_, (version, pinged, at) in self._heard.items() if at <= before}
+        for id_ in await self._lacking({id_: version for id_, (version, _) in due.items()}):
+            self.owe(id_, due[id_][1])
+        for id_, (version, _) in due.items():
+            if self._heard[id_][0] == version:
+                del self._heard[id_]
+
+    async def compare_all(self) -> None:
+        """The same for every mitra, as notifications may have been missed. Raises MirrorUnavailable, ServiceUnavailable."""
+        versions = {row["id"]: row["version"] for row in await self._db.fetch(_VERSIONS)}
+        for id_ in await self._lacking(versions):
+            self.owe(id_)
+
+    async def _lacking(self, versions: dict[str, int]) -> list[str]:
+        """Those whose version in Valkey is lower than the one given."""
+        found: list[str] = []
+        ids = list(versions)
+        for first in range(0, len(ids), COMPARED_AT_ONCE):
+            some = ids[first : first + COMPARED_AT_ONCE]
+            (known,) = await self._valkey.read(("HMGET", keys.VERSIONS, *some))
+            found += [id_ for id_, version in zip(some, known, strict=True) if int(version or 0) < versions[id_]]
+        return found

@@ -20,7 +20,7 @@ from server.mirror import Mirror, keys
 from server.schema import ensure_schema
 
 PATIENCE_S = 5.0  # the contract's bound for what heals after a fault
-TRUNCATE = "TRUNCATE mitras, customers, auth_sessions, app_config CASCADE"
+TRUNCATE = "TRUNCATE mitras, customers, auth_sessions, app_config, mirror_instances CASCADE"
 LOAD = "status IN ('active', 'pending_payment')"
 
 

@@ -1,6 +1,7 @@
 -- The pings of one turn. For each: guard, membership, one SET. Returns a line each, in their order: 'inactive',
 -- 'offline', 'leaving', 'online', or '-' and the error that this one alone met.
--- KEYS: epoch, deactivated, online. ARGV: epoch, now, latest time still believed, then the ids
+-- KEYS: epoch, deactivated, online
+-- ARGV: epoch, now, latest time still believed, '1' to delete a mark (the caller holds the row's lock: no sweep has it), ids
 local function ping(id)
   if redis.call('SISMEMBER', KEYS[2], id) == 1 then
     return 'inactive'
@@ -8,7 +9,10 @@ local function ping(id)
   if redis.call('SISMEMBER', KEYS[3], id) == 0 then
     return 'offline'
   end
-  if redis.call('EXISTS', 'mirror:leaving:' .. id) == 1 then
+  local mark = 'mirror:leaving:' .. id
+  if ARGV[4] == '1' then
+    redis.call('DEL', mark)
+  elseif redis.call('EXISTS', mark) == 1 then
     return 'leaving'
   end
   local heartbeat = 'mitra:heartbeat:' .. id
@@ -20,8 +24,8 @@ local function ping(id)
   return 'online'
 end
 local answers = {}
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   local done, answer = pcall(ping, ARGV[i])
-  answers[i - 3] = done and answer or '-' .. (type(answer) == 'table' and answer.err or tostring(answer))
+  answers[i - 4] = done and answer or '-' .. (type(answer) == 'table' and answer.err or tostring(answer))
 end
 return table.concat(answers, '\n')

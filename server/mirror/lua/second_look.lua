@@ -1,8 +1,12 @@
--- Before a sweep takes a mitra offline: still stale? Then mark it, so that a ping from now on asks Postgres.
--- KEYS: epoch, heartbeat, leaving. ARGV: epoch, the heartbeat seen stale ('' for none), mark's life in ms
-local now_there = redis.call('GET', KEYS[2]) or ''
-if now_there ~= ARGV[2] then
-  return 0
+-- Before a sweep takes a mitra offline: still stale, and not changed since? Then mark her: from now on a ping asks Postgres.
+-- Returns 'marked', 'pinged' or 'changed'.
+-- KEYS: epoch, heartbeat, leaving, versions
+-- ARGV: epoch, id, the heartbeat seen stale ('' for none), version of the locked row, mark, its life in ms
+if (redis.call('GET', KEYS[2]) or '') ~= ARGV[3] then
+  return 'pinged'
 end
-redis.call('SET', KEYS[3], '1', 'PX', ARGV[3])
-return 1
+if tonumber(redis.call('HGET', KEYS[4], ARGV[2]) or 0) ~= tonumber(ARGV[4]) then
+  return 'changed'
+end
+redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[6])
+return 'marked'

@@ -1,11 +1,12 @@
 #!lua
--- One step of a seed: some of the mitras it has read, each carried to Valkey unless a newer version is there. The sets are
--- built beside those in use. A step that is missing (Valkey was emptied, or came back older) ends the seed.
--- KEYS: versions, synthetic, this seed's count of steps, its online, deactivated, versions
--- ARGV: steps before this one, now, '1' when everybody is granted a fresh heartbeat, life in s, then of the mitras: ids
--- (36 characters each), states (one character: o online, d deactivated, b both, - none), versions, loads
-if redis.call('GET', KEYS[3]) ~= ARGV[1] then
-  return redis.error_reply('LOST what this seed has written is gone')
+-- One step of a seed: some of the mitras it has read, each carried to Valkey unless a newer change was noted since the seed
+-- began. The sets are built beside those in use. A step that is missing (Valkey was emptied, or came back older) or a newer
+-- seed ends this one.
+-- KEYS: versions, synthetic, this seed's count of steps, its online, deactivated, versions, changes, the seed under way
+-- ARGV: nonce, steps before this one, now, '1' when everybody is granted a fresh heartbeat, life in s, then of the mitras:
+-- ids (36 characters each), states (one character: o online, d deactivated, b both, - none), versions, loads
+if redis.call('GET', KEYS[3]) ~= ARGV[2] or redis.call('GET', KEYS[8]) ~= ARGV[1] then
+  return redis.error_reply('LOST what this seed has written is gone, or a newer seed has begun')
 end
 redis.call('INCR', KEYS[3])
 local function numbers(text)
@@ -13,12 +14,12 @@ local function numbers(text)
   for number in string.gmatch(text, '%d+') do found[#found + 1] = number end
   return found
 end
-local ids, versions, loads = {}, numbers(ARGV[7]), numbers(ARGV[8])
-for place = 1, #ARGV[5], 36 do ids[#ids + 1] = string.sub(ARGV[5], place, place + 35) end
-local known = redis.call('HMGET', KEYS[1], unpack(ids))
+local ids, versions, loads = {}, numbers(ARGV[8]), numbers(ARGV[9])
+for place = 1, #ARGV[6], 36 do ids[#ids + 1] = string.sub(ARGV[6], place, place + 35) end
+local noted = redis.call('HMGET', KEYS[7], unpack(ids))
 local online, deactivated, drawn, newer, settled, gone, capacities, beats = {}, {}, {}, {}, {}, {}, {}, {}
 for index, id in ipairs(ids) do
-  local state, version = string.sub(ARGV[6], index, index), versions[index]
+  local state, version = string.sub(ARGV[7], index, index), versions[index]
   local is_online = state == 'o' or state == 'b'
   if is_online then online[#online + 1] = id end
   if state == 'd' or state == 'b' then deactivated[#deactivated + 1] = id end
@@ -26,7 +27,7 @@ for index, id in ipairs(ids) do
     drawn[#drawn + 1] = id
     drawn[#drawn + 1] = version
   end
-  if (tonumber(known[index] or 0) or 0) <= tonumber(version) then
+  if (tonumber(noted[index] or 0) or 0) <= tonumber(version) then
     if version ~= '0' then
       newer[#newer + 1] = id
       newer[#newer + 1] = version
@@ -41,13 +42,13 @@ for index, id in ipairs(ids) do
     end
   end
 end
-local graced, noted = {}, {}
+local graced, synthetic = {}, {}
 for index, value in ipairs(#beats > 0 and redis.call('MGET', unpack(beats)) or {}) do
-  if not value or (ARGV[3] == '1' and value < ARGV[2]) then
+  if not value or (ARGV[4] == '1' and value < ARGV[3]) then
     graced[#graced + 1] = beats[index]
-    graced[#graced + 1] = ARGV[2]
-    noted[#noted + 1] = settled[index]
-    noted[#noted + 1] = ARGV[2]
+    graced[#graced + 1] = ARGV[3]
+    synthetic[#synthetic + 1] = settled[index]
+    synthetic[#synthetic + 1] = ARGV[3]
   end
 end
 local function write(command, key, values)
@@ -55,11 +56,11 @@ local function write(command, key, values)
 end
 if #capacities > 0 then redis.call('MSET', unpack(capacities)) end
 if #graced > 0 then redis.call('MSET', unpack(graced)) end
-write('HSET', KEYS[2], noted)
+write('HSET', KEYS[2], synthetic)
 write('HDEL', KEYS[2], gone)
 write('HSET', KEYS[1], newer)
 write('SADD', KEYS[4], online)
 write('SADD', KEYS[5], deactivated)
 write('HSET', KEYS[6], drawn)
-for index = 3, 6 do redis.call('EXPIRE', KEYS[index], ARGV[4]) end
+for _, index in ipairs({ 3, 4, 5, 6, 8 }) do redis.call('EXPIRE', KEYS[index], ARGV[5]) end
 return 1

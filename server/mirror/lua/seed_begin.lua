@@ -1,7 +1,8 @@
 #!lua
--- A seed begins, before it reads Postgres: from here on what changes is noted for it, as it may have read too early.
--- KEYS: epoch, versions, whose versions they are, synthetic, seeds under way, this seed's count of steps
--- ARGV: nonce, `|postgres|` of the epoch whose versions count, life of what a seed leaves behind, in s
+-- A seed begins, before it reads Postgres: from here on what changes is noted for it, as it may have read too early. Any
+-- older seed that is under way fails at its next step. Returns 1 when a valid epoch stands there: this is no outage's end.
+-- KEYS: epoch, versions, whose versions they are, synthetic, the seed under way, this seed's count of steps
+-- ARGV: nonce, `run_id|postgres|` of a valid epoch, `|postgres|`, life of what a seed leaves behind, in s
 local function kind(key) return redis.call('TYPE', key).ok end
 local function unless(wanted, key)
   if kind(key) ~= wanted then redis.call('DEL', key) end
@@ -9,12 +10,12 @@ end
 unless('hash', KEYS[2])
 unless('string', KEYS[3])
 unless('hash', KEYS[4])
-unless('set', KEYS[5])
+unless('string', KEYS[5])
 local epoch = kind(KEYS[1]) == 'string' and redis.call('GET', KEYS[1])
-if redis.call('GET', KEYS[3]) ~= ARGV[2] or (epoch and not string.find(epoch, ARGV[2], 1, true)) then
+if redis.call('GET', KEYS[3]) ~= ARGV[3] or (epoch and not string.find(epoch, ARGV[3], 1, true)) then
   redis.call('UNLINK', KEYS[2])
-  redis.call('SET', KEYS[3], ARGV[2])
+  redis.call('SET', KEYS[3], ARGV[3])
 end
-redis.call('SADD', KEYS[5], ARGV[1])
-redis.call('SET', KEYS[6], 0, 'EX', ARGV[3])
-return 1
+redis.call('SET', KEYS[5], ARGV[1], 'EX', ARGV[4])
+redis.call('SET', KEYS[6], 0, 'EX', ARGV[4])
+return epoch and string.sub(epoch, 1, #ARGV[2]) == ARGV[2] and 1 or 0

@@ -1,10 +1,10 @@
 #!lua
 -- The last step: swaps the sets in, at once. Who was changed since the seed began, and is newer, stays as that change left them.
--- KEYS: epoch, online, deactivated, versions, snapshot, seeds under way, this seed's count of steps, its online,
+-- KEYS: epoch, online, deactivated, versions, snapshot, the seed under way, this seed's count of steps, its online,
 -- deactivated, versions, changes noted for it, lease of the snapshot
 -- ARGV: nonce, steps before this one, new epoch, '1' when everybody was granted a fresh heartbeat
-if redis.call('GET', KEYS[7]) ~= ARGV[2] then
-  return redis.error_reply('LOST what this seed has written is gone')
+if redis.call('GET', KEYS[7]) ~= ARGV[2] or redis.call('GET', KEYS[6]) ~= ARGV[1] then
+  return redis.error_reply('LOST what this seed has written is gone, or a newer seed has begun')
 end
 local function kind(key) return redis.call('TYPE', key).ok end
 local online, deactivated, versions = KEYS[8], KEYS[9], KEYS[10]
@@ -27,7 +27,6 @@ for index, key in ipairs({ online, deactivated, versions }) do
     redis.call('PERSIST', KEYS[index + 1])
   end
 end
-redis.call('SREM', KEYS[6], ARGV[1])
 redis.call('DEL', KEYS[7], KEYS[11], KEYS[12])
 if ARGV[4] == '1' or kind(KEYS[5]) ~= 'string' then redis.call('DEL', KEYS[5]) end
 redis.call('SET', KEYS[1], ARGV[3])

@@ -1,5 +1,9 @@
 -- A page of all keys: heartbeats and capacities of mitras who are not online go. Returns the next page's cursor.
--- KEYS: epoch, online, synthetic. ARGV: epoch, cursor, size of a page
+-- Only while no newer seed has begun: that one has written keys of mitras whom it is about to show as online.
+-- KEYS: epoch, online, synthetic, the seed under way. ARGV: epoch, cursor, size of a page, nonce
+if redis.call('GET', KEYS[4]) ~= ARGV[4] then
+  return '0'
+end
 local page = redis.call('SCAN', ARGV[2], 'MATCH', 'mitra:*', 'COUNT', ARGV[3])
 local names, ids = {}, {}
 for _, prefix in ipairs({ 'mitra:heartbeat:', 'mitra:capacity:' }) do

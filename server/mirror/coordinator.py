@@ -1,0 +1,263 @@
+"""What instances tell each other through Postgres: who blocks sweeps, who relies on which Valkey, what has changed.
+
+Without Valkey an instance answers pings that Valkey does not have, and on another Valkey it takes pings that this one
+does not have. A sweep that did not know would take these mitras offline.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from server.db import Database
+from server.errors import ServiceUnavailable
+from server.log import log
+from server.mirror.client import end
+from server.mirror.sync_points import sync_point
+
+SWEEP = 0x6D697272_63757400  # advisory lock: exclusive in a sweep's transaction; taken shared by who waits for its end
+SEED = 0x6D697272_73656564  # advisory lock: one seed at a time in the cluster
+ALIVE = 0x6D697272  # class of the shared locks that tell who lives; the second number is the instance's
+CHANGED = "mirror_changed"  # channel: `id version heartbeat` of a mitra, or `setting key`
+PASS_WITHIN_S = 1.0  # for how long a fallback ping waits for sweeps; then each one locks its mitra's row
+BLOCK_SPARE_S = 1.0  # a block outlasts W by so much, so that it is not written anew for each ping
+FORGOTTEN_AFTER_S = 60.0  # beyond W: then the row of an instance that is gone is deleted
+PROOF_EVERY_S, PROOF_WITHIN_S = 2.0, 1.0
+RETRY_S = 1.0
+_UNREACHABLE = (ServiceUnavailable, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+_ANNOUNCE = """
+INSERT INTO mirror_instances (instance, store) VALUES ($1, $2) ON CONFLICT (instance) DO UPDATE SET store = excluded.store
+"""
+_BLOCK = """
+INSERT INTO mirror_instances AS i (instance, store, blocks_until)
+VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+ON CONFLICT (instance) DO UPDATE SET blocks_until = greatest(i.blocks_until, excluded.blocks_until) RETURNING blocks_until
+"""
+# Only the block that was meant: one that lands late must not end a newer one.
+_UNBLOCK = "UPDATE mirror_instances SET blocks_until = NULL WHERE instance = $1 AND blocks_until = $2"
+_INSTANCES = f"""
+SELECT instance, store, coalesce(blocks_until > clock_timestamp(), false) AS blocks,
+  EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = {ALIVE} AND objid = i.instance AND objsubid = 2
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS alive
+FROM mirror_instances AS i
+"""
+_FORGET = """
+DELETE FROM mirror_instances WHERE instance = ANY($1::integer[])
+AND (blocks_until IS NULL OR blocks_until < clock_timestamp())
+"""
+# Versions can be compared only within one history of Postgres. A standby tells neither.
+_HISTORY = """
+SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE
+    (SELECT system_identifier FROM pg_control_system()) || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+    || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())
+    || '/' || coalesce(to_regclass('mirror_version')::oid::text, 'none') END AS identity,
+  coalesce(pg_sequence_last_value(to_regclass('mirror_version')), 0) AS last_version
+"""
+
+
+@dataclass(frozen=True)
+class History:
+    """Which history of Postgres this is, and the last version that was drawn in it."""
+
+    identity: str
+    last_version: int
+
+
+async def read_history(connection: Any, within_s: float | None = None) -> History:
+    """The history as `connection` (or the database) sees it. Raises what its query raises."""
+    row = await connection.fetchrow(_HISTORY, **({"timeout": within_s} if within_s else {}))
+    return History(row["identity"], row["last_version"])
+
+
+class InstanceCoordinator:
+    """This instance's row in `mirror_instances`, its notification connection, and what it knows of the others."""
+
+    def __init__(self, db: Database, stale_after: Callable[[], int]) -> None:
+        self.instance = secrets.randbits(31)
+        self.history: History | None = None  # as first seen by this process, or after a seed that began a new one
+        self.highest_version = 0  # that this process has seen in this history
+        self.restored: Callable[[str], None] = lambda why: None  # called when Postgres went back
+        self._db = db
+        self._stale_after = stale_after
+        self._store = ""
+        self._absent_since: dict[int, float] = {}  # instances without their lock, and when that was first seen
+        self._link: asyncio.Task[None] | None = None
+        self.linked = asyncio.Event()  # set once notifications are heard
+        self._users = 0  # fallback pings under way
+        self._blocking = asyncio.Lock()
+        self._block_task: asyncio.Task[bool] | None = None
+        self._blocks_until = 0.0  # monotonic; what Postgres has is later
+        self._block: Any = None  # blocks_until as Postgres has it
+        self._passed = False  # no sweep is under way that began before the block
+
+    # --- fallback pings ---------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def blocking_sweeps(self) -> AsyncIterator[bool]:
+        """From here on no sweep begins, for W after the last such block. Raises ServiceUnavailable.
+
+        The value says whether all sweeps that began earlier are over. If not, lock the mitra's row before reading it.
+        """
+        self._users += 1
+        try:
+            yield await self.block_sweeps()
+        finally:
+            self._users -= 1
+
+    async def block_sweeps(self) -> bool:
+        """The same, for who has a debt already: a block does not end while there is one."""
+        if self._passed and self._blocks_until - time.monotonic() >= self._stale_after():
+            return True
+        if self._block_task is None or self._block_task.done():
+            self._block_task = asyncio.create_task(self._write_block())
+        return await asyncio.shield(self._block_task)
+
+    async def _write_block(self) -> bool:
+        async with self._blocking:
+            began, wanted_s = time.monotonic(), self._stale_after() + BLOCK_SPARE_S
+            self._passed = self._passed and self._blocks_until > began
+            await sync_point("fallback blocks", instance=self.instance)
+            self._block = await self._db.fetchval(_BLOCK, self.instance, self._store, float(wanted_s))
+            self._blocks_until = began + wanted_s
+            if not self._passed:
+                await sync_point("fallback waits", instance=self.instance)
+                self._passed = await self.wait_for_sweeps(PASS_WITHIN_S)
+            return self._passed
+
+    async def release_sweeps(self, owed: Callable[[], bool]) -> None:
+        """End the block unless something is owed or a fallback ping is under way. A failure leaves it until W is over."""
+        if self._block is None or self._users or owed():
+            return
+        async with self._blocking:
+            if self._users or owed():
+                return
+            block, self._block, self._blocks_until, self._passed = self._block, None, 0.0, False
+            await sync_point("block ends", instance=self.instance)
+            with suppress(ServiceUnavailable):
+                await self._db.execute(_UNBLOCK, self.instance, block)
+
+    async def wait_for_sweeps(self, within_s: float) -> bool:
+        """Wait until no sweep's transaction is open; False if one still was. Raises ServiceUnavailable."""
+        try:
+            async with self._db.transaction() as connection:
+                await connection.execute("SELECT set_config('lock_timeout', $1, true)", str(int(within_s * 1000)))
+                await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", SWEEP)
+        except ServiceUnavailable as error:
+            if isinstance(error.__cause__, asyncpg.LockNotAvailableError):
+                return False
+            raise
+        return True
+
+    # --- who relies on which Valkey ---------------------------------------------------------------------------
+
+    async def announce_store(self, run_id: str) -> None:
+        """Tell that this instance is about to rely on the Valkey of this run id. Raises ServiceUnavailable."""
+        self._store = run_id
+        await sync_point("seed announces", instance=self.instance)
+        await self._db.execute(_ANNOUNCE, self.instance, run_id)
+        await self.survey(self._db)
+
+    async def survey(self, connection: Any) -> list[Any]:
+        """The rows of all instances; notes which of them have lost their lock, and since when."""
+        now = time.monotonic()
+        rows = [row for row in await connection.fetch(_INSTANCES) if row["instance"] != self.instance or row["blocks"]]
+        absent = {row["instance"] for row in rows if not row["alive"]}
+        self._absent_since = {instance: self._absent_since.get(instance, now) for instance in absent}
+        return rows
+
+    async def obstacle(self, connection: Any) -> str:
+        """Why nobody may sweep now, '' when one may. `connection` holds SWEEP: a later block waits for it."""
+        await sync_point("sweep reads instances", instance=self.instance)
+        rows = await self.survey(connection)
+        if any(row["blocks"] for row in rows):
+            return "an instance has lost Valkey"
+        if self.has_split_brain(rows):
+            return "instances rely on different Valkeys"
+        return ""
+
+    def has_split_brain(self, rows: list[Any]) -> bool:
+        """Whether another instance took pings in another Valkey within the last W."""
+        return any(row["store"] not in ("", self._store) and self._counts(row) for row in rows)
+
+    def _counts(self, row: Any) -> bool:
+        since = self._absent_since.get(row["instance"])
+        return since is None or time.monotonic() - since < self._stale_after()
+
+    async def forget_the_gone(self) -> None:
+        """Delete the rows of instances that have been gone for long. Raises ServiceUnavailable."""
+        await self.survey(self._db)
+        before = time.monotonic() - self._stale_after() - FORGOTTEN_AFTER_S
+        gone = [instance for instance, since in self._absent_since.items() if since < before]
+        if gone:
+            await self._db.execute(_FORGET, gone)
+
+    # --- notifications, and Postgres' history -----------------------------------------------------------------
+
+    def saw_version(self, version: int) -> None:
+        """Note a version of this history."""
+        self.highest_version = max(self.highest_version, version)
+
+    def begin_history(self, history: History) -> None:
+        """A seed relies on this history from now on: versions of an earlier one do not count any more."""
+        if self.history is None or history.identity != self.history.identity or history.last_version < self.highest_version:
+            self.highest_version = history.last_version
+        self.history = history
+
+    async def check_history(self, connection: Any, within_s: float | None = None) -> bool:
+        """Whether Postgres is still the one that the mirror was built from; tells `restored` if it is not."""
+        highest, known = self.highest_version, self.history
+        now = await read_history(connection, within_s)
+        if known is None or not now.identity:
+            return True
+        if now.identity != known.identity:
+            self.restored("it is another history, perhaps restored from a copy or failed over")
+            return False
+        if now.last_version < highest and known is self.history:
+            self.restored(f"its last version is {now.last_version}, but {highest} was drawn: restored from an older copy?")
+            return False
+        return True
+
+    def listen(self, heard: Callable[[str], None], missed: Callable[[], Awaitable[None]]) -> None:
+        """Call `heard` with each notification until `stop`, and `missed` when some may have been missed."""
+        self._link = asyncio.create_task(self._keep_link(heard, missed))
+
+    async def _keep_link(self, heard: Callable[[str], None], missed: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            with suppress(*_UNREACHABLE):
+                connection = await self._db.connect()
+                try:
+                    await self._use_link(connection, heard, missed)
+                finally:
+                    connection.terminate()
+            if self.linked.is_set():
+                log("[valkey-mirror] the connection for notifications was lost, making a new one")
+            self.linked.clear()
+            await asyncio.sleep(RETRY_S)
+
+    async def _use_link(
+        self, connection: Any, heard: Callable[[str], None], missed: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Listen until the connection is lost, or does not prove that it is alive."""
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        await connection.add_listener(CHANGED, lambda _c, _p, _n, payload: heard(str(payload)))
+        await connection.execute("SELECT pg_advisory_lock_shared($1, $2)", ALIVE, self.instance)
+        self.linked.set()
+        if self._store:  # a mirror is in use: something may have been missed
+            await self._db.execute(_ANNOUNCE, self.instance, self._store)
+            await missed()
+        while not lost.is_set():
+            await self.check_history(connection, PROOF_WITHIN_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PROOF_EVERY_S):
+                    await lost.wait()
+
+    async def stop(self) -> None:
+        """Give the connections back. The row stays: what was promised to mitras holds for W."""
+        await end(self._link, self._block_task)
