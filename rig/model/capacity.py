@@ -10,6 +10,11 @@ from typing import NamedTuple
 
 from rig.model.language import Action, Kind, Lane, Rules, Spec, Step, action, invariant, mutant, put
 
+_CHATS_MOVE = "server/chats.py:Chats._move"
+_ENSURE_ROOM = "server/capacity.py:ensure_room"
+_TO_POSTGRES = (Lane.INSTANCE, Lane.POSTGRES)
+_BY_HAND = (Lane.OPERATOR, Lane.POSTGRES)
+
 SEARCHING, ENDED = 98, 99  # who holds a chat: nobody yet, nobody any more
 DEFAULT, LOWERED = 2, 1  # the maximum without a row of its own, and the one that the operator sets
 NO_ROW = 0
@@ -195,7 +200,7 @@ def end_is_asked(rules: Rules, state: State, instance: int, chat: int) -> Iterat
 # --- the steps of a transaction ----------------------------------------------------------------------------------
 
 
-@action("instance", code="server/mirror/writes.py:Writes.changing", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code="server/mirror/writes.py:Writes.changing", lanes=_TO_POSTGRES)
 def mitra_is_locked(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The next row of those in `mitras` whose load may change is locked."""
     work = state.work[instance]
@@ -209,7 +214,7 @@ def mitra_is_locked(rules: Rules, state: State, instance: int) -> Iterator[State
     yield on(state, instance, work._replace(at=At.MITRAS if both else At.ONE_MITRA))
 
 
-@action("instance", code="server/chats.py:Chats._move", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_CHATS_MOVE, lanes=_TO_POSTGRES)
 def chat_is_locked(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """The chat's row is locked and looked at."""
     work = state.work[instance]
@@ -228,7 +233,7 @@ def chat_is_locked(rules: Rules, state: State, instance: int) -> Iterator[tuple[
         yield "", on(state, instance, work._replace(at=At.CHAT))
 
 
-@action("instance", code="server/capacity.py:ensure_room", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_ENSURE_ROOM, lanes=_TO_POSTGRES)
 def settings_are_locked(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The table of settings is locked, so that none of them changes before this COMMIT."""
     work = state.work[instance]
@@ -236,7 +241,7 @@ def settings_are_locked(rules: Rules, state: State, instance: int) -> Iterator[S
         yield on(state, instance, work._replace(at=At.STILL))
 
 
-@action("instance", code="server/capacity.py:ensure_room", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_ENSURE_ROOM, lanes=_TO_POSTGRES)
 def load_is_counted(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The mitra's load is counted."""
     work = state.work[instance]
@@ -245,7 +250,7 @@ def load_is_counted(rules: Rules, state: State, instance: int) -> Iterator[State
         yield on(state, instance, work._replace(at=At.COUNTED, load=counted))
 
 
-@action("instance", code="server/capacity.py:ensure_room", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_ENSURE_ROOM, lanes=_TO_POSTGRES)
 def maximum_is_read(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """The maximum is read, and compared with the load."""
     work = state.work[instance]
@@ -270,7 +275,7 @@ def may_commit(work: Work) -> bool:
     return work.what != What.NOTHING and work.at == At.READ
 
 
-@action("instance", code="server/chats.py:Chats._move", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_CHATS_MOVE, lanes=_TO_POSTGRES)
 def change_of_the_chat_commits(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The chat's row is updated and the transaction committed: its locks are free."""
     work = state.work[instance]
@@ -281,7 +286,7 @@ def change_of_the_chat_commits(rules: Rules, state: State, instance: int) -> Ite
 # --- the maximum -------------------------------------------------------------------------------------------------
 
 
-@action(kind=Kind.CLIENT, code="server/mirror/settings.py:AppConfig.set", lanes=(Lane.OPERATOR, Lane.POSTGRES))
+@action(kind=Kind.CLIENT, code="server/mirror/settings.py:AppConfig.set", lanes=_BY_HAND)
 def maximum_is_asked_to_change(rules: Rules, state: State) -> Iterator[tuple[str, State]]:
     """The operator changes the maximum, by the API or by hand; the statement waits for its lock."""
     if state.changes and state.change == -1:
@@ -290,14 +295,14 @@ def maximum_is_asked_to_change(rules: Rules, state: State) -> Iterator[tuple[str
                 yield detail, state._replace(change=row, changes=state.changes - 1)
 
 
-@action(lanes=(Lane.OPERATOR, Lane.POSTGRES))
+@action(lanes=_BY_HAND)
 def maximum_is_written(rules: Rules, state: State) -> Iterator[State]:
     """The operator's statement has its lock and has written the row."""
     if state.change != -1 and not state.changing and change_is_free(rules, state):
         yield state._replace(changing=True)
 
 
-@action(lanes=(Lane.OPERATOR, Lane.POSTGRES))
+@action(lanes=_BY_HAND)
 def change_of_the_maximum_commits(rules: Rules, state: State) -> Iterator[tuple[str, State]]:
     """The operator's transaction is over."""
     if state.changing:
@@ -316,7 +321,7 @@ def transaction_rolls_back(rules: Rules, state: State, instance: int) -> Iterato
         yield on(state, instance, NONE)._replace(faults=state.faults - 1)
 
 
-@action("instance", kind=Kind.FAULT, lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", kind=Kind.FAULT, lanes=_TO_POSTGRES)
 def commit_is_not_answered(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """COMMIT is sent, its answer does not come: the transaction stays open without a client."""
     work = state.work[instance]

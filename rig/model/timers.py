@@ -10,6 +10,13 @@ from typing import Any, NamedTuple
 
 from rig.model.language import Action, Kind, Lane, Rules, Spec, Step, action, invariant, mutant, put
 
+_CHATS_MOVE = "server/chats.py:Chats._move"
+_CHATS_ARMED = "server/chats.py:Chats.armed"
+_CHATS_EXPIRE = "server/chats.py:Chats.expire"
+_TIMERS_FOLLOW = "server/timers.py:Timers._follow"
+_TO_POSTGRES = (Lane.INSTANCE, Lane.POSTGRES)
+_FROM_POSTGRES = (Lane.POSTGRES, Lane.INSTANCE)
+
 STARTS_WITH, EXTENSION, WINDOW = 2, 1, 1  # ticks
 UNSET = 9  # no timer, or no chat that needs one
 
@@ -187,7 +194,7 @@ def committed(rules: Rules, state: State, what: What, instance: int) -> State:
 # --- requests ----------------------------------------------------------------------------------------------------
 
 
-@action("instance", kind=Kind.CLIENT, code="server/chats.py:Chats._move", lanes=(Lane.CUSTOMER, Lane.INSTANCE))
+@action("instance", kind=Kind.CLIENT, code=_CHATS_MOVE, lanes=(Lane.CUSTOMER, Lane.INSTANCE))
 def change_is_asked(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """Customer or mitra ask for a change; the row, unlocked, allows it."""
     if not state.requests or not state.up[instance] or state.work[instance] != NONE:
@@ -198,7 +205,7 @@ def change_is_asked(rules: Rules, state: State, instance: int) -> Iterator[tuple
             yield what.name.lower(), asked._replace(requests=state.requests - 1)
 
 
-@action("instance", code="server/chats.py:Chats._move", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_CHATS_MOVE, lanes=_TO_POSTGRES)
 def change_locks_the_row(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """The change locks the chat's row and looks at it again."""
     work = state.work[instance]
@@ -210,7 +217,7 @@ def change_locks_the_row(rules: Rules, state: State, instance: int) -> Iterator[
         yield "refused", on(state, instance, work=NONE)
 
 
-@action("instance", code="server/chats.py:Chats._move", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_CHATS_MOVE, lanes=_TO_POSTGRES)
 def change_commits(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The change is committed, with its notification."""
     work = state.work[instance]
@@ -219,7 +226,7 @@ def change_commits(rules: Rules, state: State, instance: int) -> Iterator[State]
         yield on(state, instance, work=Work(work.what, At.COMMITTED, left(state)))
 
 
-@action("instance", code="server/chats.py:Chats.armed")
+@action("instance", code=_CHATS_ARMED)
 def change_sets_its_timer(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The instance sets its timer as its own change left the row."""
     work = state.work[instance]
@@ -227,7 +234,7 @@ def change_sets_its_timer(rules: Rules, state: State, instance: int) -> Iterator
         yield on(state, instance, work=NONE, timer=work.left if rules.keeps(ARMED) else state.timer[instance])
 
 
-@action("instance", code="server/timers.py:Timers._heard", lanes=(Lane.POSTGRES, Lane.INSTANCE))
+@action("instance", code="server/timers.py:Timers._heard", lanes=_FROM_POSTGRES)
 def notification_is_heard(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """An instance hears of a change and sets its timer."""
     if heard := state.heard[instance]:
@@ -244,7 +251,7 @@ def timer_fires(rules: Rules, state: State, instance: int) -> Iterator[State]:
         yield on(state, instance, timer=UNSET, ending=Work(What.EXPIRE, At.FIRED))
 
 
-@action("instance", code="server/chats.py:Chats.expire", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_CHATS_EXPIRE, lanes=_TO_POSTGRES)
 def ending_looks(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The ending looks at the row, unlocked."""
     ending = state.ending[instance]
@@ -253,7 +260,7 @@ def ending_looks(rules: Rules, state: State, instance: int) -> Iterator[State]:
         yield on(state, instance, ending=ending._replace(at=at))
 
 
-@action("instance", code="server/chats.py:Chats._move", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_CHATS_MOVE, lanes=_TO_POSTGRES)
 def ending_locks_the_row(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The ending locks the chat's row and looks at it again."""
     ending = state.ending[instance]
@@ -262,21 +269,21 @@ def ending_locks_the_row(rules: Rules, state: State, instance: int) -> Iterator[
         yield on(state, instance, ending=ending._replace(at=at))
 
 
-@action("instance", code="server/chats.py:Chats._move", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_CHATS_MOVE, lanes=_TO_POSTGRES)
 def ending_commits(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The chat is ended, with its notification."""
     if state.ending[instance].at == At.HELD:
         yield on(committed(rules, state, What.EXPIRE, instance), instance, ending=Work(What.EXPIRE, At.COMMITTED))
 
 
-@action("instance", code="server/chats.py:Chats.armed")
+@action("instance", code=_CHATS_ARMED)
 def ending_takes_its_timer_away(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The instance takes away what timer the ended chat has."""
     if state.ending[instance].at == At.COMMITTED:
         yield on(state, instance, ending=NONE, timer=UNSET)
 
 
-@action("instance", code="server/chats.py:Chats.expire", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_CHATS_EXPIRE, lanes=_TO_POSTGRES)
 def ending_asks_when(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """An ending that came too early reads when to come again."""
     if state.ending[instance].at == At.REFUSED:
@@ -298,24 +305,21 @@ def ending_sets_the_timer_again(rules: Rules, state: State, instance: int) -> It
 # --- to follow the other instances -------------------------------------------------------------------------------
 
 
-@action("instance", kind=Kind.HEAL, code="server/timers.py:Timers._follow", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", kind=Kind.HEAL, code=_TIMERS_FOLLOW, lanes=_TO_POSTGRES)
 def instance_follows(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """An instance that starts, or has lost its connection, listens on a new one and reads the rows."""
     if not state.up[instance] or state.follow[instance] not in (Follow.BEGINS, Follow.HALF):
         return
     first = state.follow[instance] == Follow.BEGINS
     if first == rules.keeps(LISTENS_FIRST):
-        if rules.keeps(READS):
-            then = Follow.HALF if first else Follow.ROWS
-        else:
-            then = Follow.DONE
+        then = (Follow.HALF if first else Follow.ROWS) if rules.keeps(READS) else Follow.DONE
         yield "it listens", on(state, instance, ear=Ear.HEARS, follow=then)
     else:
         then = Follow.HALF if first else Follow.ROWS
         yield "it reads the rows", on(state, instance, rows=left(state), follow=then)
 
 
-@action("instance", kind=Kind.HEAL, code="server/timers.py:Timers._follow")
+@action("instance", kind=Kind.HEAL, code=_TIMERS_FOLLOW)
 def rows_set_the_timer(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The timer is set as the rows said; a chat that needs none is not among them."""
     if state.follow[instance] == Follow.ROWS:
@@ -324,9 +328,7 @@ def rows_set_the_timer(rules: Rules, state: State, instance: int) -> Iterator[St
         yield on(state, instance, follow=Follow.DONE, rows=UNSET, timer=timer)
 
 
-@action(
-    "instance", kind=Kind.HEAL, code="server/timers.py:Timers._keep_following", lanes=(Lane.INSTANCE, Lane.POSTGRES)
-)
+@action("instance", kind=Kind.HEAL, code="server/timers.py:Timers._keep_following", lanes=_TO_POSTGRES)
 def deafness_is_noticed(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The connection does not prove that it is alive: the instance makes a new one."""
     if state.ear[instance] == Ear.DEAF and rules.keeps(ALIVE):
@@ -347,7 +349,7 @@ def time_passes(rules: Rules, state: State) -> Iterator[State]:
     yield state._replace(due=max(state.due - 1, 0) if state.status in OPEN else state.due, timer=timers)
 
 
-@action("instance", kind=Kind.FAULT, lanes=(Lane.POSTGRES, Lane.INSTANCE))
+@action("instance", kind=Kind.FAULT, lanes=_FROM_POSTGRES)
 def connection_for_notifications_is_lost(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The connection for notifications is lost, and the instance notices it."""
     if state.faults and state.up[instance] and state.ear[instance] == Ear.HEARS:
@@ -355,14 +357,14 @@ def connection_for_notifications_is_lost(rules: Rules, state: State, instance: i
         yield lost._replace(faults=state.faults - 1)
 
 
-@action("instance", kind=Kind.FAULT, lanes=(Lane.POSTGRES, Lane.INSTANCE))
+@action("instance", kind=Kind.FAULT, lanes=_FROM_POSTGRES)
 def connection_is_dropped_without_a_word(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The connection for notifications is dropped, and nobody is told."""
     if state.faults and state.up[instance] and state.ear[instance] == Ear.HEARS:
         yield on(state, instance, ear=Ear.DEAF, heard=())._replace(faults=state.faults - 1)
 
 
-@action("instance", kind=Kind.FAULT, code="server/timers.py:Timers._expired", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", kind=Kind.FAULT, code="server/timers.py:Timers._expired", lanes=_TO_POSTGRES)
 def ending_fails(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """Postgres does not take the ending, and rolls back what it had begun."""
     ending = state.ending[instance]
@@ -371,7 +373,7 @@ def ending_fails(rules: Rules, state: State, instance: int) -> Iterator[State]:
         yield on(state, instance, ending=again)._replace(faults=state.faults - 1)
 
 
-@action("instance", kind=Kind.FAULT, code="server/chats.py:Chats._move", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", kind=Kind.FAULT, code=_CHATS_MOVE, lanes=_TO_POSTGRES)
 def commit_is_not_answered(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """COMMIT is sent, its answer does not come: the transaction stays open without a client."""
     if not state.faults or state.orphan != NONE:

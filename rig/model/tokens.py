@@ -10,6 +10,11 @@ from typing import NamedTuple
 
 from rig.model.language import Action, Kind, Lane, Rules, Spec, Step, action, invariant, mutant, put
 
+_AUTH_REFRESH = "server/auth.py:Auth.refresh"
+_SET_ACTIVE = "server/mitras.py:set_active"
+_TO_POSTGRES = (Lane.INSTANCE, Lane.POSTGRES)
+_FROM_MITRA = (Lane.MITRA, Lane.INSTANCE)
+
 CLOSED = 99  # no code is open
 NO_ROW = 99  # a token that is no session's (any more)
 
@@ -164,14 +169,14 @@ def code_is_requested(rules: Rules, state: State) -> Iterator[State]:
         yield fresh._replace(requests=state.requests - 1)
 
 
-@action("instance", kind=Kind.CLIENT, code="server/auth.py:Auth.verify", lanes=(Lane.MITRA, Lane.INSTANCE))
+@action("instance", kind=Kind.CLIENT, code="server/auth.py:Auth.verify", lanes=_FROM_MITRA)
 def sign_in_is_asked(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The mitra signs in with the code that is open."""
     if state.requests and state.work[instance] == NONE and state.code != CLOSED:
         yield asked(state, instance, Work(What.SIGN_IN, At.BEGUN, state.code))
 
 
-@action("instance", code="server/otp.py:Otp.check", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code="server/otp.py:Otp.check", lanes=_TO_POSTGRES)
 def code_is_checked(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """The code's row is locked, and the code compared."""
     work = state.work[instance]
@@ -183,7 +188,7 @@ def code_is_checked(rules: Rules, state: State, instance: int) -> Iterator[tuple
         yield "refused", on(state, instance, NONE)
 
 
-@action("instance", code="server/auth.py:Auth._user", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code="server/auth.py:Auth._user", lanes=_TO_POSTGRES)
 def mitra_is_looked_up(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """The mitra's row is locked, shared, and read: is she active?"""
     work = state.work[instance]
@@ -201,7 +206,7 @@ def mitra_is_looked_up(rules: Rules, state: State, instance: int) -> Iterator[tu
 # --- refresh and logout ------------------------------------------------------------------------------------------
 
 
-@action("instance", kind=Kind.CLIENT, code="server/auth.py:Auth.refresh", lanes=(Lane.MITRA, Lane.INSTANCE))
+@action("instance", kind=Kind.CLIENT, code=_AUTH_REFRESH, lanes=_FROM_MITRA)
 def refresh_begins(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """The UPDATE of a refresh begins: what it finds is as of now."""
     if not state.requests or state.work[instance] != NONE:
@@ -214,7 +219,7 @@ def refresh_begins(rules: Rules, state: State, instance: int) -> Iterator[tuple[
             yield f"token {token}", asked(state, instance, Work(What.REFRESH, At.BEGUN, token, row))
 
 
-@action("instance", kind=Kind.CLIENT, code="server/auth.py:Auth.logout", lanes=(Lane.MITRA, Lane.INSTANCE))
+@action("instance", kind=Kind.CLIENT, code="server/auth.py:Auth.logout", lanes=_FROM_MITRA)
 def logout_begins(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """The UPDATE of a logout begins: what it finds is as of now."""
     if state.requests and state.work[instance] == NONE:
@@ -223,7 +228,7 @@ def logout_begins(rules: Rules, state: State, instance: int) -> Iterator[tuple[s
                 yield f"token {session.token}", asked(state, instance, Work(What.LOGOUT, At.BEGUN, session.token, row))
 
 
-@action("instance", code="server/auth.py:Auth.refresh", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_AUTH_REFRESH, lanes=_TO_POSTGRES)
 def session_is_locked(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """The session's row is locked; if it has changed meanwhile, it is looked at again."""
     work = state.work[instance]
@@ -245,7 +250,7 @@ def session_is_locked(rules: Rules, state: State, instance: int) -> Iterator[tup
 # --- deactivation ------------------------------------------------------------------------------------------------
 
 
-@action("instance", kind=Kind.CLIENT, code="server/mitras.py:set_active", lanes=(Lane.OPERATOR, Lane.INSTANCE))
+@action("instance", kind=Kind.CLIENT, code=_SET_ACTIVE, lanes=(Lane.OPERATOR, Lane.INSTANCE))
 def operator_sets_active(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """The operator deactivates the mitra, or lets her in again."""
     if state.requests and state.work[instance] == NONE:
@@ -253,7 +258,7 @@ def operator_sets_active(rules: Rules, state: State, instance: int) -> Iterator[
         yield "reactivate", asked(state, instance, Work(What.REACTIVATE))
 
 
-@action("instance", code="server/mirror/writes.py:Writes.changing", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code="server/mirror/writes.py:Writes.changing", lanes=_TO_POSTGRES)
 def mitra_is_locked(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The mitra's row is locked."""
     work = state.work[instance]
@@ -264,7 +269,7 @@ def mitra_is_locked(rules: Rules, state: State, instance: int) -> Iterator[State
         yield on(state, instance, work._replace(at=At.MITRA, seen=seen))
 
 
-@action("instance", code="server/mitras.py:set_active", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_SET_ACTIVE, lanes=_TO_POSTGRES)
 def sessions_are_revoked(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The row is updated and, for a deactivation, each session revoked; a locked one is waited for."""
     work = state.work[instance]
@@ -315,7 +320,7 @@ def committed(rules: Rules, state: State, work: Work) -> State:
     return state
 
 
-@action("instance", code="server/db.py:Database.transaction", lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code="server/db.py:Database.transaction", lanes=_TO_POSTGRES)
 def transaction_commits(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
     """The transaction is committed: its rows are seen and its locks are free."""
     work = state.work[instance]
@@ -330,7 +335,7 @@ def transaction_rolls_back(rules: Rules, state: State, instance: int) -> Iterato
         yield on(state, instance, NONE)._replace(faults=state.faults - 1)
 
 
-@action("instance", kind=Kind.FAULT, lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", kind=Kind.FAULT, lanes=_TO_POSTGRES)
 def commit_is_not_answered(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """COMMIT is sent, its answer does not come: the transaction stays open without a client."""
     work = state.work[instance]
