@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from rig.model.language import Kind, Lane, Rules, Spec, Step, action, invariant, put
+from rig.model.language import Kind, Lane, Rules, Spec, Step, action, invariant, mutant, put
 
 INSTANCE, VALKEY, POSTGRES, MITRA, OPERATOR = Lane.INSTANCE, Lane.VALKEY, Lane.POSTGRES, Lane.MITRA, Lane.OPERATOR
 COORDINATOR, SWEEP = "server/mirror/coordinator.py:InstanceCoordinator.", "server/mirror/sweeps.py:Sweeps._one_offline"
@@ -160,7 +160,13 @@ def told(rules: Rules, state: State, m: int, writer: int) -> State:
 # --- pings and changes ---------------------------------------------------------------------------------------------------
 
 
-@action("instance", "mitra", kind=Kind.CLIENT, code="server/mirror/heartbeat.py:Heartbeat.ping", lanes=(MITRA, INSTANCE, VALKEY))
+@action(
+    "instance",
+    "mitra",
+    kind=Kind.CLIENT,
+    code="server/mirror/heartbeat.py:Heartbeat.ping",
+    lanes=(MITRA, INSTANCE, VALKEY),
+)
 def ping_is_answered(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
     """A ping is answered "online" from the instance's own Valkey; at a mark it waits until the row is free."""
     one = state.instances[i]
@@ -173,7 +179,13 @@ def ping_is_answered(rules: Rules, state: State, i: int, m: int) -> Iterator[Any
         yield keeping(state, one.store, m, beat=0, mark=0)._replace(promised=put(state.promised, m, 0))
 
 
-@action("instance", "mitra", kind=Kind.CLIENT, code="server/mirror/writes.py:Writes.changing", lanes=(OPERATOR, INSTANCE, POSTGRES))
+@action(
+    "instance",
+    "mitra",
+    kind=Kind.CLIENT,
+    code="server/mirror/writes.py:Writes.changing",
+    lanes=(OPERATOR, INSTANCE, POSTGRES),
+)
 def deactivation_commits(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
     """A mitra is deactivated; the COMMIT tells every instance."""
     row = state.rows[m]
@@ -192,7 +204,9 @@ def change_is_applied(rules: Rules, state: State, i: int, m: int) -> Iterator[An
     state = having(state, i, debts=put(one.debts, m, False))
     if row.version >= known.version:
         beat = known.beat if row.online and known.beat != NOBODY else 0 if row.online else NOBODY
-        state = keeping(state, one.store, m, **row._asdict(), beat=beat, mark=0 if known.mark < row.version else known.mark)
+        state = keeping(
+            state, one.store, m, **row._asdict(), beat=beat, mark=0 if known.mark < row.version else known.mark
+        )
     yield state
 
 
@@ -281,7 +295,9 @@ def store_is_announced(rules: Rules, state: State, i: int) -> Iterator[Any]:
         return
     entry = one.entry
     if rules.keeps("a store is announced before a seed relies on it"):
-        leaves = entry.store not in (NOBODY, one.store) and rules.keeps("who leaves a store blocks sweeps until its seed is done")
+        leaves = entry.store not in (NOBODY, one.store) and rules.keeps(
+            "who leaves a store blocks sweeps until its seed is done"
+        )
         entry = Entry(one.store, 0, 0 if leaves else entry.block)
     yield having(state, i, moves=Moves.ANNOUNCED, entry=entry)
 
@@ -326,7 +342,9 @@ def time_passes(rules: Rules, state: State) -> Iterator[Any]:
         return
     if any(one.sweep and one.sweep.stage >= Stage.LOCKED for one in state.instances):
         return  # Postgres bounds a sweep's transaction by far less
-    stores = tuple(tuple(known._replace(beat=min(known.beat + (known.beat >= 0), W)) for known in kept) for kept in state.stores)
+    stores = tuple(
+        tuple(known._replace(beat=min(known.beat + (known.beat >= 0), W)) for known in kept) for kept in state.stores
+    )
     ends = rules.keeps("a seed is given up after a few seconds")
     instances = tuple(
         one._replace(entry=grown(one.entry, not one.linked), moves=Moves.NOT if ends else one.moves)
@@ -370,7 +388,9 @@ def instance_is_killed(rules: Rules, state: State, i: int) -> Iterator[Any]:
     if state.faults and one.alive:
         counted = one.entry.store != NOBODY and one.entry.absent < W + LEASE
         left = state.left | {one.entry} if counted else state.left
-        dead = Instance(False, False, one.store, False, Moves.NOT, (), (False,) * len(one.debts), Entry(NOBODY, 0, NOBODY))
+        dead = Instance(
+            False, False, one.store, False, Moves.NOT, (), (False,) * len(one.debts), Entry(NOBODY, 0, NOBODY)
+        )
         yield state._replace(faults=state.faults - 1, left=left, instances=put(state.instances, i, dead))
 
 
@@ -413,7 +433,11 @@ def nobody_pinging_goes_offline(rules: Rules, before: State, step: Step, after: 
 @invariant("INV-12", "In quiet no Valkey in use takes a deactivated mitra for active")
 def deactivation_is_known(rules: Rules, before: State, step: Step, after: State) -> str:
     wrong = [m for m, row, known in in_use(after) if row.active != known.active]
-    return f"the pings of mitra {wrong[0]} are answered although she is deactivated" if wrong and quiet(rules, after) else ""
+    return (
+        f"the pings of mitra {wrong[0]} are answered although she is deactivated"
+        if wrong and quiet(rules, after)
+        else ""
+    )
 
 
 def relabel(state: State, instances: tuple[int, ...], mitras: tuple[int, ...]) -> State:
