@@ -52,7 +52,10 @@ def explore(
     spec: Spec, bounds: Mapping[str, int], without: Collection[str] = (), *, states_max: int = 3_000_000,
     seconds_max: float = 300.0, memory_max_bytes: int = 4 * GIGABYTE, only: Collection[str] = (),
 ) -> Explored:  # fmt: skip
-    """Every reachable state, until an invariant breaks or a limit is reached. `only`: the invariants to look at."""
+    """Every reachable state, until an invariant breaks or a limit is reached.
+
+    `only`: the numbers or titles of the invariants to look at, all where it is empty.
+    """
     check(spec)
     limits = Limits(states_max, time.monotonic() + seconds_max, seconds_max, memory_max_bytes)
     collects = gc.isenabled()
@@ -61,7 +64,7 @@ def explore(
         whole: set[tuple[int, ...]] = set()  # the parts of a state that cannot be taken apart
         by_part = True
         while True:
-            exploration = _Exploration(spec, bounds, frozenset(without), limits, only, whole, by_part)
+            exploration = _Exploration(spec, bounds, frozenset(without), limits, frozenset(only), whole, by_part)
             try:
                 return exploration.run()
             except ShapeChanged as changed:
@@ -97,13 +100,13 @@ class _Taken:
 
 class _Exploration:
     def __init__(
-        self, spec: Spec, bounds: Mapping[str, int], without: frozenset[str], limits: Limits, only: Collection[str],
+        self, spec: Spec, bounds: Mapping[str, int], without: frozenset[str], limits: Limits, only: frozenset[str],
         whole: set[tuple[int, ...]], by_part: bool,
     ) -> None:  # fmt: skip
         self.spec, self.limits, self.began = spec, limits, time.monotonic()
         self.rules = Rules(bounds, without)
         self.found = Explored(dict(bounds), without, rules=self.rules)
-        self.invariants = [one for one in spec.invariants if not only or one.number in only]
+        self.invariants = [one for one in spec.invariants if not only or only & {one.number, one.title}]
         self.looks_for_quiet = not only or LIVENESS in only
         try:
             self.initial = spec.initial(self.rules)

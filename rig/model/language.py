@@ -62,14 +62,12 @@ class Action:
         return (inspect.getdoc(self.effect) or "").split("\n")[0].rstrip(".")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as the name under which it stands in its module, so that a path can go to another process."""
-        return _action_of, (self.effect.__module__, self.effect.__name__)
+        """Pickled by its name, so that a path can go to another process."""
+        return _named, (self.effect.__module__, self.effect.__name__)
 
 
-def _action_of(module: str, name: str) -> Action:
-    found = getattr(import_module(module), name)
-    assert isinstance(found, Action)
-    return found
+def _named(module: str, name: str) -> Any:
+    return getattr(import_module(module), name)
 
 
 def action(
@@ -131,12 +129,11 @@ class Rules:
     without: frozenset[str] = frozenset()
     asked: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
-    guards: set[str] = field(default_factory=set)  # the rules that were asked by `holds`
+    kept: set[str] = field(default_factory=set)  # the rules that were asked by `keeps`
 
     def holds(self, rule: str, condition: Any) -> bool:
         """Whether the step may be taken as far as this rule is concerned."""
         self.asked[rule] = self.asked.get(rule, 0) + 1
-        self.guards.add(rule)
         if condition:
             return True
         self.refused[rule] = self.refused.get(rule, 0) + 1
@@ -145,6 +142,7 @@ class Rules:
     def keeps(self, rule: str) -> bool:
         """Whether the protocol has this rule."""
         self.asked[rule] = self.asked.get(rule, 0) + 1
+        self.kept.add(rule)
         return rule not in self.without
 
     def range(self, what: str) -> range:
@@ -204,6 +202,14 @@ class Spec:
         path = Path(inspect.getfile(inspect.unwrap(self.initial)))
         root = Path(__file__).parents[2]
         return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its name, so that other processes can explore it."""
+        module = self.initial.__module__
+        for name, value in vars(import_module(module)).items():
+            if value is self:
+                return _named, (module, name)
+        raise TypeError(f"{self.file}: other processes cannot explore {self.name}: it is no name in its module")
 
     def steps(self, rules: Rules, state: State) -> Iterable[tuple[Step, State]]:
         """Every step that is possible in a state, with where it leads."""

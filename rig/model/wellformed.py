@@ -20,6 +20,10 @@ def check(spec: Spec) -> None:
             for name in one.over:
                 if f"{name}s" not in bounds:
                     raise wrong(f"the parameter `{name}` of the action `{one.name}` has no bound `{name}s` in {bounds}")
+    titles = [one.title for one in spec.invariants]
+    for title in titles:
+        if titles.count(title) > 1:
+            raise wrong(f"two invariants have the title {title!r}")
     for taken_back in spec.mutants:
         if taken_back.breaks not in numbers:
             raise wrong(f"the mutant {taken_back.name!r} shall break {taken_back.breaks}, which is no invariant here")

@@ -1,0 +1,40 @@
+"""Finds the specifications: the modules beside this file that have a SPEC."""
+
+import difflib
+import importlib
+import pkgutil
+from functools import cache
+
+import rig.model
+from rig.model.language import Spec, SpecError
+
+
+class UnknownSpec(LookupError):
+    """There is no specification of this name."""
+
+
+@cache
+def specifications() -> dict[str, Spec]:
+    """Every specification by its name, in the order of the names."""
+    found: dict[str, Spec] = {}
+    for module in pkgutil.iter_modules(rig.model.__path__):
+        spec = getattr(importlib.import_module(f"rig.model.{module.name}"), "SPEC", None)
+        if spec is None:
+            continue
+        if not isinstance(spec, Spec):
+            raise SpecError(f"rig/model/{module.name}.py: SPEC is a {type(spec).__name__}, not a Spec")
+        if spec.name in found:
+            raise SpecError(f"{spec.file}: {found[spec.name].file} has a specification of the name {spec.name!r} too")
+        found[spec.name] = spec
+    return dict(sorted(found.items()))
+
+
+def specification(name: str) -> Spec:
+    """The specification of this name."""
+    known = specifications()
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=2)
+    if near:
+        raise UnknownSpec(f"no specification {name!r}: did you mean {' or '.join(map(repr, near))}?")
+    raise UnknownSpec(f"no specification {name!r}: there are {', '.join(known)}")

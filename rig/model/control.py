@@ -1,0 +1,227 @@
+"""The negative control: each rule of a specification is dropped in turn, and the loss must break an invariant."""
+
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rig.model.checker import GIGABYTE, Explored, Violation, explore
+from rig.model.language import Spec, SpecError
+from rig.model.workers import spread
+
+Bounds = Mapping[str, int]
+
+
+class Verdict(StrEnum):
+    """What became of a trial. All but the first two are failures, or inconclusive."""
+
+    KILLED = "killed"  # an invariant broke; for a mutant: the one that it names
+    EXPLAINED = "unkilled, with a reason"
+    UNEXPLAINED = "unkilled, without a reason"
+    KILLED_AFTER_ALL = "killed, though the specification says that it is not"
+    OTHER = "killed, but by another invariant than the mutant names"
+    INCONCLUSIVE = "inconclusive: a limit was reached"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A rule that was dropped, or a mutant, and what broke."""
+
+    name: str  # the rule, or the mutant's name
+    without: frozenset[str]
+    expected: str = ""  # the invariant that a mutant must break
+    finding: str = ""
+    reason: str = ""  # why the protocol has the rule though its loss breaks nothing
+    never_refused: bool = False  # a guard that was always true in the clean explorations: dropping it changes nothing
+    violation: Violation | None = None
+    bounds: Bounds = field(default_factory=dict)  # those of the violation, or the last that were tried
+    states: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+
+    @property
+    def steps(self) -> int:
+        """The length of the path to the violation."""
+        return len(self.violation.path) if self.violation else 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """What became of it."""
+        if self.violation is not None:
+            if self.expected not in ("", self.violation.number):
+                return Verdict.INCONCLUSIVE if self.stopped else Verdict.OTHER
+            return Verdict.KILLED_AFTER_ALL if self.reason else Verdict.KILLED
+        if self.stopped:
+            return Verdict.INCONCLUSIVE
+        return Verdict.EXPLAINED if self.reason else Verdict.UNEXPLAINED
+
+    def __str__(self) -> str:
+        words = f"{self.name}: {self.verdict}"
+        if self.violation:
+            words += f" (by {self.violation.number} in {self.steps} steps)"
+        if self.reason:
+            words += f" ({self.reason})"
+        return words + (" (in the clean explorations it was always true)" if self.never_refused else "")
+
+
+@dataclass
+class Control:
+    """The negative control of one specification."""
+
+    spec: str
+    clean: list[Explored] = field(default_factory=list)  # in `small`, then in each of the bounds
+    rules: list[Trial] = field(default_factory=list)
+    mutants: list[Trial] = field(default_factory=list)
+    unbroken: list[str] = field(default_factory=list)  # invariants that nothing broke
+    untold: list[str] = field(default_factory=list)  # invariants that nothing broke before a limit was reached
+    seconds: float = 0.0
+
+    @property
+    def failures(self) -> list[str]:
+        """What is wrong, in words."""
+        found = []
+        for one in self.clean:
+            if one.violation:
+                found.append(
+                    f"with all rules, in {dict(one.bounds)}: {one.violation.number} breaks: {one.violation.message}"
+                )
+        good = (Verdict.KILLED, Verdict.EXPLAINED, Verdict.INCONCLUSIVE)
+        found += [str(one) for one in (*self.rules, *self.mutants) if one.verdict not in good]
+        return found + [
+            f"the invariant {title} cannot fail: no mutant and no dropped rule breaks it" for title in self.unbroken
+        ]
+
+    @property
+    def inconclusive(self) -> list[str]:
+        """What could not be told within the limits, in words."""
+        found = [f"with all rules, in {dict(one.bounds)}: {one.stopped}" for one in self.clean if one.stopped]
+        found += [str(one) for one in (*self.rules, *self.mutants) if one.verdict is Verdict.INCONCLUSIVE]
+        return found + [f"the invariant {title}: nothing broke it before a limit was reached" for title in self.untold]
+
+
+def control(
+    spec: Spec, *, workers: int = 2, thorough: bool = False, clean: Sequence[Explored] = (),
+    seconds_max: float = 300.0, memory_max_bytes: int = 2 * GIGABYTE,
+) -> Control:  # fmt: skip
+    """Tries every rule and every mutant. `clean`: explorations with all rules that are there already.
+
+    A rule for which the specification has a reason in `unkilled` is tried in `small` alone, unless `thorough`.
+    """
+    began = time.monotonic()
+    limits = {"seconds_max": seconds_max, "memory_max_bytes": memory_max_bytes}
+    done = Control(spec.name)
+    bounds = [spec.small, *spec.bounds]
+    there = {_key(one.bounds): one for one in clean if not one.without}
+    missing = [one for one in bounds if _key(one) not in there]
+    for place, found in spread(_explored, [(spec, one, frozenset(), limits) for one in missing], workers):
+        there[_key(missing[place])] = found
+    done.clean = [there[_key(one)] for one in bounds]
+    if any(not one.complete for one in done.clean):
+        done.seconds = time.monotonic() - began
+        return done
+    rules = list(dict.fromkeys(rule for one in done.clean if one.rules for rule in one.rules.asked))
+    _names_known_rules(spec, rules, limits)
+    jobs = [
+        (spec, _trial_of_rule(spec, rule, done.clean), _tried(spec, rule, done.clean, thorough), limits)
+        for rule in rules
+    ]
+    for one in spec.mutants:
+        trial = Trial(one.name, one.without, one.breaks, one.finding)
+        jobs.append((spec, trial, [{**tried, **one.bounds} for tried in bounds], limits))
+    trials: dict[int, Trial] = dict(spread(_try, jobs, workers))
+    done.rules = [trials[place] for place in range(len(rules))]
+    done.mutants = [trials[place] for place in range(len(rules), len(jobs))]
+    _break_the_rest(spec, done, workers, limits)
+    done.seconds = time.monotonic() - began
+    return done
+
+
+def _key(bounds: Bounds) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(bounds.items()))
+
+
+def _explored(
+    spec: Spec, bounds: Bounds, without: frozenset[str], limits: dict[str, float], only: Collection[str] = ()
+) -> Explored:
+    return explore(spec, bounds, without, only=only, **limits)  # type: ignore[arg-type]
+
+
+def _names_known_rules(spec: Spec, rules: list[str], limits: dict[str, float]) -> None:
+    for rule in spec.unkilled:
+        if rule not in rules:
+            raise SpecError(f"{spec.file}: `unkilled` names the rule {rule!r}, which is never asked")
+    for one in spec.mutants:
+        unknown = one.without - set(rules)
+        if unknown and one.bounds:
+            asked = _explored(spec, {**spec.small, **one.bounds}, frozenset(), limits).rules
+            unknown -= set(asked.asked if asked else ())
+        for rule in sorted(unknown):
+            raise SpecError(f"{spec.file}: the mutant {one.name!r} names the rule {rule!r}, which is never asked")
+
+
+def _decides(rule: str, clean: Explored) -> bool:
+    """Whether a rule decided anything in an exploration: without it, another one would differ."""
+    rules = clean.rules
+    assert rules is not None
+    return rule in rules.refused or rule in rules.kept
+
+
+def _trial_of_rule(spec: Spec, rule: str, clean: list[Explored]) -> Trial:
+    never = not any(_decides(rule, one) for one in clean)
+    return Trial(rule, frozenset({rule}), reason=spec.unkilled.get(rule, ""), never_refused=never)
+
+
+def _tried(spec: Spec, rule: str, clean: list[Explored], thorough: bool) -> list[Bounds]:
+    explained = rule in spec.unkilled and not thorough
+    return [one.bounds for one in (clean[:1] if explained else clean) if _decides(rule, one)]
+
+
+def _try(spec: Spec, trial: Trial, bounds: Iterable[Bounds], limits: dict[str, float]) -> Trial:
+    """Explores without the trial's rules, in one of the bounds after the other, until what is expected breaks."""
+    began = time.monotonic()
+    violation, states, stopped, last = None, 0, "", {}
+    for one in bounds:
+        found = _explored(spec, one, trial.without, limits)
+        if found.violation and trial.expected not in ("", found.violation.number):
+            other = _explored(spec, one, trial.without, limits, {trial.expected})
+            found = other if other.violation or other.stopped else found
+        violation, states, last = found.violation or violation, states + found.states, dict(one)
+        stopped = stopped or found.stopped
+        if found.violation and trial.expected in ("", found.violation.number):
+            stopped = ""
+            break
+    known = {
+        name: getattr(trial, name) for name in ("name", "without", "expected", "finding", "reason", "never_refused")
+    }
+    return Trial(
+        **known, violation=violation, bounds=last, states=states, seconds=time.monotonic() - began, stopped=stopped
+    )
+
+
+def _break_the_rest(spec: Spec, done: Control, workers: int, limits: dict[str, float]) -> None:
+    """Looks for what breaks the invariants that no trial has broken, because another one broke earlier."""
+    broken = {one.violation.title for one in (*done.rules, *done.mutants) if one.violation}
+    rest = [one.title for one in spec.invariants if one.title not in broken]
+    tried = [(mutant.without, mutant.bounds) for mutant in spec.mutants]
+    tried += [(one.without, {}) for one in done.rules if not one.never_refused]
+    for place, verdict in spread(_breaks, [(spec, title, tried, limits) for title in rest], workers):
+        if verdict is not True:
+            (done.untold if verdict is None else done.unbroken).append(rest[place])
+
+
+def _breaks(
+    spec: Spec, title: str, tried: list[tuple[frozenset[str], Bounds]], limits: dict[str, float]
+) -> bool | None:
+    """Whether something breaks an invariant; None if a limit was reached before that was known."""
+    until = time.monotonic() + limits["seconds_max"]
+    known: bool | None = False
+    for bounds in (spec.small, *spec.bounds):
+        for without, own in tried:
+            left = until - time.monotonic()
+            if left <= 0:
+                return None
+            found = _explored(spec, {**bounds, **own}, without, {**limits, "seconds_max": left}, {title})
+            if found.violation:
+                return True
+            known = None if found.stopped else known
+    return known
