@@ -18,7 +18,11 @@ def specifications() -> dict[str, Spec]:
     """Every specification by its name, in the order of the names."""
     found: dict[str, Spec] = {}
     for module in pkgutil.iter_modules(rig.model.__path__):
-        spec = getattr(importlib.import_module(f"rig.model.{module.name}"), "SPEC", None)
+        try:
+            spec = getattr(importlib.import_module(f"rig.model.{module.name}"), "SPEC", None)
+        except Exception as error:
+            problem = f"it cannot be imported: {type(error).__name__}: {error}"
+            raise SpecError(f"rig/model/{module.name}.py: {problem}") from error
         if spec is None:
             continue
         if not isinstance(spec, Spec):

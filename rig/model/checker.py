@@ -126,7 +126,8 @@ class _Exploration:
 
     def run(self) -> Explored:
         """Explores."""
-        self.symmetry.try_out(self._some_states())
+        if self.symmetry.orders:
+            self.symmetry.try_out(self._some_states())
         level = [self._admit(self.symmetry.canonical(self.parts.encode(self.initial)), -1)]
         while level and not self.found.stopped and not self.found.violation:
             level = self._next_level(level)
@@ -164,7 +165,7 @@ class _Exploration:
                     self.idle.discard(variant.action.name)
                 if taken.judges is not None:
                     if broken := taken.judges.outcomes(leaves + reached):
-                        self._violated(*broken[0], numbers)
+                        self._violated(*min(broken, key=lambda one: self.invariants.index(one[0])), numbers)
                         return []
                     if not taken.judges.root:
                         taken.judges = None
@@ -303,12 +304,10 @@ class _Exploration:
 
     def _some_states(self) -> list[Numbers]:
         """The first states, without symmetry."""
-        found = {self.parts.encode(self.initial): self.initial}
-        waiting = [self.initial]
+        waiting = [self.parts.encode(self.initial)]
+        found = dict.fromkeys(waiting)
         while waiting and len(found) < TRIED_OUT:
-            for _, reached in self.spec.steps(self.rules, waiting.pop(0)):
-                numbers = self.parts.encode(reached)
-                if numbers not in found:
-                    found[numbers] = reached
-                    waiting.append(reached)
+            fresh = [after for _, after in self._successors(waiting.pop(0)) if after not in found]
+            waiting += dict.fromkeys(fresh)
+            found.update(dict.fromkeys(fresh))
         return list(found)

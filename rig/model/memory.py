@@ -82,7 +82,7 @@ class Forest:
         self.root: Any = None
 
     def outcomes(self, numbers: Numbers) -> list[Any]:
-        """The outcomes of all of them for a state, in one list."""
+        """The outcomes of all of them for a state, in one list. Its order is the same in every process."""
         found: list[Any] = []
         root = self.root
         if root is None:
@@ -145,4 +145,8 @@ class Forest:
                 groups.setdefault(tree[0], []).append((function, tree))
             else:
                 ready += tree
-        return (tuple(ready), tuple([(place, {}, group) for place, group in groups.items()])) if ready or groups else ()
+        return (
+            (tuple(ready), tuple([(place, {}, group) for place, group in reversed(groups.items())]))
+            if ready or groups
+            else ()
+        )
