@@ -150,6 +150,10 @@ def rules_matter(spec: Mapping[str, Any]) -> Callable[[Judge, Any, Bounds], None
             if line["spec"] == spec["name"]:
                 judge.assume(False, f"the negative control was not finished: {line['stopped']}")
         judge.assume(own, "nothing was tried")
+        for line in lines.get("unbroken", ()):
+            if line["spec"] == spec["name"]:
+                why = "it cannot fail" if line["known"] else "a limit was reached before anything broke it"
+                judge.assume(False, f"no mutant and no dropped rule breaks “{line['title']}”: {why}")
         for line in own:
             if line["outcome"] not in (KILLED, EXPLAINED):
                 judge.assume(False, f"{line['what']} “{line['name']}”: {told_control(line)}")
@@ -168,7 +172,7 @@ def rules_matter(spec: Mapping[str, Any]) -> Callable[[Judge, Any, Bounds], None
 def told_control(line: Line) -> str:
     """What became of a mutant or a dropped rule."""
     if line["killed_by"]:
-        wanted = f", but it names {line['breaks']}" if line["outcome"] != KILLED else ""
+        wanted = f", {line['outcome']}" if line["outcome"] != KILLED else ""
         return f"breaks {line['killed_by']} in {line['steps']} steps{wanted}"
     if line["outcome"] == EXPLAINED:
         return f"breaks nothing: {line['reason']}"

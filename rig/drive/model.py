@@ -13,7 +13,7 @@ from rig.checks.model import items_of
 from rig.config import Settings
 from rig.drive.checklist import versions
 from rig.drive.model_jobs import Job, Pool
-from rig.drive.model_specs import Found, bounded, refuse_unused, select, select_mutant
+from rig.drive.model_specs import SUFFIX, Found, bounded, refuse_unused, select, select_mutant
 from rig.drive.model_told import told_bounds
 from rig.drive.session import Session, conclude, run_session
 from rig.model.language import Mutant
@@ -89,6 +89,8 @@ def run(
             Pool(session, jobs, WORKERS, seconds).run()
         except KeyboardInterrupt:
             session.interrupted = True
+    for file in session.directory.logs.glob("*.pickle"):
+        file.unlink()
     results = conclude(session.directory)
     files = keep_violations(session)
     console = Console()
@@ -131,7 +133,13 @@ def plan_jobs(
     for found, bounds in every:
         jobs.append(Job("explore", found.source, found.spec.name, bounds, number=len(jobs), **limits))
     for found in chosen if control else ():
-        jobs.append(Job("control", found.source, found.spec.name, dict(found.spec.small), number=len(jobs), **limits))
+        after = [job.number for job in jobs if job.source == found.source and job.do == "explore"]
+        # Processes of a process find no specification that comes from a file.
+        workers = 1 if found.source.endswith(SUFFIX) else WORKERS
+        jobs.append(
+            Job("control", found.source, found.spec.name, dict(found.spec.small), number=len(jobs), after=after,
+                workers=workers, thorough=deep, **{**limits, "seconds_max": BUDGET_S[deep]})
+        )  # fmt: skip
     return jobs
 
 

@@ -1,61 +1,74 @@
-"""The negative control of a specification: each mutant, and each rule taken away alone, must break an invariant."""
+"""Runs the negative control of a specification, and tells each trial as soon as it has ended."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from rig.drive.model_told import outcome, told_bounds
+import rig.model.control
+from rig.drive.model_told import told_bounds
 from rig.model.checker import Explored
+from rig.model.control import Control, Trial, Verdict, control
 from rig.model.language import Spec
 
-Explores = Callable[[Mapping[str, int], Sequence[str], Sequence[str]], Explored]
+OUTCOMES = {
+    Verdict.KILLED: "killed",
+    Verdict.EXPLAINED: "explained",
+    Verdict.UNEXPLAINED: "survived",
+    Verdict.KILLED_AFTER_ALL: "killed, though a reason is given why not",
+    Verdict.OTHER: "killed by another invariant",
+    Verdict.INCONCLUSIVE: "not exhausted",
+}
+ALWAYS_TRUE = "it was always true in the explorations with all rules"
 
 
-def controlled(spec: Spec, explores: Explores) -> Iterator[dict[str, Any]]:
-    """The fields of a `control` line for each: in the small bounds first, and where that kills nothing, in all others."""
-    for mutant in spec.mutants:
-        told = {"what": "mutant", "name": mutant.name, "finding": mutant.finding, "breaks": mutant.breaks}
-        every = [{**bounds, **mutant.bounds} for bounds in (spec.small, *spec.bounds)]
-        yield one(told, every, sorted(mutant.without), [mutant.breaks], "", explores)
-    for rule in rules_asked(spec, explores):
-        told = {"what": "rule", "name": rule, "finding": "", "breaks": ""}
-        yield one(told, [spec.small, *spec.bounds], [rule], [], spec.unkilled.get(rule, ""), explores)
+def controlled(
+    spec: Spec, tell: Callable[[dict[str, Any]], None], clean: Sequence[Explored], *, workers: int, thorough: bool,
+    seconds_max: float, memory_max_bytes: int,
+) -> Control:  # fmt: skip
+    """The whole negative control. `tell` gets the fields of a `control` line for each trial."""
+    spread = rig.model.control.spread
+
+    def telling(
+        function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int
+    ) -> Iterator[tuple[int, Any]]:
+        for place, result in spread(function, jobs, workers):
+            if isinstance(result, Trial):
+                tell(trial_line(result))
+            yield place, result
+
+    rig.model.control.spread = telling  # results come as they end, so that an interrupted control is not lost
+    try:
+        return control(
+            spec, workers=workers, thorough=thorough, clean=clean, seconds_max=seconds_max,
+            memory_max_bytes=memory_max_bytes,
+        )  # fmt: skip
+    finally:
+        rig.model.control.spread = spread
 
 
-def rules_asked(spec: Spec, explores: Explores) -> list[str]:
-    """Every rule that a clean exploration of the small bounds, or else of the others, asks for."""
-    asked: dict[str, int] = {}
-    for bounds in (spec.small, *spec.bounds):
-        found = explores(bounds, [], [])
-        asked |= found.rules.asked if found.rules else {}
-    return sorted(asked)
-
-
-def one(
-    told: Mapping[str, str],
-    every: Sequence[Mapping[str, int]],
-    without: Sequence[str],
-    only: Sequence[str],
-    reason: str,
-    explores: Explores,
-) -> dict[str, Any]:
-    """What became of one: killed in the first of the bounds that shows it. An explained rule is tried in all as well."""
-    tried: list[Explored] = []
-    for bounds in every:
-        if any(found.bounds == dict(bounds) for found in tried):
-            continue
-        tried.append(explores(bounds, without, only))
-        if tried[-1].violation:
-            break
-    last = tried[-1]
-    line = {
-        **told,
-        "without": list(without),
-        "within": told_bounds(last.bounds),
-        "killed_by": last.violation.number if last.violation else "",
-        "steps": len(last.violation.path) if last.violation else 0,
-        "states": last.states,
-        "seconds": round(sum(found.seconds for found in tried), 3),
-        "reason": reason,
-        "stopped": "" if last.violation else next((found.stopped for found in tried if not found.complete), ""),
+def trial_line(trial: Trial) -> dict[str, Any]:
+    """What became of a mutant, or of a rule that was dropped."""
+    return {
+        "what": "mutant" if trial.expected else "rule",
+        "name": trial.name,
+        "finding": trial.finding,
+        "breaks": trial.expected,
+        "without": sorted(trial.without),
+        "within": told_bounds(trial.bounds),
+        "outcome": OUTCOMES[trial.verdict],
+        "killed_by": trial.violation.number if trial.violation else "",
+        "steps": trial.steps,
+        "states": trial.states,
+        "seconds": round(trial.seconds, 3),
+        "reason": trial.reason,
+        "stopped": trial.stopped or (ALWAYS_TRUE if trial.never_refused and not trial.violation else ""),
     }
-    return {**line, "outcome": outcome(line)}
+
+
+def unfinished(done: Control) -> str:
+    """Why there was no control at all; '' if there was one."""
+    for one in done.clean:
+        if one.violation:
+            return f"with all rules, within {told_bounds(one.bounds)}, {one.violation.number} is broken"
+        if not one.complete:
+            return f"with all rules, within {told_bounds(one.bounds)}, not every state was seen: {one.stopped}"
+    return ""

@@ -21,6 +21,7 @@ from rig.stack.process import Process
 LOOK_EVERY_S = 0.05
 LEAVE_S = 5.0  # for a process to write down what it has found, once it is told to end
 LATE_S = 20.0  # beyond a job's own limit of time, which is looked at between two levels
+UNSEEN = "with all rules not every state was seen, or a path broke an invariant"
 NO_TIME = "the time of the whole run was over before"
 
 
@@ -38,6 +39,9 @@ class Job:
     states_max: int = 3_000_000
     seconds_max: float = 300.0
     memory_mb: int = 1900
+    after: list[int] = field(default_factory=list)  # of a control: the explorations that it need not repeat
+    workers: int = 1  # processes that it keeps busy
+    thorough: bool = False
     chained: bool = False  # begins when the jobs before it have ended, and only if they found no violation
 
     @property
@@ -79,11 +83,18 @@ class Pool:
                 self._missed(job, NO_TIME)
             self._waiting = []
         while self._waiting and len(self._running) < self._workers:
-            if self._waiting[0].chained and self._running:
+            if (self._waiting[0].chained or self._waiting[0].workers > 1) and self._running:
+                return
+            if any(job.workers > 1 for job, _, _ in self._running.values()):
+                return
+            if self._running.keys() & set(self._waiting[0].after):
                 return
             job = self._waiting.pop(0)
             if job.chained and any(line["violation"] for one in range(job.number) for line in self._lines(one)):
                 self._shown.leave_out()  # the shortest path in small bounds is easier to read
+                continue
+            if any(not line["complete"] for one in job.after for line in self._lines(one)):
+                self._missed(job, UNSEEN)
                 continue
             self._running[job.number] = (job, self._spawn(job, left), time.monotonic())
 

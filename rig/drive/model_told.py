@@ -35,15 +35,6 @@ def told_control(lines: Sequence[Line]) -> str:
     tried = [line for line in lines if line["kind"] == "control"]
     if not tried:
         return f"negative control: {lines[0]['stopped']}" if lines else "negative control: nothing was tried"
-    counts = Counter(outcome(line) for line in tried)
+    counts = Counter(line["outcome"] for line in tried)
     others = "".join(f", {number} {what}" for what, number in counts.items() if what != "killed")
     return f"negative control: {counts['killed']} of {len(tried)} mutants and dropped rules killed{others}"
-
-
-def outcome(line: Line) -> str:
-    """killed: it breaks an invariant; explained: it breaks none, for a reason that is given; else what is wrong."""
-    if line["killed_by"]:
-        return "killed" if line["breaks"] in ("", line["killed_by"]) else "killed by another invariant"
-    if line["stopped"]:
-        return "not exhausted"
-    return "explained" if line["reason"] else "survived"

@@ -5,16 +5,16 @@ memory ends one exploration and not the run.
 """
 
 import json
+import pickle
 import resource
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from rig.drive.model_control import controlled
+from rig.drive.model_control import controlled, unfinished
 from rig.drive.model_paths import plain_violation
 from rig.drive.model_specs import load
 from rig.drive.model_told import told_bounds
@@ -39,25 +39,52 @@ class Interruptible(Limits):
 
 def main(run: Path, job: dict[str, Any]) -> None:
     """Carry out one job, and write what came of it."""
-    signal.signal(signal.SIGINT, lambda *_: INTERRUPTED.set())
     checker.Limits = Interruptible  # type: ignore[misc]
     most = int(HARD * job["memory_mb"] * BYTES_A_MB)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     found = load(job["source"])
     with Recorder(RunDirectory(run), f"job-{job['number']:03d}") as recorder:
         if job["do"] == "explore":
-            recorder.write("explored", **explored(found.spec, job))
+            signal.signal(signal.SIGINT, lambda *_: INTERRUPTED.set())
+            recorder.write("explored", **explored(found.spec, job, kept(run, job["number"])))
         else:
-            for line in control(found.spec, job):
-                recorder.write("control", **line)
-                if INTERRUPTED.is_set():
-                    recorder.write(
-                        "uncontrolled", spec=job["spec"], number=job["number"], stopped="interrupted", seconds=0.0
-                    )
-                    break
+            control_of(found.spec, job, run, recorder)
 
 
-def explored(spec: Spec, job: dict[str, Any]) -> dict[str, Any]:
+def kept(run: Path, number: int) -> Path:
+    """Where an exploration leaves what the negative control of its specification wants to know of it."""
+    return run / "logs" / f"job-{number:03d}.pickle"
+
+
+def control_of(spec: Spec, job: dict[str, Any], run: Path, recorder: Recorder) -> None:
+    """The negative control, until it has ended, is interrupted, or its time is over."""
+    own = {"spec": job["spec"], "number": job["number"]}
+    stopped = ""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGALRM, time_over)
+    signal.setitimer(signal.ITIMER_REAL, max(0.01, job["seconds_max"]))
+    clean = [pickle.loads(path.read_bytes()) for number in job["after"] if (path := kept(run, number)).is_file()]
+    try:
+        done = controlled(
+            spec, lambda line: recorder.write("control", **own, **line), clean, workers=job["workers"],
+            thorough=job["thorough"], seconds_max=EACH_S, memory_max_bytes=job["memory_mb"] * BYTES_A_MB,
+        )  # fmt: skip
+        for title in (*done.unbroken, *done.untold):
+            recorder.write("unbroken", **own, title=title, known=title in done.unbroken)
+        stopped = unfinished(done)
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    except TimeoutError:
+        stopped = f"it took longer than {job['seconds_max']:.0f} s"
+    if stopped:
+        recorder.write("uncontrolled", **own, stopped=stopped, seconds=0.0)
+
+
+def time_over(*_: object) -> NoReturn:
+    raise TimeoutError
+
+
+def explored(spec: Spec, job: dict[str, Any], keep: Path) -> dict[str, Any]:
     """The fields of an `explored` line: what was found within these bounds, and why no more."""
     began = time.monotonic()
     try:
@@ -68,6 +95,8 @@ def explored(spec: Spec, job: dict[str, Any]) -> dict[str, Any]:
     except MemoryError:
         found = Explored(job["bounds"], frozenset(job["without"]), seconds=time.monotonic() - began)
         found.stopped = f"more than {job['memory_mb']} MB of memory"
+    if found.complete and not found.violation:
+        keep.write_bytes(pickle.dumps(found))
     return {**of_job(job), **figures_of(found), "violation": path_of(spec, found, job)}
 
 
@@ -92,21 +121,6 @@ def path_of(spec: Spec, found: Explored, job: dict[str, Any]) -> dict[str, Any] 
     if found.violation is None:
         return None
     return plain_violation(spec, found.violation, found.bounds, sorted(found.without), job["mutant"])
-
-
-def control(spec: Spec, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The fields of each `control` line; of an interrupted control those that were finished."""
-    deadline = time.monotonic() + job["seconds_max"]
-
-    def explores(bounds: Mapping[str, int], without: Sequence[str], only: Sequence[str]) -> Explored:
-        left = deadline - time.monotonic()
-        return explore(
-            spec, bounds, without, states_max=job["states_max"], seconds_max=max(0.0, min(left, EACH_S)), only=only,
-            memory_max_bytes=job["memory_mb"] * BYTES_A_MB,
-        )  # fmt: skip
-
-    for line in controlled(spec, explores):
-        yield {"spec": job["spec"], "number": job["number"], **line}
 
 
 if __name__ == "__main__":

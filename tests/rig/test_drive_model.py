@@ -312,6 +312,26 @@ def test_a_mutant_that_needs_other_bounds_has_its_own(fence: Path, model: Callab
     assert (line["outcome"], line["steps"], line["within"]) == ("killed", 4, "2 instances, 2 changes, 2 faults")
 
 
+def test_an_invariant_that_cannot_fail_is_inconclusive(fence: Path, model: Callable[..., Done]) -> None:
+    more = (
+        "def relabel(",
+        '@invariant("INV-02", "Versions are counted")\ndef counted(rules, before, step, after):\n    """Never."""\n    return ""\n\n\ndef relabel(',
+    )
+    listed = ("invariants=[mirror_is_right]", "invariants=[mirror_is_right, counted]")
+    assert model("--spec", changed(fence, "idle", more, listed)).returncode == 2
+    found = {item["id"]: item for item in latest(fence)["items"]}
+    assert found["idle/INV-02"]["verdict"] == "passed"
+    assert "“Versions are counted”: it cannot fail" in found["idle/CONTROL"]["message"]
+
+
+def test_a_protocol_that_breaks_has_no_control(fence: Path, model: Callable[..., Done]) -> None:
+    broken = ("rules.holds(FENCE, version > state.valkey)", "rules.holds(FENCE, True)")
+    assert model("--spec", changed(fence, "wrong", broken)).returncode == 1
+    control = next(item for item in latest(fence)["items"] if item["id"] == "wrong/CONTROL")
+    assert control["verdict"] == "inconclusive"
+    assert "a path broke an invariant" in control["message"]
+
+
 ENDLESS = ("bounds=[{", 'bounds=[{"instances": 3, "changes": 4000, "faults": 1}, {')
 
 
