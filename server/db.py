@@ -5,7 +5,7 @@ keys that point at them don't wait), then rows of `chat_sessions`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -20,6 +20,7 @@ ACQUIRE_TIMEOUT_S = 2.0
 STATEMENT_TIMEOUT_S = 3.0  # with the wait for a connection within the 5 s of an answer
 START_TIMEOUT_S = 5.0
 RELEASE_TIMEOUT_S = 1.0
+PROOF_EVERY_S, PROOF_WITHIN_S = 2.0, 1.0  # of connections that only listen
 
 # SQLSTATE classes and codes that mean "not now" rather than "wrong statement": connection, resources,
 # operator, system, login, catalogue, deadlock or serialization; read-only (a standby), lock not available.
@@ -71,6 +72,11 @@ class Database:
             connection = await asyncpg.connect(client_url(self.url), **_connection_options())
             await _prepare(connection)
         return connection
+
+    async def renew(self) -> None:
+        """Replace each pooled connection before its next use: one was lost without a word, so others may be dead, too."""
+        if self._pool is not None:
+            await self._pool.expire_connections()
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
@@ -126,6 +132,20 @@ class Database:
         """`within_s`: instead of what any statement may take."""
         async with self.acquire() as connection:
             return await connection.execute(query, *args, timeout=within_s)
+
+
+async def until_lost(connection: Connection, prove: Callable[[], Awaitable[object]]) -> None:
+    """Wait until a connection that only listens is lost. Raises what `prove` raises.
+
+    `prove` asks Postgres something on it every 2 s: one that was dropped without a word would never be missed.
+    """
+    lost = asyncio.Event()
+    connection.add_termination_listener(lambda _: lost.set())
+    while not (lost.is_set() or connection.is_closed()):
+        await prove()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PROOF_EVERY_S):
+                await lost.wait()
 
 
 def _is_closed(connection: Connection) -> bool:

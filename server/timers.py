@@ -8,11 +8,12 @@ import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import asyncpg
 
-from server.db import Database
+from server.db import PROOF_WITHIN_S, Database, until_lost
 from server.errors import ServiceUnavailable
 from server.log import log, log_defect
 
@@ -130,11 +131,10 @@ class Timers:
 
     async def _keep_following(self, connection: asyncpg.Connection) -> None:
         while True:
-            lost = asyncio.Event()
-            connection.add_termination_listener(lambda _, lost=lost: lost.set())
             try:
-                if not connection.is_closed():
-                    await lost.wait()
+                await until_lost(connection, partial(connection.fetchval, "SELECT 1", timeout=PROOF_WITHIN_S))
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                pass  # then it is lost
             finally:
                 connection.terminate()
             log("[timers] lost the connection that hears of the other instances, reconnecting")

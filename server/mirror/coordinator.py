@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from server.db import Database
+from server.db import PROOF_WITHIN_S, Database, until_lost
 from server.errors import ServiceUnavailable
 from server.log import log
 from server.mirror.client import end
@@ -27,7 +27,6 @@ CHANGED = "mirror_changed"  # channel: `id version heartbeat` of a mitra, or `se
 PASS_WITHIN_S = 1.0  # for how long a fallback ping waits for sweeps; then each one locks its mitra's row
 BLOCK_SPARE_S = 1.0  # a block outlasts W by so much, so that it is not written anew for each ping
 FORGOTTEN_AFTER_S = 60.0  # beyond W: then the row of an instance that is gone is deleted
-PROOF_EVERY_S, PROOF_WITHIN_S = 2.0, 1.0
 RETRY_S = 1.0
 _UNREACHABLE = (ServiceUnavailable, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -205,7 +204,11 @@ class InstanceCoordinator:
 
     def begin_history(self, history: History) -> None:
         """A seed relies on this history from now on: versions of an earlier one do not count any more."""
-        if self.history is None or history.identity != self.history.identity or history.last_version < self.highest_version:
+        if (
+            self.history is None
+            or history.identity != self.history.identity
+            or history.last_version < self.highest_version
+        ):
             self.highest_version = history.last_version
         self.history = history
 
@@ -219,15 +222,17 @@ class InstanceCoordinator:
             self.restored("it is another history, perhaps restored from a copy or failed over")
             return False
         if now.last_version < highest and known is self.history:
-            self.restored(f"its last version is {now.last_version}, but {highest} was drawn: restored from an older copy?")
+            self.restored(
+                f"its last version is {now.last_version}, but {highest} was drawn: restored from an older copy?"
+            )
             return False
         return True
 
-    def listen(self, heard: Callable[[str], None], missed: Callable[[], Awaitable[None]]) -> None:
-        """Call `heard` with each notification until `stop`, and `missed` when some may have been missed."""
+    def listen(self, heard: Callable[[str], None], missed: Callable[[Any], Awaitable[None]]) -> None:
+        """Call `heard` with each notification until `stop`, and `missed(connection)` when some may have been missed."""
         self._link = asyncio.create_task(self._keep_link(heard, missed))
 
-    async def _keep_link(self, heard: Callable[[str], None], missed: Callable[[], Awaitable[None]]) -> None:
+    async def _keep_link(self, heard: Callable[[str], None], missed: Callable[[Any], Awaitable[None]]) -> None:
         while True:
             with suppress(*_UNREACHABLE):
                 connection = await self._db.connect()
@@ -241,22 +246,23 @@ class InstanceCoordinator:
             await asyncio.sleep(RETRY_S)
 
     async def _use_link(
-        self, connection: Any, heard: Callable[[str], None], missed: Callable[[], Awaitable[None]]
+        self, connection: Any, heard: Callable[[str], None], missed: Callable[[Any], Awaitable[None]]
     ) -> None:
         """Listen until the connection is lost, or does not prove that it is alive."""
-        lost = asyncio.Event()
-        connection.add_termination_listener(lambda _: lost.set())
         await connection.add_listener(CHANGED, lambda _c, _p, _n, payload: heard(str(payload)))
         await connection.execute("SELECT pg_advisory_lock_shared($1, $2)", ALIVE, self.instance)
         self.linked.set()
         if self._store:  # a mirror is in use: something may have been missed
-            await self._db.execute(_ANNOUNCE, self.instance, self._store)
-            await missed()
-        while not lost.is_set():
+            await connection.execute(_ANNOUNCE, self.instance, self._store)
+            await missed(connection)
+        await until_lost(connection, lambda: self._prove(connection))
+
+    async def _prove(self, connection: Any) -> None:
+        try:
             await self.check_history(connection, PROOF_WITHIN_S)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PROOF_EVERY_S):
-                    await lost.wait()
+        except TimeoutError:
+            await self._db.renew()
+            raise
 
     async def stop(self) -> None:
         """Give the connections back. The row stays: what was promised to mitras holds for W."""

@@ -80,7 +80,6 @@ class AppConfig:
         except MirrorUnavailable as error:
             log(f"[valkey-mirror] invalidate {key} failed: {error}")
 
-
     async def changed(self) -> None:
         """Somebody changed a setting. Settings first, then the snapshot: the next recompute must not use the old ones."""
         try:

@@ -77,12 +77,17 @@ class Paused(Hooked):
         self._facts = facts
         self.reached = asyncio.Event()
         self._opened = asyncio.Event()
+        self._others_pass = False
+
+    def let_others_pass(self) -> None:
+        """Who has stopped stays; all later ones pass."""
+        self._others_pass = True
 
     def open(self) -> None:
         self._opened.set()
 
     async def _pause(self, name: str, facts: dict[str, Any]) -> None:
-        if name == self.name and self._facts.items() <= facts.items():
+        if name == self.name and self._facts.items() <= facts.items() and not self._others_pass:
             self.reached.set()
             await self._opened.wait()
 

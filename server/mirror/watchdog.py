@@ -6,6 +6,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from asyncpg import Connection
+
 from server.errors import ServiceUnavailable
 from server.log import log, log_defect
 from server.mirror import keys
@@ -66,11 +68,11 @@ class Watchdog:
         elif is_uuid(subject) and rest and rest[0].isdecimal():
             self._writes.hear(subject, int(rest[0]), " ".join(rest[1:]))
 
-    async def _missed(self) -> None:
+    async def _missed(self, connection: Connection) -> None:
         """Notifications may have been missed: look what has changed."""
         self._config.reading_owed = True
         with suppress(MirrorUnavailable):  # then a seed follows anyway
-            await self._writes.compare_all()
+            await self._writes.compare_all(connection)
 
     def _restored(self, why: str) -> None:
         self._valkey.counts["postgres_restored"] += 1

@@ -172,9 +172,9 @@ class Writes:
             if self._heard[id_][0] == version:
                 del self._heard[id_]
 
-    async def compare_all(self) -> None:
-        """The same for every mitra, as notifications may have been missed. Raises MirrorUnavailable, ServiceUnavailable."""
-        versions = {row["id"]: row["version"] for row in await self._db.fetch(_VERSIONS)}
+    async def compare_all(self, connection: Connection) -> None:
+        """The same for every mitra, as notifications may have been missed. Raises MirrorUnavailable and what asyncpg raises."""
+        versions = {row["id"]: row["version"] for row in await connection.fetch(_VERSIONS)}
         for id_ in await self._lacking(versions):
             self.owe(id_)
 

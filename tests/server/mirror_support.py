@@ -1,4 +1,4 @@
-"""Mirrors inside the test's own event loop, on real stores: white-box tests script their races with gates."""
+"""Mirrors inside the test's own event loop, on real stores: white-box tests script their races with sync points."""
 
 import asyncio
 import time

@@ -10,8 +10,8 @@ from test_mirror_reads import calls
 
 from server import blast, mitras
 from server.mirror import Mirror, reads, seed
-from server.mirror.gates import Gate
 from server.mirror.reads import in_order
+from server.mirror.sync_points import Paused
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
@@ -117,17 +117,19 @@ async def test_two_seeds_at_once_and_changes_meanwhile(bench: Bench) -> None:
 async def test_a_seed_that_broke_off_leaves_nothing_that_grows(bench: Bench) -> None:
     (id_,) = await plant(bench, 1)
     mirror = await bench.mirror()
-    with Gate("seed read") as gate:
+    with Paused("seed steps") as gate:
         seeding = asyncio.create_task(mirror._watchdog.reseed())
         await gate.reached.wait()
         seeding.cancel()
         await asyncio.wait([seeding])
         gate.open()
-    (nonce,) = await bench.valkey.smembers("mirror:seeds")
-    assert 0 < await bench.valkey.ttl(f"mirror:seed:{nonce}:steps") <= seed.LIFE_S
-    await bench.valkey.delete(f"mirror:seed:{nonce}:steps")  # its life is over
-    await mitras.set_offline(mirror, bench.db, id_)
-    assert await bench.valkey.smembers("mirror:seeds") == set()
+    await mitras.set_offline(mirror, bench.db, id_)  # a change that is noted for it
+    left = await bench.valkey.keys("mirror:seed*")
+    assert len(left) == 3, left  # who it is, its steps, the change
+    for key in left:
+        assert 0 < await bench.valkey.ttl(key) <= seed.LIFE_S
+    await mirror._watchdog.reseed()
+    assert await bench.valkey.get("mirror:seed") is None
 
 
 @benched

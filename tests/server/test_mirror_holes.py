@@ -12,8 +12,8 @@ from redis.exceptions import RedisError
 
 from server import mitras
 from server.chats import Chats
-from server.mirror import client, gates, keys
-from server.mirror.gates import Gate
+from server.mirror import client, keys
+from server.mirror.sync_points import Paused
 from server.timers import Timers
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
@@ -70,7 +70,7 @@ async def test_an_old_snapshot_is_not_believed(bench: Bench) -> None:
     await mitras.set_active(mirror, bench.db, stays, False)
     bench.stack.valkey.kill()
     await until(lambda: _cold(mirror), "the loss is noticed")
-    with Gate("seed read") as gate:
+    with Paused("seed steps") as gate:
         bench.stack.valkey.start(snapshot=snapshot)
         await gate.reached.wait()
         assert await bench.valkey.smembers("mitras:online") == {gone, stays}  # the old keys are there
@@ -94,7 +94,7 @@ async def test_a_seed_that_is_refused_half_way_leaves_the_old_mirror_whole(bench
     before = await bench.valkey.smembers("mitras:online")
     await bench.mitra(online=True)
     try:
-        with Gate("seed read") as gate:
+        with Paused("seed steps") as gate:
             seeding = asyncio.create_task(mirror._watchdog.reseed())
             await gate.reached.wait()
             await bench.valkey.config_set("maxmemory", 1)
@@ -137,10 +137,10 @@ async def test_the_later_count_of_chats_wins(bench: Bench) -> None:
         async with mirror.changing("recomputeCapacity", id_):
             await bench.chat(id_)
 
-    with Gate("committed") as gate:
+    with Paused("change applies") as gate:
         late = asyncio.create_task(one_more())
         await gate.reached.wait()
-        gates._armed.pop("committed")
+        gate.let_others_pass()
         await one_more()
         gate.open()
         await late
@@ -157,7 +157,7 @@ async def test_a_reroute_is_seen_on_both_sides_or_on_none(bench: Bench) -> None:
     mirror = await bench.mirror()
     timers = Timers(bench.db, 60)
     try:
-        with Gate("committed") as gate:
+        with Paused("change applies") as gate:
             task = asyncio.create_task(Chats(bench.db, mirror, timers, 60).reroute(session, taker))
             await gate.reached.wait()
             assert [await bench.valkey.get(f"mitra:capacity:{id_}") for id_ in (giver, taker)] == ["1", "0"]
@@ -270,7 +270,7 @@ async def test_nobody_sweeps_while_instances_have_different_valkeys(bench: Bench
         a._watchdog.recovered_at -= 10_000
         await a._sweeps.auto_offline()
         assert await bench.is_online(id_)
-        assert bench.log("instances have different Valkeys")
+        assert bench.log("instances rely on different Valkeys")
         bench.stack.toxiproxy.set_upstream("valkey-b", f"{bench.stack.valkey.host}:{bench.stack.valkey.port}")
         await bench.until_logged("seed:", times=4)
     finally:
@@ -325,7 +325,7 @@ async def test_a_stop_in_the_middle_of_a_seed_leaves_the_old_mirror(bench: Bench
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.mitra(online=True)
-    with Gate("seed read") as gate:
+    with Paused("seed steps") as gate:
         seeding = asyncio.create_task(mirror._watchdog.reseed())
         await gate.reached.wait()
         await mirror.stop()

@@ -7,7 +7,7 @@ from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
 from server.mirror import Mirror
-from server.mirror.gates import Gate
+from server.mirror.sync_points import Paused
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
@@ -40,7 +40,7 @@ async def test_two_instances_each_seed_at_their_start(bench: Bench) -> None:
 async def test_a_toggle_between_the_reading_and_the_swap_survives(bench: Bench) -> None:
     first, second = await bench.mitra(), await bench.mitra(online=True)
     mirror = await bench.mirror()
-    with Gate("seed read") as gate:
+    with Paused("seed steps") as gate:
         seeding = asyncio.create_task(mirror._watchdog.reseed())
         await gate.reached.wait()
         await mitras.set_online(mirror, bench.db, first)

@@ -6,7 +6,7 @@ from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
 from server.mirror import Mirror
-from server.mirror.gates import Gate
+from server.mirror.sync_points import Paused
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
@@ -92,7 +92,7 @@ async def test_a_ping_between_the_look_and_the_second_look_saves(bench: Bench) -
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.beat(id_, age_s=1000)
-    with Gate("sweep row locked") as gate:
+    with Paused("sweep takes the lock") as gate:
         sweeping = asyncio.create_task(sweep(mirror))
         await gate.reached.wait()
         assert await mirror.ping(id_)
@@ -107,7 +107,7 @@ async def test_a_ping_that_meets_the_mark_waits_and_learns_the_truth(bench: Benc
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.beat(id_, age_s=1000)
-    with Gate("committed") as gate:  # Postgres says offline, Valkey does not yet
+    with Paused("change applies") as gate:  # Postgres says offline, Valkey does not yet
         sweeping = asyncio.create_task(sweep(mirror))
         await gate.reached.wait()
         assert not await mirror.ping(id_)
@@ -262,7 +262,7 @@ async def test_a_toggle_by_the_mitra_beats_the_sweep(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.beat(id_, age_s=1000)
-    with Gate("sweep row locked") as gate:
+    with Paused("sweep takes the lock") as gate:
         sweeping = asyncio.create_task(sweep(mirror))
         await gate.reached.wait()
         toggling = asyncio.create_task(mitras.set_online(mirror, bench.db, id_))

@@ -7,8 +7,7 @@ from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
 from server.errors import ApiError
-from server.mirror import gates
-from server.mirror.gates import Gate
+from server.mirror.sync_points import Paused
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
@@ -47,10 +46,10 @@ async def test_a_deactivation_revokes_every_sign_in_and_is_mirrored(bench: Bench
 async def test_the_later_commit_wins_though_its_write_comes_first(bench: Bench) -> None:
     id_ = await bench.mitra()
     mirror = await bench.mirror()
-    with Gate("committed") as gate:
+    with Paused("change applies") as gate:
         late = asyncio.create_task(mitras.set_online(mirror, bench.db, id_))
         await gate.reached.wait()
-        gates._armed.pop("committed")  # the next ones pass, this one stays
+        gate.let_others_pass()  # the next ones pass, this one stays
         await mitras.set_offline(mirror, bench.db, id_)
         gate.open()
         await late
@@ -112,7 +111,7 @@ async def test_a_refused_write_is_tried_again_without_an_outage(bench: Bench) ->
 async def test_a_write_whose_request_is_cancelled_after_the_commit_still_arrives(bench: Bench) -> None:
     id_ = await bench.mitra()
     mirror = await bench.mirror()
-    with Gate("committed") as gate:
+    with Paused("change applies") as gate:
         request = asyncio.create_task(mitras.set_online(mirror, bench.db, id_))
         await gate.reached.wait()
         request.cancel()
