@@ -655,6 +655,7 @@ SPEC = Spec(
         {"instances": 2, "toggles": 1, "polls": 1, "looks": 0, "faults": 1},
         {"instances": 2, "toggles": 2, "polls": 0, "looks": 0, "faults": 1},
         {"instances": 2, "toggles": 1, "polls": 0, "looks": 1, "faults": 1},
+        {"instances": 2, "toggles": 1, "polls": 0, "looks": 0, "faults": 2},
         {"instances": 2, "toggles": 1, "polls": 2, "looks": 0, "faults": 0},
         {"instances": 1, "toggles": 1, "polls": 2, "looks": 1, "faults": 1},
     ),
@@ -683,13 +684,13 @@ SPEC = Spec(
         mutant("an answer stands for ever", TTL, breaks="LIVENESS", **ONE | {"toggles": 0}),
         mutant("a lease stands for ever", LEASE_LIFE, breaks="LIVENESS", **ONE | {"toggles": 0}),
         mutant("a new connection for notifications brings no reading", LISTENED, breaks="INV-16", **ONE | {"polls": 0, "faults": 2}),
+        mutant("a new subscription brings no reading", RESUBSCRIBED, breaks="INV-16", **TWO | {"toggles": 2}),
         mutant(
             "an old answer outlives a restart of Valkey", RESUBSCRIBED, SWAPPED, breaks="INV-16",
             **ONE | {"polls": 0},
         ),
     ),
     unkilled={
-        RESUBSCRIBED: "a seed deletes the answer too, and a notification tells of a change, but half a second later",
         SWAPPED: "who subscribes after a restart of Valkey deletes the answer too; both missing is a mutant",
     },
 )  # fmt: skip
