@@ -7,6 +7,7 @@ from asyncpg import Connection, Record
 
 from server import errors
 from server.db import Database
+from server.errors import ServiceUnavailable
 from server.log import log
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
@@ -20,6 +21,7 @@ FROM mitras AS m LEFT JOIN mitra_online_status AS o ON o.mitra_id = m.id WHERE m
 """
 # Waits for a sweep's transaction that has this row; any number of pings may hold it at once.
 _SHARE = "SELECT id FROM mitras WHERE id = $1 FOR SHARE"
+LEAVING = "leaving "  # before the mark that a ping has met
 WAITS_S = 4.2  # over what the contract lets Postgres keep a ping waiting; within the 5 s of an answer
 
 
@@ -36,8 +38,8 @@ class Heartbeat:
         began = time.monotonic()
         try:
             answer = await self._in_valkey(mitra_id)
-            if answer == "leaving":
-                answer = await self._when_the_sweep_is_over(mitra_id, began)
+            while answer.startswith(LEAVING):
+                answer = await self._when_the_sweep_is_over(mitra_id, answer.removeprefix(LEAVING), began)
         except MirrorUnavailable:
             self._valkey.counts["fallbacks_heartbeat"] += 1
             log("[heartbeat] valkey check failed, falling back to DB")
@@ -52,27 +54,27 @@ class Heartbeat:
 
     async def _carry(self, mitra_ids: Sequence[str]) -> Sequence[str | MirrorUnavailable]:
         """The pings of one turn in one script, each with an outcome of its own."""
-        return await self._script(mitra_ids, past_the_mark=False)
+        return await self._script(mitra_ids)
 
-    async def _script(self, mitra_ids: Sequence[str], *, past_the_mark: bool) -> list[str | MirrorUnavailable]:
-        await sync_point("ping clears" if past_the_mark else "ping", instance=self._instance, mitras=mitra_ids)
+    async def _script(self, mitra_ids: Sequence[str], dead_mark: str = "") -> list[str | MirrorUnavailable]:
+        await sync_point("ping clears" if dead_mark else "ping", instance=self._instance, mitras=mitra_ids)
         now = self._valkey.now_ms()
         times = keys.stamp(now), keys.stamp(now + keys.FUTURE_MS_MAX)
         touched = (keys.EPOCH, keys.DEACTIVATED, keys.ONLINE)
-        told = await self._valkey.run(scripts.PING, touched, *times, "1" if past_the_mark else "", *mitra_ids)
+        told = await self._valkey.run(scripts.PING, touched, *times, dead_mark, *mitra_ids)
         return [self._valkey.refusal(line[1:]) if line[0] == "-" else line for line in told.split("\n")]
 
-    async def _when_the_sweep_is_over(self, mitra_id: str, began: float) -> str:
+    async def _when_the_sweep_is_over(self, mitra_id: str, mark: str, began: float) -> str:
         """A sweep holds the row's lock from before its mark to its COMMIT. Raises MirrorUnavailable, ServiceUnavailable.
 
-        If she is still online then, it was rolled back and its mark means nothing: with the row's lock held, no sweep
-        can have marked her anew.
+        If she is still online then, it was rolled back, and its mark means nothing. Only this mark is deleted: should
+        this transaction have ended without our knowledge, another sweep may have marked her anew.
         """
         async with self._db.transaction() as connection:
             row = await self._locked(connection, mitra_id, began)
             if row is None or not row["is_active"] or not row["is_online"]:
                 return "inactive" if row and not row["is_active"] else "offline"
-            (answer,) = await self._script([mitra_id], past_the_mark=True)
+            (answer,) = await self._script([mitra_id], mark)
         if isinstance(answer, MirrorUnavailable):
             raise answer
         return answer
@@ -80,7 +82,9 @@ class Heartbeat:
     async def _locked(self, connection: Connection, mitra_id: str, began: float) -> Record | None:
         """The mitra's state once no sweep has her row. Read by a statement of its own: after the wait, not before it."""
         await sync_point("ping waits", instance=self._instance, mitras=[mitra_id])
-        left_s = max(0.1, began + WAITS_S - time.monotonic())
+        left_s = began + WAITS_S - time.monotonic()
+        if left_s <= 0:
+            raise ServiceUnavailable("the row of a mitra was locked all the time")
         await connection.execute(_SHARE, mitra_id, timeout=left_s)
         return await connection.fetchrow(_CHECK, mitra_id)
 

@@ -13,7 +13,7 @@ def _read(name: str) -> str:
 _READING = _read("epoch").replace("#!lua", "#!lua flags=no-writes", 1)
 
 APPLY, PING, SECOND_LOOK = (_read("epoch") + _read(name) for name in ("apply", "ping", "second_look"))
-UNMARK, STRAYS = (_read("epoch") + _read(name) for name in ("unmark", "strays"))
+STRAYS = _read("epoch") + _read("strays")
 SNAPSHOT, FILL = (_read("epoch") + _read("stamp") + _read(name) for name in ("snapshot", "fill"))
 LOOK, SILENT, PINGED = (_READING + _read("stamp") + _read(name) for name in ("look", "silent", "pinged"))
 SEED_BEGIN, SEED, SEED_SWAP, SEED_END = (_read(name) for name in ("seed_begin", "seed", "seed_swap", "seed_end"))

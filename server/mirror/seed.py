@@ -111,7 +111,7 @@ class Seeder:
         made, counts = 0, Counter[str]()
         for first in range(0, len(rows), STEP):
             some = rows[first : first + STEP]
-            touched = (keys.VERSIONS, keys.SYNTHETIC, steps, online, deactivated, versions, changes, keys.SEED)
+            touched = (keys.SYNTHETIC, steps, online, deactivated, versions, changes, keys.SEED)
             await sync_point("seed steps", instance=self._coordinator.instance)
             await self._run(scripts.SEED, touched, nonce, made, now, int(grace), LIFE_S, *facts(some))
             made += 1

@@ -172,27 +172,23 @@ class Sweeps:
 
         Raises MirrorUnavailable and ServiceUnavailable as well; whatever is raised, she may or may not be offline then.
         """
-        mark, ended = "", False
         try:
             async with self._writes.changing("setOffline", mitra_id) as connection:
-                mark = await self._mark(connection, mitra_id, seen)
+                await self._mark(connection, mitra_id, seen)
                 await sync_point("sweep updates", **self._where(mitra_id))
                 if await connection.fetchval(SET_OFFLINE, mitra_id):
                     await connection.execute(AUDIT, mitra_id, "offline")
                     self._valkey.counts["auto_offline"] += 1
-                ended = True
         except _Spared as spared:
             return str(spared) != "changed"
-        except BaseException:
-            # Before its last statements it was surely rolled back. After them its COMMIT may be under way: the mark stays.
-            if mark and not ended:
-                with suppress(MirrorUnavailable):
-                    await self._valkey.run(scripts.UNMARK, (keys.EPOCH, keys.leaving(mitra_id)), mark)
-            raise
         return True
 
-    async def _mark(self, connection: Connection, mitra_id: str, seen: str) -> str:
-        """Under the row's lock: may we sweep, and is she still stale? Then mark her. Raises _NotNow and _Spared."""
+    async def _mark(self, connection: Connection, mitra_id: str, seen: str) -> None:
+        """Under the row's lock: may we sweep, and is she still stale? Then mark her. Raises _NotNow and _Spared.
+
+        No sweep deletes a mark: it may have lost its transaction without knowing it, and the mark may be another's. A
+        newer version deletes it, or a ping that holds the row's lock.
+        """
         await sync_point("sweep takes the lock", **self._where(mitra_id))
         if not await connection.fetchval(_ALONE):
             raise _NotNow("another instance is sweeping")
@@ -207,7 +203,6 @@ class Sweeps:
         answer = await self._valkey.run(scripts.SECOND_LOOK, touched, mitra_id, seen, version, mark, MARK_LIFE_MS)
         if answer != "marked":
             raise _Spared(answer)
-        return mark
 
     def _where(self, mitra_id: str) -> dict[str, Any]:
         return {"instance": self._writes.coordinator.instance, "mitras": [mitra_id]}

@@ -2,7 +2,11 @@
 -- KEYS: epoch, versions, online, deactivated, capacity, heartbeat, leaving, the seed under way
 -- ARGV: epoch, id, version, is_online, is_active, load, heartbeat of a toggle ('' for none), now
 local id, version = ARGV[2], tonumber(ARGV[3])
+local seed = redis.call('GET', KEYS[8])
 local known = tonumber(redis.call('HGET', KEYS[2], id) or 0)
+if seed then -- what it has carried counts, too, though only its last step makes its versions those in use
+  known = math.max(known, tonumber(redis.call('HGET', 'mirror:seed:' .. seed .. ':versions', id) or 0))
+end
 if known > version then
   return string.format('%d', known)
 end
@@ -33,7 +37,6 @@ if mark and (tonumber(string.match(mark, '^%d+')) or 0) < version then
 end
 redis.call('HSET', KEYS[2], id, ARGV[3])
 -- A seed that is under way may have read this mitra before the change.
-local seed = redis.call('GET', KEYS[8])
 if seed then
   redis.call('HSET', 'mirror:seed:' .. seed .. ':changes', id, ARGV[3])
   redis.call('EXPIRE', 'mirror:seed:' .. seed .. ':changes', 60)

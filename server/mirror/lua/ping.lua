@@ -1,7 +1,7 @@
 -- The pings of one turn. For each: guard, membership, one SET. Returns a line each, in their order: 'inactive',
--- 'offline', 'leaving', 'online', or '-' and the error that this one alone met.
+-- 'offline', 'leaving' and the mark, 'online', or '-' and the error that this one alone met.
 -- KEYS: epoch, deactivated, online
--- ARGV: epoch, now, latest time still believed, '1' to delete a mark (the caller holds the row's lock: no sweep has it), ids
+-- ARGV: epoch, now, latest time still believed, mark of a sweep that is over ('' for none), then the ids
 local function ping(id)
   if redis.call('SISMEMBER', KEYS[2], id) == 1 then
     return 'inactive'
@@ -10,10 +10,11 @@ local function ping(id)
     return 'offline'
   end
   local mark = 'mirror:leaving:' .. id
-  if ARGV[4] == '1' then
+  local stands = redis.call('GET', mark)
+  if stands and stands == ARGV[4] then
     redis.call('DEL', mark)
-  elseif redis.call('EXISTS', mark) == 1 then
-    return 'leaving'
+  elseif stands then
+    return 'leaving ' .. stands
   end
   local heartbeat = 'mitra:heartbeat:' .. id
   local before = redis.call('GET', heartbeat)

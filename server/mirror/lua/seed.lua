@@ -2,13 +2,13 @@
 -- One step of a seed: some of the mitras it has read, each carried to Valkey unless a newer change was noted since the seed
 -- began. The sets are built beside those in use. A step that is missing (Valkey was emptied, or came back older) or a newer
 -- seed ends this one.
--- KEYS: versions, synthetic, this seed's count of steps, its online, deactivated, versions, changes, the seed under way
+-- KEYS: synthetic, this seed's count of steps, its online, deactivated, versions, changes, the seed under way
 -- ARGV: nonce, steps before this one, now, '1' when everybody is granted a fresh heartbeat, life in s, then of the mitras:
 -- ids (36 characters each), states (one character: o online, d deactivated, b both, - none), versions, loads
-if redis.call('GET', KEYS[3]) ~= ARGV[2] or redis.call('GET', KEYS[8]) ~= ARGV[1] then
+if redis.call('GET', KEYS[2]) ~= ARGV[2] or redis.call('GET', KEYS[7]) ~= ARGV[1] then
   return redis.error_reply('LOST what this seed has written is gone, or a newer seed has begun')
 end
-redis.call('INCR', KEYS[3])
+redis.call('INCR', KEYS[2])
 local function numbers(text)
   local found = {}
   for number in string.gmatch(text, '%d+') do found[#found + 1] = number end
@@ -16,8 +16,8 @@ local function numbers(text)
 end
 local ids, versions, loads = {}, numbers(ARGV[8]), numbers(ARGV[9])
 for place = 1, #ARGV[6], 36 do ids[#ids + 1] = string.sub(ARGV[6], place, place + 35) end
-local noted = redis.call('HMGET', KEYS[7], unpack(ids))
-local online, deactivated, drawn, newer, settled, gone, capacities, beats = {}, {}, {}, {}, {}, {}, {}, {}
+local noted = redis.call('HMGET', KEYS[6], unpack(ids))
+local online, deactivated, drawn, settled, gone, capacities, beats = {}, {}, {}, {}, {}, {}, {}
 for index, id in ipairs(ids) do
   local state, version = string.sub(ARGV[7], index, index), versions[index]
   local is_online = state == 'o' or state == 'b'
@@ -28,10 +28,6 @@ for index, id in ipairs(ids) do
     drawn[#drawn + 1] = version
   end
   if (tonumber(noted[index] or 0) or 0) <= tonumber(version) then
-    if version ~= '0' then
-      newer[#newer + 1] = id
-      newer[#newer + 1] = version
-    end
     if is_online then
       settled[#settled + 1] = id
       beats[#beats + 1] = 'mitra:heartbeat:' .. id
@@ -56,11 +52,10 @@ local function write(command, key, values)
 end
 if #capacities > 0 then redis.call('MSET', unpack(capacities)) end
 if #graced > 0 then redis.call('MSET', unpack(graced)) end
-write('HSET', KEYS[2], synthetic)
-write('HDEL', KEYS[2], gone)
-write('HSET', KEYS[1], newer)
-write('SADD', KEYS[4], online)
-write('SADD', KEYS[5], deactivated)
-write('HSET', KEYS[6], drawn)
-for _, index in ipairs({ 3, 4, 5, 6, 8 }) do redis.call('EXPIRE', KEYS[index], ARGV[5]) end
+write('HSET', KEYS[1], synthetic)
+write('HDEL', KEYS[1], gone)
+write('SADD', KEYS[3], online)
+write('SADD', KEYS[4], deactivated)
+write('HSET', KEYS[5], drawn)
+for _, index in ipairs({ 2, 3, 4, 5, 7 }) do redis.call('EXPIRE', KEYS[index], ARGV[5]) end
 return 1
