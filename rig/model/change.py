@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from rig.model.language import Kind, Lane, Rules, Spec, Step, action, invariant, put
+from rig.model.language import Kind, Lane, Rules, Spec, Step, action, invariant, mutant, put
 
 INSTANCE, VALKEY, POSTGRES, MITRA = Lane.INSTANCE, Lane.VALKEY, Lane.POSTGRES, Lane.MITRA
 WRITES, SEEDER, WATCHDOG = "server/mirror/writes.py:Writes.", "server/mirror/seed.py:Seeder.", "server/mirror/watchdog.py:"
 PROVES = "the connection for notifications proves that it is alive"
+TOLD = "each transaction that changes a mitra notifies every instance"
+SET_BACK = "a sequence that went back is an outage"
+AHEAD = "a version of Valkey that is ahead of its row is an outage"
 COMPARES = "a new connection for notifications compares all versions"
 IDENTITY = "the identity of Postgres' history stands in the epoch"
 
@@ -123,7 +126,7 @@ class State(NamedTuple):
     owner: int  # whose versions Valkey has
     late_commits: frozenset[Change]
     late_scripts: frozenset[Script]
-    promised: tuple[bool, ...]  # ghost: told "online" within W, by an answer that no block protects
+    promised: tuple[bool, ...]  # ghost: told "online" within W
     instances: tuple[Instance, ...]
     toggles: int
     deactivations: int
@@ -182,7 +185,7 @@ def committed(rules: Rules, state: State, change: Change) -> State:
     row = changed(state.rows[m], change.what, version)
     promised = state.promised if row.online and row.active else put(state.promised, m, False)
     state = state._replace(rows=put(state.rows, m, row), promised=promised)
-    if rules.keeps("each transaction that changes a mitra notifies every instance"):
+    if rules.keeps(TOLD):
         for i, one in enumerate(state.instances):
             if one.alive and one.hears:
                 state = having(state, i, heard=put(one.heard, m, max(version, one.heard[m])))
@@ -340,7 +343,17 @@ def ping_is_answered_from_postgres(rules: Rules, state: State, i: int, m: int) -
     """An instance without Valkey answers a ping from Postgres, and owes the heartbeat; its block holds off the sweeps."""
     one, row = state.instances[i], state.rows[m]
     if one.alive and not one.warm and state.pings and row.online and row.active:
-        yield owe(rules, state._replace(pings=state.pings - 1), i, m, Debt.HEARTBEAT)
+        told = state._replace(pings=state.pings - 1, promised=put(state.promised, m, True))
+        yield owe(rules, told, i, m, Debt.HEARTBEAT)
+
+
+@action("instance", "mitra", kind=Kind.FAULT, lanes=(MITRA, INSTANCE))
+def ping_has_no_reply_from_valkey(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
+    """One ping's script has no reply: it is answered from Postgres, and the instance is not cold."""
+    one, row = state.instances[i], state.rows[m]
+    if state.faults and one.warm and state.pings and row.online and row.active:
+        told = state._replace(pings=state.pings - 1, faults=state.faults - 1)
+        yield owe(rules, told._replace(promised=put(state.promised, m, True)), i, m, Debt.HEARTBEAT)
 
 
 # --- notifications -------------------------------------------------------------------------------------------------------
@@ -374,13 +387,13 @@ def versions_are_compared(rules: Rules, state: State, i: int) -> Iterator[Any]:
 def is_set_back(rules: Rules, state: State) -> bool:
     """Whether the sequence is behind a version that Valkey has."""
     behind = any(known.version > state.drawn for known in state.kept)
-    return behind and rules.keeps("a sequence that went back is an outage")
+    return behind and rules.keeps(SET_BACK)
 
 
 def is_ahead(rules: Rules, state: State) -> bool:
     """Whether Valkey has a version that is ahead of its mitra's row."""
     ahead = any(known.version > row.version for known, row in zip(state.kept, state.rows, strict=True))
-    return ahead and rules.keeps("a version of Valkey that is ahead of its row is an outage")
+    return ahead and rules.keeps(AHEAD)
 
 
 @action("instance", code=WATCHDOG + "Watchdog._look", lanes=(INSTANCE, VALKEY))
@@ -635,13 +648,19 @@ def relabel(state: State, instances: tuple[int, ...], mitras: tuple[int, ...]) -
     )  # fmt: skip
 
 
+def bounds(**counts: int) -> dict[str, int]:
+    """Bounds of two instances and, unless told otherwise, one mitra and none of all else."""
+    none = {"toggles": 0, "accepts": 0, "deactivations": 0, "pings": 0, "ages": 0, "faults": 0}
+    return {"instances": 2, "mitras": 1, **none, **counts}
+
+
 SPEC = Spec(
     name="change",
     title="A change and its way from Postgres to Valkey",
     initial=initial,
     actions=[
         change_locks_the_row, change_draws_its_version, change_commits, change_is_applied, notification_is_looked_up,
-        retry_reads_the_row, retry_is_applied, ping_is_answered_from_postgres, connection_is_made_anew,
+        retry_reads_the_row, retry_is_applied, ping_is_answered_from_postgres, ping_has_no_reply_from_valkey, connection_is_made_anew,
         versions_are_compared, outage_is_noticed, seed_is_made, reply_of_apply_is_lost, late_script_lands,
         reply_of_commit_is_lost, late_commit_ends, transaction_is_lost, instance_is_killed, instance_starts,
         notifications_fall_silent, instance_is_cut_off, instance_reaches_valkey, valkey_loses_data, postgres_goes_back,
@@ -651,10 +670,43 @@ SPEC = Spec(
     quiet=quiet,
     relabel=relabel,
     bounds=[
-        {"instances": 2, "mitras": 2, "toggles": 1, "accepts": 1, "deactivations": 0, "pings": 0, "ages": 0, "faults": 1},
-        {"instances": 2, "mitras": 1, "toggles": 1, "accepts": 1, "deactivations": 0, "pings": 0, "ages": 0, "faults": 2},
-        {"instances": 2, "mitras": 1, "toggles": 1, "accepts": 0, "deactivations": 1, "pings": 0, "ages": 0, "faults": 2},
-        {"instances": 2, "mitras": 1, "toggles": 2, "accepts": 1, "deactivations": 0, "pings": 1, "ages": 0, "faults": 1},
+        bounds(mitras=2, toggles=1, faults=1),
+        bounds(toggles=1, accepts=1, faults=1),
+        bounds(accepts=1, pings=1, ages=1, faults=1),
+        bounds(deactivations=1, accepts=1, faults=1),
+        bounds(toggles=1, faults=2),
     ],
-    small={"instances": 2, "mitras": 1, "toggles": 1, "accepts": 1, "deactivations": 0, "pings": 1, "ages": 0, "faults": 1},
+    small=bounds(toggles=1, faults=1),
+    deep=[
+        bounds(mitras=2, toggles=1, accepts=1, faults=1),
+        bounds(toggles=2, accepts=1, pings=1, faults=1),
+        bounds(toggles=1, accepts=1, faults=2),
+    ],
+    rare=["heartbeat_grows_old", "ping_is_answered_from_postgres", "ping_has_no_reply_from_valkey"],
+    mutants=[
+        mutant(
+            "a late COMMIT is told to nobody", TOLD, breaks="INV-02", finding="P-12",
+            deactivations=1, toggles=0,
+        ),
+        mutant("a writer that dies tells nobody", TOLD, breaks="INV-01"),
+        mutant(
+            "a retry that was fenced off pays the heartbeat", "a heartbeat that was fenced off stays owed",
+            breaks="INV-07", toggles=0, accepts=1, pings=1,
+        ),
+        mutant(
+            "debts are compared by value", "debts are counted, not compared", breaks="INV-01", finding="S-05",
+            toggles=1, accepts=1, faults=2,
+        ),
+        mutant("a deaf connection is kept for ever", PROVES, breaks="INV-01", finding="S-07", faults=2),
+        mutant("a new connection compares nothing", COMPARES, breaks="INV-01", finding="S-07", faults=2),
+        mutant("Postgres may go back unnoticed", IDENTITY, SET_BACK, AHEAD, breaks="INV-01", finding="S-08"),
+        mutant(
+            "versions of another history are kept", "the seed's begin drops versions of another history",
+            breaks="INV-04", finding="S-08",
+        ),
+        mutant(
+            "an apply that is fenced off loses the toggle's heartbeat",
+            "every apply carries the heartbeat of her last toggle", breaks="INV-07", accepts=1, faults=0,
+        ),
+    ],
 )  # fmt: skip

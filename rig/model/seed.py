@@ -543,9 +543,40 @@ SPEC = Spec(
     quiet=quiet,
     relabel=relabel,
     bounds=[
-        {"instances": 2, "mitras": 2, "changes": 1, "hands": 0, "reconciles": 1, "faults": 1},
+        {"instances": 2, "mitras": 2, "changes": 1, "hands": 0, "reconciles": 2, "faults": 1},
         {"instances": 2, "mitras": 1, "changes": 1, "hands": 0, "reconciles": 1, "faults": 2},
-        {"instances": 2, "mitras": 1, "changes": 1, "hands": 1, "reconciles": 1, "faults": 0},
+        {"instances": 2, "mitras": 1, "changes": 1, "hands": 1, "reconciles": 1, "faults": 1},
+        {"instances": 2, "mitras": 1, "changes": 2, "hands": 0, "reconciles": 2, "faults": 1},
     ],
     small={"instances": 2, "mitras": 1, "changes": 1, "hands": 0, "reconciles": 1, "faults": 1},
+    deep=[
+        {"instances": 2, "mitras": 2, "changes": 1, "hands": 0, "reconciles": 1, "faults": 2},
+        {"instances": 2, "mitras": 2, "changes": 2, "hands": 0, "reconciles": 2, "faults": 1},
+    ],
+    rare=["row_is_changed_by_hand"],
+    mutants=[
+        mutant(
+            "an older seed swaps after a newer one", ALONE, "the swap demands the seed's own nonce",
+            breaks="INV-01", finding="P-14", reconciles=2, faults=0,
+        ),
+        mutant(
+            "an older seed swaps after its lock was lost", "the swap demands the seed's own nonce",
+            breaks="INV-01", finding="P-14", reconciles=2,
+        ),
+        mutant(
+            "an older seed clears strays while a newer one goes on", ALONE, "the strays demand the seed's own nonce",
+            breaks="INV-04", finding="P-15", reconciles=2, faults=0, changes=2,
+        ),
+        mutant(
+            "a periodic seed that ends an outage grants nothing", "a seed that ends an outage grants heartbeats",
+            breaks="INV-07", finding="P-11",
+        ),
+        mutant(
+            "changes are noted for no seed", "each change is noted for the seed that is under way", breaks="INV-01",
+            faults=0,
+        ),
+        mutant(
+            "the sets in use are emptied first", "new sets are built beside those in use", breaks="INV-15", faults=0,
+        ),
+    ],
 )  # fmt: skip
