@@ -503,3 +503,16 @@ def test_names_are_found_by_relabelling(tmp_path: Path) -> None:
 def test_names_of_people_and_servers() -> None:
     assert [name_of("instance", 1), name_of("mitra", 1), name_of("chat", 1)] == ["b", "m2", "chat 2"]
     assert named("mitra 0 at instance 1 and mitras 2") == "m1 at b and mitras 2"
+
+
+def test_the_list_tells_bounds_invariants_and_mutants(fence: Path, model: Callable[..., Done]) -> None:
+    done = model("--spec", "fence.py", "--list")
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "fence: A change and its way into Valkey (4 actions, 2 rules)",
+        "  within     2 instances, 3 changes, 1 fault",
+        "  INV-01     In quiet, Valkey has what Postgres has",
+        f"  mutant     {LATE} (breaks INV-01)",
+        f"  mutant     {UNHEARD} (breaks INV-01)",
+    ]
+    assert not (fence / "reports").exists()
