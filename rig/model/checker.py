@@ -1,6 +1,7 @@
 """Explores every state of a specification, breadth first, so that a violation comes by a shortest path."""
 
 import gc
+import random
 import time
 from array import array
 from collections.abc import Collection, Iterator, Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from rig.model.compact import DependentParts, Numbers, Parts, Symmetry
+from rig.model.compact import DependentParts, Numbers, Parts, Symmetry, WrongOrder
 from rig.model.language import LIVENESS, Action, Invariant, Kind, Rules, Spec, SpecError, State, Step
 from rig.model.limits import GIGABYTE, Limits
 from rig.model.memory import Forest, Memory, Remembered
@@ -16,7 +17,7 @@ from rig.model.watched import ShapeChanged
 from rig.model.wellformed import check
 
 OWN_KINDS = (Kind.STEP, Kind.HEAL, Kind.TIME)  # quiet must be reached by these alone
-TRIED_OUT = 200  # states by which is found how `relabel` treats the parts of a state
+WALKS, WALK_STEPS = 12, 20  # by which is found how `relabel` treats the parts of a state
 SAMPLED, SAMPLED_FIRST = 512, 32  # one state of so many, and so many of the first, are tried the slow way too
 
 
@@ -62,15 +63,18 @@ def explore(
     gc.disable()  # millions of tuples that are never garbage
     try:
         whole: set[tuple[int, ...]] = set()  # the parts of a state that cannot be taken apart
+        excluded: set[tuple[int, int]] = set()
         by_part = True
         while True:
-            exploration = _Exploration(spec, bounds, frozenset(without), limits, frozenset(only), whole, by_part)
+            exploration = _Exploration(spec, bounds, frozenset(without), limits, frozenset(only))
             try:
-                return exploration.run()
+                return exploration.run(whole, by_part, excluded)
             except ShapeChanged as changed:
                 whole.add(changed.path)
             except DependentParts:
                 by_part = False
+            except WrongOrder:
+                continue
             finally:
                 vars(exploration).clear()  # its parts refer to each other: without this the memory would stay in use
     finally:
@@ -101,7 +105,6 @@ class _Taken:
 class _Exploration:
     def __init__(
         self, spec: Spec, bounds: Mapping[str, int], without: frozenset[str], limits: Limits, only: frozenset[str],
-        whole: set[tuple[int, ...]], by_part: bool,
     ) -> None:  # fmt: skip
         self.spec, self.limits, self.began = spec, limits, time.monotonic()
         self.rules = Rules(bounds, without)
@@ -113,19 +116,20 @@ class _Exploration:
             self.variants = [_Variant(one, values) for one in spec.actions for values in self.rules.product(one.over)]
         except KeyError as error:
             raise SpecError(f"{spec.file}: there is no bound {error} in {dict(bounds)}") from error
-        self.parts = Parts(spec, self.initial, whole)
-        self.memory = Memory(spec, self.parts.watch.log)
-        self.symmetry = Symmetry(self.parts, bounds.get("instances", 1), bounds.get("mitras", 1), by_part)
-        self.forest = Forest(map(self._effect, self.variants))
-        self.quiet = Forest([Remembered(self.memory, "`quiet`", self._is_quiet)])
         self.idle = {one.name for one in spec.actions}  # actions that have changed nothing so far
         self.known: dict[Numbers, int] = {}  # state -> its place in the order in which states were found
         self.parents = array("q")
         self.calm = bytearray()  # of each state, whether a way to quiet is known
         self.edges_from, self.edges_to = array("q"), array("q")  # the server's own steps between states not yet calm
 
-    def run(self) -> Explored:
-        """Explores."""
+    def run(self, whole: set[tuple[int, ...]], by_part: bool, excluded: set[tuple[int, int]]) -> Explored:
+        """Explores. The arguments tell what earlier tries have found out: see Shape and Symmetry."""
+        self.parts = Parts(self.spec, self.initial, whole)
+        self.memory = Memory(self.spec, self.parts.watch.log)
+        bounds = self.rules.bounds
+        self.symmetry = Symmetry(self.parts, bounds.get("instances", 1), bounds.get("mitras", 1), by_part, excluded)
+        self.forest = Forest(map(self._effect, self.variants))
+        self.quiet = Forest([Remembered(self.memory, "`quiet`", self._is_quiet)], repeats=True)
         if self.symmetry.orders:
             self.symmetry.try_out(self._some_states())
         level = [self._admit(self.symmetry.canonical(self.parts.encode(self.initial)), -1)]
@@ -211,7 +215,7 @@ class _Exploration:
                 if detail not in variant.steps:
                     taken = variant.steps[detail] = _Taken(Step(action, parameters, detail), variant)
                     if self.invariants:
-                        taken.judges = Forest(self._judge(one, taken.step) for one in self.invariants)
+                        taken.judges = Forest([self._judge(one, taken.step) for one in self.invariants], repeats=True)
                 found.append((variant.steps[detail], self.parts.change(state)))
             return tuple(found)
 
@@ -303,11 +307,16 @@ class _Exploration:
             yield taken.step, self.parts.changed(numbers, leaves, change)[0]
 
     def _some_states(self) -> list[Numbers]:
-        """The first states, without symmetry."""
-        waiting = [self.parts.encode(self.initial)]
-        found = dict.fromkeys(waiting)
-        while waiting and len(found) < TRIED_OUT:
-            fresh = [after for _, after in self._successors(waiting.pop(0)) if after not in found]
-            waiting += dict.fromkeys(fresh)
-            found.update(dict.fromkeys(fresh))
+        """Some reachable states, by random walks without symmetry."""
+        drawn = random.Random(0)
+        first = self.parts.encode(self.initial)
+        found = {first: None}
+        for _ in range(WALKS):
+            state = first
+            for _ in range(WALK_STEPS):
+                ahead = [after for _, after in self._successors(state)]
+                if not ahead:
+                    break
+                state = drawn.choice(ahead)
+                found[state] = None
         return list(found)

@@ -21,6 +21,10 @@ class DependentParts(Exception):
     """A part of a relabelled state depends on several parts of the state."""
 
 
+class WrongOrder(Exception):
+    """A tuple of records does not follow the order that was tried. The next one is to be tried."""
+
+
 class Parts:
     """The numbers of the values of each part and of each leaf, and the states that are made of them."""
 
@@ -174,50 +178,50 @@ class Symmetry:
     the mitras, or none. Which of them is found by trying.
     """
 
-    def __init__(self, parts: Parts, instances: int, mitras: int, by_part: bool) -> None:
+    def __init__(
+        self, parts: Parts, instances: int, mitras: int, by_part: bool, excluded: set[tuple[int, int]]
+    ) -> None:
         self.parts = parts
         self.by_part = by_part
         self.orders: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         if parts.spec.relabel is not None:
             orders = itertools.product(itertools.permutations(range(instances)), itertools.permutations(range(mitras)))
             self.orders = list(orders)[1:]
-        self.possible = [
-            {0, 1, 2} if row else {2} for row in parts.rows
-        ]  # per field: order of instances, mitras, or none
+        self.excluded = excluded  # pairs of a field and an order that it does not follow: 0 instances, 1 mitras, 2 none
+        for field, (shape, row) in enumerate(zip(parts.shape.parts, parts.rows, strict=True)):
+            for kind in (0, 1):
+                if not row or any(len(order[kind]) != len(shape.parts) for order in self.orders):
+                    excluded.add((field, kind))
         self._begin()
 
     def _begin(self) -> None:
+        fields = range(len(self.parts.rows))
+        self.kinds = [
+            min({0, 1, 2} - {kind for one, kind in self.excluded if one == field}, default=2) for field in fields
+        ]
+        if self.by_part and any({(field, kind) for kind in (0, 1, 2)} <= self.excluded for field in fields):
+            raise DependentParts
         self.tables: list[list[dict[int, int]]] = [[{} for _ in self.parts.places] for _ in self.orders]
         self.sources = [self._sources(order) for order in self.orders]
         self.gather = [itemgetter(*sources) if len(sources) > 1 else tuple for sources in self.sources]
 
     def _sources(self, order: tuple[tuple[int, ...], ...]) -> list[int]:
         found: list[int] = []
-        for shape, row, possible in zip(self.parts.shape.parts, self.parts.rows, self.possible, strict=True):
+        for shape, row, kind in zip(self.parts.shape.parts, self.parts.rows, self.kinds, strict=True):
             width = len(shape.parts) if row else 1
-            kind = min(possible)
             found += [len(found) + k for k in (order[kind] if kind < 2 else range(width))]
         return found
 
     def try_out(self, states: list[Numbers]) -> None:
         """Finds which order each tuple of records follows, by some reachable states."""
-        if not self.by_part:
-            return
-        for field, (shape, row) in enumerate(zip(self.parts.shape.parts, self.parts.rows, strict=True)):
-            for kind in (0, 1) if row else ():
-                if any(len(order[kind]) != len(shape.parts) for order in self.orders):
-                    self.possible[field].discard(kind)
         while True:
-            self._begin()
             try:
                 for numbers in states:
                     for order in range(len(self.orders)):
                         self.relabelled(numbers, order)
                 return
-            except _WrongOrder as wrong:
-                self.possible[wrong.field].discard(min(self.possible[wrong.field]))
-                if not self.possible[wrong.field]:
-                    raise DependentParts from None
+            except WrongOrder:
+                self._begin()
 
     def relabelled(self, numbers: Numbers, order: int) -> Numbers:
         """The relabelled state by the specification's own function. What each part becomes is noted, and must stay so."""
@@ -229,7 +233,9 @@ class Symmetry:
                 zip(self.tables[order], self.sources[order], found, strict=True)
             ):
                 if known.setdefault(numbers[source], new) != new:
-                    raise _WrongOrder(self.parts.places[place].path[0])
+                    field = self.parts.places[place].path[0]
+                    self.excluded.add((field, self.kinds[field]))
+                    raise WrongOrder
         return found
 
     def canonical(self, numbers: Numbers) -> Numbers:
@@ -246,12 +252,6 @@ class Symmetry:
             if other < best:
                 best = other
         return best
-
-
-class _WrongOrder(DependentParts):
-    def __init__(self, field: int) -> None:
-        super().__init__(field)
-        self.field = field
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -6,6 +6,7 @@ functions that read the same leaf next, and have read the same values so far, sh
 """
 
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any
 
 from rig.model.compact import Numbers
@@ -14,6 +15,7 @@ from rig.model.watched import ShapeChanged
 
 Tree = Any  # [place of the leaf, {number of its value: tree}], or an outcome: a tuple; None where nothing is known
 NODES_MAX = 1_000_000  # of all trees of an exploration; a node takes about 250 bytes, and as much again in the forest
+KEPT_MAX = 8000  # whole outcomes of a forest
 
 
 class Memory:
@@ -33,6 +35,7 @@ class Remembered:
         self.what = what
         self.call = call
         self.tree: Tree = None
+        self.read: set[int] = set()
 
     def learn(self, numbers: Numbers) -> tuple[Any, ...]:
         """Calls the function, and remembers the outcome as long as there is room."""
@@ -45,6 +48,7 @@ class Remembered:
         except Exception as error:
             problem = f"{self.what} fails: {type(error).__name__}: {error}"
             raise SpecError(f"{self.memory.spec.file}: {problem}") from error
+        self.read.update(log)
         if self.memory.nodes < NODES_MAX:
             self._add(list(log), numbers, outcome)
         return outcome
@@ -75,29 +79,45 @@ class Remembered:
 
 
 class Forest:
-    """The outcomes of many remembered functions. `functions` may grow until the first question."""
+    """The outcomes of many remembered functions. `repeats`: their outcomes are few, so whole outcomes are kept as well."""
 
-    def __init__(self, functions: Iterable[Remembered] = ()) -> None:
+    def __init__(self, functions: Iterable[Remembered], repeats: bool = False) -> None:
         self.functions = list(functions)
         self.root: Any = None
+        self.repeats = repeats
+        self.read: set[int] = set()  # the places that one of the functions has read
+        self.gather: Callable[[Numbers], Any] = itemgetter(0)  # the values at all these places
+        self.known: dict[Any, list[Any]] = {}  # by these values
+        self.width = 0
+        for function in self.functions:
+            function.read = self.read
 
     def outcomes(self, numbers: Numbers) -> list[Any]:
         """The outcomes of all of them for a state, in one list. Its order is the same in every process."""
+        if self.width and (known := self.known.get(self.gather(numbers))) is not None:
+            return known
         found: list[Any] = []
         root = self.root
         if root is None:
             root = self._start(numbers)
         waiting = [root] if root else []
-        while waiting:
-            ready, groups = waiting.pop()
+        push = waiting.append
+        for ready, groups in waiting:  # it grows meanwhile
             if ready:
                 found += ready
             for place, branches, members in groups:
-                node = branches.get(numbers[place])
-                if node is None:
+                try:
+                    node = branches[numbers[place]]
+                except KeyError:
                     node = self._grow(branches, numbers[place], members, numbers)
                 if node:
-                    waiting.append(node)
+                    push(node)
+        if self.repeats and self.read:
+            if len(self.read) != self.width or len(self.known) >= KEPT_MAX:
+                self.width = len(self.read)
+                self.gather = itemgetter(*sorted(self.read))
+                self.known.clear()
+            self.known[self.gather(numbers)] = found
         return found
 
     def _start(self, numbers: Numbers) -> Any:
@@ -145,8 +165,4 @@ class Forest:
                 groups.setdefault(tree[0], []).append((function, tree))
             else:
                 ready += tree
-        return (
-            (tuple(ready), tuple([(place, {}, group) for place, group in reversed(groups.items())]))
-            if ready or groups
-            else ()
-        )
+        return (tuple(ready), tuple([(place, {}, group) for place, group in groups.items()])) if ready or groups else ()
