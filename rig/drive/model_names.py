@@ -163,7 +163,9 @@ class Names:
     def _constant(self, value: int) -> str:
         """Numbers below 0 name no instance and no mitra: what the specification's module calls them."""
         module = sys.modules[type(self._states[0]).__module__]
-        names = [name for name, given in vars(module).items() if name.isupper() and given is not True and given == value]
+        names = [
+            name for name, given in vars(module).items() if name.isupper() and given is not True and given == value
+        ]
         return names[0].lower().replace("_", " ") if len(names) == 1 else NONE if value == -1 else str(value)
 
     def _only_records(self, place: Place, who: str) -> bool:
