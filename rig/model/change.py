@@ -11,7 +11,11 @@ from typing import Any, NamedTuple
 from rig.model.language import Kind, Lane, Rules, Spec, Step, action, invariant, mutant, put
 
 INSTANCE, VALKEY, POSTGRES, MITRA = Lane.INSTANCE, Lane.VALKEY, Lane.POSTGRES, Lane.MITRA
-WRITES, SEEDER, WATCHDOG = "server/mirror/writes.py:Writes.", "server/mirror/seed.py:Seeder.", "server/mirror/watchdog.py:"
+WRITES, SEEDER, WATCHDOG = (
+    "server/mirror/writes.py:Writes.",
+    "server/mirror/seed.py:Seeder.",
+    "server/mirror/watchdog.py:",
+)
 PROVES = "the connection for notifications proves that it is alive"
 TOLD = "each transaction that changes a mitra notifies every instance"
 SET_BACK = "a sequence that went back is an outage"
@@ -338,7 +342,13 @@ def retry_is_applied(rules: Rules, state: State, i: int) -> Iterator[Any]:
     yield outcome, state
 
 
-@action("instance", "mitra", kind=Kind.CLIENT, code="server/mirror/heartbeat.py:Heartbeat.in_postgres", lanes=(MITRA, INSTANCE))
+@action(
+    "instance",
+    "mitra",
+    kind=Kind.CLIENT,
+    code="server/mirror/heartbeat.py:Heartbeat.in_postgres",
+    lanes=(MITRA, INSTANCE),
+)
 def ping_is_answered_from_postgres(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
     """An instance without Valkey answers a ping from Postgres, and owes the heartbeat; its block holds off the sweeps."""
     one, row = state.instances[i], state.rows[m]
@@ -422,7 +432,11 @@ def seed_is_made(rules: Rules, state: State, i: int) -> Iterator[Any]:
         beat = Beat.FRESH if drops or row.version >= known.version else known.beat
         kept.append(Kept(row.online, row.active, row.version, beat if row.online else Beat.NONE))
     highest = max(row.version for row in state.rows)
-    drawn = max(state.drawn, highest) if rules.keeps("a seed raises the sequence to the highest version of a row") else state.drawn
+    drawn = (
+        max(state.drawn, highest)
+        if rules.keeps("a seed raises the sequence to the highest version of a row")
+        else state.drawn
+    )
     state = state._replace(kept=tuple(kept), epoch=(state.run, history), owner=history, drawn=drawn)
     yield having(without_news(state), i, warm=True, history=history, compares=False)
 
@@ -597,7 +611,11 @@ def in_quiet(rules: Rules, state: State, differs: Any) -> str:
     """Who differs, where the state is quiet."""
     pairs = enumerate(zip(state.rows, state.kept, strict=True))
     wrong = [str(m) for m, (row, known) in pairs if differs(row, known)]
-    return f"mitra {wrong[0]}: {state.rows[int(wrong[0])]}, {state.kept[int(wrong[0])]}" if wrong and quiet(rules, state) else ""
+    return (
+        f"mitra {wrong[0]}: {state.rows[int(wrong[0])]}, {state.kept[int(wrong[0])]}"
+        if wrong and quiet(rules, state)
+        else ""
+    )
 
 
 @invariant("INV-01", "In quiet Valkey's online set is that of Postgres")

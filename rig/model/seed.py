@@ -86,6 +86,14 @@ class Instance(NamedTuple):
     debts: tuple[bool, ...]
 
 
+class Hand(IntEnum):
+    """Ghost: whether a change without a version is known to a seed."""
+
+    NONE = 0
+    UNSEEN = 1
+    READ = 2  # by a seed that has not ended yet
+
+
 class State(NamedTuple):
     """Both stores and the instances."""
 
@@ -95,7 +103,7 @@ class State(NamedTuple):
     noting: bool  # `mirror:seed` stands there
     noted: tuple[int, ...]  # per mitra: the version noted for that seed
     lock: int  # which instance holds the lock SEED
-    by_hand: tuple[bool, ...]  # ghost: changed without a version, and no seed has carried it to Valkey since
+    by_hand: tuple[Hand, ...]  # ghost
     late: frozenset[Late]
     instances: tuple[Instance, ...]
     changes: int
@@ -111,7 +119,7 @@ def initial(rules: Rules) -> State:
     count = rules.bounds
     return State(
         (Row(True, 0, 1),) * mitras, (Kept(True, 0, 1, Beat.FRESH),) * mitras, True, False, (0,) * mitras, NOBODY,
-        (False,) * mitras, frozenset(), (one,) * instances,
+        (Hand.NONE,) * mitras, frozenset(), (one,) * instances,
         count["changes"], count["hands"], count["reconciles"], count["faults"],
     )  # fmt: skip
 
@@ -119,6 +127,11 @@ def initial(rules: Rules) -> State:
 def having(state: State, i: int, **fields: Any) -> State:
     """The state with other fields in one instance."""
     return state._replace(instances=put(state.instances, i, state.instances[i]._replace(**fields)))
+
+
+def under_way(state: State) -> set[int]:
+    """The mitras of whom an apply script is under way."""
+    return {one.job.mitra for one in state.instances if one.job} | {late.mitra for late in state.late if late.row}
 
 
 def orphaned(late: frozenset[Late]) -> frozenset[Late]:
@@ -144,9 +157,7 @@ def apply_script(rules: Rules, state: State, m: int, row: Row) -> State:
     after = Kept(True, row.load, row.version, beat) if row.online else Kept(False, NO_LOAD, row.version, Beat.NONE)
     if state.noting and rules.keeps("each change is noted for the seed that is under way"):
         state = state._replace(noted=put(state.noted, m, row.version))
-    # Where a row was changed by hand, two contents have one version: only a seed tells which is right.
-    differs = row.version == state.rows[m].version and row != state.rows[m]
-    return state._replace(kept=put(state.kept, m, after), by_hand=put(state.by_hand, m, differs or state.by_hand[m]))
+    return state._replace(kept=put(state.kept, m, after))
 
 
 def begin_script(rules: Rules, state: State) -> State:
@@ -232,10 +243,10 @@ def debt_is_read(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
 
 @action("mitra", kind=Kind.CLIENT, lanes=(OPERATOR, POSTGRES))
 def row_is_changed_by_hand(rules: Rules, state: State, m: int) -> Iterator[Any]:
-    """Somebody changes a row by hand, without a version: only a seed can find it."""
+    """Somebody changes a row by hand, without a version, while no change of hers is under way: only a seed finds it."""
     row = state.rows[m]
-    if state.hands:
-        left = state._replace(hands=state.hands - 1, by_hand=put(state.by_hand, m, True))
+    if state.hands and m not in under_way(state) and not any(one.debts[m] for one in state.instances):
+        left = state._replace(hands=state.hands - 1, by_hand=put(state.by_hand, m, Hand.UNSEEN))
         yield "online", left._replace(rows=put(state.rows, m, row._replace(online=not row.online)))
         yield "load", left._replace(rows=put(state.rows, m, row._replace(load=1 - row.load)))
 
@@ -280,7 +291,8 @@ def seed_reads(rules: Rules, state: State, i: int) -> Iterator[Any]:
         read, own = state.rows, seed.own
         if not rules.keeps("changes are noted before Postgres is read"):
             state, own = begin_script(rules, state), True
-        yield having(state, i, seed=Seed(Stage.READ, seed.graced, own, read, seed.done))
+        by_hand = tuple(hand and Hand.READ for hand in state.by_hand)
+        yield having(state, i, seed=Seed(Stage.READ, seed.graced, own, read, seed.done))._replace(by_hand=by_hand)
 
 
 @action("instance", "mitra", code=SEEDER + "_swap", lanes=(INSTANCE, VALKEY))
@@ -340,11 +352,9 @@ def seed_ends(rules: Rules, state: State, i: int) -> Iterator[Any]:
         state = state._replace(noting=False, noted=(0,) * len(state.noted))
         state = state._replace(late=orphaned(state.late))
     done = having(state, i, seed=(), cold=False)
-    jobs = {one.job.mitra for one in state.instances if one.job} | {one.mitra for one in state.late if one.row}
-    by_hand = tuple(
-        hand and (m in jobs or differs(row, known))
-        for m, (hand, row, known) in enumerate(zip(state.by_hand, state.rows, state.kept, strict=True))
-    )
+    told = [row == read for m, (row, read) in enumerate(zip(state.rows, seed.read, strict=True))]
+    pairs = zip(state.by_hand, told, strict=True)
+    by_hand = tuple(Hand.NONE if hand is Hand.READ and carried else hand for hand, carried in pairs)
     yield done._replace(by_hand=by_hand, lock=NOBODY if state.lock == i else state.lock)
 
 
@@ -454,12 +464,6 @@ def valkey_loses_data(rules: Rules, state: State) -> Iterator[Any]:
 # --- what must hold ------------------------------------------------------------------------------------------------------
 
 
-def differs(row: Row, known: Kept) -> bool:
-    """Whether Valkey has something else than Postgres."""
-    load = row.load if row.online else NO_LOAD
-    return row.online != known.online or load != known.load or row.online != bool(known.beat)
-
-
 def quiet(rules: Rules, state: State) -> bool:
     """Nobody has anything left to do; who is dead may stay dead, as long as one lives."""
     living = [one for one in state.instances if one.alive]
@@ -560,12 +564,8 @@ SPEC = Spec(
             breaks="INV-01", finding="P-14", reconciles=2, faults=0,
         ),
         mutant(
-            "an older seed swaps after its lock was lost", "the swap demands the seed's own nonce",
-            breaks="INV-01", finding="P-14", reconciles=2,
-        ),
-        mutant(
             "an older seed clears strays while a newer one goes on", ALONE, "the strays demand the seed's own nonce",
-            breaks="INV-04", finding="P-15", reconciles=2, faults=0, changes=2,
+            breaks="INV-03", finding="P-15", hands=1, faults=0,
         ),
         mutant(
             "a periodic seed that ends an outage grants nothing", "a seed that ends an outage grants heartbeats",
