@@ -6,9 +6,9 @@ import time
 from array import array
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
+from rig.model.calm import first_without_way
 from rig.model.compact import DependentParts, Numbers, Parts, Symmetry, WrongOrder
 from rig.model.language import LIVENESS, Action, Invariant, Kind, Rules, Spec, SpecError, State, Step
 from rig.model.limits import GIGABYTE, Limits
@@ -264,24 +264,8 @@ class _Exploration:
 
     def _stuck(self) -> Violation | None:
         """A state from which the server's own steps, healing and time never lead to quiet."""
-        ends = array("q", bytes(8 * len(self.known)))
-        for target in self.edges_to:
-            ends[target] += 1
-        ends = array("q", accumulate(ends))
-        before = array("q", bytes(8 * len(self.edges_to)))  # the sources, in the order of their targets
-        begins = array("q", ends)
-        for source, target in zip(self.edges_from, self.edges_to, strict=True):
-            begins[target] -= 1
-            before[begins[target]] = source
-        calm = self.calm
-        waiting = [place for place, is_calm in enumerate(calm) if is_calm]
-        while waiting:
-            target = waiting.pop()
-            for source in before[begins[target] : ends[target]]:
-                if not calm[source]:
-                    calm[source] = True
-                    waiting.append(source)
-        if (place := calm.find(0)) < 0:
+        place = first_without_way(self.calm, self.edges_from, self.edges_to)
+        if place < 0:
             return None
         return Violation(LIVENESS, "Quiet is reached", "no way leads to quiet from here", self._path(place))
 
