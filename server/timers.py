@@ -150,7 +150,8 @@ class Timers:
     def _heard(self, connection: Any, pid: int, channel: str, payload: object) -> None:
         try:
             told = json.loads(str(payload))
-            if told["by"] != self.origin:
-                self.arm(str(told["id"]), told["left"], OTHERS_DELAY_S)
+            # Our own count as well: the reply of COMMIT may be lost, and then nothing else arms the timer.
+            delay_s = 0.0 if told["by"] == self.origin else OTHERS_DELAY_S
+            self.arm(str(told["id"]), told["left"], delay_s)
         except (ValueError, KeyError, TypeError):
             log(f"[timers] ignored a notification that is none of ours: {payload}")

@@ -170,7 +170,7 @@ class Reads:
                 answer = await self._valkey.run(scripts.FILL, touching, nonce, count, keys.SNAPSHOT_TTL_S)
             if self._config.changes != changes:
                 # By settings that changed on the way: it may have been written after their invalidation.
-                await self._valkey.call("DEL", keys.SNAPSHOT, keys.LEASE)
+                await self._config.drop_snapshot()
                 continue
             if isinstance(answer, str):
                 return answer_of(answer)

@@ -35,7 +35,8 @@ class AppConfig:
         self._values = dict(DEFAULTS)
         self.changes = 0  # how often they were found or made different
         self.invalidation_owed: str | None = None
-        self.reading_owed = False  # a change was heard of, but could not be read
+        self.reading_owed = False  # a change was heard of and is yet to be read
+        self._readings = self._taken = 0  # how many were begun, and which of them is in force
 
     @property
     def max_customers(self) -> int:
@@ -51,11 +52,15 @@ class AppConfig:
 
     async def reload(self) -> None:
         """Read the settings; one that is absent or was written by hand as nonsense means its default."""
+        self._readings += 1
+        number = self._readings
         rows = await self._db.fetch(_ALL, list(DEFAULTS))
+        if number < self._taken:
+            return  # a reading that began later has come first: it is newer
+        self._taken = number
         found = {row["key"]: json.loads(row["value"]) for row in rows}
         usable = {k: v for k, v in found.items() if isinstance(v, int) and not isinstance(v, bool) and v >= 1}
         self._take({**DEFAULTS, **usable})
-        self.reading_owed = False
 
     async def set(self, key: str, value: int) -> None:
         """Postgres, then here, then everywhere. Raises ServiceUnavailable; a failure of Valkey is owed, not raised."""
@@ -82,25 +87,23 @@ class AppConfig:
 
     async def changed(self) -> None:
         """Somebody changed a setting. Settings first, then the snapshot: the next recompute must not use the old ones."""
+        self.reading_owed = False  # a change that is heard from now on is not in what is about to be read
         try:
             await self.reload()
         except ServiceUnavailable:
             self.reading_owed = True
             log("[config] a setting changed, but Postgres cannot be read: trying again each second")
-        await self._drop_snapshot()
+        await self.drop_snapshot()
 
     async def settle(self) -> None:
-        """What is owed: settings that could not be read, and an answer that could not be deleted."""
+        """What is owed: settings that are yet to be read, and an answer that could not be deleted."""
         if self.reading_owed:
-            before = self.changes
-            with suppress(ServiceUnavailable):
-                await self.reload()
-            if self.changes != before:
-                await self._drop_snapshot()
+            await self.changed()
         if self.invalidation_owed and self._valkey and self._valkey.warm:
             await self.tell(self.invalidation_owed)
 
-    async def _drop_snapshot(self) -> None:
+    async def drop_snapshot(self) -> None:
+        """Delete the beacon's answer and any lease; what fails is owed."""
         if self._valkey is None:
             return
         try:

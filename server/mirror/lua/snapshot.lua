@@ -12,6 +12,9 @@ end
 if ARGV[6] == '1' then
   return redis.call('SET', KEYS[5], ARGV[7], 'NX', 'PX', ARGV[8]) and 1 or 0
 end
+if redis.call('EXISTS', KEYS[5]) == 1 then
+  return 0 -- an instance that takes the fleet for a large one is at it
+end
 local loads, missing, count = cjson.decode(ARGV[5]), {}, 0
 for _, id in ipairs(redis.call('SDIFF', KEYS[3], KEYS[4])) do
   local pinged = redis.call('GET', 'mitra:heartbeat:' .. id)
