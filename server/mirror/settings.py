@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
