@@ -17,6 +17,7 @@ from rig.stack import Stack, StackSpec, Supervisor, open_stack
 from server.config import Settings
 from server.db import Database
 from server.mirror import Mirror, keys
+from server.mirror.client import end
 from server.schema import ensure_schema
 
 PATIENCE_S = 5.0  # the contract's bound for what heals after a fault
@@ -178,16 +179,26 @@ def mirror_stack(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactor
 
 
 def benched(test: Callable[[Bench], Awaitable[None]]) -> Callable[..., None]:
-    """Makes a pytest test of an async one: it gets empty stores, and the loop that the server runs in."""
+    """Makes a pytest test of an async one: it gets empty stores, and the loop that the server runs in.
+
+    `body_of` gives the async one back.
+    """
 
     def run(mirror_stack: Stack, capsys: Any) -> None:
-        uvloop.run(_on_bench(mirror_stack, capsys, test))
+        uvloop.run(on_bench(mirror_stack, capsys, test))
 
     run.__name__, run.__doc__ = test.__name__, test.__doc__
+    vars(run)["body"] = test
     return run
 
 
-async def _on_bench(stack: Stack, capsys: Any, test: Callable[[Bench], Awaitable[None]]) -> None:
+def body_of(test: Callable[..., None]) -> Callable[[Bench], Awaitable[None]]:
+    """What `benched` has made a pytest test of."""
+    return vars(test)["body"]
+
+
+async def on_bench(stack: Stack, capsys: Any, test: Callable[[Bench], Awaitable[None]]) -> None:
+    """Run a test on emptied stores; whatever it started is stopped at its end."""
     stack.valkey.start()
     stack.valkey.resume()
     stack.toxiproxy.reset()
@@ -205,5 +216,6 @@ async def _on_bench(stack: Stack, capsys: Any, test: Callable[[Bench], Awaitable
         stack.toxiproxy.reset()
         for mirror in bench.mirrors:
             await mirror.stop()
+        await end(*asyncio.all_tasks() - {asyncio.current_task()})  # what a test that failed has left under way
         await db.stop()
         await valkey.aclose()
