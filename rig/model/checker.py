@@ -18,7 +18,7 @@ from rig.model.wellformed import check
 
 OWN_KINDS = (Kind.STEP, Kind.HEAL, Kind.TIME)  # quiet must be reached by these alone
 WALKS, WALK_STEPS = 12, 20  # by which is found how `relabel` treats the parts of a state
-SAMPLED, SAMPLED_FIRST = 512, 32  # one state of so many, and so many of the first, are tried the slow way too
+SAMPLED, SAMPLED_FIRST = 2048, 32  # one state of so many, and so many of the first, are tried the slow way too
 
 
 @dataclass(frozen=True)

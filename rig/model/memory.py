@@ -16,6 +16,7 @@ from rig.model.watched import ShapeChanged
 Tree = Any  # [place of the leaf, {number of its value: tree}], or an outcome: a tuple; None where nothing is known
 NODES_MAX = 1_000_000  # of all trees of an exploration; a node takes about 250 bytes, and as much again in the forest
 KEPT_MAX = 8000  # whole outcomes of a forest
+WORTH = 6  # how often each of them must be used on average, or no more are kept
 
 
 class Memory:
@@ -89,12 +90,14 @@ class Forest:
         self.gather: Callable[[Numbers], Any] = itemgetter(0)  # the values at all these places
         self.known: dict[Any, list[Any]] = {}  # by these values
         self.width = 0
+        self.hits = 0
         for function in self.functions:
             function.read = self.read
 
     def outcomes(self, numbers: Numbers) -> list[Any]:
         """The outcomes of all of them for a state, in one list. Its order is the same in every process."""
         if self.width and (known := self.known.get(self.gather(numbers))) is not None:
+            self.hits += 1
             return known
         found: list[Any] = []
         root = self.root
@@ -113,11 +116,15 @@ class Forest:
                 if node:
                     push(node)
         if self.repeats and self.read:
+            if len(self.known) >= KEPT_MAX:
+                self.repeats = self.hits > WORTH * KEPT_MAX
+                self.hits = 0
             if len(self.read) != self.width or len(self.known) >= KEPT_MAX:
-                self.width = len(self.read)
+                self.width = len(self.read) if self.repeats else 0
                 self.gather = itemgetter(*sorted(self.read))
                 self.known.clear()
-            self.known[self.gather(numbers)] = found
+            if self.repeats:
+                self.known[self.gather(numbers)] = found
         return found
 
     def _start(self, numbers: Numbers) -> Any:
