@@ -216,6 +216,13 @@ async def on_bench(stack: Stack, capsys: Any, test: Callable[[Bench], Awaitable[
         stack.toxiproxy.reset()
         for mirror in bench.mirrors:
             await mirror.stop()
-        await end(*asyncio.all_tasks() - {asyncio.current_task()})  # what a test that failed has left under way
+        await end_other_tasks()
         await db.stop()
         await valkey.aclose()
+        await end_other_tasks()
+
+
+async def end_other_tasks() -> None:
+    """What a test that failed has left under way would keep its loop from being closed."""
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await end(*others)
