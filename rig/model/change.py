@@ -690,15 +690,13 @@ SPEC = Spec(
     quiet=quiet,
     relabel=relabel,
     bounds=[
-        bounds(mitras=2, toggles=1, faults=1),
-        bounds(toggles=1, accepts=1, faults=1),
         bounds(accepts=1, pings=1, ages=1, faults=1),
         bounds(deactivations=1, accepts=1, faults=1),
         bounds(toggles=1, faults=2),
+        bounds(mitras=2, toggles=1, accepts=1, faults=1),
     ],
     small=bounds(toggles=1, faults=1),
     deep=[
-        bounds(mitras=2, toggles=1, accepts=1, faults=1),
         bounds(toggles=2, ages=1, faults=1),
         bounds(toggles=1, accepts=1, faults=2),
     ],

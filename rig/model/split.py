@@ -480,7 +480,8 @@ SPEC = Spec(
     ],
     small={"instances": 2, "mitras": 1, "deactivations": 0, "moves": 1, "sweeps": 1, "faults": 0},
     deep=[
-        {"instances": 2, "mitras": 1, "deactivations": 1, "moves": 2, "sweeps": 2, "faults": 1},
+        {"instances": 2, "mitras": 1, "deactivations": 0, "moves": 2, "sweeps": 2, "faults": 1},
+        {"instances": 2, "mitras": 1, "deactivations": 1, "moves": 1, "sweeps": 1, "faults": 1},
         {"instances": 2, "mitras": 2, "deactivations": 0, "moves": 1, "sweeps": 2, "faults": 1},
         {"instances": 2, "mitras": 1, "deactivations": 0, "moves": 1, "sweeps": 2, "faults": 2},
     ],
