@@ -228,7 +228,9 @@ def without_news(state: State) -> State:
 # --- a change ------------------------------------------------------------------------------------------------------------
 
 
-@action("instance", "mitra", kind=Kind.CLIENT, code=WRITES + "changing", lanes=(INSTANCE, POSTGRES))
+@action(
+    "instance", "mitra", kind=Kind.CLIENT, code=WRITES + "changing", point="change locks", lanes=(INSTANCE, POSTGRES)
+)
 def change_locks_the_row(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
     """A change opens its transaction and locks the mitra's row."""
     one, row = state.instances[i], state.rows[m]
@@ -260,7 +262,7 @@ def change_draws_its_version(rules: Rules, state: State, i: int) -> Iterator[Any
     yield having(state, i, change=change._replace(stage=Stage.DRAWN, row=row))._replace(drawn=drawn)
 
 
-@action("instance", code=WRITES + "changing", lanes=(INSTANCE, POSTGRES))
+@action("instance", code=WRITES + "changing", point="change commits", lanes=(INSTANCE, POSTGRES))
 def change_commits(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """COMMIT: the row is visible, and its notification is delivered."""
     change = state.instances[i].change
@@ -268,7 +270,7 @@ def change_commits(rules: Rules, state: State, i: int) -> Iterator[Any]:
         yield having(committed(rules, state, change), i, change=change._replace(stage=Stage.COMMITTED))
 
 
-@action("instance", code=WRITES + "apply", lanes=(INSTANCE, VALKEY))
+@action("instance", code=WRITES + "apply", point="change applies", lanes=(INSTANCE, VALKEY))
 def change_is_applied(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The apply script carries the committed row to Valkey, then the change is answered."""
     one = state.instances[i]
@@ -314,7 +316,7 @@ def notification_is_looked_up(rules: Rules, state: State, i: int, m: int) -> Ite
         yield state
 
 
-@action("instance", "mitra", code=WRITES + "retry_dirty", lanes=(POSTGRES, INSTANCE))
+@action("instance", "mitra", code=WRITES + "retry_dirty", point="debt reads", lanes=(POSTGRES, INSTANCE))
 def retry_reads_the_row(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
     """The retry of a debt reads the mitra's row anew."""
     one = state.instances[i]
@@ -322,7 +324,7 @@ def retry_reads_the_row(rules: Rules, state: State, i: int, m: int) -> Iterator[
         yield having(state, i, retry=Retry(m, state.rows[m], one.debts[m], False))
 
 
-@action("instance", code=WRITES + "retry_dirty", lanes=(INSTANCE, VALKEY))
+@action("instance", code=WRITES + "retry_dirty", point="debt applies", lanes=(INSTANCE, VALKEY))
 def retry_is_applied(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The retry's apply script carries the row to Valkey, and the debt is cleared unless it moved."""
     one, retry = state.instances[i], state.instances[i].retry
@@ -370,7 +372,7 @@ def ping_has_no_reply_from_valkey(rules: Rules, state: State, i: int, m: int) ->
 # --- notifications -------------------------------------------------------------------------------------------------------
 
 
-@action("instance", code="server/mirror/coordinator.py:InstanceCoordinator._listen", lanes=(INSTANCE, POSTGRES))
+@action("instance", code="server/mirror/coordinator.py:InstanceCoordinator._use_link", lanes=(INSTANCE, POSTGRES))
 def connection_is_made_anew(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The connection for notifications does not prove that it is alive: a new one listens."""
     one = state.instances[i]

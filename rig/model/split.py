@@ -167,6 +167,7 @@ def told(rules: Rules, state: State, m: int, writer: int) -> State:
     "mitra",
     kind=Kind.CLIENT,
     code="server/mirror/heartbeat.py:Heartbeat.ping",
+    point="ping",
     lanes=(MITRA, INSTANCE, VALKEY),
 )
 def ping_is_answered(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
@@ -186,6 +187,7 @@ def ping_is_answered(rules: Rules, state: State, i: int, m: int) -> Iterator[Any
     "mitra",
     kind=Kind.CLIENT,
     code="server/mirror/writes.py:Writes.changing",
+    point="change locks",
     lanes=(OPERATOR, INSTANCE, POSTGRES),
 )
 def deactivation_commits(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
@@ -196,7 +198,13 @@ def deactivation_commits(rules: Rules, state: State, i: int, m: int) -> Iterator
         yield told(rules, state._replace(rows=rows, deactivations=state.deactivations - 1), m, i)
 
 
-@action("instance", "mitra", code="server/mirror/writes.py:Writes.apply", lanes=(POSTGRES, INSTANCE, VALKEY))
+@action(
+    "instance",
+    "mitra",
+    code="server/mirror/writes.py:Writes.apply",
+    point="change applies",
+    lanes=(POSTGRES, INSTANCE, VALKEY),
+)
 def change_is_applied(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
     """The instance carries the row to its own Valkey, which deletes an older mark."""
     one, row = state.instances[i], state.rows[m]
@@ -215,7 +223,13 @@ def change_is_applied(rules: Rules, state: State, i: int, m: int) -> Iterator[An
 # --- the sweep -----------------------------------------------------------------------------------------------------------
 
 
-@action("instance", "mitra", code="server/mirror/sweeps.py:Sweeps.auto_offline", lanes=(INSTANCE, VALKEY))
+@action(
+    "instance",
+    "mitra",
+    code="server/mirror/sweeps.py:Sweeps.auto_offline",
+    point="sweep looks",
+    lanes=(INSTANCE, VALKEY),
+)
 def sweep_sees_her_stale(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
     """A sweep finds a heartbeat in its Valkey that is older than W."""
     one = state.instances[i]
@@ -226,7 +240,7 @@ def sweep_sees_her_stale(rules: Rules, state: State, i: int, m: int) -> Iterator
         yield having(state._replace(sweeps=state.sweeps - 1), i, sweep=Sweep(m, Stage.SEEN, known.beat))
 
 
-@action("instance", code=SWEEP, lanes=(INSTANCE, POSTGRES))
+@action("instance", code=SWEEP, point="change locks", lanes=(INSTANCE, POSTGRES))
 def sweep_locks_the_row(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The sweep's transaction locks the mitra's row."""
     sweep = state.instances[i].sweep
@@ -234,7 +248,7 @@ def sweep_locks_the_row(rules: Rules, state: State, i: int) -> Iterator[Any]:
         yield having(state, i, sweep=sweep._replace(stage=Stage.LOCKED))
 
 
-@action("instance", code=SWEEP, lanes=(INSTANCE, POSTGRES))
+@action("instance", code=SWEEP, point="sweep takes the lock", lanes=(INSTANCE, POSTGRES))
 def sweep_takes_its_lock(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The sweep's transaction takes the lock SWEEP without waiting, or gives up."""
     sweep = state.instances[i].sweep
@@ -243,7 +257,7 @@ def sweep_takes_its_lock(rules: Rules, state: State, i: int) -> Iterator[Any]:
         yield "" if free else "taken", having(state, i, sweep=sweep._replace(stage=Stage.HOLDING) if free else ())
 
 
-@action("instance", code=COORDINATOR + "has_split_brain", lanes=(INSTANCE, POSTGRES))
+@action("instance", code=COORDINATOR + "has_split_brain", point="sweep reads instances", lanes=(INSTANCE, POSTGRES))
 def sweep_reads_the_table(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The sweep reads in `mirror_instances` whether it may go on."""
     sweep = state.instances[i].sweep
@@ -252,7 +266,7 @@ def sweep_reads_the_table(rules: Rules, state: State, i: int) -> Iterator[Any]:
         yield "not now" if stops else "", having(state, i, sweep=() if stops else sweep._replace(stage=Stage.ALLOWED))
 
 
-@action("instance", code=SWEEP, lanes=(INSTANCE, VALKEY))
+@action("instance", code=SWEEP, point="sweep marks", lanes=(INSTANCE, VALKEY))
 def sweep_marks(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The second look writes the mark, if her heartbeat is still the stale one and Valkey has the row's version."""
     one = state.instances[i]
@@ -268,7 +282,7 @@ def sweep_marks(rules: Rules, state: State, i: int) -> Iterator[Any]:
         yield "spared", having(state, i, sweep=())
 
 
-@action("instance", code=SWEEP, lanes=(INSTANCE, POSTGRES))
+@action("instance", code=SWEEP, point="sweep updates", lanes=(INSTANCE, POSTGRES))
 def sweep_commits(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """COMMIT: the mitra is offline, and every instance is told."""
     sweep = state.instances[i].sweep
@@ -289,7 +303,7 @@ def instance_is_led_to_the_other_valkey(rules: Rules, state: State, i: int) -> I
         yield having(state._replace(moves=state.moves - 1), i, store=1 - one.store, warm=False, moves=Moves.NOT)
 
 
-@action("instance", code=COORDINATOR + "announce_store", lanes=(INSTANCE, POSTGRES))
+@action("instance", code=COORDINATOR + "announce_store", point="seed announces", lanes=(INSTANCE, POSTGRES))
 def store_is_announced(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The instance writes its store into its row, and a block while it leaves another one; it commits."""
     one = state.instances[i]
@@ -304,7 +318,7 @@ def store_is_announced(rules: Rules, state: State, i: int) -> Iterator[Any]:
     yield having(state, i, moves=Moves.ANNOUNCED, entry=entry)
 
 
-@action("instance", code=COORDINATOR + "wait_for_sweeps", lanes=(INSTANCE, POSTGRES))
+@action("instance", code=COORDINATOR + "wait_for_sweeps", point="seed waits", lanes=(INSTANCE, POSTGRES))
 def open_sweeps_are_waited_for(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The instance takes the lock SWEEP shared, once: a sweep that read the table before is over."""
     if state.instances[i].moves is not Moves.ANNOUNCED:
@@ -313,7 +327,7 @@ def open_sweeps_are_waited_for(rules: Rules, state: State, i: int) -> Iterator[A
         yield having(state, i, moves=Moves.WAITED)
 
 
-@action("instance", code="server/mirror/seed.py:Seeder.seed", lanes=(POSTGRES, INSTANCE, VALKEY))
+@action("instance", code="server/mirror/seed.py:Seeder.seed", point="seed reads", lanes=(POSTGRES, INSTANCE, VALKEY))
 def seed_is_made(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The seed fills the Valkey that was announced, grants heartbeats, and the instance relies on it."""
     one = state.instances[i]
@@ -484,6 +498,10 @@ SPEC = Spec(
         {"instances": 2, "mitras": 1, "deactivations": 1, "moves": 1, "sweeps": 1, "faults": 1},
         {"instances": 2, "mitras": 2, "deactivations": 0, "moves": 1, "sweeps": 2, "faults": 1},
         {"instances": 2, "mitras": 1, "deactivations": 0, "moves": 1, "sweeps": 2, "faults": 2},
+    ],
+    rare=[
+        "deactivation_commits", "instance_gives_valkey_up", "connection_with_the_lock_ends", "lock_is_taken_again",
+        "instance_is_killed", "instance_starts",
     ],
     mutants=[
         mutant(

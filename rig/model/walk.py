@@ -27,7 +27,12 @@ def random_walk(
 
 
 def breadth_first_walks(
-    spec: Spec, bounds: Mapping[str, int], count: int, steps: int, allowed: Allowed = every_step
+    spec: Spec,
+    bounds: Mapping[str, int],
+    count: int,
+    steps: int,
+    allowed: Allowed = every_step,
+    nodes_max: int = NODES_MAX,
 ) -> list[Walk]:
     """So many different walks, or fewer where there are no more; the first ones cover every pair that can be covered.
 
@@ -35,7 +40,7 @@ def breadth_first_walks(
     steps that are new. All others differ in their steps from those before.
     """
     rules = Rules(bounds)
-    shortest = _shortest(spec, rules, steps, allowed)
+    shortest = _shortest(spec, rules, steps, allowed, nodes_max)
     covered: set[Pair] = set()
     walks: list[Walk] = []
     seen: set[tuple[str, ...]] = set()
@@ -95,7 +100,7 @@ def _onward(
     return walk
 
 
-def _shortest(spec: Spec, rules: Rules, steps: int, allowed: Allowed) -> dict[Pair, Walk]:
+def _shortest(spec: Spec, rules: Rules, steps: int, allowed: Allowed, nodes_max: int) -> dict[Pair, Walk]:
     """For each pair of consecutive actions a shortest walk that ends with it, the shortest first."""
     initial = spec.initial(rules)
     known: dict[tuple[State, str], Any] = {(initial, ""): None}  # -> (node before, step)
@@ -112,7 +117,7 @@ def _shortest(spec: Spec, rules: Rules, steps: int, allowed: Allowed) -> dict[Pa
                     continue
                 if pair not in found:
                     found[pair] = [*_way(known, node), (step, reached)]
-                if after not in known and len(known) < NODES_MAX:
+                if after not in known and len(known) < nodes_max:
                     known[after] = (node, step)
                     following.append(after)
         level = following
