@@ -75,9 +75,7 @@ def _of_mitras(table: Table, seen: Seen, world: World, versions: Versions) -> It
             yield f"mark of mitra {m}", f"version {world.mark[m]}", versions.told(m, marked)
 
 
-def _of_all(
-    table: Table, seen: Seen, world: World, versions: Versions, owner: dict[str, int]
-) -> Iterator[Difference]:
+def _of_all(table: Table, seen: Seen, world: World, versions: Versions, owner: dict[str, int]) -> Iterator[Difference]:
     yield "a valid epoch", world.epoch, table.epoch_is_valid(seen.epoch)
     yield "the seed in mirror:seed is that of instance", world.seeding, owner.get(seen.seed, NOBODY)
     noted: dict[int, int] = {}
@@ -102,7 +100,11 @@ def _of_instance(table: Table, seen: Seen, world: World, i: int, seat: Seat) -> 
     wanted = stands(world, i)
     for what in ("write", "sweep", "ping", "seed"):
         operation = seat.operations.get(what)
-        yield f"where the {what} of instance {i} stands", wanted.get(what, "none"), operation.stands if operation else "none"
+        yield (
+            f"where the {what} of instance {i} stands",
+            wanted.get(what, "none"),
+            operation.stands if operation else "none",
+        )
 
 
 def stands(world: World, i: int) -> dict[str, str]:

@@ -192,9 +192,7 @@ class SteppedDatabase(Database):
             wire.connection.terminate()
 
     @asynccontextmanager
-    async def transaction(
-        self, *, isolation: str = "read_committed", readonly: bool = False
-    ) -> AsyncIterator[Any]:
+    async def transaction(self, *, isolation: str = "read_committed", readonly: bool = False) -> AsyncIterator[Any]:
         operation = _OPERATION.get()
         async with self.acquire() as wire:
             transaction = wire.connection.transaction(isolation=isolation, readonly=readonly)

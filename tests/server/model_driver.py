@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from mirror_support import until
 from model_compare import Difference, Versions, differences
 from model_conductor import Operation, hook
 from model_probes import Probes
 from model_seats import Seat, Table
 from model_walks import Named
-from mirror_support import until
 
 from rig.model.language import Rules, Step
 from rig.model.stores import Late, Orphan, Turn, World
@@ -28,7 +28,7 @@ from server.mirror.sync_points import Hooked
 Call = Coroutine[Any, Any, Any]
 CHANGE = ("change locks", "change commits")
 SEED = ("seed announces", "seed begins")
-REPLAY = "python -m pytest tests/server/test_model_walks.py -k replay --walk"
+REPLAY = "python -m pytest tests/server/test_model_walks.py -k replay"
 BLOCKING = ("fallback blocks", "fallback waits")
 
 
@@ -102,7 +102,9 @@ class Driver:
                 ping = before.ping[step.parameters[0]]
                 loose = ping and ping.turn == Turn.LOOSE  # its COMMIT fails, so it says 503 whatever it did
                 is_online = step.detail == "answered online" or step.action.name == "ping_is_answered"
-                allowed = ("503",) if loose else (True,) if is_online else (False,) if "offline" in step.detail else ("503",)
+                allowed = (
+                    ("503",) if loose else (True,) if is_online else (False,) if "offline" in step.detail else ("503",)
+                )
             else:
                 allowed = (None, True, False, "503", "not now", "no Valkey")
             if (heard := _named(outcome)) not in allowed:
@@ -380,6 +382,7 @@ class Driver:
     async def instance_is_cut_off(self, step: Step, before: World, after: World) -> None:
         seat = self._seat(step)
         self.table.stack.toxiproxy.set_enabled(f"valkey-{seat.name}", False)
+        seat.reaches_valkey = False
         await self.table.loses_valkey(seat)
 
     async def instance_is_back(self, step: Step, before: World, after: World) -> None:
@@ -431,4 +434,4 @@ def told(one: Named, place: int, wrong: Sequence[Difference]) -> str:
         lines.append(f"  {number}. {step}: {step.action.text[0].lower()}{step.action.text[1:]}")
     for what, model, real in wrong:
         lines.append(f"{what}: {model!s} by the specification, {real!s} in fact")
-    return "\n".join([*lines, f"Replay it with: {REPLAY} {one.name}"])
+    return "\n".join([*lines, f"Replay it with: MODEL_WALK={one.name} {REPLAY}"])

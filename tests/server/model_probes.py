@@ -18,7 +18,9 @@ SEED = ("seed announces", "seed begins")
 class Waiting:
     """An operation before a lock, and the action by which it gets that lock."""
 
-    def __init__(self, instance: int, what: str, action: str, passing: Sequence[str] = (), answers: bool = False) -> None:
+    def __init__(
+        self, instance: int, what: str, action: str, passing: Sequence[str] = (), answers: bool = False
+    ) -> None:
         self.instance = instance
         self.what = what
         self.action = action
@@ -50,8 +52,7 @@ class Probes:
         self.count = 0
 
     def _enabled(self, world: World, action: str, instance: int) -> bool:
-        found = self._actions.get(action)
-        return found is not None and any(True for _ in found.effect(self._rules, world, instance))
+        return any(True for _ in self._actions[action].effect(self._rules, world, instance))
 
     async def try_locks(self, walk: Walk, at: int) -> list[Difference]:
         """After step `at` of the walk. Who is let on has to wait until the walk itself comes to that step."""
@@ -65,12 +66,26 @@ class Probes:
                 self.count += 1
                 operation.waits_for_lock(*one.passing, answers=one.answers)
                 if await operation.rests(WAITS_S):
-                    wrong.append((f"the {one.what} of instance {one.instance}", f"waits ({operation.waits})", operation.at or "has ended"))
+                    wrong.append(
+                        (
+                            f"the {one.what} of instance {one.instance}",
+                            f"waits ({operation.waits})",
+                            operation.at or "has ended",
+                        )
+                    )
         return wrong or await self._begin_in_vain(world)
 
     def _is_blocked(self, world: World, one: Waiting, point: str) -> bool:
-        points = {"sweep": "change locks", "seed": "seed waits", "ping": "fallback reads" if one.answers else "ping waits"}
-        return point == points[one.what] and not self._enabled(world, one.action, one.instance)
+        points = {
+            "sweep": "change locks",
+            "seed": "seed waits",
+            "ping": "fallback reads" if one.answers else "ping waits",
+        }
+        return (
+            one.action in self._actions
+            and point == points[one.what]
+            and not self._enabled(world, one.action, one.instance)
+        )
 
     def _goes_on_at_once(self, walk: Walk, at: int, one: Waiting) -> bool:
         """Whether the walk's next step after the lock is free is that one: the server would take it at once."""
@@ -118,5 +133,12 @@ class Probes:
 
 
 # What ends an operation of this instance, or makes it go on otherwise than by its lock.
-ENDS = ("ping_gives_up", "process_is_killed", "postgres_connections_are_lost", "seed_is_given_up", "seed_fails", "postgres_ends_sweep")
+ENDS = (
+    "ping_gives_up",
+    "process_is_killed",
+    "postgres_connections_are_lost",
+    "seed_is_given_up",
+    "seed_fails",
+    "postgres_ends_sweep",
+)
 ENDS_ALL = ("valkey_restarts",)

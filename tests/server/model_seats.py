@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 import asyncpg
 import redis.asyncio
+from mirror_support import settings, until
 from model_conductor import Operation, SteppedDatabase, lose_replies_on_demand
-from mirror_support import settings
 from redis.exceptions import RedisError
 
 from rig.stack import Stack
@@ -28,7 +28,8 @@ TIMES = (
     (heartbeat, "WAITS_S", FAR_S),
     (sweeps, "_ALONE", sweeps._ALONE.replace(f"'{sweeps.STATEMENT_MS}'", f"'{int(FAR_S * 1000)}'")),
 )  # fmt: skip
-ENDED = "SELECT pg_terminate_backend(pid, 3000) FROM unnest($1::int[]) AS pid"
+_END = "SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid"
+_LIVE = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1::int[])"
 _ROWS = """
 SELECT m.id, m.mirror_version AS version, o.is_online FROM mitras AS m JOIN mitra_online_status AS o ON o.mitra_id = m.id
 """
@@ -42,13 +43,29 @@ class Seat:
     name: str
     db: SteppedDatabase
     mirror: Mirror = field(init=False)
-    operations: dict[str, Operation] = field(default_factory=dict)  # by what the specification calls it: write, sweep, ...
+    operations: dict[str, Operation] = field(
+        default_factory=dict
+    )  # by what the specification calls it: write, sweep, ...
     killed: list[int] = field(default_factory=list)  # numbers in mirror_instances
     heard: dict[str, int] = field(default_factory=dict)  # the versions that its process was told of
 
     @property
     def number(self) -> int:
         return self.mirror._writes.coordinator.instance
+
+    reaches_valkey: bool = True
+
+    def forgets(self) -> None:
+        """Its process knows of nothing that happened, as a new one would: that saves making one."""
+        writes, valkey = self.mirror._writes, self.mirror._valkey
+        writes.dirty.clear()
+        writes._heard.clear()
+        self.heard.clear()
+        block = writes.coordinator
+        block._block, block._blocks_until, block._passed, block._absent_since = None, 0.0, False, {}
+        valkey.warm, valkey._failing_since, valkey.refused_since = False, None, None
+        self.mirror._watchdog._asked_by = None
+        self.reaches_valkey = True
 
     def block_has(self) -> bool:
         """Whether W or more is left of the block that it has written."""
@@ -94,41 +111,71 @@ class Table:
         self.admin = await Database(self.stack.postgres.observer_url).connect()
 
     async def close(self) -> None:
-        await self._leave()
+        for seat in self.seats:
+            await self._leave(seat)
+            await _stop(seat.mirror)
         for db in self._dbs:
             await db.stop()
         await self.admin.close()
         await self.valkey.aclose()
         self._times.close()
 
-    async def _leave(self) -> None:
-        for seat in self.seats:
-            for operation in seat.operations.values():
-                await operation.give_up()
-            await _stop(seat.mirror)
-        self.seats = []
+    async def _leave(self, seat: Seat) -> None:
+        for operation in seat.operations.values():
+            await operation.give_up()
+        seat.operations = {}
+        if (block := seat.mirror._writes.coordinator._block_task) is not None:
+            block.cancel()
 
     async def reset(self, instances: int, mitras: int) -> None:
         """All is as in the initial state of the specifications: everybody is online and has been silent for long."""
-        await self._leave()
+        for seat in self.seats:
+            await self._leave(seat)
         await self.ends(())
         self.stack.valkey.start()
-        self.stack.toxiproxy.reset()
-        await self.admin.execute("TRUNCATE mirror_instances; DELETE FROM mitra_online_logs; DELETE FROM mitra_online_status; DELETE FROM mitras")
-        made = await self.admin.fetch("INSERT INTO mitras (phone, display_name, mirror_version) "
-            "SELECT 'p' || i, 'Somebody', nextval('mirror_version') FROM generate_series(1, $1) AS i RETURNING id", mitras)  # fmt: skip
-        self.mitras = sorted(str(row["id"]) for row in made)
-        await self.admin.execute("INSERT INTO mitra_online_status (mitra_id, is_online) SELECT id, true FROM mitras")
+        if any(not seat.reaches_valkey for seat in self.seats):
+            self.stack.toxiproxy.reset()
+        await self._reset_rows(mitras)
         await self.valkey.flushall()
-        for name, db in list(zip(NAMES, self._dbs, strict=True))[:instances]:
-            self.seats.append(Seat(name, db))
-            await self.sits_down(self.seats[-1])
-        for seat in self.seats:
-            await seat.mirror._watchdog.first_seed()
-        self._identity = self.seats[0].mirror._watchdog._seeder.identity
+        for seat in [seat for seat in self.seats if seat.killed or self.seats.index(seat) >= instances]:
+            self.seats.remove(seat)
+            await _stop(seat.mirror)
+        for place, (name, db) in enumerate(list(zip(NAMES, self._dbs, strict=True))[:instances]):
+            if place == len(self.seats) or self.seats[place].name != name:
+                self.seats.insert(place, Seat(name, db))
+                await self.sits_down(self.seats[place])
+        await self._seed()
         await self.look_at_run_id()
         self.old = keys.stamp(int((time.time() - OLD_S) * 1000))
         await self.valkey.mset({keys.heartbeat(id_): self.old for id_ in self.mitras})
+
+    async def _reset_rows(self, mitras: int) -> None:
+        if len(self.mitras) != mitras:
+            await self.admin.execute("TRUNCATE mitras CASCADE")
+            made = await self.admin.fetch(
+                "INSERT INTO mitras (phone, display_name) SELECT 'p' || i, 'Somebody' FROM generate_series(1, $1) AS i "
+                "RETURNING id", mitras,
+            )  # fmt: skip
+            self.mitras = sorted(str(row["id"]) for row in made)
+            await self.admin.execute("INSERT INTO mitra_online_status (mitra_id) SELECT id FROM mitras")
+        await self.admin.execute(
+            "DELETE FROM mirror_instances; UPDATE mitra_online_status SET is_online = true; "
+            "UPDATE mitras SET mirror_version = nextval('mirror_version')"
+        )
+
+    async def _seed(self) -> None:
+        """The first instance seeds, and the others know it: a seed each would take most of the time of a walk."""
+        for seat in self.seats:
+            seat.forgets()
+        first = self.seats[0].mirror
+        await first._watchdog.first_seed()
+        self._identity = first._watchdog._seeder.identity
+        for seat in self.seats[1:]:
+            valkey, coordinator_ = seat.mirror._valkey, seat.mirror._writes.coordinator
+            valkey.set_clock((await self.valkey.time())[0] * 1000)
+            coordinator_.begin_history(await coordinator.read_history(self.admin))
+            await coordinator_.announce_store((await self.valkey.info("server"))["run_id"])
+            valkey.prefix, valkey.warm = first._valkey.prefix, True
 
     async def sits_down(self, seat: Seat) -> None:
         """A new process: it hears notifications, and has not seeded."""
@@ -160,7 +207,12 @@ class Table:
         for seat in self.seats:
             pids, seat.db.closing = [*pids, *seat.db.closing], []
         if pids:
-            await self.admin.execute(ENDED, list(pids))
+            await self.admin.execute(_END, list(pids))
+
+            async def gone() -> bool:
+                return not await self.admin.fetchval(_LIVE, list(pids))
+
+            await until(gone, "Postgres has ended connections")
 
     async def look_at_run_id(self) -> None:
         await self.valkey.connection_pool.disconnect()

@@ -9,38 +9,42 @@ from rig.model.stores import Pass, Stage, World
 from rig.model.walk import Pair, Walk, breadth_first_walks, pairs, random_walk
 
 STEPS = 12
-POOL = 200  # breadth-first walks within each of the bounds, of which the best are taken
+NODES_MAX = 4000
+POOL = 100  # breadth-first walks within each of the bounds, of which the best are taken
 ACTION_COUNTS = 20  # pairs
 Bounds = Mapping[str, int]
 
 
-def bounds(**counts: int) -> Bounds:
-    """Two instances, one mitra, one change, and nothing that breaks, unless told otherwise."""
-    return {"instances": 2, "mitras": 1, "faults": 0, "changes": 1, "ages": 0, **counts}
+def bounds(**given: int) -> Bounds:
+    """Two instances, one mitra, one change, as much at once as may be, and nothing that breaks, unless told otherwise."""
+    usual = {"instances": 2, "mitras": 1, "faults": 0, "losses": 1, "sweeps": 2, "waiting": 2, "fallbacks": 2}
+    return {**usual, "changes": 1, "reconciles": 0, "timeouts": 0, "ages": 0, **given}
 
 
 # Random walks, by turns: some waste no step on a fault, some break this or that.
 RANDOM: Mapping[str, list[Bounds]] = {
     "sweep": [
-        bounds(ages=1, timeouts=1),
+        bounds(ages=1, timeouts=1, changes=2),
         bounds(mitras=2, faults=1),
+        bounds(faults=1, changes=3),
         bounds(faults=2, ages=1, reconciles=1),
         bounds(mitras=2, faults=2, ages=1, reconciles=1, timeouts=1),
     ],
-    "cut_off": [bounds(faults=1, ages=1, fallbacks=2), bounds(mitras=2, faults=2, ages=1)],
+    "cut_off": [bounds(waiting=0, faults=1, ages=1), bounds(waiting=0, mitras=2, faults=2, ages=1)],
 }
 # Within narrow bounds the breadth-first ones come far.
 BREADTH_FIRST: Mapping[str, list[Bounds]] = {
     "sweep": [
-        bounds(changes=0, timeouts=1),
+        bounds(changes=0, timeouts=2),
+        bounds(changes=3, sweeps=1),
         bounds(faults=1, changes=0),
         bounds(instances=1, faults=1, timeouts=1, reconciles=1),
-        bounds(instances=1, faults=0, ages=1, reconciles=1),
+        bounds(instances=1, ages=1, reconciles=1),
     ],
     "cut_off": [
-        bounds(faults=1, changes=0),
-        bounds(instances=1, faults=1),
-        bounds(instances=1, faults=2, changes=0, ages=1),
+        bounds(waiting=0, faults=1, changes=0, ages=1),
+        bounds(waiting=0, instances=1, faults=1),
+        bounds(waiting=0, instances=1, faults=2, changes=0, ages=1),
     ],
 }
 SPECS: Mapping[str, Spec] = {"sweep": sweep.SPEC, "cut_off": cut_off.SPEC}
@@ -90,7 +94,9 @@ UNDRIVABLE = (
     Undrivable(
         "mitra_falls_silent",
         "the heartbeat of a script that is about to be sent cannot be made older by hand",
-        lambda walk, before, step, after: any(one and one.beat and one.mitra == step.parameters[0] for one in before.write),
+        lambda walk, before, step, after: any(
+            one and one.beat and one.mitra == step.parameters[0] for one in before.write
+        ),
     ),
     Undrivable(
         "change_is_owed",
@@ -139,7 +145,9 @@ def random_walks(spec: str, first: int, count: int) -> Iterator[Named]:
     """Random walks, by turns within each of the bounds."""
     for seed in range(first, first + count):
         within = RANDOM[spec][seed % len(RANDOM[spec])]
-        yield Named(f"{spec}:random:{seed}", SPECS[spec], within, random_walk(SPECS[spec], within, seed, STEPS, drivable))
+        yield Named(
+            f"{spec}:random:{seed}", SPECS[spec], within, random_walk(SPECS[spec], within, seed, STEPS, drivable)
+        )
 
 
 def breadth_first(spec: str, count: int) -> Iterator[Named]:
@@ -147,7 +155,7 @@ def breadth_first(spec: str, count: int) -> Iterator[Named]:
     found = [
         (within, walk)
         for within in BREADTH_FIRST[spec]
-        for walk in breadth_first_walks(SPECS[spec], within, POOL, STEPS, drivable)
+        for walk in breadth_first_walks(SPECS[spec], within, POOL, STEPS, drivable, NODES_MAX)
     ]
     covered: set[str | Pair] = set()
     news: list[set[str | Pair]] = [{*pairs(walk), *(step.action.name for step, _ in walk)} for _, walk in found]
