@@ -113,7 +113,7 @@ def stampede() -> None:
             await self._valkey.call("SET", "availability:snapshot", json.dumps(answer), "EX", 10)
             return answer
         except MirrorUnavailable:
-            return await self._once(self._join)
+            return await self._once("join", self._join)
 
     Reads.beacon = alone  # type: ignore[method-assign]
 

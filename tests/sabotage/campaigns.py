@@ -1,6 +1,8 @@
 """Defects that campaigns show: each breaks what an invariant promises, and no request is needed that the checklist sends."""
 
 from tests.sabotage.entry import replace_in, sabotage
+from tests.sabotage.returns import without_grace
+from tests.sabotage.rules import unfenced, without_notified_settings
 
 
 def without_brakes() -> None:
@@ -8,6 +10,16 @@ def without_brakes() -> None:
     from server.mirror.sweeps import Sweeps
 
     Sweeps._held = lambda self, leaving, online: False  # type: ignore[method-assign]
+
+
+def without_blocks() -> None:
+    """An instance without Valkey writes no block: nobody knows of its pings."""
+    from server.mirror.coordinator import InstanceCoordinator
+
+    async def nobody_told(self: InstanceCoordinator) -> bool:
+        return True
+
+    InstanceCoordinator.block_sweeps = nobody_told  # type: ignore[method-assign]
 
 
 @sabotage(
@@ -18,21 +30,11 @@ def without_brakes() -> None:
     also=True,
 )
 def no_grace_after_a_hang() -> None:
-    from server.mirror.cut_off import CutOff
     from server.mirror.sweeps import Sweeps
-    from server.mirror.watchdog import Watchdog
     from server.mirror.writes import Writes
 
-    seed = Watchdog._seed
-
-    async def quiet(self: CutOff) -> None:
-        """Nobody is told."""
-
-    async def ungracious(self: Watchdog, *, grace: bool) -> bool:
-        return await seed(self, grace=False)
-
-    Watchdog._seed = ungracious  # type: ignore[method-assign]
-    CutOff.hold = quiet  # type: ignore[method-assign]
+    without_grace()
+    without_blocks()
     Writes.owe = lambda self, mitra_id, pinged="": None  # type: ignore[method-assign]
     Sweeps._in_grace = lambda self: False  # type: ignore[method-assign]
     without_brakes()
@@ -43,12 +45,7 @@ def no_grace_after_a_hang() -> None:
     "INV-07", "INV-09", by=("one_cut_off",),
 )  # fmt: skip
 def cut_off_keeps_quiet() -> None:
-    from server.mirror.cut_off import CutOff
-
-    async def nothing(self: CutOff) -> None:
-        """As if it were no concern of the others."""
-
-    CutOff.hold = nothing  # type: ignore[method-assign]
+    without_blocks()
     without_brakes()
 
 
@@ -84,19 +81,19 @@ def unfenced_writes() -> None:
     import itertools
     from typing import Any
 
-    from server.mirror import scripts
     from server.mirror.writes import Writes
 
-    replace_in(scripts, "APPLY", "if known > version then", "if false then")
+    unfenced()
     apply, turns = Writes.apply, itertools.count()
     under_way: set[asyncio.Task[None]] = set()
 
-    async def overtaken(self: Writes, row: Any, pinged: str) -> None:
-        await apply(self, row, pinged)
+    async def overtaken(self: Writes, row: Any, pinged: str) -> bool:
+        applied = await apply(self, row, pinged)
         if next(turns) % 3 == 0:
             task = asyncio.create_task(later(self, row))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
+        return applied
 
     async def later(self: Writes, row: Any) -> None:
         await asyncio.sleep(1.5)  # the same write once more, as a connection that had been stuck would deliver it
@@ -118,7 +115,7 @@ def seed_in_two_steps() -> None:
 
     swap = Seeder._swap
 
-    async def bare(self: Seeder, nonce: str, rows: list[Any], prefix: str, grace: bool) -> int:
+    async def bare(self: Seeder, nonce: str, rows: list[Any], prefix: str, grace: bool) -> Any:
         if not grace:
             gone = [keys.ONLINE, *(keys.heartbeat(row["id"]) for row in rows if row["is_online"])]
             await self._valkey.call("DEL", *gone)
@@ -147,7 +144,7 @@ def emptiness_unnoticed() -> None:
 def outage_lets_the_barred_in() -> None:
     from server.mirror.heartbeat import Heartbeat
 
-    async def anybody(self: Heartbeat, mitra_id: str) -> bool:
+    async def anybody(self: Heartbeat, mitra_id: str, began: float | None = None) -> bool:
         return True
 
     Heartbeat.in_postgres = anybody  # type: ignore[method-assign]
@@ -324,9 +321,9 @@ def load_counted_once() -> None:
 
     apply, highest = Writes.apply, dict[str, int]()
 
-    async def never_less(self: Writes, row: Any, pinged: str) -> None:
+    async def never_less(self: Writes, row: Any, pinged: str) -> bool:
         highest[row["id"]] = max(highest.get(row["id"], 0), row["load"])
-        await apply(self, {**dict(row), "load": highest[row["id"]]}, pinged)
+        return await apply(self, {**dict(row), "load": highest[row["id"]]}, pinged)
 
     Writes.apply = never_less  # type: ignore[method-assign]
 
@@ -383,6 +380,7 @@ def deaf_after_a_loss() -> None:
 
     from server.mirror.settings import Subscriber
 
+    without_notified_settings()
     listen, ended = Subscriber._listen, asyncio.Event()
 
     async def once(self: Subscriber) -> None:

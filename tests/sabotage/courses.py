@@ -7,7 +7,7 @@ from tests.sabotage.entry import sabotage
 def outage_is_an_error() -> None:
     from server.mirror.heartbeat import Heartbeat
 
-    async def nothing_to_ask(self: Heartbeat, mitra_id: str) -> bool:
+    async def nothing_to_ask(self: Heartbeat, mitra_id: str, began: float | None = None) -> bool:
         raise RuntimeError(f"no mirror to ask for {mitra_id}")
 
     Heartbeat.in_postgres = nothing_to_ask  # type: ignore[method-assign]

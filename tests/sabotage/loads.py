@@ -141,12 +141,13 @@ def heartbeats_written_in_halves() -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(self._db, name)
 
-        async def execute(self, statement: str, *values: Any) -> Any:
+        async def execute(self, statement: str, *values: Any, **options: Any) -> Any:
             if statement != sweeps._MIRROR:
-                return await self._db.execute(statement, *values)
-            half = len(values[0]) // 2
-            await self._db.execute(statement, *(value[:half] for value in values))
-            return await self._db.execute(statement, *(value[half:] for value in values))
+                return await self._db.execute(statement, *values, **options)
+            lists = [text.split(",") for text in values]
+            half = len(lists[0]) // 2
+            await self._db.execute(statement, *(",".join(some[:half]) for some in lists), **options)
+            return await self._db.execute(statement, *(",".join(some[half:]) for some in lists), **options)
 
     mirror = Sweeps.mirror_heartbeats
 

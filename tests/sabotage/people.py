@@ -8,9 +8,11 @@ from tests.sabotage.entry import replace_in, sabotage
 
 
 def late(name: str, seconds: float) -> None:
-    """The mirror's write of that name comes so much after the answer."""
+    """The mirror's write of that name comes so much after the answer, and nobody who hears of the change is faster."""
+    from server.mirror import writes
     from server.mirror.writes import Writes
 
+    writes.WRITER_FIRST_S = max(writes.WRITER_FIRST_S, seconds)
     mirror, tasks = Writes._mirror, set[asyncio.Task[None]]()
 
     async def queued(self: Writes, what: str, row: Any, pinged: str) -> None:

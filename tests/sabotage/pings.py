@@ -96,8 +96,8 @@ def fallback_keeps_time() -> None:
 
     in_postgres = Heartbeat.in_postgres
 
-    async def diligent(self: Heartbeat, mitra_id: str) -> bool:
-        online = await in_postgres(self, mitra_id)
+    async def diligent(self: Heartbeat, mitra_id: str, began: float | None = None) -> bool:
+        online = await in_postgres(self, mitra_id, began)
         await self._db.execute(
             "UPDATE mitra_online_status SET last_heartbeat_at = now() WHERE mitra_id = $1 AND is_online", mitra_id
         )

@@ -4,6 +4,7 @@ import itertools
 from contextlib import suppress
 
 from tests.sabotage.entry import replace_in, sabotage
+from tests.sabotage.rules import without_notified_settings
 
 
 @sabotage("one-ping-in-fifty", "One ping in fifty looks the mitra up in Postgres.", "C-02", "C-08")
@@ -65,6 +66,7 @@ def count_off_by_one() -> None:
 def own_invalidations_only() -> None:
     from server.mirror.settings import Subscriber
 
+    without_notified_settings()
     hear = Subscriber._hear
 
     async def deaf(self, message):  # type: ignore[no-untyped-def]

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 
 from tests.sabotage.entry import replace_in, sabotage
+from tests.sabotage.rules import unfenced, without_notified_settings
 
 PERIODIC = "ARGV[4] ~= '1'"  # in the seed's script: no grace, so not a start's or a reconnect's
 SWAP = "for index, key in ipairs({ online, deactivated, versions }) do"
@@ -41,8 +42,8 @@ def periodic_trusts_any_type() -> None:
     from server.mirror import scripts
 
     replace_in(
-        scripts, "SEED", "if not value or (ARGV[3] == '1' and value < ARGV[2]) then",
-        "if ARGV[3] == '1' and (not value or value < ARGV[2]) or redis.call('EXISTS', beats[index]) == 0 then",
+        scripts, "SEED", "if not value or (ARGV[4] == '1' and value < ARGV[3]) then",
+        "if ARGV[4] == '1' and (not value or value < ARGV[3]) or redis.call('EXISTS', beats[index]) == 0 then",
     )  # fmt: skip
 
 
@@ -62,9 +63,9 @@ def periodic_in_silence() -> None:
 
     log, seeding = seed.log, seed.Seeder.seed
 
-    async def silent(self: seed.Seeder, *, grace: bool) -> None:
+    async def silent(self: seed.Seeder, *, grace: bool) -> bool:
         seed.log = log if grace else lambda text: None
-        await seeding(self, grace=grace)
+        return await seeding(self, grace=grace)
 
     seed.Seeder.seed = silent  # type: ignore[method-assign]
 
@@ -157,6 +158,8 @@ def deaf_after_an_outage() -> None:
 
     from server.mirror.settings import Subscriber
 
+    without_notified_settings()
+
     async def once(self: Subscriber) -> None:
         while True:
             with suppress(RedisError, OSError, TimeoutError):
@@ -172,6 +175,7 @@ def deaf_after_an_outage() -> None:
 def resubscribes_only() -> None:
     from server.mirror.settings import Subscriber
 
+    without_notified_settings()
     hear = Subscriber._hear
 
     async def other(self: Subscriber, message: dict[str, object]) -> None:
@@ -243,6 +247,7 @@ def line_before_the_deed() -> None:
 @sabotage("one-seeds-for-both", "Who starts beside an instance that has just seeded does not seed.", "K-01")
 def one_seeds_for_both() -> None:
     from server.mirror.client import MirrorUnavailable
+    from server.mirror.coordinator import read_history
     from server.mirror.watchdog import Watchdog
 
     first_seed, mark = Watchdog.first_seed, "mirror:seeding"
@@ -256,7 +261,9 @@ def one_seeds_for_both() -> None:
                     os.kill(other, 0)
                     await asyncio.sleep(1)
                     run_id, _ = await self._ask()
-                    self._valkey.prefix = f"{run_id}|{await self._seeder.identify()}|"
+                    await self._coordinator.announce_store(run_id)
+                    self._coordinator.begin_history(await read_history(self._seeder._db))
+                    self._valkey.prefix = f"{run_id}|{self._seeder.identity}|"
                     self._valkey.warm = True
                     return
         await first_seed(self)
@@ -266,9 +273,7 @@ def one_seeds_for_both() -> None:
 
 @sabotage("writes-unfenced", "A write-through is not fenced: the one that comes last wins.", "K-02")
 def writes_unfenced() -> None:
-    from server.mirror import scripts
-
-    replace_in(scripts, "APPLY", "if known > version then", "if false then")
+    unfenced()
 
 
 @sabotage("audits-what-it-saw", "The audit goes by a look at the row before it was locked.", "K-02")
@@ -307,6 +312,7 @@ def hears(change) -> None:  # type: ignore[no-untyped-def]
     """`change(subscriber, message, hear)` instead of what a message on config:invalidate does."""
     from server.mirror.settings import Subscriber
 
+    without_notified_settings()
     hear = Subscriber._hear
 
     async def other(self: Subscriber, message: dict[str, object]) -> None:

@@ -7,7 +7,7 @@ def quietly_offline(statements: str) -> None:
     """Auto-offline without the write-through; `statements` is Lua that the second look runs instead."""
     from server.mirror import scripts, sweeps
 
-    replace_in(scripts, "SECOND_LOOK", "redis.call('SET', KEYS[3], '1', 'PX', ARGV[3])", statements)
+    replace_in(scripts, "SECOND_LOOK", "redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[6])", statements)
 
     class Writes:
         def __init__(self, writes: object) -> None:
@@ -38,10 +38,11 @@ def swept_with_heartbeat() -> None:
 
     one_offline = Sweeps._one_offline
 
-    async def keeping(self: Sweeps, mitra_id: str, seen: str) -> None:
-        await one_offline(self, mitra_id, seen)
+    async def keeping(self: Sweeps, mitra_id: str, seen: str) -> bool:
+        done = await one_offline(self, mitra_id, seen)
         if seen:
             await self._valkey.call("SET", f"mitra:heartbeat:{mitra_id}", seen)
+        return done
 
     Sweeps._one_offline = keeping  # type: ignore[method-assign]
 
@@ -114,9 +115,10 @@ def audits_two_ticks() -> None:
     sweep, gone = Sweeps.auto_offline, set[str]()
     one_offline = Sweeps._one_offline
 
-    async def noting(self: Sweeps, mitra_id: str, seen: str) -> None:
-        await one_offline(self, mitra_id, seen)
+    async def noting(self: Sweeps, mitra_id: str, seen: str) -> bool:
+        done = await one_offline(self, mitra_id, seen)
         gone.add(mitra_id)
+        return done
 
     async def again(self: Sweeps) -> None:
         while gone:
@@ -260,10 +262,7 @@ def mirror_goes_on() -> None:
 def sweep_stumbles() -> None:
     from server.mirror import sweeps
 
-    sweeps.SET_OFFLINE = """
-    INSERT INTO mitra_online_status (mitra_id, is_online) VALUES ($1, false)
-    ON CONFLICT (mitra_id) DO UPDATE SET is_online = false WHERE mitra_online_status.is_online RETURNING mitra_id
-    """
+    sweeps._VERSION = "SELECT 1 / count(*) * max(mirror_version) FROM mitras WHERE id = $1"
 
 
 @sabotage(

@@ -64,7 +64,7 @@ def mirror_before_commit() -> None:
             await connection.execute(writes._LOCK, ids)
             yield connection
             pinged = writes.keys.stamp(self._valkey.now_ms()) if ping else ""
-            for row in await connection.fetch(writes._DRAW, ids):
+            for row in await connection.fetch(writes._DRAW, ids, pinged):
                 await self._mirror(what, row, pinged)
             await connection.execute("SELECT pg_sleep(0.02)")
 
