@@ -16,7 +16,7 @@ import asyncpg
 
 from server.db import PROOF_WITHIN_S, Database, until_lost
 from server.errors import ServiceUnavailable
-from server.log import log
+from server.log import log, log_defect
 from server.mirror.client import end
 from server.mirror.sync_points import sync_point
 
@@ -234,12 +234,16 @@ class InstanceCoordinator:
 
     async def _keep_link(self, heard: Callable[[str], None], missed: Callable[[Any], Awaitable[None]]) -> None:
         while True:
-            with suppress(*_UNREACHABLE):
+            try:
                 connection = await self._db.connect()
                 try:
                     await self._use_link(connection, heard, missed)
                 finally:
                     connection.terminate()
+            except _UNREACHABLE:
+                pass
+            except Exception as error:  # one that nobody foresaw would leave this instance deaf for good
+                log_defect("notifications", error)
             if self.linked.is_set():
                 log("[valkey-mirror] the connection for notifications was lost, making a new one")
             self.linked.clear()
