@@ -700,7 +700,7 @@ SPEC = Spec(
     small=bounds(toggles=1, faults=1),
     deep=[
         bounds(toggles=2, ages=1, faults=1),
-        bounds(toggles=1, accepts=1, faults=2),
+        bounds(toggles=1, pings=1, faults=2),
     ],
     unkilled={
         "a script checks the epoch first": "what a script writes without a valid epoch, the next seed corrects: the check is "

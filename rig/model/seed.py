@@ -102,6 +102,7 @@ class State(NamedTuple):
     epoch: bool  # it is valid
     noting: bool  # `mirror:seed` stands there
     noted: tuple[int, ...]  # per mitra: the version noted for that seed
+    built: tuple[int, ...]  # per mitra: the version in that seed's new versions, 0 for none yet
     lock: int  # which instance holds the lock SEED
     by_hand: tuple[Hand, ...]  # ghost
     late: frozenset[Late]
@@ -118,7 +119,7 @@ def initial(rules: Rules) -> State:
     one = Instance(True, False, (), (), (False,) * mitras)
     count = rules.bounds
     return State(
-        (Row(True, 0, 1),) * mitras, (Kept(True, 0, 1, Beat.FRESH),) * mitras, True, False, (0,) * mitras, NOBODY,
+        (Row(True, 0, 1),) * mitras, (Kept(True, 0, 1, Beat.FRESH),) * mitras, True, False, (0,) * mitras, (0,) * mitras, NOBODY,
         (Hand.NONE,) * mitras, frozenset(), (one,) * instances,
         count["changes"], count["hands"], count["reconciles"], count["faults"],
     )  # fmt: skip
@@ -142,7 +143,8 @@ def orphaned(late: frozenset[Late]) -> frozenset[Late]:
 def nonce_is_gone(state: State) -> State:
     """The state after no seed finds its own nonce any more."""
     instances = tuple(one._replace(seed=one.seed and one.seed._replace(own=False)) for one in state.instances)
-    return state._replace(instances=instances, late=orphaned(state.late), noted=(0,) * len(state.noted))
+    none = (0,) * len(state.rows)
+    return state._replace(instances=instances, late=orphaned(state.late), noted=none, built=none)
 
 
 # --- scripts, as Valkey runs them ----------------------------------------------------------------------------------------
@@ -152,6 +154,10 @@ def apply_script(rules: Rules, state: State, m: int, row: Row) -> State:
     """The apply script: carries a row to Valkey and notes it for the seed that is under way."""
     known = state.kept[m]
     if not rules.holds("an older version is refused", row.version >= known.version):
+        return state
+    if not rules.holds(
+        "a version that is older than the new one of the seed is refused", row.version >= state.built[m]
+    ):
         return state
     beat = known.beat if known.online and known.beat else Beat.FRESH
     after = Kept(True, row.load, row.version, beat) if row.online else Kept(False, NO_LOAD, row.version, Beat.NONE)
@@ -176,11 +182,13 @@ def step_script(rules: Rules, state: State, seed: Seed, m: int) -> State:
     if not rules.holds("a step leaves alone who has a newer change noted", state.noted[m] <= row.version):
         return state
     if row.online:
-        graced = seed.graced or not known.beat
-        known = known._replace(load=row.load, version=row.version, beat=Beat.FRESH if graced else known.beat)
-    else:
+        beat = Beat.FRESH if seed.graced or not known.beat else known.beat
+        known = known._replace(load=row.load, beat=beat)
+    elif rules.keeps("a step removes the heartbeat and the capacity of who is offline"):
+        known = known._replace(load=NO_LOAD, beat=Beat.NONE)
+    if not rules.keeps("new versions are built beside those in use"):
         known = known._replace(version=row.version)
-    return state._replace(kept=put(state.kept, m, known))
+    return state._replace(kept=put(state.kept, m, known), built=put(state.built, m, row.version))
 
 
 def swap_script(rules: Rules, state: State, seed: Seed) -> State:
@@ -192,7 +200,7 @@ def swap_script(rules: Rules, state: State, seed: Seed) -> State:
         noted = state.noted[m] if seed.own else 0
         if noted <= row.version or not rules.keeps("the swap keeps what newer changes say"):
             kept = put(kept, m, kept[m]._replace(online=row.online, version=row.version))
-    return state._replace(kept=kept, epoch=True)
+    return state._replace(kept=kept, epoch=True, built=(0,) * len(state.built))
 
 
 def strays_script(rules: Rules, state: State, seed: Seed, m: int) -> State:
@@ -219,7 +227,7 @@ def change_commits(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
         yield detail, having(state_after, i, job=Job(m, new))
 
 
-@action("instance", code=WRITES + "apply", lanes=(INSTANCE, VALKEY))
+@action("instance", code=WRITES + "apply", point="change applies", lanes=(INSTANCE, VALKEY))
 def change_is_applied(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The apply script carries a row to Valkey; without a valid epoch it is owed."""
     one = state.instances[i]
@@ -233,7 +241,7 @@ def change_is_applied(rules: Rules, state: State, i: int) -> Iterator[Any]:
         yield "owed", having(state, i, job=(), debts=put(one.debts, m, True))
 
 
-@action("instance", "mitra", code=WRITES + "retry_dirty", lanes=(POSTGRES, INSTANCE))
+@action("instance", "mitra", code=WRITES + "retry_dirty", point="debt reads", lanes=(POSTGRES, INSTANCE))
 def debt_is_read(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
     """The retry of a debt reads the row anew."""
     one = state.instances[i]
@@ -271,7 +279,7 @@ def seed_takes_its_lock(rules: Rules, state: State, i: int) -> Iterator[Any]:
         yield "periodic", having(less, i, seed=Seed(Stage.LOCKED, False, False, (), no))
 
 
-@action("instance", code=SEEDER + "_begin", lanes=(INSTANCE, VALKEY))
+@action("instance", code=SEEDER + "_begin", point="seed begins", lanes=(INSTANCE, VALKEY))
 def seed_begins(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The script begin writes the seed's nonce into `mirror:seed`; without a valid epoch the seed grants heartbeats."""
     seed = state.instances[i].seed
@@ -284,7 +292,7 @@ def seed_begins(rules: Rules, state: State, i: int) -> Iterator[Any]:
         yield having(state, i, seed=begun)
 
 
-@action("instance", code=SEEDER + "seed", lanes=(POSTGRES, INSTANCE))
+@action("instance", code=SEEDER + "seed", point="seed reads", lanes=(POSTGRES, INSTANCE))
 def seed_reads(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """One statement reads all of Postgres."""
     seed = state.instances[i].seed
@@ -296,7 +304,7 @@ def seed_reads(rules: Rules, state: State, i: int) -> Iterator[Any]:
         yield having(state, i, seed=Seed(Stage.READ, seed.graced, own, read, seed.done))._replace(by_hand=by_hand)
 
 
-@action("instance", "mitra", code=SEEDER + "_swap", lanes=(INSTANCE, VALKEY))
+@action("instance", "mitra", code=SEEDER + "_swap", point="seed steps", lanes=(INSTANCE, VALKEY))
 def seed_steps(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
     """A step carries a mitra's capacity and heartbeat, and builds the new sets."""
     seed = state.instances[i].seed
@@ -314,7 +322,7 @@ def goes_on(rules: Rules, seed: Seed, rule: str) -> bool:
     return seed.own or rule in rules.without
 
 
-@action("instance", code=SEEDER + "_swap", lanes=(INSTANCE, VALKEY))
+@action("instance", code=SEEDER + "_swap", point="seed swaps", lanes=(INSTANCE, VALKEY))
 def seed_swaps(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The swap puts the new sets in place and writes the epoch."""
     seed = state.instances[i].seed
@@ -328,7 +336,7 @@ def seed_swaps(rules: Rules, state: State, i: int) -> Iterator[Any]:
         yield having(after, i, seed=seed._replace(stage=Stage.SWAPPED, done=(False,) * len(seed.done)))
 
 
-@action("instance", "mitra", code=SEEDER + "_clear_strays", lanes=(INSTANCE, VALKEY))
+@action("instance", "mitra", code=SEEDER + "_clear_strays", point="seed clears", lanes=(INSTANCE, VALKEY))
 def seed_clears_strays(rules: Rules, state: State, i: int, m: int) -> Iterator[Any]:
     """A page of strays: heartbeats and capacities of who is not online go."""
     seed = state.instances[i].seed
@@ -341,7 +349,7 @@ def seed_clears_strays(rules: Rules, state: State, i: int, m: int) -> Iterator[A
         yield having(strays_script(rules, state, seed, m), i, seed=seed._replace(done=put(seed.done, m, True)))
 
 
-@action("instance", code=SEEDER + "_clear_strays", lanes=(INSTANCE, VALKEY))
+@action("instance", code=SEEDER + "_clear_strays", point="seed ends", lanes=(INSTANCE, VALKEY))
 def seed_ends(rules: Rules, state: State, i: int) -> Iterator[Any]:
     """The script end gives `mirror:seed` free, the lock SEED is given back, and the instance is warm."""
     seed = state.instances[i].seed
@@ -427,15 +435,17 @@ def lock_is_lost(rules: Rules, state: State, i: int) -> Iterator[Any]:
 
 @action("instance", kind=Kind.FAULT, lanes=(INSTANCE,))
 def instance_is_killed(rules: Rules, state: State, i: int) -> Iterator[Any]:
-    """The process is killed; its notifications make the others owe what it had committed."""
+    """The process is killed; the others owe what it had committed, where they find that Valkey has not got the version."""
     one = state.instances[i]
     if not state.faults or not one.alive:
         return
     dead = given_up(state, i)
     owed = one.debts if not one.job else put(one.debts, one.job.mitra, True)
+    pairs = zip(state.rows, state.kept, strict=True)
+    missing = tuple(was and row.version > known.version for was, (row, known) in zip(owed, pairs, strict=True))
     for other, instance in enumerate(state.instances):
         if other != i and instance.alive:
-            debts = tuple(a or b for a, b in zip(instance.debts, owed, strict=True))
+            debts = tuple(a or b for a, b in zip(instance.debts, missing, strict=True))
             dead = having(dead, other, debts=debts)
     none = Instance(False, True, (), (), (False,) * len(owed))
     yield dead._replace(faults=state.faults - 1, instances=put(dead.instances, i, none))
@@ -457,8 +467,7 @@ def valkey_loses_data(rules: Rules, state: State) -> Iterator[Any]:
     yield "emptied", state._replace(kept=(Kept(False, NO_LOAD, 0, Beat.NONE),) * len(state.rows))
     old = (Kept(True, 0, 1, Beat.OLD),) * len(state.rows)
     for i in range(len(state.instances)):
-        if rules.keeps("a lost connection makes an instance cold"):
-            state = having(state, i, cold=True)
+        state = having(state, i, cold=True)
     yield "old snapshot", state._replace(kept=old, late=frozenset())
 
 
@@ -528,7 +537,7 @@ def relabel(state: State, instances: tuple[int, ...], mitras: tuple[int, ...]) -
         return one._replace(seed=of_seed(one.seed), job=job, debts=of_mitras(one.debts))
 
     return state._replace(
-        rows=of_mitras(state.rows), kept=of_mitras(state.kept), noted=of_mitras(state.noted),
+        rows=of_mitras(state.rows), kept=of_mitras(state.kept), noted=of_mitras(state.noted), built=of_mitras(state.built),
         by_hand=of_mitras(state.by_hand), lock=instances.index(state.lock) if state.lock != NOBODY else NOBODY,
         late=frozenset(one._replace(mitra=new[one.mitra], seed=of_seed(one.seed)) for one in state.late),
         instances=tuple(of_instance(state.instances[i]) for i in instances),
@@ -561,6 +570,8 @@ SPEC = Spec(
     unkilled={
         "a script checks the epoch first": "what a script writes without a valid epoch, the next seed corrects: the check is "
         "for pings, readers and the second look",
+        "a seed ends well only with its own nonce": "its steps and its swap have carried all that Postgres has; what a seed "
+        "with another nonce leaves are keys of ids that Postgres does not know, and there are none here",
         ALONE: "the nonce alone decides which seed counts; the lock keeps two seeds from ending each other again and again",
     },
     rare=["row_is_changed_by_hand"],
@@ -576,6 +587,10 @@ SPEC = Spec(
         mutant(
             "a periodic seed that ends an outage grants nothing", "a seed that ends an outage grants heartbeats",
             breaks="INV-07", finding="P-11",
+        ),
+        mutant(
+            "a seed that breaks off after its swap leaves keys of who is offline",
+            "a step removes the heartbeat and the capacity of who is offline", breaks="INV-04",
         ),
         mutant(
             "changes are noted for no seed", "each change is noted for the seed that is under way", breaks="INV-01",
