@@ -39,6 +39,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self._pool: asyncpg.Pool | None = None
+        self._open: set[int] = set()  # the pool's connections, each by the process id of its server
+        self._outdated: set[int] = set()  # those of them that are to be replaced before their next use
 
     async def start(self) -> None:
         """Open the pool with one connection. Raises ServiceUnavailable within 5 s; its `cause` says why."""
@@ -47,7 +49,7 @@ class Database:
             min_size=1,
             max_size=POOL_CONNECTIONS_MAX,
             max_inactive_connection_lifetime=0,
-            init=_prepare,
+            init=self._welcome,
             reset=_keep,
             **_connection_options(),
         )
@@ -73,10 +75,28 @@ class Database:
             await _prepare(connection)
         return connection
 
-    async def renew(self) -> None:
+    def renew(self) -> None:
         """Replace each pooled connection before its next use: one was lost without a word, so others may be dead, too."""
-        if self._pool is not None:
-            await self._pool.expire_connections()
+        self._outdated = set(self._open)
+
+    async def _welcome(self, connection: Connection) -> None:
+        pid = connection.get_server_pid()
+        self._open.add(pid)
+        connection.add_termination_listener(lambda _: self._forget(pid))
+        await _prepare(connection)
+
+    def _forget(self, pid: int) -> None:
+        self._open.discard(pid)
+        self._outdated.discard(pid)
+
+    async def _take(self, pool: asyncpg.Pool) -> Connection:
+        connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+        while self._outdated and connection.get_server_pid() in self._outdated:
+            self._forget(connection.get_server_pid())
+            connection.terminate()
+            await pool.release(connection)
+            connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+        return connection
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
@@ -85,7 +105,7 @@ class Database:
             raise ServiceUnavailable("the pool is closed")
         pool = self._pool
         with _outages():
-            connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+            connection = await self._take(pool)
         try:
             yield connection
         except Exception as error:

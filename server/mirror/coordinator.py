@@ -265,7 +265,7 @@ class InstanceCoordinator:
         try:
             await self.check_history(connection, PROOF_WITHIN_S)
         except TimeoutError:
-            await self._db.renew()
+            self._db.renew()
             raise
 
     async def stop(self) -> None:
