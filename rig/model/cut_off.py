@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from rig.model.language import Kind, Lane, Rules, Spec, action, mutant
 from rig.model.stores import (
-    SEED,
     Beat,
     Block,
     Orphan,
@@ -14,28 +13,41 @@ from rig.model.stores import (
     Turn,
     World,
     at,
-    initial,
+    counts,
+    first,
     instance_is_back,
     instance_is_cut_off,
     owing,
     relabel,
     row_is_held,
+    seed_begins,
+    seed_clears_strays,
+    seed_fails,
+    seed_passes_the_lock,
+    seed_reads,
+    seed_steps,
+    seed_swaps,
     sweep_is_open,
 )  # fmt: skip
 from rig.model.sweep import (
     CHANGES,
     INVARIANTS,
-    PINGS,
-    SWEEPS,
     given_up_transaction_ends,
     mark_expires,
-    may_wait,
     mitra_falls_silent,
+    mitra_pings,
+    ping_gives_up,
     process_is_killed,
     quiet,
     reply_of_sweeps_commit_is_lost,
+    sweep_commits,
+    sweep_locks_row,
+    sweep_reads_instances,
+    sweep_sees_silence,
+    sweep_takes_lock,
+    sweep_takes_second_look,
     without_mark,
-)  # fmt: skip
+)
 
 _PING = "server/mirror/heartbeat.py:Heartbeat.in_postgres"
 _BLOCK = "server/mirror/coordinator.py:InstanceCoordinator.block_sweeps"
@@ -47,31 +59,19 @@ def _turn(world: World, instance: int, turn: Turn) -> Ping | tuple[()]:
     return ping if ping and ping.turn == turn else ()
 
 
-@action(
-    "instance",
-    "mitra",
-    kind=Kind.CLIENT,
-    code="server/mirror/heartbeat.py:Heartbeat.ping",
-    lanes=(Lane.MITRA, Lane.INSTANCE),
-)
+@action("instance", "mitra", kind=Kind.CLIENT, code=_BLOCK, lanes=(Lane.MITRA, Lane.INSTANCE, Lane.POSTGRES))
 def mitra_pings_without_valkey(rules: Rules, world: World, instance: int, mitra: int) -> Iterator[World]:
-    """A ping comes to an instance that cannot use Valkey: Postgres has to answer it."""
-    cold = not (world.connected[instance] and world.warm[instance] and world.epoch)
-    if cold and not world.ping[instance] and may_wait(rules, world):
-        yield at(world, instance, ping=Ping(mitra, Turn.FALLBACK))
-
-
-@action("instance", code=_BLOCK, lanes=_TO_POSTGRES)
-def sweeps_are_blocked(rules: Rules, world: World, instance: int) -> Iterator[World]:
-    """The instance commits `blocks_until`, unless its row blocks sweeps for W or more already."""
-    if not (ping := _turn(world, instance, Turn.FALLBACK)):
+    """A ping comes to an instance that cannot use Valkey: it commits `blocks_until`, unless W or more is left of it."""
+    if world.connected[instance] and world.warm[instance] and world.epoch:
+        return
+    if world.ping[instance] or sum(map(bool, world.ping)) >= rules.bounds["fallbacks"]:
         return
     block, passed = world.block[instance], world.passed[instance]
     if block == Block.NONE and rules.keeps("the block is written before the answer"):
         block, passed = Block.FULL, False
     elif block == Block.LOW and rules.keeps("the block is written again when less than W is left"):
         block = Block.FULL
-    yield at(world, instance, block=block, passed=passed, ping=ping._replace(turn=Turn.BLOCKED))
+    yield at(world, instance, block=block, passed=passed, ping=Ping(mitra, Turn.BLOCKED))
 
 
 @action("instance", code=_BLOCK, lanes=_TO_POSTGRES)
@@ -137,7 +137,7 @@ def block_ends(rules: Rules, world: World, instance: int) -> Iterator[World]:
 @action("instance", kind=Kind.TIME, lanes=(Lane.POSTGRES,))
 def block_runs_low(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """More than a second passes since a block was written: less than W is left of it."""
-    if world.block[instance] == Block.FULL:
+    if rules.bounds["ages"] and world.block[instance] == Block.FULL:
         yield at(world, instance, block=Block.LOW)
 
 
@@ -145,7 +145,7 @@ def block_runs_low(rules: Rules, world: World, instance: int) -> Iterator[World]
 def block_lapses(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """A block is over by itself: W has passed since the last ping began that it covers."""
     ping = world.ping[instance]
-    covered = instance in world.promise or bool(ping and ping.turn > Turn.FALLBACK)
+    covered = instance in world.promise or bool(ping and ping.turn >= Turn.BLOCKED)
     if world.block[instance] == Block.LOW and not covered:
         yield at(world, instance, block=Block.NONE, passed=False)
     if world.left[instance] and not covered:
@@ -163,7 +163,7 @@ def heartbeat_ages(rules: Rules, world: World, mitra: int) -> Iterator[World]:
 def postgres_connections_are_lost(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The instance loses its connections to Postgres: transactions, locks and statements under way on them."""
     sweep, seed = world.sweep[instance], world.seed[instance]
-    if not world.faults:
+    if not world.faults or not rules.bounds["losses"]:
         return
     after = at(
         world._replace(faults=world.faults - 1), instance, ping=(), sweep=(), seed=seed and seed._replace(locked=False)
@@ -177,28 +177,62 @@ def postgres_connections_are_lost(rules: Rules, world: World, instance: int) -> 
     yield after
 
 
+def initial(rules: Rules) -> World:
+    """All mitras are online and long silent, everything is mirrored, nothing is under way."""
+    return first(rules)
+
+
+SEED = (seed_begins, seed_passes_the_lock, seed_reads, seed_steps, seed_swaps, seed_clears_strays, seed_fails)
+SWEEPS = (
+    sweep_sees_silence,
+    sweep_locks_row,
+    sweep_takes_lock,
+    sweep_reads_instances,
+    sweep_takes_second_look,
+    sweep_commits,
+)
+
 SPEC = Spec(
     name="cut_off",
     title="An instance without Valkey, its pings and its debts",
     initial=initial,
     actions=(
-        mitra_pings_without_valkey, sweeps_are_blocked, ping_passes_the_lock, ping_reads, ping_locks_and_reads,
-        ping_is_answered, block_ends, *CHANGES, *PINGS, *SWEEPS, *SEED, block_runs_low, block_lapses, heartbeat_ages,
-        mitra_falls_silent, mark_expires, instance_is_cut_off, instance_is_back, process_is_killed, postgres_connections_are_lost,
-        reply_of_sweeps_commit_is_lost, given_up_transaction_ends,
+        mitra_pings_without_valkey, ping_passes_the_lock, ping_reads, ping_locks_and_reads, ping_is_answered,
+        ping_gives_up, block_ends, *CHANGES, mitra_pings, *SWEEPS, *SEED, block_runs_low, block_lapses,
+        heartbeat_ages, mitra_falls_silent, mark_expires, instance_is_cut_off, instance_is_back, process_is_killed,
+        postgres_connections_are_lost, reply_of_sweeps_commit_is_lost, given_up_transaction_ends,
     ),
     invariants=INVARIANTS,
     quiet=quiet,
     bounds=(
-        {"instances": 2, "mitras": 1, "faults": 1, "changes": 0, "ages": 1, "reconciles": 0, "sweeps": 1},
+        counts(mitras=2, faults=1, losses=0, fallbacks=1),
+        counts(faults=2, fallbacks=1, ages=1),
+        counts(faults=1, fallbacks=1, changes=1),
+        counts(faults=1, fallbacks=2, ages=1),
     ),
-    small={"instances": 2, "mitras": 1, "faults": 1, "changes": 0, "ages": 0, "reconciles": 0, "sweeps": 1},
+    small=counts(faults=1, fallbacks=1),
+    deep=(counts(faults=2, fallbacks=2, changes=1, ages=1), counts(mitras=2, faults=1, fallbacks=1)),
     relabel=relabel,
     mutants=(
-        mutant("a ping does not wait for a sweep", "a ping whose lock did not come locks its mitra's row", breaks="INV-07", finding="P-03"),
-        mutant("a block is a lock of its connection", "a block outlives its connection", breaks="INV-07", finding="P-08", faults=2),
-        mutant("a block is a lock of its process", "a block outlives its process", breaks="INV-07", finding="P-09", faults=2),
-        mutant("a refused retry pays", "a retry that was fenced off does not pay a heartbeat", breaks="INV-07", finding="P-10", changes=1),
-        mutant("debts are compared", "a debt is cleared only if its counter did not move", breaks="INV-07", finding="S-05"),
+        mutant(
+            "a ping does not wait for a sweep", "a ping whose lock did not come locks its mitra's row",
+            breaks="INV-07", finding="P-03",
+        ),
+        mutant(
+            "a block is a lock of its connection", "a block outlives its connection", breaks="INV-07", finding="P-08",
+            faults=2,
+        ),
+        mutant(
+            "a block is a lock of its process", "a block outlives its process", breaks="INV-07", finding="P-09",
+            instances=1, faults=2,
+        ),
+        mutant(
+            "a refused retry pays", "a retry that was fenced off does not pay a heartbeat", breaks="INV-07",
+            finding="P-10", changes=1, losses=0,
+        ),
+        mutant(
+            "debts are not counted", "a debt is cleared only if its counter did not move", breaks="INV-07",
+            finding="S-05", instances=1, faults=2, losses=0,
+        ),
     ),
 )  # fmt: skip

@@ -87,10 +87,9 @@ class Turn(IntEnum):
     MET = 0  # the script met a mark
     HELD = 1  # it holds the row's lock, and the row is online
     LOOSE = 2  # its transaction has ended; the instance does not know yet
-    FALLBACK = 3  # this instance cannot use Valkey
-    BLOCKED = 4  # sweeps are blocked by the instance's row
-    ROW = 5  # the lock SWEEP did not come within 1 s
-    READ = 6  # her row was read as online: the answer is about to be given
+    BLOCKED = 3  # this instance cannot use Valkey, and its row blocks sweeps
+    ROW = 4  # the lock SWEEP did not come within 1 s
+    READ = 5  # her row was read as online: the answer is about to be given
 
 
 class Ping(NamedTuple):
@@ -150,12 +149,31 @@ class World(NamedTuple):
     late: frozenset[Late]
     orphans: frozenset[Orphan]
     changes: int
-    ages: int
     reconciles: int
+    timeouts: int
     faults: int
 
 
-def initial(rules: Rules) -> World:
+def counts(**given: int) -> dict[str, int]:
+    """Bounds: what is not given stands as here."""
+    usual = {
+        "instances": 2,
+        "mitras": 1,
+        "faults": 0,
+        "losses": 1,  # 0: no process and no connection to Postgres is lost
+        "sweeps": 1,  # at once
+        "waiting": 0,  # pings at once that met a mark
+        "fallbacks": 0,  # pings at once at an instance without Valkey
+        "changes": 0,
+        "reconciles": 0,
+        "timeouts": 0,  # transactions that Postgres ends
+        "ages": 0,  # 1: W passes, as often as may be
+    }
+    assert given.keys() <= usual.keys(), given
+    return usual | given
+
+
+def first(rules: Rules) -> World:
     """All mitras are online and long silent, everything is mirrored, nothing is under way."""
     bounds = rules.bounds
     many, alike = bounds["mitras"], bounds["instances"]
@@ -166,7 +184,7 @@ def initial(rules: Rules) -> World:
         write=((),) * alike, sweep=((),) * alike, ping=((),) * alike, seed=((),) * alike,
         block=(Block.NONE,) * alike, passed=(False,) * alike, left=(False,) * alike,
         epoch=True, seeding=NOBODY, notes=frozenset(), late=frozenset(), orphans=frozenset(),
-        changes=bounds.get("changes", 0), ages=bounds.get("ages", 0), reconciles=bounds.get("reconciles", 0),
+        changes=bounds["changes"], reconciles=bounds["reconciles"], timeouts=bounds["timeouts"],
         faults=bounds["faults"],
     )  # fmt: skip
 
@@ -229,18 +247,18 @@ def applied(rules: Rules, world: World, instance: int, write: Write) -> World:
     if write.online:
         fresh = write.beat or not world.shown[mitra] or world.beat[mitra] == Beat.NONE
         beat = Beat.NEW if fresh else world.beat[mitra]
-        promise = IN_VALKEY if write.beat and promise == instance else promise
+        promise = IN_VALKEY if write.beat and not write.moved and promise == instance else promise
     mark = world.mark[mitra]
     if mark and rules.holds("only a newer change deletes a mark", write.version > mark):
         world = marked(world, mitra, 0)
     if world.seeding != NOBODY and rules.keeps("a change is noted for the seed"):
         world = world._replace(notes=world.notes | {(mitra, write.version)})
-    world = at(world, mitra, shown=write.online, known=write.version, beat=beat, promise=promise)
-    return found(rules, world, mitra)
+    news = world.news[mitra] and write.version < world.version[mitra]  # else whoever looks from now on finds it
+    return at(world, mitra, shown=write.online, known=write.version, beat=beat, promise=promise, news=news)
 
 
 def found(rules: Rules, world: World, mitra: int) -> World:
-    """Whoever looks up a notification from now on finds its version in Valkey: such a look is no step of its own."""
+    """Whether the version of a notification stands in Valkey: then there is no more to do for it."""
     if not world.news[mitra] or world.known[mitra] < world.version[mitra]:
         return world
     if not rules.holds("while a seed is under way versions in Valkey prove nothing", world.seeding == NOBODY):

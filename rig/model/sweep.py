@@ -20,9 +20,10 @@ from rig.model.stores import (
     Write,
     applied,
     at,
+    counts,
     emptied,
+    first,
     found,
-    initial,
     instance_is_back,
     instance_is_cut_off,
     marked,
@@ -108,7 +109,7 @@ def notification_is_looked_up(rules: Rules, world: World, instance: int, mitra: 
 
 def may_wait(rules: Rules, world: World) -> bool:
     """Whether one more ping may wait for Postgres, within the bounds."""
-    return sum(map(bool, world.ping)) < rules.bounds.get("waiting", 1)
+    return sum(map(bool, world.ping)) < rules.bounds["waiting"]
 
 
 @action("instance", "mitra", kind=Kind.CLIENT, code=_PING, lanes=(Lane.MITRA, Lane.INSTANCE, Lane.VALKEY))
@@ -163,7 +164,8 @@ def ping_gives_up(rules: Rules, world: World, instance: int) -> Iterator[World]:
 def postgres_ends_ping(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """Postgres ends the idle transaction of a ping that holds the row; the instance does not know yet."""
     ping = world.ping[instance]
-    if ping and ping.turn == Turn.HELD:
+    if world.timeouts and ping and ping.turn == Turn.HELD:
+        world = world._replace(timeouts=world.timeouts - 1)
         yield at(world, instance, ping=ping._replace(turn=Turn.LOOSE))
 
 
@@ -182,7 +184,7 @@ def sweep_sees_silence(rules: Rules, world: World, instance: int, mitra: int) ->
     beat = world.beat[mitra]
     if world.sweep[instance] or not world.shown[mitra] or beat == Beat.NEW or not usable(rules, world, instance):
         return
-    if sum(map(bool, world.sweep)) >= rules.bounds.get("sweeps", 2):
+    if sum(map(bool, world.sweep)) >= rules.bounds["sweeps"]:
         return
     if rules.holds("who is owed at this instance is not silent", not world.debts[instance][mitra]):
         yield at(world, instance, sweep=Sweep(mitra, beat))
@@ -287,7 +289,8 @@ def sweep_commits(rules: Rules, world: World, instance: int) -> Iterator[World]:
 def postgres_ends_sweep(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """Postgres ends the sweep's transaction, by a timeout; the instance does not know yet."""
     sweep = world.sweep[instance]
-    if sweep and sweep.stage >= Stage.ROW and not sweep.ended:
+    if world.timeouts and sweep and sweep.stage >= Stage.ROW and not sweep.ended:
+        world = world._replace(timeouts=world.timeouts - 1)
         knows = sweep.stage < Stage.CHECKED  # its next step is a statement, which fails
         yield at(world, instance, sweep=() if knows else sweep._replace(ended=True))
 
@@ -307,9 +310,9 @@ def mark_expires(rules: Rules, world: World, mitra: int) -> Iterator[World]:
 def mitra_falls_silent(rules: Rules, world: World, mitra: int) -> Iterator[World]:
     """W passes since the last promise to the mitra, and since her heartbeat in Valkey."""
     promise, beat = world.promise[mitra], world.beat[mitra]
-    if not world.ages or (promise == NOBODY and beat != Beat.NEW):
+    if not rules.bounds["ages"] or (promise == NOBODY and beat != Beat.NEW):
         return
-    world = at(world._replace(ages=world.ages - 1), mitra, promise=NOBODY, beat=min(beat, Beat.OLD))
+    world = at(world, mitra, promise=NOBODY, beat=min(beat, Beat.OLD))
     for instance, write in enumerate(world.write):  # what is owed is an old heartbeat from now on
         if write and write.mitra == mitra and write.beat:
             world = at(world, instance, write=write._replace(beat=False))
@@ -391,7 +394,7 @@ def given_up_transaction_ends(rules: Rules, world: World) -> Iterator[tuple[str,
 @action("instance", kind=Kind.FAULT)
 def process_is_killed(rules: Rules, world: World, instance: int) -> Iterator[tuple[str, World]]:
     """The process of an instance is killed, and starts anew."""
-    if not world.faults:
+    if not world.faults or not rules.bounds["losses"]:
         return
     left = world.left[instance] or (bool(world.block[instance]) and rules.keeps("a block outlives its process"))
     after = at(
@@ -453,6 +456,8 @@ def quiet(rules: Rules, world: World) -> bool:
     """Settled, nobody is shown who has been silent for W, and nothing stands in the way of a sweep or ping."""
     if any(world.mark) or any(world.block) or any(world.left) or not settled(rules, world):
         return False
+    if not rules.bounds["sweeps"]:
+        return True
     return all(beat == Beat.NEW or not shown for beat, shown in zip(world.beat, world.shown, strict=True))
 
 
@@ -483,6 +488,12 @@ SWEEPS = (
 )  # fmt: skip
 INVARIANTS = (no_promise_is_broken, mirror_equals_truth, heartbeat_if_online)
 
+
+def initial(rules: Rules) -> World:
+    """All mitras are online and long silent, everything is mirrored, nothing is under way."""
+    return first(rules)
+
+
 SPEC = Spec(
     name="sweep",
     title="Sweep, ping and mark, with epoch, seed and debts",
@@ -496,10 +507,20 @@ SPEC = Spec(
     invariants=INVARIANTS,
     quiet=quiet,
     bounds=(
-        {"instances": 2, "mitras": 2, "faults": 1, "changes": 0, "ages": 0, "reconciles": 0},
-        {"instances": 2, "mitras": 1, "faults": 2, "changes": 1, "ages": 0, "reconciles": 1},
+        counts(mitras=2, faults=1, waiting=1),
+        counts(faults=2, waiting=1),
+        counts(faults=1, waiting=1, changes=1),
+        counts(sweeps=2, waiting=2, timeouts=2, changes=1),
+        counts(instances=1, faults=2, sweeps=0, changes=1, reconciles=1),
+        counts(instances=1, faults=1, waiting=1, changes=1, reconciles=1, ages=1),
     ),
-    small={"instances": 2, "mitras": 1, "faults": 1, "changes": 0, "ages": 0, "reconciles": 0, "sweeps": 1},
+    small=counts(faults=1, waiting=1),
+    deep=(
+        counts(faults=1, sweeps=2, waiting=1, timeouts=1),
+        counts(faults=2, changes=1),
+        counts(mitras=2, faults=1, changes=1),
+        counts(instances=1, mitras=2, faults=1, waiting=1, changes=1, reconciles=1, timeouts=1, ages=1),
+    ),
     relabel=relabel,
     mutants=(
         mutant(
@@ -527,14 +548,14 @@ SPEC = Spec(
             breaks="INV-07", instances=1, faults=2,
         ),
         mutant(
-            "a rollback deletes any mark", "a rollback deletes only its own mark", breaks="INV-07", faults=0, sweeps=2,
+            "a rollback deletes any mark", "a rollback deletes only its own mark", breaks="INV-07", faults=0, sweeps=2, timeouts=1,
         ),
         mutant(
             "a second look overwrites a mark", "the second look leaves a mark that may still count", breaks="INV-07",
-            faults=0, sweeps=2,
+            faults=0, sweeps=2, timeouts=1,
         ),
         mutant(
-            "a ping deletes any mark", "a ping deletes only the mark that it met", breaks="INV-07", faults=0, sweeps=2,
+            "a ping deletes any mark", "a ping deletes only the mark that it met", breaks="INV-07", faults=0, sweeps=2, timeouts=2,
             waiting=2,
         ),
         mutant(
