@@ -25,10 +25,13 @@ TINY = {
     ],
 }
 FINDINGS = {"P-06", "P-07", "P-12", "P-13", "P-14", "P-15", "S-05", "S-07", "S-08"}
+# They need about 10,000 states or more each: `rig model` tries them.
 SLOW = {
-    "S-05",
+    "debts are compared by value",
+    "the store of an instance is forgotten with its connection",
+    "versions go back with a sequence set by hand",
     "an instance uses Valkey for ever without Postgres",
-}  # they need more than 10,000 states: `rig model` has them
+}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +51,7 @@ def test_the_protocol_holds_in_all_of_a_small_bound(spec: Spec, bounds: dict[str
         pytest.param(spec, one, id=f"{spec.name}: {one.name}")
         for spec in SPECS
         for one in spec.mutants
-        if not SLOW & {one.finding, one.name}
+        if one.name not in SLOW
     ],
 )
 def test_a_rule_that_is_taken_back_breaks_the_invariant_that_it_names(spec: Spec, mutant: Any) -> None:
@@ -61,6 +64,7 @@ def test_a_rule_that_is_taken_back_breaks_the_invariant_that_it_names(spec: Spec
 
 def test_each_finding_has_its_mutant() -> None:
     assert {one.finding for spec in SPECS for one in spec.mutants} >= FINDINGS
+    assert {one.name for spec in SPECS for one in spec.mutants} >= SLOW
 
 
 def walk(spec: Spec, rules: Rules, length: int, luck: random.Random) -> State:
@@ -97,7 +101,7 @@ def test_every_action_comes_on_some_walk(spec: Spec) -> None:
     """In the whole bounds `rig model` asks for every action; here walks through wide bounds are enough."""
     bounds = {**spec.small, **dict.fromkeys(set(spec.small) - {"instances", "mitras"}, 3)}
     rules, luck, taken = Rules(bounds), random.Random(7), set()
-    for _ in range(150):
+    for _ in range(80):
         state = spec.initial(rules)
         for _ in range(60):
             following = list(spec.steps(rules, state))
