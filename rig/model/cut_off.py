@@ -59,7 +59,14 @@ def _turn(world: World, instance: int, turn: Turn) -> Ping | tuple[()]:
     return ping if ping and ping.turn == turn else ()
 
 
-@action("instance", "mitra", kind=Kind.CLIENT, code=_BLOCK, lanes=(Lane.MITRA, Lane.INSTANCE, Lane.POSTGRES))
+@action(
+    "instance",
+    "mitra",
+    kind=Kind.CLIENT,
+    code=_BLOCK,
+    point="fallback blocks",
+    lanes=(Lane.MITRA, Lane.INSTANCE, Lane.POSTGRES),
+)
 def mitra_pings_without_valkey(rules: Rules, world: World, instance: int, mitra: int) -> Iterator[World]:
     """A ping comes to an instance that cannot use Valkey: it commits `blocks_until`, unless W or more is left of it."""
     if world.connected[instance] and world.warm[instance] and world.epoch:
@@ -74,7 +81,7 @@ def mitra_pings_without_valkey(rules: Rules, world: World, instance: int, mitra:
     yield at(world, instance, block=block, passed=passed, ping=Ping(mitra, Turn.BLOCKED))
 
 
-@action("instance", code=_BLOCK, lanes=_TO_POSTGRES)
+@action("instance", code=_BLOCK, lanes=_TO_POSTGRES, point="fallback waits")
 def ping_passes_the_lock(rules: Rules, world: World, instance: int) -> Iterator[tuple[str, World]]:
     """The instance takes the lock SWEEP shared and gives it back, or gives it up after 1 s."""
     ping = _turn(world, instance, Turn.BLOCKED)
@@ -94,7 +101,7 @@ def _read(world: World, instance: int, ping: Ping) -> tuple[str, World]:
     return "answered offline", at(world, instance, ping=())
 
 
-@action("instance", code=_PING, lanes=_TO_POSTGRES)
+@action("instance", code=_PING, lanes=_TO_POSTGRES, point="fallback reads")
 def ping_reads(rules: Rules, world: World, instance: int) -> Iterator[tuple[str, World]]:
     """The ping reads her row, as no sweep is under way that does not see the block."""
     ping = _turn(world, instance, Turn.BLOCKED)
@@ -102,7 +109,7 @@ def ping_reads(rules: Rules, world: World, instance: int) -> Iterator[tuple[str,
         yield _read(world, instance, ping)
 
 
-@action("instance", code=_PING, lanes=_TO_POSTGRES)
+@action("instance", code=_PING, lanes=_TO_POSTGRES, point="ping waits")
 def ping_locks_and_reads(rules: Rules, world: World, instance: int) -> Iterator[tuple[str, World]]:
     """The ping locks her row, so it waits for a sweep of hers, and reads it."""
     ping = _turn(world, instance, Turn.ROW)
@@ -120,7 +127,12 @@ def ping_is_answered(rules: Rules, world: World, instance: int) -> Iterator[Worl
         yield owing(world, instance, ping.mitra, owed)
 
 
-@action("instance", code="server/mirror/coordinator.py:InstanceCoordinator.release_sweeps", lanes=_TO_POSTGRES)
+@action(
+    "instance",
+    code="server/mirror/coordinator.py:InstanceCoordinator.release_sweeps",
+    lanes=_TO_POSTGRES,
+    point="block ends",
+)
 def block_ends(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The instance takes its block back."""
     if not world.block[instance] or not (world.warm[instance] and world.epoch):

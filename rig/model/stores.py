@@ -300,7 +300,9 @@ def _seed_may_begin(rules: Rules, world: World, instance: int) -> bool:
     return rules.holds("one seed at a time in the cluster", not any(one and one.locked for one in world.seed))
 
 
-@action("instance", code="server/mirror/watchdog.py:Watchdog._look", lanes=(Lane.INSTANCE, Lane.VALKEY))
+@action(
+    "instance", code="server/mirror/watchdog.py:Watchdog._look", lanes=(Lane.INSTANCE, Lane.VALKEY), point="seed begins"
+)
 def seed_begins(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """A cold instance, or one whose watchdog finds no valid epoch, writes the nonce of its seed into mirror:seed."""
     if not (world.warm[instance] and world.epoch) and _seed_may_begin(rules, world, instance):
@@ -308,7 +310,12 @@ def seed_begins(rules: Rules, world: World, instance: int) -> Iterator[World]:
         yield world._replace(seeding=instance, notes=frozenset())
 
 
-@action("instance", code="server/mirror/watchdog.py:Watchdog.reseed", lanes=(Lane.INSTANCE, Lane.VALKEY))
+@action(
+    "instance",
+    code="server/mirror/watchdog.py:Watchdog.reseed",
+    lanes=(Lane.INSTANCE, Lane.VALKEY),
+    point="seed begins",
+)
 def reconcile_begins(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The periodic seed writes its nonce into mirror:seed."""
     if world.reconciles and _seed_may_begin(rules, world, instance):
@@ -318,7 +325,7 @@ def reconcile_begins(rules: Rules, world: World, instance: int) -> Iterator[Worl
         yield world._replace(seeding=instance, notes=frozenset(), reconciles=world.reconciles - 1)
 
 
-@action("instance", code=_SEED, lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_SEED, lanes=(Lane.INSTANCE, Lane.POSTGRES), point="seed waits")
 def seed_passes_the_lock(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The seed takes the lock SWEEP shared and gives it back: no sweep's transaction is open now."""
     seed = world.seed[instance]
@@ -328,7 +335,7 @@ def seed_passes_the_lock(rules: Rules, world: World, instance: int) -> Iterator[
         yield at(world, instance, seed=seed._replace(at=Pass.WAITED))
 
 
-@action("instance", code=_SEED, lanes=(Lane.INSTANCE, Lane.POSTGRES))
+@action("instance", code=_SEED, lanes=(Lane.INSTANCE, Lane.POSTGRES), point="seed reads")
 def seed_reads(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The seed reads all rows in one statement."""
     seed = world.seed[instance]
@@ -347,7 +354,7 @@ def _own(rules: Rules, world: World, instance: int, stage: Pass) -> Seed | tuple
     return seed
 
 
-@action("instance", code="server/mirror/seed.py:Seeder._swap", lanes=(Lane.INSTANCE, Lane.VALKEY))
+@action("instance", code="server/mirror/seed.py:Seeder._swap", lanes=(Lane.INSTANCE, Lane.VALKEY), point="seed steps")
 def seed_steps(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The seed writes versions and heartbeats of the mitras that it read."""
     if not (seed := _own(rules, world, instance, Pass.READ)):
@@ -359,7 +366,7 @@ def seed_steps(rules: Rules, world: World, instance: int) -> Iterator[World]:
     yield at(world, instance, seed=seed._replace(at=Pass.STEPPED))
 
 
-@action("instance", code="server/mirror/seed.py:Seeder._swap", lanes=(Lane.INSTANCE, Lane.VALKEY))
+@action("instance", code="server/mirror/seed.py:Seeder._swap", lanes=(Lane.INSTANCE, Lane.VALKEY), point="seed swaps")
 def seed_swaps(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The seed swaps its sets in and writes the epoch."""
     if not (seed := _own(rules, world, instance, Pass.STEPPED)):
@@ -373,7 +380,12 @@ def seed_swaps(rules: Rules, world: World, instance: int) -> Iterator[World]:
     yield at(world, instance, seed=seed._replace(at=Pass.SWAPPED, rows=()))._replace(epoch=True)
 
 
-@action("instance", code="server/mirror/seed.py:Seeder._clear_strays", lanes=(Lane.INSTANCE, Lane.VALKEY))
+@action(
+    "instance",
+    code="server/mirror/seed.py:Seeder._clear_strays",
+    lanes=(Lane.INSTANCE, Lane.VALKEY),
+    point="seed clears",
+)
 def seed_clears_strays(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The seed removes heartbeats of those who are not online, and frees mirror:seed."""
     if not _own(rules, world, instance, Pass.SWAPPED):

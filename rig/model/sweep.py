@@ -45,7 +45,7 @@ _FROM_POSTGRES = (Lane.POSTGRES, Lane.INSTANCE)
 # --- a change and its way into Valkey --------------------------------------------------------------------------
 
 
-@action("instance", "mitra", kind=Kind.CLIENT, code=_CHANGE, lanes=_TO_POSTGRES)
+@action("instance", "mitra", kind=Kind.CLIENT, code=_CHANGE, lanes=_TO_POSTGRES, point="change commits")
 def change_commits(rules: Rules, world: World, instance: int, mitra: int) -> Iterator[tuple[str, World]]:
     """A change of the mitra commits. Its row lock is held within this step only: others wait meanwhile."""
     if not world.changes or world.write[instance] or row_is_held(world, mitra):
@@ -58,7 +58,7 @@ def change_commits(rules: Rules, world: World, instance: int, mitra: int) -> Ite
         yield detail, at(told(rules, after, mitra), instance, write=write)
 
 
-@action("instance", code=_APPLY, lanes=_TO_VALKEY)
+@action("instance", code=_APPLY, lanes=_TO_VALKEY, point="change applies")
 def change_is_applied(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """One script carries the row to Valkey."""
     write = world.write[instance]
@@ -84,7 +84,7 @@ def change_is_owed(rules: Rules, world: World, instance: int) -> Iterator[World]
         yield owing(after, instance, write.mitra, Owed.HEARTBEAT if write.beat else Owed.ROW)
 
 
-@action("instance", "mitra", code="server/mirror/writes.py:Writes.retry_dirty", lanes=_TO_POSTGRES)
+@action("instance", "mitra", code="server/mirror/writes.py:Writes.retry_dirty", lanes=_TO_POSTGRES, point="debt reads")
 def debt_is_read(rules: Rules, world: World, instance: int, mitra: int) -> Iterator[World]:
     """The watchdog reads the row of a debt anew."""
     owed = world.debts[instance][mitra]
@@ -112,7 +112,7 @@ def may_wait(rules: Rules, world: World) -> bool:
     return sum(map(bool, world.ping)) < rules.bounds["waiting"]
 
 
-@action("instance", "mitra", kind=Kind.CLIENT, code=_PING, lanes=(Lane.MITRA, Lane.INSTANCE, Lane.VALKEY))
+@action("instance", "mitra", kind=Kind.CLIENT, code=_PING, lanes=(Lane.MITRA, Lane.INSTANCE, Lane.VALKEY), point="ping")
 def mitra_pings(rules: Rules, world: World, instance: int, mitra: int) -> Iterator[tuple[str, World]]:
     """A ping runs its script: it writes the heartbeat, unless it meets a mark."""
     if world.ping[instance] or not usable(rules, world, instance) or not world.shown[mitra]:
@@ -123,7 +123,7 @@ def mitra_pings(rules: Rules, world: World, instance: int, mitra: int) -> Iterat
         yield "met a mark", at(world, instance, ping=Ping(mitra, Turn.MET, True))
 
 
-@action("instance", code=_PING, lanes=_TO_POSTGRES)
+@action("instance", code=_PING, lanes=_TO_POSTGRES, point="ping waits")
 def ping_locks_row(rules: Rules, world: World, instance: int) -> Iterator[tuple[str, World]]:
     """The ping that met a mark locks her row, so it waits for the sweep's transaction, and reads it."""
     ping = world.ping[instance]
@@ -137,7 +137,7 @@ def ping_locks_row(rules: Rules, world: World, instance: int) -> Iterator[tuple[
         yield "answered offline", at(world, instance, ping=())
 
 
-@action("instance", code=_PING, lanes=_TO_VALKEY)
+@action("instance", code=_PING, lanes=_TO_VALKEY, point="ping clears")
 def ping_deletes_mark(rules: Rules, world: World, instance: int) -> Iterator[tuple[str, World]]:
     """Under the row's lock a script deletes the mark that the ping met, and writes the heartbeat."""
     ping = world.ping[instance]
@@ -178,7 +178,7 @@ def _sweep(world: World, instance: int, stage: Stage) -> Sweep | tuple[()]:
     return sweep if sweep and sweep.stage == stage and not sweep.ended else ()
 
 
-@action("instance", "mitra", code="server/mirror/sweeps.py:Sweeps._stale", lanes=_TO_VALKEY)
+@action("instance", "mitra", code="server/mirror/sweeps.py:Sweeps._stale", lanes=_TO_VALKEY, point="sweep looks")
 def sweep_sees_silence(rules: Rules, world: World, instance: int, mitra: int) -> Iterator[World]:
     """A sweep sees in Valkey that the mitra is stale."""
     beat = world.beat[mitra]
@@ -190,7 +190,7 @@ def sweep_sees_silence(rules: Rules, world: World, instance: int, mitra: int) ->
         yield at(world, instance, sweep=Sweep(mitra, beat))
 
 
-@action("instance", code=_SWEEPS, lanes=_TO_POSTGRES)
+@action("instance", code=_SWEEPS, lanes=_TO_POSTGRES, point="change locks")
 def sweep_locks_row(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The sweep's transaction begins and locks her row."""
     sweep = _sweep(world, instance, Stage.CHOSEN)
@@ -198,7 +198,7 @@ def sweep_locks_row(rules: Rules, world: World, instance: int) -> Iterator[World
         yield at(world, instance, sweep=sweep._replace(stage=Stage.ROW))
 
 
-@action("instance", code=_SWEEPS, lanes=_TO_POSTGRES)
+@action("instance", code=_SWEEPS, lanes=_TO_POSTGRES, point="sweep takes the lock")
 def sweep_takes_lock(rules: Rules, world: World, instance: int) -> Iterator[tuple[str, World]]:
     """The transaction takes the lock SWEEP, exclusive, without waiting."""
     if not (sweep := _sweep(world, instance, Stage.ROW)):
@@ -209,7 +209,7 @@ def sweep_takes_lock(rules: Rules, world: World, instance: int) -> Iterator[tupl
         yield "refused: no sweep now", at(world, instance, sweep=())
 
 
-@action("instance", code=_SWEEPS, lanes=_TO_POSTGRES)
+@action("instance", code=_SWEEPS, lanes=_TO_POSTGRES, point="sweep reads instances")
 def sweep_reads_instances(rules: Rules, world: World, instance: int) -> Iterator[tuple[str, World]]:
     """In a later statement the transaction reads mirror_instances and the row's version."""
     if not (sweep := _sweep(world, instance, Stage.LOCK)):
@@ -234,7 +234,7 @@ def _looked(rules: Rules, world: World, write: Write, seen: Beat, by: int) -> Wo
     return marked(world, mitra, version, by=by)
 
 
-@action("instance", code=_SWEEPS, lanes=_TO_VALKEY)
+@action("instance", code=_SWEEPS, lanes=_TO_VALKEY, point="sweep marks")
 def sweep_takes_second_look(rules: Rules, world: World, instance: int) -> Iterator[tuple[str, World]]:
     """One script looks at her heartbeat and version again, and writes the mark."""
     sweep = world.sweep[instance]
@@ -272,7 +272,7 @@ def _offline(rules: Rules, world: World, mitra: int) -> World:
     return told(rules, at(world, mitra, online=False, version=world.version[mitra] + 1), mitra)
 
 
-@action("instance", code=_SWEEPS, lanes=_TO_POSTGRES)
+@action("instance", code=_SWEEPS, lanes=_TO_POSTGRES, point="sweep updates")
 def sweep_commits(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The sweep's transaction takes the mitra offline and commits."""
     sweep = _sweep(world, instance, Stage.MARKED)
