@@ -30,8 +30,12 @@ FORGOTTEN_AFTER_S = 60.0  # beyond W: then the row of an instance that is gone i
 RETRY_S = 1.0
 _UNREACHABLE = (ServiceUnavailable, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
+# Who leaves a Valkey blocks sweeps in the same COMMIT: the new one lacks the pings that the old one took.
 _ANNOUNCE = """
-INSERT INTO mirror_instances (instance, store) VALUES ($1, $2) ON CONFLICT (instance) DO UPDATE SET store = excluded.store
+INSERT INTO mirror_instances AS i (instance, store) VALUES ($1, $2) ON CONFLICT (instance) DO UPDATE SET store = excluded.store,
+  blocks_until = CASE WHEN i.store IN ('', excluded.store) THEN i.blocks_until
+    ELSE greatest(i.blocks_until, clock_timestamp() + make_interval(secs => $3)) END
+RETURNING blocks_until
 """
 _BLOCK = """
 INSERT INTO mirror_instances AS i (instance, store, blocks_until)
@@ -159,7 +163,9 @@ class InstanceCoordinator:
         """Tell that this instance is about to rely on the Valkey of this run id. Raises ServiceUnavailable."""
         self._store = run_id
         await sync_point("seed announces", instance=self.instance)
-        await self._db.execute(_ANNOUNCE, self.instance, run_id)
+        self._block = (
+            await self._db.fetchval(_ANNOUNCE, self.instance, run_id, float(self._stale_after())) or self._block
+        )
         await self.survey(self._db)
 
     async def survey(self, connection: Any) -> list[Any]:
@@ -257,7 +263,7 @@ class InstanceCoordinator:
         await connection.execute("SELECT pg_advisory_lock_shared($1, $2)", ALIVE, self.instance)
         self.linked.set()
         if self._store:  # a mirror is in use: something may have been missed
-            await connection.execute(_ANNOUNCE, self.instance, self._store)
+            await connection.execute(_ANNOUNCE, self.instance, self._store, float(self._stale_after()))
             await missed(connection)
         await until_lost(connection, lambda: self._prove(connection))
 

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from server.db import Database
@@ -30,6 +31,8 @@ LEFT JOIN (SELECT mitra_id, count(*) AS load FROM chat_sessions
 _ALONE = f"""
 SELECT set_config('idle_in_transaction_session_timeout', '{LIFE_S}s', true), pg_advisory_xact_lock({SEED})
 """
+# After a restore that set the sequence back: no version may be drawn twice.
+_RAISE = "SELECT setval('mirror_version', greatest(last_value, $1)) FROM mirror_version"
 SWEEPS_WITHIN_S = 2.5  # a sweep's transaction is over by then: Postgres bounds each of its statements
 
 
@@ -71,6 +74,10 @@ class Seeder:
             raise MirrorUnavailable("a sweep's transaction is still open")
         await sync_point("seed reads", instance=self._coordinator.instance)
         rows = await connection.fetch(_TRUTH)
+        highest = max((row["version"] for row in rows), default=0)
+        if highest > history.last_version:  # else each look at the history would find that it went back
+            last = await connection.fetchval(_RAISE, highest)
+            history = replace(history, last_version=last)
         extend(limit, len(rows) / MITRAS_A_SECOND)
         keys_there, counts = await self._swap(nonce, rows, prefix, grace)
         extend(limit, keys_there / KEYS_A_SECOND)

@@ -26,7 +26,7 @@ m.id, m.is_active, m.mirror_version AS version,
 # The version is drawn under the row's lock, so versions of one mitra are in the order of their commits. Every instance is
 # told when the transaction commits, and only then: also of a COMMIT whose reply never came.
 _DRAW = f"""
-UPDATE mitras AS m SET mirror_version = nextval('mirror_version') WHERE m.id = ANY($1::uuid[])
+UPDATE mitras AS m SET mirror_version = greatest(nextval('mirror_version'), m.mirror_version + 1) WHERE m.id = ANY($1::uuid[])
 RETURNING {_ROW}, pg_notify('{CHANGED}', m.id || ' ' || m.mirror_version || ' ' || $2)
 """
 _READ = f"SELECT {_ROW} FROM mitras AS m WHERE m.id = ANY($1::uuid[])"
@@ -173,17 +173,34 @@ class Writes:
                 del self._heard[id_]
 
     async def compare_all(self, connection: Connection) -> None:
-        """The same for every mitra, as notifications may have been missed. Raises MirrorUnavailable and what asyncpg raises."""
-        versions = {row["id"]: row["version"] for row in await connection.fetch(_VERSIONS)}
-        for id_ in await self._lacking(versions):
+        """The same for every mitra, as notifications may have been missed. Raises MirrorUnavailable and what asyncpg raises.
+
+        A version in Valkey that is ahead of its row, read after it, shows that Postgres was restored.
+        """
+        versions = await self._versions(connection)
+        known = await self._known(list(versions))
+        for id_ in (id_ for id_ in versions if known[id_] < versions[id_]):
             self.owe(id_)
+        if any(known[id_] > versions[id_] for id_ in versions):
+            now = await self._versions(connection)
+            if any(known[id_] > version for id_, version in now.items() if id_ in known):
+                self.coordinator.restored(
+                    "Valkey has versions that are ahead of their rows: restored from an older copy?"
+                )
+
+    async def _versions(self, connection: Connection) -> dict[str, int]:
+        return {row["id"]: row["version"] for row in await connection.fetch(_VERSIONS)}
 
     async def _lacking(self, versions: dict[str, int]) -> list[str]:
         """Those whose version in Valkey is lower than the one given."""
-        found: list[str] = []
-        ids = list(versions)
+        known = await self._known(list(versions))
+        return [id_ for id_, version in versions.items() if known[id_] < version]
+
+    async def _known(self, ids: list[str]) -> dict[str, int]:
+        """The versions in Valkey, 0 where there is none. Raises MirrorUnavailable."""
+        found: dict[str, int] = {}
         for first in range(0, len(ids), COMPARED_AT_ONCE):
             some = ids[first : first + COMPARED_AT_ONCE]
-            (known,) = await self._valkey.read(("HMGET", keys.VERSIONS, *some))
-            found += [id_ for id_, version in zip(some, known, strict=True) if int(version or 0) < versions[id_]]
+            (versions,) = await self._valkey.read(("HMGET", keys.VERSIONS, *some))
+            found |= {id_: int(version or 0) for id_, version in zip(some, versions, strict=True)}
         return found

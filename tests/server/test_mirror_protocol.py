@@ -665,3 +665,38 @@ async def test_a_setting_without_a_row_waits_for_an_accept_under_way(bench: Benc
             "the maximum is lower, and an accept that counted with the higher one is yet to commit"
         )
     await setting
+
+
+@benched
+async def test_a_sequence_set_back_alone_ends_with_one_seed(bench: Bench) -> None:
+    """S-08: the rows stay ahead of the sequence, so the seed raises it; or the outage would never end."""
+    (id_,) = await fleet(bench)
+    a = await bench.mirror("a")
+    for _ in range(3):
+        await mitras.set_offline(a, bench.db, id_)
+        await mitras.set_online(a, bench.db, id_)
+    seeds = len(bench.log("[valkey-mirror] seed:"))
+    await bench.db.execute("SELECT setval('mirror_version', 1)")
+    await bench.until_logged("[valkey-mirror] seed:", times=seeds + 1)
+    await mitras.set_offline(a, bench.db, id_)
+    assert await bench.differences() == []
+    await asyncio.sleep(2.5)  # one more look at the history
+    assert len(bench.log("[valkey-mirror] seed:")) == seeds + 1
+    assert a._valkey.warm
+
+
+@benched
+async def test_who_leaves_a_valkey_blocks_sweeps_until_its_seed_has_ended(bench: Bench) -> None:
+    """The pings that b took in the other Valkey are not in the one that it is led back to."""
+    (id_,) = await fleet(bench)
+    a, b = await bench.mirror("a"), await bench.mirror("b")
+    async with moved_to_another_valkey(bench, "b"):
+        await bench.until_logged("[valkey-mirror] seed:", times=3)
+        answer = await b.ping(id_)
+        assert answer
+        await bench.beat(id_, age_s=STALE_S)
+    with Paused("seed begins", instance=instance(b)) as beginning:
+        await beginning.reached.wait()  # announced: the stores are the same again
+        await sweep(a)
+        await require_kept(bench, id_, answer)
+    await bench.healed()

@@ -54,6 +54,8 @@ if #capacities > 0 then redis.call('MSET', unpack(capacities)) end
 if #graced > 0 then redis.call('MSET', unpack(graced)) end
 write('HSET', KEYS[1], synthetic)
 write('HDEL', KEYS[1], gone)
+-- At once, not only when strays are cleared: the seed may be given up after its swap.
+for _, id in ipairs(gone) do redis.call('DEL', 'mitra:heartbeat:' .. id, 'mitra:capacity:' .. id) end
 write('SADD', KEYS[3], online)
 write('SADD', KEYS[4], deactivated)
 write('HSET', KEYS[5], drawn)
