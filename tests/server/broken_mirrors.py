@@ -238,6 +238,7 @@ def a_reconcile_gives_no_grace(patch: pytest.MonkeyPatch) -> None:
 
     Two rules are taken back: a cold instance would not believe a seed without grace, and seed anew.
     """
+    change_text(patch, coordinator, "_ANNOUNCE", "WHEN i.store IN ('', excluded.store) THEN", "WHEN true THEN")
     change_code(
         patch, Seeder, "_alone",
         ("grace = not await self._begin(nonce, prefix, history.identity) or not was_warm or grace",
@@ -346,3 +347,15 @@ def strays_of_any_seed_are_cleared(patch: pytest.MonkeyPatch) -> None:
 def an_accept_locks_the_settings_row(patch: pytest.MonkeyPatch) -> None:
     """An accept locks the row of the maximum, and there may be none."""
     patch.setattr(capacity, "_STILL", "SELECT FROM app_config WHERE key = 'max_customers_per_mitra' FOR SHARE")
+
+
+@breaks("S-08", "a_sequence_set_back_alone_ends_with_one_seed", "the outage does not end")
+def a_seed_leaves_the_sequence_behind_the_rows(patch: pytest.MonkeyPatch) -> None:
+    """After the seed the rows are still ahead of the sequence."""
+    change_text(patch, seed, "_RAISE", "setval('mirror_version', greatest(last_value, $1))", "least(last_value, $1)")
+
+
+@breaks("P-06", "who_leaves_a_valkey_blocks_sweeps_until_its_seed_has_ended", TAKEN_OFFLINE)
+def who_leaves_a_valkey_blocks_nothing(patch: pytest.MonkeyPatch) -> None:
+    """The announcement of a store does not block sweeps."""
+    change_text(patch, coordinator, "_ANNOUNCE", "WHEN i.store IN ('', excluded.store) THEN", "WHEN true THEN")

@@ -679,10 +679,10 @@ async def test_a_sequence_set_back_alone_ends_with_one_seed(bench: Bench) -> Non
     await bench.db.execute("SELECT setval('mirror_version', 1)")
     await bench.until_logged("[valkey-mirror] seed:", times=seeds + 1)
     await mitras.set_offline(a, bench.db, id_)
-    assert await bench.differences() == []
+    assert await bench.differences() == [], "the outage does not end"
     await asyncio.sleep(2.5)  # one more look at the history
-    assert len(bench.log("[valkey-mirror] seed:")) == seeds + 1
-    assert a._valkey.warm
+    assert len(bench.log("[valkey-mirror] seed:")) == seeds + 1, "the outage does not end"
+    assert a._valkey.warm, "the outage does not end"
 
 
 @benched
