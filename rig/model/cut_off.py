@@ -40,13 +40,13 @@ from rig.model.sweep import (
     process_is_killed,
     quiet,
     reply_of_sweeps_commit_is_lost,
+    rolled_back,
     sweep_commits,
     sweep_locks_row,
     sweep_reads_instances,
     sweep_sees_silence,
     sweep_takes_lock,
     sweep_takes_second_look,
-    without_mark,
 )
 
 _PING = "server/mirror/heartbeat.py:Heartbeat.in_postgres"
@@ -182,7 +182,7 @@ def postgres_connections_are_lost(rules: Rules, world: World, instance: int) -> 
     )
     if sweep and sweep.stage >= Stage.ROW and not sweep.ended:
         orphan = Orphan(sweep.mitra, sweep.stage >= Stage.LOCK, False)
-        after = without_mark(rules, after, instance, sweep)
+        after = rolled_back(rules, after, instance, sweep)
         after = after._replace(orphans=after.orphans | {orphan})
     if not rules.keeps("a block outlives its connection"):
         after = at(after, instance, block=Block.NONE, passed=False)
@@ -218,12 +218,16 @@ SPEC = Spec(
     quiet=quiet,
     bounds=(
         counts(mitras=2, faults=1, losses=0, fallbacks=1),
-        counts(faults=2, fallbacks=1, ages=1),
+        counts(faults=2, fallbacks=1),
         counts(faults=1, fallbacks=1, changes=1),
         counts(faults=1, fallbacks=2, ages=1),
     ),
     small=counts(faults=1, fallbacks=1),
-    deep=(counts(faults=2, fallbacks=2, changes=1, ages=1), counts(mitras=2, faults=1, fallbacks=1)),
+    deep=(
+        counts(mitras=2, faults=1, fallbacks=1),
+        counts(faults=2, fallbacks=1, ages=1),
+        counts(faults=1, fallbacks=2, changes=1, ages=1),
+    ),
     relabel=relabel,
     mutants=(
         mutant(

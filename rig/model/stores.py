@@ -62,7 +62,6 @@ class Sweep(NamedTuple):
     seen: Beat
     stage: Stage = Stage.CHOSEN
     version: int = 0  # of the row, as the transaction read it
-    own: bool = False  # the mark in Valkey is its own
     ended: bool = False  # Postgres has ended its transaction; the instance does not know yet
 
 
@@ -146,6 +145,7 @@ class World(NamedTuple):
     epoch: bool  # the epoch in Valkey is valid
     seeding: int  # whose nonce stands in mirror:seed
     notes: frozenset[tuple[int, int]]  # changes noted for that seed: mitra and version
+    carried: tuple[int, ...]  # versions that this seed has carried and not yet put in use; 0 for none
     late: frozenset[Late]
     orphans: frozenset[Orphan]
     changes: int
@@ -183,7 +183,7 @@ def first(rules: Rules) -> World:
         connected=(True,) * alike, warm=(True,) * alike, debts=((Owed.NOTHING,) * many,) * alike,
         write=((),) * alike, sweep=((),) * alike, ping=((),) * alike, seed=((),) * alike,
         block=(Block.NONE,) * alike, passed=(False,) * alike, left=(False,) * alike,
-        epoch=True, seeding=NOBODY, notes=frozenset(), late=frozenset(), orphans=frozenset(),
+        epoch=True, seeding=NOBODY, notes=frozenset(), carried=(0,) * many, late=frozenset(), orphans=frozenset(),
         changes=bounds["changes"], reconciles=bounds["reconciles"], timeouts=bounds["timeouts"],
         faults=bounds["faults"],
     )  # fmt: skip
@@ -238,10 +238,15 @@ def usable(rules: Rules, world: World, instance: int) -> bool:
 # --- scripts of Valkey -----------------------------------------------------------------------------------------
 
 
+def fenced_off(world: World, write: Write) -> bool:
+    """Whether a newer version is in use, or has been carried by the seed under way."""
+    return max(world.known[write.mitra], world.carried[write.mitra]) > write.version
+
+
 def applied(rules: Rules, world: World, instance: int, write: Write) -> World:
     """The script *apply*. A heartbeat that `instance` owed makes its promise known to Valkey."""
     mitra = write.mitra
-    if not rules.holds("an older version is refused", world.known[mitra] <= write.version):
+    if not rules.holds("an older version is refused", not fenced_off(world, write)):
         return world
     beat, promise = Beat.NONE, world.promise[mitra]
     if write.online:
@@ -257,20 +262,8 @@ def applied(rules: Rules, world: World, instance: int, write: Write) -> World:
     return at(world, mitra, shown=write.online, known=write.version, beat=beat, promise=promise, news=news)
 
 
-def found(rules: Rules, world: World, mitra: int) -> World:
-    """Whether the version of a notification stands in Valkey: then there is no more to do for it."""
-    if not world.news[mitra] or world.known[mitra] < world.version[mitra]:
-        return world
-    if not rules.holds("while a seed is under way versions in Valkey prove nothing", world.seeding == NOBODY):
-        return world
-    return at(world, mitra, news=False)
-
-
-def marked(world: World, mitra: int, mark: int, *, by: int = NOBODY) -> World:
-    """The world with a new mark, or none: it is nobody's but that of the instance `by`."""
-    for place, one in enumerate(world.sweep):
-        if one and one.mitra == mitra and one.own != (place == by):
-            world = at(world, place, sweep=one._replace(own=place == by))
+def marked(world: World, mitra: int, mark: int) -> World:
+    """The world with a new mark, or none: it is not the one that a waiting ping has met."""
     for place, one in enumerate(world.ping):
         if one and one.mitra == mitra and one.same:
             world = at(world, place, ping=one._replace(same=False))
@@ -285,13 +278,18 @@ def emptied(world: World, *, snapshot: bool) -> World:
     beat = Beat.OLD if snapshot else Beat.NONE
     return world._replace(
         shown=(snapshot,) * many, known=(int(snapshot),) * many, beat=(beat,) * many, epoch=False, seeding=NOBODY,
-        notes=frozenset(),
+        notes=frozenset(), carried=(0,) * many,
     )  # fmt: skip
 
 
 # --- the seed --------------------------------------------------------------------------------------------------
 
 _SEED = "server/mirror/seed.py:Seeder.seed"
+
+
+def nonce(world: World, instance: int) -> World:
+    """The world with the nonce of another seed, or none, in mirror:seed: nothing is noted or carried for it yet."""
+    return world._replace(seeding=instance, notes=frozenset(), carried=(0,) * len(world.carried))
 
 
 def _seed_may_begin(rules: Rules, world: World, instance: int) -> bool:
@@ -307,7 +305,7 @@ def seed_begins(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """A cold instance, or one whose watchdog finds no valid epoch, writes the nonce of its seed into mirror:seed."""
     if not (world.warm[instance] and world.epoch) and _seed_may_begin(rules, world, instance):
         world = at(world, instance, warm=False, seed=Seed(Pass.BEGUN, True))
-        yield world._replace(seeding=instance, notes=frozenset())
+        yield nonce(world, instance)
 
 
 @action(
@@ -322,7 +320,7 @@ def reconcile_begins(rules: Rules, world: World, instance: int) -> Iterator[Worl
         outage = not (world.warm[instance] and world.epoch)
         grace = outage and rules.keeps("a periodic seed that ends an outage gives grace")
         world = at(world, instance, seed=Seed(Pass.BEGUN, grace))
-        yield world._replace(seeding=instance, notes=frozenset(), reconciles=world.reconciles - 1)
+        yield nonce(world._replace(reconciles=world.reconciles - 1), instance)
 
 
 @action("instance", code=_SEED, lanes=(Lane.INSTANCE, Lane.POSTGRES), point="seed waits")
@@ -356,13 +354,21 @@ def _own(rules: Rules, world: World, instance: int, stage: Pass) -> Seed | tuple
 
 @action("instance", code="server/mirror/seed.py:Seeder._swap", lanes=(Lane.INSTANCE, Lane.VALKEY), point="seed steps")
 def seed_steps(rules: Rules, world: World, instance: int) -> Iterator[World]:
-    """The seed writes versions and heartbeats of the mitras that it read."""
+    """The seed writes the heartbeats of the mitras that it read, and their versions beside those in use."""
     if not (seed := _own(rules, world, instance, Pass.READ)):
         return
     for mitra, (online, version) in enumerate(seed.rows):
-        if rules.holds("a step leaves alone who has changed since", world.known[mitra] <= version):
-            fresh = online and (seed.grace or world.beat[mitra] == Beat.NONE)
-            world = at(world, mitra, known=version, beat=Beat.NEW if fresh else world.beat[mitra])
+        if rules.keeps("the versions of a seed are in use after its swap only"):
+            world = at(world, mitra, carried=version)
+        else:
+            world = at(world, mitra, known=version)
+        newer = any(one == mitra and noted > version for one, noted in world.notes)
+        if not rules.holds("a step leaves alone who has changed since", not newer):
+            continue
+        if online and (seed.grace or world.beat[mitra] == Beat.NONE):
+            world = at(world, mitra, beat=Beat.NEW)
+        elif not online and rules.keeps("a step takes the heartbeat of who was read as offline"):
+            world = at(world, mitra, beat=Beat.NONE)
     yield at(world, instance, seed=seed._replace(at=Pass.STEPPED))
 
 
@@ -377,7 +383,10 @@ def seed_swaps(rules: Rules, world: World, instance: int) -> Iterator[World]:
             world = at(world, mitra, known=max(newer))
         else:
             world = at(world, mitra, shown=online, known=version)
-    yield at(world, instance, seed=seed._replace(at=Pass.SWAPPED, rows=()))._replace(epoch=True)
+        if world.news[mitra] and world.known[mitra] >= world.version[mitra]:
+            world = at(world, mitra, news=False)  # whoever looks from now on finds the version
+    world = at(world, instance, seed=seed._replace(at=Pass.SWAPPED, rows=()))
+    yield nonce(world, instance)._replace(epoch=True)
 
 
 @action(
@@ -388,15 +397,13 @@ def seed_swaps(rules: Rules, world: World, instance: int) -> Iterator[World]:
 )
 def seed_clears_strays(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The seed removes heartbeats of those who are not online, and frees mirror:seed."""
-    if not _own(rules, world, instance, Pass.SWAPPED):
+    if not (seed := _own(rules, world, instance, Pass.SWAPPED)):
         return
     for mitra, beat in enumerate(world.beat):
         if not world.shown[mitra] and beat and rules.keeps("strays are removed"):
             world = at(world, mitra, beat=Beat.NONE)
-    world = at(world, instance, seed=(), warm=True)._replace(seeding=NOBODY, notes=frozenset())
-    for mitra in range(len(world.beat)):
-        world = found(rules, world, mitra)
-    yield world
+    ends = rules.holds("a seed without grace ends no outage", seed.grace or world.warm[instance])
+    yield nonce(at(world, instance, seed=(), warm=ends), NOBODY)
 
 
 @action("instance", code=_SEED)
@@ -446,7 +453,7 @@ def relabel(world: World, instances: tuple[int, ...], mitras: tuple[int, ...]) -
     def read(seed: Any) -> Any:
         return seed and seed._replace(rows=seed.rows and tuple(seed.rows[old] for old in mitras))
 
-    of_mitras = ("online", "version", "news", "shown", "known", "beat", "mark")
+    of_mitras = ("online", "version", "news", "shown", "known", "carried", "beat", "mark")
     of_instances = ("connected", "warm", "block", "passed", "left")
     moved: dict[str, Any] = {name: tuple(getattr(world, name)[old] for old in mitras) for name in of_mitras}
     moved |= {name: tuple(getattr(world, name)[old] for old in instances) for name in of_instances}

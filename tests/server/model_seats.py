@@ -106,6 +106,7 @@ class Table:
         for module, name, value in TIMES:
             self._times.enter_context(patch.object(module, name, value))
         self._dbs = [SteppedDatabase(self.stack.server(name).seat.database_url) for name in NAMES]
+        self.stack.toxiproxy.reset()
         for db in self._dbs:
             await db.start()
         self.admin = await Database(self.stack.postgres.observer_url).connect()
@@ -213,6 +214,16 @@ class Table:
                 return not await self.admin.fetchval(_LIVE, list(pids))
 
             await until(gone, "Postgres has ended connections")
+
+    async def restart_valkey(self, snapshot: bytes | None) -> None:
+        """It restarts, and every instance notices. As another store it would block sweeps: `split` specifies that."""
+        self.stack.valkey.kill()
+        self.stack.valkey.start(snapshot=snapshot)
+        await self.look_at_run_id()
+        await self.admin.execute("UPDATE mirror_instances SET store = $1", self._run_id)
+        for seat in self.seats:
+            seat.mirror._writes.coordinator._store = self._run_id
+            await self.loses_valkey(seat)
 
     async def look_at_run_id(self) -> None:
         await self.valkey.connection_pool.disconnect()

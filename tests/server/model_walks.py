@@ -1,24 +1,24 @@
 """Which walks of the specifications can be driven on real instances, and which ones are."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rig.model import cut_off, sweep
-from rig.model.language import Spec, Step
-from rig.model.stores import Pass, Stage, World
-from rig.model.walk import Pair, Walk, breadth_first_walks, pairs, random_walk
+from rig.model.language import Rules, Spec, Step
+from rig.model.stores import Pass, Stage, World, counts
+from rig.model.walk import Walk, breadth_first_walks, pairs, random_walk
 
 STEPS = 12
 NODES_MAX = 4000
-POOL = 100  # breadth-first walks within each of the bounds, of which the best are taken
+POOL = 100  # walks of each sort within each of the narrow bounds, of which the best are chosen
 ACTION_COUNTS = 20  # pairs
 Bounds = Mapping[str, int]
 
 
 def bounds(**given: int) -> Bounds:
-    """Two instances, one mitra, one change, as much at once as may be, and nothing that breaks, unless told otherwise."""
-    usual = {"instances": 2, "mitras": 1, "faults": 0, "losses": 1, "sweeps": 2, "waiting": 2, "fallbacks": 2}
-    return {**usual, "changes": 1, "reconciles": 0, "timeouts": 0, "ages": 0, **given}
+    """As much at once as may be, one change, and nothing that breaks, unless told otherwise."""
+    return counts(**{"sweeps": 2, "waiting": 2, "fallbacks": 2, "changes": 1, **given})
 
 
 # Random walks, by turns: some waste no step on a fault, some break this or that.
@@ -32,11 +32,12 @@ RANDOM: Mapping[str, list[Bounds]] = {
     ],
     "cut_off": [bounds(waiting=0, faults=1, ages=1), bounds(waiting=0, mitras=2, faults=2, ages=1)],
 }
-# Within narrow bounds the breadth-first ones come far.
-BREADTH_FIRST: Mapping[str, list[Bounds]] = {
+# Within these, breadth-first walks come far.
+NARROW: Mapping[str, list[Bounds]] = {
     "sweep": [
         bounds(changes=0, timeouts=2),
         bounds(changes=3, sweeps=1),
+        bounds(instances=1),
         bounds(faults=1, changes=0),
         bounds(instances=1, faults=1, timeouts=1, reconciles=1),
         bounds(instances=1, ages=1, reconciles=1),
@@ -44,6 +45,7 @@ BREADTH_FIRST: Mapping[str, list[Bounds]] = {
     "cut_off": [
         bounds(waiting=0, faults=1, changes=0, ages=1),
         bounds(waiting=0, instances=1, faults=1),
+        bounds(waiting=0, instances=1, faults=1, changes=0, sweeps=0, fallbacks=1),
         bounds(waiting=0, instances=1, faults=2, changes=0, ages=1),
     ],
 }
@@ -58,27 +60,7 @@ class Undrivable(NamedTuple):
     steps: Callable[[Walk, World, Step, World], bool]  # of the walk so far, the state, the step, and where it leads
 
 
-def stores_differ(walk: Walk, before: World, step: Step, after: World) -> bool:
-    """Whether a process has announced an earlier run of Valkey and no later one, and so stops sweeps of others."""
-    run, stores = 0, {i: {0} for i in range(len(before.online))}
-    stores = {i: [0] for i in range(len(before.warm))}
-    for one, _ in walk:
-        if one.action.name == "valkey_restarts":
-            run += 1
-        elif one.action.name in ("seed_begins", "reconcile_begins"):
-            stores[one.parameters[0]][-1] = run
-        elif one.action.name == "process_is_killed":
-            stores[one.parameters[0]].append(stores[one.parameters[0]][-1])
-    sweeping = stores[step.parameters[0]][-1]
-    return any(store != sweeping for mine in stores.values() for store in mine)
-
-
 UNDRIVABLE = (
-    Undrivable(
-        "sweep_reads_instances",
-        "an instance that has not seeded since Valkey restarted stands on another Valkey: `split` specifies this",
-        stores_differ,
-    ),
     Undrivable(
         "sweep_learns_of_rollback",
         "a sweep learns it by its next statement, and the second look comes before that",
@@ -100,12 +82,17 @@ UNDRIVABLE = (
     ),
     Undrivable(
         "change_is_owed",
-        "a toggle that brings a heartbeat blocks sweeps when it is owed: no specification has that block",
+        "a toggle that brings a heartbeat blocks sweeps when it is owed, which these specifications leave out",
         lambda walk, before, step, after: brings_heartbeat(before, step),
     ),
     Undrivable(
+        "change_is_applied",
+        "a toggle that brings a heartbeat and is fenced off is owed, and blocks sweeps: `change` specifies this debt",
+        lambda walk, before, step, after: brings_heartbeat(before, step) and fenced_off(before, step, after),
+    ),
+    Undrivable(
         "reply_of_change_is_lost",
-        "a toggle that brings a heartbeat blocks sweeps when it is owed: no specification has that block",
+        "a toggle that brings a heartbeat blocks sweeps when it is owed, which these specifications leave out",
         lambda walk, before, step, after: brings_heartbeat(before, step),
     ),
     Undrivable(
@@ -125,6 +112,12 @@ def brings_heartbeat(before: World, step: Step) -> bool:
     """Whether the change that this instance carries to Valkey is a toggle to online."""
     write = before.write[step.parameters[0]]
     return write.beat and not write.retry
+
+
+def fenced_off(before: World, step: Step, after: World) -> bool:
+    """Whether the script of this instance finds a newer version in Valkey."""
+    write = before.write[step.parameters[0]]
+    return after.known[write.mitra] != write.version
 
 
 def drivable(walk: Walk, before: World, step: Step, after: World) -> bool:
@@ -150,20 +143,31 @@ def random_walks(spec: str, first: int, count: int) -> Iterator[Named]:
         )
 
 
-def breadth_first(spec: str, count: int) -> Iterator[Named]:
-    """Those walks, out of many, that cover the most actions, and then the most pairs of actions."""
-    found = [
-        (within, walk)
-        for within in BREADTH_FIRST[spec]
-        for walk in breadth_first_walks(SPECS[spec], within, POOL, STEPS, drivable, NODES_MAX)
-    ]
-    covered: set[str | Pair] = set()
-    news: list[set[str | Pair]] = [{*pairs(walk), *(step.action.name for step, _ in walk)} for _, walk in found]
+def shown_by(spec: Spec, within: Bounds, walk: Walk) -> set[Any]:
+    """What a walk covers: actions, pairs of actions, and each outcome of an action beside what else is under way."""
+    covered: set[Any] = {*pairs(walk), *(step.action.name for step, _ in walk)}
+    before = spec.initial(Rules(within))
+    for step, after in walk:
+        beside = tuple(any(map(bool, one)) for one in (before.write, before.sweep, before.ping, before.seed))
+        covered.add((step.action.name, re.sub(r"\d", "", step.detail), beside))
+        before = after
+    return covered
+
+
+def chosen(spec: str, count: int) -> Iterator[Named]:
+    """Those walks, out of many breadth-first and random ones within narrow bounds, that together cover the most."""
+    found: list[tuple[Bounds, Walk]] = []
+    for within in NARROW[spec]:
+        first = breadth_first_walks(SPECS[spec], within, POOL, STEPS, drivable, NODES_MAX)
+        drawn = (random_walk(SPECS[spec], within, seed, STEPS, drivable) for seed in range(POOL))
+        found += [(within, walk) for walk in (*first, *drawn)]
+    covered: set[Any] = set()
+    news = [shown_by(SPECS[spec], within, walk) for within, walk in found]
     for number in range(min(count, len(found))):
         worth = [sum(ACTION_COUNTS if isinstance(one, str) else 1 for one in new - covered) for new in news]
         best = worth.index(max(worth))
         covered |= news[best]
-        yield Named(f"{spec}:breadth-first:{number}", SPECS[spec], *found[best])
+        yield Named(f"{spec}:chosen:{number}", SPECS[spec], *found[best])
 
 
 def named(name: str) -> Named:
@@ -171,4 +175,4 @@ def named(name: str) -> Named:
     spec, kind, number = name.split(":")
     if kind == "random":
         return next(random_walks(spec, int(number), 1))
-    return list(breadth_first(spec, int(number) + 1))[-1]
+    return list(chosen(spec, int(number) + 1))[-1]
