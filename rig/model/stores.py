@@ -337,7 +337,7 @@ def seed_passes_the_lock(rules: Rules, world: World, instance: int) -> Iterator[
 def seed_reads(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The seed reads all rows in one statement."""
     seed = world.seed[instance]
-    if seed and seed.at == Pass.WAITED:
+    if seed and seed.at == Pass.WAITED and seed.locked:  # it reads on the connection that holds the lock SEED
         rows = tuple(zip(world.online, world.version, strict=True))
         yield at(world, instance, seed=seed._replace(at=Pass.READ, rows=rows))
 
@@ -409,8 +409,14 @@ def seed_clears_strays(rules: Rules, world: World, instance: int) -> Iterator[Wo
 @action("instance", code=_SEED)
 def seed_fails(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """The seed learns that it has lost Valkey or its nonce, and breaks off."""
-    if world.seed[instance] and (not world.connected[instance] or world.seeding != instance):
-        yield at(world, instance, seed=())
+    if not (seed := world.seed[instance]):
+        return
+    unread = seed.at <= Pass.WAITED and not seed.locked  # it would read on the connection that it has lost
+    if not world.connected[instance] or world.seeding != instance or unread:
+        ended = at(world, instance, seed=())
+        if seed.at == Pass.SWAPPED and world.connected[instance]:  # its work is done, or the mirror was lost since
+            ended = at(ended, instance, warm=world.epoch and (seed.grace or world.warm[instance]))
+        yield ended
 
 
 @action("instance", kind=Kind.FAULT, code=_SEED)

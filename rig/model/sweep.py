@@ -242,7 +242,7 @@ def sweep_takes_second_look(rules: Rules, world: World, instance: int) -> Iterat
         return
     none = at(world, instance, sweep=())
     if not usable(rules, world, instance):
-        yield "failed: no sweep now", none
+        yield "failed: no sweep now", at(none, instance, warm=False)
         return
     look = Write(sweep.mitra, True, sweep.version, False, False)
     if after := _looked(rules, world, look, sweep.seen):
@@ -367,6 +367,7 @@ def reply_of_sweeps_commit_is_lost(rules: Rules, world: World, instance: int) ->
         after = at(world._replace(faults=world.faults - 1), instance, sweep=())
         if not rules.keeps("an unknown outcome leaves the mark"):
             after = marked(after, sweep.mitra, 0) if usable(rules, after, instance) else after
+        after = owing(after, instance, sweep.mitra, Owed.ROW)
         yield after._replace(orphans=after.orphans | {Orphan(sweep.mitra, True, True)})
 
 
@@ -375,6 +376,7 @@ def reply_of_changes_commit_is_lost(rules: Rules, world: World, instance: int, m
     """A change sends COMMIT and gives it up: its outcome is unknown."""
     if world.faults and world.changes and not row_is_held(world, mitra):
         after = world._replace(faults=world.faults - 1, changes=world.changes - 1)
+        after = owing(after, instance, mitra, Owed.ROW if world.online[mitra] else Owed.HEARTBEAT)
         yield after._replace(orphans=after.orphans | {Orphan(mitra, False, True)})
 
 
