@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from rig.model import cut_off, sweep
@@ -12,7 +13,6 @@ from rig.model.walk import Walk, breadth_first_walks, pairs, random_walk
 STEPS = 12
 NODES_MAX = 4000
 POOL = 100  # walks of each sort within each of the narrow bounds, of which the best are chosen
-ACTION_COUNTS = 20  # pairs
 Bounds = Mapping[str, int]
 
 
@@ -96,6 +96,11 @@ UNDRIVABLE = (
         lambda walk, before, step, after: brings_heartbeat(before, step),
     ),
     Undrivable(
+        "notification_is_looked_up",
+        "the notification of a toggle brings its heartbeat: `change` specifies this",
+        lambda walk, before, step, after: went_online_last(walk, step.parameters[1]),
+    ),
+    Undrivable(
         "seed_fails",
         "a seed that waits for a sweep learns of its loss only when that has ended",
         lambda walk, before, step, after: before.seed[step.parameters[0]].at == Pass.BEGUN and sweeping(before),
@@ -112,6 +117,14 @@ def brings_heartbeat(before: World, step: Step) -> bool:
     """Whether the change that this instance carries to Valkey is a toggle to online."""
     write = before.write[step.parameters[0]]
     return write.beat and not write.retry
+
+
+def went_online_last(walk: Walk, mitra: int) -> bool:
+    """Whether her last change was a toggle to online."""
+    for (_, before), (_, after) in reversed(list(pairwise(walk))):
+        if before.version[mitra] < after.version[mitra]:
+            return after.online[mitra] and not before.online[mitra]
+    return False
 
 
 def fenced_off(before: World, step: Step, after: World) -> bool:
@@ -143,15 +156,17 @@ def random_walks(spec: str, first: int, count: int) -> Iterator[Named]:
         )
 
 
-def shown_by(spec: Spec, within: Bounds, walk: Walk) -> set[Any]:
-    """What a walk covers: actions, pairs of actions, and each outcome of an action beside what else is under way."""
-    covered: set[Any] = {*pairs(walk), *(step.action.name for step, _ in walk)}
+def shown_by(spec: Spec, within: Bounds, walk: Walk) -> dict[Any, int]:
+    """What a walk shows, and what that counts: actions, outcomes of actions, and pairs of actions."""
+    shown: dict[Any, int] = dict.fromkeys(pairs(walk), 1)
     before = spec.initial(Rules(within))
     for step, after in walk:
-        beside = tuple(any(map(bool, one)) for one in (before.write, before.sweep, before.ping, before.seed))
-        covered.add((step.action.name, re.sub(r"\d", "", step.detail), beside))
+        behind = any(known < version for known, version in zip(before.known, before.version, strict=True))
+        changed = tuple(was != now for was, now in zip(before, after, strict=True))
+        shown[step.action.name] = 20
+        shown[step.action.name, re.sub(r"\d", "", step.detail), changed, behind] = 5
         before = after
-    return covered
+    return shown
 
 
 def chosen(spec: str, count: int) -> Iterator[Named]:
@@ -162,11 +177,11 @@ def chosen(spec: str, count: int) -> Iterator[Named]:
         drawn = (random_walk(SPECS[spec], within, seed, STEPS, drivable) for seed in range(POOL))
         found += [(within, walk) for walk in (*first, *drawn)]
     covered: set[Any] = set()
-    news = [shown_by(SPECS[spec], within, walk) for within, walk in found]
+    every = [shown_by(SPECS[spec], within, walk) for within, walk in found]
     for number in range(min(count, len(found))):
-        worth = [sum(ACTION_COUNTS if isinstance(one, str) else 1 for one in new - covered) for new in news]
+        worth = [sum(counted for one, counted in shown.items() if one not in covered) for shown in every]
         best = worth.index(max(worth))
-        covered |= news[best]
+        covered |= every[best].keys()
         yield Named(f"{spec}:chosen:{number}", SPECS[spec], *found[best])
 
 
