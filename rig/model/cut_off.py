@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 from rig.model.language import Kind, Lane, Rules, Spec, action, mutant
 from rig.model.stores import (
+    IN_VALKEY,
+    NOBODY,
+    UNCOVERED,
     Beat,
     Block,
     Orphan,
@@ -78,7 +81,7 @@ def mitra_pings_without_valkey(rules: Rules, world: World, instance: int, mitra:
         block, passed = Block.FULL, False
     elif block == Block.LOW and rules.keeps("the block is written again when less than W is left"):
         block = Block.FULL
-    yield at(world, instance, block=block, passed=passed, ping=Ping(mitra, Turn.BLOCKED))
+    yield at(world, instance, block=block, passed=passed, ping=Ping(mitra, Turn.BLOCKED, covered=block == Block.FULL))
 
 
 @action("instance", code=_BLOCK, lanes=_TO_POSTGRES, point="fallback waits")
@@ -122,7 +125,7 @@ def ping_is_answered(rules: Rules, world: World, instance: int) -> Iterator[Worl
     """The heartbeat is owed, and the ping is answered online."""
     ping = _turn(world, instance, Turn.READ)
     if ping:
-        world = at(at(world, instance, ping=()), ping.mitra, promise=instance)
+        world = at(at(world, instance, ping=()), ping.mitra, promise=instance if ping.covered else UNCOVERED)
         owed = Owed.HEARTBEAT if rules.keeps("a ping answered from Postgres is owed to Valkey") else Owed.NOTHING
         yield owing(world, instance, ping.mitra, owed)
 
@@ -157,7 +160,7 @@ def block_runs_low(rules: Rules, world: World, instance: int) -> Iterator[World]
 def block_lapses(rules: Rules, world: World, instance: int) -> Iterator[World]:
     """A block is over by itself: W has passed since the last ping began that it covers."""
     ping = world.ping[instance]
-    covered = instance in world.promise or bool(ping and ping.turn >= Turn.BLOCKED)
+    covered = instance in world.promise or bool(ping and ping.covered)
     if world.block[instance] == Block.LOW and not covered:
         yield at(world, instance, block=Block.NONE, passed=False)
     if world.left[instance] and not covered:
@@ -167,7 +170,7 @@ def block_lapses(rules: Rules, world: World, instance: int) -> Iterator[World]:
 @action("mitra", kind=Kind.TIME, lanes=(Lane.VALKEY,))
 def heartbeat_ages(rules: Rules, world: World, mitra: int) -> Iterator[World]:
     """W passes since the heartbeat in Valkey, while a later ping was answered from Postgres."""
-    if world.promise[mitra] >= 0 and world.beat[mitra] == Beat.NEW:
+    if world.promise[mitra] not in (NOBODY, IN_VALKEY) and world.beat[mitra] == Beat.NEW:
         yield at(world, mitra, beat=Beat.OLD)
 
 
@@ -249,6 +252,10 @@ SPEC = Spec(
         mutant(
             "debts are not counted", "a debt is cleared only if its counter did not move", breaks="INV-07",
             finding="S-05", instances=1, faults=2, losses=0,
+        ),
+        mutant(
+            "a block is not written again", "the block is written again when less than W is left", breaks="INV-07",
+            losses=0, ages=1,
         ),
     ),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from rig.model.language import Kind, Lane, Rules, action, put
 
 NOBODY = -1  # the promise to a mitra whose last answered ping is older than W
+UNCOVERED = -3  # her last promise is a debt of an instance whose block may end before W
 IN_VALKEY = -2  # her last promise stands in Valkey as a heartbeat; a number from 0 on: only this instance knows it
 
 
@@ -97,6 +98,7 @@ class Ping(NamedTuple):
     mitra: int
     turn: Turn
     same: bool = False  # the mark in Valkey is the one that it met
+    covered: bool = False  # its instance blocked sweeps for W or more when it came
 
 
 class Pass(IntEnum):
@@ -129,7 +131,7 @@ class World(NamedTuple):
     known: tuple[int, ...]  # in mirror:versions
     beat: tuple[Beat, ...]
     mark: tuple[int, ...]  # mirror:leaving:<id>: the version of the row that a sweep has locked; 0 for none
-    promise: tuple[int, ...]  # ghost: NOBODY, IN_VALKEY, or the instance that answered from Postgres
+    promise: tuple[int, ...]  # ghost: NOBODY, IN_VALKEY, UNCOVERED, or the instance that answered from Postgres
     # of each instance: its process, and its row in mirror_instances
     connected: tuple[bool, ...]  # it reaches Valkey
     warm: tuple[bool, ...]
@@ -450,7 +452,7 @@ def instance_is_back(rules: Rules, world: World, instance: int) -> Iterator[Worl
 
 def relabel(world: World, instances: tuple[int, ...], mitras: tuple[int, ...]) -> World:
     """The same world: new place k holds the old instance `instances[k]` and the old mitra `mitras[k]`."""
-    where = {old: new for new, old in enumerate(instances)} | {NOBODY: NOBODY, IN_VALKEY: IN_VALKEY}
+    where = {old: new for new, old in enumerate(instances)} | {one: one for one in (NOBODY, IN_VALKEY, UNCOVERED)}
     whom = {old: new for new, old in enumerate(mitras)}
 
     def renamed(about: Any) -> Any:
