@@ -178,6 +178,7 @@ def house(instance: ServerInstance, stack: Stack) -> Iterator[House]:
         instance.start()
     opened = House(instance, stack.postgres.url)
     opened.sql(f"TRUNCATE {TABLES} CASCADE")
+    opened.operator("GET", "/internal/config").raise_for_status()  # reads the settings: they are the defaults again
     yield opened
     opened.close()
 

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import pytest
 import redis.asyncio
-import uvloop
 
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
 from server.config import Settings
@@ -179,13 +178,14 @@ def mirror_stack(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactor
 
 
 def benched(test: Callable[[Bench], Awaitable[None]]) -> Callable[..., None]:
-    """Makes a pytest test of an async one: it gets empty stores, and the loop that the server runs in.
+    """Makes a pytest test of an async one, which gets empty stores; `body_of` gives the async one back.
 
-    `body_of` gives the async one back.
+    It runs in the loop of the standard library: the one of uvloop may wait for ever when it is closed while connections
+    are being made, and no time limit of a test ends that.
     """
 
     def run(mirror_stack: Stack, capsys: Any) -> None:
-        uvloop.run(on_bench(mirror_stack, capsys, test))
+        asyncio.run(on_bench(mirror_stack, capsys, test))
 
     run.__name__, run.__doc__ = test.__name__, test.__doc__
     vars(run)["body"] = test

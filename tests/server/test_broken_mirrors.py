@@ -1,12 +1,12 @@
 """Each scripted race fails on a mirror that lacks its rule: what these tests are worth."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import mirror_support
 import pytest
 import test_mirror_protocol as races
-import uvloop
 from broken_mirrors import BROKEN, BrokenMirror
 from mirror_support import body_of, mirror_stack, on_bench
 
@@ -48,7 +48,7 @@ def test_the_race_fails(
     impatient(broken.message)
     broken.patch(monkeypatch)
     with pytest.raises(AssertionError) as failed:
-        uvloop.run(on_bench(mirror_stack, capsys, body))
+        asyncio.run(on_bench(mirror_stack, capsys, body))
     assert broken.message in str(failed.value), "it failed by another assertion than the one that the rule is about"
 
 

@@ -3,6 +3,7 @@
 `MODEL_WALKS=2000` drives so many walks more, `MODEL_WALK=sweep:random:7` replays one.
 """
 
+import asyncio
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,6 @@ from typing import Any
 
 import broken_mirrors
 import pytest
-import uvloop
 from broken_mirrors import change_text
 from mirror_support import mirror_stack
 from model_driver import Driver, Mismatch
@@ -68,7 +68,7 @@ def drive(stack: Stack, walks: Iterable[Named]) -> Driver:
         finally:
             await table.close()
 
-    return uvloop.run(all_of_them())
+    return asyncio.run(all_of_them())
 
 
 def told(driver: Driver, walks: list[Named]) -> str:
