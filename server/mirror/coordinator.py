@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -85,6 +86,7 @@ class InstanceCoordinator:
         self.instance = secrets.randbits(31)
         self.history: History | None = None  # as first seen by this process, or after a seed that began a new one
         self.highest_version = 0  # that this process has seen in this history
+        self._went_back = False  # versions of this history were lost: what was seen of them does not count
         self.restored: Callable[[str], None] = lambda why: None  # called when Postgres went back
         self._db = db
         self._stale_after = stale_after
@@ -96,7 +98,7 @@ class InstanceCoordinator:
         self._blocking = asyncio.Lock()
         self._block_task: asyncio.Task[bool] | None = None
         self._blocks_until = 0.0  # monotonic; what Postgres has is later
-        self._block: Any = None  # blocks_until as Postgres has it
+        self._block: datetime | None = None  # blocks_until as Postgres has it
         self._passed = False  # no sweep is under way that began before the block
 
     # --- fallback pings ---------------------------------------------------------------------------------------
@@ -126,12 +128,17 @@ class InstanceCoordinator:
             began, wanted_s = time.monotonic(), self._stale_after() + BLOCK_SPARE_S
             self._passed = self._passed and self._blocks_until > began
             await sync_point("fallback blocks", instance=self.instance)
-            self._block = await self._db.fetchval(_BLOCK, self.instance, self._store, float(wanted_s))
+            self._note_block(await self._db.fetchval(_BLOCK, self.instance, self._store, float(wanted_s)))
             self._blocks_until = began + wanted_s
             if not self._passed:
                 await sync_point("fallback waits", instance=self.instance)
                 self._passed = await self.wait_for_sweeps(PASS_WITHIN_S)
             return self._passed
+
+    def _note_block(self, until: datetime | None) -> None:
+        """Of two replies that came in another order than they were written, the later block stands in Postgres."""
+        if until is not None and (self._block is None or until > self._block):
+            self._block = until
 
     async def release_sweeps(self, owed: Callable[[], bool]) -> None:
         """End the block unless something is owed or a fallback ping is under way. A failure leaves it until W is over."""
@@ -163,9 +170,7 @@ class InstanceCoordinator:
         """Tell that this instance is about to rely on the Valkey of this run id. Raises ServiceUnavailable."""
         self._store = run_id
         await sync_point("seed announces", instance=self.instance)
-        self._block = (
-            await self._db.fetchval(_ANNOUNCE, self.instance, run_id, float(self._stale_after())) or self._block
-        )
+        self._note_block(await self._db.fetchval(_ANNOUNCE, self.instance, run_id, float(self._stale_after())))
         await self.survey(self._db)
 
     async def survey(self, connection: Any) -> list[Any]:
@@ -210,13 +215,14 @@ class InstanceCoordinator:
 
     def begin_history(self, history: History) -> None:
         """A seed relies on this history from now on: versions of an earlier one do not count any more."""
-        if (
-            self.history is None
-            or history.identity != self.history.identity
-            or history.last_version < self.highest_version
-        ):
+        if self._went_back or self.history is None or history.identity != self.history.identity:
             self.highest_version = history.last_version
-        self.history = history
+        self.history, self._went_back = history, False
+
+    def tell_restored(self, why: str) -> None:
+        """Postgres was restored from an older copy, or is another one: an outage begins."""
+        self._went_back = True
+        self.restored(why)
 
     async def check_history(self, connection: Any, within_s: float | None = None) -> bool:
         """Whether Postgres is still the one that the mirror was built from; tells `restored` if it is not."""
@@ -225,10 +231,10 @@ class InstanceCoordinator:
         if known is None or not now.identity:
             return True
         if now.identity != known.identity:
-            self.restored("it is another history, perhaps restored from a copy or failed over")
+            self.tell_restored("it is another history, perhaps restored from a copy or failed over")
             return False
         if now.last_version < highest and known is self.history:
-            self.restored(
+            self.tell_restored(
                 f"its last version is {now.last_version}, but {highest} was drawn: restored from an older copy?"
             )
             return False

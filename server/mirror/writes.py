@@ -184,7 +184,7 @@ class Writes:
         if any(known[id_] > versions[id_] for id_ in versions):
             now = await self._versions(connection)
             if any(known[id_] > version for id_, version in now.items() if id_ in known):
-                self.coordinator.restored(
+                self.coordinator.tell_restored(
                     "Valkey has versions that are ahead of their rows: restored from an older copy?"
                 )
 
