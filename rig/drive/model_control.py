@@ -1,9 +1,8 @@
 """Runs the negative control of a specification, and tells each trial as soon as it has ended."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import rig.model.control
 from rig.drive.model_told import told_bounds
 from rig.model.checker import Explored
 from rig.model.control import Control, Trial, Verdict, control
@@ -25,24 +24,10 @@ def controlled(
     seconds_max: float, memory_max_bytes: int,
 ) -> Control:  # fmt: skip
     """The whole negative control. `tell` gets the fields of a `control` line for each trial."""
-    spread = rig.model.control.spread
-
-    def telling(
-        function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int
-    ) -> Iterator[tuple[int, Any]]:
-        for place, result in spread(function, jobs, workers):
-            if isinstance(result, Trial):
-                tell(trial_line(result))
-            yield place, result
-
-    rig.model.control.spread = telling  # results come as they end, so that an interrupted control is not lost
-    try:
-        return control(
-            spec, workers=workers, thorough=thorough, clean=clean, seconds_max=seconds_max,
-            memory_max_bytes=memory_max_bytes,
-        )  # fmt: skip
-    finally:
-        rig.model.control.spread = spread
+    return control(
+        spec, workers=workers, thorough=thorough, clean=clean, seconds_max=seconds_max,
+        memory_max_bytes=memory_max_bytes, on_trial=lambda trial: tell(trial_line(trial)),
+    )  # fmt: skip
 
 
 def trial_line(trial: Trial) -> dict[str, Any]:

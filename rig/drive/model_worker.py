@@ -18,10 +18,8 @@ from rig.drive.model_control import controlled, unfinished
 from rig.drive.model_paths import plain_violation
 from rig.drive.model_specs import load
 from rig.drive.model_told import told_bounds
-from rig.model import checker
 from rig.model.checker import Explored, explore
 from rig.model.language import Spec, SpecError
-from rig.model.limits import Limits
 from rig.record import Recorder, RunDirectory
 
 BYTES_A_MB = 1 << 20
@@ -30,16 +28,8 @@ EACH_S = 60.0  # of one exploration of a negative control
 INTERRUPTED = threading.Event()
 
 
-class Interruptible(Limits):
-    """Limits that are reached as well when the run is interrupted, so that what was found so far is told."""
-
-    def reached(self) -> str:
-        return "interrupted" if INTERRUPTED.is_set() else super().reached()
-
-
 def main(run: Path, job: dict[str, Any]) -> None:
     """Carry out one job, and write what came of it."""
-    checker.Limits = Interruptible  # type: ignore[misc]
     most = int(HARD * job["memory_mb"] * BYTES_A_MB)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     found = load(job["source"])
@@ -90,7 +80,7 @@ def explored(spec: Spec, job: dict[str, Any], keep: Path) -> dict[str, Any]:
     try:
         found = explore(
             spec, job["bounds"], job["without"], states_max=job["states_max"], seconds_max=job["seconds_max"],
-            memory_max_bytes=job["memory_mb"] * BYTES_A_MB,
+            memory_max_bytes=job["memory_mb"] * BYTES_A_MB, stop=lambda: "interrupted" if INTERRUPTED.is_set() else "",
         )  # fmt: skip
     except MemoryError:
         found = Explored(job["bounds"], frozenset(job["without"]), seconds=time.monotonic() - began)

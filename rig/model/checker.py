@@ -4,7 +4,7 @@ import gc
 import random
 import time
 from array import array
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,13 +52,15 @@ class Explored:
 def explore(
     spec: Spec, bounds: Mapping[str, int], without: Collection[str] = (), *, states_max: int = 3_000_000,
     seconds_max: float = 300.0, memory_max_bytes: int = 4 * GIGABYTE, only: Collection[str] = (),
+    stop: Callable[[], str] = lambda: "",
 ) -> Explored:  # fmt: skip
     """Every reachable state, until an invariant breaks or a limit is reached.
 
-    `only`: the numbers or titles of the invariants to look at, all where it is empty.
+    `only`: the numbers or titles of the invariants to look at, all where it is empty. `stop` tells, in words, why to end
+    before that.
     """
     check(spec)
-    limits = Limits(states_max, time.monotonic() + seconds_max, seconds_max, memory_max_bytes)
+    limits = Limits(states_max, time.monotonic() + seconds_max, seconds_max, memory_max_bytes, stop)
     collects = gc.isenabled()
     gc.disable()  # millions of tuples that are never garbage
     try:

@@ -1,8 +1,8 @@
 """The negative control: each rule of a specification is dropped in turn, and the loss must break an invariant."""
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from rig.model.checker import GIGABYTE, Explored, Violation, explore
@@ -101,11 +101,14 @@ class Control:
 
 def control(
     spec: Spec, *, workers: int = 2, thorough: bool = False, clean: Sequence[Explored] = (),
-    seconds_max: float = 300.0, memory_max_bytes: int = 2 * GIGABYTE,
+    seconds_max: float = 300.0, memory_max_bytes: int = 2 * GIGABYTE, on_trial: Callable[[Trial], None] = lambda trial: None,
 ) -> Control:  # fmt: skip
     """Tries every rule and every mutant. `clean`: explorations with all rules that are there already.
 
-    A rule for which the specification has a reason in `unkilled` is tried in `small` alone, unless `thorough`.
+    `on_trial` gets each trial as soon as it has ended. `seconds_max` is that of each exploration.
+
+    A rule that a mutant of its own has shown to be needed is not tried a second time. A rule for which the specification
+    has a reason in `unkilled` is tried in `small` alone, unless `thorough`.
     """
     began = time.monotonic()
     limits = {"seconds_max": seconds_max, "memory_max_bytes": memory_max_bytes}
@@ -121,19 +124,52 @@ def control(
         return done
     rules = list(dict.fromkeys(rule for one in done.clean if one.rules for rule in one.rules.asked))
     _names_known_rules(spec, rules, limits)
+    mutants = [
+        (
+            spec,
+            Trial(one.name, one.without, one.breaks, one.finding),
+            [{**tried, **one.bounds} for tried in bounds],
+            limits,
+        )
+        for one in spec.mutants
+    ]
+    done.mutants = _in_order(mutants, workers, on_trial)
+    own = {
+        rule: one
+        for one in done.mutants
+        if one.verdict is Verdict.KILLED and len(one.without) == 1
+        for rule in one.without
+    }
     jobs = [
         (spec, _trial_of_rule(spec, rule, done.clean), _tried(spec, rule, done.clean, thorough), limits)
         for rule in rules
+        if rule not in own
     ]
-    for one in spec.mutants:
-        trial = Trial(one.name, one.without, one.breaks, one.finding)
-        jobs.append((spec, trial, [{**tried, **one.bounds} for tried in bounds], limits))
-    trials: dict[int, Trial] = dict(spread(_try, jobs, workers))
-    done.rules = [trials[place] for place in range(len(rules))]
-    done.mutants = [trials[place] for place in range(len(rules), len(jobs))]
+    trials = {one.name: one for one in _in_order(jobs, workers, on_trial)}
+    for rule, one in own.items():
+        trials[rule] = _shown_by(one, rule, spec)
+        on_trial(trials[rule])
+    done.rules = [trials[rule] for rule in rules]
     _break_the_rest(spec, done, workers, limits)
     done.seconds = time.monotonic() - began
     return done
+
+
+def _in_order(
+    jobs: Sequence[tuple[Spec, Trial, list[Bounds], dict[str, float]]], workers: int, on_trial: Callable[[Trial], None]
+) -> list[Trial]:
+    trials: dict[int, Trial] = {}
+    for place, trial in spread(_try, jobs, workers):
+        on_trial(trial)
+        trials[place] = trial
+    return [trials[place] for place in range(len(jobs))]
+
+
+def _shown_by(mutant: Trial, rule: str, spec: Spec) -> Trial:
+    """The trial of a rule whose own mutant was killed."""
+    return replace(
+        mutant, name=rule, expected="", finding="", reason=spec.unkilled.get(rule, ""), states=0, seconds=0.0
+    )
 
 
 def _key(bounds: Bounds) -> tuple[tuple[str, int], ...]:
@@ -173,7 +209,8 @@ def _trial_of_rule(spec: Spec, rule: str, clean: list[Explored]) -> Trial:
 
 def _tried(spec: Spec, rule: str, clean: list[Explored], thorough: bool) -> list[Bounds]:
     explained = rule in spec.unkilled and not thorough
-    return [one.bounds for one in (clean[:1] if explained else clean) if _decides(rule, one)]
+    in_turn = clean[:1] if explained else [clean[0], *sorted(clean[1:], key=lambda one: one.states)]
+    return [one.bounds for one in in_turn if _decides(rule, one)]
 
 
 def _try(spec: Spec, trial: Trial, bounds: Iterable[Bounds], limits: dict[str, float]) -> Trial:

@@ -3,6 +3,7 @@
 import os
 import resource
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +18,12 @@ class Limits:
     until: float
     seconds: float
     memory_bytes: int
+    stop: Callable[[], str] = lambda: ""  # why to end now, in words; "" to go on
 
     def reached(self) -> str:
-        """Which of the limits of time and memory is reached, in words; "" for none."""
+        """Which of the limits of time and memory is reached, or why to stop, in words; "" for none."""
+        if why := self.stop():
+            return why
         if time.monotonic() > self.until:
             return f"it took longer than {self.seconds:g} s"
         if memory_in_use() > self.memory_bytes:
