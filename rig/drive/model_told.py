@@ -8,12 +8,15 @@ Line = Mapping[str, Any]
 
 
 def told_bounds(bounds: Mapping[str, int]) -> str:
-    """`2 instances, 2 mitras, 1 fault`: as many of each as may occur."""
-    return ", ".join(f"{number} {singular(word) if number == 1 else word}" for word, number in bounds.items())
+    """`2 instances, 2 mitras, 1 fault`: as many of each as may occur; what may not occur at all is left out, but for faults."""
+    said = {word: number for word, number in bounds.items() if number or word == "faults"}
+    return ", ".join(
+        f"{number} {singular(word) if number == 1 else word.replace('_', ' ')}" for word, number in said.items()
+    )
 
 
 def singular(word: str) -> str:
-    return word.removesuffix("s").replace("_", " ")
+    return word.removesuffix("es" if word.endswith("sses") else "s").replace("_", " ")
 
 
 def told_exploration(line: Line) -> str:

@@ -716,6 +716,10 @@ SPEC = Spec(
         ),
         mutant("a writer that dies tells nobody", TOLD, breaks="INV-01"),
         mutant(
+            "who comes online in Valkey has no heartbeat", "who comes online in Valkey gets a heartbeat",
+            breaks="INV-04", toggles=1, accepts=1,
+        ),
+        mutant(
             "a retry that was fenced off pays the heartbeat", "a heartbeat that was fenced off stays owed",
             breaks="INV-07", toggles=0, accepts=1, pings=1,
         ),

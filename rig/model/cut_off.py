@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 from rig.model.language import Kind, Lane, Rules, Spec, action, mutant
 from rig.model.stores import (
+    EPOCH,
     IN_VALKEY,
     NOBODY,
+    OWN_NONCE,
     UNCOVERED,
     Beat,
     Block,
@@ -35,6 +37,7 @@ from rig.model.stores import (
 from rig.model.sweep import (
     CHANGES,
     INVARIANTS,
+    UNKILLED,
     given_up_transaction_ends,
     mark_expires,
     mitra_falls_silent,
@@ -52,6 +55,7 @@ from rig.model.sweep import (
     sweep_takes_second_look,
 )
 
+ELSEWHERE = "nothing empties Valkey here, and no seed comes late: the specification `sweep` shows what this rule is for"
 _PING = "server/mirror/heartbeat.py:Heartbeat.in_postgres"
 _BLOCK = "server/mirror/coordinator.py:InstanceCoordinator.block_sweeps"
 _TO_POSTGRES = (Lane.INSTANCE, Lane.POSTGRES)
@@ -232,6 +236,7 @@ SPEC = Spec(
         counts(faults=1, fallbacks=2, changes=1, ages=1),
     ),
     relabel=relabel,
+    unkilled=UNKILLED | {EPOCH: ELSEWHERE, OWN_NONCE: ELSEWHERE},
     mutants=(
         mutant(
             "a ping does not wait for a sweep", "a ping whose lock did not come locks its mitra's row",

@@ -10,6 +10,14 @@ NOBODY = -1  # the promise to a mitra whose last answered ping is older than W
 UNCOVERED = -3  # her last promise is a debt of an instance whose block may end before W
 IN_VALKEY = -2  # her last promise stands in Valkey as a heartbeat; a number from 0 on: only this instance knows it
 
+# rules that more than one action asks, or that are explained
+ALONE = "one seed at a time in the cluster"
+NONCE_DECIDES = (
+    "the nonce alone decides which seed counts; the lock keeps two seeds from ending each other again and again"
+)
+EPOCH = "every script checks the epoch first"
+OWN_NONCE = "each script of a seed demands its own nonce"
+
 
 class Beat(IntEnum):
     """A heartbeat in Valkey: none, older than W, or newer."""
@@ -234,7 +242,7 @@ def usable(rules: Rules, world: World, instance: int) -> bool:
     """Whether a script of this instance runs."""
     if not world.connected[instance] or not world.warm[instance]:
         return False
-    return rules.holds("every script checks the epoch first", world.epoch)
+    return rules.holds(EPOCH, world.epoch)
 
 
 # --- scripts of Valkey -----------------------------------------------------------------------------------------
@@ -297,7 +305,7 @@ def nonce(world: World, instance: int) -> World:
 def _seed_may_begin(rules: Rules, world: World, instance: int) -> bool:
     if not world.connected[instance] or world.seed[instance]:
         return False
-    return rules.holds("one seed at a time in the cluster", not any(one and one.locked for one in world.seed))
+    return rules.holds(ALONE, not any(one and one.locked for one in world.seed))
 
 
 @action(
@@ -349,7 +357,7 @@ def _own(rules: Rules, world: World, instance: int, stage: Pass) -> Seed | tuple
     seed = world.seed[instance]
     if not seed or seed.at != stage or not world.connected[instance]:
         return ()
-    if not rules.holds("each script of a seed demands its own nonce", world.seeding == instance):
+    if not rules.holds(OWN_NONCE, world.seeding == instance):
         return ()
     return seed
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 from rig.model.language import Kind, Lane, Rules, Spec, Step, action, invariant, mutant, put
 from rig.model.stores import (
+    ALONE,
     IN_VALKEY,
     NOBODY,
+    NONCE_DECIDES,
     SEED,
     Beat,
     Block,
@@ -39,6 +41,15 @@ _SWEEPS = "server/mirror/sweeps.py:Sweeps._one_offline"
 _PING = "server/mirror/heartbeat.py:Heartbeat.ping"
 _CHANGE = "server/mirror/writes.py:Writes.changing"
 _APPLY = "server/mirror/writes.py:Writes.apply"
+ONE_SWEEP = "one sweep at a time in the cluster"
+OWED_HERE = "who is owed at this instance is not silent"
+UNKILLED = {
+    ALONE: NONCE_DECIDES,
+    OWED_HERE: "her version in Valkey is not that of her row, or this instance blocks sweeps: the second look or the "
+    "transaction would spare her all the same",
+    ONE_SWEEP: "the lock of her row orders two sweeps of a mitra; this one is there for seeds and fallback pings, which "
+    "wait until it is free, and two sweeps of two mitras do not disturb each other",
+}
 _TO_VALKEY, _TO_POSTGRES = (Lane.INSTANCE, Lane.VALKEY), (Lane.INSTANCE, Lane.POSTGRES)
 _FROM_POSTGRES = (Lane.POSTGRES, Lane.INSTANCE)
 
@@ -188,7 +199,7 @@ def sweep_sees_silence(rules: Rules, world: World, instance: int, mitra: int) ->
         return
     if sum(map(bool, world.sweep)) >= rules.bounds["sweeps"]:
         return
-    if rules.holds("who is owed at this instance is not silent", not world.debts[instance][mitra]):
+    if rules.holds(OWED_HERE, not world.debts[instance][mitra]):
         yield at(world, instance, sweep=Sweep(mitra, beat))
 
 
@@ -205,7 +216,7 @@ def sweep_takes_lock(rules: Rules, world: World, instance: int) -> Iterator[tupl
     """The transaction takes the lock SWEEP, exclusive, without waiting."""
     if not (sweep := _sweep(world, instance, Stage.ROW)):
         return
-    if rules.holds("one sweep at a time in the cluster", not sweep_is_open(rules, world)):
+    if rules.holds(ONE_SWEEP, not sweep_is_open(rules, world)):
         yield "taken", at(world, instance, sweep=sweep._replace(stage=Stage.LOCK))
     else:
         yield "refused: no sweep now", at(world, instance, sweep=())
@@ -528,6 +539,7 @@ SPEC = Spec(
         counts(instances=1, mitras=2, faults=1, waiting=1, changes=1, reconciles=1, timeouts=1, ages=1),
     ),
     relabel=relabel,
+    unkilled=UNKILLED,
     mutants=(
         mutant(
             "the seed does not wait for sweeps", "the seed waits for open sweeps", breaks="INV-07", finding="P-01",

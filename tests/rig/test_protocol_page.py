@@ -1,0 +1,18 @@
+"""The page about the protocol tells the bounds that are explored."""
+
+from rig.drive.model_told import told_bounds
+from rig.model.catalogue import specifications
+from rig.stack.paths import CHECKOUT
+
+PAGE = (CHECKOUT / "docs" / "protocol.md").read_text()
+
+
+def test_the_page_lists_the_bounds_of_every_specification() -> None:
+    rows = [line.split(" | ") for line in PAGE.splitlines() if line.startswith("| `")]
+    told = {(row[0].strip("| `"), row[1]) for row in rows}
+    assert told == {(name, told_bounds(one)) for name, spec in specifications().items() for one in spec.bounds}
+
+
+def test_the_page_names_the_specification_of_each_section() -> None:
+    for name in specifications():
+        assert f"rig/model/{name}.py" in PAGE, f"no section of docs/protocol.md names {name}"
