@@ -154,7 +154,6 @@ def plan_spec(found: Found, jobs: Sequence[Job], changed: Mutant | None) -> dict
         "file": spec.file,
         "invariants": [[one.number, one.title] for one in spec.invariants],
         "actions": [one.name for one in spec.actions],
-        "rare": sorted(spec.rare),
         "explorations": [job.number for job in explorations if not job.chained],
         "explorations_told": {str(job.number): told_bounds(job.bounds) for job in explorations},
         "controlled": any(job.do == "control" for job in own),

@@ -708,7 +708,6 @@ SPEC = Spec(
         SET_BACK: "the other two signs of a restored Postgres suffice for the mirror; this one needs no reading of rows, so "
         "the watchdog can look each second",
     },
-    rare=["heartbeat_grows_old", "ping_is_answered_from_postgres", "ping_has_no_reply_from_valkey"],
     mutants=[
         mutant(
             "a late COMMIT is told to nobody", TOLD, breaks="INV-02", finding="P-12",

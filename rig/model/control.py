@@ -108,7 +108,7 @@ def control(
     `on_trial` gets each trial as soon as it has ended. `seconds_max` is that of each exploration.
 
     A rule that a mutant of its own has shown to be needed is not tried a second time. A rule for which the specification
-    has a reason in `unkilled` is tried in `small` alone, unless `thorough`.
+    has a reason in `unkilled` is tried in `small` alone, unless `thorough`; one that another specification shows, not at all.
     """
     began = time.monotonic()
     limits = {"seconds_max": seconds_max, "memory_max_bytes": memory_max_bytes}
@@ -167,9 +167,7 @@ def _in_order(
 
 def _shown_by(mutant: Trial, rule: str, spec: Spec) -> Trial:
     """The trial of a rule whose own mutant was killed."""
-    return replace(
-        mutant, name=rule, expected="", finding="", reason=spec.unkilled.get(rule, ""), states=0, seconds=0.0
-    )
+    return replace(mutant, name=rule, expected="", finding="", reason=_reason(spec, rule), states=0, seconds=0.0)
 
 
 def _key(bounds: Bounds) -> tuple[tuple[str, int], ...]:
@@ -183,9 +181,10 @@ def _explored(
 
 
 def _names_known_rules(spec: Spec, rules: list[str], limits: dict[str, float]) -> None:
-    for rule in spec.unkilled:
-        if rule not in rules:
-            raise SpecError(f"{spec.file}: `unkilled` names the rule {rule!r}, which is never asked")
+    for name, named in (("unkilled", spec.unkilled), ("shown_by", spec.shown_by)):
+        for rule in named:
+            if rule not in rules:
+                raise SpecError(f"{spec.file}: `{name}` names the rule {rule!r}, which is never asked")
     for one in spec.mutants:
         unknown = one.without - set(rules)
         if unknown and one.bounds:
@@ -204,10 +203,18 @@ def _decides(rule: str, clean: Explored) -> bool:
 
 def _trial_of_rule(spec: Spec, rule: str, clean: list[Explored]) -> Trial:
     never = not any(_decides(rule, one) for one in clean)
-    return Trial(rule, frozenset({rule}), reason=spec.unkilled.get(rule, ""), never_refused=never)
+    return Trial(rule, frozenset({rule}), reason=_reason(spec, rule), never_refused=never)
+
+
+def _reason(spec: Spec, rule: str) -> str:
+    if rule in spec.shown_by:
+        return f"the specification `{spec.shown_by[rule]}` shows what it is for"
+    return spec.unkilled.get(rule, "")
 
 
 def _tried(spec: Spec, rule: str, clean: list[Explored], thorough: bool) -> list[Bounds]:
+    if rule in spec.shown_by:
+        return []
     explained = rule in spec.unkilled and not thorough
     in_turn = clean[:1] if explained else [clean[0], *sorted(clean[1:], key=lambda one: one.states)]
     return [one.bounds for one in in_turn if _decides(rule, one)]

@@ -55,7 +55,6 @@ from rig.model.sweep import (
     sweep_takes_second_look,
 )
 
-ELSEWHERE = "nothing empties Valkey here, and no seed comes late: the specification `sweep` shows what this rule is for"
 _PING = "server/mirror/heartbeat.py:Heartbeat.in_postgres"
 _BLOCK = "server/mirror/coordinator.py:InstanceCoordinator.block_sweeps"
 _TO_POSTGRES = (Lane.INSTANCE, Lane.POSTGRES)
@@ -236,7 +235,16 @@ SPEC = Spec(
         counts(faults=1, fallbacks=2, changes=1, ages=1),
     ),
     relabel=relabel,
-    unkilled=UNKILLED | {EPOCH: ELSEWHERE, OWN_NONCE: ELSEWHERE},
+    unkilled=UNKILLED | {"a seed without grace ends no outage": "each seed here gives grace: there is no periodic one"},
+    shown_by=dict.fromkeys(
+        (
+            EPOCH, OWN_NONCE, "the seed waits for open sweeps", "the versions of a seed are in use after its swap only",
+            "a step leaves alone who has changed since",
+            "the second look demands the locked row's version", "the sweep waits for the row",
+            "a sweep never deletes a mark itself", "what a seed has carried counts before its swap, too",
+        ),
+        "sweep",
+    ),
     mutants=(
         mutant(
             "a ping does not wait for a sweep", "a ping whose lock did not come locks its mitra's row",

@@ -7,7 +7,7 @@ of a client, of time or of a fault can lead to. It yields nothing where the step
 
 import inspect
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
@@ -178,7 +178,8 @@ class Spec:
     in which the mutants and dropped rules are tried first. `quiet(rules, state)`: nothing is under way and no fault is
     in force. `relabel(state, instances, mitras)`: the same state with instances and mitras in another order (new place
     k holds old `instances[k]`), None where they are not alike. It is fastest if each field of the result depends on the
-    same field of the state alone. Actions and invariants depend on nothing but their arguments. `unkilled`: rules whose loss breaks nothing, with the
+    same field of the state alone. Actions and invariants depend on nothing but their arguments. `shown_by`: rules
+    for which another specification has what it takes to show what they are for. `unkilled`: rules whose loss breaks nothing, with the
     reason why the protocol has them all the same.
     """
 
@@ -194,7 +195,7 @@ class Spec:
     relabel: Callable[[State, tuple[int, ...], tuple[int, ...]], State] | None = None
     mutants: Sequence[Mutant] = ()
     unkilled: Mapping[str, str] = field(default_factory=dict)
-    rare: Collection[str] = ()  # names of actions that need not come in each of the bounds, but in one of them
+    shown_by: Mapping[str, str] = field(default_factory=dict)  # rules that another specification shows -> its name
 
     @property
     def file(self) -> str:

@@ -184,7 +184,7 @@ def step_script(rules: Rules, state: State, seed: Seed, m: int) -> State:
     if row.online:
         beat = Beat.FRESH if seed.graced or not known.beat else known.beat
         known = known._replace(load=row.load, beat=beat)
-    elif rules.keeps("a step removes the heartbeat and the capacity of who is offline"):
+    elif rules.keeps("a step removes the keys of who was read as offline"):
         known = known._replace(load=NO_LOAD, beat=Beat.NONE)
     if not rules.keeps("new versions are built beside those in use"):
         known = known._replace(version=row.version)
@@ -574,7 +574,6 @@ SPEC = Spec(
         "with another nonce leaves are keys of ids that Postgres does not know, and there are none here",
         ALONE: "the nonce alone decides which seed counts; the lock keeps two seeds from ending each other again and again",
     },
-    rare=["row_is_changed_by_hand"],
     mutants=[
         mutant(
             "an older seed swaps after a newer one", ALONE, "the swap demands the seed's own nonce",
@@ -590,7 +589,7 @@ SPEC = Spec(
         ),
         mutant(
             "a seed that breaks off after its swap leaves keys of who is offline",
-            "a step removes the heartbeat and the capacity of who is offline", breaks="INV-04",
+            "a step removes the keys of who was read as offline", breaks="INV-04",
         ),
         mutant(
             "changes are noted for no seed", "each change is noted for the seed that is under way", breaks="INV-01",

@@ -499,10 +499,6 @@ SPEC = Spec(
         {"instances": 2, "mitras": 2, "deactivations": 0, "moves": 1, "sweeps": 2, "faults": 1},
         {"instances": 2, "mitras": 1, "deactivations": 0, "moves": 1, "sweeps": 2, "faults": 2},
     ],
-    rare=[
-        "deactivation_commits", "instance_gives_valkey_up", "connection_with_the_lock_ends", "lock_is_taken_again",
-        "instance_is_killed", "instance_starts",
-    ],
     mutants=[
         mutant(
             "who moves to another Valkey does not wait for open sweeps",

@@ -248,15 +248,16 @@ def usable(rules: Rules, world: World, instance: int) -> bool:
 # --- scripts of Valkey -----------------------------------------------------------------------------------------
 
 
-def fenced_off(world: World, write: Write) -> bool:
+def fenced_off(rules: Rules, world: World, write: Write) -> bool:
     """Whether a newer version is in use, or has been carried by the seed under way."""
-    return max(world.known[write.mitra], world.carried[write.mitra]) > write.version
+    carried = world.carried[write.mitra] if rules.keeps("what a seed has carried counts before its swap, too") else 0
+    return max(world.known[write.mitra], carried) > write.version
 
 
 def applied(rules: Rules, world: World, instance: int, write: Write) -> World:
     """The script *apply*. A heartbeat that `instance` owed makes its promise known to Valkey."""
     mitra = write.mitra
-    if not rules.holds("an older version is refused", not fenced_off(world, write)):
+    if not rules.holds("an older version is refused", not fenced_off(rules, world, write)):
         return world
     beat, promise = Beat.NONE, world.promise[mitra]
     if write.online:
@@ -377,7 +378,7 @@ def seed_steps(rules: Rules, world: World, instance: int) -> Iterator[World]:
             continue
         if online and (seed.grace or world.beat[mitra] == Beat.NONE):
             world = at(world, mitra, beat=Beat.NEW)
-        elif not online and rules.keeps("a step takes the heartbeat of who was read as offline"):
+        elif not online and rules.keeps("a step removes the keys of who was read as offline"):
             world = at(world, mitra, beat=Beat.NONE)
     yield at(world, instance, seed=seed._replace(at=Pass.STEPPED))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from rig.model.language import Kind, Lane, Rules, Spec, Step, action, invariant, mutant, put
 from rig.model.stores import (
     ALONE,
+    EPOCH,
     IN_VALKEY,
     NOBODY,
     NONCE_DECIDES,
@@ -78,7 +79,7 @@ def change_is_applied(rules: Rules, world: World, instance: int) -> Iterator[Wor
     after = at(applied(rules, world, instance, write), instance, write=())
     if write.retry:
         debts = world.debts[instance]
-        lost = debts[write.mitra] == Owed.HEARTBEAT and fenced_off(world, write)
+        lost = debts[write.mitra] == Owed.HEARTBEAT and fenced_off(rules, world, write)
         if rules.holds("a debt is cleared only if its counter did not move", not write.moved) and rules.holds(
             "a retry that was fenced off does not pay a heartbeat", not lost
         ):
@@ -539,11 +540,30 @@ SPEC = Spec(
         counts(instances=1, mitras=2, faults=1, waiting=1, changes=1, reconciles=1, timeouts=1, ages=1),
     ),
     relabel=relabel,
-    unkilled=UNKILLED,
+    unkilled=UNKILLED
+    | {
+        "a seed without grace ends no outage": "a periodic seed that ends an outage gives grace: without both, a mutant shows it",
+        "a periodic seed that ends an outage gives grace": "a seed without grace ends no outage: without both, a mutant shows it",
+    },
+    shown_by={
+        "a block stops the sweep": "cut_off",
+        "a debt is cleared only if its counter did not move": "cut_off",
+        "a retry that was fenced off does not pay a heartbeat": "cut_off",
+        "a step removes the keys of who was read as offline": "seed",
+    },
     mutants=(
         mutant(
             "the seed does not wait for sweeps", "the seed waits for open sweeps", breaks="INV-07", finding="P-01",
             instances=1,
+        ),
+        mutant("a script checks no epoch", EPOCH, breaks="INV-07", instances=1, faults=2, waiting=0),
+        mutant(
+            "the second look takes any version", "the second look demands the locked row's version", breaks="INV-07",
+            instances=1, waiting=0, changes=1,
+        ),
+        mutant(
+            "a sweep does not wait for the row", "the sweep waits for the row", breaks="INV-07", instances=1, waiting=0, changes=1,
+            reconciles=1, ages=1,
         ),
         mutant(
             "a transaction outlives its mark", "Postgres ends a sweep's transaction before its mark expires",
@@ -572,6 +592,10 @@ SPEC = Spec(
         mutant(
             "a ping deletes any mark", "a ping deletes only the mark that it met", breaks="INV-07", faults=0, sweeps=2, timeouts=2,
             waiting=2,
+        ),
+        mutant(
+            "what a seed has carried does not count before its swap", "what a seed has carried counts before its swap, too",
+            breaks="INV-04", waiting=0, changes=1,
         ),
         mutant(
             "the step of a seed puts its versions in use", "the versions of a seed are in use after its swap only",

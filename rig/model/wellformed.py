@@ -29,6 +29,6 @@ def check(spec: Spec) -> None:
             raise wrong(f"the mutant {taken_back.name!r} shall break {taken_back.breaks}, which is no invariant here")
         if not taken_back.without:
             raise wrong(f"the mutant {taken_back.name!r} takes no rule back")
-    for name in spec.rare:
-        if name not in names:
-            raise wrong(f"`rare` names the action `{name}`, which is not there")
+    for rule in spec.shown_by:
+        if rule in spec.unkilled:
+            raise wrong(f"the rule {rule!r} stands in `unkilled` and in `shown_by`")

@@ -245,15 +245,10 @@ def test_an_action_that_never_comes_is_inconclusive(fence: Path, model: Callable
     assert "never came: process_is_killed" in next(i for i in results["items"] if i["id"] == "fence/ACTIONS")["message"]
 
 
-def test_a_rare_action_may_be_missing_in_some_bounds(fence: Path, model: Callable[..., Done]) -> None:
+def test_each_action_has_to_come_in_one_of_the_bounds(fence: Path, model: Callable[..., Done]) -> None:
     two = '[{"instances": 2, "changes": 3, "faults": 1}, {"instances": 2, "changes": 1, "faults": 0}]'
-    bounds = ('[{"instances": 2, "changes": 3, "faults": 1}]', two)
-    often = changed(fence, "often", bounds)
-    rare = changed(
-        fence, "rare", bounds, ("    relabel=relabel,", '    relabel=relabel,\n    rare=["process_is_killed"],')
-    )
-    assert model("--spec", often, "--no-control").returncode == 2
-    assert model("--spec", rare, "--no-control").returncode == 0
+    often = changed(fence, "often", ('[{"instances": 2, "changes": 3, "faults": 1}]', two))
+    assert model("--spec", often, "--no-control").returncode == 0
     assert len(latest(fence)["model"]["explored"]) == 2
 
 

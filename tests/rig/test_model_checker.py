@@ -283,7 +283,10 @@ def never(rules: Rules, before: Sample, step: Any, after: Sample) -> str:
             "the mutant 'M' shall break INV-99, which is no invariant here",
         ),
         ({"mutants": [mutant("M", breaks="INV-07")]}, "the mutant 'M' takes no rule back"),
-        ({"rare": ["sleep"]}, "`rare` names the action `sleep`, which is not there"),
+        (
+            {"unkilled": {LOCK: "who knows"}, "shown_by": {LOCK: "other"}},
+            f"the rule {LOCK!r} stands in `unkilled` and in `shown_by`",
+        ),
     ],
 )
 def test_a_specification_that_breaks_a_rule_is_refused_with_its_file(fields: dict[str, Any], problem: str) -> None:

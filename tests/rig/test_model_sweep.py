@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rig.model import cut_off, stores, sweep
+from rig.model.catalogue import specifications
 from rig.model.checker import explore
 from rig.model.language import Kind, Rules, Spec, State, Step
 from rig.model.stores import counts
@@ -114,3 +115,21 @@ def test_every_action_comes_on_some_walk(spec: Spec) -> None:
             step, state = min(possible, key=tired_of)
             taken[step.action.name] += 1
     assert taken.keys() == actions
+
+
+def test_a_rule_that_is_shown_elsewhere_is_tried_there() -> None:
+    known = specifications()
+    asked: dict[str, set[str]] = {}
+    for spec in known.values():
+        for rule, other in spec.shown_by.items():
+            there = known[other]
+            assert rule not in {*there.unkilled, *there.shown_by}, (
+                f"{spec.name} sends {rule!r} to {other}, which shows it not"
+            )
+            if other not in asked:
+                rules = explore(there, there.small).rules
+                asked[other] = {
+                    *(rules.asked if rules else ()),
+                    *(one for each in there.mutants for one in each.without),
+                }
+            assert rule in asked[other], f"{other} has no rule {rule!r}"

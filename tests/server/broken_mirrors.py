@@ -359,3 +359,15 @@ def a_seed_leaves_the_sequence_behind_the_rows(patch: pytest.MonkeyPatch) -> Non
 def who_leaves_a_valkey_blocks_nothing(patch: pytest.MonkeyPatch) -> None:
     """The announcement of a store does not block sweeps."""
     change_text(patch, coordinator, "_ANNOUNCE", "WHEN i.store IN ('', excluded.store) THEN", "WHEN true THEN")
+
+
+@breaks("", "an_older_change_leaves_what_a_seed_has_carried", WRONG_MIRROR)
+def what_a_seed_has_carried_does_not_count(patch: pytest.MonkeyPatch) -> None:
+    """*apply* is fenced by the versions in use alone."""
+    change_text(patch, scripts, "APPLY", "known = math.max(known, ", "known = math.max(known, 0 * ")
+
+
+@breaks("", "who_takes_the_fleet_for_small_waits_for_a_lease_too", "computed beside the holder of the lease")
+def a_small_fleet_heeds_no_lease(patch: pytest.MonkeyPatch) -> None:
+    """One script computes though another instance holds the lease."""
+    change_text(patch, scripts, "SNAPSHOT", "redis.call('EXISTS', KEYS[5]) == 1", "false")

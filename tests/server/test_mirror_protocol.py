@@ -614,6 +614,49 @@ async def test_strays_of_an_older_seed_leave_what_a_newer_one_has_written(bench:
     await require_mirrored(bench)
 
 
+@benched
+async def test_an_older_change_leaves_what_a_seed_has_carried(bench: Bench) -> None:
+    """A change to offline lands after a seed has carried the later change to online, and before that seed swaps."""
+    id_ = await bench.mitra(online=True)
+    a, b = await bench.mirror("a"), await bench.mirror("b")
+    for mirror in (a, b):
+        mirror._watchdog._task.cancel()
+
+    async def go_offline() -> None:
+        async with a.changing("setOffline", id_) as connection:
+            await connection.execute("UPDATE mitra_online_status SET is_online = false WHERE mitra_id = $1", id_)
+
+    with (
+        Paused("change applies", instance=instance(a)) as applying,
+        Paused("seed swaps", instance=instance(b)) as swapping,
+    ):
+        older = asyncio.create_task(go_offline())
+        await applying.reached.wait()
+        await bench.db.execute("UPDATE mitra_online_status SET is_online = true WHERE mitra_id = $1", id_)
+        await bench.db.execute("UPDATE mitras SET mirror_version = nextval('mirror_version') WHERE id = $1", id_)
+        seed = asyncio.create_task(b._watchdog.reseed())
+        await swapping.reached.wait()
+        applying.open()
+        await older
+        swapping.open()
+        await seed
+    await require_mirrored(bench)
+
+
+@benched
+async def test_who_takes_the_fleet_for_small_waits_for_a_lease_too(bench: Bench) -> None:
+    """The other instance still takes the fleet for a large one: it alone computes the beacon's answer."""
+    await bench.mitra(online=True)
+    a = await bench.mirror("a")
+    await bench.valkey.delete("availability:snapshot")
+    await bench.valkey.set("mirror:recompute", "another", px=5000)
+    polling = asyncio.create_task(a.beacon())
+    await asyncio.wait([polling], timeout=MEANWHILE_S)
+    assert not polling.done(), f"it computed beside the holder of the lease: {polling.result()}"
+    await bench.valkey.set("availability:snapshot", '{"available": true, "count": 77}', px=5000)
+    assert (await polling)["count"] == 77
+
+
 # --- settings ------------------------------------------------------------------------------------------------
 
 
