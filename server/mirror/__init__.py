@@ -77,6 +77,7 @@ class Mirror:
         counts = {name: float(value) for name, value in self._valkey.counts.items()}
         return {
             **counts,
+            "clock_steps": float(self._valkey.clock.steps),
             "warm": float(self._valkey.warm),
             "may_be_evicted": float(self._valkey.may_evict),
             "writes_owed": float(len(self._writes.dirty)),

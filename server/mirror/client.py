@@ -18,12 +18,12 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as SocketTimeout
 
 from server.mirror import keys
+from server.mirror.clock import SharedClock
 
 SOCKET_TIMEOUT_S = 0.25
 CALL_TIMEOUT_S = 0.6  # the socket's timeout is per reply; this one is for the whole call
 CONNECTIONS_MAX = 32
 SILENCE_IS_OUTAGE_S = 1.0
-CLOCK_STEP_MS = 1000
 # What Valkey's end has not taken by then is never to come: a lost packet that the kernel goes on sending after we gave
 # the connection up would write an old heartbeat over a newer one. In milliseconds; Linux alone has it.
 UNTAKEN_MS = {socket.TCP_USER_TIMEOUT: int(CALL_TIMEOUT_S * 1000)} if hasattr(socket, "TCP_USER_TIMEOUT") else {}
@@ -43,14 +43,14 @@ class Valkey:
         self.warm = False
         self.reason = "not seeded yet"  # why it is cold
         self.wake = asyncio.Event()  # tells the watchdog that something was noticed
-        self.counts: Counter[str] = Counter()
+        self.counts = Counter[str]()
         self._scripts: dict[str, str] = {}
         self._failing_since: float | None = None
         self.refused_since: float | None = None  # monotonic; a write was refused and none is known to work since
         self.fleet = 0  # how many were online at the last seed
         self.eviction_policy = ""  # "" until it was asked
         self._slots = asyncio.Semaphore(CONNECTIONS_MAX)  # a crowd waits its turn: a full pool is no outage
-        self._offset_ms = 0  # Valkey's clock minus ours
+        self.clock = SharedClock()
 
     @property
     def may_evict(self) -> bool:
@@ -65,16 +65,11 @@ class Valkey:
 
     def now_ms(self) -> int:
         """The time by Valkey's clock, which all instances share."""
-        return time.time_ns() // 1_000_000 + self._offset_ms
+        return self.clock.now_ms()
 
-    def set_clock(self, valkey_ms: int) -> None:
-        """What Valkey's clock says now."""
-        self._offset_ms = valkey_ms - time.time_ns() // 1_000_000
-
-    def check_clock(self, valkey_ms: int) -> None:
-        """The same, if a clock was stepped: smaller differences are the way of the reply."""
-        if abs(valkey_ms - self.now_ms()) > CLOCK_STEP_MS:
-            self.set_clock(valkey_ms)
+    def latest_believed_ms(self) -> int:
+        """A heartbeat later than this was written by a clock that is wrong, or is no longer there."""
+        return self.now_ms() + keys.FUTURE_MS_MAX
 
     def cold(self, why: str) -> None:
         """An outage begins: nothing is asked of Valkey until the watchdog has seeded it."""

@@ -58,8 +58,7 @@ class Heartbeat:
 
     async def _script(self, mitra_ids: Sequence[str], dead_mark: str = "") -> list[str | MirrorUnavailable]:
         await sync_point("ping clears" if dead_mark else "ping", instance=self._instance, mitras=mitra_ids)
-        now = self._valkey.now_ms()
-        times = keys.stamp(now), keys.stamp(now + keys.FUTURE_MS_MAX)
+        times = keys.stamp(self._valkey.now_ms()), keys.stamp(self._valkey.latest_believed_ms())
         touched = (keys.EPOCH, keys.DEACTIVATED, keys.ONLINE)
         told = await self._valkey.run(scripts.PING, touched, *times, dead_mark, *mitra_ids)
         return [self._valkey.refusal(line[1:]) if line[0] == "-" else line for line in told.split("\n")]

@@ -11,6 +11,7 @@ from server.db import Database
 from server.log import log
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
+from server.mirror.clock import steady_ms
 from server.mirror.coordinator import SEED, InstanceCoordinator, read_history
 from server.mirror.sync_points import sync_point
 
@@ -61,8 +62,9 @@ class Seeder:
             return await self._alone(connection, limit, grace)
 
     async def _alone(self, connection: Any, limit: asyncio.Timeout, grace: bool) -> bool:
+        asked_ms = steady_ms()
         info = await self._valkey.bounded(self._valkey.redis.info("server"))
-        self._valkey.set_clock(int(info["server_time_usec"]) // 1000)
+        self._valkey.clock.hear(int(info["server_time_usec"]) // 1000, asked_ms)
         history = await read_history(connection)
         await self._coordinator.announce_store(info["run_id"])
         nonce, prefix = secrets.token_hex(6), f"{info['run_id']}|{history.identity}|"
@@ -114,13 +116,13 @@ class Seeder:
         steps, online, deactivated, versions, changes = (
             keys.of_seed(nonce, part) for part in ("steps", "online", "deactivated", "versions", "changes")
         )
-        now = keys.stamp(self._valkey.now_ms())
+        now, latest = keys.stamp(self._valkey.now_ms()), keys.stamp(self._valkey.latest_believed_ms())
         made, counts = 0, Counter[str]()
         for first in range(0, len(rows), STEP):
             some = rows[first : first + STEP]
             touched = (keys.SYNTHETIC, steps, online, deactivated, versions, changes, keys.SEED)
             await sync_point("seed steps", instance=self._coordinator.instance)
-            await self._run(scripts.SEED, touched, nonce, made, now, int(grace), LIFE_S, *facts(some))
+            await self._run(scripts.SEED, touched, nonce, made, now, int(grace), LIFE_S, *facts(some), latest)
             made += 1
             counts["online"] += sum(row["is_online"] for row in some)
             counts["deactivated"] += sum(not row["is_active"] for row in some)

@@ -15,6 +15,7 @@ from server.errors import ServiceUnavailable
 from server.log import log, log_defect
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey, end
+from server.mirror.clock import steady_ms
 from server.mirror.coordinator import SWEEP
 from server.mirror.keys import is_uuid
 from server.mirror.settings import AppConfig
@@ -121,7 +122,10 @@ class Sweeps:
 
     async def _stale(self) -> tuple[int, dict[str, str]]:
         """How many are online, and of those the silent ones with the heartbeat that was seen ('' for none)."""
-        (online,) = await self._valkey.read(("SCARD", keys.ONLINE))
+        asked_ms = steady_ms()
+        online, (seconds, micros) = await self._valkey.read(("SCARD", keys.ONLINE), ("TIME",))
+        # Valkey's clock may have been set since the watchdog's look, and others may write by it already.
+        self._valkey.clock.hear(int(seconds) * 1000 + int(micros) // 1000, asked_ms)
         oldest = keys.stamp(self._valkey.now_ms() - self._config.stale_after * 1000)
         stale: dict[str, str] = {}
         async for page in self._pages(scripts.SILENT, (keys.EPOCH, keys.ONLINE), oldest):
@@ -140,8 +144,10 @@ class Sweeps:
                 return
 
     def _in_grace(self) -> bool:
-        """After a recovery everybody gets the time to ping again."""
-        return time.monotonic() - self._watchdog.recovered_at < self._config.stale_after
+        """After a recovery, or a step of the shared clock, everybody gets the time to ping again."""
+        stale_after = self._config.stale_after
+        recovered = time.monotonic() - self._watchdog.recovered_at < stale_after
+        return recovered or self._valkey.clock.stepped_within(stale_after)
 
     def _held(self, leaving: int, online: int) -> bool:
         """A tick that would take a large part of the fleet offline smells of our own fault: hold it for a while."""
@@ -216,7 +222,7 @@ class Sweeps:
             await self._valkey.call("SET", keys.PROBE, "1", "EX", 60)  # refused writes: what is read stands still
             touched, pings = (keys.EPOCH, keys.ONLINE, keys.SYNTHETIC), dict[str, str]()
             async for page in self._pages(scripts.PINGED, touched):
-                latest, lines = keys.stamp(self._valkey.now_ms() + keys.FUTURE_MS_MAX), page.split("\n")
+                latest, lines = keys.stamp(self._valkey.latest_believed_ms()), page.split("\n")
                 for id_, at in zip(lines[::2], lines[1::2], strict=False):
                     if at <= latest and is_uuid(id_):
                         pings[id_] = at

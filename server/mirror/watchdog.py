@@ -12,6 +12,7 @@ from server.errors import ServiceUnavailable
 from server.log import log, log_defect
 from server.mirror import keys
 from server.mirror.client import MirrorUnavailable, Valkey, connect, end
+from server.mirror.clock import steady_ms
 from server.mirror.coordinator import InstanceCoordinator
 from server.mirror.keys import is_uuid
 from server.mirror.seed import Seeder
@@ -37,6 +38,7 @@ class Watchdog:
         self._coordinator = coordinator
         coordinator.restored = self._restored
         self._task: asyncio.Task[None] | None = None
+        self._steps_heeded = 0
         self.recovered_at = time.monotonic()  # when the mirror was last rebuilt with fresh heartbeats
 
     async def _connected(self, connection: object) -> None:
@@ -138,11 +140,12 @@ class Watchdog:
 
     async def _ask(self) -> tuple[str, str]:
         """run_id and epoch by the watchdog's own connection; its failures count as Valkey's."""
+        asked_ms = steady_ms()
         async with self._own.pipeline(transaction=False) as pipeline:
             pipeline.info("server", "memory")
             pipeline.type(keys.EPOCH)
             info, kind = await self._valkey.bounded(pipeline.execute())
-        self._valkey.check_clock(int(info["server_time_usec"]) // 1000)
+        self._valkey.clock.hear(int(info["server_time_usec"]) // 1000, asked_ms)
         self._look_at_policy(info.get("maxmemory_policy", ""))
         epoch: Any = await self._valkey.bounded(self._own.get(keys.EPOCH)) if kind == "string" else None
         return info["run_id"], epoch or ""
@@ -163,5 +166,18 @@ class Watchdog:
             return
         await self._writes.retry_dirty()
         await self._config.settle()
+        await self._heed_steps()
         if self._valkey.warm:
-            await self._coordinator.release_sweeps(lambda: bool(self._writes.dirty))
+            await self._coordinator.release_sweeps(lambda: bool(self._writes.dirty) or self._clock_was_wrong())
+
+    def _clock_was_wrong(self) -> bool:
+        return self._valkey.clock.stepped_within(self._config.stale_after)
+
+    async def _heed_steps(self) -> None:
+        """Pings that we carried by a wrong clock (a machine that was paused) may look stale to others: nobody sweeps for W."""
+        steps = self._valkey.clock.steps
+        if steps == self._steps_heeded:
+            return
+        with suppress(ServiceUnavailable):
+            await self._coordinator.block_sweeps()
+            self._steps_heeded = steps

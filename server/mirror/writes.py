@@ -111,8 +111,8 @@ class Writes:
         )  # fmt: skip
         facts = (mitra_id, row["version"], int(row["is_online"]), int(row["is_active"]), row["load"])
         self.coordinator.saw_version(row["version"])
-        now = keys.stamp(self._valkey.now_ms())
-        newer = await self._valkey.run(scripts.APPLY, touched, *facts, pinged, now)
+        times = keys.stamp(self._valkey.now_ms()), keys.stamp(self._valkey.latest_believed_ms())
+        newer = await self._valkey.run(scripts.APPLY, touched, *facts, pinged, *times)
         self._valkey.counts["writes_fenced_off" if newer else "writes"] += 1
         if newer:
             await self._check_newer(mitra_id, int(newer))

@@ -17,6 +17,7 @@ from rig.stack import Stack
 from server.db import Database
 from server.mirror import Mirror, coordinator, heartbeat, keys, seed, sweeps, watchdog, writes
 from server.mirror.client import MirrorUnavailable
+from server.mirror.clock import steady_ms
 
 NAMES = ("a", "b")
 OLD_S = 1000
@@ -173,7 +174,9 @@ class Table:
         self._identity = first._watchdog._seeder.identity
         for seat in self.seats[1:]:
             valkey, coordinator_ = seat.mirror._valkey, seat.mirror._writes.coordinator
-            valkey.set_clock((await self.valkey.time())[0] * 1000)
+            asked_ms = steady_ms()
+            seconds, micros = await self.valkey.time()
+            valkey.clock.hear(seconds * 1000 + micros // 1000, asked_ms)
             coordinator_.begin_history(await coordinator.read_history(self.admin))
             await coordinator_.announce_store((await self.valkey.info("server"))["run_id"])
             valkey.prefix, valkey.warm = first._valkey.prefix, True

@@ -1,6 +1,7 @@
 -- One mitra's truth, as committed under `version`. Returns '' when applied, or the version that is there when it is newer.
 -- KEYS: epoch, versions, online, deactivated, capacity, heartbeat, leaving, the seed under way
--- ARGV: epoch, id, version, is_online, is_active, load, heartbeat of a toggle ('' for none), now
+-- ARGV: epoch, id, version, is_online, is_active, load, heartbeat of a toggle ('' for none), now,
+-- latest time still believed
 local id, version = ARGV[2], tonumber(ARGV[3])
 local seed = redis.call('GET', KEYS[8])
 local known = tonumber(redis.call('HGET', KEYS[2], id) or 0)
@@ -20,7 +21,11 @@ if ARGV[4] == '1' then
   if pinged == '' and (not before or redis.call('SISMEMBER', KEYS[3], id) == 0) then
     pinged = ARGV[8]
   end
-  if pinged ~= '' and (not before or #before ~= 24 or before < pinged) then
+  -- A heartbeat that lies too far ahead is some wrong clock's, be it the one that is brought or the one that stands there.
+  if pinged > ARGV[9] then
+    pinged = ARGV[8]
+  end
+  if pinged ~= '' and (not before or #before ~= 24 or before < pinged or before > ARGV[9]) then
     redis.call('SET', KEYS[6], pinged)
   end
   redis.call('SET', KEYS[5], ARGV[6])

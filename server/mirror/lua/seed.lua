@@ -4,7 +4,8 @@
 -- seed ends this one.
 -- KEYS: synthetic, this seed's count of steps, its online, deactivated, versions, changes, the seed under way
 -- ARGV: nonce, steps before this one, now, '1' when everybody is granted a fresh heartbeat, life in s, then of the mitras:
--- ids (36 characters each), states (one character: o online, d deactivated, b both, - none), versions, loads
+-- ids (36 characters each), states (one character: o online, d deactivated, b both, - none), versions, loads; then the
+-- latest time still believed
 if redis.call('GET', KEYS[2]) ~= ARGV[2] or redis.call('GET', KEYS[7]) ~= ARGV[1] then
   return redis.error_reply('LOST what this seed has written is gone, or a newer seed has begun')
 end
@@ -40,7 +41,7 @@ for index, id in ipairs(ids) do
 end
 local graced, synthetic = {}, {}
 for index, value in ipairs(#beats > 0 and redis.call('MGET', unpack(beats)) or {}) do
-  if not value or (ARGV[4] == '1' and value < ARGV[3]) then
+  if not value or (ARGV[4] == '1' and (value < ARGV[3] or value > ARGV[10])) then
     graced[#graced + 1] = beats[index]
     graced[#graced + 1] = ARGV[3]
     synthetic[#synthetic + 1] = settled[index]
