@@ -141,7 +141,13 @@ class App:
             f"mirror_{name}" if name in MIRROR_GAUGES else f"mirror_{name}_total": value
             for name, value in self.mirror.metrics().items()
         }
-        return {**mirror, "chat_timers": float(len(self.timers))}
+        otp = self.auth.otp
+        return {
+            **mirror,
+            "chat_timers": float(len(self.timers)),
+            "otp_requests_refused_total": float(otp.refused_requests),
+            "otp_answers_refused_total": float(otp.refused_answers),
+        }
 
     def _log_advice(self) -> None:
         if not self.settings.production:

@@ -112,7 +112,13 @@ def no_mitra_available() -> ApiError:
 
 
 def otp_too_many_attempts() -> ApiError:
-    return ApiError("OTP_TOO_MANY_ATTEMPTS", f"over {OTP_ATTEMPTS_MAX} wrong codes, request a new one")
+    return ApiError("OTP_TOO_MANY_ATTEMPTS", f"{OTP_ATTEMPTS_MAX} wrong codes were tried, request a new code")
+
+
+def otp_too_many_requests(requests_max: int, wait_s: int) -> ApiError:
+    """`wait_s`: until a request is taken again."""
+    message = f"{requests_max} codes were requested for this phone: use the last one, or request another in {wait_s} s"
+    return ApiError("OTP_TOO_MANY_ATTEMPTS", message, {"retry-after": str(wait_s)})
 
 
 def internal_error() -> ApiError:

@@ -6,7 +6,6 @@ WARM: Valkey answers and holds a mirror of our Postgres. COLD: an outage, Postgr
 import asyncio
 import socket
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as SocketTimeout
 
+from server.log import log
 from server.mirror import keys
 from server.mirror.clock import SharedClock
 
@@ -24,6 +24,12 @@ SOCKET_TIMEOUT_S = 0.25
 CALL_TIMEOUT_S = 0.6  # the socket's timeout is per reply; this one is for the whole call
 CONNECTIONS_MAX = 32
 SILENCE_IS_OUTAGE_S = 1.0
+# What is counted, all of it from 0: an alert on a counter that is not there yet would never come.
+COUNTED = (
+    "outages", "seeds", "seed_failures", "writes", "writes_fenced_off", "write_failures", "auto_offline",
+    "skipped_auto_offline", "skipped_heartbeat_mirror", "fallbacks_heartbeat", "fallbacks_reachable",
+    "fallbacks_available", "fallbacks_beacon", "fallbacks_dashboard", "postgres_restored",
+)  # fmt: skip
 # What Valkey's end has not taken by then is never to come: a lost packet that the kernel goes on sending after we gave
 # the connection up would write an old heartbeat over a newer one. In milliseconds; Linux alone has it.
 UNTAKEN_MS = {socket.TCP_USER_TIMEOUT: int(CALL_TIMEOUT_S * 1000)} if hasattr(socket, "TCP_USER_TIMEOUT") else {}
@@ -43,7 +49,7 @@ class Valkey:
         self.warm = False
         self.reason = "not seeded yet"  # why it is cold
         self.wake = asyncio.Event()  # tells the watchdog that something was noticed
-        self.counts = Counter[str]()
+        self.counts = dict.fromkeys(COUNTED, 0)
         self._scripts: dict[str, str] = {}
         self._failing_since: float | None = None
         self.refused_since: float | None = None  # monotonic; a write was refused and none is known to work since
@@ -75,6 +81,7 @@ class Valkey:
         """An outage begins: nothing is asked of Valkey until the watchdog has seeded it."""
         if self.warm:
             self.counts["outages"] += 1
+            log(f"[valkey-mirror] outage: {why}; Postgres answers until the next seed")
         self.warm = False
         self.reason = why
         self.wake.set()

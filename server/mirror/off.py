@@ -42,6 +42,7 @@ class MirrorOff:
         self._available = reads.available
         self._sweep_s = settings.mitra_auto_offline_sweep_seconds
         self._task: asyncio.Task[None] | None = None
+        self._auto_offline = 0  # mitras taken offline by the sweep
 
     async def start(self) -> None:
         await self.app_config.reload()
@@ -81,8 +82,11 @@ class MirrorOff:
                 async with self.changing("setOffline", row["mitra_id"]) as connection:
                     stale = float(self.app_config.stale_after)
                     still = await connection.fetchval(_STILL, stale, row["mitra_id"])
-                    if still and await connection.fetchval(SET_OFFLINE, row["mitra_id"]):
+                    if went := still and await connection.fetchval(SET_OFFLINE, row["mitra_id"]):
                         await connection.execute(AUDIT, row["mitra_id"], "offline")
+                if went:
+                    self._auto_offline += 1
+                    log(f"[auto-offline] {row['mitra_id']} is offline: no ping for {stale:g} s")
         except ServiceUnavailable as error:
             log(f"[auto-offline] Postgres unavailable, skipping this tick: {error.cause}")
 
@@ -90,4 +94,4 @@ class MirrorOff:
         return []
 
     def metrics(self) -> dict[str, float]:
-        return {}
+        return {"auto_offline": float(self._auto_offline)}

@@ -182,11 +182,15 @@ class Sweeps:
             async with self._writes.changing("setOffline", mitra_id) as connection:
                 await self._mark(connection, mitra_id, seen)
                 await sync_point("sweep updates", **self._where(mitra_id))
-                if await connection.fetchval(SET_OFFLINE, mitra_id):
+                if went := await connection.fetchval(SET_OFFLINE, mitra_id):
                     await connection.execute(AUDIT, mitra_id, "offline")
-                    self._valkey.counts["auto_offline"] += 1
         except _Spared as spared:
             return str(spared) != "changed"
+        if went:
+            self._valkey.counts["auto_offline"] += 1
+            log(
+                f"[auto-offline] {mitra_id} is offline: {f'last heard of at {seen}' if seen else 'without a heartbeat'}"
+            )
         return True
 
     async def _mark(self, connection: Connection, mitra_id: str, seen: str) -> None:

@@ -18,10 +18,12 @@ from server.mirror.keys import is_uuid
 from server.mirror.seed import Seeder
 from server.mirror.settings import AppConfig
 from server.mirror.writes import Writes
+from server.seldom import Seldom
 
 LOOK_EVERY_S = 1.0
 LOOK_WHEN_COLD_S = 0.25
 START_TRIES_S = 5.0
+COMPLAINS_EVERY_S = 10.0  # of a mirror that cannot be built
 
 
 class Watchdog:
@@ -39,6 +41,7 @@ class Watchdog:
         coordinator.restored = self._restored
         self._task: asyncio.Task[None] | None = None
         self._steps_heeded = 0
+        self._complaint = Seldom(COMPLAINS_EVERY_S)
         self.recovered_at = time.monotonic()  # when the mirror was last rebuilt with fresh heartbeats
 
     async def _connected(self, connection: object) -> None:
@@ -95,12 +98,19 @@ class Watchdog:
         try:
             grace = await self._seeder.seed(grace=grace)
         except (MirrorUnavailable, ServiceUnavailable, TimeoutError) as error:
-            self._valkey.reason = str(error) or type(error).__name__
+            self._valkey.reason = getattr(error, "cause", "") or str(error) or type(error).__name__
+            self._valkey.counts["seed_failures"] += 1
+            self._complain("a seed failed, the next one follows")
             return False
         if grace:
             self.recovered_at = time.monotonic()
         self._valkey.wake.set()  # what is owed is settled now
         return True
+
+    def _complain(self, what: str) -> None:
+        if self._complaint.due():
+            state = "the mirror stays as it is" if self._valkey.warm else "Postgres answers"
+            log(f"[valkey-mirror] {what}; {state}: {self._valkey.reason}")
 
     async def _run(self) -> None:
         while True:
@@ -118,8 +128,11 @@ class Watchdog:
         try:
             run_id, epoch = await self._ask()
         except MirrorUnavailable:
+            if self._asked_by is not None:
+                self._complaint.wait()  # that an outage begins is said by whoever notices
             self._asked_by = None
             if not self._valkey.warm:
+                self._complain("Valkey still does not answer")
                 await asyncio.sleep(LOOK_WHEN_COLD_S)
             else:
                 await self._valkey.check_writes()
