@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from rig.checks.base import Lines
-from rig.checks.statements import STATUS, is_availability_query, names, reads, uses_unnest, writes
+from rig.checks.statements import STATUS, is_availability_query, keeps_house, names, reads, uses_unnest, writes
 
 PING_TABLES = ("mitras", STATUS, "auth_sessions")
 SEED_LINE = "[valkey-mirror] seed:"
@@ -121,6 +121,8 @@ def _shape(text: str) -> str:
         return COUNT
     if is_availability_query(statement):
         return AVAILABILITY
+    if keeps_house(statement):
+        return OTHER
     return UNEXPLAINED if any(_names(text, table) for table in PING_TABLES) else OTHER
 
 

@@ -46,6 +46,15 @@ def writes(statement: Statement, table: str) -> bool:
     return re.search(rf"\b(?:{verbs})\s+{target}", bare(statement)) is not None
 
 
+def keeps_house(statement: Statement) -> bool:
+    """Whether it deletes refresh tokens by their expiry, as the contract's house-keeping lets a server do at any time."""
+    return (
+        writes(statement, "auth_sessions")
+        and re.search(r"\bdelete\s+from\b.*\bexpires_at\b", bare(statement), re.DOTALL) is not None
+        and not any(names(statement, table) for table in ("mitras", STATUS))
+    )
+
+
 def uses_unnest(statement: Statement) -> bool:
     return re.search(r"\bunnest\s*\(", bare(statement)) is not None
 

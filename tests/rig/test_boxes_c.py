@@ -21,6 +21,7 @@ KEY = f"mitra:heartbeat:{A}"
 INACTIVE = {"status": 403, "code": "ACCOUNT_INACTIVE"}
 ONLINE, OFFLINE = {"is_online": True}, {"is_online": False}
 REFUSED = exchange(None, **INACTIVE)
+TIDY = "DELETE FROM auth_sessions WHERE expires_at < now() - interval '1 day'"
 UPDATE = "UPDATE mitra_online_status SET last_heartbeat_at = now() WHERE mitra_id = $1"
 
 
@@ -48,7 +49,7 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
             **COUNTED,
             "answers": [[200, None, ONLINE, 500]],
             "offline": [[200, None, OFFLINE, 20]],
-            "statements": [counted("SELECT pg_notify('beat', '')", 3)],
+            "statements": [counted("SELECT pg_notify('beat', '')", 3), counted(TIDY, 2)],
             "idle": [counted("SELECT pg_notify('beat', '')", 1)],
             "idle_seconds": 0.6,
         },
@@ -112,6 +113,9 @@ FAILING = [
     ("C-02", ("statements",), [counted(UPDATE, 500, (A,))], "names mitra_online_status"),
     ("C-02", ("statements",), [counted("SELECT is_active FROM mitras WHERE id = $1", 10)], "names mitras"),
     ("C-02", ("statements",), [counted("SELECT 1 FROM auth_sessions", 1)], "names auth_sessions"),
+    ("C-02", ("statements",), [counted("DELETE FROM auth_sessions WHERE user_id = $1", 1)], "names auth_sessions"),
+    ("C-02", ("statements",), [counted(TIDY, 500)], "an idle backend does not run so often"),
+    ("C-02", ("statements",), [counted(TIDY, 1, (A,))], "names auth_sessions"),
     ("C-02", ("statements",), [counted("SELECT touch($1)", 1, (A,))], "carries the mitra's id"),
     ("C-02", ("statements",), [counted("SELECT value FROM app_config", 10)], "does not run so often"),
     ("C-02", ("statements",), [counted("BEGIN", 500, **{"class": "driver"})], "does not run so often"),

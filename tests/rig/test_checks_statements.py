@@ -2,7 +2,7 @@
 
 import pytest
 
-from rig.checks.statements import fixes_one_mitra, is_availability_query, names, reads, writes
+from rig.checks.statements import fixes_one_mitra, is_availability_query, keeps_house, names, reads, writes
 
 AVAILABILITY = [
     "SELECT o.mitra_id FROM mitra_online_status AS o JOIN mitras AS m ON m.id = o.mitra_id WHERE o.is_online",
@@ -64,3 +64,21 @@ def test_reading_is_not_writing() -> None:
     )
     assert writes(swept, "mitra_online_status")
     assert not reads(swept, "mitra_online_status")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("DELETE FROM auth_sessions WHERE expires_at < now() - interval '1 day'", True),
+        (
+            "WITH gone AS (DELETE FROM auth_sessions AS s\nWHERE s.expires_at < $1 RETURNING 1) SELECT count(*) FROM gone",
+            True,
+        ),
+        ("DELETE FROM auth_sessions WHERE user_id = $1", False),
+        ("SELECT id FROM auth_sessions WHERE expires_at < now()", False),
+        ("DELETE FROM auth_sessions USING mitras AS m WHERE m.id = user_id AND expires_at < now()", False),
+    ],
+)
+def test_house_keeping_deletes_by_the_expiry_alone(text: str, expected: bool) -> None:
+    """The contract lets a server do so at any time: it is no ping's."""
+    assert keeps_house({"text": text}) is expected

@@ -7,7 +7,7 @@ from rig.checks.answers import require_prompt, require_refusal, require_status
 from rig.checks.base import Bounds, Judge, Kind, Seen, check
 from rig.checks.commands import HEARTBEAT, SETS, WRITES
 from rig.checks.outages import require_stopped
-from rig.checks.statements import ids_in, names, unknown_roles
+from rig.checks.statements import ids_in, keeps_house, names, unknown_roles
 from rig.checks.truth import heartbeat_time
 
 REQUESTS_MIN = 500
@@ -52,6 +52,8 @@ def require_no_sql(judge: Judge, seen: Seen) -> None:
     for s in seen["statements"]:
         table = next((table for table in TABLES if names(s, table)), None)
         hers = seen["mitra"] in ids_in(s)
+        if keeps_house(s) and not hers:
+            continue  # at its own time, whoever pings
         why = f"names {table}" if table else "carries the mitra's id"
         judge.require(not (table or hers), f"{s['count']} × a statement {why}: {' '.join(s['text'].split())[:120]}")
 
