@@ -16,6 +16,7 @@ from server.config import Settings
 from server.db import Database
 from server.docs import Docs
 from server.errors import ServiceUnavailable
+from server.housekeeping import Housekeeping
 from server.listeners import Port, bind
 from server.log import log
 from server.metrics import Metrics
@@ -54,6 +55,7 @@ class App:
         self.auth = Auth(settings, self.db)
         self.chats = Chats(self.db, self.mirror, self.timers, settings.goodbye_window_seconds)
         self.blast = Blast(self.db, self.mirror, self.timers, self.chats)
+        self.housekeeping = Housekeeping(self.db)
         self.metrics = Metrics(self._numbers)
         public = PublicRoutes(self.db, self.mirror, self.auth, self.chats, self.blast)
         internal = InternalRoutes(self.db, self.mirror, self.auth, self.chats, self.metrics, self.readiness)
@@ -105,6 +107,7 @@ class App:
         gc.freeze()  # what stands now stays: no collection has to walk through it again
         gc.set_threshold(NEW_OBJECTS_BEFORE_A_COLLECTION, *gc.get_threshold()[1:])
         self.phase = "ready"
+        self.housekeeping.start()
         log(
             f"[server] ready: public {self.settings.host}:{self.settings.public_port}, "
             f"internal {self.settings.host}:{self.settings.internal_port}"
@@ -116,7 +119,10 @@ class App:
         log("[server] stopping")
         await self._public.stop()
         await self._internal.stop()
-        for name, part in (("timers", self.timers), ("mirror", self.mirror), ("postgres", self.db)):
+        parts = {
+            "housekeeping": self.housekeeping, "timers": self.timers, "mirror": self.mirror, "postgres": self.db,
+        }  # fmt: skip
+        for name, part in parts.items():
             await _stop_part(name, part)
         log("[server] stopped")
 
@@ -144,6 +150,7 @@ class App:
         otp = self.auth.otp
         return {
             **mirror,
+            **self.housekeeping.numbers(),
             "chat_timers": float(len(self.timers)),
             "otp_requests_refused_total": float(otp.refused_requests),
             "otp_answers_refused_total": float(otp.refused_answers),

@@ -29,7 +29,6 @@ INSERT INTO customers (phone, display_name) VALUES ($1, $2)
 ON CONFLICT (phone) DO NOTHING
 """
 _CUSTOMER_BY_PHONE = "SELECT id, phone, display_name FROM customers WHERE phone = $1"
-_FORGET_EXPIRED = "DELETE FROM auth_sessions WHERE user_id = $1 AND expires_at < clock_timestamp()"
 _NEW_SESSION = """
 INSERT INTO auth_sessions (user_id, role, refresh_token_hash, expires_at)
 VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
@@ -166,7 +165,6 @@ class Auth:
 
     async def _open_session(self, connection: Connection, role: str, user_id: str) -> str:
         token = tokens.new_refresh_token()
-        await connection.execute(_FORGET_EXPIRED, user_id)
         await connection.execute(_NEW_SESSION, user_id, role, tokens.refresh_hash(token), REFRESH_TTL_SECONDS)
         return token
 

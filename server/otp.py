@@ -17,12 +17,7 @@ REQUEST_WINDOW_SECONDS = 900
 
 SAYS_EVERY_S = 1.0  # that somebody is refused; the counters have all of them
 
-# Also forgets what expired a day ago: phones nobody signed in with must not pile up.
 _OPEN = """
-WITH forgotten AS (
-    DELETE FROM otp_requests
-    WHERE expires_at < clock_timestamp() - interval '1 day' AND (role, phone) <> ($1, $2)
-)
 INSERT INTO otp_requests AS o (role, phone, code_hash, expires_at)
 VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
 ON CONFLICT (role, phone) DO UPDATE SET
