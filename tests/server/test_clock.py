@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from unittest.mock import patch
 
 import pytest
@@ -190,6 +191,24 @@ def test_a_running_server_whose_host_s_clock_is_set(stack, house_of, tmp_path, s
         assert house.sql("SELECT status FROM mitra_online_logs WHERE mitra_id = %s ORDER BY id", mitra.id) == [
             ("online",)
         ]
+    finally:
+        server.stop()
+
+
+def test_times_are_utc_whatever_the_time_zone(stack, house_of) -> None:
+    """A server that runs far from Greenwich writes and answers the same times, each with a Z."""
+    server = stack.server("far", env={"TZ": "Pacific/Kiritimati"})
+    server.start()
+    try:
+        house = house_of(server)
+        mitra, customer = house.mitra(online=True), house.customer()
+        assert abs(heartbeat_of(stack, mitra.id)) < NEAR_MS
+        chat = house.active(customer, mitra, seconds=600)
+        ends_at = house.ok("GET", f"/api/client/chat-sessions/{chat.upper()}", customer)["ends_at"]
+        assert ends_at.endswith("Z")
+        assert abs(datetime.fromisoformat(ends_at).timestamp() - time.time() - 600) < 5
+        house.sql("UPDATE mitra_online_status SET last_heartbeat_at = now() WHERE mitra_id = %s", mitra.id)
+        assert house.ok("GET", "/api/mitra/status", mitra)["last_heartbeat_at"].endswith("Z")
     finally:
         server.stop()
 
