@@ -32,7 +32,6 @@ DATABASE_START_TIMEOUT_S = 8.0  # the start without Postgres fails within 10 s
 PART_STOP_TIMEOUT_S = 1.0
 PUBLIC_DRAIN_S = 5  # over the deadline of a request
 INTERNAL_DRAIN_S = 1  # has been draining since the public one began
-SECRET_LENGTH_ADVISED = 32
 # Python's 700 new objects before it looks for cycles are what a dozen waiting requests hold: each crowd of pings would
 # be searched, in vain.
 NEW_OBJECTS_BEFORE_A_COLLECTION = 10_000
@@ -159,8 +158,6 @@ class App:
     def _log_advice(self) -> None:
         if not self.settings.production:
             return
-        if len(self.settings.jwt_secret.encode()) < SECRET_LENGTH_ADVISED:
-            log(f"[config] JWT_SECRET is short: give it {SECRET_LENGTH_ADVISED} random bytes or more")
         log("[config] no SMS provider is built in: one-time codes reach nobody in production")
 
 

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+
+from server.urls import BadUrl, Judge, database_url, is_host, valkey_url
 
 ENVIRONMENTS = ("production", "development", "test")
 DURATION_SECONDS_MAX = 1_000_000_000  # 31 years: keeps every date and timer computed from it in range
+SECRET_BYTES_MIN = 32  # in production: HS256 is no stronger than its secret
+TOKEN_LENGTH_MAX = 4096  # a head of up to 6 KiB is served
 DEVELOPMENT_JWT_SECRET = "development-only-jwt-secret-not-for-production"
 DEVELOPMENT_INTERNAL_TOKEN = "development-only-internal-token"
 DEVELOPMENT_DATABASE_URL = "postgresql://127.0.0.1:5432/mirror"
@@ -48,16 +51,17 @@ class Settings:
 
 
 def _read(environ: Mapping[str, str]) -> Settings:
-    app_env = _one_of(environ, "APP_ENV", ENVIRONMENTS, "development")
+    # Whoever forgets it must not run with secrets that stand in this file.
+    app_env = _one_of(environ, "APP_ENV", ENVIRONMENTS, "production")
     production = app_env == "production"
     mirror_on = _one_of(environ, "AVAILABILITY_MIRROR", ("on", "off"), "on") == "on"
     valkey_default = None if production and mirror_on else DEVELOPMENT_VALKEY_URL
     settings = Settings(
         app_env=app_env,
         availability_mirror=mirror_on,
-        database_url=_database_url(environ, None if production else DEVELOPMENT_DATABASE_URL),
-        valkey_url=_valkey_url(environ, valkey_default),
-        host=_text(environ, "HOST", "127.0.0.1"),
+        database_url=_url(environ, "DATABASE_URL", database_url, None if production else DEVELOPMENT_DATABASE_URL),
+        valkey_url=_url(environ, "VALKEY_URL", valkey_url, valkey_default),
+        host=_host(environ),
         public_port=_whole(environ, "PUBLIC_PORT", 3000, 1, 65535, "a port"),
         internal_port=_whole(environ, "INTERNAL_PORT", 3001, 1, 65535, "a port"),
         jwt_secret=_secret(environ, "JWT_SECRET", production, DEVELOPMENT_JWT_SECRET),
@@ -74,12 +78,24 @@ def _read(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
+def _production(environ: Mapping[str, str]) -> str:
+    """ "in production", with a way out for who did not ask for it."""
+    if "APP_ENV" in environ:
+        return "when APP_ENV is production"
+    return "in production, which an unset APP_ENV means (for a trial set APP_ENV=development)"
+
+
 def _text(environ: Mapping[str, str], name: str, default: str | None) -> str:
+    """Printable ASCII without blanks at its ends: what goes into headers, URLs and look-ups of names as it stands."""
     value = environ.get(name, default)
     if value is None:
-        raise ConfigError(f"{name} must be set when APP_ENV is production")
+        raise ConfigError(f"{name} must be set {_production(environ)}")
     if not value.strip():
         raise ConfigError(f"{name} is empty: give it a value or unset it")
+    if value != value.strip():
+        raise ConfigError(f"{name} begins or ends with a blank or a line end: take it away")
+    if not (value.isascii() and value.isprintable()):
+        raise ConfigError(f"{name} holds a character that is not printable ASCII")
     return value
 
 
@@ -103,40 +119,38 @@ def _duration(environ: Mapping[str, str], name: str, default: int, least: int) -
     return _whole(environ, name, default, least, DURATION_SECONDS_MAX, "whole seconds")
 
 
+def _host(environ: Mapping[str, str]) -> str:
+    value = _text(environ, "HOST", "127.0.0.1")
+    if not is_host(value):
+        raise ConfigError(f"HOST must be a name or an address such as 127.0.0.1, not {value!r}")
+    return value
+
+
 def _secret(environ: Mapping[str, str], name: str, production: bool, development_default: str) -> str:
     value = _text(environ, name, None if production else development_default)
+    if len(value) > TOKEN_LENGTH_MAX:
+        raise ConfigError(f"{name} is over {TOKEN_LENGTH_MAX} characters: no head of a request would hold it")
     if production and value == development_default:
-        raise ConfigError(f"{name} is the development default, refused in production: set one of your own")
+        raise ConfigError(f"{name} is the development default, refused {_production(environ)}: set one of your own")
+    if production and len(value.encode()) < SECRET_BYTES_MIN:
+        raise ConfigError(f"{name} must have at least {SECRET_BYTES_MIN} bytes {_production(environ)}")
     return value
 
 
 def _otp_dev_code(environ: Mapping[str, str], production: bool) -> str | None:
-    code = environ.get("OTP_DEV_CODE") or None
-    if code is not None and production:
-        raise ConfigError("OTP_DEV_CODE is refused when APP_ENV is production: unset it")
+    if "OTP_DEV_CODE" not in environ:
+        return None
+    code = _text(environ, "OTP_DEV_CODE", None)
+    if production:
+        raise ConfigError(f"OTP_DEV_CODE is refused {_production(environ)}: unset it")
     return code
 
 
-def _database_url(environ: Mapping[str, str], default: str | None) -> str:
-    url = _text(environ, "DATABASE_URL", default)
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in ("postgres", "postgresql", "postgresql+asyncpg") or not _parses(url):
-        raise ConfigError("DATABASE_URL must be a URL such as postgresql://user:password@host:5432/database")
-    return f"postgresql://{rest}"
-
-
-def _valkey_url(environ: Mapping[str, str], default: str | None) -> str:
-    url = _text(environ, "VALKEY_URL", default)
-    scheme, separator, rest = url.partition("://")
-    schemes = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss"}
-    if not separator or scheme not in schemes or not _parses(url):
-        raise ConfigError("VALKEY_URL must be a URL such as redis://user:password@host:6379/0 or rediss://")
-    return f"{schemes[scheme]}://{rest}"
-
-
-def _parses(url: str) -> bool:
+def _url(environ: Mapping[str, str], name: str, judged: Judge, default: str | None) -> str:
+    url = _text(environ, name, default)
+    if " " in url:
+        raise ConfigError(f"{name} holds a blank: write it as %20")
     try:
-        parts = urlsplit(url)
-        return parts.port is None or parts.port > 0
-    except ValueError:
-        return False
+        return judged(url)
+    except BadUrl as error:
+        raise ConfigError(f"{name} {error}") from None

@@ -14,6 +14,7 @@ import asyncpg
 from asyncpg import Connection, Record
 
 from server.errors import ServiceUnavailable
+from server.urls import LIBPQ_ONLY
 
 POOL_CONNECTIONS_MAX = 16
 ACQUIRE_TIMEOUT_S = 2.0
@@ -26,7 +27,6 @@ PROOF_EVERY_S, PROOF_WITHIN_S = 2.0, 1.0  # of connections that only listen
 # operator, system, login, catalogue, deadlock or serialization; read-only (a standby), lock not available.
 _UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "28", "3D", "40")
 _UNAVAILABLE_CODES = ("25006", "55P03")
-_LIBPQ_ONLY = ("connect_timeout", "channel_binding", "gssencmode", "tcp_user_timeout")
 
 
 class Database:
@@ -196,7 +196,7 @@ def _outages() -> Iterator[None]:
 def client_url(url: str) -> str:
     """`url` without those parameters of libpq that asyncpg would send to Postgres as settings."""
     parts = urlsplit(url)
-    kept = [(k, v) for k, v in parse_qsl(parts.query) if k not in _LIBPQ_ONLY and not k.startswith("keepalives")]
+    kept = [(k, v) for k, v in parse_qsl(parts.query) if k not in LIBPQ_ONLY]
     return urlunsplit(parts._replace(query=urlencode(kept)))
 
 
