@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from server import errors
 
 DURATION_SECONDS_MAX = 86_400  # a chat or an extension lasts a day at most
-SETTING_MAX = 1_000_000_000
+SETTING_MAX = 1_000_000
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 

@@ -7,12 +7,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server import errors, fields, mitras
+from server.app_settings import DEFAULTS
 from server.asgi import Call, json_response, route
 from server.auth import Auth
 from server.chats import Chats
 from server.db import Database
 from server.metrics import CONTENT_TYPE, Metrics
-from server.mirror.settings import DEFAULTS
 
 if TYPE_CHECKING:
     from server import shapes

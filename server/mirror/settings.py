@@ -7,6 +7,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from server.app_settings import DEFAULTS, in_force
 from server.db import Database
 from server.errors import ServiceUnavailable
 from server.log import log, log_defect
@@ -14,7 +15,6 @@ from server.mirror import keys
 from server.mirror.client import CALL_TIMEOUT_S, MirrorUnavailable, Valkey, connect, end, one_line
 from server.mirror.coordinator import CHANGED
 
-DEFAULTS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
 PING_EVERY_S = 1.0
 SILENCE_S = 3.0  # a subscription never notices a hang by itself
 _ALL = "SELECT key, value FROM app_config WHERE key = ANY($1::text[])"
@@ -50,16 +50,15 @@ class AppConfig:
         return dict(self._values)
 
     async def reload(self) -> None:
-        """Read the settings; one that is absent or was written by hand as nonsense means its default."""
+        """Read the settings; see `in_force` for what counts."""
         self._readings += 1
         number = self._readings
         rows = await self._db.fetch(_ALL, list(DEFAULTS))
         if number < self._taken:
             return  # a reading that began later has come first: it is newer
         self._taken = number
-        found = {row["key"]: json.loads(row["value"]) for row in rows}
-        usable = {k: v for k, v in found.items() if isinstance(v, int) and not isinstance(v, bool) and v >= 1}
-        self._take({**DEFAULTS, **usable})
+        stored = {row["key"]: row["value"] for row in rows}
+        self._take({key: in_force(key, stored.get(key)) for key in DEFAULTS})
 
     async def set(self, key: str, value: int) -> None:
         """Postgres, then here, then everywhere. Raises ServiceUnavailable; a failure of Valkey is owed, not raised."""

@@ -25,8 +25,8 @@ def counts_busy_or_not() -> None:
 def one_at_a_time() -> None:
     from server import capacity
 
-    maximum = capacity._maximum
-    capacity._maximum = lambda stored: min(1, maximum(stored))
+    maximum = capacity.in_force
+    capacity.in_force = lambda key, stored: min(1, maximum(key, stored))
 
 
 @sabotage("ends-in-silence", "A chat that is ended by hand is not counted anew.", "D-09", "SMOKE-05")
