@@ -22,7 +22,7 @@ from server.log import log
 from server.metrics import Metrics
 from server.routes_internal import InternalRoutes
 from server.routes_public import PublicRoutes
-from server.schema import ensure_schema
+from server.schema import SchemaError, ensure_schema
 from server.timers import Timers
 
 if TYPE_CHECKING:
@@ -89,10 +89,12 @@ class App:
         """Timers, then the seed, then the listeners. Raises StartError."""
         self._log_advice()
         try:
-            async with asyncio.timeout(DATABASE_START_TIMEOUT_S):
+            async with asyncio.timeout(DATABASE_START_TIMEOUT_S) as limit:
                 await self.db.start()
-                await ensure_schema(self.db)
+                await ensure_schema(self.db, limit)
                 await self.timers.rebuild(self.chats.expire)
+        except SchemaError as error:
+            raise StartError(f"cannot use the database of DATABASE_URL: {error}") from error
         except Exception as error:
             cause = getattr(error, "cause", "") or f"{type(error).__name__}: {error}"
             line = " ".join(cause.split())

@@ -3,11 +3,11 @@
 Every column that the contract doesn't name has a default in the database, for rows are also put in by hand.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -29,9 +29,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateIndex, CreateSequence, CreateTable
 from sqlmodel import Field, SQLModel
 
-from server.db import client_url
-
-SCHEMA_LOCK = 0x6D6972726F72  # advisory lock "mirror": two instances may start at once on an empty database
 MIRROR_VERSION = Sequence("mirror_version")
 
 
@@ -112,6 +109,7 @@ class ChatSession(SQLModel, table=True):
             name="chat_sessions_status",
         ),
         Index("chat_sessions_customer", "customer_id"),
+        Index("chat_sessions_searching", "id", postgresql_where=text("status = 'searching'")),
         Index("chat_sessions_load", "mitra_id", postgresql_where=text("status IN ('active', 'pending_payment')")),
     )
     id: UUID = _id()
@@ -183,24 +181,22 @@ class MirrorInstance(SQLModel, table=True):
     blocks_until: datetime | None = _moment(nullable=True)
 
 
-def statements() -> list[str]:
-    """The DDL that makes what is missing, in order of reference."""
-    dialect = postgresql.dialect()
-    made: list[Any] = [CreateSequence(MIRROR_VERSION, if_not_exists=True)]
+class SchemaChange(SQLModel, table=True):
+    """Which changes of `server.schema` this database has."""
+
+    __tablename__ = "schema_changes"
+    number: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    made_at: datetime = _moment()
+
+
+def statements(names: Collection[str]) -> list[str]:
+    """The DDL that makes these tables (with their indexes), indexes and sequences, in order of reference."""
+    made: list[Any] = []
+    if MIRROR_VERSION.name in names:
+        made.append(CreateSequence(MIRROR_VERSION, if_not_exists=True))
     for table in SQLModel.metadata.sorted_tables:
-        made.append(CreateTable(table, if_not_exists=True))
+        if table.name in names:
+            made.append(CreateTable(table, if_not_exists=True))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        made.extend(CreateIndex(index, if_not_exists=True) for index in indexes)
-    return [str(ddl.compile(dialect=dialect)) for ddl in made]
-
-
-async def create_tables(url: str) -> None:
-    """Create what is missing at `url`, in one transaction under one lock. Raises what asyncpg raises."""
-    connection = await asyncpg.connect(client_url(url), timeout=5.0, command_timeout=5.0)
-    try:
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", SCHEMA_LOCK)
-            for statement in statements():
-                await connection.execute(statement)
-    finally:
-        await connection.close()
+        made.extend(CreateIndex(i, if_not_exists=True) for i in indexes if table.name in names or i.name in names)
+    return [str(ddl.compile(dialect=postgresql.dialect())) for ddl in made]

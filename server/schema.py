@@ -1,30 +1,153 @@
-"""Are the tables there? One catalogue query at each start; the models are imported only when one is not."""
+"""Is the schema the one this server needs? What is missing is made, and what cannot be mended is refused by name.
+
+`server.models` declares the newest schema; an empty database gets it as it stands there. A database that is there already
+gets CHANGES, those with a number above its version, in order. A test holds that both ways lead to the same schema.
+
+To change the schema: change the models, append a Change, and enter new columns and indexes below.
+
+No library for migrations: to import Alembic takes 0.4 s of CPU at each start, and a rig starts servers by the hundred.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
 
 from server.db import Database
 from server.log import log
 
-RELATIONS = (
-    "mitras",
-    "mitra_online_status",
-    "mitra_online_logs",
-    "customers",
-    "chat_sessions",
-    "chat_request_notifications",
-    "auth_sessions",
-    "otp_requests",
-    "app_config",
+LOCK = 0x6D6972726F72  # advisory lock "mirror": two instances may start at once on an empty database
+CHANGE_WITHIN_S = 600.0  # an index on millions of rows takes its time, once
+LOCK_MS = 4000  # whoever else holds a table is not waited for longer
+
+# Every column, for the import of the models is slow; a test compares.
+COLUMNS = {
+    "mitras": "id phone display_name is_active mirror_version created_at",
+    "mitra_online_status": "mitra_id is_online last_heartbeat_at",
+    "mitra_online_logs": "id mitra_id status created_at",
+    "customers": "id phone display_name created_at",
+    "chat_sessions": "id customer_id mitra_id status duration_seconds ends_at extension_seconds created_at",
+    "chat_request_notifications": "chat_session_id mitra_id declined_at created_at",
+    "auth_sessions": "id user_id role refresh_token_hash expires_at revoked_at created_at",
+    "otp_requests": "role phone code_hash attempts expires_at requests window_started_at",
+    "app_config": "key value",
+    "mirror_instances": "instance store blocks_until",
+    "schema_changes": "number made_at",
+}
+OTHER_RELATIONS = (
     "mirror_version",
-    "mirror_instances",
+    "mitra_online_logs_mitra",
+    "chat_sessions_customer",
+    "chat_sessions_load",
+    "chat_sessions_searching",
+    "chat_request_notifications_open",
+    "auth_sessions_user",
+    "otp_requests_expiry",
 )
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step from the schema before it; it may be made again without harm (IF NOT EXISTS)."""
+
+    number: int
+    what: str
+    statements: tuple[str, ...]
+
+
+CHANGES = (
+    Change(1, "the tables, as they were before there was a list of changes", ()),
+    Change(
+        2,
+        "an index of the chats that wait for a mitra, for her list of open offers",
+        ("CREATE INDEX IF NOT EXISTS chat_sessions_searching ON chat_sessions (id) WHERE status = 'searching'",),
+    ),
+)
+VERSION = CHANGES[-1].number
+
 _MISSING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL"
+_VERSION = "SELECT max(number) FROM schema_changes"
+_LACKING = """
+SELECT needed.in_table || '.' || needed.name FROM unnest($1::text[], $2::text[]) AS needed (in_table, name)
+WHERE NOT EXISTS (SELECT FROM pg_attribute
+  WHERE attrelid = to_regclass(needed.in_table) AND attname = needed.name AND NOT attisdropped)
+"""
+_NOTE = "INSERT INTO schema_changes (number) SELECT unnest($1::integer[]) ON CONFLICT DO NOTHING"
 
 
-async def ensure_schema(db: Database) -> None:
-    """Create what is missing; two instances may do so at once. Raises ServiceUnavailable, asyncpg errors."""
-    missing = [row["name"] for row in await db.fetch(_MISSING, list(RELATIONS))]
-    if not missing:
+class SchemaError(Exception):
+    """A schema that this server cannot work with; the message is one line."""
+
+
+async def ensure_schema(db: Database, limit: asyncio.Timeout | None = None) -> None:
+    """Make what is missing; two instances may do so at once. Raises SchemaError, ServiceUnavailable, asyncpg errors.
+
+    `limit` is what bounds the caller: the time that a change of the schema takes does not count.
+    """
+    async with db.acquire() as connection:
+        missing, version = await _look(connection)
+    if missing or version < VERSION:
+        with _uncounted(limit):
+            connection = await db.connect()
+            try:
+                await _mend(connection)
+            finally:
+                connection.terminate()
+    tables, names = zip(*((table, name) for table in COLUMNS for name in COLUMNS[table].split()), strict=True)
+    lacking = [row[0] for row in await db.fetch(_LACKING, tables, names)]
+    if lacking:
+        raise SchemaError(f"the database lacks {', '.join(lacking)}, which somebody has dropped or renamed: restore it")
+
+
+@contextmanager
+def _uncounted(limit: asyncio.Timeout | None) -> Iterator[None]:
+    clock = asyncio.get_running_loop().time
+    began, ends = clock(), limit.when() if limit else None
+    if limit is None or ends is None:
+        yield
         return
+    limit.reschedule(None)
+    yield
+    limit.reschedule(ends + clock() - began)
+
+
+async def _look(connection: Any) -> tuple[list[str], int]:
+    """The names of missing tables, indexes and sequences, and the number of the last change. Raises SchemaError."""
+    missing = [row["name"] for row in await connection.fetch(_MISSING, [*COLUMNS, *OTHER_RELATIONS])]
+    version = 0 if "schema_changes" in missing else await connection.fetchval(_VERSION) or 0
+    if version > VERSION:
+        raise SchemaError(f"the database has schema {version}, this server knows {VERSION}: start a newer server")
+    return missing, version
+
+
+async def _mend(connection: asyncpg.Connection) -> None:
+    """All that is missing, in one transaction. An index is built under a lock that lets others read, not write."""
+    async with asyncio.timeout(CHANGE_WITHIN_S), connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK, timeout=CHANGE_WITHIN_S)
+        await connection.execute(f"SET LOCAL lock_timeout = {LOCK_MS}")
+        missing, version = await _look(connection)
+        tables = [name for name in missing if name in COLUMNS]
+        if tables:
+            await _make_from_models(connection, tables)
+        for change in CHANGES:
+            if change.number > version:
+                for statement in change.statements:
+                    await connection.execute(statement, timeout=CHANGE_WITHIN_S)
+        indexes, _ = await _look(connection)  # of tables that were there: somebody has dropped them
+        if indexes:
+            await _make_from_models(connection, indexes)
+        await connection.execute(_NOTE, [change.number for change in CHANGES if change.number > version])
+    if missing:
+        log(f"[schema] created what was missing: {', '.join(missing)}")
+    if version < VERSION:
+        log(f"[schema] version {VERSION}")
+
+
+async def _make_from_models(connection: asyncpg.Connection, names: list[str]) -> None:
     from server import models  # 0.4 s of CPU: worth it only here
 
-    await models.create_tables(db.url)
-    log(f"[schema] created what was missing: {', '.join(missing)}")
+    for statement in models.statements(names):
+        await connection.execute(statement, timeout=CHANGE_WITHIN_S)
