@@ -14,13 +14,13 @@ import asyncpg
 from asyncpg import Connection, Record
 
 from server.errors import ServiceUnavailable
+from server.pool import Pool
 from server.urls import LIBPQ_ONLY
 
 POOL_CONNECTIONS_MAX = 16
 ACQUIRE_TIMEOUT_S = 2.0
 STATEMENT_TIMEOUT_S = 3.0  # with the wait for a connection within the 5 s of an answer
 START_TIMEOUT_S = 5.0
-RELEASE_TIMEOUT_S = 1.0
 PROOF_EVERY_S, PROOF_WITHIN_S = 2.0, 1.0  # of connections that only listen
 
 # SQLSTATE classes and codes that mean "not now" rather than "wrong statement": connection, resources,
@@ -38,23 +38,13 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._pool: asyncpg.Pool | None = None
-        self._open: set[int] = set()  # the pool's connections, each by the process id of its server
-        self._outdated: set[int] = set()  # those of them that are to be replaced before their next use
+        self._pool: Pool | None = None
 
     async def start(self) -> None:
         """Open the pool with one connection. Raises ServiceUnavailable within 5 s; its `cause` says why."""
-        pool = asyncpg.create_pool(
-            client_url(self.url),
-            min_size=1,
-            max_size=POOL_CONNECTIONS_MAX,
-            max_inactive_connection_lifetime=0,
-            init=self._welcome,
-            reset=_keep,
-            **_connection_options(),
-        )
+        pool = Pool(self._open, POOL_CONNECTIONS_MAX)
         with _outages():
-            await pool
+            pool.give_back(await pool.take())
         self._pool = pool
 
     async def stop(self) -> None:
@@ -69,34 +59,32 @@ class Database:
             pool.terminate()
 
     async def connect(self) -> Connection:
-        """A connection outside the pool (LISTEN, advisory locks); the caller closes it."""
+        """A connection outside the pool (LISTEN, advisory locks); the caller closes it.
+
+        Where Postgres gives no more, the pool gives up one of its own.
+        """
         with _outages():
-            connection = await asyncpg.connect(client_url(self.url), **_connection_options())
-            await _prepare(connection)
+            try:
+                return await self._open()
+            except asyncpg.TooManyConnectionsError:
+                async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
+                    if self._pool is None or not await self._pool.give_up_one():
+                        raise
+            return await self._open()
+
+    async def _open(self) -> Connection:
+        connection = await asyncpg.connect(client_url(self.url), **_connection_options())
+        try:
+            await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
     def renew(self) -> None:
         """Replace each pooled connection before its next use: one was lost without a word, so others may be dead, too."""
-        self._outdated = set(self._open)
-
-    async def _welcome(self, connection: Connection) -> None:
-        pid = connection.get_server_pid()
-        self._open.add(pid)
-        connection.add_termination_listener(lambda _: self._forget(pid))
-        await _prepare(connection)
-
-    def _forget(self, pid: int) -> None:
-        self._open.discard(pid)
-        self._outdated.discard(pid)
-
-    async def _take(self, pool: asyncpg.Pool) -> Connection:
-        connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
-        while self._outdated and connection.get_server_pid() in self._outdated:
-            self._forget(connection.get_server_pid())
-            connection.terminate()
-            await pool.release(connection)
-            connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
-        return connection
+        if self._pool is not None:
+            self._pool.renew()
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
@@ -105,17 +93,21 @@ class Database:
             raise ServiceUnavailable("the pool is closed")
         pool = self._pool
         with _outages():
-            connection = await self._take(pool)
+            async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
+                connection = await pool.take()
         try:
             yield connection
         except Exception as error:
-            unavailable = _as_unavailable(error, closed=_is_closed(connection))
+            unavailable = _as_unavailable(error, closed=connection.is_closed())
             if unavailable is None:
                 raise
-            _terminate(connection)  # its state is unknown: never hand it to the next caller
+            connection.terminate()  # its state is unknown: never hand it to the next caller
             raise unavailable from error
+        except BaseException:
+            connection.terminate()  # cancelled, perhaps inside a statement
+            raise
         finally:
-            await pool.release(connection, timeout=RELEASE_TIMEOUT_S)
+            pool.give_back(connection)
 
     @asynccontextmanager
     async def transaction(
@@ -128,12 +120,9 @@ class Database:
             try:
                 yield connection
             except Exception as error:
-                if _as_unavailable(error, closed=_is_closed(connection)) is None:
+                if _as_unavailable(error, closed=connection.is_closed()) is None:
                     await transaction.rollback()
-                raise
-            except BaseException:
-                _terminate(connection)  # cancelled inside a statement: Postgres rolls back by itself
-                raise
+                raise  # cancelled inside a statement, the connection is cut: Postgres rolls back by itself
             await transaction.commit()
 
     async def fetch(self, query: str, *args: Any) -> list[Record]:
@@ -168,19 +157,6 @@ async def until_lost(connection: Connection, prove: Callable[[], Awaitable[objec
                 await lost.wait()
 
 
-def _is_closed(connection: Connection) -> bool:
-    """Also true where the pool has taken back a connection that Postgres ended."""
-    try:
-        return connection.is_closed()
-    except asyncpg.InterfaceError:
-        return True
-
-
-def _terminate(connection: Connection) -> None:
-    with suppress(asyncpg.InterfaceError):  # the pool has taken it back already
-        connection.terminate()
-
-
 @contextmanager
 def _outages() -> Iterator[None]:
     """Raise ServiceUnavailable for whatever error of connecting means that Postgres is not there."""
@@ -205,16 +181,8 @@ def _connection_options() -> dict[str, Any]:
         "timeout": START_TIMEOUT_S,
         "command_timeout": STATEMENT_TIMEOUT_S,
         # A frozen instance must not hold row locks for ever: Postgres ends its transaction.
-        "server_settings": {"idle_in_transaction_session_timeout": "10000"},
+        "server_settings": {"idle_in_transaction_session_timeout": "10000", "TimeZone": "UTC"},
     }
-
-
-async def _prepare(connection: Connection) -> None:
-    await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
-
-
-async def _keep(connection: Connection) -> None:
-    """Instead of asyncpg's reset statement: no session state is used, so nothing needs resetting."""
 
 
 def _as_unavailable(error: Exception, closed: bool = True) -> ServiceUnavailable | None:

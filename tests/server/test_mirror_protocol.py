@@ -666,9 +666,7 @@ async def test_a_setting_whose_reading_failed_is_read_again(bench: Bench) -> Non
     a = await bench.mirror("a")
     async with behind_relay(bench, "b") as (b, relay, db):
         relay.refuse = True
-        for holder in list(db._pool._holders):
-            if holder._con is not None:
-                holder._con.terminate()
+        db._pool.terminate()
         await a.app_config.set("max_customers_per_mitra", 1)
         await bench.until_logged("Postgres cannot be read", within_s=8)
         relay.refuse = False
