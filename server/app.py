@@ -20,6 +20,7 @@ from server.housekeeping import Housekeeping
 from server.listeners import Port, bind
 from server.log import log
 from server.metrics import Metrics
+from server.postgres_fit import MIXED_UP, TRANSACTION_POOLING, UnfitPostgres, check_postgres
 from server.routes_internal import InternalRoutes
 from server.routes_public import PublicRoutes
 from server.schema import SchemaError, ensure_schema
@@ -91,10 +92,13 @@ class App:
         try:
             async with asyncio.timeout(DATABASE_START_TIMEOUT_S) as limit:
                 await self.db.start()
+                await check_postgres(self.db)
                 await ensure_schema(self.db, limit)
                 await self.timers.rebuild(self.chats.expire)
-        except SchemaError as error:
+        except (UnfitPostgres, SchemaError) as error:
             raise StartError(f"cannot use the database of DATABASE_URL: {error}") from error
+        except MIXED_UP as error:  # before there was anything to ask
+            raise StartError(f"cannot use the database of DATABASE_URL: {TRANSACTION_POOLING}") from error
         except Exception as error:
             cause = getattr(error, "cause", "") or f"{type(error).__name__}: {error}"
             line = " ".join(cause.split())

@@ -32,6 +32,10 @@ class PostgresRelay:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
 
+    def pass_on(self, data: bytes, upward: bool) -> bytes:
+        """What becomes of data on its way."""
+        return data
+
     def _accept(self) -> None:
         while True:
             try:
@@ -55,7 +59,7 @@ class PostgresRelay:
                     self.hold_commit = False
                     self.held.set()
                     self.release.wait(HELD_S_MAX)  # delivered late, in order, before the end of the connection
-                sink.sendall(data)
+                sink.sendall(self.pass_on(data, upward))
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
         source.close()
