@@ -70,7 +70,8 @@ class Mirror:
 
     def alerts(self) -> list[str]:
         """What somebody has to set right, in words."""
-        return [alert] if (alert := self._valkey.eviction_alert) else []
+        unused = "" if self._valkey.warm else f"Valkey is not used, Postgres answers: {self._valkey.reason}"
+        return [alert for alert in (unused, self._valkey.eviction_alert) if alert]
 
     def metrics(self) -> dict[str, float]:
         """Counters of what happened, and gauges: is the mirror believed, may it be evicted, how many writes are owed."""

@@ -4,7 +4,9 @@ WARM: Valkey answers and holds a mirror of our Postgres. COLD: an outage, Postgr
 """
 
 import asyncio
+import os
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
@@ -242,7 +244,26 @@ class _Plain(_Told, Connection):
 
 
 class _Encrypted(_Told, SSLConnection):
-    pass
+    """Reads trust file, certificate and key again when one of them was changed: redis-py would keep what it read first."""
+
+    _seen: tuple[Any, ...] = ()
+
+    def _connection_arguments(self) -> Any:
+        files = (self.ca_certs, self.certfile, self.keyfile, ssl.get_default_verify_paths().cafile)
+        seen = tuple(_stamp(file) for file in files)
+        if seen != self._seen:
+            self.ssl_context.context = None
+            self._seen = seen
+        return super()._connection_arguments()
+
+
+def _stamp(file: str | None) -> tuple[int, int, int] | None:
+    """Changes with the file's content; None where there is no file."""
+    try:
+        found = os.stat(file) if file else None
+    except OSError:
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns) if found else None
 
 
 def connect(url: str, connections_max: int, look: Callable[[Any], Awaitable[None]] | None = None) -> Redis:

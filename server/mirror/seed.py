@@ -14,6 +14,7 @@ from server.mirror.client import MirrorUnavailable, Valkey
 from server.mirror.clock import steady_ms
 from server.mirror.coordinator import SEED, InstanceCoordinator, read_history
 from server.mirror.sync_points import sync_point
+from server.mirror.valkey_fit import why_unfit
 
 STEP = 1000  # mitras that a script takes in one go: a few ms of Valkey's, so that no ping waits longer
 PAGE = 2000  # keys that are looked at in one go
@@ -45,6 +46,7 @@ class Seeder:
         self._coordinator = coordinator
         self._valkey = valkey
         self._lock = asyncio.Lock()
+        self._unfit = ""  # why the Valkey that was asked last can't be used
 
     @property
     def identity(self) -> str:
@@ -63,7 +65,7 @@ class Seeder:
 
     async def _alone(self, connection: Any, limit: asyncio.Timeout, grace: bool) -> bool:
         asked_ms = steady_ms()
-        info = await self._valkey.bounded(self._valkey.redis.info("server"))
+        info = await self._info()
         self._valkey.clock.hear(int(info["server_time_usec"]) // 1000, asked_ms)
         history = await read_history(connection)
         await self._coordinator.announce_store(info["run_id"])
@@ -96,6 +98,20 @@ class Seeder:
         online, deactivated, loaded = (counts[name] for name in ("online", "deactivated", "loaded"))
         log(f"[valkey-mirror] seed: {online} online, {deactivated} deactivated, {loaded} with active sessions")
         return grace
+
+    async def _info(self) -> dict[str, Any]:
+        """What Valkey tells of itself. Raises MirrorUnavailable if it can't hold a mirror."""
+        async with self._valkey.redis.pipeline(transaction=False) as pipeline:
+            pipeline.info("server")  # one section each: Redis 6 takes no two, and is to be told so by its name
+            pipeline.info("replication")
+            server, replication = await self._valkey.bounded(pipeline.execute())
+        unfit = why_unfit({**server, **replication})
+        if unfit and unfit != self._unfit:
+            log(f"[valkey] not used: {unfit}")
+        self._unfit = unfit
+        if unfit:
+            raise MirrorUnavailable(unfit)
+        return server
 
     async def _begin(self, nonce: str, prefix: str, identity: str) -> bool:
         """From here on changes are noted for this seed: they may be later than what it is about to read.

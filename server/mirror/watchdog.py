@@ -7,11 +7,12 @@ from contextlib import suppress
 from typing import Any
 
 from asyncpg import Connection
+from redis.exceptions import ResponseError
 
 from server.errors import ServiceUnavailable
 from server.log import log, log_defect
 from server.mirror import keys
-from server.mirror.client import MirrorUnavailable, Valkey, connect, end
+from server.mirror.client import MirrorUnavailable, Valkey, connect, end, one_line
 from server.mirror.clock import steady_ms
 from server.mirror.coordinator import InstanceCoordinator
 from server.mirror.keys import is_uuid
@@ -155,11 +156,16 @@ class Watchdog:
         """run_id and epoch by the watchdog's own connection; its failures count as Valkey's."""
         asked_ms = steady_ms()
         async with self._own.pipeline(transaction=False) as pipeline:
-            pipeline.info("server", "memory")
+            pipeline.info("server")  # one section each: Redis 6 takes no two
+            pipeline.info("memory")
             pipeline.type(keys.EPOCH)
-            info, kind = await self._valkey.bounded(pipeline.execute())
-        self._valkey.clock.hear(int(info["server_time_usec"]) // 1000, asked_ms)
-        self._look_at_policy(info.get("maxmemory_policy", ""))
+            info, memory, kind = await self._valkey.bounded(pipeline.execute(raise_on_error=False))
+        for reply in (info, memory, kind if self._valkey.warm else None):
+            if isinstance(reply, ResponseError):  # while cold, a seed tells what is wrong about a Valkey without keys
+                raise self._valkey.refusal(one_line(reply))
+        if "server_time_usec" in info:  # one too old for that is refused by the seed
+            self._valkey.clock.hear(int(info["server_time_usec"]) // 1000, asked_ms)
+        self._look_at_policy(memory.get("maxmemory_policy", ""))
         epoch: Any = await self._valkey.bounded(self._own.get(keys.EPOCH)) if kind == "string" else None
         return info["run_id"], epoch or ""
 
