@@ -46,6 +46,16 @@ def test_every_service_has_a_health_check_and_servers_wait_for_it() -> None:
         assert "<<: *server" in services()[name]
 
 
+def test_a_trial_is_asked_for_by_name() -> None:
+    """An unset APP_ENV means production: what runs with secrets of a trial says so itself, and the image is for production."""
+    environment = re.search(r"^x-environment: &environment\n((?:  .*\n)+)", COMPOSE, re.MULTILINE)
+    assert environment is not None
+    assert "APP_ENV: development\n" in environment[1]
+    assert "APP_ENV=production" in DOCKERFILE
+    for name in ("server-a", "server-b"):
+        assert "<<: *environment" in services()[name]
+
+
 def test_each_instance_has_a_login_and_a_proxy_of_its_own() -> None:
     proxies = {proxy["listen"] for proxy in json.loads((CHECKOUT / "compose" / "toxiproxy.json").read_text())}
     for instance, port in (("a", 26379), ("b", 26380)):

@@ -49,14 +49,29 @@ def test_the_server_in_node_passes(packages: None, tmp_path: Path) -> None:
         ("VALKEY_URL", "http://127.0.0.1"),
         ("APP_ENV", "staging"),
         ("AVAILABILITY_MIRROR", "off"),
+        ("VALKEY_URL", "redis://127.0.0.1/abc"),
+        ("VALKEY_URL", "redis://127.0.0.1/1?db=2"),
+        ("DATABASE_URL", "postgresql://127.0.0.1"),
+        ("DATABASE_URL", "postgresql://127.0.0.1/a?dbname=b"),
     ],
 )
 def test_it_refuses_a_bad_value_as_the_contract_says(packages: None, variable: str, value: str) -> None:
+    refuses({"APP_ENV": "test", variable: value}, variable)
+
+
+def test_an_unset_environment_means_production(packages: None) -> None:
+    """Nobody gets the secrets of a trial without having asked for a trial."""
+    assert "APP_ENV=development" in refuses({}, "JWT_SECRET")
+
+
+def refuses(environ: dict[str, str], variable: str) -> str:
+    """The one line with which these settings are refused."""
+    inherited = {name: value for name, value in os.environ.items() if name != "APP_ENV"}
     sound = {"DATABASE_URL": "postgresql://127.0.0.1:1/none", "VALKEY_URL": "redis://127.0.0.1:1"}
     run = subprocess.run(
         [sys.executable, "-m", "tests.foreign"],
         cwd=CHECKOUT,
-        env={**os.environ, **sound, variable: value},
+        env={**inherited, **sound, **environ},
         capture_output=True,
         text=True,
         timeout=30,
@@ -64,3 +79,4 @@ def test_it_refuses_a_bad_value_as_the_contract_says(packages: None, variable: s
     assert run.returncode == 1
     assert variable in run.stderr
     assert len(run.stderr.splitlines()) == 1
+    return run.stderr

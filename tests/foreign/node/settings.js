@@ -6,7 +6,7 @@ import { log } from './log.js';
 import { CHANNEL, KEY } from './valkey.js';
 
 const DEFAULTS = { max_customers_per_mitra: 3, stale_after_seconds: 90 };
-const LARGEST = 2 ** 31 - 1;
+const LARGEST = 1_000_000;
 
 export const isSetting = (key) => Object.hasOwn(DEFAULTS, key);
 export const isSettingValue = (value) => Number.isInteger(value) && value >= 1 && value <= LARGEST;
