@@ -1,4 +1,4 @@
-"""Valkey behind TLS, with certificates made on the spot."""
+"""Stores behind TLS, with certificates made on the spot."""
 
 import socket
 import ssl
@@ -23,22 +23,35 @@ def make_certificate(directory: Path, name: str) -> tuple[Path, Path]:
 class TlsRelay:
     """Relays a Valkey on a port of its own, with this certificate."""
 
+    scheme = "rediss"
+
     def __init__(self, url: str, certificate: Path, key: Path) -> None:
         self._to = urlsplit(url)
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(certificate, key)
+        self.use(certificate, key)
         self._server = socket.create_server(("127.0.0.1", 0))
         user = self._to.netloc.rpartition("@")[0]
-        self.url = f"rediss://{user}@127.0.0.1:{self._server.getsockname()[1]}{self._to.path}"
+        self.url = f"{self.scheme}://{user}@127.0.0.1:{self._server.getsockname()[1]}{self._to.path}"
         self._links: list[socket.socket] = []
         Thread(target=self._accept, daemon=True).start()
+
+    def use(self, certificate: Path, key: Path) -> None:
+        """The certificate of connections from now on."""
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
 
     def close(self) -> None:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """End every connection."""
         for link in self._links:
             with suppress(OSError):
                 link.shutdown(socket.SHUT_RDWR)
+
+    def greet(self, plain: socket.socket) -> None:
+        """What comes before TLS."""
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -47,7 +60,12 @@ class TlsRelay:
                 Thread(target=self._relay, args=(near,), daemon=True).start()
 
     def _relay(self, plain: socket.socket) -> None:
-        with plain, suppress(OSError), self._context.wrap_socket(plain, server_side=True) as near:
+        with plain, suppress(OSError):
+            self.greet(plain)
+            self._relay_encrypted(plain)
+
+    def _relay_encrypted(self, plain: socket.socket) -> None:
+        with self._context.wrap_socket(plain, server_side=True) as near:
             with socket.create_connection((self._to.hostname, self._to.port)) as far:
                 self._links += [near, far]
                 down = Thread(target=_pump, args=(far, near), daemon=True)
@@ -62,3 +80,13 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
             sink.sendall(data)
     with suppress(OSError):
         sink.shutdown(socket.SHUT_RDWR)
+
+
+class PostgresTlsRelay(TlsRelay):
+    """The same before a Postgres: there a client asks for TLS first."""
+
+    scheme = "postgresql"
+
+    def greet(self, plain: socket.socket) -> None:
+        plain.recv(8, socket.MSG_WAITALL)
+        plain.sendall(b"S")
