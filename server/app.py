@@ -13,6 +13,7 @@ from server.auth import Auth
 from server.blast import Blast
 from server.chats import Chats
 from server.config import Settings
+from server.crowd import Crowd
 from server.db import Database
 from server.docs import Docs
 from server.errors import ServiceUnavailable
@@ -57,6 +58,7 @@ class App:
         self.blast = Blast(self.db, self.mirror, self.timers, self.chats)
         self.housekeeping = Housekeeping(self.db)
         self.metrics = Metrics(self._numbers)
+        self._crowd = Crowd()
         public = PublicRoutes(self.db, self.mirror, self.auth, self.chats, self.blast)
         internal = InternalRoutes(self.db, self.mirror, self.auth, self.chats, self.metrics, self.readiness)
         self._public = self._port("public", "For the apps.", public.routes(), PUBLIC_DRAIN_S)
@@ -64,7 +66,7 @@ class App:
 
     def _port(self, name: str, description: str, routes: list[Route], drain_seconds: int) -> Port:
         docs = Docs(f"Chat backend, {name} API", description, routes, self.auth.anyone)
-        return Port(Listener(name, [*routes, *docs.routes()], self.metrics), drain_seconds)
+        return Port(Listener(name, [*routes, *docs.routes()], self.metrics), drain_seconds, self._crowd)
 
     async def readiness(self) -> tuple[bool, dict[str, object]]:
         """Whether this process serves, with the reason: its phase, and Postgres asked now.

@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import Iterator
 
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
-KEEP_ALIVE_S = 80  # over 75: pings come every 30 s and should find their connection open
+from server.connections import KEEP_ALIVE_S, Connection
+from server.crowd import Crowd
+
 BACKLOG = 2048
 
 
@@ -37,11 +40,11 @@ class _QuietServer(Server):
 class Port:
     """One listener: `start` returns once it accepts, `stop` once all requests in flight are answered."""
 
-    def __init__(self, app: ASGIApp, drain_seconds: int) -> None:
+    def __init__(self, app: ASGIApp, drain_seconds: int, crowd: Crowd) -> None:
         self._server = _QuietServer(
             Config(
                 app,
-                http="httptools",
+                http=functools.partial(Connection, crowd),  # type: ignore[arg-type]
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

@@ -208,7 +208,7 @@ def _last_answer(url: str) -> httpx.Response | None:
 
 
 def test_a_kept_connection_lives_over_75_s() -> None:
-    from server.listeners import KEEP_ALIVE_S
+    from server.connections import KEEP_ALIVE_S
 
     assert KEEP_ALIVE_S >= 75
 
