@@ -3,11 +3,13 @@
 import os
 import sys
 
+from server import streams
 from server.config import ConfigError, Settings
 
 
 def main() -> int:
     """The exit code: 0 after an orderly stop, 1 with one line on standard error when it can't start."""
+    streams.install()
     try:
         settings = Settings.from_env(os.environ)
     except ConfigError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
+from server import streams
 from server.asgi import Listener
 from server.auth import Auth
 from server.blast import Blast
@@ -158,6 +159,7 @@ class App:
         return {
             **mirror,
             **self.housekeeping.numbers(),
+            "log_lines_dropped_total": float(streams.dropped()),
             "chat_timers": float(len(self.timers)),
             "otp_requests_refused_total": float(otp.refused_requests),
             "otp_answers_refused_total": float(otp.refused_answers),
