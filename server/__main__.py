@@ -17,9 +17,10 @@ def main() -> int:
     import uvloop
 
     from server.app import StartError, run
+    from server.names import Loop
 
     try:
-        uvloop.run(run(settings))
+        uvloop.run(run(settings), loop_factory=Loop)
     except StartError as error:
         return _refuse(str(error))
     return 0
