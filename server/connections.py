@@ -12,8 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from server.crowd import Crowd
 
 KEEP_ALIVE_S = 80  # over 75: pings come every 30 s and should find their connection open
-# Between the 6 KiB that are served and the 64 KiB that are not. A partial head is kept in memory, so the limit is low.
-HEAD_BYTES_MAX = 16 * 1024
+HEAD_BYTES_MAX = 48 * 1024  # with two pieces more, which may go uncounted, still under the 64 KiB that are refused
 PIECE_BYTES = 4 * 1024  # fed at once: what begins in the same piece as something else ends is counted from the next on
 REQUEST_ARRIVES_WITHIN_S = 12.0  # from its first byte to the last of its body; the body alone has less (server/asgi.py)
 ANSWER_TAKEN_WITHIN_S = 12.0  # what is too much for the buffers at both ends
