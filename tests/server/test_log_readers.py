@@ -33,13 +33,14 @@ class Piped:
         )
         for stream in (self.process.stdout, self.process.stderr):
             fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        server.started = time.time()
+
+    def wait_ready(self) -> None:
         deadline = time.monotonic() + 15
         while not self._ready():
             assert time.monotonic() < deadline
             assert self.process.poll() is None
             time.sleep(0.05)
-        self.mitra = house.mitra()
+        self.mitra = self.house.mitra()
 
     def _ready(self) -> bool:
         with contextlib.suppress(Exception):
@@ -65,12 +66,15 @@ def piped(stack, house, house_of) -> Iterator[Callable[..., Piped]]:
     def start(closed: str = "") -> Piped:
         server = stack.server("p")
         started.append(Piped(server, house_of(server), closed))
+        started[-1].wait_ready()
         return started[-1]
 
     yield start
     for one in started:
         one.process.kill()
-        one.process.communicate()
+        one.process.wait()
+        one.process.stdout.close()
+        one.process.stderr.close()
 
 
 def free_port() -> int:
