@@ -5,14 +5,14 @@ Pure ASGI around Starlette's router, for a wrapped middleware costs ten times th
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
@@ -42,6 +42,7 @@ class Call:
     request: Request
     identity: Identity
     takes: Sequence[Field]
+    asks: Sequence[Field]
 
     @property
     def user_id(self) -> str:
@@ -50,6 +51,11 @@ class Call:
     def path_id(self) -> str:
         """The uuid in the path, lower case. Raises 400 VALIDATION_ERROR when it is none."""
         return PATH_ID.read(self.request.path_params["id"])
+
+    def query(self) -> dict[str, Any]:
+        """The declared parameters of the query, None where one is missing. Raises 400 VALIDATION_ERROR."""
+        given = self.request.query_params
+        return {field.name: field.read(given[field.name]) if field.name in given else None for field in self.asks}
 
     async def body(self) -> dict[str, Any]:
         """The declared fields of the JSON object in the body. Raises 413, 400 BAD_JSON or 400 VALIDATION_ERROR."""
@@ -105,11 +111,29 @@ async def _read_body(request: Request) -> bytes:
     return bytes(body)
 
 
+def json_list(request: Request, name: str, pages: AsyncIterator[list[Any]]) -> Response:
+    """A JSON object with one long list, sent page by page: each has the time that another request has as a whole.
+
+    What fails on the way cuts the answer off, which its reader can tell from a whole one.
+    """
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b'{"%b":[' % name.encode()
+        between = b""
+        async for page in pages:
+            yield between + orjson.dumps(page, option=orjson.OPT_UTC_Z)[1:-1]
+            between = b","
+            request.scope["deadline"].reschedule(asyncio.get_running_loop().time() + REQUEST_DEADLINE_S)
+        yield b"]}"
+
+    return StreamingResponse(parts(), media_type="application/json")
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """One route's ASGI application, guard first, then the handler; its declarations also describe it.
 
-    `takes`: the fields of its body. `refuses`: codes beyond those that guard, body and path imply. `also`: the shape
+    `takes`: the fields of its body. `asks`: the parameters of its query, each optional. `refuses`: codes beyond those that guard, body and path imply. `also`: the shape
     of an answer by a status of its own. The handler's docstring and return annotation tell the rest.
     """
 
@@ -118,6 +142,7 @@ class Endpoint:
     handler: Handler
     guard: Guard
     takes: Sequence[Field] = ()
+    asks: Sequence[Field] = ()
     refuses: Sequence[str] = ()
     status: int = 200
     also: Mapping[int, str] = field(default_factory=dict)
@@ -126,7 +151,7 @@ class Endpoint:
         scope["route_path"] = self.path
         request = Request(scope, receive)
         identity = await self.guard(request)
-        answer = await self.handler(Call(request, identity, self.takes))
+        answer = await self.handler(Call(request, identity, self.takes, self.asks))
         await self._response(answer)(scope, receive, send)
 
     def _response(self, answer: Any) -> Response:
@@ -171,7 +196,7 @@ class Listener:
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> ApiError | None:
         """Serve the request; what it raised, as the error to answer with."""
         try:
-            async with asyncio.timeout(REQUEST_DEADLINE_S):
+            async with asyncio.timeout(REQUEST_DEADLINE_S) as scope["deadline"]:
                 await self._router(scope, receive, send)
         except ServiceUnavailable as error:
             log(f"[postgres] unavailable: {error.cause or 'no cause given'}")

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from server import errors
 
+PAGE_MAX = 1000  # mitras in one page: what is read and written at once, so that other requests go on meanwhile
 DURATION_SECONDS_MAX = 86_400  # a chat or an extension lasts a day at most
 SETTING_MAX = 1_000_000
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
@@ -93,6 +94,15 @@ class Whole:
 
 
 @dataclass(frozen=True)
+class Count(Whole):
+    """The same in a query, where it is written in digits."""
+
+    def read(self, value: Any) -> int:
+        digits = value.isascii() and value.isdigit()
+        return super().read(int(value[:20]) if digits else None)
+
+
+@dataclass(frozen=True)
 class Uuid:
     name: str
 
@@ -118,3 +128,5 @@ DURATION_SECONDS = Whole("duration_seconds", DURATION_SECONDS_MAX)
 IS_ACTIVE = Boolean("is_active")
 VALUE = Whole("value", SETTING_MAX)
 MITRA_ID = Uuid("mitra_id")
+LIMIT = Count("limit", PAGE_MAX)
+AFTER = Uuid("after")

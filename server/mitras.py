@@ -1,5 +1,6 @@
 """A mitra's own state: online or offline, active or shut out. Each change is one transaction, mirrored after it."""
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from server import errors
@@ -55,9 +56,19 @@ async def set_active(mirror: "Mirror", db: Database, mitra_id: str, active: bool
     return dict(row)
 
 
-async def list_mitras(db: Database) -> list[dict[str, Any]]:
-    """Every mitra with account and availability as Postgres has them, in order of name."""
-    return [dict(row) for row in await db.fetch(f"{_SHOWN} ORDER BY m.display_name, m.id")]
+async def page(db: Database, after: str | None, limit: int) -> list[dict[str, Any]]:
+    """So many mitras behind that id, with account and availability as Postgres has them, in order of id."""
+    behind = "" if after is None else "WHERE m.id > $2"
+    query = f"{_SHOWN} {behind} ORDER BY m.id LIMIT $1"
+    return [dict(row) for row in await db.fetch(query, limit, *([] if after is None else [after]))]
+
+
+async def pages(db: Database, first: list[dict[str, Any]]) -> AsyncIterator[list[dict[str, Any]]]:
+    """`first` and all pages of its size behind it. No connection is held between two of them: a reader may be slow."""
+    size, latest = len(first), first
+    while latest:
+        yield latest
+        latest = await page(db, str(latest[-1]["id"]), size) if len(latest) == size else []
 
 
 async def status(db: Database, mitra_id: str) -> dict[str, Any]:

@@ -55,10 +55,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.guard.security:
         operation["security"] = [{key(endpoint.guard.security): []}]
     names = re.findall(r"{(\w+)}", endpoint.path)
-    if names:
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": _path_schema(name)} for name in names
-        ]
+    parameters = [{"name": name, "in": "path", "required": True, "schema": _path_schema(name)} for name in names]
+    parameters += [{"name": field.name, "in": "query", "schema": field.schema} for field in endpoint.asks]
+    if parameters:
+        operation["parameters"] = parameters
     if endpoint.takes:
         operation["requestBody"] = {"required": True, "content": _json(_body_schema(endpoint))}
     operation["responses"] = _responses(endpoint)
@@ -84,11 +84,11 @@ def _any_of(shape: type, status: int, endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _refusals(endpoint: Endpoint) -> dict[int, list[str]]:
-    """Status → codes: those of the guard, of the body and the path, the route's own, and Postgres' absence."""
+    """Status → codes: those of the guard, of body, path and query, the route's own, and Postgres' absence."""
     codes = [
         *endpoint.guard.refuses,
         *(_BODY_REFUSES if endpoint.takes else ()),
-        *(("VALIDATION_ERROR",) if "{id}" in endpoint.path else ()),
+        *(("VALIDATION_ERROR",) if "{id}" in endpoint.path or endpoint.asks else ()),
         *endpoint.refuses,
         "SERVICE_UNAVAILABLE",
     ]

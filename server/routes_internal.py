@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from server import errors, fields, mitras
 from server.app_settings import DEFAULTS
-from server.asgi import Call, json_response, route
+from server.asgi import Call, json_list, json_response, route
 from server.auth import Auth
 from server.chats import Chats
 from server.db import Database
@@ -49,7 +49,7 @@ class InternalRoutes:
             route("GET", "/readyz", self.ready, anyone, also={503: "shapes.Readiness"}),
             route("GET", "/metrics", self.metrics, anyone),
             route("GET", "/internal/dashboard", self.dashboard, operator),
-            route("GET", "/internal/mitras", self.mitras, operator),
+            route("GET", "/internal/mitras", self.mitras, operator, asks=[fields.AFTER, fields.LIMIT]),
             route("GET", "/internal/mitras/available", self.available, operator),
             route("GET", f"{mitra}/reachable", self.reachable, operator),
             route("PATCH", mitra, self.set_active, operator, takes=[fields.IS_ACTIVE], refuses=("NOT_FOUND",)),
@@ -82,8 +82,12 @@ class InternalRoutes:
         return {"online_mitras": await self._mirror.online_count()}
 
     async def mitras(self, call: Call) -> "shapes.Mitras":
-        """Every mitra, as Postgres has them."""
-        return {"mitras": await mitras.list_mitras(self._db)}
+        """Every mitra, as Postgres has them, in order of id; with `limit` so many of them, with `after` those behind it."""
+        asked = call.query()
+        first = await mitras.page(self._db, asked["after"], asked["limit"] or fields.PAGE_MAX)
+        if asked["limit"] or len(first) < fields.PAGE_MAX:
+            return {"mitras": first}
+        return json_list(call.request, "mitras", mitras.pages(self._db, first))
 
     async def available(self, call: Call) -> "shapes.AvailableMitras":
         """The mitras that a blast would ask now."""

@@ -97,8 +97,8 @@ def drive(url: str, document: dict[str, Any], headers: dict[str, str], ids: list
 
 
 def can_be_invalid(operation: APIOperation) -> bool:
-    """Whether there is a body or a uuid to get wrong."""
-    return bool(operation.body) or "{id}" in operation.path
+    """Whether there is a body, a uuid or a query to get wrong."""
+    return bool(operation.body or operation.query) or "{id}" in operation.path
 
 
 def one_operation(
