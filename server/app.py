@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 DATABASE_START_TIMEOUT_S = 8.0  # the start without Postgres fails within 10 s
 PART_STOP_TIMEOUT_S = 1.0
-PUBLIC_DRAIN_S = 5  # over the deadline of a request
-INTERNAL_DRAIN_S = 1  # has been draining since the public one began
+DRAIN_S = 5.0  # over the deadline of a request
+LAST_DRAIN_S = 1.0  # of the internal listener, at least, which tells until the end that the server stops
 # Python's 700 new objects before it looks for cycles are what a dozen waiting requests hold: each crowd of pings would
 # be searched, in vain.
 NEW_OBJECTS_BEFORE_A_COLLECTION = 10_000
@@ -62,12 +63,12 @@ class App:
         self._crowd = Crowd()
         public = PublicRoutes(self.db, self.mirror, self.auth, self.chats, self.blast)
         internal = InternalRoutes(self.db, self.mirror, self.auth, self.chats, self.metrics, self.readiness)
-        self._public = self._port("public", "For the apps.", public.routes(), PUBLIC_DRAIN_S)
-        self._internal = self._port("internal", "For the control center.", internal.routes(), INTERNAL_DRAIN_S)
+        self._public = self._port("public", "For the apps.", public.routes())
+        self._internal = self._port("internal", "For the control center.", internal.routes())
 
-    def _port(self, name: str, description: str, routes: list[Route], drain_seconds: int) -> Port:
+    def _port(self, name: str, description: str, routes: list[Route]) -> Port:
         docs = Docs(f"Chat backend, {name} API", description, routes, self.auth.anyone)
-        return Port(Listener(name, [*routes, *docs.routes()], self.metrics), drain_seconds, self._crowd)
+        return Port(Listener(name, [*routes, *docs.routes()], self.metrics), self._crowd)
 
     async def readiness(self) -> tuple[bool, dict[str, object]]:
         """Whether this process serves, with the reason: its phase, and Postgres asked now.
@@ -125,8 +126,9 @@ class App:
         """Answer what is in flight, close the listeners, give every connection back; within 10 s."""
         self.phase = "stopping"
         log("[server] stopping")
-        await self._public.stop()
-        await self._internal.stop()
+        began = time.monotonic()
+        await self._public.stop(DRAIN_S)
+        await self._internal.stop(max(LAST_DRAIN_S, DRAIN_S - (time.monotonic() - began)))
         parts = {
             "housekeeping": self.housekeeping, "timers": self.timers, "mirror": self.mirror, "postgres": self.db,
         }  # fmt: skip

@@ -40,7 +40,7 @@ class _QuietServer(Server):
 class Port:
     """One listener: `start` returns once it accepts, `stop` once all requests in flight are answered."""
 
-    def __init__(self, app: ASGIApp, drain_seconds: int, crowd: Crowd) -> None:
+    def __init__(self, app: ASGIApp, crowd: Crowd) -> None:
         self._server = _QuietServer(
             Config(
                 app,
@@ -53,7 +53,6 @@ class Port:
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=drain_seconds,
                 backlog=BACKLOG,
             )
         )
@@ -68,9 +67,10 @@ class Port:
                 self._task.result()
             await asyncio.sleep(0.001)
 
-    async def stop(self) -> None:
+    async def stop(self, drain_s: float) -> None:
         """Refuse new connections, wait for answers in flight up to the drain time; nothing if not started."""
         if self._task is None:
             return
+        self._server.config.timeout_graceful_shutdown = drain_s  # type: ignore[assignment]
         self._server.should_exit = True
-        await asyncio.wait({self._task}, timeout=self._server.config.timeout_graceful_shutdown + 0.5)
+        await asyncio.wait({self._task}, timeout=drain_s + 0.5)

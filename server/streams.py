@@ -13,7 +13,7 @@ import time
 from collections import deque
 
 WAITING_BYTES_MAX = 1024 * 1024
-DRAIN_WITHIN_S = 1.0
+DRAIN_WITHIN_S = 0.5  # at the exit, which has to be in time
 
 
 class Stream(io.TextIOBase):
@@ -103,7 +103,7 @@ def install() -> None:
 
 
 def drain() -> None:
-    """Wait for what is still to be written, if somebody reads, within a second in all."""
+    """Wait for what is still to be written, if somebody reads, within half a second in all."""
     deadline = time.monotonic() + DRAIN_WITHIN_S
     for stream in _installed:
         stream.drain(max(0.0, deadline - time.monotonic()))

@@ -243,13 +243,13 @@ def test_who_takes_no_answers_is_closed(monkeypatch) -> None:
         await send({"type": "http.response.body", "body": body})
 
     async def serve() -> int:
-        port, bound = Port(large, 1, Crowd()), bind("127.0.0.1", 0)
+        port, bound = Port(large, Crowd()), bind("127.0.0.1", 0)
         await port.start(bound)
         with socket.create_connection(bound.getsockname()) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             await asyncio.sleep(1)
             taken = await asyncio.to_thread(taken_bytes, client)
-        await port.stop()
+        await port.stop(1)
         return taken
 
     assert 0 < uvloop.run(serve()) < 20_000_000

@@ -177,6 +177,28 @@ def test_sigterm_answers_what_is_in_flight(house, refused) -> None:
         httpx.get(server.public_url)
 
 
+@pytest.mark.parametrize("listener", ["public", "internal"])
+def test_sigterm_while_postgres_hangs_answers_503(house, refused, listener) -> None:
+    """A request that waits for Postgres gets its 503 from a server that is told to stop, on either listener."""
+    mitra = house.mitra(online=True)
+    server = house.server
+    with psycopg.connect(house._rows.info.dsn, password=house._rows.info.password) as holder:
+        holder.execute("SELECT 1 FROM mitras WHERE id = %s FOR UPDATE", (mitra.id,))
+        with ThreadPoolExecutor(1) as pool:
+            if listener == "public":
+                held = pool.submit(house.call, "POST", "/api/mitra/status/offline", mitra)
+            else:
+                held = pool.submit(house.operator, "PATCH", f"/internal/mitras/{mitra.id}", json={"is_active": True})
+            while house.value("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0:
+                assert not held.done()
+            started = time.monotonic()
+            code = server.stop()
+            took_s = time.monotonic() - started
+            refused(held.result(), 503, "SERVICE_UNAVAILABLE")
+        holder.rollback()
+    assert (code, took_s < EXIT_WITHIN_S) == (0, True)
+
+
 def test_readiness_is_gone_while_stopping(house) -> None:
     mitra = house.mitra()
     server = house.server
