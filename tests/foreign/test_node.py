@@ -2,12 +2,15 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from rig.stack import StackSpec, Supervisor, open_stack
 from rig.stack.paths import CHECKOUT
 from tests.foreign.packages import NODE, provide, what_is_missing
 
@@ -38,6 +41,37 @@ def test_the_server_in_node_passes(packages: None, tmp_path: Path) -> None:
     results = json.loads((tmp_path / "latest" / "results.json").read_text())
     sections = {item["id"].partition("-")[0] for item in results["items"] if item["verdict"] == "passed"}
     assert sections == set(SECTIONS.split(","))
+
+
+@pytest.mark.timeout(60 + INSTALL_S)
+def test_it_keeps_what_the_contract_says_of_heads(packages: None, tmp_path: Path) -> None:
+    """A head of 6 KiB is served, one over 2 MiB refused or its connection closed, and others are served meanwhile."""
+    spec = StackSpec(logs=tmp_path, sut=f"{sys.executable} -m tests.foreign", sut_cwd=CHECKOUT)
+    with Supervisor.start() as supervisor, open_stack(spec, supervisor, name="foreign-heads") as stack:
+        server = stack.server("a")
+        server.start()
+        for port, path in (
+            (server.seat.public_port, "/api/shared/auth-providers"),
+            (server.seat.internal_port, "/healthz"),
+        ):
+            url = f"http://127.0.0.1:{port}{path}"
+            start = f"GET {path} HTTP/1.1\r\nHost: a\r\n"
+            whole = start + "X: " + "a" * (6 * 1024 - len(start) - 7) + "\r\n\r\n"
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                client.sendall(whole.encode())
+                assert client.recv(100).startswith(b"HTTP/1.1 200")
+                refused = b"HTTP/1.1 431"
+                try:
+                    client.sendall(start.encode() + b"X: ")
+                    for _ in range(34):
+                        client.sendall(b"a" * 65536)
+                        assert httpx.get(url, trust_env=False, timeout=5).status_code == 200
+                    while data := client.recv(65536):
+                        refused = data
+                except ConnectionError:
+                    pass  # closed
+                assert b"431" in refused
+        assert server.stop() == 0
 
 
 @pytest.mark.parametrize(
