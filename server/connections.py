@@ -32,15 +32,16 @@ class Connection(HttpToolsProtocol):
         super().__init__(**given)
         self._crowd = crowd
         self._refused = False
-        self._open = False  # a request has begun and its last byte is not here
-        self._unread = 0  # bytes since a head, a part of a body or a request was last complete
+        self._done: Any = None  # the scope of the last request that is here whole: another one has begun if it differs
+        self._unread = 0  # bytes since a part of a body or a request was last complete
+        self._used = self.loop.time()  # when the last answer was given
         self._late: Any = None  # the timer of a request that has begun and is not whole
         self._stuck: Any = None  # the timer of an answer that the client does not take
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         if self._crowd.enter(self):
-            self._keep()
+            self._keep(KEEP_ALIVE_S)
         else:
             transport.abort()
 
@@ -63,13 +64,28 @@ class Connection(HttpToolsProtocol):
 
     def worth(self) -> tuple[int, float]:
         """What is least goes first: without a whole head ever, then with a part of a request, then idle; each by age."""
-        if self._late is not None:
-            return (0 if self.cycle is None else 1), self._late.when() - REQUEST_ARRIVES_WITHIN_S
-        kept = self.timeout_keep_alive_task
-        return (0 if self.cycle is None else 2), kept.when() - KEEP_ALIVE_S if kept is not None else self.loop.time()
+        return (0 if self.cycle is None else 2 if self._late is None else 1), self._used
+
+    def _keep(self, for_s: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(for_s, self.timeout_keep_alive_handler)
 
     def timeout_keep_alive_handler(self) -> None:
-        self.transport.abort()  # closing in order would wait for a client who takes nothing
+        """One timer as long as the connection lives: to set and cancel one for each request costs more than to look again."""
+        asks = self.serves or self._late is not None
+        left_s = KEEP_ALIVE_S if asks else self._used + KEEP_ALIVE_S - self.loop.time()
+        if left_s > 0:
+            self._keep(left_s)
+        else:
+            self.transport.abort()  # closing in order would wait for a client who takes nothing
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        self._used = self.loop.time()
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -82,7 +98,6 @@ class Connection(HttpToolsProtocol):
             self._stuck = None
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
         if len(data) <= PIECE_BYTES:
             self._feed(data)
         else:
@@ -90,16 +105,11 @@ class Connection(HttpToolsProtocol):
                 if self._refused or self.transport.is_closing():
                     return
                 self._feed(data[start : start + PIECE_BYTES])
-        if self._open or self._unread:
+        if self._unread or self.scope is not self._done:
             if self._late is None:
                 self._late = self.loop.call_later(REQUEST_ARRIVES_WITHIN_S, self.transport.abort)
         elif self._late is not None:
             self._forgive()
-            if not self.serves:  # the end of a body that nobody waited for
-                self._keep()
-
-    def _keep(self) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(KEEP_ALIVE_S, self.timeout_keep_alive_handler)
 
     def _forgive(self) -> None:
         if self._late is not None:
@@ -136,14 +146,6 @@ class Connection(HttpToolsProtocol):
         if rest:
             self._feed(rest)
 
-    def on_message_begin(self) -> None:
-        self._open = True
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._unread = 0
-        super().on_headers_complete()
-
     def on_body(self, body: bytes) -> None:
         self._unread = 0
         super().on_body(body)
@@ -151,7 +153,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # its body comes now
-        self._open = False
+        self._done = self.scope
         self._unread = 0
         self.cycle.more_body = False
         self.cycle.message_event.set()

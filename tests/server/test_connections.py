@@ -264,6 +264,40 @@ def taken_bytes(client: socket.socket) -> int:
     return taken
 
 
+def test_what_is_idle_is_closed_in_the_end(monkeypatch) -> None:
+    """A connection is kept so long after its last answer, and as long if it never sent a byte; not shorter, not for ever."""
+    monkeypatch.setattr("server.connections.KEEP_ALIVE_S", 0.6)
+
+    async def app(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def closed_after(address: tuple[str, int], asks_at: tuple[float, ...]) -> float:
+        reader, writer = await asyncio.open_connection(*address)
+        began = time.monotonic()
+        for at in asks_at:
+            await asyncio.sleep(began + at - time.monotonic())
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+        return time.monotonic() - began
+
+    async def serve() -> list[float]:
+        port, bound = Port(app, Crowd()), bind("127.0.0.1", 0)
+        address = bound.getsockname()
+        await port.start(bound)
+        silent, asking = closed_after(address, ()), closed_after(address, (0.0, 0.4, 0.8, 1.2))
+        took = await asyncio.wait_for(asyncio.gather(silent, asking), 10)
+        await port.stop(1)
+        return took
+
+    silent_s, asking_s = uvloop.run(serve())
+    assert 0.5 < silent_s < 1.2
+    assert 1.7 < asking_s < 2.6
+
+
 # Silent connections
 
 
