@@ -249,7 +249,6 @@ def test_many_who_come_back_at_once_all_get_a_code(house) -> None:
     path = "/api/mitra/auth/otp/request"
     together = threading.Barrier(40)
     limits = httpx.Limits(max_keepalive_connections=40)
-    pool, client = ThreadPoolExecutor(40), httpx.Client(base_url=house.server.public_url, timeout=10, limits=limits)
 
     def ask(phone: str) -> int:
         together.wait(10)
@@ -258,14 +257,18 @@ def test_many_who_come_back_at_once_all_get_a_code(house) -> None:
     def asked(phones: list[str]) -> list[int]:
         return list(pool.map(ask, phones))
 
-    asked([f"+6299{i:08d}" for i in range(40)])  # connections are there from now on
-    for _ in range(3):
-        house.sql("TRUNCATE otp_requests")
-        house.sql(
-            """INSERT INTO otp_requests (role, phone, code_hash, expires_at) SELECT 'mitra', '+6281' || lpad(i::text, 8, '0'),
-            repeat('x', 64), now() - interval '2 days' - i * interval '1 ms' FROM generate_series(0, 19999) AS i"""
-        )
-        assert asked(phones) == [200] * 40
+    with (
+        ThreadPoolExecutor(40) as pool,
+        httpx.Client(base_url=house.server.public_url, timeout=10, limits=limits) as client,
+    ):
+        asked([f"+6299{i:08d}" for i in range(40)])  # connections are there from now on
+        for _ in range(3):
+            house.sql("TRUNCATE otp_requests")
+            house.sql(
+                """INSERT INTO otp_requests (role, phone, code_hash, expires_at) SELECT 'mitra', '+6281' || lpad(i::text, 8, '0'),
+                repeat('x', 64), now() - interval '2 days' - i * interval '1 ms' FROM generate_series(0, 19999) AS i"""
+            )
+            assert asked(phones) == [200] * 40
 
 
 def test_house_keeping_runs_beside_requests_and_is_counted(house, stack, house_of, eventually) -> None:
