@@ -244,7 +244,8 @@ SPEC = Spec(
             "a sweep never deletes a mark itself", "what a seed has carried counts before its swap, too",
         ),
         "sweep",
-    ),
+    )
+    | {"a step removes the keys of who was read as offline": "seed"},
     mutants=(
         mutant(
             "a ping does not wait for a sweep", "a ping whose lock did not come locks its mitra's row",
