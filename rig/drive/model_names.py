@@ -37,7 +37,7 @@ class Names:
 
     def __init__(self, spec: Spec, rules: Rules, states: Sequence[Any]) -> None:
         self._spec, self._states = spec, states
-        self._counts = {who: rules.bounds.get(f"{who}s", 1) for who in (INSTANCE, MITRA)}
+        self._counts = {who: rules.bounds[f"{who}s"] for who in (INSTANCE, MITRA) if f"{who}s" in rules.bounds}
         self._left = set(rules.bounds)  # fields with the name of a bound count down how much of it is left
         self._cache: dict[tuple[str, Place], str] = {}
         self._open: dict[Place, bool] = {}
@@ -134,7 +134,7 @@ class Names:
 
     def _swapped(self, state: Any, place: Place, value: Any, who: str) -> Any:
         """What stands here instead of `value` once the first two have changed places."""
-        orders = {name: tuple(range(count)) for name, count in self._counts.items()}
+        orders = {name: tuple(range(self._counts.get(name, 1))) for name in (INSTANCE, MITRA)}
         orders[who] = (1, 0, *orders[who][2:])
         assert self._spec.relabel is not None
         changed = self._spec.relabel(replaced(state, place, value), orders[INSTANCE], orders[MITRA])

@@ -212,7 +212,12 @@ class _Exploration:
 
         def call(leaves: Numbers) -> tuple[tuple[_Taken, Any], ...]:
             found = []
-            for reached in action.effect(self.rules, self.parts.before(leaves), *parameters):
+            effect = action.effect(self.rules, self.parts.before(leaves), *parameters)
+            if effect is None:
+                raise SpecError(
+                    f"{self.spec.file}: the action `{action.name}` returns nothing: `yield` the state after it"
+                )
+            for reached in effect:
                 detail, state = reached if type(reached) is tuple else ("", reached)
                 if detail not in variant.steps:
                     taken = variant.steps[detail] = _Taken(Step(action, parameters, detail), variant)
@@ -230,6 +235,10 @@ class _Exploration:
             half = len(both) // 2
             after = self.parts.after(both[half:], half)
             message = one.broken(self.rules, self.parts.before(self.leaves), step, after)
+            if not isinstance(message, str):
+                raise SpecError(
+                    f"{self.spec.file}: {one.number} ({one.title}) returns {message!r}: say how it is broken, or ''"
+                )
             return ((one, message),) if message else ()
 
         return Remembered(self.memory, f"the invariant {one.number} ({one.title})", call)
@@ -269,7 +278,11 @@ class _Exploration:
         place = first_without_way(self.calm, self.edges_from, self.edges_to)
         if place < 0:
             return None
-        return Violation(LIVENESS, "Quiet is reached", "no way leads to quiet from here", self._path(place))
+        path = self._path(place)
+        possible = [step.action for step, _ in self.spec.steps(self.rules, path[-1][1] if path else self.initial)]
+        outside = list(dict.fromkeys(f"{one.name} ({one.kind})" for one in possible if one.kind not in OWN_KINDS))
+        words = f", and {', '.join(outside)} must not be needed for it" if outside else ""
+        return Violation(LIVENESS, "Quiet is reached", f"no way leads to quiet from here{words}", path)
 
     def _sample(self, numbers: Numbers) -> None:
         """Tries one state without the shortcuts: what is remembered is true, and relabelling changes nothing but names."""

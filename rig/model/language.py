@@ -24,7 +24,7 @@ class SpecError(ValueError):
 
 
 class Kind(StrEnum):
-    """Who takes a step. Only STEP and HEAL have to happen: quiet must be reached by them alone."""
+    """Who takes a step. Quiet must be reached by STEP, HEAL and TIME alone."""
 
     STEP = "step"  # the server goes on with what it has begun, or begins what it does by itself
     CLIENT = "client"  # a mitra, a customer or an operator asks for something

@@ -5,6 +5,8 @@ leaf that is read next, with one branch per value of the leaf. `Forest` follows 
 functions that read the same leaf next, and have read the same values so far, share one look-up.
 """
 
+import inspect
+import traceback
 from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any
@@ -47,7 +49,7 @@ class Remembered:
         except (SpecError, ShapeChanged):
             raise
         except Exception as error:
-            problem = f"{self.what} fails: {type(error).__name__}: {error}"
+            problem = f"{self.what} fails{_line(self.memory.spec, error)}: {type(error).__name__}: {error}"
             raise SpecError(f"{self.memory.spec.file}: {problem}") from error
         self.read.update(log)
         if self.memory.nodes < NODES_MAX:
@@ -173,3 +175,10 @@ class Forest:
             else:
                 ready += tree
         return (tuple(ready), tuple([(place, {}, group) for place, group in groups.items()])) if ready or groups else ()
+
+
+def _line(spec: Spec, error: Exception) -> str:
+    """Where in the specification's file it happened."""
+    file = inspect.getfile(inspect.unwrap(spec.initial))
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f" in line {own[-1].lineno}" if own else ""

@@ -255,6 +255,16 @@ def prefers_the_first(rules: Rules, state: Sample) -> Iterator[Any]:
         yield moved(state, 0, at=At.DONE, mitra=0)
 
 
+@action()
+def returns(rules: Rules, state: Sample) -> Any:
+    """Somebody wrote `return` for `yield`."""
+
+
+@invariant("INV-98", "A word is missing")
+def only_false(rules: Rules, before: Sample, step: Any, after: Sample) -> Any:
+    return False
+
+
 @invariant("INV-01", "Nothing")
 def never(rules: Rules, before: Sample, step: Any, after: Sample) -> str:
     return ""
@@ -269,6 +279,8 @@ def never(rules: Rules, before: Sample, step: Any, after: Sample) -> str:
         ({"actions": [*SPEC.actions, SPEC.actions[0]]}, "two actions have the name `come`"),
         ({"actions": [says_nothing]}, "the action `says_nothing` has no docstring"),
         ({"actions": [*SPEC.actions, crashes]}, "the action `crashes` fails: ZeroDivisionError"),
+        ({"actions": [*SPEC.actions, returns]}, "the action `returns` returns nothing: `yield` the state after it"),
+        ({"invariants": [only_false, *SPEC.invariants]}, "INV-98 (A word is missing) returns False: say how it is broken, or ''"),
         ({"actions": [*SPEC.actions, is_replaced]}, "has two values that are equal but of different types"),
         ({"actions": [*SPEC.actions, counts_calls]}, "the action `counts_calls` depends on more than its arguments"),
         (
