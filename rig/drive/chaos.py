@@ -22,6 +22,7 @@ from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.strikes import Siege, note_schedule, refuse_what_is_missing, require_possible
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.faults.catalogue import faults
+from rig.faults.needs import TRUTH_PROXIED
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.stack import CapabilityMissing, open_stack
@@ -139,9 +140,13 @@ def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]
 def play(session: Session, settings: Settings, campaign: Campaign) -> None:
     """From an empty stack to the last observation. What goes wrong comes out as an exception."""
     recorder = session.recorder
-    proxied = any("a proxy before postgres" in fault.needs for fault in campaign.faults)
+    needs = {need for fault in campaign.faults for need in fault.needs}
     logs = session.directory.logs.resolve()
-    spec = replace(stack_spec(settings, Path(".")), logs=logs, truth_proxied=proxied)
+    spec = replace(
+        stack_spec(settings, Path(".")),
+        logs=logs,
+        truth_proxied=TRUTH_PROXIED in needs,
+    )
     with open_stack(spec, session.supervisor, "chaos") as stack:
         bench = Bench(
             stack, recorder, Cadence("fast"), session.random_seed, settings.ready_within_s, mapped_schema(settings)

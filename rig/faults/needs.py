@@ -9,6 +9,7 @@ from rig.faults.filters import refused_here
 
 FAKETIME = "libfaketime"
 OWN_PROXY = "a proxy of ours"
+TRUTH_PROXIED = "a proxy before postgres"
 SOCKET_FILTERS = "filters on the proxy's sockets"
 FAKETIME_PLACES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1")
 
@@ -67,7 +68,7 @@ LOOKS = {
     "embedded valkey": _embedded_valkey,
     "embedded postgres": _embedded_postgres,
     "a superuser of Postgres": _observer,
-    "a proxy before postgres": lambda stack: None if stack.spec.truth_proxied else "this stack has none",
+    TRUTH_PROXIED: lambda stack: None if stack.spec.truth_proxied else "this stack has none",
     "a server of ours": _own_server,
     FAKETIME: _faketime,
     OWN_PROXY: _own_proxy,

@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 import psycopg
 
 from rig.faults.base import Fault, Ground, Sight
+from rig.faults.needs import TRUTH_PROXIED
 from rig.faults.toxics import TOXIC, milliseconds
 
-SLOW_MS = 400
+SLOW_MS, SLOWER_MS, SLOWEST_MS = 400, 1500, 3000
+JITTER_MS = 100
 WAITERS_MIN = 3
 CONNECT_S = 3
 
@@ -90,40 +93,71 @@ def answers(ground: Ground) -> bool:
 
 
 class TruthSlow(Truth):
+    """Bites as a statement that takes long, on a connection that was open before."""
+
     name = "postgres slow"
-    shows = f"Every answer of Postgres comes {SLOW_MS} ms late, give or take 100"
-    needs = ("a proxy before postgres",)
-    attributes: ClassVar[dict[str, Any]] = {"latency": SLOW_MS, "jitter": 100}
+    shows = f"Every answer of Postgres comes {SLOW_MS} ms late, give or take {JITTER_MS}"
+    needs = (TRUTH_PROXIED, "a superuser of Postgres")
+    slow_ms: ClassVar[int] = SLOW_MS
 
     def proxies(self, ground: Ground) -> Sequence[str]:
         return [f"postgres-{name}" for name in ground.hit]
 
     def inject(self, ground: Ground) -> None:
+        ground.kept["probes"] = {name: connected_through(ground, name) for name in ground.hit}
         for proxy in self.proxies(ground):
-            ground.stack.toxiproxy.add_toxic(proxy, TOXIC, "latency", "downstream", self.attributes)
+            attributes = {"latency": self.slow_ms, "jitter": JITTER_MS}
+            ground.stack.toxiproxy.add_toxic(proxy, TOXIC, "latency", "downstream", attributes)
 
     def look(self, ground: Ground) -> Sight:
-        return {f"through {name}": connecting(ground.servers[name].env["DATABASE_URL"]) for name in ground.hit}
+        probes = ground.kept.get("probes", {})
+        return {f"through {name}": statement_takes(ground, name, probes.get(name)) for name in ground.hit}
 
     def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(milliseconds(seen) >= SLOW_MS / 2 for seen in sight.values())
+        return all(self.slow_ms / 2 <= milliseconds(seen) < float("inf") for seen in sight.values())
 
     def remove(self, ground: Ground) -> None:
         for proxy in self.proxies(ground):
             if TOXIC in ground.stack.toxiproxy.toxics(proxy):
                 ground.stack.toxiproxy.remove_toxic(proxy, TOXIC)
+        for probe in ground.kept.pop("probes", {}).values():
+            probe.close()
 
     def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(milliseconds(seen) < SLOW_MS / 2 for seen in sight.values())
+        return all(milliseconds(seen) < self.slow_ms / 2 for seen in sight.values())
 
 
-def connecting(url: str) -> str:
-    """How long it takes to be let in and to get one answer, as `812.0 ms`; or what became of it."""
-    began = time.monotonic()
+class TruthSlower(TruthSlow):
+    name = "postgres slow by 1.5 s"
+    shows = "Every answer of Postgres comes 1.5 s late: a statement is waited for, a transaction of several hardly"
+    slow_ms = SLOWER_MS
+
+
+class TruthSlowest(TruthSlow):
+    name = "postgres slow by 3 s"
+    shows = "Every answer of Postgres comes 3 s late: it is there, and too late for whoever bounds a statement"
+    slow_ms = SLOWEST_MS
+
+
+def connected_through(ground: Ground, name: str) -> psycopg.Connection:
+    """By an instance's way to Postgres, as the rig's own superuser: its statements are nobody's."""
+    way = urlsplit(ground.servers[name].env["DATABASE_URL"])
+    return psycopg.connect(
+        ground.stack.postgres.observer_url, host=way.hostname, port=way.port, autocommit=True,
+        connect_timeout=CONNECT_S, application_name="rig-fault",
+    )  # fmt: skip
+
+
+def statement_takes(ground: Ground, name: str, probe: psycopg.Connection | None) -> str:
+    """How long one statement takes to be answered, on that connection or a new one, as `812.0 ms`; or what became of it."""
     try:
-        psycopg.connect(url, connect_timeout=CONNECT_S * 3, application_name="rig-fault").close()
+        if probe is None:
+            with connected_through(ground, name) as fresh:
+                return statement_takes(ground, name, fresh)
+        began = time.monotonic()
+        probe.execute("SELECT 1")
     except psycopg.OperationalError:
-        return "refused"
+        return "closed"
     return f"{(time.monotonic() - began) * 1000:.1f} ms"
 
 
