@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -14,8 +15,10 @@ from rig.drive.fault_docs import DOCS, page
 from rig.faults import Cycle, Fault, Ground, Unconfirmed, Unhealed
 from rig.faults.catalogue import FAMILIES, UnknownFault, fault_named, faults
 from rig.faults.lies import BOGUS
+from rig.faults.locks import SETTING
 from rig.faults.needs import missing
 from rig.faults.truth import WAITERS_MIN
+from rig.fixtures import Fixtures
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
 
 INSTANCES = ("a", "b")
@@ -36,7 +39,10 @@ class Notes:
 def stack(tmp_path_factory) -> Iterator[Stack]:
     """Two instances with identities and proxies, started only where a fault is of them: what hits the rest shows without."""
     with Supervisor.start() as supervisor:
-        spec = StackSpec(logs=tmp_path_factory.mktemp("fault-logs"), truth_proxied=True)
+        spec = StackSpec(
+            logs=tmp_path_factory.mktemp("fault-logs"),
+            truth_proxied=True,
+        )
         with open_stack(spec, supervisor, "faults") as opened:
             yield opened
 
@@ -53,6 +59,14 @@ def ground(stack: Stack) -> Iterator[Ground]:
     made.close()
 
 
+ASKED = (
+    "UPDATE mitras SET is_active = is_active",
+    "UPDATE mitra_online_status SET is_online = is_online",
+    "UPDATE chat_sessions SET status = status",
+    "UPDATE app_config SET value = value",
+)
+
+
 @contextmanager
 def at_work(ground: Ground, fault: Fault) -> Iterator[None]:
     """What a fault of Postgres or of a server needs: an instance that runs, and requests of its that a lock makes wait."""
@@ -61,6 +75,8 @@ def at_work(ground: Ground, fault: Fault) -> Iterator[None]:
         return
     server = ground.servers["a"]
     server.start()
+    rows = Fixtures(ground.stack.postgres.url)
+    rows.session(rows.customer(), rows.mitra(online=True))
     stopping, asking = threading.Event(), []
 
     def ask() -> None:
@@ -68,7 +84,8 @@ def at_work(ground: Ground, fault: Fault) -> Iterator[None]:
             with suppress(psycopg.Error), psycopg.connect(server.env["DATABASE_URL"], autocommit=True) as session:
                 session.execute("SET lock_timeout = '3s'")
                 while not stopping.wait(0.05):
-                    session.execute("UPDATE mitras SET is_active = is_active")
+                    for statement in ASKED:
+                        session.execute(statement)
 
     for _ in range(WAITERS_MIN):
         asking.append(threading.Thread(target=ask, daemon=True))
@@ -79,6 +96,8 @@ def at_work(ground: Ground, fault: Fault) -> Iterator[None]:
         stopping.set()
         for thread in asking:
             thread.join(10)
+        rows.clear()
+        rows.close()
         if server.running:
             server.process.signal(signal.SIGCONT, tree=True)
             server.stop()
@@ -156,6 +175,30 @@ def test_a_removal_without_effect_is_unhealed(ground: Ground, monkeypatch) -> No
     with pytest.raises(Unhealed, match="through a refused"):
         cycle.remove()
     remove(ground)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_setting_that_was_put_to_be_locked_goes_and_a_changed_one_stays(
+    stack: Stack, ground: Ground, changed: bool
+) -> None:
+    server, fault = ground.servers["a"], fault_named("setting locked")
+    server.start()  # makes the tables
+    server.stop()
+    with Fixtures(stack.postgres.url) as rows, ThreadPoolExecutor(1) as pool:
+        fault.hold(ground)
+        if changed:
+            writer = psycopg.connect(server.env["DATABASE_URL"], autocommit=True)
+            waiting = pool.submit(writer.execute, "UPDATE app_config SET value = '7'")
+            while not fault.bites(fault.look(ground), ground):
+                assert not waiting.done()
+        fault.remove(ground)
+        if changed:
+            waiting.result(5)
+            writer.close()
+        with psycopg.connect(stack.postgres.url) as looking:
+            left = looking.execute("SELECT key, value FROM app_config").fetchall()
+        rows.clear()
+    assert left == ([(SETTING, 7)] if changed else [])
 
 
 def test_an_unknown_fault_names_near_ones() -> None:
