@@ -14,7 +14,8 @@ counts, taken back, and seen to have healed; otherwise the campaign is inconclus
 traffic, and judges the invariants. What a fault changes as it must is in the last column: that is not judged under it, and the run says so.
 
 A new fault is one class in a file of `rig/faults/`, nothing else: name, family, one sentence, `inject`, how it is seen to bite, `remove`; and what a check has to know:
-whether every command of an instance fails (`outage`), whether its connections notice (`noticed`), whether a seed has to follow (`seeds`).
+whether every command of an instance fails (`outage`), whether its connections notice (`noticed`), whether a seed has to follow (`seeds`),
+whether the instances give no answer meanwhile (`down`). Why an invariant is not judged stands beside the `excuses` of its class.
 """
 
 

@@ -72,7 +72,7 @@ class Cycle:
         fault = self.fault
         self.recorder.write(
             "fault", **({} if at is None else {"t": at}), number=self.number, name=fault.name, event=event, ends=sight, hit=list(self.ground.hit),
-            outage=fault.outage, noticed=fault.noticed, seeds=fault.seeds, down=fault.family == "server",
+            outage=fault.outage, noticed=fault.noticed, seeds=fault.seeds, down=fault.down,
             truth=fault.layer == "truth",
         )  # fmt: skip
 

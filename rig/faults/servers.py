@@ -19,6 +19,7 @@ class OfAServer(Fault):
     layer = "server"
     instances = ("a", "b")
     aims = ("b",)
+    down = True
     outage = False
     seeds = False
     needs = ("a server of ours",)

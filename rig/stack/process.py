@@ -57,6 +57,15 @@ class Process:
             self._state = self._supervisor.ask("wait", pid=self.pid, timeout_s=min(left, WAIT_SLICE_S))
         return self._state["exit_code"]
 
+    def read_output(self, read: bool) -> None:
+        """From now on what it prints is read, or is not: then it waits in the pipe, which has room for little."""
+        self._state = self._supervisor.ask("output", pid=self.pid, read=read)
+
+    @property
+    def output_is_read(self) -> bool:
+        self._state = self._supervisor.ask("wait", pid=self.pid, timeout_s=0)
+        return self._state["read"]
+
     def signal(self, number: int, *, tree: bool = False) -> list[int]:
         """Send a signal to it, or to it and all it started; the process ids that were sent one."""
         return self._supervisor.ask("signal", pid=self.pid, signal=int(number), tree=tree)["signalled"]

@@ -41,8 +41,10 @@ class Child:
         self.exited: float | None = None
         self.exit_code: int | None = None
         self.pump: threading.Thread | None = None
+        self.read = threading.Event()  # whether anybody reads what it prints
+        self.read.set()
         if log is not None:
-            self.pump = threading.Thread(target=stamp_lines, args=(popen.stdout, log), daemon=True)
+            self.pump = threading.Thread(target=stamp_lines, args=(popen.stdout, log, self.read), daemon=True)
             self.pump.start()
 
     def reaped(self, status: int) -> None:
@@ -51,14 +53,20 @@ class Child:
         self.popen.returncode = self.exit_code  # or Popen would look for a process that is gone
 
     def state(self) -> dict[str, Any]:
-        return {"pid": self.pid, "exit_code": self.exit_code, "started": self.started, "exited": self.exited}
+        return {
+            "pid": self.pid, "exit_code": self.exit_code, "started": self.started, "exited": self.exited,
+            "read": self.read.is_set(),
+        }  # fmt: skip
 
 
-def stamp_lines(source: Any, log: Path) -> None:
-    """Copy lines to the log, each behind the epoch second of its arrival, until all writers have gone."""
+def stamp_lines(source: Any, log: Path, read: threading.Event) -> None:
+    """Copy lines to the log, each behind the epoch second of its arrival, until all writers have gone.
+
+    While `read` is not set they stay in the pipe, but for what a call that waits already may still take.
+    """
     with source, log.open("ab", buffering=0) as file:
         rest = b""
-        while chunk := os.read(source.fileno(), READ_BYTES):
+        while read.wait() and (chunk := os.read(source.fileno(), READ_BYTES)):
             stamp = b"%.6f " % time.time()
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > LINE_BYTES_MAX:
@@ -152,6 +160,12 @@ class Supervisor:
                     os.kill(pid, request["signal"])
         return {"signalled": sorted(targets)}
 
+    def output(self, request: dict[str, Any]) -> dict[str, Any]:
+        """From now on what a child prints is read, or is not."""
+        child = self.children[request["pid"]]
+        (child.read.set if request["read"] else child.read.clear)()
+        return child.state()
+
     def directory(self, request: dict[str, Any]) -> dict[str, Any]:
         """A new directory that goes when we go; numbered when the name is taken."""
         for number in range(1, 1000):
@@ -176,7 +190,9 @@ class Supervisor:
         with connection, connection.makefile("rw", encoding="utf-8") as stream, contextlib.suppress(OSError):
             try:
                 request = json.loads(stream.readline())
-                operations = (self.spawn, self.wait, self.signal, self.directory, self.at_end, self.running)
+                operations = (
+                    self.spawn, self.wait, self.signal, self.output, self.directory, self.at_end, self.running,
+                )  # fmt: skip
                 reply = {op.__name__: op for op in operations}[request.pop("op")](request)
             except Exception as error:
                 reply = {"error": f"{type(error).__name__}: {error}"}
@@ -222,6 +238,7 @@ class Supervisor:
         """Let the pumps write what the dead left in their pipes: last words tell the most."""
         deadline = time.monotonic() + DRAIN_S
         for child in self.children.values():
+            child.read.set()
             if child.pump is not None:
                 child.pump.join(max(0.0, deadline - time.monotonic()))
 

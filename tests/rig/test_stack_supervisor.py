@@ -55,6 +55,23 @@ def test_lines_are_stamped_on_arrival(supervisor: Supervisor, tmp_path: Path) ->
     assert stamps[1] - stamps[0] >= 0.15  # its own sleep, not the moment of reading
 
 
+def test_output_that_nobody_reads_waits_and_is_found_later(supervisor: Supervisor, tmp_path: Path) -> None:
+    """A call that waits already takes what comes first; the rest stays in the pipe."""
+    script = "echo one; until [ -e go ]; do sleep 0.02; done; echo two; sleep 0.2; echo three; touch said; sleep 9"
+    log = tmp_path / "log"
+    process = supervisor.spawn("mute", ["bash", "-c", script], env=ENV, log=log, cwd=tmp_path)
+    assert until(lambda: "one" in log.read_text())
+    process.read_output(False)
+    assert not process.output_is_read
+    (tmp_path / "go").touch()
+    assert until((tmp_path / "said").exists)
+    time.sleep(0.3)  # nothing tells that nothing comes
+    assert "three" not in log.read_text()
+    process.read_output(True)
+    assert until(lambda: "three" in log.read_text())
+    process.signal(signal.SIGKILL, tree=True)
+
+
 def test_exit_codes_and_waiting(supervisor: Supervisor, tmp_path: Path) -> None:
     three = supervisor.spawn("three", ["bash", "-c", "exit 3"], env=ENV, log=tmp_path / "log")
     assert three.wait(5) == 3

@@ -1,0 +1,15 @@
+"""Nobody reads what an instance prints while it has much to say: Valkey is away, and each fallback is a line."""
+
+from rig.drive.campaign import Campaign, Phases
+from rig.drive.strikes import Strike
+
+CAMPAIGN = Campaign(
+    name="unread",
+    shows="A server whose output nobody reads goes on answering, and its lines are found once somebody does",
+    strikes=(
+        Strike(0.0, "output unread", 10.0),
+        Strike(2.0, "refused", 6.0),
+    ),
+    instances=("a", "b"),
+    phases=Phases(fault_s=12.0),
+)
