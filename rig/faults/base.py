@@ -141,7 +141,8 @@ class Fault(ABC):
     family: ClassVar[str]  # reachability, silence, slowness, cuts, refusing, wrong, partial, truth, server
     shows: ClassVar[str]  # one sentence: what happens
     needs: ClassVar[tuple[str, ...]] = ()  # capabilities of stack or machine, by name (rig.faults.needs)
-    # Where it acts: on the `way` of an instance to Valkey, on `valkey`, on Postgres (`truth`), on a `server`. Two of one layer never overlap: each would be taken for the other.
+    # Where it acts: on the `way` of an instance to Valkey, on `valkey`, on Postgres (`truth`), on a `server` or as its
+    # `clients`. Two of one layer never overlap: each would be taken for the other.
     layer: ClassVar[str] = "valkey"
     also: ClassVar[tuple[str, ...]] = ()  # further layers that it takes for itself
     instances: ClassVar[tuple[str, ...]] = ("a",)  # the least that it makes sense with

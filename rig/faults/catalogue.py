@@ -17,7 +17,7 @@ FAMILIES = {
     "wrong": "Valkey lives and says what is not so",
     "partial": "some of it works",
     "truth": "Postgres itself is ill",
-    "server": "an instance itself is gone, or not what it was",
+    "server": "an instance itself is gone, beset, or not what it was",
 }
 
 

@@ -70,7 +70,7 @@ ASKED = (
 @contextmanager
 def at_work(ground: Ground, fault: Fault) -> Iterator[None]:
     """What a fault of Postgres or of a server needs: an instance that runs, and requests of its that a lock makes wait."""
-    if fault.layer not in ("truth", "server"):
+    if fault.layer not in ("truth", "server", "clients"):
         yield
         return
     server = ground.servers["a"]
