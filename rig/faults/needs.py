@@ -8,6 +8,7 @@ from typing import Any
 from rig.faults.filters import refused_here
 
 FAKETIME = "libfaketime"
+OWN_CLOCKS = "clocks of the instances' own"
 OWN_PROXY = "a proxy of ours"
 TRUTH_PROXIED = "a proxy before postgres"
 SOCKET_FILTERS = "filters on the proxy's sockets"
@@ -48,6 +49,10 @@ def _faketime(stack: Any) -> str | None:
     return _own_server(stack) or (None if libfaketime() else "install it (Debian: apt install libfaketime)")
 
 
+def _own_clocks(stack: Any) -> str | None:
+    return _faketime(stack) or (None if stack.spec.clock_library else "this stack was opened without them")
+
+
 def _own_proxy(stack: Any) -> str | None:
     ours = getattr(stack.toxiproxy, "pid", None) is not None
     return None if ours else "this Toxiproxy is not a process of ours: use --mode embedded"
@@ -71,6 +76,7 @@ LOOKS = {
     TRUTH_PROXIED: lambda stack: None if stack.spec.truth_proxied else "this stack has none",
     "a server of ours": _own_server,
     FAKETIME: _faketime,
+    OWN_CLOCKS: _own_clocks,
     OWN_PROXY: _own_proxy,
     SOCKET_FILTERS: _socket_filters,
     "root": _root,

@@ -1,15 +1,13 @@
-"""An instance of the server itself is gone, stands still, or has another time than the others."""
+"""An instance of the server itself is gone, or stands still."""
 
 import signal
 
 import httpx
 
 from rig.faults.base import Fault, Ground, Sight
-from rig.faults.needs import FAKETIME, libfaketime
 
 READY, AWAY = "ready", "no answer"
 LOOK_S = 0.3
-CLOCK_AHEAD_S = 20
 
 
 class OfAServer(Fault):
@@ -84,43 +82,3 @@ class ServerFrozen(OfAServer):
         for name in ground.hit:
             if ground.servers[name].running:
                 ground.servers[name].process.signal(signal.SIGCONT, tree=True)
-
-
-class ClockAhead(OfAServer):
-    name = "clock ahead"
-    shows = f"An instance is started with a clock that is {CLOCK_AHEAD_S} s ahead of all others"
-    needs = ("a server of ours", FAKETIME)
-
-    def inject(self, ground: Ground) -> None:
-        env = {"LD_PRELOAD": libfaketime() or "", "FAKETIME": f"+{CLOCK_AHEAD_S}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-        for name in ground.hit:
-            ground.ended.add(name)
-            ground.servers[name].stop()
-            revive(ground, name, env)
-
-    def look(self, ground: Ground) -> Sight:
-        return {f"clock of {name}": ahead(ground.servers[name].pid) for name in ground.hit} | super().look(ground)
-
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(sight[f"clock of {name}"] == "ahead" for name in ground.hit) and super().healed(
-            {name: seen for name, seen in sight.items() if name.startswith("instance")}, ground
-        )
-
-    def remove(self, ground: Ground) -> None:
-        for name in ground.hit:
-            if ahead(ground.servers[name].pid) == "ahead":
-                ground.ended.add(name)
-                ground.servers[name].stop()
-            revive(ground, name)
-
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen in (READY, "as ours") for seen in sight.values())
-
-
-def ahead(pid: int | None) -> str:
-    """Whether the process was started with another clock, and has the library in its memory."""
-    try:
-        with open(f"/proc/{pid}/maps") as maps:
-            return "ahead" if "libfaketime" in maps.read() else "as ours"
-    except OSError:
-        return "as ours"

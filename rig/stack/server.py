@@ -58,6 +58,29 @@ class Seat:
     public_port: int
     internal_port: int
     log: Path
+    clock: "Clock | None" = None
+
+
+@dataclass(frozen=True)
+class Clock:
+    """An instance's own clock, by a library that reads from a file how far it is from ours."""
+
+    library: str
+    file: Path
+
+    def set(self, ahead_s: float) -> None:
+        """Whole or not at all: the instance may be reading."""
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(f"{ahead_s:+g}s\n")
+        fresh.replace(self.file)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What is counted in seconds that have passed goes by the machine's clock, as where a real one is set."""
+        return {
+            "LD_PRELOAD": self.library, "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }  # fmt: skip
 
 
 @dataclass
@@ -106,6 +129,10 @@ class ServerInstance:
     @property
     def log(self) -> Path:
         return self.seat.log
+
+    @property
+    def clock(self) -> Clock | None:
+        return self.seat.clock
 
     @property
     def jwt_secret(self) -> str:
@@ -252,6 +279,7 @@ class ServerInstance:
             "JWT_SECRET": self.jwt_secret,
             "INTERNAL_API_TOKEN": self.internal_token,
             "OTP_DEV_CODE": self.otp_code,
+            **(self.clock.environment if self.clock else {}),
             **self.overrides,
             **env,
         }

@@ -14,7 +14,7 @@ from rig.stack.external import ExternalPostgres, ExternalToxiproxy, ExternalValk
 from rig.stack.ports import PORTS
 from rig.stack.postgres import EmbeddedPostgres
 from rig.stack.process import Supervisor
-from rig.stack.server import Seat, Secrets, ServerInstance
+from rig.stack.server import Clock, Seat, Secrets, ServerInstance
 from rig.stack.setup import set_up
 from rig.stack.spec import StackSpec
 from rig.stack.toxiproxy import EmbeddedToxiproxy
@@ -61,6 +61,7 @@ class Stack:
         self.servers: dict[str, Any] = {}  # ServerInstance, or the one AttachedServer
         self._proxies: dict[str, str] = {}  # name in Toxiproxy → host:port
         self._ports: list[int] = []
+        self._clocks = supervisor.temporary_directory(f"{name}-clocks") if spec.clock_library else None
 
     def _toxiproxy(self, kinds: Kinds, own: tuple[Any, ...]) -> Any:
         if self.spec.attached is None:
@@ -132,7 +133,15 @@ class Stack:
             public_port=earlier.public_port if earlier else self._port(),
             internal_port=earlier.internal_port if earlier else self._port(),
             log=self.spec.logs / f"{self.name}-server-{name}.log",
+            clock=self._clock(name),
         )
+
+    def _clock(self, name: str) -> Clock | None:
+        if self._clocks is None or self.spec.clock_library is None:
+            return None
+        clock = Clock(self.spec.clock_library, self._clocks / name)
+        clock.set(0)
+        return clock
 
     def _port(self) -> int:
         self._ports.append(PORTS.take())
