@@ -1,7 +1,7 @@
 """Each invariant passes on a run in which all went well, and fails or doubts on one in which one thing did not."""
 
 import pytest
-from chaos_lines import Lines, T, campaign, request, sample, samples
+from chaos_lines import SEED, Lines, T, campaign, request, sample, samples
 
 from rig.checks import load_checks
 from rig.checks.base import judge_with_evidence
@@ -90,6 +90,17 @@ def test_a_missing_early_or_late_reseed_fails(seeds: list[float], lines: Lines) 
     verdict, message = judged("INV-15", lines)
     assert verdict == "failed"
     assert "seed line of a" in message
+
+
+@pytest.mark.parametrize(("begins", "verdict"), [(18, "passed"), (24, "passed"), (26, "failed")])
+def test_no_seed_is_owed_while_postgres_is_ill(begins: float, verdict: str, lines: Lines) -> None:
+    """It comes 0.5 s after Postgres is well again, and that at 28: in time, unless it was due before."""
+    lines["log"][0]["lines"] = [[T + 1, SEED], [T + 28.5, SEED]]
+    for event, at in (("requested", begins), ("confirmed", begins), ("removed", 28), ("healed", 28)):
+        lines["fault"].append(
+            {"t": T + at, "name": "postgres slow", "event": event, "number": 1, "truth": True, "seeds": False}
+        )
+    assert judged("INV-15", lines)[0] == verdict
 
 
 @pytest.mark.parametrize(
