@@ -259,7 +259,12 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 
 
 def beyond_reach(request: Line, fault: Faults) -> bool:
-    """Whether its server was itself down, or Postgres ill, at some moment of it, or its sender left: unanswered then."""
+    """Whether its server was itself down, or Postgres ill, at some moment of it, or its sender left: unanswered then.
+
+    A 500 is a defect at any time: for an ill Postgres there is 503.
+    """
+    if request["status"] == 500:
+        return False
     return request["action"] == "abandoned" or any(
         (each.truth or (each.down and request.get("instance") in each.hit))
         and request["started"] <= (each.healed or 0.0) + LINGER_S

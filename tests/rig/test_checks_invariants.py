@@ -181,6 +181,16 @@ def test_refusals_that_the_contract_has_pass(lines: Lines) -> None:
     assert judged("INV-18", lines)[0] == "passed"
 
 
+@pytest.mark.parametrize(("status", "verdict"), [(503, "passed"), (None, "passed"), (500, "failed")])
+def test_while_postgres_is_ill_503_is_an_answer_and_500_a_defect(
+    status: int | None, verdict: str, lines: Lines
+) -> None:
+    for line in lines["fault"]:
+        line["truth"] = True
+    lines["request"].append(request(15, "pay", {}, status=status))
+    assert judged("INV-18", lines)[0] == verdict
+
+
 def test_a_server_that_leaves_by_itself_has_failed(lines: Lines) -> None:
     lines["exited"] = [{"t": T + 12, "instance": "a", "text": "server a exited by itself (1): boom"}]
     del lines["phase"][1:]
