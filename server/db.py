@@ -24,9 +24,10 @@ START_TIMEOUT_S = 5.0
 PROOF_EVERY_S, PROOF_WITHIN_S = 2.0, 1.0  # of connections that only listen
 
 # SQLSTATE classes and codes that mean "not now" rather than "wrong statement": connection, resources,
-# operator, system, login, catalogue, deadlock or serialization; read-only (a standby), lock not available.
+# operator, system, login, catalogue, deadlock or serialization; read-only (a standby), lock not available, and a database
+# that takes no connections, as while another is put in its place.
 _UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "28", "3D", "40")
-_UNAVAILABLE_CODES = ("25006", "55P03")
+_UNAVAILABLE_CODES = ("25006", "55P03", "55000")
 
 
 class Database:

@@ -2,6 +2,8 @@
 
 import time
 
+import httpx
+import psycopg
 import pytest
 
 WINDOW_S = 2  # GOODBYE_WINDOW_SECONDS of the shared server
@@ -126,3 +128,29 @@ def test_timers_outlive_an_outage_of_postgres(house, house_of, stack, eventually
     eventually(lambda: ended(later, session_id), "the chat ends after the outage")
     next_one = later.active(customer, mitra, 1)
     eventually(lambda: ended(later, next_one), "a later chat ends as well")
+
+
+def test_timers_outlive_a_database_that_takes_no_connections(house, house_of, stack, eventually) -> None:
+    """As while a restored one is put in its place: sessions end, and nobody gets in for a while. Nobody is told 500."""
+    customer, mitra = house.customer(), house.mitra(online=True)
+    session_id = house.active(customer, mitra, 1)
+    house.close()
+    with psycopg.connect(stack.postgres.observer_url, dbname="postgres", autocommit=True) as admin:
+        admin.execute("ALTER DATABASE mirror ALLOW_CONNECTIONS false")
+        try:
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'mirror'")
+            codes = set()
+            over = time.monotonic() + 1 + WINDOW_S
+            while time.monotonic() < over:
+                codes.add(httpx.get(f"{house.server.public_url}/api/mitra/status", headers=bearer(mitra)).status_code)
+        finally:
+            admin.execute("ALTER DATABASE mirror ALLOW_CONNECTIONS true")
+    assert codes <= {200, 503}
+    later = house_of(house.server)
+    eventually(lambda: ended(later, session_id), "the chat ends")
+    next_one = later.active(customer, mitra, 1)
+    eventually(lambda: ended(later, next_one), "a later chat ends as well")
+
+
+def bearer(who) -> dict[str, str]:
+    return {"authorization": f"Bearer {who.token}"}
