@@ -18,7 +18,7 @@ class Fault:
     """The moments (epoch seconds) of one fault's life, None where it never came so far, and what kind it declares.
 
     `outage`: every Valkey command of `hit` fails; `noticed`: the contract speaks of it (connections end or are refused,
-    or all keys are flushed), else only a hardened server has to know; `seeds`: a server has to seed after it; `down`: `hit` themselves give no answer; `truth`: Postgres is ill.
+    or all keys are flushed), else only a hardened server has to know; `seeds`: a server has to seed after it; `down`: `hit` themselves give no answer; `truth`: Postgres is ill; `rewinds`: what it had acknowledged just before is undone.
     `masked`: it could not be seen to bite, because another fault hid it.
     """
 
@@ -33,6 +33,7 @@ class Fault:
     seeds: bool = True
     down: bool = False
     truth: bool = False
+    rewinds: bool = False
     masked: bool = False
 
 
@@ -76,7 +77,7 @@ def phases(lines: Lines) -> dict[str, tuple[float, float]]:
 
 
 MOMENTS = ("requested", "confirmed", "removed", "healed")
-TRAITS = ("name", "outage", "noticed", "seeds", "down", "truth")
+TRAITS = ("name", "outage", "noticed", "seeds", "down", "truth", "rewinds")
 
 
 def faults(lines: Lines) -> Faults:

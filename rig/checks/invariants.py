@@ -19,6 +19,7 @@ from rig.checks.courses import (
     wrong_in,
 )
 from rig.checks.invariants_conduct import RESEED_S, barred_then
+from rig.checks.statements import UUID
 from rig.record import evidence
 
 SEED_LINE = "[valkey-mirror] seed:"
@@ -227,7 +228,11 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         line
         for line in requests
         if not (
-            line in over or allowed(line) or barred_then(line, lines, troubled) or nobody_had_room(line, lines, fault)
+            line in over
+            or allowed(line)
+            or barred_then(line, lines, troubled)
+            or nobody_had_room(line, lines, fault)
+            or struck_out(line, lines, fault)
         )
     ]
     # What an unnoticed fault makes Valkey say is believed for a while: only a hardened server does better.
@@ -295,6 +300,17 @@ def nobody_had_room(request: Line, lines: Lines, fault: Faults) -> bool:
         pings = [line for line in lately if line["action"] in ("ping", "online") and line["status"] == 200]
         found = [ids & {line["subject"] for line in pings if line["instance"] not in apart} for ids in found]
     return bool(found) and min(map(len, found)) <= SILENT_MAX
+
+
+def struck_out(request: Line, lines: Lines, fault: Faults) -> bool:
+    """Whether it was refused for what an older Postgres does not know: a chat begun since, or that a mitra was let in again."""
+    if not any(each.rewinds and (each.requested or 0.0) <= request["ended"] for each in fault.each):
+        return False
+    if request["code"] == "ACCOUNT_INACTIVE":
+        near = inside(lines.get("sample", ()), request["started"] - LINGER_S, request["ended"] + LINGER_S)
+        return any(request["subject"] in sample["truth"]["deactivated"] for sample in near if sample["truth"])
+    there = {chat["id"] for left in lines.get("left", ()) for chat in left["chats"]}
+    return request["code"] == "NOT_FOUND" and not there & set(UUID.findall(request["url"]))
 
 
 def allowed(request: Line) -> bool:

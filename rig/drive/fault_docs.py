@@ -15,7 +15,7 @@ traffic, and judges the invariants. What a fault changes as it must is in the la
 
 A new fault is one class in a file of `rig/faults/`, nothing else: name, family, one sentence, `inject`, how it is seen to bite, `remove`; and what a check has to know:
 whether every command of an instance fails (`outage`), whether its connections notice (`noticed`), whether a seed has to follow (`seeds`),
-whether the instances give no answer meanwhile (`down`). Why an invariant is not judged stands beside the `excuses` of its class.
+whether the instances give no answer meanwhile (`down`), whether what was acknowledged is undone (`rewinds`). Why an invariant is not judged stands beside the `excuses` of its class.
 """
 
 

@@ -150,6 +150,7 @@ class Fault(ABC):
     lasts_s: ClassVar[float | None] = None  # it ends by itself after so long; 0: as it happens
     # What a check has to know of it: see `rig.checks.courses.Fault`.
     down: ClassVar[bool] = False
+    rewinds: ClassVar[bool] = False
     outage: ClassVar[bool] = True
     noticed: ClassVar[bool] = False
     seeds: ClassVar[bool] = True

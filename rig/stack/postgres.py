@@ -23,6 +23,8 @@ DATABASE = "mirror"
 READY_S = 15.0
 STOP_S = 10.0
 INITDB_S = 30.0
+DUMP_S = 30.0
+ADMIN, RESTORED, REPLACED = "postgres", "restored", "replaced"
 INSTANCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 # What is turned off (fsync) protects data against a crash of the machine; nothing here outlives the run.
@@ -174,6 +176,30 @@ class EmbeddedPostgres:
             process.signal(signal.SIGKILL, tree=True)
             process.wait(STOP_S)
             raise StackError(f"Postgres did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}") from None
+
+    def dump(self) -> Path:
+        """What the database holds at this moment, in a file that `restore` takes."""
+        target = self._home / f"dump-{secrets.token_hex(4)}"
+        self._run("pg_dump", ["--format=custom", f"--file={target}", self._url(OBSERVER)])
+        return target
+
+    def restore(self, dump: Path) -> None:
+        """As by the book: into a database beside the one in use, which then takes its place. The old one's sessions end."""
+        with psycopg.connect(self._url(OBSERVER, ADMIN), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {RESTORED} OWNER {OWNER}")
+            self._run("pg_restore", [f"--dbname={self._url(OBSERVER, RESTORED)}", "--exit-on-error", str(dump)])
+            connection.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS false")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (DATABASE,)
+            )
+            connection.execute(f"ALTER DATABASE {DATABASE} RENAME TO {REPLACED}")
+            connection.execute(f"ALTER DATABASE {RESTORED} RENAME TO {DATABASE}")
+            connection.execute(f"DROP DATABASE {REPLACED} WITH (FORCE)")
+
+    def _run(self, program: str, arguments: list[str]) -> None:
+        process = self._spawn(program, [self._bin / program, *arguments])
+        if process.wait(DUMP_S) != 0:
+            raise StackError(f"{program} failed with code {process.poll()} ({self._log}):\n{tail(self._log)}")
 
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None

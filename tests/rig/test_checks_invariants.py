@@ -191,6 +191,33 @@ def test_while_postgres_is_ill_503_is_an_answer_and_500_a_defect(
     assert judged("INV-18", lines)[0] == verdict
 
 
+LOST, KEPT, BARRED = (f"0000000{number}-0000-4000-8000-000000000000" for number in (7, 8, 9))
+
+
+@pytest.mark.parametrize(
+    ("rewinds", "chat", "verdict"), [(True, LOST, "passed"), (True, KEPT, "failed"), (False, LOST, "failed")]
+)
+def test_a_chat_that_an_older_postgres_does_not_know_is_struck_out(
+    rewinds: bool, chat: str, verdict: str, lines: Lines
+) -> None:
+    for line in lines["fault"]:
+        line["rewinds"] = rewinds
+    lines["left"] = [{"t": T + 36, "chats": [{"id": KEPT}]}]
+    gone = {"code": "NOT_FOUND", "url": f"http://x/api/client/chat-sessions/{chat}/pay"}
+    lines["request"].append(request(15, "pay", {}, status=404) | gone)
+    assert judged("INV-18", lines)[0] == verdict
+
+
+def test_a_mitra_whom_an_older_postgres_has_inactive_may_be_refused(lines: Lines) -> None:
+    lines["request"].append(request(15, "ping", {}, status=403) | {"code": "ACCOUNT_INACTIVE", "subject": BARRED})
+    for line in lines["fault"]:
+        line["rewinds"] = True
+    assert judged("INV-18", lines)[0] == "failed"
+    for look in samples(lines, 14, 16):
+        look["truth"]["deactivated"] = [BARRED]
+    assert judged("INV-18", lines)[0] == "passed"
+
+
 def test_a_server_that_leaves_by_itself_has_failed(lines: Lines) -> None:
     lines["exited"] = [{"t": T + 12, "instance": "a", "text": "server a exited by itself (1): boom"}]
     del lines["phase"][1:]
