@@ -22,7 +22,7 @@ from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.strikes import Siege, note_schedule, refuse_what_is_missing, require_possible
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.faults.catalogue import faults
-from rig.faults.needs import OWN_CLOCKS, TRUTH_PROXIED, libfaketime
+from rig.faults.needs import OWN_CLOCKS, RESOLVER, TRUTH_PROXIED, libfaketime, no_resolver
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.stack import CapabilityMissing, open_stack
@@ -147,6 +147,7 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
         logs=logs,
         truth_proxied=TRUTH_PROXIED in needs,
         clock_library=libfaketime() if OWN_CLOCKS in needs else None,
+        own_resolver=RESOLVER in needs and no_resolver() is None,
     )
     with open_stack(spec, session.supervisor, "chaos") as stack:
         bench = Bench(

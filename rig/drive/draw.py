@@ -6,7 +6,7 @@ from rig.drive.campaign import INVARIANTS, SETTINGS, Campaign, Phases
 from rig.drive.strikes import Strike
 from rig.faults import Fault
 from rig.faults.catalogue import faults
-from rig.faults.needs import FAKETIME, OWN_CLOCKS
+from rig.faults.needs import FAKETIME, OWN_CLOCKS, RESOLVER
 from rig.traffic.workload import Pace
 
 INSTANCES = ("a", "b")
@@ -64,7 +64,7 @@ def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
 
 def drawable(fault: type[Fault], *, by_hand: bool) -> bool:
     """Not what excuses a check of a whole run, nor what not every machine has."""
-    everywhere = not {FAKETIME, OWN_CLOCKS} & set(fault.needs)
+    everywhere = not {FAKETIME, OWN_CLOCKS, RESOLVER} & set(fault.needs)
     return not fault.excuses and everywhere and (by_hand or fault.reconcile_s is None)
 
 

@@ -2,6 +2,8 @@
 
 import ctypes.util
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from rig.faults.filters import refused_here
 
 FAKETIME = "libfaketime"
 OWN_CLOCKS = "clocks of the instances' own"
+RESOLVER = "a resolver of ours"
 OWN_PROXY = "a proxy of ours"
 TRUTH_PROXIED = "a proxy before postgres"
 SOCKET_FILTERS = "filters on the proxy's sockets"
@@ -53,6 +56,22 @@ def _own_clocks(stack: Any) -> str | None:
     return _faketime(stack) or (None if stack.spec.clock_library else "this stack was opened without them")
 
 
+def no_resolver() -> str | None:
+    """Why servers can't be given a resolver of their own on this machine; None when they can."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        return "run the rig as root, where there is unshare"
+    done = subprocess.run(["unshare", "-m", "true"], capture_output=True, text=True)
+    return f"there is no mount namespace to be had ({done.stderr.strip()})" if done.returncode else None
+
+
+def _resolver(stack: Any) -> str | None:
+    return (
+        _own_server(stack)
+        or no_resolver()
+        or (None if stack.spec.own_resolver else "this stack was opened without one")
+    )
+
+
 def _own_proxy(stack: Any) -> str | None:
     ours = getattr(stack.toxiproxy, "pid", None) is not None
     return None if ours else "this Toxiproxy is not a process of ours: use --mode embedded"
@@ -77,6 +96,7 @@ LOOKS = {
     "a server of ours": _own_server,
     FAKETIME: _faketime,
     OWN_CLOCKS: _own_clocks,
+    RESOLVER: _resolver,
     OWN_PROXY: _own_proxy,
     SOCKET_FILTERS: _socket_filters,
     "root": _root,

@@ -13,6 +13,7 @@ import httpx
 from rig.stack.errors import NotReady, ServerDied, StackError
 from rig.stack.ports import is_free
 from rig.stack.process import Process, Supervisor
+from rig.stack.resolver import Resolver
 
 OTP_CODE = "123456"
 READY_S = 15.0
@@ -59,6 +60,7 @@ class Seat:
     internal_port: int
     log: Path
     clock: "Clock | None" = None
+    resolver: Resolver | None = None
 
 
 @dataclass(frozen=True)
@@ -180,10 +182,11 @@ class ServerInstance:
                 raise StackError(f"port {port} for server {self.name} is taken{holder(port)}: end that and try again")
         self.env = self._environment(env or {})
         self.ready = None
+        resolver = self.seat.resolver
         self._process = self.supervisor.spawn(
             f"server-{self.name}",
-            self.command,
-            env={**inherited(), **self.env},
+            resolver.wrapped(self.command) if resolver else self.command,
+            env={**inherited(), **(resolver.named(self.env) if resolver else self.env)},
             cwd=self.directory,
             log=self.log,
         )

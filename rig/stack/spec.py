@@ -40,6 +40,7 @@ class StackSpec:
     sut_setup: str | None = None  # a command to be run once a database, before the first start of the server
     truth_proxied: bool = False  # Postgres, too, is reached through a proxy of each instance
     clock_library: str | None = None  # libfaketime: each instance then has a clock of its own, which can be set
+    own_resolver: bool = False  # the servers know their stores by names, which a resolver of the stack's answers for
     autovacuum: bool = True  # off: a Postgres of ours counts at its tables what clients do, and nothing else
     attached: Attachment | None = None  # a server that runs already, instead of `sut`
 

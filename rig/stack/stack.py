@@ -14,6 +14,7 @@ from rig.stack.external import ExternalPostgres, ExternalToxiproxy, ExternalValk
 from rig.stack.ports import PORTS
 from rig.stack.postgres import EmbeddedPostgres
 from rig.stack.process import Supervisor
+from rig.stack.resolver import Resolver
 from rig.stack.server import Clock, Seat, Secrets, ServerInstance
 from rig.stack.setup import set_up
 from rig.stack.spec import StackSpec
@@ -62,6 +63,7 @@ class Stack:
         self._proxies: dict[str, str] = {}  # name in Toxiproxy → host:port
         self._ports: list[int] = []
         self._clocks = supervisor.temporary_directory(f"{name}-clocks") if spec.clock_library else None
+        self.resolver = Resolver(supervisor.temporary_directory(f"{name}-resolver")) if spec.own_resolver else None
 
     def _toxiproxy(self, kinds: Kinds, own: tuple[Any, ...]) -> Any:
         if self.spec.attached is None:
@@ -134,6 +136,7 @@ class Stack:
             internal_port=earlier.internal_port if earlier else self._port(),
             log=self.spec.logs / f"{self.name}-server-{name}.log",
             clock=self._clock(name),
+            resolver=self.resolver,
         )
 
     def _clock(self, name: str) -> Clock | None:
@@ -163,6 +166,8 @@ class Stack:
         """End the servers, then the services; an error of one does not keep the others from their end."""
         actions = [server.close for server in self.servers.values()]
         errors = together(actions) + together([service.close for service in self.services])
+        if self.resolver is not None:
+            self.resolver.close()
         for port in self._ports:
             PORTS.give_back(port)
         if errors:

@@ -16,7 +16,7 @@ from rig.faults import Cycle, Fault, Ground, Unconfirmed, Unhealed
 from rig.faults.catalogue import FAMILIES, UnknownFault, fault_named, faults
 from rig.faults.lies import BOGUS
 from rig.faults.locks import SETTING
-from rig.faults.needs import libfaketime, missing
+from rig.faults.needs import libfaketime, missing, no_resolver
 from rig.faults.truth import WAITERS_MIN
 from rig.fixtures import Fixtures
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
@@ -43,6 +43,7 @@ def stack(tmp_path_factory) -> Iterator[Stack]:
             logs=tmp_path_factory.mktemp("fault-logs"),
             truth_proxied=True,
             clock_library=libfaketime(),
+            own_resolver=no_resolver() is None,
         )
         with open_stack(spec, supervisor, "faults") as opened:
             yield opened
