@@ -425,3 +425,41 @@ def untaken_packets_kept() -> None:
     from server.mirror import client
 
     client.UNTAKEN_MS.clear()
+
+
+@sabotage(
+    "waits-for-its-reader", "A line of the log is written where it arises: while nobody reads, the server stands still.", "INV-18",
+    by=("unread",), also=True,
+)  # fmt: skip
+def waits_for_its_reader() -> None:
+    import sys
+
+    from server import streams
+
+    def careless() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+    streams.install = careless
+
+
+@sabotage(
+    "deaf-timers", "What refuses a session while a database is replaced ends what hears of the others' timers.", "INV-21",
+    by=("restored",), also=True,
+)  # fmt: skip
+def deaf_timers() -> None:
+    import asyncio
+
+    from server import db
+    from server.errors import ServiceUnavailable
+    from server.timers import RETRY_S, Timers
+
+    async def until_unforeseen(self: Timers) -> object:
+        while True:
+            try:
+                return await self._follow()
+            except ServiceUnavailable:
+                await asyncio.sleep(RETRY_S)
+
+    db._UNAVAILABLE_CODES = tuple(code for code in db._UNAVAILABLE_CODES if code != "55000")
+    Timers._follow_again = until_unforeseen  # type: ignore[method-assign]
