@@ -40,6 +40,7 @@ class Judge:
 
     kind: Kind
     level: str = HARDENED
+    beyond: bool = False  # the run had a fault of which the contract says nothing
     broken_promises: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -51,7 +52,17 @@ class Judge:
         self.lacking = lacking
 
     def require(self, holds: object, message: str) -> bool:
-        """The server must show this; in an action or precondition its absence is a doubt, not a failure."""
+        """The server must show this; in an action or precondition its absence is a doubt, not a failure.
+
+        At level contract, under a fault that is beyond it, an invariant's is told, and fails nothing.
+        """
+        if not holds and self.beyond and self.level == CONTRACT and self.kind == Kind.INVARIANT:
+            self.remarks.insert(0, f"beyond the contract: {message}")
+            return False
+        return self.insist(holds, message)
+
+    def insist(self, holds: object, message: str) -> bool:
+        """The same, under whatever fault."""
         if not holds:
             blames = self.kind in (Kind.PROMISE, Kind.INVARIANT, Kind.CLAIM)
             (self.broken_promises if blames else self.doubts).append(message)
@@ -164,7 +175,8 @@ def judge_with_evidence(
     declared = CHECKS.get(id)
     if declared is None:
         return Judgement(Verdict.BROKEN, f"no check is declared for {id}"), []
-    judge = Judge(declared.kind, level)
+    beyond = declared.whole_run and any(line.get("beyond") for line in seen.get("fault", ()))
+    judge = Judge(declared.kind, level, beyond)
     try:
         declared.function(judge, seen, bounds)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

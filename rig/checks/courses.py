@@ -18,7 +18,8 @@ class Fault:
     """The moments (epoch seconds) of one fault's life, None where it never came so far, and what kind it declares.
 
     `outage`: every Valkey command of `hit` fails; `noticed`: the contract speaks of it (connections end or are refused,
-    or all keys are flushed), else only a hardened server has to know; `seeds`: a server has to seed after it; `down`: `hit` themselves give no answer; `truth`: Postgres is ill; `rewinds`: what it had acknowledged just before is undone.
+    or all keys are flushed), else only a hardened server has to know; `seeds`: a server has to seed after it; `down`: `hit` themselves give no answer; `truth`: Postgres is ill; `rewinds`: what it had acknowledged just before is undone; `beyond`:
+    the contract does not speak of it.
     `masked`: it could not be seen to bite, because another fault hid it.
     """
 
@@ -34,6 +35,7 @@ class Fault:
     down: bool = False
     truth: bool = False
     rewinds: bool = False
+    beyond: bool = False
     masked: bool = False
 
 
@@ -77,7 +79,7 @@ def phases(lines: Lines) -> dict[str, tuple[float, float]]:
 
 
 MOMENTS = ("requested", "confirmed", "removed", "healed")
-TRAITS = ("name", "outage", "noticed", "seeds", "down", "truth", "rewinds")
+TRAITS = ("name", "outage", "noticed", "seeds", "down", "truth", "rewinds", "beyond")
 
 
 def faults(lines: Lines) -> Faults:

@@ -26,6 +26,8 @@ SEED_LINE = "[valkey-mirror] seed:"
 SHOWN_MAX = 5
 MAX_LEAST, SILENT_MAX = 3, 2  # the lowest maximum that campaigns set; as many mitras go silent
 HEARD_S = 4.0  # below the staleness limit of campaigns
+AFTERWARDS_S = 10.0  # by then who asked after a fault has an answer; our own clients give up after 8 s
+SILENT_DROPS = ("postgres half-open",)
 LINGER_S = 1.0  # what had to wait may still be on its way
 # Answers that the contract allows besides 2xx, in a world where somebody is always available and nobody is barred.
 REFUSALS = {
@@ -214,7 +216,7 @@ def span_s(span: Sequence[Line]) -> float:
 def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     """Every request begun from the fault's request to its healing; a server that leaves by itself answers none."""
     for line in lines.get("exited", ()):
-        judge.require(False, line["text"])
+        judge.insist(False, line["text"])
     fault = None if judge.broken_promises else assume_fault(judge, lines)
     if fault is None:
         return
@@ -241,11 +243,13 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         for each in fault.each
         if not (each.noticed and each.outage)
     ]
-    for line in (late + odd)[:SHOWN_MAX]:
+    wrong = sorted(late + odd, key=lambda line: not inexcusable(line, fault))
+    for line in wrong[:SHOWN_MAX]:
         misled = line["status"] in (403, 409) and any(since <= line["t"] <= until for since, until in unnoticed)
-        (judge.harden if misled else judge.require)(False, outcome(line))
+        ask = judge.insist if inexcusable(line, fault) else judge.harden if misled else judge.require
+        ask(False, outcome(line))
         judge.show(http_evidence(line))
-    more = len(late) + len(odd) - SHOWN_MAX
+    more = len(wrong) - SHOWN_MAX
     judge.harden(more <= 0, f"and {more} more such answers")
     if judge.broken_promises:
         return  # a broken promise needs no sample size
@@ -261,6 +265,18 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         judge.show(evidence.timing("slowest answer from the fault on", round(took, 3), bounds["answer_s"]))
         judge.show(http_evidence(slowest))
         judge.remark(f"{len(requests)} requests from the fault on, the slowest {took:.3f} s")
+
+
+def inexcusable(request: Line, fault: Faults) -> bool:
+    """Whether it fails a server even under a fault of which the contract says nothing.
+
+    That is a 5xx, where Postgres was well, and no answer for long after the fault, but for what a silent drop left behind.
+    """
+    if request["status"] is not None and request["status"] >= 500:
+        return True
+    took_s = request["ended"] - request["started"]
+    dropped = any(each.name in SILENT_DROPS for each in fault.each)
+    return request["started"] > fault.removed and not dropped and (request["status"] is None or took_s > AFTERWARDS_S)
 
 
 def beyond_reach(request: Line, fault: Faults) -> bool:

@@ -11,11 +11,13 @@ HEAD = """# Faults
 
 What `rig chaos` can do to a stack, written from the catalogue (`python -m rig.drive.fault_docs` renews this page). Each fault is confirmed from outside before it
 counts, taken back, and seen to have healed; otherwise the campaign is inconclusive. `rig chaos --fault 'read-only'` runs one by itself, under
-traffic, and judges the invariants. What a fault changes as it must is in the last column: that is not judged under it, and the run says so.
+traffic, and judges the invariants. What a fault changes as it must is not judged under it, and the run says so. Of what is marked `hardened` the contract does not speak: at level contract
+it is told what a server does then, and fails nothing but a server that leaves, a 5xx while Postgres is well (or a 500 at any time), and a request after the fault that has no answer within 10 s.
 
 A new fault is one class in a file of `rig/faults/`, nothing else: name, family, one sentence, `inject`, how it is seen to bite, `remove`; and what a check has to know:
 whether every command of an instance fails (`outage`), whether its connections notice (`noticed`), whether a seed has to follow (`seeds`),
-whether the instances give no answer meanwhile (`down`), whether what was acknowledged is undone (`rewinds`). Why an invariant is not judged stands beside the `excuses` of its class.
+whether the instances give no answer meanwhile (`down`), whether what was acknowledged is undone (`rewinds`), whether
+the contract does not speak of it (`beyond`). Why an invariant is not judged stands beside the `excuses` of its class.
 """
 
 
@@ -25,10 +27,12 @@ def page() -> str:
     for family, found in groupby(faults().values(), key=lambda fault: fault.family):
         rows = [
             f"| `{fault.name}` | {fault.shows} | {', '.join(fault.needs)} | {', '.join(fault.excuses)} |"
+            f" {'hardened' if fault.beyond else ''} |"
             for fault in found
         ]
         parts.append(
-            f"## {family.capitalize()}: {FAMILIES[family]}\n\n| fault | what happens | needs | not judged |\n|---|---|---|---|"
+            f"## {family.capitalize()}: {FAMILIES[family]}\n\n| fault | what happens | needs | not judged | level |\n"
+            "|---|---|---|---|---|"
         )
         parts[-1] += "\n" + "\n".join(rows) + "\n"
     return "\n".join(parts)

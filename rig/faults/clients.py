@@ -20,6 +20,7 @@ class Crowd(OfAServer):
 
     layer = "clients"
     down = False
+    beyond = True
     says: ClassVar[bytes]
 
     def inject(self, ground: Ground) -> None:

@@ -51,6 +51,7 @@ class ClockStepped(OfAServer):
     """Bites, and heals, when the instance takes tokens for expired by another clock than ours, and by ours again."""
 
     down = False
+    beyond = True
     needs = ("a server of ours", OWN_CLOCKS)
     ahead_s: ClassVar[int] = STEP_S
 

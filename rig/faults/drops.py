@@ -92,6 +92,7 @@ class TruthHalfOpen(Drops):
     states = (ESTABLISHED,)
     outage = False
     seeds = False
+    beyond = True
     first, again = SPEAK_TLS, SPEAK_GSS
 
     def address(self, ground: Ground, name: str) -> tuple[str, int]:

@@ -24,6 +24,7 @@ class RowLocked(Truth):
     Bites when it stands, and a session of an instance waits for it.
     """
 
+    beyond = True
     used: ClassVar[str]  # the keys of rows that traffic is about to use
     lock: ClassVar[str]  # one of them
 

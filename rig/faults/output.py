@@ -25,6 +25,7 @@ class OutputUnread(OfAServer):
     name = "output unread"
     shows = "Nobody reads what an instance prints, and the pipe is full; in the end somebody goes on reading"
     down = False
+    beyond = True
     excuses = ("INV-09", "INV-15", "INV-22", "INV-24")
 
     def inject(self, ground: Ground) -> None:

@@ -15,6 +15,7 @@ class ResolverSilent(OfAServer):
     also = ("way",)
     aims = ()
     down = False
+    beyond = True
     noticed = True
     seeds = True
     needs = ("a server of ours", RESOLVER)

@@ -21,6 +21,7 @@ class TruthRestored(Truth):
     needs = ("embedded postgres",)
     lasts_s = 0.0
     rewinds = True
+    beyond = True
     excuses = ("INV-12", "INV-13", "INV-14", "INV-20")
 
     def inject(self, ground: Ground) -> None:

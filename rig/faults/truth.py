@@ -130,12 +130,14 @@ class TruthSlow(Truth):
 class TruthSlower(TruthSlow):
     name = "postgres slow by 1.5 s"
     shows = "Every answer of Postgres comes 1.5 s late: a statement is waited for, a transaction of several hardly"
+    beyond = True
     slow_ms = SLOWER_MS
 
 
 class TruthSlowest(TruthSlow):
     name = "postgres slow by 3 s"
     shows = "Every answer of Postgres comes 3 s late: it is there, and too late for whoever bounds a statement"
+    beyond = True
     slow_ms = SLOWEST_MS
 
 

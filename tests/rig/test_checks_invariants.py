@@ -231,3 +231,45 @@ def test_too_little_traffic_proves_nothing(lines: Lines) -> None:
     verdict, message = judged("INV-18", lines)
     assert verdict == "inconclusive"
     assert "phase fault" in message
+
+
+@pytest.fixture
+def beyond(lines: Lines) -> Lines:
+    """What the contract does not speak of, from 10 to 20."""
+    for line in lines["fault"]:
+        line["beyond"] = True
+    return lines
+
+
+@pytest.mark.parametrize("level", ["contract", "hardened"])
+def test_what_the_contract_does_not_speak_of_is_told_and_fails_nothing(level: str, beyond: Lines) -> None:
+    for look in samples(beyond, 26, 29):
+        look["mirror_before"] = look["mirror_after"] = ["m1"]
+    judgement, _ = judge_with_evidence("INV-01", beyond, BOUNDS["INV-01"], level)
+    assert judgement.verdict == ("passed" if level == "contract" else "failed")
+    assert "m2 missing" in judgement.message
+
+
+@pytest.mark.parametrize(
+    ("at", "status", "took_s", "verdict"),
+    [(15, None, 8.0, "passed"), (15, 503, 0.1, "failed"), (15, 500, 0.1, "failed"), (22, 200, 7.0, "passed"),
+     (22, None, 8.0, "failed"), (22, 200, 11.0, "failed")],
+)  # fmt: skip
+def test_beyond_the_contract_a_5xx_and_no_answer_afterwards_fail_all_the_same(
+    at: float, status: int | None, took_s: float, verdict: str, beyond: Lines
+) -> None:
+    beyond["request"].append(request(at, "pay", {}, status=status, took_s=took_s))
+    judgement, _ = judge_with_evidence("INV-18", beyond, BOUNDS["INV-18"], "contract")
+    assert judgement.verdict == verdict
+
+
+def test_what_a_silent_drop_left_behind_may_go_unanswered(beyond: Lines) -> None:
+    for line in beyond["fault"]:
+        line["name"] = "postgres half-open"
+    beyond["request"].append(request(22, "pay", {}, status=None, took_s=8.0))
+    assert judge_with_evidence("INV-18", beyond, BOUNDS["INV-18"], "contract")[0].verdict == "passed"
+
+
+def test_a_server_that_leaves_fails_beyond_the_contract_too(beyond: Lines) -> None:
+    beyond["exited"] = [{"t": T + 12, "instance": "a", "text": "server a exited by itself (1): boom"}]
+    assert judge_with_evidence("INV-18", beyond, BOUNDS["INV-18"], "contract")[0].verdict == "failed"
