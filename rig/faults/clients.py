@@ -57,13 +57,13 @@ class Crowd(OfAServer):
 
 class SilentClients(Crowd):
     name = "silent clients"
-    shows = f"{CLIENTS} clients connect to an instance and say nothing"
+    shows = "Three hundred clients connect to an instance and say nothing"
     says = b""
 
 
 class HalfHeads(Crowd):
     name = "half-sent requests"
-    shows = f"{CLIENTS} clients send an instance half of a request's head, and stop"
+    shows = "Three hundred clients send an instance half of a request's head, and stop"
     says = b"GET /public/bestie-availability HTTP/1.1\r\nHost: rig\r\nX-Half: "
 
 
