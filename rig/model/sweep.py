@@ -537,7 +537,7 @@ SPEC = Spec(
         counts(faults=1, sweeps=2, waiting=1, timeouts=1),
         counts(faults=2, changes=1),
         counts(mitras=2, faults=1, changes=1),
-        counts(instances=1, mitras=2, faults=1, waiting=1, changes=1, reconciles=1, timeouts=1, ages=1),
+        counts(instances=1, mitras=2, faults=1, waiting=1, changes=1, ages=1),
     ),
     relabel=relabel,
     unkilled=UNKILLED
