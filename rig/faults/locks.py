@@ -3,10 +3,8 @@
 import time
 from typing import Any, ClassVar
 
-import psycopg
-
 from rig.faults.base import BACK_S, Ground, Sight
-from rig.faults.truth import CONNECT_S, Truth, roles, superuser
+from rig.faults.truth import Truth, roles, superuser
 
 AWAITED_S = 3.5  # by then somebody waits for a row that traffic uses; else another one is taken
 LOOK_EVERY_S = 0.05
@@ -42,10 +40,7 @@ class RowLocked(Truth):
 
     def hold(self, ground: Ground) -> None:
         """Of a transaction of its own, so that the lock ends with its connection, too."""
-        holder = psycopg.connect(
-            ground.stack.postgres.observer_url, connect_timeout=CONNECT_S, application_name="rig-fault"
-        )
-        ground.kept["holder"] = holder
+        holder = ground.kept["holder"] = superuser(ground, autocommit=False)
         found = [row[0] for row in holder.execute(self.used).fetchall()]
         if found:
             holder.execute(self.lock, (ground.random.choice(found),))
@@ -106,19 +101,15 @@ class SettingLocked(RowLocked):
 
     def hold(self, ground: Ground) -> None:
         """An absent row means the default, and cannot be locked: then a row that says the same is put there first."""
+        put = "INSERT INTO app_config (key, value) VALUES (%s, to_jsonb(%s::bigint)) ON CONFLICT DO NOTHING"
         with superuser(ground) as connection:
-            put = connection.execute(
-                "INSERT INTO app_config (key, value) VALUES (%s, to_jsonb(%s::bigint)) ON CONFLICT DO NOTHING"
-                " RETURNING xmin::text",
-                (SETTING, DEFAULT),
-            ).fetchone()
-        if put is not None:
-            ground.kept["put"] = put[0]
+            ground.kept["put"] = connection.execute(put, (SETTING, DEFAULT)).rowcount == 1 or ground.kept.get("put")
         super().hold(ground)
 
     def remove(self, ground: Ground) -> None:
         """What was put goes, unless somebody who waited has changed it."""
         super().remove(ground)
-        if (put := ground.kept.pop("put", None)) is not None:
+        if ground.kept.pop("put", None):
             with superuser(ground) as connection:
-                connection.execute("DELETE FROM app_config WHERE key = %s AND xmin::text = %s", (SETTING, put))
+                unchanged = "DELETE FROM app_config WHERE key = %s AND value = to_jsonb(%s::bigint)"
+                connection.execute(unchanged, (SETTING, DEFAULT))

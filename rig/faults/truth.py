@@ -25,9 +25,10 @@ class Truth(Fault):
     needs = ("a superuser of Postgres",)
 
 
-def superuser(ground: Ground) -> psycopg.Connection:
-    url = ground.stack.postgres.observer_url
-    return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S, application_name="rig-fault")
+def superuser(ground: Ground, *, autocommit: bool = True) -> psycopg.Connection:
+    """The rig's own, to whom the contract's names mean what the server calls otherwise."""
+    url = ground.stack.postgres.observer_url if ground.tables is None else ground.tables.url
+    return psycopg.connect(url, autocommit=autocommit, connect_timeout=CONNECT_S, application_name="rig-fault")
 
 
 def roles(ground: Ground) -> list[str]:
@@ -169,9 +170,7 @@ class PoolExhausted(Truth):
 
     def inject(self, ground: Ground) -> None:
         """In a transaction of its own, so that it ends with its connection, too. Plain reads pass."""
-        holder = ground.kept["holder"] = psycopg.connect(
-            ground.stack.postgres.observer_url, connect_timeout=CONNECT_S, application_name="rig-fault"
-        )
+        holder = ground.kept["holder"] = superuser(ground, autocommit=False)
         holder.execute("LOCK TABLE mitras IN EXCLUSIVE MODE")
 
     def look(self, ground: Ground) -> Sight:

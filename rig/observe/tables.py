@@ -54,7 +54,7 @@ class Tables:
     """An autocommit connection that is made anew after Postgres was away. psycopg's errors come through."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         self._options = conninfo_to_dict(url).get("options", "")  # ours are added to the URL's own
         self._lock = threading.RLock()
         self._connection: psycopg.Connection[Any] | None = None
@@ -67,7 +67,7 @@ class Tables:
                 self._connection.close()
             if self._connection is None or self._connection.closed:
                 self._connection = psycopg.connect(
-                    self._url,
+                    self.url,
                     autocommit=True,
                     connect_timeout=CONNECT_S,
                     application_name="rig-observer",
