@@ -280,7 +280,10 @@ def never(rules: Rules, before: Sample, step: Any, after: Sample) -> str:
         ({"actions": [says_nothing]}, "the action `says_nothing` has no docstring"),
         ({"actions": [*SPEC.actions, crashes]}, "the action `crashes` fails: ZeroDivisionError"),
         ({"actions": [*SPEC.actions, returns]}, "the action `returns` returns nothing: `yield` the state after it"),
-        ({"invariants": [only_false, *SPEC.invariants]}, "INV-98 (A word is missing) returns False: say how it is broken, or ''"),
+        (
+            {"invariants": [only_false, *SPEC.invariants]},
+            "INV-98 (A word is missing) returns False: say how it is broken, or ''",
+        ),
         ({"actions": [*SPEC.actions, is_replaced]}, "has two values that are equal but of different types"),
         ({"actions": [*SPEC.actions, counts_calls]}, "the action `counts_calls` depends on more than its arguments"),
         (
