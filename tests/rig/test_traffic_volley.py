@@ -17,7 +17,7 @@ def test_all_are_there_before_one_is_answered(server: Server) -> None:  # noqa: 
     together = threading.Barrier(8)
 
     def answer(asked: Asked) -> tuple[int, object]:
-        together.wait(5)  # breaks, and answers 500, unless all eight have arrived
+        together.wait(20)  # breaks, and answers 500, unless all eight have arrived
         return 200, {"available": True, "count": 2}
 
     server.answer = answer
