@@ -330,6 +330,20 @@ def test_silent_connections_do_not_keep_others_out(cramped, speak) -> None:
         time.sleep(0.2)
 
 
+def test_who_has_asked_keeps_its_connection_among_silent_ones(cramped, speak) -> None:
+    """Silent connections, more than there is room for, go before one that has been answered."""
+    address = ("127.0.0.1", cramped.server.seat.public_port)
+    ask = f"GET {BEACON} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    kept = speak(address, ask)
+    assert answer(kept)[0] == 200
+    for _ in range(320):
+        with contextlib.suppress(OSError):
+            speak(address)
+    assert answer(speak(address, ask))[0] == 200  # so all that came before it have been let in, or not
+    kept.sendall(ask)
+    assert answer(kept)[0] == 200, "the connection that had asked was closed, silent ones were kept"
+
+
 def test_half_heads_do_not_keep_others_out(cramped, speak) -> None:
     """The same with connections that have begun a head or a body and say no more."""
     mitra = cramped.mitra(online=True)
