@@ -42,8 +42,9 @@ def periodic_trusts_any_type() -> None:
     from server.mirror import scripts
 
     replace_in(
-        scripts, "SEED", "if not value or (ARGV[4] == '1' and value < ARGV[3]) then",
-        "if ARGV[4] == '1' and (not value or value < ARGV[3]) or redis.call('EXISTS', beats[index]) == 0 then",
+        scripts, "SEED", "if not value or (ARGV[4] == '1' and (value < ARGV[3] or value > ARGV[10])) then",
+        "if ARGV[4] == '1' and (not value or value < ARGV[3] or value > ARGV[10])\n"
+        "  or redis.call('EXISTS', beats[index]) == 0 then",
     )  # fmt: skip
 
 

@@ -33,6 +33,30 @@ def test_a_sample_of_one_a_section_is_caught(tmp_path: Path) -> None:
     assert run.returncode == 0, f"again: rig prove --sample --random-seed {seed}\n{run.stdout[-5000:]}{run.stderr}"
 
 
+PATCH_EACH = """
+import os, sys, traceback
+import server.__main__
+from tests.sabotage.catalogue import CATALOGUE
+for entry in CATALOGUE.values():
+    if entry.breaks != "server":
+        continue
+    child = os.fork()
+    if child == 0:
+        try:
+            entry.patch()
+            os._exit(0)
+        except BaseException as error:
+            os.write(1, f"{entry.name}: {error!r}\\n".encode())
+            os._exit(1)
+    os.waitpid(child, 0)
+"""
+
+
+def test_each_defect_still_finds_the_passage_that_it_breaks() -> None:
+    run = subprocess.run([sys.executable, "-c", PATCH_EACH], cwd=CHECKOUT, capture_output=True, text=True, timeout=50)
+    assert (run.returncode, run.stdout) == (0, ""), f"renew these broken servers:\n{run.stdout}{run.stderr}"
+
+
 def test_each_section_has_two() -> None:
     boxes = [check for check in load_checks().values() if not check.whole_run]
     sections = {check.section for check in boxes if check.kind in ("promise", "action", "precondition")}
