@@ -35,14 +35,25 @@ async def test_reachable_means_online_active_and_fresh_and_asks_no_sql(bench: Be
 
 @benched
 async def test_any_iso_8601_utc_time_is_read(bench: Bench) -> None:
+    """By this process, which asks for one mitra, and by the script that looks at all of them."""
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     text = await bench.beat(id_)
-    for form in (text, text[:19] + "Z", text[:23] + "000Z", text[:23] + "+00:00", text[:19] + "+00:00"):
+
+    async def read(form: str) -> tuple[bool, bool]:
         await bench.valkey.set(f"mitra:heartbeat:{id_}", form)
-        assert await mirror.is_reachable(id_), form
-    await bench.valkey.set(f"mitra:heartbeat:{id_}", text[:23] + "+07:00")
-    assert not await mirror.is_reachable(id_)
+        return await mirror.is_reachable(id_), id_ in await mirror.find_available()
+
+    for form in (text, text[:19] + "Z", text[:23] + "000Z", text[:23] + "+00:00", text[:19] + "+00:00"):
+        assert await read(form) == (True, True), form
+    later = str(int(text[:4]) + 1) + text[4:]  # no doubt is left by its age
+    for form in (
+        text[:23] + "+07:00", later[:17] + "60.000Z", later[:14] + "60:00.000Z", later[:11] + "24:00:00.000Z",
+        later[:5] + "13-01T00:00:00.000Z", later[:5] + "02-30T00:00:00.000Z", later[:5] + "00-10T00:00:00.000Z",
+        later[:10] + " " + later[11:], later[:23], "x" + later, later + "Z", later[:19] + ",000Z",
+    ):  # fmt: skip
+        assert await read(form) == (False, False), form
+    assert await read(later) == (True, True)
 
 
 @benched
