@@ -14,6 +14,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from rig.checks import load_checks
+from rig.config import HANDED
 from rig.drive.attached import AttachedBench
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
@@ -38,7 +39,7 @@ class Settings:
     """What the driver handed over in `RIG_INTERNAL_CHECKLIST`, as JSON."""
 
     def __init__(self) -> None:
-        given = json.loads(os.environ["RIG_INTERNAL_CHECKLIST"])
+        given = json.loads(os.environ[HANDED])
         self.run = RunDirectory(Path(given["run"]))
         self.spec = StackSpec.restored(given["spec"], self.run.logs)
         self.cadence = Cadence(given["cadence"])

@@ -26,6 +26,9 @@ Scratch = Annotated[bool | None, typer.Option("--scratch", help="All in the exte
 PostgresLog = Annotated[Path | None, typer.Option(help="Directory of an external Postgres' jsonlog files.")]
 Sut = Annotated[str | None, typer.Option(help="Command of the server under test.")]
 SutSetup = Annotated[str | None, typer.Option(help="Command run once a database before that: migrations.")]
+SutPassEnv = Annotated[
+    list[str] | None, typer.Option(help="Name of a variable of your shell that it gets besides; `*` for any letters.")
+]
 RUNNING = "A server that runs already"
 BaseUrl = Annotated[str | None, typer.Option(help="Its public URL: judge it as it is.", rich_help_panel=RUNNING)]
 InternalUrl = Annotated[str | None, typer.Option(help="URL of its internal listener.", rich_help_panel=RUNNING)]
@@ -51,6 +54,11 @@ def settings(**flags: Any) -> Any:
     return read(**flags)
 
 
+def joined(words: list[str] | None) -> str | None:
+    """Words of an option that may come again, as its variable holds them."""
+    return " ".join(words) if words else None
+
+
 Reports = Annotated[Path | None, typer.Option(help="Directory of the run directories.")]
 RandomSeed = Annotated[int | None, typer.Option(help="Replay the run of this random seed.")]
 Strict = Annotated[bool | None, typer.Option("--strict", help="A pass with skips exits 2.")]
@@ -74,6 +82,7 @@ def checklist(
     scratch: Scratch = None,
     postgres_log: PostgresLog = None,
     sut: Sut = None,
+    sut_pass_env: SutPassEnv = None,
     schema: SchemaFile = None,
     level: Level = None,
     sut_setup: SutSetup = None,
@@ -95,8 +104,8 @@ def checklist(
     chosen = settings(
         cadence=cadence, random_seed=random_seed, workers=workers, keep=keep, strict=strict, mode=mode,
         postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, postgres_log=postgres_log, sut=sut,
-        sut_setup=sut_setup, base_url=base_url, internal_url=internal_url, otp_code=otp_code, jwt_secret=jwt_secret,
-        internal_token=internal_token, sut_log=sut_log, sut_env=" ".join(sut_env) if sut_env else None,
+        sut_pass_env=joined(sut_pass_env), sut_setup=sut_setup, base_url=base_url, internal_url=internal_url, otp_code=otp_code, jwt_secret=jwt_secret,
+        internal_token=internal_token, sut_log=sut_log, sut_env=joined(sut_env),
         toxiproxy_proxy=toxiproxy_proxy, reports=reports, schema=schema, level=level,
     )  # fmt: skip
     if repeat > 1:
@@ -133,6 +142,7 @@ def chaos(
     scratch: Scratch = None,
     postgres_log: PostgresLog = None,
     sut: Sut = None,
+    sut_pass_env: SutPassEnv = None,
     schema: SchemaFile = None,
     level: Level = None,
     reports: Reports = None,
@@ -150,7 +160,7 @@ def chaos(
         raise typer.Exit(drive.list_faults())
     chosen = settings(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy,
-        scratch=scratch, postgres_log=postgres_log, sut=sut, reports=reports, schema=schema, level=level,
+        scratch=scratch, postgres_log=postgres_log, sut=sut, sut_pass_env=joined(sut_pass_env), reports=reports, schema=schema, level=level,
     )  # fmt: skip
     words = names or []
     if words == ["random"]:
@@ -239,6 +249,7 @@ def load(
     scratch: Scratch = None,
     postgres_log: PostgresLog = None,
     sut: Sut = None,
+    sut_pass_env: SutPassEnv = None,
     sut_setup: SutSetup = None,
     schema: SchemaFile = None,
     level: Level = None,
@@ -249,7 +260,7 @@ def load(
 
     chosen = settings(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, scratch=scratch,
-        postgres_log=postgres_log, sut=sut, sut_setup=sut_setup, reports=reports, schema=schema, level=level,
+        postgres_log=postgres_log, sut=sut, sut_pass_env=joined(sut_pass_env), sut_setup=sut_setup, reports=reports, schema=schema, level=level,
     )  # fmt: skip
     if scale or sizes is not None:
         from rig.drive import scale as drive_scale
@@ -274,6 +285,7 @@ def bench(
     ] = None,
     random_seed: RandomSeed = None,
     sut: Sut = None,
+    sut_pass_env: SutPassEnv = None,
     schema: SchemaFile = None,
 ) -> None:
     """Measure what a hang and a FLUSHDB cost under a storm of beacon polls, beside the goals."""
@@ -281,9 +293,10 @@ def bench(
 
     if fleet is not None:
         raise typer.Exit(generator.run(settings(random_seed=random_seed), fleet))
+    chosen = settings(random_seed=random_seed, sut=sut, sut_pass_env=joined(sut_pass_env), schema=schema)
     if hot:
-        raise typer.Exit(hotpath.run(settings(random_seed=random_seed, sut=sut, schema=schema)))
-    raise typer.Exit(goals.run(settings(random_seed=random_seed, sut=sut, schema=schema), polls))
+        raise typer.Exit(hotpath.run(chosen))
+    raise typer.Exit(goals.run(chosen, polls))
 
 
 @app.command()
@@ -392,6 +405,7 @@ def serve(
     toxiproxy: ToxiproxyUrl = None,
     scratch: Scratch = None,
     sut: Sut = None,
+    sut_pass_env: SutPassEnv = None,
     schema: SchemaFile = None,
     instances: Annotated[int, typer.Option(min=1, max=9, help="How many servers to run.")] = 1,
 ) -> None:
@@ -399,8 +413,9 @@ def serve(
     from rig.drive import serve as drive
 
     chosen = settings(
-        mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, sut=sut, schema=schema
-    )
+        mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, sut=sut,
+        sut_pass_env=joined(sut_pass_env), schema=schema,
+    )  # fmt: skip
     raise typer.Exit(drive.run(chosen, instances))
 
 
@@ -436,10 +451,15 @@ def mark(postgres: PostgresUrl = None, valkey: ValkeyUrl = None) -> None:
 
 def main() -> None:
     """The console script: usage errors exit 4, as they would be mistaken for an inconclusive run (2) else."""
+    from rig import caller
     from rig.drive.entry import run
 
-    run(app)
+    with caller.settled():
+        run(app)
 
 
 if __name__ == "__main__":
+    from rig.caller import restart_if_bent
+
+    restart_if_bent()
     main()

@@ -15,6 +15,8 @@ warnings.filterwarnings("ignore", message='Field name "schema" in "Settings" sha
 # Names that one process of a rig sets for another of its own: no user's business.
 INTERNAL = frozenset({"RIG_SUPERVISOR"})
 INTERNAL_PREFIX = "RIG_INTERNAL_"
+HANDED = f"{INTERNAL_PREFIX}CHECKLIST"  # what the process that runs the features is to do, as JSON
+PLUGIN = f"{INTERNAL_PREFIX}PLUGIN"  # a further plugin for that process
 
 
 class ConfigError(Exception):
@@ -52,6 +54,10 @@ class Settings(BaseSettings):
     )
     toxiproxy_proxy: str = Field(
         "valkey", description="Name of the proxy that the running server reaches Valkey through."
+    )
+    sut_pass_env: str | None = Field(
+        None,
+        description="Names of variables, a space between, that the server under test gets of your shell besides; `*` stands for any letters.",
     )
     ready_within_s: float = Field(15.0, gt=0, description="Seconds a server has to get ready in.")
     schema: Path | None = Field(None, description="TOML file that maps the server's tables, columns and values.")

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+from rig import caller
 from rig.drive.world import SEED_LINE, Observed, World, answers
 from rig.record import evidence
 from rig.stack.paths import CHECKOUT
@@ -77,7 +78,7 @@ def prompts(world: World) -> Observed:
 
 
 def prompt(world: World, *words: str) -> dict[str, object]:
-    command = [sys.executable, "-m", "rig.cli", words[0], "--stack", str(os.getpid()), *words[1:]]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=20, cwd=CHECKOUT, env=dict(os.environ))
+    command = [sys.executable, "-m", "rig", words[0], "--stack", str(os.getpid()), *words[1:]]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=20, cwd=CHECKOUT, env=caller.own())
     shown = f"rig {' '.join(words)}"
     return {"command": shown, "code": run.returncode, "output": (run.stdout + run.stderr).strip()}

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rig import caller
 from rig.checks.sections import RUN_SECTIONS, SECTIONS
+from rig.config import PLUGIN
 from rig.drive.usage import UsageError
 from rig.stack.paths import CHECKOUT
 
@@ -44,7 +46,7 @@ class Entry:
         """What the command needs in its environment besides."""
         if self.breaks == "server":
             return {}
-        return {"PYTEST_ADDOPTS": f"-p {MODULE}.plugin", "RIG_INTERNAL_SABOTAGE": self.name}
+        return {PLUGIN: f"{MODULE}.plugin", "RIG_INTERNAL_SABOTAGE": self.name}
 
     def words(self, everything: bool) -> list[str]:
         """The words of the `rig` command that judges it: by the sections that it names, or by all there is."""
@@ -67,7 +69,7 @@ def read_catalogue(checkout: Path = CHECKOUT) -> list[Entry]:
             f"the catalogue of broken servers is no part of an installed rig, only of a checkout: no {checkout}/tests/sabotage"
         )
     command = [sys.executable, "-m", MODULE, "--list"]
-    asked = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=LIST_S)
+    asked = subprocess.run(command, cwd=checkout, env=caller.own(), capture_output=True, text=True, timeout=LIST_S)
     if asked.returncode:
         why = (asked.stderr.strip().splitlines() or ["no word"])[-1]
         raise UsageError(

@@ -10,9 +10,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rig import caller
 from rig.checks import load_checks
 from rig.checks.sections import SECTIONS
-from rig.config import Settings
+from rig.config import HANDED, INTERNAL_PREFIX, PLUGIN, Settings
 from rig.drive.progress import Progress
 from rig.drive.replay import judged_by, the_server
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
@@ -134,18 +135,21 @@ def run_features(
     }
     command = [sys.executable, "-m", "pytest", "features", "-p", "pytest_bdd.plugin", "-p", "xdist.plugin"]
     command += ["-p", "features.plugin", "-p", "no:cacheprovider", "-q", "--assert", "plain"]
+    command += ["-p", os.environ[PLUGIN]] if PLUGIN in os.environ else []
     command += ["-c", str(CHECKOUT / "features" / "pytest.ini"), "--rootdir", str(CHECKOUT)]
     command += ["-n", str(workers), "--dist", "loadgroup"] if workers > 1 else ["-p", "no:xdist"]
     command += ["-x"] if settings.keep else []  # what comes after would change what is to be looked at
-    environment = {
-        **os.environ,
+    handed_on = {
         **session.supervisor.environment,
-        "RIG_INTERNAL_CHECKLIST": json.dumps(handed, default=str),
+        **{name: value for name, value in os.environ.items() if name.startswith(INTERNAL_PREFIX)},
+        HANDED: json.dumps(handed, default=str),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # those of other packages cost seconds, and may do anything
         "PYTEST_DEBUG_TEMPROOT": str(session.supervisor.base),  # or pytest leaves a directory of its own behind
     }
     log = session.directory.logs / "pytest.log"
-    process = session.supervisor.spawn("pytest", command, env=environment, cwd=CHECKOUT, log=log)
+    process = session.supervisor.spawn(
+        "pytest", command, env=caller.own(handed_on, engine=settings.mode == "docker"), cwd=CHECKOUT, log=log
+    )
     with Progress(session.directory, len(items)) as progress:
         try:
             while process.poll() is None:

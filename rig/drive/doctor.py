@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
 
+from rig import caller
 from rig.stack import StackError, Supervisor, docker_images, postgres_binaries, toxiproxy_binary, valkey
 from rig.stack.paths import CHECKOUT, cache_directory
 from rig.stack.ports import PORTS, candidates
@@ -66,7 +67,7 @@ def postgres() -> Finding:
 
 def valkey_server() -> Finding:
     program = valkey.binary()
-    told = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10).stdout
+    told = subprocess.run([program, "--version"], env=caller.bare(), capture_output=True, text=True, timeout=10).stdout
     version = next((word[2:] for word in told.split() if word.startswith("v=")), "?")
     return Finding("Valkey", "ok", f"{version} ({program})")
 
@@ -103,7 +104,9 @@ def docker() -> Finding:
     if shutil.which("docker"):
         try:
             command = ["docker", "info", "--format", "engine {{.ServerVersion}}"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=DOCKER_S)
+            done = subprocess.run(
+                command, env=caller.own(engine=True), capture_output=True, text=True, timeout=DOCKER_S
+            )
             if done.returncode == 0 and "engine" in done.stdout:
                 return Finding("Docker", "ok", f"{done.stdout.strip()} (for --mode docker; {images_held()})")
             told = "no engine answers"
@@ -115,7 +118,9 @@ def docker() -> Finding:
 def images_held() -> str:
     names = [docker_images.image(kind) for kind in ("postgres", "valkey", "toxiproxy")]
     command = ["docker", "image", "inspect", "--format", "found", *names]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=DOCKER_S).stdout.split()
+    found = subprocess.run(
+        command, env=caller.own(engine=True), capture_output=True, text=True, timeout=DOCKER_S
+    ).stdout.split()
     if len(found) == len(names):
         return "its images are there"
     return "its images are pulled at first use; where none can be pulled: make images"

@@ -1,6 +1,5 @@
 """Measures the generator by itself: how many mitras one process of Locust can keep pinging in time. `rig bench --fleet`."""
 
-import os
 import sys
 import tempfile
 import time
@@ -10,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from rig import caller
 from rig.checks.offered import BUSY
 from rig.config import Settings
 from rig.drive.goals import Figure, print_figures
@@ -38,7 +38,7 @@ def run(settings: Settings, mitras: int) -> int:
         directory = new_run(Path(kept), "fleet", seed, {})
         log = directory.logs / "answering.log"
         command = [sys.executable, "-m", "rig.traffic.answering"]
-        supervisor.spawn("answering", command, env=dict(os.environ), cwd=CHECKOUT, log=log)
+        supervisor.spawn("answering", command, env=caller.own(), cwd=CHECKOUT, log=log)
         url = f"http://127.0.0.1:{port_of(log)}"
         arm = {"instances": [{"public": url, "internal": url}], "jwt_secret": SECRET, "internal_token": ""}
         ids = [str(uuid.UUID(int=number)) for number in range(mitras)]

@@ -1,7 +1,6 @@
 """Runs Locust for a load: alone, in several processes, or as a master of workers here and on other machines."""
 
 import json
-import os
 import signal
 import sys
 import time
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rig import caller
 from rig.drive.loadplan import LoadOptions
 from rig.record import RunDirectory
 from rig.stack.paths import CHECKOUT
@@ -37,7 +37,7 @@ class Locust:
         path = supervisor.temporary_directory("load") / "plan.json"
         path.touch(mode=0o600)  # it holds secrets
         path.write_text(json.dumps({"run": str(directory.path.resolve()), **prepared}))
-        self._environment = {**os.environ, "RIG_INTERNAL_LOAD": str(path)}
+        self._plan = path
         self._deadline = None if options.web else time.monotonic() + seconds + OVERTIME_S
         self._workers: list[Process] = []
         self._first = self._start()
@@ -63,7 +63,9 @@ class Locust:
     def _spawn(self, name: str, words: list[str]) -> Process:
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--loglevel", "WARNING", "--only-summary"]
         command += ["--exit-code-on-error", "0", *words]
-        return self._supervisor.spawn(name, command, env=self._environment, cwd=CHECKOUT, log=self.log)
+        return self._supervisor.spawn(
+            name, command, env=caller.own({"RIG_INTERNAL_LOAD": str(self._plan)}), cwd=CHECKOUT, log=self.log
+        )
 
     def running(self) -> bool:
         """OSError when it takes longer than its plan could."""

@@ -1,7 +1,6 @@
 """Runs explorations side by side, each in a process of its own, and tells each as it ends."""
 
 import json
-import os
 import signal
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from rig import caller
 from rig.drive.model_told import told_bounds, told_control, told_exploration
 from rig.drive.session import Session
 from rig.stack.paths import CHECKOUT
@@ -105,7 +105,7 @@ class Pool:
         return self._session.supervisor.spawn(
             f"model-{job.number}",
             [sys.executable, "-m", "rig.drive.model_worker", str(self._session.directory.path.resolve()), str(file.resolve())],
-            env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": python_path()},  # the same paths each time
+            env=caller.own({"PYTHONHASHSEED": "0", "PYTHONPATH": str(CHECKOUT)}),  # the same paths each time
             cwd=Path.cwd(),
             log=self._session.directory.logs / f"job-{job.number:03d}.log",
         )  # fmt: skip
@@ -165,11 +165,6 @@ class Pool:
                 if read.get("number") == number and read["kind"] in ("explored", "control", "uncontrolled"):
                     found.append(read)
         return found
-
-
-def python_path() -> str:
-    """A specification of the user's own may import what lies beside it, as when it is run by itself."""
-    return os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 class Showing:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from rig import caller
 from rig.drive.running import the_stack
 from rig.stack.postgres_binaries import installed
 from rig.stack.valkey import binary
@@ -36,4 +37,4 @@ def sql(statement: str | None, stack: str | None) -> NoReturn:
 
 def become(program: Path, words: list[str], **environment: str) -> NoReturn:
     """Replace this process, so that terminal, signals and exit code are the client's own."""
-    os.execve(program, [program.name, *words], {**os.environ, **environment})
+    os.execve(program, [program.name, *words], caller.own(environment))

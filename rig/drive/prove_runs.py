@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rig.config import PREFIX
+from rig import caller
 from rig.drive.catalogue import Entry
 from rig.drive.proof import Outcome, Proof, judge_entry
 from rig.record import RunDirectory
@@ -35,12 +35,12 @@ class Job:
         self.began = time.monotonic()
         self._limit_s = RUN_S[everything]
         words = [*entry.words(everything), "--random-seed", str(random_seed), "--reports", str(self.reports.resolve())]
-        environment = {k: v for k, v in os.environ.items() if k == KEPT or not k.startswith(PREFIX)}
+        kept = {KEPT: os.environ[KEPT]} if KEPT in os.environ else {}
         with self.log.open("wb") as output:
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", "rig.drive.tethered", *words],
                 cwd=CHECKOUT,
-                env={**environment, **entry.environment},
+                env=caller.own({**kept, **entry.environment}),
                 stdin=subprocess.PIPE,  # the tether
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -1,6 +1,5 @@
 """Measures how the server's operations grow with the fleet, beside what the stores alone take: `rig load --scale`."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from rig import caller
 from rig.config import Settings
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
@@ -181,7 +181,7 @@ def storms(fleet: FleetSize, recorder: Recorder) -> None:
         process = supervisor.spawn(
             f"storm-{during}",
             command,
-            env=dict(os.environ),
+            env=caller.own(),
             cwd=CHECKOUT,
             log=fleet.bench.stack.spec.logs / "storm.log",
         )

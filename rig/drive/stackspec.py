@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from rig.config import Settings
+from rig import caller
+from rig.config import ConfigError, Settings
 from rig.drive.usage import UsageError
 from rig.fixtures import MappingError, Schema, load_schema
 from rig.stack import SpecError, StackSpec
@@ -26,8 +27,20 @@ def stack_spec(settings: Settings, logs: Path) -> StackSpec:
         sut=settings.sut,
         sut_cwd=settings.sut_cwd,
         sut_setup=settings.sut_setup,
+        inherited=caller.for_servers(passed_on(settings)),
         attached=attachment(settings),
     )
+
+
+def passed_on(settings: Settings) -> list[str]:
+    """The names that the user adds to what a server gets. ConfigError for one that is not set, or is not the user's to set."""
+    names = (settings.sut_pass_env or "").split()
+    for name in names:
+        if name in caller.CONTRACT:
+            raise ConfigError(f"--sut-pass-env {name}: the contract's variables are the rig's to set")
+        if not caller.named_in([name]):
+            raise ConfigError(f"--sut-pass-env {name}: there is no such variable in your environment")
+    return names
 
 
 def mapped_schema(settings: Settings) -> Schema:

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from rig import caller
 from rig.faults.filters import refused_here
 
 FAKETIME = "libfaketime"
@@ -60,7 +61,7 @@ def no_resolver() -> str | None:
     """Why servers can't be given a resolver of their own on this machine; None when they can."""
     if os.geteuid() != 0 or not shutil.which("unshare"):
         return "run the rig as root, where there is unshare"
-    done = subprocess.run(["unshare", "-m", "true"], capture_output=True, text=True)
+    done = subprocess.run(["unshare", "-m", "true"], env=caller.own(), capture_output=True, text=True)
     return f"there is no mount namespace to be had ({done.stderr.strip()})" if done.returncode else None
 
 

@@ -4,7 +4,6 @@ It shares the host's network and listens on 127.0.0.1 itself. A published port w
 accepts for a proxy that refuses, so a refusal, the plainest of outages, could not be made.
 """
 
-import os
 import shutil
 import subprocess
 import time
@@ -12,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rig import caller
 from rig.stack.errors import StackError
 from rig.stack.process import Process, Supervisor
 
@@ -34,7 +34,7 @@ def require_engine() -> None:
         raise StackError(f"there is no docker command on PATH. {HELP}")
     try:
         command = ["docker", "info", "--format", "{{.ServerVersion}}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=ENGINE_S)
+        done = subprocess.run(command, env=caller.own(engine=True), capture_output=True, text=True, timeout=ENGINE_S)
     except subprocess.TimeoutExpired:
         raise StackError(f"the Docker engine does not answer within {ENGINE_S:g} s. {HELP}") from None
     if done.returncode != 0:
@@ -49,7 +49,7 @@ def run_label(supervisor: Supervisor) -> str:
 
 def remove_at_end(supervisor: Supervisor) -> None:
     """Have the supervisor remove the run's containers at its end, so after a SIGKILL of the rig too."""
-    supervisor.at_end(["/bin/sh", "-c", REMOVE_ALL, run_label(supervisor)], os.environ)
+    supervisor.at_end(["/bin/sh", "-c", REMOVE_ALL, run_label(supervisor)], env=caller.own(engine=True))
 
 
 class Container:
@@ -91,7 +91,7 @@ class Container:
         self._follower = self._supervisor.spawn(
             f"{self.name}-log",
             ["docker", "logs", "--follow", "--since", f"{started:.6f}", self.name],
-            env=os.environ,
+            env=caller.own(engine=True),
             log=self._log,
         )
         return self

@@ -4,6 +4,7 @@ import psycopg
 import redis
 from psycopg import sql
 
+from rig import caller
 from rig.stack.errors import SpecError, StackError
 from rig.stack.valkey import client
 
@@ -85,7 +86,10 @@ def postgres(url: str) -> psycopg.Connection:
     try:
         return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S, application_name=f"{OURS}stack")
     except psycopg.Error as error:
-        raise StackError(f"the Postgres given cannot be reached: {' '.join(str(error).split())}") from None
+        told = (
+            f" ({', '.join(names)} in your environment not used: the URL decides)" if (names := caller.unused()) else ""
+        )
+        raise StackError(f"the Postgres given cannot be reached: {' '.join(str(error).split())}{told}") from None
 
 
 def reached(url: str) -> redis.Redis:

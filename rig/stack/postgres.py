@@ -12,6 +12,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
+from rig import caller
 from rig.stack.errors import StackError, tail
 from rig.stack.ports import PORTS
 from rig.stack.postgres_binaries import binaries, run_as
@@ -227,7 +228,7 @@ class EmbeddedPostgres:
     def _spawn(self, name: str, command: list[str | Path]) -> Process:
         return self._supervisor.spawn(
             f"{self._name}-{name}", command, user=self._user, log=self._log, cwd=self._home,
-            env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
+            env=caller.bare({"LC_ALL": "C", "TZ": "UTC"}),
             last_signal=signal.SIGQUIT,  # killed outright it would leave its shared memory behind
         )  # fmt: skip
 

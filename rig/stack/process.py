@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rig import caller
 from rig.stack.errors import SpawnError, StackError, SupervisorGone
 
 ENVIRONMENT_NAME = "RIG_SUPERVISOR"
@@ -87,6 +88,7 @@ class Supervisor:
         try:
             popen = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(PROGRAM), str(base), str(ready_write)],
+                env=caller.own(),
                 stdin=subprocess.PIPE,  # the lifeline: it reads end of file when we are gone
                 pass_fds=(ready_write,),
                 start_new_session=True,  # Ctrl-C is for the rig, which then closes in order

@@ -1,6 +1,5 @@
 """The server under test: a command, an environment, two ports, and identities of its own in both stores."""
 
-import os
 import signal
 import time
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import ClassVar
 
 import httpx
 
+from rig import caller
 from rig.stack.errors import NotReady, ServerDied, StackError
 from rig.stack.ports import is_free
 from rig.stack.process import Process, Supervisor
@@ -27,14 +27,6 @@ QUIET = {
     "VALKEY_ONLINE_MIRROR_SWEEP_SECONDS": "3600",
     "GOODBYE_WINDOW_SECONDS": "60",
 }
-# What the shell of the user may hold and no server under test is to see.
-WITHHELD = (
-    "DATABASE_URL",
-    "VALKEY_URL",
-    "AVAILABILITY_MIRROR",
-    "PYTEST_CURRENT_TEST",
-    "COVERAGE_PROCESS_START",
-)
 
 
 @dataclass(frozen=True)
@@ -96,6 +88,7 @@ class ServerInstance:
     directory: Path
     secrets: Secrets
     supervisor: Supervisor = field(repr=False)
+    inherited: Mapping[str, str] = field(repr=False, default_factory=caller.for_servers)  # of the caller's
     overrides: dict[str, str] = field(default_factory=dict)
     started: float | None = None  # epoch seconds of the last start of the process
     ready: float | None = None  # epoch seconds of the first 200 of /readyz after it
@@ -186,7 +179,7 @@ class ServerInstance:
         self._process = self.supervisor.spawn(
             f"server-{self.name}",
             resolver.wrapped(self.command) if resolver else self.command,
-            env={**inherited(), **(resolver.named(self.env) if resolver else self.env)},
+            env=caller.server(self.inherited, resolver.named(self.env) if resolver else self.env),
             cwd=self.directory,
             log=self.log,
         )
@@ -286,11 +279,6 @@ class ServerInstance:
             **self.overrides,
             **env,
         }
-
-
-def inherited() -> dict[str, str]:
-    """What of the user's environment a command of theirs gets: all but the rig's own and what the rig decides."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("RIG_") and key not in WITHHELD}
 
 
 def holder(port: int) -> str:

@@ -1,8 +1,9 @@
 """The user's own set-up command: run once a database, before the first start of the server under test."""
 
+from rig import caller
 from rig.stack.errors import StackError, tail
 from rig.stack.process import Supervisor
-from rig.stack.server import QUIET, inherited
+from rig.stack.server import QUIET
 from rig.stack.spec import StackSpec
 
 SETUP_S = 120.0
@@ -15,7 +16,9 @@ def set_up(spec: StackSpec, supervisor: Supervisor, name: str, database_url: str
         return
     log = spec.logs / f"{name}-setup.log"
     told = {**QUIET, "APP_ENV": "test", "DATABASE_URL": database_url, "VALKEY_URL": valkey_url}
-    process = supervisor.spawn(f"{name}-setup", command, env={**inherited(), **told}, cwd=spec.directory(), log=log)
+    process = supervisor.spawn(
+        f"{name}-setup", command, env=caller.server(spec.inherited, told), cwd=spec.directory(), log=log
+    )
     try:
         code = process.wait(SETUP_S)
     except TimeoutError:

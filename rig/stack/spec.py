@@ -5,11 +5,12 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from rig import caller
 from rig.stack.attachment import Attachment
 from rig.stack.errors import SpecError
 from rig.stack.paths import CHECKOUT
@@ -42,6 +43,8 @@ class StackSpec:
     clock_library: str | None = None  # libfaketime: each instance then has a clock of its own, which can be set
     own_resolver: bool = False  # the servers know their stores by names, which a resolver of the stack's answers for
     autovacuum: bool = True  # off: a Postgres of ours counts at its tables what clients do, and nothing else
+    # Of the caller's environment what the server and its set-up get; kept out of messages, as it may hold secrets.
+    inherited: Mapping[str, str] = field(default_factory=caller.for_servers, repr=False)
     attached: Attachment | None = None  # a server that runs already, instead of `sut`
 
     @classmethod

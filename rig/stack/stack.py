@@ -92,6 +92,7 @@ class Stack:
             directory=self.spec.directory(),
             secrets=self.secrets,
             supervisor=self.supervisor,
+            inherited=self.spec.inherited,
             overrides=dict(env or {}),
         )
         self.servers[name] = instance

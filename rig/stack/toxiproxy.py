@@ -4,7 +4,6 @@ The package toxiproxy-python is unmaintained, waits without a timeout and keeps 
 global, so two stacks in one process would share it: a few lines of httpx take its place.
 """
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from rig import caller
 from rig.stack.errors import StackError, tail
 from rig.stack.ports import PORTS
 from rig.stack.process import Process, Supervisor
@@ -114,7 +114,7 @@ class EmbeddedToxiproxy(Toxiproxy):
 
     def _launch(self) -> Process:
         command = [self._program, "-host", "127.0.0.1", "-port", str(self.port)]
-        return self._supervisor.spawn(self._name, command, env={"PATH": os.defpath}, log=self._log)
+        return self._supervisor.spawn(self._name, command, env=caller.bare(), log=self._log)
 
     def create(self) -> None:
         """Start the server and wait for its API."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rig import caller
 from rig.stack.errors import StackError, tail
 from rig.stack.paths import CHECKOUT, cache_directory
 from rig.stack.process import Supervisor
@@ -40,7 +41,9 @@ def on_path() -> Path | None:
     if found is None:
         return None
     try:
-        told = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=10).stdout
+        told = subprocess.run(
+            [found, "--version"], env=caller.bare(), capture_output=True, text=True, timeout=10
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     return Path(found) if VERSION in told or "git" in told else None
@@ -122,15 +125,15 @@ def find_go(supervisor: Supervisor, directory: Path, say: Say) -> Path:
 def run(supervisor: Supervisor, command: list[str | Path], directory: Path, what: str, say: Say) -> None:
     """Run a step under the supervisor, telling every few seconds that it goes on."""
     log = directory / "build.log"
-    env = {**os.environ, "GOBIN": str(directory), "TMPDIR": str(directory), "GOFLAGS": "-modcacherw"}
+    more = {"GOBIN": str(directory), "TMPDIR": str(directory), "GOFLAGS": "-modcacherw"}
     theirs = str(command[0]) == shutil.which("go") and os.access(os.path.expanduser("~"), os.W_OK)
     if Path(command[0]).name == "go" and not theirs:  # who has no Go shall not find 300 MB of its caches either
-        env |= {
+        more |= {
             "GOPATH": str(directory / "gopath"),
             "GOCACHE": str(directory / "gocache"),
             "HOME": str(directory),
         }
-    process = supervisor.spawn("toxiproxy-build", command, env=env, cwd=directory, log=log)
+    process = supervisor.spawn("toxiproxy-build", command, env=caller.builder(more), cwd=directory, log=log)
     say(f"toxiproxy {VERSION}: {what} (once, some 30 s)")
     started = told = time.monotonic()
     try:

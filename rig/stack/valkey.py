@@ -1,7 +1,6 @@
 """Embedded Valkey: the real server from the wheel as our child; a restart empties it and keeps its users."""
 
 import importlib.util
-import os
 import secrets
 import signal
 import time
@@ -12,6 +11,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import redis
 
+from rig import caller
 from rig.stack.errors import StackError, tail
 from rig.stack.ports import PORTS
 from rig.stack.postgres import role_of
@@ -230,8 +230,7 @@ class EmbeddedValkey:
 
     def _launch(self) -> Process:
         command = [binary(), self._configuration]
-        env = {"PATH": os.defpath}
-        return self._supervisor.spawn(self._name, command, env=env, cwd=self._directory, log=self._log)
+        return self._supervisor.spawn(self._name, command, env=caller.bare(), cwd=self._directory, log=self._log)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

@@ -1,7 +1,6 @@
 """What careless users and bad days do to a run: told in one line, with the exit code of whose fault it is."""
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -167,22 +166,14 @@ def test_an_interrupted_run_is_judged_and_leaves_nothing(how: signal.Signals, tm
 
 def test_a_stack_that_does_not_come_up_is_told_in_its_own_words(tmp_path: Path) -> None:
     """A Valkey that can't be started: the boxes are broken, each says why, and nobody's test report is quoted."""
-    checkout = tmp_path / "plugin"
-    checkout.mkdir()
-    (checkout / "sitecustomize.py").write_text(
-        "import pathlib\n"
-        "def late():\n"
-        "    import rig.stack.valkey as module\n"
-        "    module.binary = lambda *_: pathlib.Path('/bin/false')\n"
-        "import sys\n"
-        "class Finder:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'rig.drive.bench':\n"
-        "            sys.meta_path.remove(self); late()\n"
-        "sys.meta_path.insert(0, Finder())\n"
+    done = rig(
+        "checklist",
+        "--only",
+        "SMOKE",
+        "--reports",
+        str(tmp_path / "reports"),
+        RIG_INTERNAL_PLUGIN="tests.rig.no_valkey",
     )
-    done = rig("checklist", "--only", "SMOKE", "--reports", str(tmp_path / "reports"), PYTHONPATH=str(checkout))
-    shutil.rmtree(checkout)
     assert done.returncode == 3, done.stdout + done.stderr
     items = json.loads((tmp_path / "reports/latest/results.json").read_text())["items"]
     assert {item["verdict"] for item in items} == {"broken"}

@@ -25,7 +25,7 @@ def whim(name: str) -> str:
 def judged(reports: Path, only: str, sut: str, *words: str, **environment: str) -> tuple[int, list[dict[str, Any]]]:
     """The run's exit code and its items."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("RIG_")}
-    env |= {"RIG_SUT_CWD": str(CHECKOUT), "PYTHONPATH": str(CHECKOUT), **environment}
+    env |= {"RIG_SUT_CWD": str(CHECKOUT), **environment}
     command = [sys.executable, "-m", "rig.cli", "checklist", "--only", only, "--sut", sut, "--reports", str(reports)]
     done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=RUN_S, cwd=CHECKOUT, env=env)
     results = json.loads((reports / "latest" / "results.json").read_text())

@@ -137,7 +137,7 @@ def test_serve_until_interrupted_leaves_nothing(how: signal.Signals, tmp_path: P
 
 
 def test_serve_ends_with_3_when_its_server_does(tmp_path: Path) -> None:
-    done = rig("serve", "--sut", STUB, STUB="exit")
+    done = rig("serve", "--sut", STUB, "--sut-pass-env", "STUB", STUB="exit")
     assert done.returncode == 3
     assert "exited with code 7 before it was ready" in done.stderr
     assert "Traceback" not in done.stderr

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from rig.stack.server import inherited
+from rig.caller import for_servers
 from server.streams import Stream
 
 EXIT_WITHIN_S = 10.0
@@ -25,7 +25,7 @@ class Piped:
 
     def __init__(self, server, house, closed: str = "") -> None:
         command = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *server.command]
-        environment = {**inherited(), **server.env, "VALKEY_URL": f"redis://127.0.0.1:{free_port()}"}
+        environment = {**for_servers(), **server.env, "VALKEY_URL": f"redis://127.0.0.1:{free_port()}"}
         pipe = subprocess.PIPE
         self.house = house
         self.process = subprocess.Popen(
