@@ -5,7 +5,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from rig.checks import load_checks
 from rig.config import HANDED
 from rig.drive.attached import AttachedBench
 from rig.drive.bench import Bench
+from rig.drive.by_pytest import a_run_of
 from rig.drive.cadence import Cadence
 from rig.drive.checklist import RELEASE
 from rig.drive.hurt import Hurt
@@ -32,6 +33,7 @@ pytest_plugins = [f"features.steps.{path.stem}" for path in Path(__file__).paren
 
 ATTEMPT = pytest.StashKey[int]()
 VOIDED = pytest.StashKey[bool]()
+TOLD = pytest.StashKey[list[str]]()
 LOG = pytest.StashKey[ScenarioLog]()
 
 
@@ -59,12 +61,36 @@ def template_of(item: pytest.Item) -> Any:
     return scenario_wrapper_template_registry.get(getattr(item, "function", None))
 
 
+def begun_by_pytest() -> bool:
+    """Whether no driver of ours started this process."""
+    return HANDED not in os.environ
+
+
+def boxes_of(items: Iterable[pytest.Item]) -> list[str]:
+    """The boxes that the scenarios among these answer."""
+    templates = [template for item in items if (template := template_of(item)) is not None]
+    return items_of(step.name for template in templates for step in template.steps)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "xdist_group(name): scenarios that share a started backend stay on one worker")
+    if begun_by_pytest() and getattr(config.option, "numprocesses", None):
+        raise pytest.UsageError("by pytest the features run on one stack: for several, `rig checklist --workers N`")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """So that `-k C-07` picks the scenario that answers this box."""
+    item.extra_keyword_matches.update(boxes_of([item]))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the scenarios that answer a wanted box, in an order drawn from the random seed.
 
     Scenarios of one file that ask for the same backend stay together on a worker and share its start.
     """
+    if begun_by_pytest():
+        return  # who began it has chosen
     settings = Settings()
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
@@ -88,8 +114,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Run a scenario; once more when the rig's own lag voided one of its time bounds."""
+    if template_of(item) is None:
+        return None  # somebody else's test
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for attempt in (1, 2):
         item.stash[ATTEMPT] = attempt
@@ -106,9 +134,20 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.fixture(scope="session")
-def settings() -> Settings:
+def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
     load_checks()
-    return Settings()
+    if not begun_by_pytest():
+        yield Settings()
+        return
+    with a_run_of(boxes_of(request.session.items), request.config.stash.setdefault(TOLD, [])) as session:
+        yield Settings()
+        session.interrupted = request.session.exitstatus == pytest.ExitCode.INTERRUPTED
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Where the report of a run lies that no driver tells of."""
+    for line in terminalreporter.config.stash.get(TOLD, []):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -84,6 +84,24 @@ def run_once(
     mapped_schema(settings)
     protect(spec)
     print(f"random seed {seed}", flush=True)
+    replay, meta = told_of(settings, spec, only, seed, under)
+    workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
+    with run_session("checklist", settings.reports, seed, items=items, replay=replay, meta=meta) as session:
+        try:
+            if not (spec.toxiproxy or spec.attached):
+                toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it
+            run_features(session, spec, items, settings, workers, under)
+        except KeyboardInterrupt:
+            session.interrupted = True
+    results = conclude(session.directory)
+    print_summary(results, session.directory)
+    return {**results, "directory": str(session.directory.path)}, session.interrupted
+
+
+def told_of(
+    settings: Settings, spec: StackSpec, only: list[str], seed: int, under: "Under | None" = None
+) -> tuple[str, dict[str, Any]]:
+    """The command that answers one box again, with `{item}`, and what the run's meta data say of it."""
     options = "" if settings.mode == "embedded" else f" --mode {settings.mode}"
     options += "".join(f" {shlex.quote(word)}" for word in (*the_server(settings), *judged_by(settings)))
     repeat = f"--cadence {settings.cadence} --random-seed {seed}{options}"
@@ -97,19 +115,7 @@ def run_once(
         "stack": {"mode": spec.mode, "sut": spec.named(), **versions()},
         **({} if under is None else {"under": under.fault}),
     }
-    workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
-    with run_session(
-        "checklist", settings.reports, seed, items=items, replay=f"rig checklist --only {{item}} {repeat}", meta=meta
-    ) as session:
-        try:
-            if not (spec.toxiproxy or spec.attached):
-                toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it
-            run_features(session, spec, items, settings, workers, under)
-        except KeyboardInterrupt:
-            session.interrupted = True
-    results = conclude(session.directory)
-    print_summary(results, session.directory)
-    return {**results, "directory": str(session.directory.path)}, session.interrupted
+    return f"rig checklist --only {{item}} {repeat}", meta
 
 
 def workers_for(items: list[str], workers: int, external: bool) -> int:
@@ -117,10 +123,10 @@ def workers_for(items: list[str], workers: int, external: bool) -> int:
     return 1 if external else min(workers, len({item.rsplit("-", 1)[0] for item in items}))
 
 
-def run_features(
-    session: Session, spec: StackSpec, items: list[str], settings: Settings, workers: int, under: "Under | None" = None
-) -> None:
-    """One pytest process below the supervisor; what it answers stands in the record, not in its output."""
+def handed_over(
+    session: Session, spec: StackSpec, items: list[str], settings: Settings, under: "Under | None" = None
+) -> str:
+    """What the process that runs the features has to know, as JSON."""
     handed = {
         "run": str(session.directory.path.resolve()),
         "spec": {**{name: value for name, value in asdict(spec).items() if name != "logs"}},
@@ -133,6 +139,13 @@ def run_features(
         "level": level_of(settings),
         "under": under and {"fault": under.fault, "stays": under.stays},
     }
+    return json.dumps(handed, default=str)
+
+
+def run_features(
+    session: Session, spec: StackSpec, items: list[str], settings: Settings, workers: int, under: "Under | None" = None
+) -> None:
+    """One pytest process below the supervisor; what it answers stands in the record, not in its output."""
     command = [sys.executable, "-m", "pytest", "features", "-p", "pytest_bdd.plugin", "-p", "xdist.plugin"]
     command += ["-p", "features.plugin", "-p", "no:cacheprovider", "-q", "--assert", "plain"]
     command += ["-p", os.environ[PLUGIN]] if PLUGIN in os.environ else []
@@ -142,7 +155,7 @@ def run_features(
     handed_on = {
         **session.supervisor.environment,
         **{name: value for name, value in os.environ.items() if name.startswith(INTERNAL_PREFIX)},
-        HANDED: json.dumps(handed, default=str),
+        HANDED: handed_over(session, spec, items, settings, under),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # those of other packages cost seconds, and may do anything
         "PYTEST_DEBUG_TEMPROOT": str(session.supervisor.base),  # or pytest leaves a directory of its own behind
     }
