@@ -36,7 +36,7 @@ def judge_run(run: Run) -> dict[str, Any]:
     ]
     counts = Counter(item["verdict"] for item in items)
     verdict = overall(Verdict(item["verdict"]) for item in items)
-    ended = end["t"] if end else max((line["t"] for line in run.lines), default=run.meta["started"])
+    ended = run_ended(run)
     return {
         **run.meta,
         "verdict": verdict,
@@ -50,6 +50,12 @@ def judge_run(run: Run) -> dict[str, Any]:
         "scenarios": [scenario_entry(line) for line in scenarios.values()],
         **figures(run),
     }
+
+
+def run_ended(run: Run) -> float:
+    """Epoch seconds of the run's end; of its last line where it was killed."""
+    end = next(run.of("end"), None)
+    return end["t"] if end else max((line["t"] for line in run.lines), default=run.meta["started"])
 
 
 def last_attempts(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
@@ -112,6 +118,7 @@ def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers) -> None:
         lines[line["kind"]].append(line)
     broken = next((line["text"] for line in lines["broken"]), None)
     lacking = next((line["text"] for line in lines["missing"]), None)
+    ended = run_ended(run)
     for item in items:
         bounds = plan["bounds"][item]
         judgement, shown = judge_with_evidence(item, lines, bounds, run.meta.get("level", HARDENED))
@@ -122,7 +129,7 @@ def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers) -> None:
         if judgement.verdict is Verdict.FAILED:
             shown = [*shown, *said_around(lines, shown)]
         line = {
-            "scenario": plan["scenario"], "variant": "", "started": plan["t"], "ended": plan["t"],  # no time of its own
+            "scenario": plan["scenario"], "variant": "", "started": plan["t"], "ended": ended,  # it was watched all along
             "bounds": bounds, "evidence": shown,
         }  # fmt: skip
         answers[item].append(answer_entry(line, judgement))
@@ -186,6 +193,7 @@ def item_entry(
         "verdict": verdict,
         "message": " | ".join(dict.fromkeys(telling)) or unanswered,
         "seconds": round(sum(answer["seconds"] for answer in answers), 3),
+        **({"all_along": True} if declared.whole_run else {}),
         "answers": answers,
         "replay": replay.format(item=item),
     }

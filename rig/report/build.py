@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rig.report import load, model, text, words
+from rig.record import Verdict
+from rig.report import load, model, text, trim, words
 from rig.report.page import Answer, Box, Measure, Page, Scenario, Section, Step
 
 SERVICES = (("postgres", "Postgres"), ("valkey", "Valkey"), ("toxiproxy", "Toxiproxy"))
@@ -17,7 +18,7 @@ def build(results: Mapping[str, Any]) -> Page:
         title=TITLES.get(kind, f"{kind.capitalize()} report".strip()),
         kind=kind,
         verdict=words.verdict_of(results["verdict"]),
-        headline=text.clean(words.headline(results)),
+        headline=trim.message(words.headline(results)),
         noun=words.NOUNS.get(kind, words.NOUNS["chaos"]),
         counts=words.counts_of(results),
         promises=_promises(results.get("promise") or {}),
@@ -28,7 +29,7 @@ def build(results: Mapping[str, Any]) -> Page:
         facts=tuple(_facts(results)),
         measures=tuple(_measure(raw) for raw in results.get("measures") or ()),
         sections=tuple(_sections(results.get("items") or ())),
-        scenarios=tuple(_scenario(raw) for raw in results.get("scenarios") or ()),
+        scenarios=tuple(_scenarios(results)),
         load=load.view(results),
         model=model.view(results),
     )
@@ -88,6 +89,7 @@ def _box(item: Mapping[str, Any]) -> Box:
         verdict=words.verdict_of(item["verdict"]),
         message=text.clean(item.get("message") or ""),
         seconds=item.get("seconds"),
+        all_along=bool(item.get("all_along")),
         replay=text.clean(item.get("replay") or ""),
         answers=tuple(_answer(raw) for raw in item.get("answers") or ()),
     )
@@ -124,20 +126,43 @@ def _measure(raw: Mapping[str, Any]) -> Measure:
     return Measure(text.clean(raw.get("name") or ""), value, limit, verdict)
 
 
-def _scenario(raw: Mapping[str, Any]) -> Scenario:
+def _scenarios(results: Mapping[str, Any]) -> list[Scenario]:
+    """Each scenario as it ran; a step that asks for an item says what that item's answer was there."""
+    told = {
+        (answer.get("scenario"), answer.get("variant") or "", item["id"]): text.clean(answer.get("message") or "")
+        for item in results.get("items") or ()
+        for answer in item.get("answers") or ()
+    }
+    return [_scenario(raw, told) for raw in results.get("scenarios") or ()]
+
+
+def _scenario(raw: Mapping[str, Any], told: Mapping[tuple[str, str, str], str]) -> Scenario:
+    variant, error = raw.get("variant") or "", raw.get("error")
+    # A step that stopped its scenario is told as a mapping; whatever else went wrong as words.
+    stopped = error if isinstance(error, Mapping) else {}
+    name = f"{raw.get('feature')}: {raw.get('name')}"
+
+    def message(step: Mapping[str, Any]) -> str:
+        words_ = step.get("text") or ""
+        if stopped and stopped.get("step") == f"{step.get('keyword')} {words_}":
+            return text.clean(stopped.get("message") or "")
+        return step.get("message") or told.get((name, variant, words_.partition(": ")[0]), "")
+
+    whole = ": ".join(stopped[part] for part in ("step", "message") if stopped.get(part)) if stopped else error
     return Scenario(
         id=text.clean(raw.get("id") or raw.get("name") or ""),
         feature=text.clean(raw.get("feature") or ""),
         name=text.clean(raw.get("name") or ""),
+        variant=text.clean(variant),
         seconds=raw.get("seconds"),
-        error=text.clean(raw["error"]) if raw.get("error") else None,
+        error=text.clean(whole) if whole else None,
         steps=tuple(
             Step(
                 keyword=text.clean(step.get("keyword") or "").strip(),
                 text=text.clean(step.get("text") or ""),
-                verdict=words.verdict_of(step.get("verdict", "passed")),
+                verdict=(verdict := words.verdict_of(step.get("verdict", "passed"))),
                 seconds=step.get("seconds"),
-                message=text.clean(step.get("message") or ""),
+                message="" if verdict is Verdict.PASSED else text.clean(message(step)),
             )
             for step in raw.get("steps") or ()
         ),

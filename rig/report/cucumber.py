@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from rig.record import Verdict
+from rig.report import trim
 from rig.report.page import Page, Scenario, Step
 
 # The format has no word for a broken rig: it shows as failed, and its message says whose fault it is.
@@ -35,23 +36,36 @@ def _feature(name: str, scenarios: list[Scenario]) -> dict[str, Any]:
         "description": "",
         "line": 1,
         "tags": [],
-        "elements": [_element(name, number, scenario) for number, scenario in enumerate(scenarios, start=1)],
+        "elements": [_element(name, *numbered) for numbered in enumerate(_told_apart(scenarios), start=1)],
     }
 
 
-def _element(feature: str, number: int, scenario: Scenario) -> dict[str, Any]:
+def _told_apart(scenarios: list[Scenario]) -> list[tuple[str, str, Scenario]]:
+    """Each with a slug and a name that no other of the feature has: readers take equal ones for the same scenario."""
+    found: list[tuple[str, str, Scenario]] = []
+    for number, scenario in enumerate(scenarios, start=1):
+        name = f"{scenario.name} [{scenario.variant}]" if scenario.variant else scenario.name
+        slug = _slug(name) or str(number)
+        slug = f"{slug}-{number}" if any(slug == taken for taken, _, _ in found) else slug
+        name = f"{name} ({number})" if any(name == taken for _, taken, _ in found) else name
+        found.append((slug, name, scenario))
+    return found
+
+
+def _element(feature: str, number: int, told: tuple[str, str, Scenario]) -> dict[str, Any]:
+    slug, name, scenario = told
     element: dict[str, Any] = {
-        "id": f"{_slug(feature)};{_slug(scenario.name) or number}",
+        "id": f"{_slug(feature)};{slug}",
         "type": "scenario",
         "keyword": "Scenario",
-        "name": scenario.name,
+        "name": name,
         "description": "",
         "line": number,  # its place in the feature: the record holds no line of the source
         "tags": [],
         "steps": [_step(line, step, scenario.error) for line, step in enumerate(scenario.steps, start=1)],
     }
-    if scenario.error and scenario.verdict is Verdict.BROKEN:
-        result = {"status": "failed", "duration": 0, "error_message": f"broken: {scenario.error}"}
+    if scenario.error and all(step.verdict is Verdict.PASSED for step in scenario.steps):  # no step says it
+        result = {"status": "failed", "duration": 0, "error_message": trim.message(f"broken: {scenario.error}")}
         element["after"] = [{"match": {"location": "rig"}, "result": result}]
     return element
 
@@ -62,7 +76,7 @@ def _step(line: int, step: Step, error: str | None) -> dict[str, Any]:
         "duration": round((step.seconds or 0) * NANOSECONDS),
     }
     if step.verdict is not Verdict.PASSED:
-        result["error_message"] = f"{step.verdict}: {step.message or error or step.text}"
+        result["error_message"] = trim.message(f"{step.verdict}: {step.message or error or step.text}")
     return {
         "keyword": f"{step.keyword} ",
         "name": step.text,

@@ -75,8 +75,9 @@ def inline(sentence: str) -> Markup:
 
 
 def coded(message: str) -> Markup:
-    """A message of the rig with its `code` parts set as such."""
-    return Markup("").join(TAGS[kind].format(part) for kind, part in text.code_spans(message))
+    """A message of the rig, cut, with its `code` parts set as such."""
+    cut = trim.message(message, trim.STEPS[0])
+    return Markup("").join(TAGS[kind].format(part) for kind, part in text.code_spans(cut))
 
 
 def _context(page: Page, results: Mapping[str, Any], run_name: str) -> dict[str, Any]:
@@ -112,7 +113,13 @@ def violations(results: Mapping[str, Any]) -> list[dict[str, Any]]:
         pieces = [piece for answer in item.get("answers") or () for piece in answer.get("evidence") or ()]
         times = [at for piece in pieces if (at := moment(piece)) is not None]
         for at in times or [results.get("ended") or 0.0]:
-            marks.append({"t": at, "name": f"{item['id']}: {item.get('message', '')}", "link": text.anchor(item["id"])})
+            marks.append(
+                {
+                    "t": at,
+                    "name": f"{item['id']}: {trim.message(item.get('message', ''))}",
+                    "link": text.anchor(item["id"]),
+                }
+            )
     return [{"name": "violations", "spans": [], "marks": marks}] if marks else []
 
 

@@ -3,8 +3,8 @@
 from xml.etree import ElementTree as xml
 
 from rig.record import Verdict
-from rig.report import evidence, text
-from rig.report.page import Box, Page, Section
+from rig.report import evidence, text, trim
+from rig.report.page import Box, Page, Section, took
 
 # JUnit knows three ways not to pass; inconclusive and broken are both errors, told apart by their type.
 ELEMENTS = {
@@ -50,7 +50,7 @@ def _totals(boxes: list[Box]) -> dict[str, str]:
         "failures": str(elements.count("failure")),
         "errors": str(elements.count("error")),
         "skipped": str(elements.count("skipped")),
-        "time": f"{sum(box.seconds or 0 for box in boxes):.3f}",
+        "time": f"{took(boxes):.3f}",
     }
 
 
@@ -71,19 +71,21 @@ def _case(suite: xml.Element, box: Box, page: Page, section: Section) -> None:
     )
     element = ELEMENTS.get(box.verdict)
     if element is None:
-        xml.SubElement(case, "system-out").text = box.message
+        xml.SubElement(case, "system-out").text = trim.message(box.message)
         return
-    outcome = xml.SubElement(case, element, message=box.message.replace("\n", " "), type=box.verdict.value)
+    outcome = xml.SubElement(
+        case, element, message=trim.message(box.message).replace("\n", " "), type=box.verdict.value
+    )
     outcome.text = details(box)
 
 
 def details(box: Box) -> str:
     """Why a box got its verdict, and its evidence, as text."""
-    printed = [box.message]
+    printed = [trim.message(box.message)]
     for answer in box.answers:
         where = " ".join(part for part in (answer.scenario, answer.variant and f"({answer.variant})") if part)
-        printed.append(f"\n{answer.verdict}: {where}\n{answer.message}")
-        printed += [f"weakened by: {reason}" for reason in answer.weakened]
+        printed.append(f"\n{answer.verdict}: {where}\n{trim.message(answer.message)}")
+        printed += [f"weakened by: {trim.message(reason)}" for reason in answer.weakened]
         printed.append(evidence.plain(answer.evidence))
     if box.replay:
         printed.append(f"\nrun it alone: {box.replay}")

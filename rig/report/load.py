@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rig.record import Verdict
-from rig.report import load_tables, plots, svg, text, words
+from rig.report import load_tables, plots, svg, text, trim, words
 from rig.report.load_tables import Arms
 from rig.report.page import Box, Cell, Figure, Figures, Load, Table
 
@@ -33,7 +33,9 @@ def view(results: Raw) -> Load | None:
     ]
     kept = tuple(part for part in parts if part is not None and (part.figures if _drawn(part) else part.rows))
     raw = tuple(text.clean(name) for name in load.get("raw") or () if _beside(text.clean(name)))
-    return Load(kept, tuple(_threshold_box(one, n) for n, one in enumerate(load.get("thresholds") or (), 1)), raw)
+    took = results.get("seconds")
+    thresholds = tuple(_threshold_box(one, n, took) for n, one in enumerate(load.get("thresholds") or (), 1))
+    return Load(kept, thresholds, raw)
 
 
 def _drawn(part: Table | Figures) -> bool:
@@ -62,7 +64,7 @@ def _claims(load: Raw, items: Sequence[Raw]) -> Table:
         verdict = words.verdict_of(item["verdict"]) if item else None
         note = text.clean(claim.get("note") or "")
         if item and verdict is not Verdict.PASSED and item.get("message"):
-            note = ". ".join(part for part in (text.clean(item["message"]).rstrip("."), note) if part)
+            note = ". ".join(part for part in (trim.message(item["message"]).rstrip("."), note) if part)
         unit = claim.get("unit")
         rows.append(
             (
@@ -100,7 +102,7 @@ def _thresholds(load: Raw) -> Table:
     )
 
 
-def _threshold_box(one: Raw, number: int) -> Box:
+def _threshold_box(one: Raw, number: int, took: float | None) -> Box:
     """A threshold in the shape of an item, so that each output can count it."""
     measured = load_tables.figure(one.get("value"), one.get("unit"))
     return Box(
@@ -111,7 +113,8 @@ def _threshold_box(one: Raw, number: int) -> Box:
         audience="",
         verdict=words.verdict_of(one.get("verdict") or Verdict.INCONCLUSIVE),
         message=f"observed {measured}",
-        seconds=None,
+        seconds=took,
+        all_along=True,
         replay="",
         answers=(),
     )

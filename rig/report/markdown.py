@@ -4,7 +4,7 @@ import html
 import re
 from dataclasses import replace
 
-from rig.report import text, words
+from rig.report import text, trim, words
 from rig.report.page import Box, Cell, Page, Section, Table
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
@@ -17,7 +17,7 @@ def markdown(page: Page) -> str:
         escape(page.headline),
     ]
     if page.message and page.message != page.headline:
-        parts.append(escape(page.message))
+        parts.append(said(page.message))
     if page.total:
         parts.append(f"**{words.tally(page.counts)}**" + (f" ({page.promises})" if page.promises else ""))
     parts += _replay(page)
@@ -61,8 +61,8 @@ def sentence(title: str) -> str:
 
 
 def said(message: str) -> str:
-    """A message of the rig on one line, with its code kept and all else escaped."""
-    return "".join(DRAWN[kind](part) for kind, part in text.code_spans(" ".join(message.split())))
+    """A message of the rig, cut, on one line, with its code kept and all else escaped."""
+    return "".join(DRAWN[kind](part) for kind, part in text.code_spans(" ".join(trim.message(message).split())))
 
 
 def _escaped(part: str) -> str:

@@ -1,5 +1,6 @@
 """The view that all outputs share: a run as boxes by section, its counts, facts and sentences, to print."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ class Box:
     seconds: float | None
     replay: str
     answers: tuple[Answer, ...]
+    all_along: bool = False  # judged from all that was seen, so its time is that of the run
 
     @property
     def pieces(self) -> int:
@@ -69,7 +71,7 @@ class Section:
 
     @property
     def seconds(self) -> float:
-        return sum(box.seconds or 0 for box in self.boxes)
+        return took(self.boxes)
 
     @property
     def letter(self) -> str:
@@ -101,6 +103,7 @@ class Scenario:
     id: str
     feature: str
     name: str
+    variant: str
     seconds: float | None
     error: str | None
     steps: tuple[Step, ...]
@@ -222,6 +225,12 @@ class Page:
     def troubles(self) -> list[Box]:
         """What a reader must see first: failed, then broken, then inconclusive boxes."""
         return [box for verdict in words.ORDER[:3] for box in self.boxes if box.verdict is verdict]
+
+
+def took(boxes: Sequence[Box]) -> float:
+    """Seconds of all together: one after the other, but for those that are judged from the whole run, at the same time."""
+    times = {along: [box.seconds or 0.0 for box in boxes if box.all_along is along] for along in (False, True)}
+    return sum(times[False]) + max(times[True], default=0.0)
 
 
 def _share(piece: Evidence) -> float:

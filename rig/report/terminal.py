@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rig.record import RunDirectory, Verdict
-from rig.report import text, words
+from rig.report import text, trim, words
 from rig.report.build import build
 from rig.report.page import Box, Page
 
@@ -116,7 +116,7 @@ class _Summary:
 
     def _trouble(self, box: Box) -> None:
         self.console.print(Text.assemble(self._mark(box.verdict), "  ", (box.id, "bold")))
-        for paragraph in (text.flat(box.title), box.message):
+        for paragraph in (text.flat(box.title), trim.message(box.message)):
             if paragraph:
                 self.console.print(Padding(Text(paragraph), (0, 0, 0, 2), expand=False))
         if box.replay:
@@ -134,7 +134,7 @@ class _Summary:
         self.console.print(Text("Skipped", style="bold"))
         for reason, ids in self.view.skips.items():
             grid = Table.grid(padding=(0, 1))
-            grid.add_row("-", Text(f"{', '.join(ids)}: {reason}"))
+            grid.add_row("-", Text(f"{', '.join(ids)}: {trim.message(reason)}"))
             self.console.print(grid)
         self.console.print()
 
@@ -144,7 +144,7 @@ class _Summary:
         self.console.print(Text("What weakens this verdict", style="bold"))
         for reason in self.view.weakens:
             grid = Table.grid(padding=(0, 1))
-            grid.add_row("-", Text(reason))
+            grid.add_row("-", Text(trim.message(reason)))
             self.console.print(grid)
         self.console.print()
 
@@ -153,7 +153,7 @@ class _Summary:
         mark = Text(f"{self.marks[verdict]} {verdict.upper()}", style=f"bold {COLOURS[verdict]}")
         self.console.print(Text.assemble(mark, "  ", self.view.headline))
         if self.view.message and self.view.message != self.view.headline:
-            self.console.print(Text(self.view.message))
+            self.console.print(Text(trim.message(self.view.message)))
         if self.view.total:
             counts = Text(" · " if self.marks is words.MARKS else ", ").join(
                 Text(f"{number} {verdict}", style=COLOURS[verdict])

@@ -61,6 +61,11 @@ def value(raw: object, limits: Limits) -> str:
     return f"{kept}… {more} more characters" if more else kept
 
 
+def message(raw: str, limits: Limits = PLAIN) -> str:
+    """What an item or a run says, cut like its evidence: it may quote all that a server printed."""
+    return value(raw, limits)
+
+
 def needle(looked_for: str | None) -> re.Pattern[str] | None:
     """A pattern for a text looked for, in which `<id>` stands for any word."""
     if not looked_for:

@@ -3,18 +3,23 @@
 import io
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 from xml.etree import ElementTree
 
 import pytest
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from report_sample import chaos, checklist
 from rich.console import Console
 
-from rig.record import RunDirectory
+from rig.drive.judge import judge_run
+from rig.record import Recorder, Run, RunDirectory, new_run
 from rig.report import print_summary, render
 from rig.report.build import build
 from rig.report.cucumber import cucumber
 from rig.report.files import write
+from rig.report.html import html
 from rig.report.junit import junit
 from rig.report.markdown import markdown
 
@@ -80,6 +85,158 @@ def test_cucumber_lists_features_scenarios_and_steps():
         for element in feature["elements"]:
             assert element["type"] == "scenario"
             assert element["id"].startswith(feature["id"] + ";")
+
+
+class Strict(BaseModel):
+    """A reader that refuses what the format does not know, as the schemas of its makers do."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Result(Strict):
+    status: Literal["passed", "failed", "skipped", "undefined", "pending"]
+    duration: int = Field(ge=0)
+    error_message: str = ""
+
+    @model_validator(mode="after")
+    def tells_why(self) -> "Result":
+        """The format asks it of what failed, we of whatever did not pass."""
+        assert bool(self.error_message) == (self.status != "passed")
+        return self
+
+
+class Match(Strict):
+    location: str
+
+
+class Hook(Strict):
+    match: Match
+    result: Result
+
+
+class CucumberStep(Strict):
+    keyword: str = Field(pattern="^(Given|When|Then|And|But) $")
+    name: str = Field(min_length=1)
+    line: int = Field(ge=1)
+    match: Match
+    result: Result
+
+
+class Element(Strict):
+    id: str
+    type: Literal["scenario", "background"]
+    keyword: str
+    name: str
+    description: str
+    line: int = Field(ge=1)
+    tags: list[dict[str, str]]
+    steps: list[CucumberStep]
+    after: list[Hook] = []
+
+
+class Feature(Strict):
+    uri: str
+    id: str
+    keyword: Literal["Feature"]
+    name: str
+    description: str
+    line: int
+    tags: list[dict[str, str]]
+    elements: list[Element]
+
+
+def variants() -> dict[str, Any]:
+    """A run with three variants of a scenario, two of which would have one slug: one passed, one skipped, one stopped by an error."""
+    run = checklist()
+    name, feature = "A toggle succeeds while Valkey is away", "b_toggle.feature"
+    step = {"keyword": "Then", "text": "C-07: the next heartbeat is refused with 403", "seconds": 2.1}
+    ready = {"keyword": "Given", "text": "a quiet backend", "verdict": "broken", "seconds": 0.5}
+    error = {"verdict": "broken", "message": "Toxiproxy did not answer within 2 s", "step": "Given a quiet backend"}
+    box = next(item for item in run["items"] if item["id"] == "C-07")
+    box["answers"] = [
+        {
+            **box["answers"][0],
+            "scenario": f"{feature}: {name}",
+            "variant": variant,
+            "verdict": verdict,
+            "message": message,
+        }
+        for variant, verdict, message in (("cut off", "passed", ""), ("cut-off", "skipped", "this stack has no proxy"))
+    ]
+    run["scenarios"] = [
+        {"id": "1", "feature": feature, "name": name, "variant": "cut off", "seconds": 2, "steps": [{**step, "verdict": "passed"}], "error": None},
+        {"id": "2", "feature": feature, "name": name, "variant": "cut-off", "seconds": 2, "steps": [{**step, "verdict": "skipped"}], "error": None},
+        {"id": "3", "feature": feature, "name": name, "variant": "killed", "seconds": 2, "steps": [ready], "error": error},
+    ]  # fmt: skip
+    return run
+
+
+@pytest.mark.parametrize("results", [checklist, variants])
+def test_a_strict_reader_takes_the_cucumber_report(results: Callable[[], dict[str, Any]]):
+    """Nothing that the format does not know, whatever did not pass has its reason, no two scenarios share an id or a name."""
+    features = TypeAdapter(list[Feature]).validate_json(cucumber(build(results())))
+    elements = [element for feature in features for element in feature.elements]
+    assert len({element.id for element in elements}) == len(elements)
+    assert len({(feature.uri, element.name) for feature in features for element in feature.elements}) == len(elements)
+
+
+def test_cucumber_tells_the_reason_of_each_variant():
+    """A skipped box says what lacked, a step that stopped its scenario what went wrong, each in its own variant."""
+    passed, skipped, stopped = json.loads(cucumber(build(variants())))[0]["elements"]
+    assert [element["name"].partition(" [")[2] for element in (passed, skipped, stopped)] == [
+        "cut off]",
+        "cut-off]",
+        "killed]",
+    ]
+    assert passed["steps"][0]["result"]["status"] == "passed"
+    assert skipped["steps"][0]["result"]["error_message"] == "skipped: this stack has no proxy"
+    assert stopped["steps"][0]["result"]["error_message"] == "broken: Toxiproxy did not answer within 2 s"
+    assert "after" not in stopped  # its step says it already
+
+
+@pytest.mark.parametrize("verdict", ["failed", "skipped", "inconclusive"])
+def test_a_message_of_any_length_leaves_the_outputs_readable(verdict: str):
+    """A box's message of 200,000 characters is cut like evidence, everywhere, and tells how much was left out."""
+    results = variants()
+    long = "the same `row` again and again, " * 6250
+    assert len(long) == 200_000
+    for item in (results["items"][0], next(item for item in results["items"] if item["id"] == "C-07")):
+        item.update(verdict=verdict, message=long)
+        for answer in item["answers"]:
+            answer.update(verdict=verdict, message=long, weakened=[long])
+    results["message"] = long
+    results["weakens"] = [long]
+    results["scenarios"][2]["error"]["message"] = long
+    page = build(results)
+    baseline = build(variants())
+    for output in (markdown, junit, cucumber):
+        assert len(output(page)) < len(output(baseline)) + 40_000, output.__name__
+        assert "more characters" in output(page), output.__name__
+    assert len(said(results, 80)) < len(said(variants(), 80)) + 20_000
+    assert len(html(page, results)) < len(html(baseline, variants())) + 60_000
+
+
+def test_cases_of_a_whole_run_have_its_time():
+    """A check of all lines took as long as the campaign; together they did not take longer."""
+    results = chaos()
+    for item in results["items"]:
+        item.update(seconds=120.0, all_along=True)
+    root = ElementTree.fromstring(junit(build(results)))
+    assert {case.get("time") for case in root.iter("testcase")} == {"120.000"}
+    assert {suite.get("time") for suite in (root, *root)} == {"120.000"}
+
+
+def test_a_check_of_all_lines_took_as_long_as_its_run(tmp_path: Path):
+    """From the plan to the end; where the run was killed, to its last line."""
+    for kind, last, seconds in (("ended", "end", 90.0), ("killed", "log", 90.0)):
+        directory = new_run(tmp_path / kind, "chaos", 1, {"command": "rig chaos"})
+        with Recorder(directory) as recorder:
+            plan = {"items": ["INV-07"], "bounds": {"INV-07": {}}, "scenario": "a campaign", "replay": "rig chaos"}
+            recorder.write("plan", t=1000.0, **plan)
+            recorder.write("broken", t=1050.0, text="the rig itself")
+            recorder.write(last, t=1090.0, source="a", lines=[])
+        (item,) = judge_run(Run.load(directory))["items"]
+        assert (item["seconds"], item["all_along"]) == (seconds, True)
 
 
 def test_cucumber_of_a_run_without_scenarios_is_an_empty_list():
