@@ -367,7 +367,12 @@ def model(
 
 @app.command()
 def recheck(
-    run: Annotated[str, typer.Argument(help="A run directory, or its name below the reports (say: latest).")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="A run directory, its name below the reports (say: latest), or an archive: FILE.zip, FILE.zip/RUN."
+        ),
+    ],
     reports: Reports = None,
 ) -> None:
     """Judge a saved run again, from its files alone, and render its reports anew."""
@@ -378,7 +383,9 @@ def recheck(
 
 @app.command()
 def compare(
-    before: Annotated[str, typer.Argument(help="A run directory, or its name below the reports.")],
+    before: Annotated[
+        str, typer.Argument(help="A run directory, its name below the reports, or an archive: FILE.zip, FILE.zip/RUN.")
+    ],
     after: Annotated[str, typer.Argument(help="The run to hold against it (say: latest).")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a script.")] = False,
     reports: Reports = None,

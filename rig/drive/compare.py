@@ -50,6 +50,9 @@ def results_of(settings: Settings, name: str) -> dict[str, Any]:
     """The saved results of a run, by path or by its name below the reports."""
     try:
         directory = resolve_run(settings.reports, name)
+    except (FileNotFoundError, ValueError) as error:
+        raise UsageError(f"cannot compare {name!r}: {error}") from None
+    try:
         results = json.loads(directory.results.read_text())
         results["items"], results["seconds"]
     except FileNotFoundError as error:

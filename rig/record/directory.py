@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rig.record.archive import archived_run
+
 
 @dataclass(frozen=True)
 class RunDirectory:
@@ -67,8 +69,15 @@ def point_latest(root: Path, path: Path) -> None:
 
 
 def resolve_run(root: Path, name: str) -> RunDirectory:
-    """A run by path or by its name below `root` (`latest` included); FileNotFoundError says what was looked for."""
+    """A run by path, by its name below `root` (`latest` included), or in an archive (`ARCHIVE`, `ARCHIVE/RUN`).
+
+    FileNotFoundError says what was looked for, ValueError that an archive cannot be read.
+    """
+    if (inside := archived_run(root, name)) is not None:
+        return RunDirectory(inside.resolve())
     for path in (Path(name), root / name):
         if (path / "run.json").is_file():
             return RunDirectory(path.resolve())
-    raise FileNotFoundError(f"no run at {name!r} or {root / name} (a run directory holds a run.json)")
+    raise FileNotFoundError(
+        f"no run at {name!r} or {root / name} (a run directory holds a run.json, an archive one or more of them)"
+    )
