@@ -62,6 +62,7 @@ def joined(words: list[str] | None) -> str | None:
 Reports = Annotated[Path | None, typer.Option(help="Directory of the run directories.")]
 RandomSeed = Annotated[int | None, typer.Option(help="Replay the run of this random seed.")]
 Strict = Annotated[bool | None, typer.Option("--strict", help="A pass with skips exits 2.")]
+Label = Annotated[str | None, typer.Option(help="A name for what is judged (a version, a branch), for the reports.")]
 Keep = Annotated[bool | None, typer.Option("--keep", help="Leave the stack running after a failure.")]
 
 
@@ -74,6 +75,7 @@ def checklist(
     random_seed: RandomSeed = None,
     workers: Annotated[int | None, typer.Option(help="Stacks to run scenarios on, side by side.")] = None,
     keep: Keep = None,
+    label: Label = None,
     strict: Strict = None,
     mode: Mode = None,
     postgres: PostgresUrl = None,
@@ -102,7 +104,7 @@ def checklist(
     from rig.drive import repeat as drive_repeat
 
     chosen = settings(
-        cadence=cadence, random_seed=random_seed, workers=workers, keep=keep, strict=strict, mode=mode,
+        cadence=cadence, random_seed=random_seed, workers=workers, keep=keep, label=label, strict=strict, mode=mode,
         postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, postgres_log=postgres_log, sut=sut,
         sut_pass_env=joined(sut_pass_env), sut_setup=sut_setup, base_url=base_url, internal_url=internal_url, otp_code=otp_code, jwt_secret=jwt_secret,
         internal_token=internal_token, sut_log=sut_log, sut_env=joined(sut_env),
@@ -134,6 +136,7 @@ def chaos(
         int, typer.Option(min=0, max=5000, help="Further mitras of a random campaign, who toggle every 11 s.")
     ] = 0,
     random_seed: RandomSeed = None,
+    label: Label = None,
     strict: Strict = None,
     mode: Mode = None,
     postgres: PostgresUrl = None,
@@ -159,7 +162,7 @@ def chaos(
     if faults_listed:
         raise typer.Exit(drive.list_faults())
     chosen = settings(
-        random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy,
+        random_seed=random_seed, label=label, strict=strict, mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy,
         scratch=scratch, postgres_log=postgres_log, sut=sut, sut_pass_env=joined(sut_pass_env), reports=reports, schema=schema, level=level,
     )  # fmt: skip
     words = names or []
@@ -242,6 +245,7 @@ def load(
     ] = False,
     sizes: Annotated[str | None, typer.Option(help="Sizes for --scale, a comma between: 300,1000.")] = None,
     random_seed: RandomSeed = None,
+    label: Label = None,
     strict: Strict = None,
     mode: Mode = None,
     postgres: PostgresUrl = None,
@@ -259,7 +263,7 @@ def load(
     from rig.drive import loadcommand as drive
 
     chosen = settings(
-        random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, scratch=scratch,
+        random_seed=random_seed, label=label, strict=strict, mode=mode, postgres=postgres, valkey=valkey, scratch=scratch,
         postgres_log=postgres_log, sut=sut, sut_pass_env=joined(sut_pass_env), sut_setup=sut_setup, reports=reports, schema=schema, level=level,
     )  # fmt: skip
     if scale or sizes is not None:
@@ -311,6 +315,7 @@ def prove(
     write_docs: Annotated[bool, typer.Option("--write-docs", help="Renew their rows in docs/sabotage.md.")] = False,
     workers: Annotated[int | None, typer.Option(help="Broken servers to run side by side.")] = None,
     random_seed: RandomSeed = None,
+    label: Label = None,
     reports: Reports = None,
 ) -> None:
     """Prove the checks: servers with one subtle defect each must make just the boxes fall that name it."""
@@ -318,7 +323,7 @@ def prove(
 
     if listed:
         raise typer.Exit(drive.list_entries())
-    chosen = settings(workers=workers, random_seed=random_seed, reports=reports)
+    chosen = settings(workers=workers, random_seed=random_seed, label=label, reports=reports)
     raise typer.Exit(drive.run(chosen, names or [], only or [], sample=sample, cross=cross, docs=write_docs))
 
 
@@ -346,6 +351,7 @@ def model(
     ] = True,
     replay: Annotated[Path | None, typer.Option(help="Print a saved violation step by step, and run none.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="Tell which there are, with their mutants.")] = False,
+    label: Label = None,
     strict: Strict = None,
     reports: Reports = None,
 ) -> None:
@@ -360,7 +366,7 @@ def model(
         raise typer.Exit(drive.list_specs(spec or []))
     given = {"instances": instances, "mitras": mitras, "faults": faults}
     raise typer.Exit(drive.run(
-        settings(strict=strict, reports=reports), spec or [], mutant,
+        settings(label=label, strict=strict, reports=reports), spec or [], mutant,
         {name: number for name, number in given.items() if number is not None}, deep=deep, control=control,
     ))  # fmt: skip
 

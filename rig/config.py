@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     )
     random_seed: int | None = Field(None, ge=0, description="Replays a run's schedule; drawn when not given.")
     workers: int | None = Field(None, ge=1, le=16, description="Stacks to run scenarios on, side by side.")
+    label: str | None = Field(None, description="A name for what is judged (a version, a branch), for the reports.")
     strict: bool = Field(False, description="A pass with skips exits 2.")
     keep: bool = Field(False, description="Leave the stack running after a failure, until Ctrl-C.")
     reports: Path = Field(Path("reports"), description="Directory of the run directories.")

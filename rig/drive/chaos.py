@@ -14,6 +14,7 @@ from rig.drive.campaign import DIRECTORY, Campaign, alone, campaigns, from_file,
 from rig.drive.checklist import versions
 from rig.drive.draw import drawn
 from rig.drive.history import write_history
+from rig.drive.judged import judged
 from rig.drive.replay import replay_command
 from rig.drive.sampler import Sampler
 from rig.drive.scraper import Scraper
@@ -116,6 +117,7 @@ def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
+        "judged": judged(settings),
         "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
     }
     interrupted = False

@@ -14,6 +14,7 @@ from rig import caller
 from rig.checks import load_checks
 from rig.checks.sections import SECTIONS
 from rig.config import HANDED, INTERNAL_PREFIX, PLUGIN, Settings
+from rig.drive.judged import judged
 from rig.drive.progress import Progress
 from rig.drive.replay import judged_by, the_server
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
@@ -112,6 +113,7 @@ def told_of(
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
+        "judged": judged(settings),
         "stack": {"mode": spec.mode, "sut": spec.named(), **versions()},
         **({} if under is None else {"under": under.fault}),
     }

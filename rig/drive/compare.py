@@ -19,6 +19,7 @@ from rig.record.verdict import RANK
 TIME_RATIO = 1.5
 TIME_MIN_S = 0.5
 SAME_SETTINGS = ("kind", "cadence", "level")
+SAME_JUDGED = ("label", "commit", "changed")  # of what was judged
 
 Change = list[Any]  # id, before, after; None where that run has no such thing
 
@@ -82,7 +83,9 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
         before["name"],
         after["name"],
         settings=[
-            [name, before.get(name), after.get(name)] for name in SAME_SETTINGS if before.get(name) != after.get(name)
+            [name, *values]
+            for name in (*SAME_SETTINGS, *SAME_JUDGED)
+            if (values := [setting(results, name) for results in (before, after)])[0] != values[1]
         ],
         verdicts=verdicts,
         times=[change for change in seconds if time_changed(change[1], change[2])],
@@ -94,6 +97,10 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
         ],
         worse=[id for id, was, now in verdicts if was and now and fell(was, now)],
     )
+
+
+def setting(results: Mapping[str, Any], name: str) -> Any:
+    return (results.get("judged") or {}).get(name) if name in SAME_JUDGED else results.get(name)
 
 
 def of(items: Mapping[str, Any], id: str, what: str) -> Any:

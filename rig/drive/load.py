@@ -12,6 +12,7 @@ from rig.config import Settings
 from rig.drive.arm import NAMES, Arm, NeverSeeded, shared_secrets
 from rig.drive.checklist import versions
 from rig.drive.claims import bounds_of
+from rig.drive.judged import judged
 from rig.drive.live import Live
 from rig.drive.loadplan import IDLE, SETTLE, LoadOptions
 from rig.drive.locust import Locust
@@ -47,6 +48,7 @@ def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
+        "judged": judged(settings),
         "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
     }
     told = {"scenario": f"{options.pace.mitras} mitras for {options.seconds:g} s", "bounds": bounds}

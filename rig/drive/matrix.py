@@ -20,6 +20,7 @@ from rig.drive.session import draw_random_seed
 from rig.drive.usage import UsageError
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
+from rig.report import words
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,8 @@ def sentences(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]
         for id, why in under.changes.items():
             if any(id in cell.declared for cell in cells[name].values()):
                 yield f"{name}, declared: {id}: {why}"
+    told = {words.judged_line(results.get("judged") or {}) for results in columns.values()}
+    yield from (f"judged: {line}" for line in sorted(told) if line)
 
 
 def link(results: Mapping[str, Any]) -> str:

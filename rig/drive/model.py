@@ -12,6 +12,7 @@ from rich.console import Console
 from rig.checks.model import items_of
 from rig.config import Settings
 from rig.drive.checklist import versions
+from rig.drive.judged import judged
 from rig.drive.model_jobs import Job, Pool
 from rig.drive.model_specs import SUFFIX, Found, bounded, refuse_unused, select, select_mutant
 from rig.drive.model_told import told_bounds
@@ -81,7 +82,13 @@ def run(
         "bounds": bounds,
         "replays": {item: replays[item.partition("/")[0]] for item in items},
     }
-    meta = {"command": command, "random_seed": None, "strict": settings.strict, "stack": versions()}
+    meta = {
+        "command": command,
+        "random_seed": None,
+        "strict": settings.strict,
+        "judged": judged(settings),
+        "stack": versions(),
+    }
     with run_session("model", settings.reports, 0, items=items, replay=command, meta=meta, plan=plan) as session:
         try:
             if changed is not None:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rig.config import Settings
 from rig.drive.catalogue import Entry, draw_sample, read_catalogue, select_entries
 from rig.drive.checklist import versions
+from rig.drive.judged import judged
 from rig.drive.proof import Outcome, Proof
 from rig.drive.prove_docs import write_docs
 from rig.drive.prove_report import markdown, plain_line, print_outcomes, results_of
@@ -74,6 +75,7 @@ def open_run(settings: Settings, seed: int, command: str, cross: bool) -> RunDir
         "cadence": "fast",
         "level": "hardened",
         "cross": cross,
+        "judged": judged(settings),
         "stack": versions(),
     }
     try:

@@ -11,6 +11,7 @@ from rich.text import Text
 from rig.checks.sections import RUN_SECTIONS, SECTIONS
 from rig.drive.proof import Outcome, Proof
 from rig.record import Verdict, exit_code, overall
+from rig.report import words
 from rig.report.markdown import code, escape
 from rig.report.terminal import COLOURS
 
@@ -102,6 +103,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         f"# {escape(headline(results))}",
         f"`{results['command']}` took {results['seconds']:.0f} s.",
     ]
+    parts += [escape(told)] if (told := words.judged_line(results.get("judged") or {})) else []
     if results["unnamed"]:
         rows = [f"- **{item}** fell under {names(under)}" for item, under in results["unnamed"].items()]
         parts += ["## Boxes that fell without being named: defects of the box, or of the entry", "\n".join(rows)]

@@ -53,6 +53,7 @@ def _facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Level", results.get("level")),
         ("Schema", results.get("schema")),
         ("Server", stack.get("sut")),
+        *words.judged_facts(results.get("judged") or {}),
         ("Stack", " · ".join(part for part in (stack.get("mode"), services) if part)),
         ("Machine", ", ".join(part for part in (stack.get("machine"), _python(stack)) if part)),
     ]

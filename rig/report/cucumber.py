@@ -23,17 +23,19 @@ def cucumber(page: Page) -> str:
     features: dict[str, list[Scenario]] = {}
     for scenario in page.scenarios:
         features.setdefault(scenario.feature, []).append(scenario)
-    document = [_feature(name, scenarios) for name, scenarios in features.items()]
+    facts = dict(page.facts)
+    judged = " · ".join(f"{name.lower()} {facts[name]}" for name in ("Label", "Commit", "Rig") if name in facts)
+    document = [_feature(name, judged, scenarios) for name, scenarios in features.items()]
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _feature(name: str, scenarios: list[Scenario]) -> dict[str, Any]:
+def _feature(name: str, judged: str, scenarios: list[Scenario]) -> dict[str, Any]:
     return {
         "uri": name,
         "id": _slug(name),
         "keyword": "Feature",
         "name": name.removesuffix(".feature"),
-        "description": "",
+        "description": judged,  # the format has no other place for it
         "line": 1,
         "tags": [],
         "elements": [_element(name, *numbered) for numbered in enumerate(_told_apart(scenarios), start=1)],

@@ -165,7 +165,7 @@ class _Summary:
 
     def _facts(self, directory: RunDirectory | None) -> None:
         facts = dict(self.view.facts)
-        for name in ("Took", "Random seed", "Cadence"):
+        for name in ("Label", "Commit", "Took", "Random seed", "Cadence"):
             if name in facts:
                 self._fact(name.lower(), facts[name])
         if self.view.command:

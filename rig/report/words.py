@@ -55,6 +55,27 @@ def counts_of(results: Mapping[str, Any]) -> dict[Verdict, int]:
     return count(verdict_of(item["verdict"]) for item in results.get("items") or ())
 
 
+COMMIT_DIGITS = 12  # what a reader can compare
+
+
+def judged_facts(judged: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """Name and value of what a run judged; the value is None where it is not known."""
+    commit = str(judged.get("commit") or "")[:COMMIT_DIGITS]
+    if commit and judged.get("changed"):
+        commit += " with uncommitted changes"
+    where = f" ({judged['sources']})" if commit and judged.get("sources") else ""
+    return [
+        ("Label", judged.get("label")),
+        ("Commit", f"{commit}{where}" if commit else None),
+        ("Rig", judged.get("rig")),
+    ]
+
+
+def judged_line(judged: Mapping[str, Any]) -> str:
+    """The same on one line; empty when nothing is known."""
+    return " · ".join(f"{name.lower()} {value}" for name, value in judged_facts(judged) if value)
+
+
 def tally(counts: Mapping[Verdict, int]) -> str:
     """Counts as words, worst first: `1 failed · 109 passed`; empty ones are left out."""
     return " · ".join(f"{number} {verdict}" for verdict, number in counts.items() if number) or "none"
