@@ -106,7 +106,7 @@ def test_matrix_and_prove_say_it_too() -> None:
         "command": "rig prove",
     }
     assert "release candidate 7" in proved(
-        {**meta, "unnamed": {}, "interrupted": False, "cross": False, "exit_code": 0}, []
+        {**meta, "unnamed": {}, "interrupted": False, "cross": False, "exit_code": 0}
     )
 
 
