@@ -20,7 +20,7 @@ from rig.drive.cadence import Cadence
 from rig.drive.checklist import RELEASE
 from rig.drive.hurt import Hurt
 from rig.drive.running import announce
-from rig.drive.scenarios import ScenarioLog, Unmet, items_of
+from rig.drive.scenarios import ScenarioLog, blamed, items_of
 from rig.drive.world import World
 from rig.fixtures import SchemaMismatch, load_schema
 from rig.record import Recorder, RunDirectory
@@ -191,6 +191,7 @@ def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, sce
     )
     request.node.stash[LOG] = log
     bench.scenario = {"scenario": log.scenario, "variant": log.variant}
+    bench.recorder.about(**bench.scenario)
     log.begin()
 
 
@@ -210,8 +211,7 @@ def pytest_bdd_after_step(request: pytest.FixtureRequest, step: Any) -> None:
 
 def pytest_bdd_step_error(request: pytest.FixtureRequest, step: Any, exception: Exception) -> None:
     bench: Bench = request.getfixturevalue("bench")
-    verdict = {"verdict": "inconclusive", "message": str(exception)} if isinstance(exception, Unmet) else None
-    request.node.stash[LOG].step_fails(step.keyword, step.name, verdict or bench.blame(exception))
+    request.node.stash[LOG].step_fails(step.keyword, step.name, blamed(exception) or bench.blame(exception))
     bench.dirty(f"a step of the scenario before ended with {type(exception).__name__}")
 
 

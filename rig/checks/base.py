@@ -12,6 +12,7 @@ from rig.record.evidence import Evidence
 from rig.record.verdict import Verdict
 
 CONTRACT, HARDENED = "contract", "hardened"
+CATCH_ALL = "CONTRACT"  # the item that owns each promise of the contract which no box owns
 LAG_VOID_S = 0.2
 FINDINGS_SHOWN = 6
 
@@ -27,11 +28,20 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Breach:
+    """A promise that the server was seen to break, and the item that owns it: found while another item was judged."""
+
+    owner: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Judgement:
-    """One verdict with the sentence that explains it."""
+    """One verdict with the sentence that explains it; `breaches` are charged to the items that own them."""
 
     verdict: Verdict
     message: str
+    breaches: tuple[Breach, ...] = ()
 
 
 @dataclass
@@ -43,6 +53,8 @@ class Judge:
     beyond: bool = False  # the run had a fault of which the contract says nothing
     broken_promises: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    thin: list[str] = field(default_factory=list)  # why what was seen is too little for a pass
+    breaches: list[Breach] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     lacking: str | None = None
@@ -82,6 +94,23 @@ class Judge:
             self.doubts.append(message)
         return bool(holds)
 
+    def enough(self, holds: object, message: str) -> bool:
+        """So much must have been seen for a pass to mean something; a broken promise needs no sample size."""
+        if not holds:
+            self.thin.append(message)
+        return bool(holds)
+
+    def owes(self, holds: object, message: str, owner: str = CATCH_ALL) -> bool:
+        """The server must have done this before the item can be judged, and what was recorded shows whether it did.
+
+        Where it did not, this item stays inconclusive and `owner` fails: a defect that prevents a precondition must
+        not clear itself.
+        """
+        if not holds:
+            self.breaches.append(Breach(owner, message))
+            self.doubts.append(message)
+        return bool(holds)
+
     def remark(self, message: str) -> None:
         """What a reader of a pass should know: the figure that was seen, the weaker bound that was used."""
         self.remarks.append(message)
@@ -106,8 +135,9 @@ class Judge:
             return Judgement(Verdict.SKIPPED, self.lacking)
         if self.broken_promises and not self.doubts:
             return Judgement(Verdict.FAILED, sentence(self.broken_promises))
-        if self.doubts:
-            return Judgement(Verdict.INCONCLUSIVE, sentence(self.doubts + self.broken_promises))
+        if self.doubts or self.thin:
+            found = sentence([*self.doubts, *self.thin, *self.broken_promises])
+            return Judgement(Verdict.INCONCLUSIVE, found, tuple(self.breaches))
         return Judgement(Verdict.PASSED, sentence(self.remarks) or "as promised")
 
 
@@ -201,6 +231,7 @@ def load_checks() -> dict[str, Check]:
         "witness",
         "thresholds",
         "growth",
+        "contract",
     ):
         importlib.import_module(f"rig.checks.{name}")
     return CHECKS

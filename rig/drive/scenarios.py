@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from rig.checks.base import CATCH_ALL
 from rig.record import Recorder
 
 ITEM = re.compile(r"^((?:SETUP|SMOKE|[A-K])-\d\d): ")
@@ -21,6 +22,21 @@ def items_of(step_names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(match[1] for match in found if match))
 
 
+class Broke(AssertionError):
+    """The server broke a promise in a step that only prepares: `owner` fails by it, what hangs on the step stays open."""
+
+    def __init__(self, message: str, owner: str = CATCH_ALL) -> None:
+        super().__init__(message)
+        self.owner = owner
+
+
+def blamed(exception: Exception) -> dict[str, Any] | None:
+    """What a step's own exception says of the boxes after it, and whom it charges; None for any other exception."""
+    if isinstance(exception, Broke):
+        return {"verdict": "inconclusive", "message": str(exception), "owner": exception.owner}
+    return {"verdict": "inconclusive", "message": str(exception)} if isinstance(exception, Unmet) else None
+
+
 @dataclass
 class ScenarioLog:
     """Collects one run of one scenario and writes a line at its start and at its end."""
@@ -32,7 +48,7 @@ class ScenarioLog:
     attempt: int
     items: list[str]
     steps: list[dict[str, Any]] = field(default_factory=list)
-    error: dict[str, str] | None = None
+    error: dict[str, Any] | None = None
     _began: float = 0.0
     _step: tuple[str, str, float] | None = None
 
@@ -51,7 +67,7 @@ class ScenarioLog:
         keyword, text, began = self._step or ("", "", time.time())
         self.steps.append({"keyword": keyword, "text": text, "verdict": verdict, "seconds": time.time() - began})
 
-    def step_fails(self, keyword: str, text: str, error: dict[str, str]) -> None:
+    def step_fails(self, keyword: str, text: str, error: dict[str, Any]) -> None:
         self._step = self._step or (keyword, text, time.time())
         self.step_ends(error["verdict"])
         self.error = {**error, "step": f"{keyword} {text}"}

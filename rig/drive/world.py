@@ -89,7 +89,8 @@ class World:
         if judgement.verdict is Verdict.FAILED:
             observed.evidence += self._logs_without(observed.evidence)
         observed.seen["lag_s"] = round(self.bench.lag.worst(started, ended), 3)
-        if judgement.verdict is Verdict.FAILED and observed.seen["lag_s"] > LAG_VOID_S and observed.bounds:
+        blames = judgement.verdict is Verdict.FAILED or judgement.breaches
+        if blames and observed.seen["lag_s"] > LAG_VOID_S and observed.bounds:
             self.voided = True
         self.recorder.write(
             "observation",
@@ -257,7 +258,7 @@ class World:
         if self.stopped:
             self.start_valkey()
         if not self.bench.stack.postgres.alive():
-            self.bench.stack.postgres.start()
+            self.bench.truth_back()
         for person in self.people.values():
             with suppress(Exception):
                 person.close()

@@ -41,7 +41,7 @@ def fresh_heartbeat(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def toggled_offline(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     if require_status(judge, seen["exchange"]):
         said = seen["exchange"]["reply"].get("is_online")
-        judge.require(said is False, f"the answer says is_online: {said!r}")
+        judge.owes(said is False, f"the answer says is_online: {said!r}")
 
 
 @check("B-05", "BE", "Offline in Postgres, gone from mitras:online, no heartbeat")

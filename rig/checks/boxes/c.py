@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rig.checks.answers import require_prompt, require_refusal, require_status
+from rig.checks.answers import require_clean_exit, require_prompt, require_refusal, require_status
 from rig.checks.base import Bounds, Judge, Kind, Seen, check
 from rig.checks.commands import HEARTBEAT, SETS, WRITES
 from rig.checks.outages import require_stopped
@@ -20,7 +20,7 @@ def one_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     pings = seen["pings"]
     for ping in pings:
         if require_status(judge, ping):
-            judge.require(ping["reply"].get("is_online") is True, f"a ping was answered {ping['reply']}")
+            judge.owes(ping["reply"].get("is_online") is True, f"a ping was answered {ping['reply']}")
     lasted = pings[-1]["started"] - pings[0]["started"]
     judge.require(
         lasted >= bounds["cycle_s"], f"online for {lasted:.2f} s, less than a cycle of {bounds['cycle_s']:g} s"
@@ -138,7 +138,7 @@ def reaches_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     if not require_status(judge, seen["ping"]):
         return
     pinged, column = heartbeat_time(seen["value"]), seen["column"]
-    judge.assume(pinged is not None, f"the heartbeat in Valkey is {seen['value']!r}")
+    judge.owes(pinged is not None, f"after a ping the heartbeat in Valkey is {seen['value']!r}", "C-03")
     moved = column is not None and column > seen["before"]
     took = seen["seen_at"] - seen["ping"]["ended"] if moved else None
     judge.within("last_heartbeat_at after the ping", took, bounds["within_s"], seen.get("lag_s", 0.0))
@@ -152,7 +152,7 @@ def deactivated(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     if require_status(judge, seen["exchange"]):
         reply = seen["exchange"]["reply"]
         found = (reply.get("id"), reply.get("is_active"))
-        judge.require(found == (seen["mitra"], False), f"the answer is {found}, not her with is_active false")
+        judge.owes(found == (seen["mitra"], False), f"the answer is {found}, not her with is_active false")
 
 
 @check("C-06", "BE", "SISMEMBER mitras:deactivated is 1 at once")
@@ -212,7 +212,7 @@ def checked_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("C-11", "BE", "After the seed that ends the outage pings take the way through Valkey")
 def back_on_valkey(judge: Judge, seen: Seen, bounds: Bounds) -> None:
-    judge.assume(seen["exit_code"] == 0, f"the log is complete only after a clean exit, and it was {seen['exit_code']}")
+    require_clean_exit(judge, seen["exit_code"])
     judge.assume(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
     sent, taken = total(seen["answers"]), answered(seen["answers"], 200, True)
     judge.require(taken == sent, f"{sent - taken} of {sent} pings were not answered 200 online: {seen['answers']}")

@@ -6,7 +6,8 @@ from rig.checks.base import Bounds, Judge, Kind, Seen, check
 
 def require_capacity(judge: Judge, seen: Seen, bounds: Bounds, expected: int) -> None:
     """The counter's text, and its write within the bound of the answer where there was one."""
-    judge.require(seen["capacity"] == str(expected), f"mitra:capacity is {seen['capacity']!r}, not {str(expected)!r}")
+    ask = judge.require if judge.kind is Kind.PROMISE else judge.owes
+    ask(seen["capacity"] == str(expected), f"mitra:capacity is {seen['capacity']!r}, not {str(expected)!r}")
     if seen["answered_at"] is not None and seen["written_at"] is not None:
         took = seen["written_at"] - seen["answered_at"]
         judge.within(f"the counter's {expected}", took, bounds["within_s"], seen.get("lag_s", 0.0))
@@ -88,8 +89,8 @@ def one_left(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("D-08", "C", "The second session ends", Kind.ACTION)
 def second_ended(judge: Judge, seen: Seen, bounds: Bounds) -> None:
-    require_status(judge, seen["exchange"])
-    judge.require(seen["row"][0] == "ended", f"the session is {seen['row'][0]!r}")
+    if require_status(judge, seen["exchange"]):
+        judge.owes(seen["row"][0] == "ended", f"answered 200, yet in Postgres the session is {seen['row'][0]!r}")
 
 
 @check("D-09", "BE", "The capacity is 0")
@@ -101,7 +102,7 @@ def none_left(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def moved(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     if require_status(judge, seen["exchange"]):
         found = seen["exchange"]["reply"].get("mitra_id")
-        judge.require(found == seen["mitra"], f"the answered session belongs to {found}, not to B")
+        judge.owes(found == seen["mitra"], f"the answered session belongs to {found}, not to B")
 
 
 @check("D-11", "BE", "A's capacity goes down and B's up, in step with the session")

@@ -10,9 +10,10 @@ from rig.checks.truth import heartbeat_time
 def has_token(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     for verified in seen["verified"]:
         if require_status(judge, verified):
-            judge.require(verified["reply"].get("access_token"), "the sign-in answers no access token")
-    user = (seen["verified"][0]["reply"] or {}).get("user") or {}
-    judge.require(user.get("id") == seen["sari"], f"the sign-in answers the user {user.get('id')}")
+            judge.owes(verified["reply"].get("access_token"), "the sign-in answers no access token")
+    first = seen["verified"][0]["reply"]
+    user = (first.get("user") if isinstance(first, dict) else None) or {}
+    judge.owes(user.get("id") == seen["sari"], f"the sign-in answers the user {user.get('id')}")
 
 
 @check("E-02", "BE", "Protected routes open with her token, and not without one")
@@ -34,7 +35,7 @@ def require_active(judge: Judge, seen: Seen, active: bool) -> None:
     if require_status(judge, seen["exchange"]):
         reply = seen["exchange"]["reply"]
         found = (reply.get("id"), reply.get("is_active"))
-        judge.require(found == (seen["sari"], active), f"the answer is {found}, not her with is_active {active}")
+        judge.owes(found == (seen["sari"], active), f"the answer is {found}, not her with is_active {active}")
 
 
 @check("E-03", "CC", "The operator deactivates the mitra", Kind.ACTION)

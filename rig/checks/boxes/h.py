@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from rig.checks.base import Bounds, Judge, Kind, Seen, check
 from rig.checks.environment import require_started_in
-from rig.checks.outages import assume_pings, require_skip_lines, require_stopped
+from rig.checks.outages import assume_pings, owe_pings, require_skip_lines, require_stopped
 from rig.checks.statements import ids_in, unknown_roles, uses_unnest, writes
 from rig.checks.truth import heartbeat_time
 
@@ -18,7 +18,8 @@ MS = 0.001  # heartbeats are written in milliseconds, timestamptz holds microsec
 def heartbeating(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(len(seen["mitras"]) >= 2, f"{len(seen['mitras'])} mitras are not several")
     for mitra in seen["mitras"]:
-        judge.require(mitra in seen["online"], f"mitra {mitra} is not online in Postgres")
+        judge.owes(mitra in seen["online"], f"mitra {mitra}, who went online, is not so in Postgres", "B-01")
+        owe_pings(judge, seen["pings"], mitra)
         taken = [p for p in seen["pings"] if p["id"] == mitra and p["status"] == 200 and p["is_online"] is True]
         judge.require(taken, f"no ping of mitra {mitra} has been answered 200 with is_online: true")
     judge.remark(f"{len(seen['mitras'])} mitras, {len(seen['pings'])} pings so far")
@@ -87,6 +88,10 @@ def lags_by_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     for mitra, one in seen["mitras"].items():
         written = [(at, value) for at, text in one["written"] if (value := heartbeat_time(text)) is not None]
         current = heartbeat_time(one["heartbeat"])
+        if not judge.owes(
+            written, f"{one['name']} went online, and no heartbeat of hers was written in Valkey", "B-03"
+        ):
+            continue
         due = overdue(written, last["at"] - bounds["stood_s"])
         if not judge.assume(
             due is not None and current is not None, f"{one['name']}: no heartbeat has stood long enough"

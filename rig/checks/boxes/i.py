@@ -1,9 +1,9 @@
 """Section I: a full seed each cycle puts right what drifted, and 0 turns off that cycle and nothing else."""
 
-from rig.checks.base import Bounds, Judge, Kind, Seen, check
+from rig.checks.base import CATCH_ALL, Bounds, Judge, Kind, Seen, check
 from rig.checks.boxes.a import require_counts
 from rig.checks.environment import require_started_in
-from rig.checks.truth import heartbeat_time, require_mirror_is_truth
+from rig.checks.truth import heartbeat_time, require_mirror_is_truth, unlike_the_truth
 
 
 @check("I-01", "BE", "The backend runs with a shortened reconciliation", Kind.ACTION)
@@ -13,6 +13,9 @@ def cycle_shortened(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("I-02", "BE", "Valkey is corrupted by hand", Kind.ACTION)
 def corrupted(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    # What the mirror lacked before could not be taken from it; a run from before it was looked at tells nothing.
+    for lack in unlike_the_truth(seen["before"]) if "before" in seen else ():
+        judge.owes(False, f"before the corruption {lack}", "C-06" if "mitras:deactivated" in lack else CATCH_ALL)
     for command, reply in seen["replies"]:
         judge.require(reply in (1, True, "OK"), f"{command} answered {reply!r}: it changed nothing")
     judge.remark(f"{len(seen['replies'])} corruptions")
@@ -50,11 +53,13 @@ def assume_the_write_was_refused(judge: Judge, seen: Seen) -> None:
     """Where the drift came from a refused write: the refusal was seen, and the toggle was committed all the same."""
     refused = seen["refused"]
     if refused is not None:
-        judge.assume(refused["status"] == 200, f"the toggle was answered {refused['status']}")
-        judge.assume(
-            refused["lines"], "no log line says that the toggle's write failed: Valkey may not have refused it"
-        )
-        judge.assume(refused["rig_too"], "Valkey took a write of the rig in that time")
+        if not judge.assume(refused["rig_too"], "Valkey took a write of the rig in that time"):
+            return
+        if refused["status"] is None:
+            judge.assume(False, "the toggle was not answered")
+        else:
+            judge.owes(refused["status"] == 200, f"the toggle was answered {refused['status']}", "B-07")
+        judge.owes(refused["lines"], "no log line says that the toggle's write failed, which Valkey refused", "B-07")
 
 
 @check("I-05", "BE", "The backend runs with VALKEY_ONLINE_MIRROR_SWEEP_SECONDS=0", Kind.ACTION)

@@ -1,6 +1,6 @@
 """Section J: in an outage Postgres answers everything in time, and Valkey's return restores all without a hand."""
 
-from rig.checks.answers import require_prompt, require_status
+from rig.checks.answers import require_clean_exit, require_prompt, require_status
 from rig.checks.availability import require_answer, require_beacon
 from rig.checks.base import Bounds, Judge, Kind, Seen, check
 from rig.checks.boxes.c import answered, total
@@ -87,7 +87,7 @@ def toggles_survive(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("J-06", "BE", "Valkey's return is followed by a seed within 5 s, which ends the degraded time")
 def restored(judge: Judge, seen: Seen, bounds: Bounds) -> None:
-    judge.assume(seen["exit_code"] == 0, f"the log is complete only after a clean exit, and it was {seen['exit_code']}")
+    require_clean_exit(judge, seen["exit_code"])
     judge.assume(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
     took = None if seen["seeded_at"] is None else seen["seeded_at"] - seen["back_at"]
     judge.within("a seed line after Valkey's return", took, bounds["within_s"], seen.get("lag_s", 0.0))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from itertools import pairwise
 
-from rig.checks.answers import require_status
+from rig.checks.answers import require_clean_exit, require_status
 from rig.checks.base import Bounds, Judge, Seen, check
 from rig.checks.boxes.a import SEED
 from rig.checks.statements import failed, unknown_roles, uses_unnest, writes
@@ -36,9 +36,7 @@ def started_together(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     first_ready = min(one["ready_at"] for one in seen["instances"].values())
     judge.assume(len(begun) >= 2 and max(begun) < first_ready, "one was ready before the other was started")
     for name, one in seen["instances"].items():
-        judge.assume(
-            one["exit_code"] == 0, f"the log of {name} is complete only after a clean exit, not {one['exit_code']}"
-        )
+        require_clean_exit(judge, one["exit_code"])
         judge.require(len(one["lines"]) == 1, f"{name} logged {len(one['lines'])} seed lines: {one['lines']}")
         judge.require(
             all(SEED.search(line) for line in one["lines"]), f"{name}: not of the promised form: {one['lines']}"
@@ -88,7 +86,10 @@ def snapshot_is_shared(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     for relay in seen["relays"]:
         filler, reader = relay["filler"], relay["reader"]
         first, second = relay["first"], relay["second"]
-        judge.assume(relay["toggled"] == 200, f"the toggle between the polls was answered {relay['toggled']}")
+        if relay["toggled"] is None:
+            judge.assume(False, "the toggle between the polls was not answered")
+        else:
+            judge.owes(relay["toggled"] == 200, f"the toggle between the polls was answered {relay['toggled']}", "B-01")
         judge.assume(second["ended"] - first["started"] < bounds["life_s"], "the snapshot may have expired in between")
         if not (require_status(judge, first) and require_status(judge, second)):
             continue
@@ -169,7 +170,7 @@ def mirrors_side_by_side(judge: Judge, seen: Seen, bounds: Bounds) -> None:
             back = before is not None and (after is None or after < before)
             judge.require(not back, f"{name}: last_heartbeat_at went back from {before} to {after} at {at:.3f}")
         column, heartbeat = series[-1][1], heartbeat_time(seen["heartbeats"].get(mitra))
-        judge.assume(heartbeat is not None, f"{name} has no heartbeat in Valkey")
+        judge.owes(heartbeat is not None, f"{name}, who pinged, has no heartbeat in Valkey", "C-03")
         equal = column is not None and heartbeat is not None and abs(column - heartbeat) <= MS
         judge.require(equal, f"{name}: last_heartbeat_at ends as {column}, the newest heartbeat is {heartbeat}")
     took = seen["read_at"] - seen["last_ping_at"]
