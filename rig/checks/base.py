@@ -221,6 +221,7 @@ def load_checks() -> dict[str, Check]:
         importlib.import_module(f"rig.checks.boxes.{module.name}")
     for name in (
         "invariants",
+        "invariants_answers",
         "invariants_state",
         "invariants_conduct",
         "invariants_cost",
