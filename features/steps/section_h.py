@@ -136,9 +136,20 @@ def within_the_last_cycle(world: World) -> Observed:
         "SELECT mitra_id::text FROM mitra_online_status AS o"
         " WHERE NOT EXISTS (SELECT FROM mitras AS m WHERE m.id = o.mitra_id)"
     )
-    bound = cycle_s(world) + world.cadence.seconds("ping", PINGING_S) + LATE_S
+    bound, since, read_at = (
+        cycle_s(world) + world.cadence.seconds("ping", PINGING_S) + LATE_S,
+        world.notes["cycles"]["from"],
+        time.time(),
+    )
     return Observed(
-        {"pinging": pinging(world), "ages": {row[0]: row[2] for row in result.rows}, "nobody": nobody.column},
+        {
+            "pinging": pinging(world),
+            "ages": {row[0]: row[2] for row in result.rows},
+            "nobody": nobody.column,
+            "pings": pings_of(world, since),
+            "from": since,
+            "read_at": read_at,
+        },
         [result.evidence(), nobody.evidence()],
         {"within_s": bound, "clock_s": CLOCK_S},
     )

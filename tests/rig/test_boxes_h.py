@@ -47,7 +47,13 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
         },
         {"cycle_s": 1.0, "late_s": 1.0},
     ),
-    "H-04": ({"pinging": [A, B], "ages": {A: 0.4, B: 1.9}, "nobody": []}, {"within_s": 2.2, "clock_s": 1.0}),
+    "H-04": (
+        {
+            "pinging": [A, B], "ages": {A: 0.4, B: 1.9}, "nobody": [],
+            "pings": pings([A, B], T, T + 4), "from": T, "read_at": T + 4,
+        },
+        {"within_s": 2.2, "clock_s": 1.0},
+    ),
     "H-05": (
         {
             "mitras": {
@@ -130,6 +136,16 @@ def test_a_broken_promise_fails(item: str, path: Path, value: Any, text: str) ->
     seen, bounds = PASSING[item]
     found, message = verdict(item, changed(seen, (path, value)), bounds)
     assert (found, text in message) == ("failed", True), message
+
+
+@pytest.mark.parametrize(
+    ("item", "sign"), [("H-03", (("statements",), [])), ("H-04", (("ages", A), None)), ("H-04", (("ages", B), 9.0))]
+)
+def test_no_box_fails_for_heartbeats_that_nobody_sent(item: str, sign: tuple[Path, Any]) -> None:
+    """No statement and no fresh column: where no ping was answered there was nothing to carry."""
+    seen, bounds = PASSING[item]
+    assert verdict(item, changed(seen, sign), bounds)[0] == "failed"
+    assert verdict(item, changed(seen, sign, (("pings",), [])), bounds)[0] == "inconclusive"
 
 
 @pytest.mark.parametrize(("item", "path", "value", "text"), OPEN)

@@ -34,6 +34,10 @@ def cycle_shortened(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def one_statement_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     """A cycle lies between two of those statements: three cycles take four of them."""
     judge.assume(not unknown_roles(seen["statements"]), f"unknown roles wrote: {unknown_roles(seen['statements'])}")
+    for mitra in seen["pinging"]:
+        owe_pings(judge, seen["pings"], mitra)
+        begun = any(p["id"] == mitra and p["status"] is not None for p in seen["pings"])
+        judge.assume(begun, f"mitra {mitra} sent no ping that was answered: no heartbeat was there to be mirrored")
     wrote = [s for s in seen["statements"] if writes(s, STATUS)]
     mirrored = [s for s in wrote if uses_unnest(s)]
     others = [s for s in wrote if not uses_unnest(s)]
@@ -65,6 +69,8 @@ def one_statement_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("H-04", "BE", "last_heartbeat_at of everyone who pings is from within the last cycle")
 def within_the_last_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    if "pings" in seen:  # a run from before they were kept here has none
+        assume_pings(judge, seen["pings"], seen["pinging"], seen["from"], seen["read_at"], bounds["within_s"])
     ages = {mitra: seen["ages"].get(mitra) for mitra in seen["pinging"]}
     for mitra, age in ages.items():
         if judge.require(age is not None, f"mitra {mitra} has no last_heartbeat_at") and age is not None:

@@ -7,12 +7,14 @@ from itertools import pairwise
 from rig.checks.answers import require_clean_exit, require_status
 from rig.checks.base import Bounds, Judge, Seen, check
 from rig.checks.boxes.a import SEED
+from rig.checks.outages import assume_pings
 from rig.checks.statements import failed, unknown_roles, uses_unnest, writes
 from rig.checks.truth import heartbeat_time, require_mirror_is_truth
 
 STATUS = "mitra_online_status"
 SNAPSHOT = "availability:snapshot"
 ROUNDS = 20
+GAP_S = 30.0  # as far apart as the pings of an app are
 MS = 0.001
 SNAPSHOT_WRITES = (
     "SET",
@@ -158,6 +160,8 @@ def mirrors_side_by_side(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.assume(not unknown_roles(seen["statements"]), f"unknown roles wrote: {unknown_roles(seen['statements'])}")
     errors = [s for s in seen["statements"] if failed(s)]
     judge.require(not errors, f"{len(errors)} statements failed: {[s['text'][:120] for s in errors[:3]]}")
+    # A run from before the pings were kept here tells nothing of them.
+    assume_pings(judge, seen.get("pings", ()), seen.get("pinging", ()), seen["from"], seen["last_ping_at"], GAP_S)
     for name in seen["instances"]:
         mirrored = [s for s in seen["statements"] if s["instance"] == name and writes(s, STATUS) and uses_unnest(s)]
         lasted = seen["until"] - seen["from"]
