@@ -15,6 +15,7 @@ from rig.checks.sections import SECTIONS
 from rig.config import Settings
 from rig.drive.progress import Progress
 from rig.drive.replay import judged_by, the_server
+from rig.drive.scenarios import owed
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.usage import UsageError
@@ -97,9 +98,8 @@ def run_once(
         **({} if under is None else {"under": under.fault}),
     }
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
-    with run_session(
-        "checklist", settings.reports, seed, items=items, replay=f"rig checklist --only {{item}} {repeat}", meta=meta
-    ) as session:
+    replay, plan = f"rig checklist --only {{item}} {repeat}", {"owed": owed(CHECKOUT / "features", items)}
+    with run_session("checklist", settings.reports, seed, items=items, replay=replay, meta=meta, plan=plan) as session:
         try:
             if not (spec.toxiproxy or spec.attached):
                 toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it

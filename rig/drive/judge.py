@@ -29,6 +29,7 @@ def judge_run(run: Run) -> dict[str, Any]:
     end = next(run.of("end"), None)
     scenarios = last_attempts(run)
     answers = judge_observations(run, plan, scenarios)
+    note_unrun(plan, scenarios, answers, end, next((line["text"] for line in run.of("broken")), None))
     charge_breaches(scenarios.values(), plan, answers)
     charge_exits(run, plan, answers)
     judge_whole_run(run, plan, answers)
@@ -99,6 +100,26 @@ def judge_observations(run: Run, plan: dict[str, Any], scenarios: dict[tuple[str
             if item not in reached:
                 answers[item].append(unreached_entry(scenario))
     return answers
+
+
+def note_unrun(
+    plan: dict[str, Any],
+    scenarios: dict[tuple[str, str], dict[str, Any]],
+    answers: Answers,
+    end: dict[str, Any] | None,
+    broken: str | None,
+) -> None:
+    """A variant of which the record has nothing was owed all the same: that others passed is no answer of it."""
+    told = {item for item, own in answers.items() if own}  # where there is no answer at all, that is said of the item
+    why = broken or ("the run was cut short before it" if cut_short(end) else "the record has nothing of it")
+    for one in plan.get("owed", ()):  # a run from before that knows only what it ran
+        if (one["scenario"], one["variant"]) in scenarios:
+            continue
+        named = f"{one['scenario']} [{one['variant']}]" if one["variant"] else one["scenario"]
+        verdict = Verdict.BROKEN if broken else Verdict.INCONCLUSIVE
+        error = {"verdict": verdict, "step": named, "message": why}
+        for item in told & set(one["items"]):
+            answers[item].append(unreached_entry({**one, "error": error, "t": plan["t"]}))
 
 
 def charge_breaches(scenarios: Iterable[dict[str, Any]], plan: dict[str, Any], answers: Answers) -> None:

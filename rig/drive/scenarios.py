@@ -4,12 +4,31 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rig.checks.base import CATCH_ALL
 from rig.record import Recorder
 
 ITEM = re.compile(r"^((?:SETUP|SMOKE|[A-K])-\d\d): ")
+
+
+def owed(features: Path, items: Iterable[str]) -> list[dict[str, Any]]:
+    """Each scenario and variant that answers one of these items, as the runner names them, with all that it answers.
+
+    Read by the library that runs them: what a run owes is known before it, whatever the runner then leaves out.
+    """
+    from pytest_bdd.feature import get_features
+
+    wanted, found = set(items), []
+    for feature in get_features([str(features)]):
+        for name, template in feature.scenarios.items():
+            own = items_of(step.name for step in template.all_background_steps + template.steps)
+            rows = [context for examples in template.examples for context in examples.as_contexts()]
+            variants = ["-".join(row.values()) for row in rows] or [""]
+            scenario = f"{Path(feature.filename).name}: {name}"
+            found += [{"scenario": scenario, "variant": v, "items": own} for v in variants if wanted & set(own)]
+    return found
 
 
 class Unmet(AssertionError):
