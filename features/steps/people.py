@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_bdd import given, parsers, when
 
+from features.steps.held import with_commit_held
 from rig.drive.scenarios import Broke, Unmet
 from rig.drive.world import World
 from rig.traffic import Exchange, Pinger
@@ -76,6 +77,12 @@ def customers(world: World, names: str) -> None:
 def toggles(world: World, name: str, way: str) -> None:
     mitra = world.mitra(name)
     world.notes[f"{name} {way}"] = mitra.online() if way == "online" else mitra.offline()
+
+
+@when(parsers.re(r"(?P<name>[A-Z]\w+) goes online, and the COMMIT is held back for a moment"))
+def goes_online_held(world: World, name: str) -> None:
+    held = with_commit_held(world, "mitra_online_status", world.mitra(name).online)
+    world.notes[f"{name} online"], world.notes[f"{name} released at"] = held.exchange, held.released_at
 
 
 @given(parsers.re(r"(?P<name>[A-Z]\w+) pings"))
@@ -168,3 +175,10 @@ def sets_active(world: World, what: str, name: str) -> None:
 def sets_setting(world: World, key: str, value: str) -> None:
     world.bench.settings_touched()
     world.notes[f"set {key}"] = world.operator().set_config(key, int(value))
+
+
+@when(parsers.re(r"the operator sets (?P<key>\w+) to (?P<value>\d+), and its COMMIT is held back for a moment"))
+def sets_setting_held(world: World, key: str, value: str) -> None:
+    world.bench.settings_touched()
+    held = with_commit_held(world, "app_config", lambda: world.operator().set_config(key, int(value)))
+    world.notes[f"set {key}"], world.notes["released at"] = held.exchange, held.released_at

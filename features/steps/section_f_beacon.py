@@ -117,9 +117,19 @@ def is_polled(world: World) -> None:
 
 @when("nobody polls until the snapshot is gone, or for a second")
 def nobody_polls(world: World) -> None:
-    deadline = world.notes["set max_customers_per_mitra"].ended + WRITE_THROUGH_S
-    while (there := bool(world.bench.mirror.client.exists(SNAPSHOT))) and time.time() < deadline:
+    """Gone by a deletion that followed the COMMIT, where that is told: one before it may be followed by another."""
+    deadline, since = world.notes["set max_customers_per_mitra"].ended + WRITE_THROUGH_S, world.notes["released at"]
+
+    def waiting() -> bool:
+        if world.bench.mirror.client.exists(SNAPSHOT):
+            return True
+        return since is not None and not any(
+            deletes_key(c, SNAPSHOT) and c["at"] > since for c in world.commands(since)
+        )
+
+    while waiting() and time.time() < deadline:
         watch(world, 0.005)
+    there = bool(world.bench.mirror.client.exists(SNAPSHOT))
     world.notes["gone"] = {"gone": not there, "at": time.time()}
 
 
@@ -232,6 +242,7 @@ def counted_anew(world: World) -> Observed:
             "changed": changed.plain(),
             "committed_at": max((s["committed_at"] for s in statements if s["committed_at"]), default=None),
             "deleted_at": [c["at"] for c in deleted],
+            "released_at": world.notes["released at"],
             "gone": gone,
             "polls": plain_polls(world),
             "recomputes": len(recomputed),

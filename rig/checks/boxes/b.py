@@ -19,7 +19,11 @@ def online_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def in_the_set(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     took = None if seen["visible_at"] is None else seen["visible_at"] - seen["answered_at"]
     judge.within("membership of mitras:online", took, bounds["within_s"], seen.get("lag_s", 0.0))
-    if (
+    released_at = seen.get("released_at")
+    if released_at is not None:  # the COMMIT was held back until then: what was written before was written before it
+        early = seen["sadd_at"] is not None and seen["sadd_at"] <= released_at
+        judge.require(not early, "Valkey was written while the toggle's COMMIT was still held back")
+    elif (
         judge.assume(seen["committed_at"] is not None, "the toggle's COMMIT is not in the statement log")
         and seen["sadd_at"]
     ):

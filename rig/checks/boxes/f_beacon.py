@@ -143,8 +143,8 @@ def counted_anew(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         return
     answered_at, gone = seen["changed"]["ended"], seen["gone"]
     if judge.assume(seen["committed_at"] is not None, "the setting's COMMIT is not in the statement log"):
-        # A deletion before it could be undone by a poll that still counts by the old setting.
-        in_time = [at for at in seen["deleted_at"] if at >= seen["committed_at"] - STAMP_S]
+        # A deletion before it could be undone by a poll that still counts by the old setting: one has to follow it.
+        in_time = after_commit(seen["deleted_at"], seen.get("released_at"), seen["committed_at"])
         deleted = judge.require(in_time, "the backend did not delete the snapshot after the setting was committed")
         took = min(in_time) - answered_at if deleted else None
         if deleted and gone["gone"]:
@@ -154,6 +154,16 @@ def counted_anew(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     )
     judge.require(seen["recomputes"], "the next poll did not recompute")
     judge.remark(f"{counts[0]} available at a maximum of {seen['maxima'][0]}, {counts[1]} at {seen['maxima'][1]}")
+
+
+def after_commit(times: list[float], released_at: float | None, committed_at: float) -> list[float]:
+    """Of what was done in Valkey: what followed the COMMIT.
+
+    Where it was held back (`released_at`, by Valkey's clock) that is certain. By stamps alone a millisecond is not told.
+    """
+    if released_at is not None:
+        return [at for at in times if at > released_at]
+    return [at for at in times if at >= committed_at - STAMP_S]
 
 
 @check("F-11", "CC", "The dashboard says what SCARD mitras:online says, deactivated mitras included")

@@ -131,6 +131,8 @@ def invalidated_everywhere(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         told = change["key"] in keys
         judge.require(told, f'no message {{"key": "{change["key"]}"}} on config:invalidate, but of {keys}')
         deleted = [c["at"] for c in change["commands"] if c["instance"] == other and deletes_snapshot(c)]
+        if change.get("released_at") is not None:  # one before the COMMIT can be undone by a poll; one has to follow
+            deleted = [at for at in deleted if at > change["released_at"]]
         at = min(deleted, default=None)
         took = None if at is None else max(0.0, at - change["exchange"]["ended"])
         judge.within(
