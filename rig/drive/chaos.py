@@ -182,7 +182,7 @@ def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
 
     began = time.time()
     with (
-        Siege(bench, campaign.strikes, campaign.instances) as siege,
+        Siege(bench, campaign.strikes, campaign.instances, workload.stand_still) as siege,
         Sampler(bench, workload.mitra_ids),
         Scraper(bench),
     ):
