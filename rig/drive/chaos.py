@@ -29,6 +29,7 @@ from rig.stack import CapabilityMissing, open_stack
 from rig.traffic import Customer, Mitra, Operator
 from rig.traffic.workload import Workload, digest, schedule
 
+CALM_ROUNDS = 3  # of pings by who stays online, before all else: what a ping costs by itself is seen there (INV-10)
 LOOK_EVERY_S = 0.05
 TRAFFIC_SPARE_S = 12.0  # what the confirming and healing of one fault may take beyond its own time
 
@@ -191,6 +192,8 @@ def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
         Scraper(bench),
     ):
         exits.expected = siege.ended
+        with phase(bench, "calm"):
+            workload.ping_in_turn(range(campaign.pace.steady), CALM_ROUNDS)
         workload.start(steps)
         try:
             with phase(bench, "warm-up"):
