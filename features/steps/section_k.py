@@ -125,7 +125,6 @@ def toggle_round(world: World, name: str) -> dict[str, Any]:
         time.sleep(shifts_s[via])
         done[via] = mitras[via].online() if ways[via] == "online" else mitras[via].offline()
 
-    begun = time.time()
     run_together([lambda via=via: toggle(via) for via in BOTH])
     exchanges = sorted(done.values(), key=lambda exchange: exchange.started)
     answered_at = max(exchange.ended for exchange in exchanges)
@@ -140,7 +139,6 @@ def toggle_round(world: World, name: str) -> dict[str, Any]:
         "agreed_at": agreed_at,
         "postgres": state["postgres"],
         "state": f"Postgres online={state['postgres']}, Valkey online={state['valkey']}, heartbeat={state['heartbeat']}",
-        "lag_s": round(world.bench.lag.worst(begun, time.time()), 3),
     }
 
 

@@ -35,7 +35,7 @@ def require_refusal(judge: Judge, exchange: Seen, status: int, code: str) -> boo
     return judge.require(exchange["code"] == code, f"the error code is {exchange['code']!r}, not {code}") and refused
 
 
-def require_prompt(judge: Judge, exchanges: Iterable[Seen], bound_s: float, lag_s: float = 0.0) -> None:
+def require_prompt(judge: Judge, exchanges: Iterable[Seen], bound_s: float) -> None:
     """Each request was answered, and within its bound; the remark tells the slowest."""
     slowest = 0.0
     for exchange in exchanges:
@@ -43,5 +43,5 @@ def require_prompt(judge: Judge, exchanges: Iterable[Seen], bound_s: float, lag_
         slowest = max(slowest, took)
         judge.require(exchange["status"] is not None, f"{asked} got no answer: {exchange['error']}")
         if took > bound_s:
-            judge.within(asked, took, bound_s, lag_s)
+            judge.within(asked, took, bound_s)
     judge.remark(f"slowest answer after {slowest:.3f} s, bound {bound_s:g} s")

@@ -105,11 +105,11 @@ def never_empty(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 def require_seeds(judge: Judge, lines: Lines, fault: Faults, reseed_s: float) -> None:
     """After the last fault that asks for one: of a lone server, or of one of several (the others may adopt its epoch).
 
-    A seed reads Postgres: while that is ill none is owed.
+    A seed reads Postgres and writes to Valkey: while either is ill none is owed.
     """
     last = max((each for each in fault.each if each.seeds), key=lambda each: each.removed or 0.0)
     since, removed = last.requested or 0.0, last.removed or 0.0
-    ill = [each for each in fault.each if each.truth and (each.requested or 0.0) <= removed + reseed_s]
+    ill = [each for each in fault.each if (each.truth or each.outage) and (each.requested or 0.0) <= removed + reseed_s]
     removed = max([removed, *(each.removed or 0.0 for each in ill)])
     until = phases(lines)["drain"][1]
     found: dict[str, float] = {}

@@ -127,7 +127,7 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     chats = [line for line in lines.get("statement", ()) if writes(line, "chat_sessions")]
     alone = [
         ping
-        for ping in inside(lines.get("request", ()), phases(lines)["warm-up"][0], until)
+        for ping in inside(lines.get("request", ()), first_of(phases(lines), "calm", "warm-up"), until)
         if ping["action"] == "ping"
         and ping["ended"] < until
         and (ping["reply"] or {}).get("is_online") is True
@@ -150,6 +150,11 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     few = f"only {len(alone)} pings before the fault had their mitra for themselves"
     judge.enough(len(alone) >= bounds["pings_min"], few)
     judge.remark(f"{len(alone)} pings")
+
+
+def first_of(known: dict[str, tuple[float, float]], *names: str) -> float:
+    """When the first of these phases began that the run has: older runs have no calm."""
+    return next(known[name][0] for name in names if name in known)
 
 
 def same_work(one: Line, chat: Line) -> bool:

@@ -2,10 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rig.checks import CHECKS, Judgement, Kind, judge_seen, load_checks
-from rig.checks.base import CATCH_ALL, HARDENED, judge_with_evidence
+from rig.checks.base import CATCH_ALL, HARDENED, LAG_VOID_S, judge_with_evidence
 from rig.checks.contract import defects, told_defects
 from rig.checks.courses import http_evidence
 from rig.checks.model import declare_model
@@ -61,7 +62,7 @@ def judge_run(run: Run) -> dict[str, Any]:
 
 
 def last_attempts(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
-    """The last begin or end line of each scenario and variant: a repeat replaces what was voided."""
+    """The last begin or end line of each scenario and variant: a further try replaces what was voided."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for line in run.of("scenario"):
         found[line["scenario"], line["variant"]] = line
@@ -74,28 +75,27 @@ def owner_of(owner: str, plan: dict[str, Any]) -> str:
 
 
 def judge_observations(run: Run, plan: dict[str, Any], scenarios: dict[tuple[str, str], dict[str, Any]]) -> Answers:
-    """All answers by item. What hangs on an action or precondition without effect is neither failed nor passed."""
-    by_scenario: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    """All answers by item: those of each scenario's last try, and what failed in an earlier one for certain."""
+    tries: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
     for line in run.of("observation"):
-        key = (line["scenario"], line["variant"])
-        if key not in scenarios or line["attempt"] == scenarios[key]["attempt"]:
-            by_scenario[key].append(line)
+        tries[line["scenario"], line["variant"], line["attempt"]].append(line)
     answers: Answers = defaultdict(list)
-    for key, scenario in scenarios.items():
-        unmet: str | None = None
-        for line in sorted(by_scenario[key], key=lambda line: line["t"]):
-            judgement = judge_line(line, run.meta.get("level", HARDENED))
-            acts = CHECKS[line["item"]].kind in (Kind.ACTION, Kind.PRECONDITION)
-            if unmet and not acts and judgement.verdict in (Verdict.FAILED, Verdict.PASSED):
-                judgement = Judgement(Verdict.INCONCLUSIVE, f"{unmet} took no effect; {judgement.message}")
-            # What somebody else did before we came (started the server so) is skipped, not undone.
-            if acts and judgement.verdict not in (Verdict.PASSED, Verdict.SKIPPED):
-                unmet = unmet or line["item"]
+    level = run.meta.get("level", HARDENED)
+    for (name, variant), scenario in scenarios.items():
+        for attempt in range(1, scenario["attempt"]):
+            for line, judgement in judge_try(tries[name, variant, attempt], level):
+                if line.get("lag_so_far_s", 0.0) > LAG_VOID_S:
+                    continue
+                for item, found in ((line["item"], judgement), *breaches_of(line, judgement, plan)):
+                    if found.verdict is Verdict.FAILED:
+                        told = Judgement(Verdict.FAILED, f"at try {attempt}: {found.message}")
+                        answers[item].append(answer_entry(line, told))
+        last = tries[name, variant, scenario["attempt"]]
+        for line, judgement in judge_try(last, level):
             answers[line["item"]].append(answer_entry(line, judgement))
-            for breach in judgement.breaches:
-                charged = Judgement(Verdict.FAILED, f"{line['item']}: {breach.message}")
-                answers[owner_of(breach.owner, plan)].append(answer_entry(line, charged))
-        reached = {line["item"] for line in by_scenario[key]}
+            for owner, breach in breaches_of(line, judgement, plan):
+                answers[owner].append(answer_entry(line, breach))
+        reached = {line["item"] for line in last}
         for item in scenario["items"]:
             if item not in reached:
                 answers[item].append(unreached_entry(scenario))
@@ -166,6 +166,28 @@ def again(charged: list[dict[str, Any]], scenarios: dict[tuple[str, str], dict[s
     """The command that runs those scenarios again: by the boxes that they answer."""
     wanted = [item for answer in charged for item in scenarios[answer["scenario"], answer["variant"]]["items"]]
     return plan["replay"].format(item=",".join(dict.fromkeys(item for item in wanted if item in plan["items"])))
+
+
+def breaches_of(line: dict[str, Any], judgement: Judgement, plan: dict[str, Any]) -> Iterator[tuple[str, Judgement]]:
+    """Who is charged by what another item's judgement has found."""
+    for breach in judgement.breaches:
+        yield owner_of(breach.owner, plan), Judgement(Verdict.FAILED, f"{line['item']}: {breach.message}")
+
+
+def judge_try(lines: list[dict[str, Any]], level: str) -> Iterator[tuple[dict[str, Any], Judgement]]:
+    """What hangs on an action or precondition without effect is neither failed nor passed."""
+    unmet: str | None = None
+    for line in sorted(lines, key=lambda line: line["t"]):
+        judgement = judge_line(line, level)
+        acts = CHECKS[line["item"]].kind in (Kind.ACTION, Kind.PRECONDITION)
+        if unmet and not acts and judgement.verdict in (Verdict.FAILED, Verdict.PASSED):
+            judgement = replace(
+                judgement, verdict=Verdict.INCONCLUSIVE, message=f"{unmet} took no effect; {judgement.message}"
+            )
+        # What somebody else did before we came (started the server so) is skipped, not undone.
+        if acts and judgement.verdict not in (Verdict.PASSED, Verdict.SKIPPED):
+            unmet = unmet or line["item"]
+        yield line, judgement
 
 
 def charge_exits(run: Run, plan: dict[str, Any], answers: Answers) -> None:
@@ -308,8 +330,9 @@ def weaknesses(run: Run, end: dict[str, Any] | None) -> list[str]:
     """What makes the verdict weaker than it looks, each once, in the order in which it came up."""
     found = [line["text"] for line in run.of("weakness")]
     for line in run.of("scenario"):
-        if line["phase"] == "begin" and line["attempt"] > 1:
-            found.append(f"{line['scenario']}: repeated once, because the rig itself lagged by more than 200 ms")
+        if line.get("voids"):
+            why = "; ".join(dict.fromkeys(line["voids"]))
+            found.append(f"{line['scenario']}: try {line['attempt']} does not count: {why}")
     if cut_short(end):
         found.append("the run was cut short: what was not reached is inconclusive")
     return list(dict.fromkeys(found))

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,10 +91,12 @@ class ScenarioLog:
         self.step_ends(error["verdict"])
         self.error = {**error, "step": f"{keyword} {text}"}
 
-    def end(self) -> None:
+    def end(self, voids: Sequence[str]) -> None:
+        """`voids`: why this try does not count, if it does not."""
         self.recorder.write(
-            "scenario", phase="end", **self._identity(), began=self._began, steps=self.steps, error=self.error
-        )
+            "scenario", phase="end", **self._identity(), began=self._began, steps=self.steps, error=self.error,
+            voids=list(voids),
+        )  # fmt: skip
 
     def _identity(self) -> dict[str, Any]:
         return {"scenario": self.scenario, "variant": self.variant, "attempt": self.attempt, "items": self.items}

@@ -6,7 +6,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from rig.traffic.client import TIMEOUT_S
@@ -267,6 +267,11 @@ class Workload:
         finally:
             with self._lock:
                 self._changing -= 1
+
+    def ping_in_turn(self, mitras: Iterable[int], rounds: int) -> None:
+        """Each of these mitras pings so often, one after the other, with nobody beside."""
+        for number in [*mitras] * rounds:
+            self._actions[f"mitra {number}", "ping"]()
 
     def _run(self, begun: float, steps: Sequence[tuple[float, Callable[[], object]]]) -> None:
         try:

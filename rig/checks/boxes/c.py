@@ -85,7 +85,7 @@ def writes_by(seen: Seen) -> list[tuple[str, str, int]]:
 
 def require_heartbeats(judge: Judge, seen: Seen, expected: int) -> None:
     """Exactly so many SETs of the mitra's heartbeat, and no other write of a contract key."""
-    judge.assume(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
+    judge.observed(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
     key = HEARTBEAT + seen["mitra"]
     found = sum(count for verb, written, count in writes_by(seen) if verb in SETS and written == key)
     judge.require(found == expected, f"{found} heartbeats were written in Valkey, not {expected}")
@@ -109,7 +109,7 @@ def nothing_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         require_without_postgres(judge, seen, "active", answered(seen["active"], 200, True))
         return
     sent, taken = total(seen["answers"]), answered(seen["answers"], 200, True)
-    judge.assume(sent >= REQUESTS_MIN, f"only {sent} pings were sent")
+    judge.observed(sent >= REQUESTS_MIN, f"only {sent} pings were sent")
     judge.require(taken == sent, f"{sent - taken} of {sent} pings were not answered 200 online: {seen['answers']}")
     others, away = total(seen["offline"]), answered(seen["offline"], 200, False)
     judge.require(away == others, f"pings of a mitra who is offline were answered {seen['offline']}")
@@ -121,7 +121,7 @@ def nothing_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("C-03", "BE", "The heartbeat moves on with each ping, to the time of the ping")
 def moves_on(judge: Judge, seen: Seen, bounds: Bounds) -> None:
-    judge.assume(len(seen["pings"]) >= 3, "fewer than three pings were looked at")
+    judge.observed(len(seen["pings"]) >= 3, "fewer than three pings were looked at")
     previous = 0.0
     for began, ended, value in seen["pings"]:
         at = heartbeat_time(value)
@@ -141,7 +141,7 @@ def reaches_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.owes(pinged is not None, f"after a ping the heartbeat in Valkey is {seen['value']!r}", "C-03")
     moved = column is not None and column > seen["before"]
     took = seen["seen_at"] - seen["ping"]["ended"] if moved else None
-    judge.within("last_heartbeat_at after the ping", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.within("last_heartbeat_at after the ping", took, bounds["within_s"])
     if moved and pinged is not None:
         off = column - pinged
         judge.require(abs(off) < MS, f"last_heartbeat_at is {off:+.3f} s off the ping's heartbeat {seen['value']}")
@@ -158,7 +158,7 @@ def deactivated(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 @check("C-06", "BE", "SISMEMBER mitras:deactivated is 1 at once")
 def in_the_set(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     took = None if seen["visible_at"] is None else seen["visible_at"] - seen["answered_at"]
-    judge.within("membership of mitras:deactivated", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.within("membership of mitras:deactivated", took, bounds["within_s"])
 
 
 @check("C-07", "M", "The next heartbeat is refused with 403 ACCOUNT_INACTIVE")
@@ -175,7 +175,7 @@ def guard_is_valkeys(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         require_without_postgres(judge, seen, "deactivated", refused(seen["deactivated"]))
         return
     sent, shut_out = total(seen["answers"]), refused(seen["answers"])
-    judge.assume(sent >= REQUESTS_MIN, f"only {sent} pings were sent")
+    judge.observed(sent >= REQUESTS_MIN, f"only {sent} pings were sent")
     judge.require(shut_out == sent, f"{sent - shut_out} of {sent} pings were not refused: {seen['answers']}")
     require_no_sql(judge, seen)
     require_none_a_request(judge, seen["statements"], sent)
@@ -203,7 +203,7 @@ def checked_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         for ping in pings[name]:
             require_refusal(judge, ping, 403, "ACCOUNT_INACTIVE")
     every = [ping for of_one in pings.values() for ping in of_one]
-    require_prompt(judge, every, bounds["answer_s"], seen.get("lag_s", 0.0))
+    require_prompt(judge, every, bounds["answer_s"])
     judge.require(seen["lines"] == len(every), f"{seen['lines']} fallback lines for {len(every)} pings")
     for s in seen["wrote"]:
         judge.require(False, f"a ping in the outage wrote: {' '.join(s['text'].split())[:120]}")
@@ -213,7 +213,7 @@ def checked_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 @check("C-11", "BE", "After the seed that ends the outage pings take the way through Valkey")
 def back_on_valkey(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     require_clean_exit(judge, seen["exit_code"])
-    judge.assume(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
+    judge.observed(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
     sent, taken = total(seen["answers"]), answered(seen["answers"], 200, True)
     judge.require(taken == sent, f"{sent - taken} of {sent} pings were not answered 200 online: {seen['answers']}")
     require_refusal(judge, seen["refused"], 403, "ACCOUNT_INACTIVE")

@@ -10,7 +10,7 @@ def require_capacity(judge: Judge, seen: Seen, bounds: Bounds, expected: int) ->
     ask(seen["capacity"] == str(expected), f"mitra:capacity is {seen['capacity']!r}, not {str(expected)!r}")
     if seen["answered_at"] is not None and seen["written_at"] is not None:
         took = seen["written_at"] - seen["answered_at"]
-        judge.within(f"the counter's {expected}", took, bounds["within_s"], seen.get("lag_s", 0.0))
+        judge.within(f"the counter's {expected}", took, bounds["within_s"])
 
 
 @check("D-01", "BE", "A mitra with capacity 0 to start from", Kind.PRECONDITION)
@@ -69,7 +69,7 @@ def ended_by_goodbye(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         )
     at_end = seen["at_end"]
     in_window = at_end["seen_at"] < seen["ends_at"] + seen["window_s"] - 0.2
-    if judge.assume(in_window, "the rig looked only after the goodbye window") and "goodbye" in seen:
+    if judge.observed(in_window, "the rig looked only after the goodbye window") and "goodbye" in seen:
         require_status(judge, seen["goodbye"])
     if in_window:
         found = (at_end["status"], at_end["capacity"])
@@ -77,7 +77,7 @@ def ended_by_goodbye(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(seen["status"] == "ended", f"the session is {seen['status']!r} in the end")
     due = seen["ends_at"] + (0 if "goodbye" in seen else seen["window_s"])
     late = None if seen["ended_seen_at"] is None else seen["ended_seen_at"] - due
-    judge.within(f"its end {seen['way']}", late, bounds["timer_s"], seen.get("lag_s", 0.0))
+    judge.within(f"its end {seen['way']}", late, bounds["timer_s"])
     if "goodbye" not in seen and late is not None:
         judge.require(late > -0.1, f"ended {-late:.2f} s before its goodbye window was up")
 
@@ -119,7 +119,7 @@ def both_counters(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(after == ["active", seen["to"]], f"the rerouted session is {after}, not active with B")
     judge.require(seen["after"] == {"Sari": "0", "Dewi": "2"}, f"the capacities are {seen['after']}, not A 0 and B 2")
     took = seen["written_at"] - seen["answered_at"]
-    judge.within("both counters", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.within("both counters", took, bounds["within_s"])
 
 
 @check("D-12", "BE", "The capacity is set to the maximum by hand", Kind.ACTION)

@@ -104,7 +104,7 @@ def reachable_from_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         require_reachable(
             judge, one, {mitra: rows[mitra]["online"] and rows[mitra]["active"] for mitra in one["answers"]}
         )
-        require_prompt(judge, one["answers"].values(), bounds["answer_s"], seen.get("lag_s", 0.0))
+        require_prompt(judge, one["answers"].values(), bounds["answer_s"])
         asked += len(one["answers"])
     judge.assume(
         seen["rounds"][0]["postgres"] != seen["rounds"][1]["postgres"], "no row was changed between the rounds"
@@ -125,7 +125,7 @@ def blast_from_valkey(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 @check("F-05", "BE", "The ids are those of SDIFF, filtered by capacity and fresh heartbeat")
 def ids_match(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     assume_clear(judge, seen["mirror"], seen["stale_s"], seen["at"])
-    judge.assume(same_but_snapshot(seen["mirror"], seen["after"]), "the mirror changed while it was compared")
+    judge.observed(same_but_snapshot(seen["mirror"], seen["after"]), "the mirror changed while it was compared")
     owe_deactivated(judge, seen)
     found = states(seen["mirror"], seen["loads"], seen["maximum"], seen["stale_s"], seen["at"])
     for state in ("available", "full", "deactivated", *UNREACHABLE_BY_HEARTBEAT):
@@ -167,5 +167,5 @@ def blast_from_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(
         seen["lines"] >= len(seen["requests"]), f"{seen['lines']} fallback lines for {len(seen['requests'])} blasts"
     )
-    require_prompt(judge, seen["requests"], bounds["answer_s"], seen.get("lag_s", 0.0))
+    require_prompt(judge, seen["requests"], bounds["answer_s"])
     judge.remark(f"{len(seen['expected'])} offers, as in Postgres; {seen['lines']} fallback lines")

@@ -60,7 +60,7 @@ def one_statement_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
             pinged = any(
                 p["id"] == mitra and before["at"] <= p["at"] and p["ended"] <= after["at"] for p in seen["pings"]
             )
-            judge.assume(pinged, f"mitra {mitra} did not ping in the cycle before {after['at']:.3f}")
+            judge.observed(pinged, f"mitra {mitra} did not ping in the cycle before {after['at']:.3f}")
         missing = sorted(set(seen["pinging"]) - ids_in(after))
         judge.require(not missing, f"the statement of a cycle lacks {', '.join(missing)}, who pinged in it")
         judge.require(after["committed_at"] is not None, f"the statement at {after['at']:.3f} was not committed")
@@ -99,12 +99,12 @@ def lags_by_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         ):
             continue
         due = overdue(written, last["at"] - bounds["stood_s"])
-        if not judge.assume(
+        if not judge.observed(
             due is not None and current is not None, f"{one['name']}: no heartbeat has stood long enough"
         ):
             continue
         if one["silent"]:
-            judge.assume(
+            judge.observed(
                 due == max(value for _, value in written), f"{one['name']}, who was to be silent, pinged lately"
             )
         for sample in seen["samples"]:
@@ -145,7 +145,7 @@ def stands_still(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.assume(not unknown_roles(seen["statements"]), f"unknown roles wrote: {unknown_roles(seen['statements'])}")
     first, last = seen["readings"][0], seen["readings"][-1]
     lasted = last["at"] - first["at"]
-    judge.assume(lasted >= 2 * bounds["cycle_s"], f"the readings are only {lasted:.1f} s apart")
+    judge.observed(lasted >= 2 * bounds["cycle_s"], f"the readings are only {lasted:.1f} s apart")
     assume_pings(judge, seen["pings"], seen["mitras"], first["at"], last["at"], bounds["cycle_s"] + 1)
     for mitra in seen["mitras"]:
         before, after = first["columns"].get(mitra), last["columns"].get(mitra)

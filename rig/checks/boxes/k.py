@@ -36,7 +36,7 @@ SNAPSHOT_DELETIONS = ("DEL", "UNLINK", "GETDEL")
 def started_together(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     begun = [one["started_at"] for one in seen["instances"].values()]
     first_ready = min(one["ready_at"] for one in seen["instances"].values())
-    judge.assume(len(begun) >= 2 and max(begun) < first_ready, "one was ready before the other was started")
+    judge.observed(len(begun) >= 2 and max(begun) < first_ready, "one was ready before the other was started")
     for name, one in seen["instances"].items():
         require_clean_exit(judge, one["exit_code"])
         judge.require(len(one["lines"]) == 1, f"{name} logged {len(one['lines'])} seed lines: {one['lines']}")
@@ -54,7 +54,7 @@ def agree_after_each_round(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     rounds = seen["rounds"]
     if all(one["agreed_at"] is not None for one in rounds):  # else the rounds ended at the first that did not agree
         overlapping = sum(1 for one in rounds if one["overlap"])
-        judge.assume(overlapping >= ROUNDS, f"in only {overlapping} rounds were both backends busy at the same time")
+        judge.observed(overlapping >= ROUNDS, f"in only {overlapping} rounds were both backends busy at the same time")
     slowest = None
     for number, one in enumerate(rounds, 1):
         for asked, status, said in one["answers"]:
@@ -65,9 +65,7 @@ def agree_after_each_round(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         else:
             took = one["agreed_at"] - one["answered_at"]
             slowest = max(took, slowest or 0.0)
-            agreed = took <= bounds["within_s"] or judge.within(
-                f"round {number}: agreement", took, bounds["within_s"], one["lag_s"]
-            )
+            agreed = took <= bounds["within_s"] or judge.within(f"round {number}: agreement", took, bounds["within_s"])
         if not agreed:
             break  # the next round began on a mirror that was wrong already
     audit = seen["audit"]
@@ -92,7 +90,9 @@ def snapshot_is_shared(judge: Judge, seen: Seen, bounds: Bounds) -> None:
             judge.assume(False, "the toggle between the polls was not answered")
         else:
             judge.owes(relay["toggled"] == 200, f"the toggle between the polls was answered {relay['toggled']}", "B-01")
-        judge.assume(second["ended"] - first["started"] < bounds["life_s"], "the snapshot may have expired in between")
+        judge.observed(
+            second["ended"] - first["started"] < bounds["life_s"], "the snapshot may have expired in between"
+        )
         if not (require_status(judge, first) and require_status(judge, second)):
             continue
         counts = [exchange["reply"].get("count") for exchange in (first, second)]
@@ -135,9 +135,7 @@ def invalidated_everywhere(judge: Judge, seen: Seen, bounds: Bounds) -> None:
             deleted = [at for at in deleted if at > change["released_at"]]
         at = min(deleted, default=None)
         took = None if at is None else max(0.0, at - change["exchange"]["ended"])
-        judge.within(
-            f"{other}'s deletion of the snapshot, changed on {via},", took, bounds["within_s"], seen.get("lag_s", 0.0)
-        )
+        judge.within(f"{other}'s deletion of the snapshot, changed on {via},", took, bounds["within_s"])
         for name, poll in change["polls"].items():
             if require_status(judge, poll):
                 count = poll["reply"].get("count")
@@ -171,7 +169,7 @@ def mirrors_side_by_side(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         judge.remark(f"{name} mirrored {len(mirrored)} times")
     for name, mitra in seen["mitras"].items():
         series = [(sample["at"], sample["columns"].get(mitra)) for sample in seen["samples"]]
-        judge.assume(len(series) >= 3, f"{len(series)} samples of last_heartbeat_at are too few")
+        judge.observed(len(series) >= 3, f"{len(series)} samples of last_heartbeat_at are too few")
         for (_, before), (at, after) in pairwise(series):
             back = before is not None and (after is None or after < before)
             judge.require(not back, f"{name}: last_heartbeat_at went back from {before} to {after} at {at:.3f}")
@@ -180,4 +178,4 @@ def mirrors_side_by_side(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         equal = column is not None and heartbeat is not None and abs(column - heartbeat) <= MS
         judge.require(equal, f"{name}: last_heartbeat_at ends as {column}, the newest heartbeat is {heartbeat}")
     took = seen["read_at"] - seen["last_ping_at"]
-    judge.within("the newest heartbeats in Postgres", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.within("the newest heartbeats in Postgres", took, bounds["within_s"])
