@@ -4,7 +4,7 @@ Feature: B. Online / offline toggle
   Scenario: A toggle is written through to both stores
     Given a backend
     And Sari and Dewi are mitras
-    When Sari goes online
+    When Sari goes online, and the COMMIT is held back for a moment
     Then B-01: Postgres says that Sari is online
     And B-02: Sari is in mitras:online within 1 s of the answer, and not before Postgres committed
     And B-03: Sari's heartbeat is a fresh time in UTC

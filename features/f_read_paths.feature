@@ -58,7 +58,7 @@ Feature: F. Read paths
     And Tono has a chat of 600 seconds with Rani
     And Tini has a chat of 600 seconds with Rani
     When the beacon is polled
-    And the operator sets max_customers_per_mitra to 2
+    And the operator sets max_customers_per_mitra to 2, and its COMMIT is held back for a moment
     And nobody polls until the snapshot is gone, or for a second
     And the beacon is polled again
     Then F-10: the snapshot was deleted within 1 s, and the next poll counted anew

@@ -22,7 +22,7 @@ from rig.drive.cadence import Cadence
 from rig.drive.checklist import RELEASE
 from rig.drive.hurt import Hurt
 from rig.drive.running import announce
-from rig.drive.scenarios import ScenarioLog, Unmet, items_of
+from rig.drive.scenarios import ScenarioLog, blamed, items_of
 from rig.drive.world import World
 from rig.fixtures import SchemaMismatch, load_schema
 from rig.record import Recorder, RunDirectory
@@ -31,8 +31,10 @@ from rig.stack import Stack, StackError, StackSpec, Supervisor, open_stack
 # Every module of steps, so that a new section is one file and no list of it is kept.
 pytest_plugins = [f"features.steps.{path.stem}" for path in Path(__file__).parent.glob("steps/[a-z]*.py")]
 
+# What the rig's own lag or blindness voided is tried again, after so many seconds each.
+PAUSES_S = (1.0, 3.0, 9.0)
 ATTEMPT = pytest.StashKey[int]()
-VOIDED = pytest.StashKey[bool]()
+VOIDS = pytest.StashKey[list[str]]()
 TOLD = pytest.StashKey[list[str]]()
 LOG = pytest.StashKey[ScenarioLog]()
 
@@ -115,18 +117,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Run a scenario; once more when the rig's own lag voided one of its time bounds."""
+    """Run a scenario; again, up to three times, when the rig itself spoiled what it wanted to see."""
     if template_of(item) is None:
         return None  # somebody else's test
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for attempt in (1, 2):
+    for attempt, pause_s in enumerate((*PAUSES_S, None), 1):
         item.stash[ATTEMPT] = attempt
-        item.stash[VOIDED] = False
+        item.stash[VOIDS] = []
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
-        if not item.stash[VOIDED]:
+        if not item.stash[VOIDS] or pause_s is None:
             break
-        if attempt == 1:
-            item._initrequest()  # type: ignore[attr-defined]
+        time.sleep(pause_s)
+        item._initrequest()  # type: ignore[attr-defined]
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -212,7 +214,7 @@ def world(request: pytest.FixtureRequest, bench: Bench) -> Iterator[World]:
     log = request.node.stash[LOG]
     world = World(bench, bench.recorder, log.scenario, log.variant, request.node.stash[ATTEMPT])
     yield world
-    request.node.stash[VOIDED] = world.voided
+    request.node.stash[VOIDS] = world.voids
     if not (bench.failed and request.getfixturevalue("settings").keep):
         world.close()
 
@@ -231,6 +233,7 @@ def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, sce
     )
     request.node.stash[LOG] = log
     bench.scenario = {"scenario": log.scenario, "variant": log.variant}
+    bench.recorder.about(**bench.scenario)
     log.begin()
 
 
@@ -240,6 +243,7 @@ def pytest_bdd_before_step_call(
     if inspect.iscoroutinefunction(step_func):  # it would pass without having run
         raise TypeError(f"the step {step.name!r} is a coroutine function, which is never awaited: make it a plain one")
     request.node.stash[LOG].step_begins(step.keyword, step.name)
+    request.getfixturevalue("world").step_begins(acts=step.type != "then")
 
 
 def pytest_bdd_after_step(request: pytest.FixtureRequest, step: Any) -> None:
@@ -250,8 +254,8 @@ def pytest_bdd_after_step(request: pytest.FixtureRequest, step: Any) -> None:
 
 def pytest_bdd_step_error(request: pytest.FixtureRequest, step: Any, exception: Exception) -> None:
     bench: Bench = request.getfixturevalue("bench")
-    verdict = {"verdict": "inconclusive", "message": str(exception)} if isinstance(exception, Unmet) else None
-    request.node.stash[LOG].step_fails(step.keyword, step.name, verdict or bench.blame(exception))
+    request.node.stash[LOG].step_fails(step.keyword, step.name, blamed(exception) or bench.blame(exception))
+    request.getfixturevalue("world").step_fails(exception)
     bench.dirty(f"a step of the scenario before ended with {type(exception).__name__}")
 
 
@@ -262,9 +266,10 @@ def pytest_bdd_step_func_lookup_error(request: pytest.FixtureRequest, step: Any,
 def pytest_bdd_after_scenario(request: pytest.FixtureRequest) -> None:
     """The scenario fails at its end, once every box has had its answer."""
     log = request.node.stash[LOG]
-    log.end()
     world: World = request.getfixturevalue("world")
+    log.end(world.voids)
     troubles = world.troubles()
-    world.bench.failed |= bool(troubles or log.error)
+    again = world.voids and log.attempt <= len(PAUSES_S)
+    world.bench.failed |= bool(troubles or log.error) and not again
     if troubles and not log.error:
         pytest.fail("\n".join(troubles), pytrace=False)

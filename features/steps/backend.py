@@ -6,10 +6,11 @@ from pytest_bdd import given, parsers, when
 
 from features.steps.looks import process_variable
 from rig.drive.cadence import ENVIRONMENT
-from rig.drive.scenarios import Unmet
-from rig.drive.world import World
+from rig.drive.scenarios import Broke, Unmet
+from rig.drive.world import LAG_VOID_S, RECONNECT_SEED_S, World
 
 BACKENDS = r"(?P<many>a|two)(?P<quiet> quiet)? backends?"
+FLUSH_S = 1.0  # a log line may come so much later than its event
 HOW = r"(?P<how>killed|cut off)"
 
 
@@ -91,9 +92,11 @@ def start_valkey(world: World) -> None:
 
 @when("the backend has seeded again")
 def seeded_again(world: World) -> None:
-    at = world.await_seed(world.notes["valkey back from"])
+    at = world.await_seed(world.notes["valkey back from"], RECONNECT_SEED_S + FLUSH_S)
     if at is None:
-        raise Unmet("no seed line within 5 s of Valkey's return")
+        told = f"no seed line within {RECONNECT_SEED_S:g} s of Valkey's return, nor {FLUSH_S:g} s after that"
+        lag_s = world.bench.lag.worst(world.notes["valkey back from"], time.time())
+        raise Broke(told, "J-06") if lag_s <= LAG_VOID_S and world.bench.has_log else Unmet(told)
     world.notes["seeded at"] = at
 
 
@@ -106,7 +109,7 @@ def flush(world: World) -> None:
 
 @when("Postgres is stopped")
 def stop_postgres(world: World) -> None:
-    world.bench.stack.postgres.stop()
+    world.bench.truth_away()
     world.bench.dirty("the scenario before stopped Postgres")
     if world.bench.stack.postgres.alive():
         raise Unmet("Postgres was stopped, yet it is still there")
@@ -114,4 +117,4 @@ def stop_postgres(world: World) -> None:
 
 @when("Postgres is back")
 def start_postgres(world: World) -> None:
-    world.bench.stack.postgres.start()
+    world.bench.truth_back()

@@ -51,6 +51,7 @@ def in_the_set(world: World) -> Observed:
             "visible_at": None if not member else (written or seen_at),
             "committed_at": max(commits, default=None),
             "sadd_at": written,
+            "released_at": world.notes["Sari released at"],
         },
         [
             exchange.evidence(),

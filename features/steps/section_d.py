@@ -4,9 +4,9 @@ import time
 
 from pytest_bdd import parsers, when
 
-from features.steps.people import must
+from features.steps.people import must, told
 from rig.checks.statements import writes
-from rig.drive.scenarios import Unmet
+from rig.drive.scenarios import Broke, Unmet
 from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
 from rig.record import evidence
 
@@ -76,8 +76,10 @@ def reroutes(world: World) -> None:
 
 @when("Sari's capacity is set to the maximum by hand, and Dewi's to one below it")
 def full_by_hand(world: World) -> None:
-    config = must(world.operator().config(), 200).reply["config"]
-    maximum = config["max_customers_per_mitra"]
+    config = told(must(world.operator().config(), 200), "config")
+    maximum = config.get("max_customers_per_mitra") if isinstance(config, dict) else None
+    if not isinstance(maximum, int) or maximum < 1:
+        raise Broke(f"max_customers_per_mitra is answered as {maximum!r}, which is no whole number from 1 on")
     if maximum < 2:
         raise Unmet(f"max_customers_per_mitra is {maximum}: no room for one below it")
     world.notes["maximum"] = maximum

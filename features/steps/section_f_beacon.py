@@ -1,6 +1,8 @@
 """How the beacon and its snapshot are observed (F-07 to F-10)."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pytest_bdd import parsers, when
@@ -30,6 +32,7 @@ SNAPSHOT_S = 10.0
 BETWEEN_S = 9.5  # no two recomputes within this
 LATE_S = 0.3
 CROWD = 24  # polls at once, so that a stampede would show
+HELD, HELD_MS = "held-back", 60_000
 BY_HAND = '{"available": true, "count": 42}'
 
 
@@ -97,7 +100,8 @@ def crowd(world: World, per_second: str, count: str, seconds: str) -> None:
     customers = [Customer(server, name=f"in the crowd {i}", recorder=world.recorder) for i in range(CROWD)]
     drop_snapshot(world)
     with window(world, "crowd"):
-        burst = volley([customer.client for customer in customers], "beacon", server.public_url + BEACON)
+        with held_back(world) as let_go:
+            burst = volley([customer.client for customer in customers], "beacon", server.public_url + BEACON, let_go)
         world.notes |= {"burst": burst.exchanges, "early": burst.early}
         sources = [f"127.0.0.{2 + i}" for i in range(int(count))]
         world.notes["crowd polls"] = {"sources": sources, "since": time.time()}
@@ -106,6 +110,31 @@ def crowd(world: World, per_second: str, count: str, seconds: str) -> None:
             recorder=world.recorder, instance=server.name,
         )  # fmt: skip
         world.notes["crowd polls"] |= {"polls": polls, "until": time.time()}
+
+
+@contextmanager
+def held_back(world: World) -> Iterator[Callable[[], None]]:
+    """Valkey's replies do not reach the backend until the function that this yields is called, or the block ends.
+
+    Without a proxy before Valkey nothing is held back: then the polls have to be quicker than the first answer.
+    """
+    proxy, toxiproxy = world.bench.server().proxy, world.bench.stack.toxiproxy
+    if proxy is None:
+        yield lambda: None
+        return
+    held = True
+
+    def let_go() -> None:
+        nonlocal held
+        if held:
+            held = False
+            toxiproxy.remove_toxic(proxy, HELD)  # what it holds passes at once
+
+    toxiproxy.add_toxic(proxy, HELD, "latency", "downstream", {"latency": HELD_MS, "jitter": 0})
+    try:
+        yield let_go
+    finally:
+        let_go()
 
 
 @when("the beacon is polled")
@@ -117,9 +146,19 @@ def is_polled(world: World) -> None:
 
 @when("nobody polls until the snapshot is gone, or for a second")
 def nobody_polls(world: World) -> None:
-    deadline = world.notes["set max_customers_per_mitra"].ended + WRITE_THROUGH_S
-    while (there := bool(world.bench.mirror.client.exists(SNAPSHOT))) and time.time() < deadline:
+    """Gone by a deletion that followed the COMMIT, where that is told: one before it may be followed by another."""
+    deadline, since = world.notes["set max_customers_per_mitra"].ended + WRITE_THROUGH_S, world.notes["released at"]
+
+    def waiting() -> bool:
+        if world.bench.mirror.client.exists(SNAPSHOT):
+            return True
+        return since is not None and not any(
+            deletes_key(c, SNAPSHOT) and c["at"] > since for c in world.commands(since)
+        )
+
+    while waiting() and time.time() < deadline:
         watch(world, 0.005)
+    there = bool(world.bench.mirror.client.exists(SNAPSHOT))
     world.notes["gone"] = {"gone": not there, "at": time.time()}
 
 
@@ -232,6 +271,7 @@ def counted_anew(world: World) -> Observed:
             "changed": changed.plain(),
             "committed_at": max((s["committed_at"] for s in statements if s["committed_at"]), default=None),
             "deleted_at": [c["at"] for c in deleted],
+            "released_at": world.notes["released at"],
             "gone": gone,
             "polls": plain_polls(world),
             "recomputes": len(recomputed),

@@ -22,8 +22,8 @@ from features.steps.outages import seen_from_both_ends, skip_lines
 from features.steps.people import NOBODY, must
 from rig.checks.commands import HEARTBEAT
 from rig.checks.statements import uses_unnest
-from rig.drive.scenarios import Unmet
-from rig.drive.world import Observed, World, answers
+from rig.drive.scenarios import Broke, Unmet
+from rig.drive.world import LAG_VOID_S, Observed, World, answers
 from rig.record import evidence
 
 PINGED_S = 2.0  # over the interval in which everyone pings once
@@ -88,7 +88,12 @@ def have_been_mirrored(world: World) -> None:
         if ids <= set(pinged) and mirrored(world, max(pinged.values())):
             return
         watch(world, LOOK_EVERY_S)
-    raise Unmet(f"no statement mirrored the pings of all within {deadline - since:.0f} s")
+    told = f"no statement mirrored the pings of all within {deadline - since:.0f} s"
+    pinged = {ping["id"]: ping["ended"] for ping in reversed(pings_of(world)) if ping["status"] == 200}
+    owed = ids <= set(pinged) and max(pinged.values()) <= since + cycle_s(world)
+    if owed and world.bench.lag.worst(since, time.time()) <= LAG_VOID_S:
+        raise Broke(told, "H-03")
+    raise Unmet(told)
 
 
 @answers("H-01", within_s=lambda world: world.notes["pings every"] + PINGED_S)
@@ -131,9 +136,20 @@ def within_the_last_cycle(world: World) -> Observed:
         "SELECT mitra_id::text FROM mitra_online_status AS o"
         " WHERE NOT EXISTS (SELECT FROM mitras AS m WHERE m.id = o.mitra_id)"
     )
-    bound = cycle_s(world) + world.cadence.seconds("ping", PINGING_S) + LATE_S
+    bound, since, read_at = (
+        cycle_s(world) + world.cadence.seconds("ping", PINGING_S) + LATE_S,
+        world.notes["cycles"]["from"],
+        time.time(),
+    )
     return Observed(
-        {"pinging": pinging(world), "ages": {row[0]: row[2] for row in result.rows}, "nobody": nobody.column},
+        {
+            "pinging": pinging(world),
+            "ages": {row[0]: row[2] for row in result.rows},
+            "nobody": nobody.column,
+            "pings": pings_of(world, since),
+            "from": since,
+            "read_at": read_at,
+        },
         [result.evidence(), nobody.evidence()],
         {"within_s": bound, "clock_s": CLOCK_S},
     )

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import redis
 from pytest_bdd import parsers, when
 
 from features.steps.looks import cadence_of, stamped, started_in, watch
 from features.steps.people import NOBODY
+from rig.checks.truth import unlike_the_truth
 from rig.drive.scenarios import Unmet
-from rig.drive.world import RECONNECT_SEED_S, SEED_LINE, Observed, World, answers
+from rig.drive.world import RECONNECT_SEED_S, SEED_LINE, WRITE_THROUGH_S, Observed, World, answers
 from rig.record import evidence
 
 SLACK_S = 1.0  # what the contract adds to a cycle
@@ -27,6 +29,16 @@ class Undo:
         undo, self._undo = self._undo, None
         if undo is not None:
             undo()
+
+
+def agreed_stores(world: World) -> dict[str, Any]:
+    """Both stores once they agree, or as they are when the last write's time to be mirrored is up."""
+    deadline = time.monotonic() + WRITE_THROUGH_S
+    while True:
+        stores = {"truth": world.truth(), "mirror": world.mirror_state()}
+        if not unlike_the_truth(stores) or time.monotonic() >= deadline:
+            return stores
+        watch(world, 0.02)
 
 
 def cycle_s(world: World) -> float:
@@ -56,7 +68,8 @@ def corrupt(world: World) -> None:
         ("DEL", f"mitra:capacity:{gita}"),
         ("RPUSH", f"mitra:capacity:{gita}", "0"),
     ]
-    before = world.bench.mirror.heartbeats()
+    stores = agreed_stores(world)
+    before = stores["mirror"]["heartbeats"]
     pipeline = world.bench.mirror.client.pipeline(transaction=True)
     for command in commands:
         pipeline.execute_command(*command)
@@ -66,6 +79,7 @@ def corrupt(world: World) -> None:
         "kept": {id: before.get(id) for id in (sari, dewi, rani)},
         "missing": [tuti, gita],
         "refused": None,
+        "before": stores,
     }
 
 
@@ -133,8 +147,11 @@ def cycle_shortened(world: World) -> Observed:
 
 @answers("I-02")
 def corrupted(world: World) -> Observed:
-    replies = world.notes["drift"]["replies"]
-    return Observed({"replies": replies}, [evidence.valkey(command, reply) for command, reply in replies])
+    drift = world.notes["drift"]
+    return Observed(
+        {"replies": drift["replies"], "before": drift["before"]},
+        [evidence.valkey(command, reply) for command, reply in drift["replies"]],
+    )
 
 
 @answers("I-03", within_s=lambda world: cycle_s(world) + SLACK_S)

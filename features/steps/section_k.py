@@ -12,6 +12,8 @@ from features.steps.looks import (
     LOOK_EVERY_S,
     audit_rows,
     cadence_of,
+    pinging,
+    pings_of,
     sample_of,
     shown,
     stamped,
@@ -123,7 +125,6 @@ def toggle_round(world: World, name: str) -> dict[str, Any]:
         time.sleep(shifts_s[via])
         done[via] = mitras[via].online() if ways[via] == "online" else mitras[via].offline()
 
-    begun = time.time()
     run_together([lambda via=via: toggle(via) for via in BOTH])
     exchanges = sorted(done.values(), key=lambda exchange: exchange.started)
     answered_at = max(exchange.ended for exchange in exchanges)
@@ -138,7 +139,6 @@ def toggle_round(world: World, name: str) -> dict[str, Any]:
         "agreed_at": agreed_at,
         "postgres": state["postgres"],
         "state": f"Postgres online={state['postgres']}, Valkey online={state['valkey']}, heartbeat={state['heartbeat']}",
-        "lag_s": round(world.bench.lag.worst(begun, time.time()), 3),
     }
 
 
@@ -229,7 +229,9 @@ def mirrors_side_by_side(world: World) -> Observed:
             "from": noted["from"],
             "until": read_at,
             "read_at": read_at,
-            "last_ping_at": max(exchange.ended for exchange in pings),
+            "last_ping_at": max((exchange.ended for exchange in pings), default=noted["from"]),
+            "pings": pings_of(world, noted["from"]),
+            "pinging": pinging(world),
             "statements": statements,
             "samples": noted["samples"],
             "heartbeats": heartbeats,

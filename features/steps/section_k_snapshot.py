@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_bdd import given, parsers, when
 
+from features.steps.held import with_commit_held
 from features.steps.looks import LOOK_EVERY_S, watch
 from features.steps.people import must
 from features.steps.section_k import BOTH
@@ -109,15 +110,17 @@ def pinged_long_ago(world: World, name: str, seconds: str) -> None:
 def set_on_one(world: World, key: str, value: str, via: str, other: str) -> None:
     world.bench.settings_touched()
     before = standing_snapshot(world, via)
-    exchange = world.operator(via).set_config(key, int(value))
-    deadline = exchange.ended + WRITE_THROUGH_S
-    while not deleted_by(snapshot_commands(world, exchange.started, time.time()), other) and time.time() < deadline:
+    held = with_commit_held(world, "app_config", lambda: world.operator(via).set_config(key, int(value)))
+    exchange = held.exchange
+    deadline, since = exchange.ended + WRITE_THROUGH_S, held.released_at or exchange.started
+    while not deleted_by(snapshot_commands(world, since, time.time()), other) and time.time() < deadline:
         watch(world, LOOK_EVERY_S / 5)
     heard_until = time.time()
     available = sum(state == AVAILABLE for state in states_now(world).values())
     world.notes.setdefault("changes", []).append(
         {
             "via": via, "other": other, "before": before, "key": key, "exchange": exchange, "until": heard_until,
+            "released_at": held.released_at,
             "polls": {name: poller(world, name).beacon() for name in BOTH},
             "available": available,
         }
@@ -151,7 +154,7 @@ def invalidated_everywhere(world: World) -> Observed:
         published = [c for c in world.commands(exchange.started, noted["until"]) if c["args"][0].upper() == "PUBLISH"]
         changes.append(
             {
-                **{name: noted[name] for name in ("via", "other", "before", "key", "available")},
+                **{name: noted[name] for name in ("via", "other", "before", "key", "available", "released_at")},
                 "exchange": exchange.plain(), "commands": commands, "published": published,
                 "polls": {name: poll.plain() for name, poll in polls.items()},
             }

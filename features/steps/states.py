@@ -6,7 +6,7 @@ from typing import Any
 
 from features.steps.people import must
 from rig.checks.commands import HEARTBEAT
-from rig.drive.world import World
+from rig.drive.world import WRITE_THROUGH_S, World
 from rig.record.evidence import Evidence
 from rig.traffic import Mitra
 
@@ -40,6 +40,14 @@ def come_online(world: World) -> None:
         if not active:
             must(world.operator().set_active(mitra.id, False), 200)
     world.add_mitra("Tuti")  # offline, so that no reader may name her
+    await_deactivated(world)
+
+
+def await_deactivated(world: World) -> None:
+    """Until Valkey has who is deactivated, or the time for that is up: then the boxes tell that it has not."""
+    deadline = time.monotonic() + WRITE_THROUGH_S
+    while set(world.truth()["deactivated"]) - world.bench.mirror.deactivated() and time.monotonic() < deadline:
+        time.sleep(0.02)  # between two looks
 
 
 def set_heartbeat(world: World, name: str, age_s: float, zone: str = "Z") -> None:
@@ -117,5 +125,6 @@ def offered(world: World, customer: str) -> tuple[list[str], Evidence]:
 
 
 def reading(world: World) -> dict[str, Any]:
-    """What the model needs of a moment: the mirror, the loads in Postgres, and when."""
-    return {"mirror": world.mirror_state(), "loads": world.truth()["loads"], "at": time.time()}
+    """What the model needs of a moment: the mirror, the loads and the deactivated in Postgres, and when."""
+    mirror, truth = world.mirror_state(), world.truth()
+    return {"mirror": mirror, "loads": truth["loads"], "deactivated": truth["deactivated"], "at": time.time()}

@@ -10,7 +10,7 @@ import redis
 
 from features.steps.looks import shown
 from rig.checks.commands import contract_keys, verb
-from rig.checks.statements import failed, names
+from rig.checks.statements import UUID, failed, names
 from rig.drive.world import Observed, World
 from rig.record import evidence
 from rig.record.evidence import Evidence
@@ -76,7 +76,11 @@ def tally(statements: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         kept = found[key]
         kept["count"] += 1
         new = [value for value in s["parameters"] if value not in kept["parameters"]]
-        kept["parameters"] = (kept["parameters"] + new)[:PARAMETERS_KEPT]
+        # Whom a statement is about decides verdicts: what holds an id is kept, however much there is.
+        told = [value for value in new if value and UUID.search(value)]
+        others = [value for value in new if value not in told]
+        room = max(0, PARAMETERS_KEPT - len(kept["parameters"]))
+        kept["parameters"] = kept["parameters"] + told + others[:room]
     return list(found.values())
 
 

@@ -41,6 +41,11 @@ def judged(claim: Mapping[str, Any]) -> Callable[[Judge, Lines, Bounds], None]:
             judge.skip(found.lacking)
             return
         judge.show(*found.shown)
+        if not assume_begun(judge, lines, claim["needs"], arms):
+            return
+        if claim.get("difference"):  # half a baseline makes any share too large
+            for arm in arms:
+                assume_load(judge, lines, bounds, *claim["needs"], arm=arm)
         within = found.value is None or found.value <= bounds["limit"]
         for text in found.broken:
             judge.require(False, text)
@@ -57,6 +62,14 @@ def judged(claim: Mapping[str, Any]) -> Callable[[Judge, Lines, Bounds], None]:
         judge.remark(found.said)
 
     return check
+
+
+def assume_begun(judge: Judge, lines: Lines, needs: Sequence[str], arms: Sequence[str]) -> bool:
+    """In each arm some of the requests were sent of which the claim speaks: without them nothing can break it."""
+    for arm in arms:
+        sent = sum(total(lines, arm, "sent", action) for action in needs)
+        judge.assume(sent, f"not one request of its kind ({', '.join(needs)}, {arm}) was sent: the load never began")
+    return not judge.doubts
 
 
 def no_baseline(lines: Lines) -> str:

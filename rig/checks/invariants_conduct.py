@@ -53,7 +53,7 @@ def no_wrongful_offline(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             if not ask(silent_s >= bounds["stale_s"] - bounds["tolerance_s"], told):
                 judge.show(evidence.note(f"committed at {committed_at:.3f}"), http_evidence(last))
     sent = sum(map(len, pings.values()))
-    judge.assume(judge.broken_promises or sent >= bounds["pings_min"], f"only {sent} pings were answered as online")
+    judge.enough(sent >= bounds["pings_min"], f"only {sent} pings were answered as online")
     judge.show(rows_evidence("mitra_online_logs WHERE status = 'offline', less the toggles", [row for row, _ in swept]))
     judge.remark(f"{sent} pings, {len(swept)} taken offline by the sweep")
 
@@ -111,7 +111,7 @@ def no_ping_when_deactivated(judge: Judge, lines: Lines, bounds: Bounds) -> None
                 refused += 1
                 if refused == 1:
                     judge.show(http_evidence(ping))
-    judge.assume(judge.broken_promises or refused, "no deactivated mitra pinged")
+    judge.enough(refused, "no deactivated mitra pinged")
     judge.remark(f"{refused} pings of deactivated mitras refused")
 
 
@@ -170,7 +170,7 @@ def no_overload(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         before, since = sample["truth"]["loads"], sample["t"]
     last = next((sample["truth"] for sample in reversed(lines.get("sample", ())) if sample["truth"]), {"loads": {}})
     judge.show(evidence.sql("SELECT mitra_id, count(*) ...", ["mitra_id", "load at the end"], last["loads"].items()))
-    judge.assume(highest, f"nobody had a chat in {looks} looks")
+    judge.enough(highest, f"nobody had a chat in {looks} looks")
     judge.remark(f"{looks} loads read, the highest {highest}")
 
 
@@ -221,7 +221,7 @@ def audit_alternates(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             not differ, f"the last audit row and is_online differ for {', '.join(sorted(differ)[:SHOWN_MAX])}"
         )
     judge.show(rows_evidence("mitra_online_logs ORDER BY id", rows["audit"]))
-    judge.assume(len(rows["audit"]) >= bounds["rows_min"], f"only {len(rows['audit'])} audit rows")
+    judge.enough(len(rows["audit"]) >= bounds["rows_min"], f"only {len(rows['audit'])} audit rows")
     judge.remark(f"{len(rows['audit'])} audit rows of {len(by_mitra)} mitras")
 
 
@@ -239,7 +239,7 @@ def no_live_sign_in(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.require(not outlived, f"signed in before a deactivation and still valid: {', '.join(outlived[:SHOWN_MAX])}")
     theirs = [row for row in rows["sign_ins"] if row["user_id"] in barred(lines)]
     judge.show(rows_evidence("auth_sessions", theirs))
-    judge.assume(theirs, "nobody who was deactivated had signed in")
+    judge.enough(theirs, "nobody who was deactivated had signed in")
     judge.remark(f"{len(theirs)} sign-ins of mitras who were deactivated, {len(inactive)} inactive at the end")
 
 
@@ -272,7 +272,7 @@ def no_chat_past_its_end(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     ]
     judge.require(not over, f"still counted though past their end: {', '.join(over[:SHOWN_MAX])}")
     judge.show(rows_evidence("chat_sessions", rows["chats"]))
-    judge.assume(rows["chats"], "there was no chat")
+    judge.enough(rows["chats"], "there was no chat")
     judge.remark(f"{len(rows['chats'])} chats")
 
 

@@ -55,7 +55,7 @@ def idle_in_outage(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     if events is None or rows is None or not statements_watched(judge, lines):
         return
     outages = [fault for fault in events.each if fault.outage and fault.confirmed]
-    judge.assume(outages, "no fault of this run keeps a whole instance from Valkey")
+    judge.enough(outages, "no fault of this run keeps a whole instance from Valkey")
     swept = list(auto_offlines(rows["audit"], lines))
     for fault in outages:
         assert fault.confirmed is not None
@@ -127,7 +127,7 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     chats = [line for line in lines.get("statement", ()) if writes(line, "chat_sessions")]
     alone = [
         ping
-        for ping in inside(lines.get("request", ()), phases(lines)["warm-up"][0], until)
+        for ping in inside(lines.get("request", ()), first_of(phases(lines), "calm", "warm-up"), until)
         if ping["action"] == "ping"
         and ping["ended"] < until
         and (ping["reply"] or {}).get("is_online") is True
@@ -148,8 +148,13 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             judge.show(evidence.statements("with a ping", {"statements": len(asked)}, [line["text"] for line in asked]))
     judge.show(evidence.commands("heartbeats that pings wrote", [" ".join(c["args"]) for c in shown]))
     few = f"only {len(alone)} pings before the fault had their mitra for themselves"
-    judge.assume(judge.broken_promises or len(alone) >= bounds["pings_min"], few)
+    judge.enough(len(alone) >= bounds["pings_min"], few)
     judge.remark(f"{len(alone)} pings")
+
+
+def first_of(known: dict[str, tuple[float, float]], *names: str) -> float:
+    """When the first of these phases began that the run has: older runs have no calm."""
+    return next(known[name][0] for name in names if name in known)
 
 
 def same_work(one: Line, chat: Line) -> bool:
@@ -188,7 +193,7 @@ def one_batch_a_cycle(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.require(not lost, f"{len(lost)} batches failed, as in a deadlock: {lost[0]['text'][:120] if lost else ''}")
     counts = Counter(f"by {line['instance']}" for line in own)
     judge.show(evidence.statements("heartbeats to Postgres", dict(counts), [line["text"] for line in own[:1]]))
-    judge.assume(own, "no heartbeat was ever mirrored")
+    judge.enough(own, "no heartbeat was ever mirrored")
     judge.remark(f"{len(own)} batches, at most {most} an instance")
 
 
@@ -230,7 +235,7 @@ def one_recompute(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.require(
         all(0 <= ttl <= bounds["snapshot_s"] * 1000 for ttl in old), f"a snapshot had {max(old, default=0)} ms to live"
     )
-    judge.assume(old, "there never was a snapshot")
+    judge.enough(old, "there never was a snapshot")
     judge.remark(f"{len(old)} looks at a snapshot")
     if "visible_s" in bounds:  # a run from before they were counted has no bound for them
         require_subscriptions(judge, lines, events, bounds)
@@ -251,4 +256,4 @@ def require_subscriptions(judge: Judge, lines: Lines, events: Faults, bounds: Bo
         promised = events.noticed or name == "baseline"
         require_no_wrong_over(judge, name, samples, bounds["visible_s"], deaf, "the channels", promised)
     looked = any((sample["keys_before"] or {}).get("subscriptions") is not None for sample in lines.get("sample", ()))
-    judge.assume(looked, "nobody counted the subscriptions")
+    judge.enough(looked, "nobody counted the subscriptions")

@@ -61,7 +61,7 @@ def require_alert(judge: Judge, lines: Lines, policy: str, since: float, until: 
         judge.show(evidence.log(log["source"], said[:SHOWN_MAX], looked_for=policy))
         judge.harden(said, f"{log['instance']} left no line within {alert_s:g} s of the policy {policy}")
         told = readiness(lines, log["instance"], due)
-        if not judge.assume(told is not None, f"{log['instance']} was never asked at /readyz") or told is None:
+        if not judge.enough(told is not None, f"{log['instance']} was never asked at /readyz") or told is None:
             continue
         judge.show(evidence.note(f"{log['instance']} at /readyz {due - since:.1f} s after it: {told['text']}"))
         judge.harden(policy in told["text"], f"{log['instance']} says nothing of the policy {policy} at /readyz")

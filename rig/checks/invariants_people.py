@@ -50,7 +50,7 @@ def the_silent_leave(judge: Judge, lines: Lines, bounds: Bounds) -> None:
                 if not judge.require(silent_s <= most, said):
                     judge.show(*sample_evidence([sample]))
     gone = [row for row, _ in auto_offlines(rows["audit"], lines)]
-    judge.assume(gone or judge.broken_promises, "nobody went silent for long enough")
+    judge.enough(gone, "nobody went silent for long enough")
     judge.show(rows_evidence("mitra_online_logs WHERE status = 'offline', less the toggles", gone))
     judge.show(evidence.timing("longest silence of an online mitra in quiet", round(longest, 2), stale_s + sweep_s + 1))
     judge.remark(f"{len(gone)} taken offline; the longest silence in quiet {longest:.1f} s")
@@ -90,8 +90,8 @@ def no_offer_in_vain(judge: Judge, lines: Lines, bounds: Bounds) -> None:
                 judge.require(False, said)
                 judge.show(http_evidence(pay))
     judge.show(rows_evidence("chat_request_notifications", rows["offers"]))
-    judge.assume(blasts or judge.broken_promises, "no chat was offered in quiet")
-    judge.assume(withheld or judge.broken_promises, "nobody was deactivated or full when a chat was offered")
+    judge.enough(blasts, "no chat was offered in quiet")
+    judge.enough(withheld, "nobody was deactivated or full when a chat was offered")
     judge.remark(f"{blasts} blasts in quiet, {withheld} times somebody was left out")
 
 
@@ -132,7 +132,7 @@ def fallback_tells_the_same(judge: Judge, lines: Lines, bounds: Bounds) -> None:
                 if request["status"] != 200 or request["action"] not in ("dashboard", "beacon"):
                     continue
                 seen += compare(judge, path, request, lines, bounds)
-        judge.assume(seen >= bounds["reads_min"] or not spans, f"only {seen} answers of {path} could be compared")
+        judge.enough(seen >= bounds["reads_min"] or not spans, f"only {seen} answers of {path} could be compared")
         judge.remark(f"{seen} answers of {path}")
 
 
@@ -200,7 +200,7 @@ def seeds_tell_the_truth(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             judge.require(not uncalled, f"{log['instance']} seeded in quiet, without start, reconnect or need")
         judge.show(evidence.log(log["source"], [text for _, text in log["lines"]], looked_for=SEED_LINE))
     needed = any(fault.seeds and fault.noticed for fault in events.each)
-    judge.assume(compared or not needed or judge.broken_promises, "no seed line could be compared with Postgres")
+    judge.enough(compared or not needed, "no seed line could be compared with Postgres")
     judge.remark(f"{compared} seed lines compared with Postgres")
 
 
@@ -251,6 +251,6 @@ def everybody_their_own(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         said = f"{request['action']} by {request['subject']} was answered with {key} {whose}"
         if not judge.require(whose == request["subject"], said) or own == 1:
             judge.show(http_evidence(request))
-    judge.assume(own >= bounds["answers_min"] or judge.broken_promises, f"only {own} answers name whose they are")
-    judge.assume(gone >= bounds["gone_min"] or judge.broken_promises, f"only {gone} requests were hung up on")
+    judge.enough(own >= bounds["answers_min"], f"only {own} answers name whose they are")
+    judge.enough(gone >= bounds["gone_min"], f"only {gone} requests were hung up on")
     judge.remark(f"{own} answers to who asked, {gone} requests hung up on")

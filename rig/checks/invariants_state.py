@@ -75,7 +75,7 @@ def require_agreement(judge: Judge, lines: Lines, bounds: Bounds, find: Find, wh
     for name, samples in quiet_samples(lines, events, bounds):
         seen = [sample for sample in samples if find(sample) is not None]
         few = f"{name}: only {len(seen)} samples could be compared"
-        judge.assume(name not in ("baseline", AFTER) or len(seen) >= bounds["samples_min"], few)
+        judge.enough(name not in ("baseline", AFTER) or len(seen) >= bounds["samples_min"], few)
         promised = events.noticed or name == "baseline"
         longest = require_no_wrong_over(judge, name, samples, bounds["quiet_s"], find, where, promised)
         judge.show(
@@ -95,14 +95,14 @@ def quiet_samples(lines: Lines, events: Faults, bounds: Bounds) -> Iterator[tupl
 def deactivated_is_truth(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     require_agreement(judge, lines, bounds, deactivated_wrong, "mitras:deactivated")
     ever = {id for sample in lines.get("sample", ()) if sample["truth"] for id in sample["truth"]["deactivated"]}
-    judge.assume(judge.doubts or ever, "nobody was ever deactivated")
+    judge.enough(judge.doubts or ever, "nobody was ever deactivated")
 
 
 @check("INV-03", "BE", "Every online mitra's capacity is her load", Kind.INVARIANT, whole_run=True)
 def capacity_is_load(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     require_agreement(judge, lines, bounds, capacity_wrong, "mitra:capacity")
     loaded = any(any(sample["truth"]["loads"].values()) for sample in lines.get("sample", ()) if sample["truth"])
-    judge.assume(judge.doubts or loaded, "nobody ever had a chat")
+    judge.enough(judge.doubts or loaded, "nobody ever had a chat")
 
 
 @check("INV-04", "BE", "A heartbeat key exists just for who is online", Kind.INVARIANT, whole_run=True)
@@ -131,7 +131,7 @@ def heartbeat_forward(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             ahead = value - at
             judge.harden(ahead <= bounds["ahead_s"], f"{id}: the heartbeat {text} was {ahead:.1f} s ahead at {at:.3f}")
             newest[id] = value
-    judge.assume(looks >= bounds["samples_min"], f"the heartbeats were seen only {looks} times")
+    judge.enough(looks >= bounds["samples_min"], f"the heartbeats were seen only {looks} times")
     told = {id: datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds") for id, at in newest.items()}
     judge.show(evidence.valkey("MGET mitra:heartbeat:*, at the last look", told, type="string"))
     judge.remark(f"{looks} looks at the heartbeats")
@@ -184,7 +184,7 @@ def heartbeat_mirrored(judge: Judge, lines: Lines, bounds: Bounds) -> None:
                     judge.require(not late, told)
     columns = ["mitra_id", "heartbeat in Valkey", "stood for s", "last_heartbeat_at"]
     judge.show(evidence.sql(LATEST, columns, [[id, *row] for id, row in due.items()]))
-    judge.assume(owed, "no heartbeat stood in Valkey for as long as a mirror cycle")
+    judge.enough(owed, "no heartbeat stood in Valkey for as long as a mirror cycle")
     judge.remark(f"{owed} looks at heartbeats that were due in Postgres")
 
 

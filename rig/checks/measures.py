@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rig.checks import spent as causes
 from rig.checks.base import Bounds, Lines
-from rig.checks.offered import differs, failed_requests, seconds_of, tallies, total, window
+from rig.checks.offered import by_second, differs, failed_requests, seconds_of, tallies, total, window
 from rig.checks.spent import Spent, spent
 from rig.record import evidence
 from rig.record.evidence import Evidence
@@ -141,27 +141,39 @@ def mirror_updates(lines: Lines, arm: str, bounds: Bounds) -> Measured:
         if one.cause == causes.MIRROR:
             own[one.instance].append(one)
     cycle_s, broken, shown = bounds["mirror_every_s"], [], []
+    doubts, pings = [], total(lines, arm, "planned", "ping")
+    unsent = pings - total(lines, arm, "sent", "ping")
     most = 0
     for instance, found in sorted(own.items()):
         for number, one in enumerate(found):
             most = max(most, sum(0 <= other.at - one.at < 0.9 * cycle_s for other in found[number:]))
             everybody = one.at >= span[0] + bounds["all_pinged_s"]
             if everybody and one.fleet < facts["fleet"]:
-                broken.append(f"instance {instance} wrote {one.fleet} heartbeats of {facts['fleet']} mitras who ping")
+                text = f"instance {instance} wrote {one.fleet} heartbeats of {facts['fleet']} mitras who ping"
+                (doubts if unsent else broken).append(text + (f"; {unsent} pings were not sent" if unsent else ""))
             if one.carried > facts["online"] or one.strangers:
                 broken.append(
                     f"instance {instance} wrote heartbeats of {one.carried} mitras: {facts['online']} are online"
                 )
         told = [f"{one.at:.3f} {one.carried} ids, {one.fleet} of the fleet" for one in found]
         shown.append(evidence.statements(f"Heartbeat updates of instance {instance}", {"updates": len(found)}, told))
-    doubts = []
-    if not own and span[1] - span[0] > cycle_s + 1:
-        broken.append(f"not one update in {span[1] - span[0]:.0f} s, with a cycle of {cycle_s:g} s")
+    begun = first_answered(lines, arm, "ping")
+    if not own and begun is not None and span[1] - begun > cycle_s + 1:
+        broken.append(f"not one update in {span[1] - begun:.0f} s with pings, with a cycle of {cycle_s:g} s")
     elif not own:
         doubts.append(f"no cycle of {cycle_s:g} s fell into the window: measure for longer (--seconds)")
     held = sorted({one.carried for found in own.values() for one in found})
     said = f"at most {most} a cycle of an instance, holding {' or '.join(map(str, held)) or 'no'} mitras"
     return Measured(most, said, shown, broken, doubts)
+
+
+def first_answered(lines: Lines, arm: str, action: str) -> float | None:
+    """By when the first one of the window was answered, to the second; None when none was."""
+    span = window(lines)
+    if span is None or not total(lines, arm, "completed", action):
+        return None
+    seconds = [second for second, counts in by_second(lines, arm, action).items() if counts[2]]
+    return max(span[0], min((s + 1.0 for s in seconds if s + 1.0 >= span[0]), default=span[0]))
 
 
 @measure("dashboard_counts")

@@ -45,10 +45,17 @@ def longest_gap_s(pings: Iterable[Seen], mitra: str, since: float, until: float)
     return max(end - begin for begin, end in zip(sent, answered, strict=True))
 
 
+def owe_pings(judge: Judge, pings: Iterable[Seen], mitra: str) -> None:
+    """Nobody bars that mitra: an answer other than 200 is the server's, where one came at all."""
+    for status in sorted({p["status"] for p in pings if p["id"] == mitra and p["status"] not in (None, 200)}):
+        judge.owes(False, f"a ping of mitra {mitra}, whom nobody has barred, was answered {status}")
+
+
 def assume_pings(
     judge: Judge, pings: Sequence[Seen], mitras: Iterable[str], since: float, until: float, gap_s: float
 ) -> None:
     """Every one of these mitras kept pinging and was answered, with no gap of `gap_s` or more."""
     for mitra in mitras:
+        owe_pings(judge, pings, mitra)
         gap = longest_gap_s(pings, mitra, since, until)
         judge.assume(gap < gap_s, f"mitra {mitra} had no ping answered 200 for {gap:.2f} s")

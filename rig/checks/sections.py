@@ -16,7 +16,7 @@ SECTIONS = {
     "SMOKE": "Smoke tests",
 }
 
-# What campaigns and load runs answer, in no checklist.
+# What stands in no checklist: the items of campaigns and loads, and what no box owns.
 RUN_SECTIONS = {
     "INV": "Invariants",
     "SEEN": "What had to happen",
@@ -24,4 +24,5 @@ RUN_SECTIONS = {
     "DIFF": "With the mirror and without it",
     "THRESHOLD": "Thresholds",
     "GROWTH": "Growth",
+    "CONTRACT": "The contract beside the boxes",
 }

@@ -66,6 +66,8 @@ def parse(text: str, claims: tuple[str, ...]) -> Threshold:
 def observed(threshold: Threshold, lines: Lines) -> float | None:
     """What the run came to, in the arm with the mirror; None when nothing of it was measured."""
     metric, aggregate = threshold.metric, threshold.aggregate
+    if not total(lines, "on", "sent"):
+        return None  # of no request whatever nothing can be said, neither that all nor that few went well
     if metric in COUNTED:
         count = total(lines, "on", "planned" if metric == REQUESTS else "failed")
         span = window(lines)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from rig.checks.base import Judge
+from rig.checks.base import Judge, Kind
 
 
 def heartbeat_time(text: object) -> float | None:
@@ -49,6 +49,13 @@ def require_mirror_is_truth(judge: Judge, truth: Mapping[str, Any], mirror: Mapp
     require_capacities(judge, truth["online"], truth["loads"], mirror["capacities"])
     require_heartbeats(judge, truth["online"], mirror["heartbeats"])
     require_lasting(judge, mirror.get("expiring", {}))
+
+
+def unlike_the_truth(stores: Mapping[str, Any]) -> list[str]:
+    """In which ways the `mirror` of a moment differs from its `truth`."""
+    judge = Judge(Kind.PROMISE)
+    require_mirror_is_truth(judge, stores["truth"], stores["mirror"])
+    return judge.broken_promises
 
 
 def require_lasting(judge: Judge, expiring: Mapping[str, int]) -> None:

@@ -25,7 +25,7 @@ SEEDED_S = 15.0  # after a FLUSHDB: the contract's 5 s, and what a hundred thous
 RELOAD_S = 5.0
 LOOPBACK = "127.0.0.1"
 WORD = re.compile(r"[\w-]+")
-IDS_KEPT = 8  # of one statement; of more, their number
+IDS_KEPT = 8  # of one statement; of more, those of no person: a chat's, by which its statements are told
 
 
 @dataclass
@@ -221,12 +221,13 @@ class Arm:
 
 
 def ids_of(statement: Statement, known: Mapping[str, str]) -> tuple[list[str], int, int, int]:
-    """The ids in a statement's parameters and text: themselves if few, their number, how many are of the fleet, how many unknown."""
+    """The ids in a statement's parameters and text: themselves (of many those of nobody), their number, how many are of the fleet, how many unknown."""
     found = {id.lower() for id in UUID.findall(statement.text)}
     for value in statement.parameters:
         found.update(word for word in WORD.findall(value or "") if word in known or UUID.fullmatch(word))
     fleet = sum(known.get(word) == "fleet" for word in found)
-    return (sorted(found) if len(found) <= IDS_KEPT else []), len(found), fleet, len(found - known.keys())
+    few = found if len(found) <= IDS_KEPT else found - known.keys()
+    return sorted(few), len(found), fleet, len(found - known.keys())
 
 
 def shared_secrets(arms: Sequence[Arm]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rig.checks.base import HARDENED
 from rig.drive.cadence import ENVIRONMENT, QUIET, Cadence
+from rig.drive.scenarios import Unmet
 from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_url, translator
 from rig.fixtures.schema import CONTRACT_TABLES
 from rig.observe import CannotObserve, LagSentinel, Mirror, Monitor, ServerLog, StatementLog, Tables
@@ -165,6 +166,15 @@ class Bench:
         """The next scenario must not share these backends, because of `why`."""
         self._dirty = why
 
+    def truth_away(self) -> None:
+        """Stop Postgres; the record tells from when a 503 is what the contract asks for."""
+        self.recorder.write("postgres", event="away")
+        self.stack.postgres.stop()
+
+    def truth_back(self) -> None:
+        self.stack.postgres.start()
+        self.recorder.write("postgres", event="back")
+
     def outage_begun(self) -> None:
         self.dirty("Valkey was stopped; whether every instance has noticed its return is not ours to assume")
 
@@ -193,9 +203,10 @@ class Bench:
 
     def restore_settings(self) -> None:
         if self._settings_touched:
-            operator = Operator(self.servers["a"], None)
+            operator = Operator(self.servers["a"], self.recorder)
             for key, value in DEFAULT_SETTINGS.items():
-                operator.set_config(key, value)
+                if not (answer := operator.set_config(key, value)).ok:
+                    raise Unmet(f"{key} could not be set back to {value}: {answer}")
             self._settings_touched = False
 
     def settings_touched(self) -> None:

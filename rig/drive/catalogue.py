@@ -32,7 +32,7 @@ class Entry:
     sections: tuple[str, ...]
     command: str  # of the rig: checklist, chaos or load
     where: str  # file:line of the declaration
-    by: tuple[str, ...] = ()  # the words after `rig chaos` or `rig load`
+    by: tuple[str, ...] = ()  # the words after `rig chaos` or `rig load`; boxes by which it shows in the checklist
     also: bool = False  # whether other items may fall as well
     breaks: str = "server"  # or "rig": one of its own actions, so that what hangs on it must be inconclusive
 
@@ -58,7 +58,7 @@ class Entry:
             words = ["chaos", *(self.by or (CAMPAIGN,))]
         else:
             words = ["checklist", "--workers", "1"]
-            words += [] if everything else ["--only", ",".join(self.sections)]
+            words += [] if everything else ["--only", ",".join(self.by or self.sections)]
         return [*words, "--sut", self.server, "--level", "hardened"]
 
 

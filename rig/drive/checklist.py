@@ -17,6 +17,7 @@ from rig.config import HANDED, INTERNAL_PREFIX, PLUGIN, Settings
 from rig.drive.judged import judged
 from rig.drive.progress import Progress
 from rig.drive.replay import judged_by, the_server
+from rig.drive.scenarios import owed
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.usage import UsageError
@@ -87,7 +88,8 @@ def run_once(
     print(f"random seed {seed}", flush=True)
     replay, meta = told_of(settings, spec, only, seed, under)
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
-    with run_session("checklist", settings.reports, seed, items=items, replay=replay, meta=meta) as session:
+    plan = {"owed": owed(CHECKOUT / "features", items)}
+    with run_session("checklist", settings.reports, seed, items=items, replay=replay, meta=meta, plan=plan) as session:
         try:
             if not (spec.toxiproxy or spec.attached):
                 toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it

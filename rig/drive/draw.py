@@ -1,12 +1,13 @@
 """A campaign drawn from a random seed: which faults, when, at whom. The same seed and length draw the same one."""
 
 import random
+from dataclasses import replace
 
 from rig.drive.campaign import INVARIANTS, SETTINGS, Campaign, Phases
 from rig.drive.strikes import Strike
 from rig.faults import Fault
 from rig.faults.catalogue import faults
-from rig.faults.needs import FAKETIME, OWN_CLOCKS, RESOLVER
+from rig.faults.needs import FAKETIME, OWN_CLOCKS, RESOLVER, libfaketime, no_resolver
 from rig.traffic.workload import Pace
 
 INSTANCES = ("a", "b")
@@ -14,7 +15,8 @@ SHORT_S, LONG_S = 0.5, 8.0  # a fault in force
 PAUSE_S = 9.0  # above the 5 s of a recovery, so that quiet is judged in between
 BESIDE = 0.3  # how often one begins while another is in force
 BY_HAND = 0.25  # of the draws: those in which data are changed by hand, and the periodic seed heals it
-
+RARELY = 0.35  # of the draws: those in which one takes part that costs a check of the whole run, or that not all machines can do
+RARE_SHARE = 5  # then one strike in about so many is of it
 
 # Faults as they fall may leave no outage that is long enough for readers to be compared in.
 DRAWN = {**INVARIANTS, "INV-17": {**INVARIANTS["INV-17"], "reads_min": 0}}
@@ -31,7 +33,8 @@ def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
     """
     rng = random.Random(f"{random_seed}/campaign")
     by_hand = rng.random() < BY_HAND
-    known = [fault for fault in faults().values() if drawable(fault, by_hand=by_hand)]
+    known = [fault for fault in faults().values() if not rare(fault) and (by_hand or fault.reconcile_s is None)]
+    known += rare_one(random_seed, len(known) // (RARE_SHARE - 1))
     strikes: list[Strike] = []
     busy = dict.fromkeys({fault.layer for fault in known}, 0.0)  # until when something acts there
     at, last = 1.0, minutes * 60
@@ -62,10 +65,31 @@ def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
     )
 
 
-def drawable(fault: type[Fault], *, by_hand: bool) -> bool:
-    """Not what excuses a check of a whole run, nor what not every machine has."""
-    everywhere = not {FAKETIME, OWN_CLOCKS, RESOLVER} & set(fault.needs)
-    return not fault.excuses and everywhere and (by_hand or fault.reconcile_s is None)
+def rare(fault: type[Fault]) -> bool:
+    """Whether it excuses a check of the whole run, or needs what not every machine has."""
+    return bool(fault.excuses or {FAKETIME, OWN_CLOCKS, RESOLVER} & set(fault.needs))
+
+
+def rare_one(random_seed: int, weight: int) -> list[type[Fault]]:
+    """One of the rare faults, so many times, or none: two of them at once would leave little to judge."""
+    rng = random.Random(f"{random_seed}/rare")
+    found = [fault for fault in faults().values() if rare(fault)]
+    return [rng.choice(found)] * weight if rng.random() < RARELY else []
+
+
+def possible_here(campaign: Campaign) -> tuple[Campaign, list[str]]:
+    """The campaign without what this machine lacks, and what was left out for it, with the reason."""
+    lacking: dict[str, str] = {}
+    if libfaketime() is None:
+        lacking |= dict.fromkeys((FAKETIME, OWN_CLOCKS), "it takes libfaketime (Debian: apt install libfaketime)")
+    if (why := no_resolver()) is not None:
+        lacking[RESOLVER] = why
+    left_out = {
+        strike.fault: lacking[need] for strike in campaign.strikes for need in strike.made().needs if need in lacking
+    }
+    kept = tuple(strike for strike in campaign.strikes if strike.fault not in left_out)
+    told = [f"left out on this machine: {fault}: {why}" for fault, why in sorted(left_out.items())]
+    return replace(campaign, strikes=kept), told
 
 
 def aimed(fault: type[Fault], rng: random.Random) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """What a campaign's servers did to the stores, and what they left there: read once at its end, into the record."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from rig.checks.commands import contract_keys
 from rig.drive.bench import Bench
 from rig.observe import NoStatementLog
 
@@ -10,7 +12,7 @@ LOOKS = frozenset({
     "AUTH", "CLIENT", "COMMAND", "CONFIG", "DBSIZE", "ECHO", "EVAL", "EVALSHA", "EXISTS", "GET", "GETRANGE", "HELLO", "INFO", "MGET", "PING",
     "PTTL", "SCAN", "SCARD", "SCRIPT", "SELECT", "SISMEMBER", "SMEMBERS", "SMISMEMBER", "STRLEN", "TIME", "TTL", "TYPE",
 })  # fmt: skip
-ARGUMENTS_MAX = 12  # a seed adds every mitra by one command
+ARGUMENTS_MAX = 12  # a seed adds every mitra by one command; all keys that the contract names are kept
 
 LEFT = {
     "audit": (
@@ -26,6 +28,12 @@ LEFT = {
     "offers": "SELECT chat_session_id::text, mitra_id::text FROM chat_request_notifications",
     "now": "SELECT extract(epoch FROM clock_timestamp())::float8 AS at",
 }
+
+
+def kept(verb: str, args: Sequence[str]) -> list[str]:
+    """The first arguments, and of the others those that a check may look for: the contract's keys."""
+    rest = contract_keys({"args": args[ARGUMENTS_MAX - 1 :]})
+    return [verb, *args[1:ARGUMENTS_MAX], *rest]
 
 
 def write_history(bench: Bench, since: float, until: float) -> None:
@@ -44,7 +52,7 @@ def write_history(bench: Bench, since: float, until: float) -> None:
     bench.monitor.fence()
     for command in bench.monitor.window(since, until):
         if command.instance is not None and command.verb not in LOOKS:
-            args = [command.verb, *command.args[1:ARGUMENTS_MAX]]
+            args = kept(command.verb, command.args)
             bench.recorder.write(
                 "command", t=command.at, at=command.at, args=args, instance=command.instance, lua=command.lua
             )

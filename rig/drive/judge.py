@@ -1,11 +1,14 @@
 """From a saved run to its results: every item gets one verdict, from the files alone."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rig.checks import CHECKS, Judgement, Kind, judge_seen, load_checks
-from rig.checks.base import HARDENED, judge_with_evidence
+from rig.checks.base import CATCH_ALL, HARDENED, LAG_VOID_S, judge_with_evidence
+from rig.checks.contract import defects, told_defects
+from rig.checks.courses import http_evidence
 from rig.checks.model import declare_model
 from rig.drive.claims import claims
 from rig.drive.figures import figures
@@ -14,7 +17,8 @@ from rig.record.evidence import Evidence
 
 Answers = dict[str, list[dict[str, Any]]]
 AROUND_S = 1.0
-MOMENTS_MAX, LINES_MAX = 3, 30
+MOMENTS_MAX, LINES_MAX, SHOWN_MAX = 3, 30, 5
+UNREACHED = "never reached: "
 
 
 def judge_run(run: Run) -> dict[str, Any]:
@@ -25,15 +29,20 @@ def judge_run(run: Run) -> dict[str, Any]:
     declare_model(plan.get("specs", ()))
     end = next(run.of("end"), None)
     scenarios = last_attempts(run)
-    answers = judge_observations(run, scenarios)
+    answers = judge_observations(run, plan, scenarios)
+    note_unrun(plan, scenarios, answers, end, next((line["text"] for line in run.of("broken")), None))
+    charge_breaches(scenarios.values(), plan, answers)
     charge_exits(run, plan, answers)
     judge_whole_run(run, plan, answers)
+    charge_contract(run, scenarios.values(), answers)
     broken = next((line["text"] for line in run.of("broken")), None)
     unanswered = broken or ("the run was cut short before this" if cut_short(end) else "no scenario answered this")
     replays = plan.get("replays", {})
     items = [
         item_entry(item, answers[item], replays.get(item, plan["replay"]), broken, unanswered) for item in plan["items"]
     ]
+    if answers[CATCH_ALL]:
+        items.append(item_entry(CATCH_ALL, answers[CATCH_ALL], again(answers[CATCH_ALL], scenarios, plan), None, ""))
     counts = Counter(item["verdict"] for item in items)
     verdict = overall(Verdict(item["verdict"]) for item in items)
     ended = run_ended(run)
@@ -59,49 +68,154 @@ def run_ended(run: Run) -> float:
 
 
 def last_attempts(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
-    """The last begin or end line of each scenario and variant: a repeat replaces what was voided."""
+    """The last begin or end line of each scenario and variant: a further try replaces what was voided."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for line in run.of("scenario"):
         found[line["scenario"], line["variant"]] = line
     return found
 
 
-def judge_observations(run: Run, scenarios: dict[tuple[str, str], dict[str, Any]]) -> Answers:
-    """All answers by item. What hangs on an action or precondition without effect is neither failed nor passed."""
-    by_scenario: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+def owner_of(owner: str, plan: dict[str, Any]) -> str:
+    """Who is charged: the item that owns the promise, where this run answers for it; else the item for all the rest."""
+    return owner if owner in plan["items"] else CATCH_ALL
+
+
+def judge_observations(run: Run, plan: dict[str, Any], scenarios: dict[tuple[str, str], dict[str, Any]]) -> Answers:
+    """All answers by item: those of each scenario's last try, and what failed in an earlier one for certain."""
+    tries: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
     for line in run.of("observation"):
-        key = (line["scenario"], line["variant"])
-        if key not in scenarios or line["attempt"] == scenarios[key]["attempt"]:
-            by_scenario[key].append(line)
+        tries[line["scenario"], line["variant"], line["attempt"]].append(line)
     answers: Answers = defaultdict(list)
-    for key, scenario in scenarios.items():
-        unmet: str | None = None
-        for line in sorted(by_scenario[key], key=lambda line: line["t"]):
-            judgement = judge_line(line, run.meta.get("level", HARDENED))
-            acts = CHECKS[line["item"]].kind in (Kind.ACTION, Kind.PRECONDITION)
-            if unmet and not acts and judgement.verdict in (Verdict.FAILED, Verdict.PASSED):
-                judgement = Judgement(Verdict.INCONCLUSIVE, f"{unmet} took no effect; {judgement.message}")
-            # What somebody else did before we came (started the server so) is skipped, not undone.
-            if acts and judgement.verdict not in (Verdict.PASSED, Verdict.SKIPPED):
-                unmet = unmet or line["item"]
+    level = run.meta.get("level", HARDENED)
+    for (name, variant), scenario in scenarios.items():
+        for attempt in range(1, scenario["attempt"]):
+            for line, judgement in judge_try(tries[name, variant, attempt], level):
+                if line.get("lag_so_far_s", 0.0) > LAG_VOID_S:
+                    continue
+                for item, found in ((line["item"], judgement), *breaches_of(line, judgement, plan)):
+                    if found.verdict is Verdict.FAILED:
+                        told = Judgement(Verdict.FAILED, f"at try {attempt}: {found.message}")
+                        answers[item].append(answer_entry(line, told))
+        last = tries[name, variant, scenario["attempt"]]
+        for line, judgement in judge_try(last, level):
             answers[line["item"]].append(answer_entry(line, judgement))
-        reached = {line["item"] for line in by_scenario[key]}
+            for owner, breach in breaches_of(line, judgement, plan):
+                answers[owner].append(answer_entry(line, breach))
+        reached = {line["item"] for line in last}
         for item in scenario["items"]:
             if item not in reached:
                 answers[item].append(unreached_entry(scenario))
     return answers
 
 
+def note_unrun(
+    plan: dict[str, Any],
+    scenarios: dict[tuple[str, str], dict[str, Any]],
+    answers: Answers,
+    end: dict[str, Any] | None,
+    broken: str | None,
+) -> None:
+    """A variant of which the record has nothing was owed all the same: that others passed is no answer of it."""
+    told = {item for item, own in answers.items() if own}  # where there is no answer at all, that is said of the item
+    why = broken or ("the run was cut short before it" if cut_short(end) else "the record has nothing of it")
+    for one in plan.get("owed", ()):  # a run from before that knows only what it ran
+        if (one["scenario"], one["variant"]) in scenarios:
+            continue
+        named = f"{one['scenario']} [{one['variant']}]" if one["variant"] else one["scenario"]
+        verdict = Verdict.BROKEN if broken else Verdict.INCONCLUSIVE
+        error = {"verdict": verdict, "step": named, "message": why}
+        for item in told & set(one["items"]):
+            answers[item].append(unreached_entry({**one, "error": error, "t": plan["t"]}))
+
+
+def charge_breaches(scenarios: Iterable[dict[str, Any]], plan: dict[str, Any], answers: Answers) -> None:
+    """A promise that a preparing step saw broken fails its owner; the boxes that the step was for stay open."""
+    for scenario in scenarios:
+        error = scenario.get("error") or {}
+        if "owner" in error or error.get("verdict") == Verdict.FAILED:
+            said = f"{error['step']}: {error['message']}"
+            answers[owner_of(error.get("owner", CATCH_ALL), plan)].append(
+                charge_entry(scenario, said, [evidence.note(said)])
+            )
+
+
+def charge_contract(run: Run, scenarios: Iterable[dict[str, Any]], answers: Answers) -> None:
+    """5xx answers that the contract does not allow, where no failed box of their scenario shows one like it."""
+    failed = [answer for own in answers.values() for answer in own if answer["verdict"] == Verdict.FAILED]
+    shown = {key for answer in failed for key in shown_by(answer)}
+    by_key = {(line["scenario"], line["variant"]): line for line in scenarios}
+    for key, lines in defects(run.lines).items():
+        own = [line for line in lines if (*key, line["method"], line["url"], line["status"]) not in shown]
+        if own and key in by_key:
+            said = told_defects(own)
+            answers[CATCH_ALL].append(
+                charge_entry(by_key[key], said, [http_evidence(line) for line in own[:SHOWN_MAX]])
+            )
+
+
+def shown_by(answer: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """The exchanges in its evidence, as scenario, variant, method, URL and status."""
+    for piece in answer["evidence"]:
+        if piece["kind"] == "http":
+            yield answer["scenario"], answer["variant"], piece["method"], piece["url"], piece["status"]
+
+
+def charge_entry(scenario: dict[str, Any], said: str, shown: list[Evidence]) -> dict[str, Any]:
+    line = {
+        "scenario": scenario["scenario"], "variant": scenario["variant"], "bounds": {}, "evidence": shown,
+        "started": scenario["t"], "ended": scenario["t"],
+    }  # fmt: skip
+    return answer_entry(line, Judgement(Verdict.FAILED, said))
+
+
+def again(charged: list[dict[str, Any]], scenarios: dict[tuple[str, str], dict[str, Any]], plan: dict[str, Any]) -> str:
+    """The command that runs those scenarios again: by the boxes that they answer."""
+    wanted = [item for answer in charged for item in scenarios[answer["scenario"], answer["variant"]]["items"]]
+    return plan["replay"].format(item=",".join(dict.fromkeys(item for item in wanted if item in plan["items"])))
+
+
+def breaches_of(line: dict[str, Any], judgement: Judgement, plan: dict[str, Any]) -> Iterator[tuple[str, Judgement]]:
+    """Who is charged by what another item's judgement has found."""
+    for breach in judgement.breaches:
+        yield owner_of(breach.owner, plan), Judgement(Verdict.FAILED, f"{line['item']}: {breach.message}")
+
+
+def judge_try(lines: list[dict[str, Any]], level: str) -> Iterator[tuple[dict[str, Any], Judgement]]:
+    """What hangs on an action or precondition without effect is neither failed nor passed."""
+    unmet: str | None = None
+    for line in sorted(lines, key=lambda line: line["t"]):
+        judgement = judge_line(line, level)
+        acts = CHECKS[line["item"]].kind in (Kind.ACTION, Kind.PRECONDITION)
+        if unmet and not acts and judgement.verdict in (Verdict.FAILED, Verdict.PASSED):
+            judgement = replace(
+                judgement, verdict=Verdict.INCONCLUSIVE, message=f"{unmet} took no effect; {judgement.message}"
+            )
+        # What somebody else did before we came (started the server so) is skipped, not undone.
+        if acts and judgement.verdict not in (Verdict.PASSED, Verdict.SKIPPED):
+            unmet = unmet or line["item"]
+        yield line, judgement
+
+
 def charge_exits(run: Run, plan: dict[str, Any], answers: Answers) -> None:
-    """A server that left by itself in a scenario, or idle after it, has failed the box that was answered last before."""
+    """A server that left by itself in a scenario, or idle after it, has failed the box that was answered last before.
+
+    Where none was answered it has failed CONTRACT: the boxes that were never reached stay open.
+    """
     for line in run.of("exited"):
-        answered = [
+        own = [
             answer
-            for item in plan["items"]
+            for item in (*plan["items"], CATCH_ALL)
             for answer in answers[item]
             if (answer["scenario"], answer["variant"]) == (line.get("scenario"), line.get("variant"))
         ]
-        if answered and not any(line["text"] in answer["message"] for answer in answered):
+        if any(answer["verdict"] == Verdict.FAILED and line["text"] in answer["message"] for answer in own):
+            continue
+        answered = [answer for answer in own if not answer["message"].startswith(UNREACHED)]
+        if own and not answered:
+            answers[CATCH_ALL].append(
+                charge_entry({**own[0], "t": line["t"]}, line["text"], [evidence.note(line["text"])])
+            )
+        elif answered:
             last = max(answered, key=lambda answer: (answer["started"] <= line["t"], answer["started"]))
             last["message"] = "; ".join(filter(None, (line["text"], last["message"])))
             last["verdict"] = Verdict.FAILED
@@ -167,9 +281,12 @@ def answer_entry(line: dict[str, Any], judgement: Judgement) -> dict[str, Any]:
 def unreached_entry(scenario: dict[str, Any]) -> dict[str, Any]:
     error = scenario.get("error") or {}
     why = f"{error['step']}: {error['message']}" if error else "the run ended before this box was reached"
+    # What a server did to end the scenario is charged to who owns it; of this box nothing was seen.
+    verdict = Verdict(error.get("verdict", "inconclusive"))
     return {
         "scenario": scenario["scenario"], "variant": scenario["variant"],
-        "verdict": Verdict(error.get("verdict", "inconclusive")), "message": f"never reached: {why}", "seconds": 0.0,
+        "verdict": Verdict.INCONCLUSIVE if verdict is Verdict.FAILED else verdict,
+        "message": f"{UNREACHED}{why}", "seconds": 0.0,
         "started": scenario["t"], "bounds": {}, "weakened": [], "evidence": [],
     }  # fmt: skip
 
@@ -221,8 +338,9 @@ def weaknesses(run: Run, end: dict[str, Any] | None) -> list[str]:
     """What makes the verdict weaker than it looks, each once, in the order in which it came up."""
     found = [line["text"] for line in run.of("weakness")]
     for line in run.of("scenario"):
-        if line["phase"] == "begin" and line["attempt"] > 1:
-            found.append(f"{line['scenario']}: repeated once, because the rig itself lagged by more than 200 ms")
+        if line.get("voids"):
+            why = "; ".join(dict.fromkeys(line["voids"]))
+            found.append(f"{line['scenario']}: try {line['attempt']} does not count: {why}")
     if cut_short(end):
         found.append("the run was cut short: what was not reached is inconclusive")
     return list(dict.fromkeys(found))

@@ -10,7 +10,6 @@ from rig.drive.bench import Bench
 
 EVERY_S = 0.5
 PATIENCE_S = 0.3
-READINESS_MAX = 4000
 # A sample of the mirror's without labels: `mirror_warm 1.0`.
 NUMBER = re.compile(r"^(mirror_\w+) (\S+)$", re.MULTILINE)
 COUNTS = re.compile(r"\d+(\.\d+)?")  # of `/readyz`: what moves all the time and is no news
@@ -52,9 +51,7 @@ class Scraper:
         news = f"{answer.status_code} {COUNTS.sub('0', answer.text)}"
         if self._told.get(name) != news:
             self._told[name] = news
-            self._bench.recorder.write(
-                "readiness", t=at, instance=name, status=answer.status_code, text=answer.text[:READINESS_MAX]
-            )
+            self._bench.recorder.write("readiness", t=at, instance=name, status=answer.status_code, text=answer.text)
 
 
 def numbers(exposition: str) -> dict[str, float]:

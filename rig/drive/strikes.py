@@ -70,7 +70,13 @@ def length_s(strike: Strike) -> float:
 class Siege:
     """Carries a schedule out; as a context manager it takes back what is still in force, after Ctrl-C too."""
 
-    def __init__(self, bench: Bench, strikes: Sequence[Strike], instances: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        strikes: Sequence[Strike],
+        instances: tuple[str, ...],
+        stand_still: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self._pending = sorted(strikes)
         self._ends: list[tuple[float, Cycle]] = []
         self._unhealed: list[Cycle] = []
@@ -87,6 +93,7 @@ class Siege:
                 random=random.Random(f"{bench.random_seed}/{number}"),
                 ended=self.ended,
                 tables=bench.tables,
+                stand_still=stand_still,
             )
             self._held.callback(ground.close)
             self._cycles[strike] = Cycle(fault, ground, bench.recorder, number)

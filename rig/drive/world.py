@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rig.checks import CHECKS, Judgement, judge_seen
+from rig.checks.base import LAG_VOID_S
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
 from rig.drive.signin import sign_in
@@ -20,7 +21,6 @@ from rig.traffic import Customer, Mitra, Operator
 SEED_LINE = "[valkey-mirror] seed:"
 RECONNECT_SEED_S = 5.0
 WRITE_THROUGH_S = 1.0
-LAG_VOID_S = 0.2
 
 
 @dataclass
@@ -65,7 +65,8 @@ class World:
         self.notes: dict[str, Any] = {}  # what one step leaves for a later one, by name
         self.outcomes: dict[str, Judgement] = {}
         self.stopped: str | None = None  # how Valkey was stopped, while it is
-        self.voided = False
+        self.began = self.acted = time.time()  # the scenario, and its last step that did something
+        self.voids: list[str] = []  # why this try does not count
 
     # --- answering boxes -------------------------------------------------------------------------------------
 
@@ -88,16 +89,33 @@ class World:
         ended = time.time()
         if judgement.verdict is Verdict.FAILED:
             observed.evidence += self._logs_without(observed.evidence)
-        observed.seen["lag_s"] = round(self.bench.lag.worst(started, ended), 3)
-        if judgement.verdict is Verdict.FAILED and observed.seen["lag_s"] > LAG_VOID_S and observed.bounds:
-            self.voided = True
+        observed.seen["lag_s"] = self._lag_s(self.acted, ended)
+        if not error:
+            judgement = judge_seen(item, observed.seen, observed.bounds, self.bench.level)
+        if judgement.lost:
+            self.voids.append(judgement.lost)
         self.recorder.write(
             "observation",
             item=item, scenario=self.scenario, variant=self.variant, attempt=self.attempt, seen=observed.seen,
             bounds=observed.bounds, evidence=observed.evidence, started=started, ended=ended, error=error,
+            lag_so_far_s=self._lag_s(self.began, ended),
         )  # fmt: skip
         self.outcomes[item] = judgement
         return judgement
+
+    def step_begins(self, acts: bool) -> None:
+        """What a step does is looked at by those behind it: from here on the rig's own lag counts."""
+        if acts:
+            self.acted = time.time()
+
+    def step_fails(self, failure: Exception) -> None:
+        """What did not come about while the rig itself stood still is tried again."""
+        lag_s = self._lag_s(self.acted, time.time())
+        if lag_s > LAG_VOID_S:
+            self.voids.append(f"the rig itself stood still for {lag_s:.2f} s")
+
+    def _lag_s(self, since: float, until: float) -> float:
+        return round(self.bench.lag.worst(since, until), 3)
 
     def _logs_without(self, shown: list[Evidence]) -> list[Evidence]:
         """Where a line was looked for and not found, what the backends printed last instead."""
@@ -257,7 +275,7 @@ class World:
         if self.stopped:
             self.start_valkey()
         if not self.bench.stack.postgres.alive():
-            self.bench.stack.postgres.start()
+            self.bench.truth_back()
         for person in self.people.values():
             with suppress(Exception):
                 person.close()

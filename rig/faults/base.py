@@ -15,8 +15,10 @@ ANSWERS, CLOSES, SILENT, REFUSED = "answers", "closes", "silent", "refused"
 ENDED = (
     "ended"  # in `Ground.kept`: the time (epoch seconds) at which it was over, where that is before `remove` returns
 )
+TERMINATED = "terminated"  # in `Ground.kept`: the time at which SIGTERM was sent
 SLOWEST_S = 3.0  # a delay is measured, not waited out for ever
 CONNECT_S = 1.0  # above any latency that a fault which lets answers through may add
+STILL_S = 7.0  # the 5 s in which a server has to heal, the second that a difference must last to count, and a margin
 BACK_S = 5.0  # how long a fault waits for what it is for: connections that an earlier one ended, somebody who is online
 
 # What was seen, by the end that it was seen from: goes into the record as it is.
@@ -36,9 +38,12 @@ class Ground:
     hit: tuple[str, ...]
     random: Random = field(default_factory=Random)
     kept: dict[str, Any] = field(default_factory=dict)
+    lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # for the record: kind and fields
     alone: bool = True  # no other fault is in force: what is not hit must be seen to be well
     ended: set[str] = field(default_factory=set)  # instances that a fault has stopped, shared by all of a campaign
     tables: Any = None  # the rig's own look into Postgres
+    # Asks the traffic to change nothing for so many seconds: what a fault broke must not be healed by luck.
+    stand_still: Callable[[float], None] = lambda _: None
 
     def __post_init__(self) -> None:
         self.connect()

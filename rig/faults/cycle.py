@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import redis
 
-from rig.faults.base import ENDED, Fault, Ground, Sight, Unconfirmed, Unhealed
+from rig.faults.base import ENDED, TERMINATED, Fault, Ground, Sight, Unconfirmed, Unhealed
 from rig.record import Recorder
 
 CONFIRM_S = 5.0
@@ -32,6 +32,7 @@ class Cycle:
         try:
             self.ground.reconnect()
             self.fault.inject(self.ground)
+            self._tell()
             sight, met = self._await(self.fault.bites, CONFIRM_S if alone else CONFIRM_S / 5)
         except redis.RedisError as error:
             if alone:
@@ -57,6 +58,14 @@ class Cycle:
         if not met:
             raise Unhealed(f"{self.fault.name} did not heal within {HEAL_S:g} s: {told(sight)}")
         self._note("healed", sight)
+
+    def _tell(self) -> None:
+        """What the fault itself did and saw, as lines of the record."""
+        if (at := self.ground.kept.pop(TERMINATED, None)) is not None:
+            self._note("terminated", at=at)
+        while self.ground.lines:
+            kind, fields = self.ground.lines.pop(0)
+            self.recorder.write(kind, **fields)
 
     def _await(self, met: Callable[[Sight, Ground], bool], within_s: float) -> tuple[Sight, bool]:
         """The last sight, and whether it is what was waited for."""

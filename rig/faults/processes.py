@@ -2,7 +2,7 @@
 
 import time
 
-from rig.faults.base import ENDED, SILENT, Fault, Ground, Sight, none_answers
+from rig.faults.base import ENDED, SILENT, STILL_S, Fault, Ground, Sight, none_answers
 
 PAUSE_MS = 3000
 PAUSED_S = 0.2
@@ -37,7 +37,9 @@ class OldSnapshot(ValkeyKilled):
 
     def remove(self, ground: Ground) -> None:
         if (snapshot := ground.kept.pop("snapshot", None)) is not None:
+            ground.stand_still(STILL_S)  # just what changed since is wrong now
             ground.stack.valkey.start(snapshot=snapshot)
+            ground.stand_still(STILL_S)  # from now on, however long that took
         super().remove(ground)
 
 

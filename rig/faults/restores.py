@@ -2,12 +2,20 @@
 
 import time
 
-from rig.faults.base import Ground, Sight
+from rig.faults.base import STILL_S, Ground, Sight
 from rig.faults.truth import Truth, superuser
 
 LAG_S = 2.0  # of changes that the dump does not hold
 LOOK = "SELECT oid::int8, (SELECT count(*) FROM mitra_online_logs) FROM pg_database WHERE datname = current_database()"
+BARRED_WITHIN_S = 6.0  # somebody is barred or let in again by then, where the traffic bars anybody
+LOOK_EVERY_S = 0.05
 SAME, ANOTHER = "the same", "another"
+
+
+def barred(ground: Ground) -> set[str]:
+    """Who is deactivated, by Postgres."""
+    with superuser(ground) as connection:
+        return {row[0] for row in connection.execute("SELECT id::text FROM mitras WHERE NOT is_active").fetchall()}
 
 
 class TruthRestored(Truth):
@@ -26,10 +34,19 @@ class TruthRestored(Truth):
 
     def inject(self, ground: Ground) -> None:
         postgres = ground.stack.postgres
+        before = barred(ground)
         dump = postgres.dump()
         time.sleep(LAG_S)  # what changes meanwhile is lost
+        deadline = time.monotonic() + BARRED_WITHIN_S
+        while barred(ground) == before and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY_S)  # between two looks
+        # The older rows differ from Valkey in just what changed since: that stands still until it was looked at.
+        ground.stand_still(STILL_S)
+        ground.kept["barred"] = barred(ground)
         ground.kept["database"], ground.kept["rows"] = self.seen(ground)
         postgres.restore(dump)
+        ground.stand_still(STILL_S)  # from now on, however long that took
+        ground.kept["barred anew"] = barred(ground)
 
     def seen(self, ground: Ground) -> tuple[int, int]:
         """Which database it is, and how many rows its audit has."""
@@ -41,7 +58,12 @@ class TruthRestored(Truth):
     def look(self, ground: Ground) -> Sight:
         database, rows = self.seen(ground)
         before, had = ground.kept.get("database", database), ground.kept.get("rows", rows)
-        return {"database": SAME if database == before else ANOTHER, "audit rows fewer": str(had - rows)}
+        differ = ground.kept.get("barred", set()) ^ ground.kept.get("barred anew", set())
+        return {
+            "database": SAME if database == before else ANOTHER,
+            "audit rows fewer": str(had - rows),
+            "barred otherwise": str(len(differ)),
+        }
 
     def bites(self, sight: Sight, ground: Ground) -> bool:
         return sight["database"] == ANOTHER

@@ -1,10 +1,12 @@
 """An instance of the server itself is gone, or stands still."""
 
 import signal
+import time
 
 import httpx
 
-from rig.faults.base import Fault, Ground, Sight
+from rig.faults.base import TERMINATED, Fault, Ground, Sight
+from rig.faults.under_way import request_under_way
 
 READY, AWAY = "ready", "no answer"
 LOOK_S = 0.3
@@ -62,12 +64,17 @@ class ServerKilled(OfAServer):
 
 class ServerStopped(ServerKilled):
     name = "server stopped"
-    shows = "An instance is told to stop by SIGTERM and is started again: nobody goes offline for it"
+    shows = "An instance is told to stop by SIGTERM and is started again: nobody goes offline for it, and what is in flight is answered"
 
     def inject(self, ground: Ground) -> None:
+        """With a request in flight, which the contract promises an answer: ordinary ones are too short to be met."""
         for name in ground.hit:
-            ground.ended.add(name)
-            ground.servers[name].stop()
+            with request_under_way(ground, name) as sent:
+                ground.ended.add(name)
+                ground.kept[TERMINATED] = time.time()
+                code = ground.servers[name].stop()
+            ground.lines.append(("stopped", {"instance": name, "code": code}))
+            ground.lines += [("request", {"t": request["started"], **request}) for request in sent]
 
 
 class ServerFrozen(OfAServer):

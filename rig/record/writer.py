@@ -22,6 +22,11 @@ class Recorder:
         self._file = self.path.open("a", encoding="utf-8", buffering=1)
         self._lock = threading.Lock()
         self._secrets: dict[str, str] = {}
+        self._about: dict[str, Any] = {}
+
+    def about(self, **fields: Any) -> None:
+        """From now on each line tells these fields too (which scenario it is of), unless it has them of its own."""
+        self._about = fields
 
     def mask(self, secret: str, placeholder: str) -> None:
         """From now on write `placeholder` (say `$TOKEN`) wherever `secret` stands."""
@@ -37,7 +42,7 @@ class Recorder:
 
     def write(self, kind: str, /, t: float | None = None, **fields: Any) -> None:
         """Append one line; `fields` must be plain JSON (dates and uuids are written as text)."""
-        line = json.dumps({"t": time.time() if t is None else t, "kind": kind, **fields}, default=str)
+        line = json.dumps({"t": time.time() if t is None else t, "kind": kind, **self._about, **fields}, default=str)
         with self._lock:
             self._file.write(self.masked(line) + "\n")
 

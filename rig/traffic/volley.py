@@ -3,7 +3,7 @@
 import select
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -21,11 +21,11 @@ class Volley:
     early: int
 
 
-def volley(clients: Sequence[Client], action: str, url: str) -> Volley:
+def volley(clients: Sequence[Client], action: str, url: str, when_sent: Callable[[], None] = lambda: None) -> Volley:
     """One GET by each client, on connections of their own that are opened first; answers are waited for 8 s in all.
 
-    Each request is sent but for its last byte, and then all the last bytes in one go: a server that has read
-    the last request's end has, unless it is quicker than a system call, not answered the first.
+    Each request is sent but for its last byte, and then all the last bytes in one go. `when_sent` is called once
+    they are on their way: what keeps the server from answering is let go there, so that none is answered too early.
     Raises OSError when a connection can't be opened: then nothing was sent.
     """
     target = urlsplit(url)
@@ -40,6 +40,7 @@ def volley(clients: Sequence[Client], action: str, url: str) -> Volley:
         for connection in connections:
             connection.sendall(request[-1:])
         early = len(select.select(connections, [], [], 0)[0])
+        when_sent()
         exchanges = []
         for client, connection in zip(clients, connections, strict=True):
             answer = read_answer(connection, clock + TIMEOUT_S)

@@ -6,7 +6,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from rig.traffic.client import TIMEOUT_S
@@ -18,6 +18,7 @@ from rig.traffic.operator import Operator
 MAXIMA = (4, 3)  # the operator's settings of max_customers_per_mitra, in turn
 LONG_S, SHORT_S = 600, 3  # a chat that outlives every campaign, and one that ends in it
 CREW = 40  # of the fleet, for each thread: it has a few requests a second to send
+SETTLE_MAX_S = 2.0  # by then a change that had begun is over, or an ill store holds it up
 LATE_MAX_S = 1.0  # a step that its actor could not begin within this is left out: the crowd does not catch up
 
 
@@ -152,11 +153,9 @@ class Shopper:
         self.session = None
 
 
-def stay(mitra: Mitra) -> None:
-    """Ping; whom the answer tells that she is offline goes online again, as an app in use does."""
-    answer = mitra.ping()
-    if answer.ok and answer.reply.get("is_online") is False:
-        mitra.online()
+def offline(answer: Exchange) -> bool:
+    """Whether a ping was told so."""
+    return answer.ok and answer.reply.get("is_online") is False
 
 
 def take(mitra: Mitra) -> None:
@@ -174,6 +173,8 @@ def reroute(operator: Operator, shoppers: Sequence[Shopper], mitras: Sequence[Mi
         operator.reroute(session, mitras[int(session[-2:], 16) % len(mitras)].id or "")
 
 
+# What goes on while the state stands still: it reads, or moves a heartbeat.
+STILL = ("ping", "stay", "profile", "abandon", "beacon", "dashboard")
 MITRA_ACTIONS = ("ping", "online", "offline", "profile", "abandon")
 
 
@@ -187,13 +188,11 @@ class Workload:
         operator: Operator,
         fleet: Sequence[Mitra] = (),
     ) -> None:
-        self._actions: dict[tuple[str, str], Callable[[], Exchange | None]] = {
-            ("operator", "dashboard"): operator.dashboard
-        }
+        self._actions: dict[tuple[str, str], Callable[[], object]] = {("operator", "dashboard"): operator.dashboard}
         for number, mitra in enumerate(mitras):
             actor = f"mitra {number}"
             self._actions |= {(actor, name): getattr(mitra, name) for name in MITRA_ACTIONS}
-            self._actions[actor, "stay"] = functools.partial(stay, mitra)
+            self._actions[actor, "stay"] = functools.partial(self._stay, mitra)
             self._actions[actor, "take"] = functools.partial(take, mitra)
             for word, active in (("bar", False), ("unbar", True)):
                 act = functools.partial(operator.set_active, mitra.id or "", active)
@@ -215,19 +214,64 @@ class Workload:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._errors: list[BaseException] = []
+        self._lock = threading.Lock()
+        self._changing = 0  # steps under way that change the state
         self.left_out = 0
+        self._still_until = 0.0
+
+    def stand_still(self, seconds: float) -> None:
+        """For so long begin nothing that changes who is online, barred or busy, and return once what had begun is done.
+
+        What an older state broke can then be healed by a server alone, not by a change that happens to fall upon it.
+        """
+        self._still_until = time.monotonic() + SETTLE_MAX_S + seconds
+        deadline = time.monotonic() + SETTLE_MAX_S
+        while self._changing and time.monotonic() < deadline:
+            time.sleep(0.01)  # between two looks
+        self._still_until = time.monotonic() + seconds
+
+    @property
+    def still(self) -> bool:
+        return time.monotonic() < self._still_until
+
+    def _stay(self, mitra: Mitra) -> None:
+        """Ping; whom the answer tells that she is offline goes online again, as an app in use does."""
+        answer = mitra.ping()
+        if offline(answer):
+            self._act("online", mitra.online)
 
     def start(self, steps: Sequence[Step]) -> None:
         """Begin now; a step of an actor that the schedule does not know raises KeyError at once."""
         begun = time.monotonic()
         plans: dict[str, list[tuple[float, Callable[[], object]]]] = {}
         for step in steps:
-            plans.setdefault(step.actor, []).append((step.at_s, self._actions[step.actor, step.action]))
+            act = functools.partial(self._act, step.action, self._actions[step.actor, step.action])
+            plans.setdefault(step.actor, []).append((step.at_s, act))
         for actor, own in plans.items():
             thread = threading.Thread(target=self._run, args=(begun, own), name=actor, daemon=True)
             self._threads.append(thread)
         for thread in self._threads:
             thread.start()
+
+    def _act(self, name: str, action: Callable[[], object]) -> None:
+        """A step; one that changes the state is passed over while that stands still."""
+        if name in STILL:
+            action()
+            return
+        with self._lock:
+            if self.still:
+                return
+            self._changing += 1
+        try:
+            action()
+        finally:
+            with self._lock:
+                self._changing -= 1
+
+    def ping_in_turn(self, mitras: Iterable[int], rounds: int) -> None:
+        """Each of these mitras pings so often, one after the other, with nobody beside."""
+        for number in [*mitras] * rounds:
+            self._actions[f"mitra {number}", "ping"]()
 
     def _run(self, begun: float, steps: Sequence[tuple[float, Callable[[], object]]]) -> None:
         try:

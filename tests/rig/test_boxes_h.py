@@ -47,7 +47,13 @@ PASSING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
         },
         {"cycle_s": 1.0, "late_s": 1.0},
     ),
-    "H-04": ({"pinging": [A, B], "ages": {A: 0.4, B: 1.9}, "nobody": []}, {"within_s": 2.2, "clock_s": 1.0}),
+    "H-04": (
+        {
+            "pinging": [A, B], "ages": {A: 0.4, B: 1.9}, "nobody": [],
+            "pings": pings([A, B], T, T + 4), "from": T, "read_at": T + 4,
+        },
+        {"within_s": 2.2, "clock_s": 1.0},
+    ),
     "H-05": (
         {
             "mitras": {
@@ -104,12 +110,12 @@ FAILING = [
 
 OPEN = [
     ("H-01", ("mitras",), [A], "not several"),
-    ("H-01", ("online",), [A], "is not online"),
+    ("H-01", ("online",), [A], "is not so in Postgres"),
     ("H-01", ("pings",), [], "no ping"),
     *(("H-02", *variant) for variant in START_VARIANTS),
     ("H-03", ("pings",), [], "did not ping in the cycle"),
     ("H-03", ("statements", 0, "class"), "unknown", "unknown roles"),
-    ("H-05", ("mitras", A, "written"), [], "no heartbeat has stood"),
+    ("H-05", ("mitras", A, "written"), [], "no heartbeat of hers was written"),
     ("H-05", ("mitras", B, "written"), [[T, HEARTBEAT], [T + 3, heartbeat(3)]], "pinged lately"),
     *(("H-06", *variant) for variant in STOPPED_VARIANTS),
     ("H-07", ("back_at",), T + 1, "too short"),
@@ -130,6 +136,16 @@ def test_a_broken_promise_fails(item: str, path: Path, value: Any, text: str) ->
     seen, bounds = PASSING[item]
     found, message = verdict(item, changed(seen, (path, value)), bounds)
     assert (found, text in message) == ("failed", True), message
+
+
+@pytest.mark.parametrize(
+    ("item", "sign"), [("H-03", (("statements",), [])), ("H-04", (("ages", A), None)), ("H-04", (("ages", B), 9.0))]
+)
+def test_no_box_fails_for_heartbeats_that_nobody_sent(item: str, sign: tuple[Path, Any]) -> None:
+    """No statement and no fresh column: where no ping was answered there was nothing to carry."""
+    seen, bounds = PASSING[item]
+    assert verdict(item, changed(seen, sign), bounds)[0] == "failed"
+    assert verdict(item, changed(seen, sign, (("pings",), [])), bounds)[0] == "inconclusive"
 
 
 @pytest.mark.parametrize(("item", "path", "value", "text"), OPEN)

@@ -76,7 +76,7 @@ OPEN = [
     *(("I-01", *variant) for variant in START_VARIANTS),
     ("I-02", ("replies", 0, 1), 0, "it changed nothing"),
     ("I-03", ("refused",), {**REFUSED, "status": 500}, "answered 500"),
-    ("I-03", ("refused",), {**REFUSED, "lines": []}, "may not have refused it"),
+    ("I-03", ("refused",), {**REFUSED, "lines": []}, "which Valkey refused"),
     ("I-04", ("refused",), {**REFUSED, "rig_too": False}, "took a write of the rig"),
     ("I-04", ("truth", "online"), [], "nobody is online"),
     *(("I-05", *variant) for variant in START_VARIANTS),

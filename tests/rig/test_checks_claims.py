@@ -104,7 +104,7 @@ def test_an_arm_that_did_not_run_is_no_baseline(lines: Lines) -> None:
     lines["tally"] = [one for one in lines["tally"] if one["arm"] == "on"]
     verdict, message = judged("DIFF-01", lines)
     assert verdict == "inconclusive"
-    assert "(ping, off) were sent" in message
+    assert "(ping, off) was sent" in message
     assert judged("CLAIM-01", lines)[0] == "passed"
 
 
@@ -206,6 +206,64 @@ def test_no_update_in_a_whole_cycle_fails_and_in_less_says_nothing(lines: Lines)
     del rows_of(lines)[0]
     assert judged("CLAIM-05", lines)[0] == "failed"
     assert judged("CLAIM-05", lines, {**BOUNDS["CLAIM-05"], "mirror_every_s": 60})[0] == "inconclusive"
+
+
+# What a broken server would show, where the rig sent nothing: of each claim one sign of it.
+SIGNS = {
+    "CLAIM-01": lambda lines: rows_of(lines).append(row(LOOKS_UP, 12.0, ids=(TAKER,), fleet=1)),
+    "CLAIM-02": lambda lines: rows_of(lines).extend([batch(9.0), batch(10.0), batch(11.0), batch(12.0)]),
+    "CLAIM-03": lambda lines: lines["rewrites"][0]["events"].append([T + 29, "set"]),
+    "CLAIM-04": lambda lines: rows_of(lines).append(row(JOIN, 12.0)),
+    "CLAIM-05": lambda lines: rows_of(lines).pop(0),
+    "CLAIM-06": lambda lines: rows_of(lines).append(row(COUNT, 12.0)),
+    "CLAIM-08": lambda lines: lines["counters"][1]["tables"]["mitras"].update(seq_scan=99),
+    "DIFF-01": lambda lines: rows_of(lines).extend(row(LOOKS_UP, n / 3, ids=(TAKER,), fleet=1) for n in range(60)),
+    "DIFF-02": lambda lines: rows_of(lines).extend(row(JOIN, n / 3) for n in range(60)),
+}
+
+
+@pytest.mark.parametrize("item", SIGNS)
+def test_no_claim_fails_without_its_traffic(item: str, lines: Lines) -> None:
+    """Locust never started, 0 requests were planned: what a server did then is no answer to a load."""
+    SIGNS[item](lines)
+    assert judged(item, lines)[0] == "failed"
+    lines["tally"] = [{**one, "planned": 0, "sent": 0, "completed": 0} for one in lines["tally"]]
+    lines["traffic"] = []
+    verdict, message = judged(item, lines)
+    assert (verdict, "the load never began" in message) == ("inconclusive", True), message
+
+
+@pytest.mark.parametrize("item", ["DIFF-01", "DIFF-02"])
+def test_half_a_baseline_makes_no_share_too_large(item: str, lines: Lines) -> None:
+    SIGNS[item](lines)
+    for one in lines["tally"]:
+        if one["arm"] == "off":
+            one["sent"] = 5
+    assert judged(item, lines)[0] == "inconclusive"
+
+
+def test_no_cycle_is_owed_before_anybody_pings(lines: Lines) -> None:
+    """The first ping came 5 s before the end, and a cycle takes 20 s."""
+    del rows_of(lines)[0]
+    late = [[second, *rest] for second, *rest in lines["traffic"][0]["seconds"] if second >= int(T) + 25]
+    lines["traffic"][0]["seconds"] = late
+    assert judged("CLAIM-05", lines)[0] == "inconclusive"
+
+
+def test_who_was_not_let_ping_is_not_missed_in_an_update(lines: Lines) -> None:
+    rows_of(lines)[0] = row(0, 8.0, carried=FLEET - 1, fleet=FLEET - 1)
+    for one in lines["tally"]:
+        if (one["arm"], one["action"]) == ("on", "ping"):
+            one.update(sent=59, completed=59, missed=1)
+    assert judged("CLAIM-05", lines)[0] == "inconclusive"
+
+
+@pytest.mark.parametrize("text", ["requests: count>100", "failed: count<1", "claim-01: value<=0", "ping: p(95)<200"])
+def test_a_threshold_of_a_load_that_never_began_is_a_doubt(text: str, lines: Lines) -> None:
+    bounds = bounds_of(replace(OPTIONS, thresholds=(text,)))
+    lines["plan"] = [{"bounds": bounds}]
+    lines["tally"] = []
+    assert judged("THRESHOLD-01", lines, bounds["THRESHOLD-01"])[0] == "inconclusive"
 
 
 def test_counts_without_moments_skip_the_cycle_by_name(lines: Lines) -> None:

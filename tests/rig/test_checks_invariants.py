@@ -92,13 +92,14 @@ def test_a_missing_early_or_late_reseed_fails(seeds: list[float], lines: Lines) 
     assert "seed line of a" in message
 
 
+@pytest.mark.parametrize("ill", [{"truth": True, "outage": False}, {"outage": True}], ids=["postgres", "valkey"])
 @pytest.mark.parametrize(("begins", "verdict"), [(18, "passed"), (24, "passed"), (26, "failed")])
-def test_no_seed_is_owed_while_postgres_is_ill(begins: float, verdict: str, lines: Lines) -> None:
-    """It comes 0.5 s after Postgres is well again, and that at 28: in time, unless it was due before."""
+def test_no_seed_is_owed_while_a_store_is_ill(begins: float, verdict: str, ill: dict[str, bool], lines: Lines) -> None:
+    """It comes 0.5 s after that store is well again, and that at 28: in time, unless it was due before."""
     lines["log"][0]["lines"] = [[T + 1, SEED], [T + 28.5, SEED]]
     for event, at in (("requested", begins), ("confirmed", begins), ("removed", 28), ("healed", 28)):
         lines["fault"].append(
-            {"t": T + at, "name": "postgres slow", "event": event, "number": 1, "truth": True, "seeds": False}
+            {"t": T + at, "name": "one of the stores slow", "event": event, "number": 1, "seeds": False, **ill}
         )
     assert judged("INV-15", lines)[0] == verdict
 

@@ -49,7 +49,14 @@ def test_every_invariant_is_answered_with_evidence(directory: RunDirectory) -> N
     assert [item["id"] for item in results["items"]] == [*ITEMS, *FELT]
     assert all(answer["evidence"] for item in results["items"] for answer in item["answers"])
     assert {item["replay"] for item in results["items"]} == {"rig chaos valkey_killed --random-seed 7"}
-    assert [phase["name"] for phase in results["phases"]] == ["warm-up", "baseline", "fault", "recovery", "drain"]
+    assert [phase["name"] for phase in results["phases"]] == [
+        "calm",
+        "warm-up",
+        "baseline",
+        "fault",
+        "recovery",
+        "drain",
+    ]
     assert all(series["points"] for series in results["series"])
     assert results["measures"]
 

@@ -1,15 +1,17 @@
 """Schedules of faults: what can be, what is drawn from a seed, and what is left of a failed one."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import pytest
 
-from rig.drive.campaign import CI, FULL, campaigns, from_file, of_profile, restored_campaign
-from rig.drive.draw import drawn
+from rig.drive import draw
+from rig.drive.campaign import CI, FULL, Campaign, campaigns, from_file, of_profile, restored_campaign
+from rig.drive.draw import drawn, rare
 from rig.drive.shrink import fewer, shortened, smaller
 from rig.drive.strikes import Strike, length_s, require_possible
 from rig.drive.usage import UsageError
-from rig.faults.catalogue import FAMILIES
+from rig.faults.catalogue import FAMILIES, faults
 
 
 def test_every_campaign_of_the_repository_can_be() -> None:
@@ -52,6 +54,37 @@ def test_what_is_drawn_can_be_and_leaves_time_for_a_recovery(random_seed: int) -
     require_possible(campaign.strikes, campaign.instances)
     assert len(campaign.strikes) >= 4
     assert max(strike.at_s + length_s(strike) for strike in campaign.strikes) < 120
+
+
+@cache
+def four_hundred() -> tuple[Campaign, ...]:
+    return tuple(drawn(random_seed, 2) for random_seed in range(400))
+
+
+def test_every_fault_is_drawn_by_some_random_seed() -> None:
+    drawn_by_some = {strike.fault for campaign in four_hundred() for strike in campaign.strikes}
+    assert set(faults()) - drawn_by_some == set()
+
+
+def test_of_the_faults_that_cost_a_check_a_campaign_draws_one_at_most() -> None:
+    each = [{s.fault for s in campaign.strikes if rare(faults()[s.fault])} for campaign in four_hundred()]
+    assert max(map(len, each)) == 1
+    assert sum(map(bool, each)) < 200, "most campaigns judge every check"
+
+
+def test_what_this_machine_lacks_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same random seed draws the same faults on every machine; what one cannot do, it does not do, and says so."""
+    clocks = next(
+        c for c in (drawn(seed, 2) for seed in range(400)) if "clock set back" in {s.fault for s in c.strikes}
+    )
+    monkeypatch.setattr(draw, "libfaketime", lambda: None)
+    monkeypatch.setattr(draw, "no_resolver", lambda: "run the rig as root")
+    left, told = draw.possible_here(clocks)
+    assert set(clocks.strikes) - set(left.strikes) == {s for s in clocks.strikes if s.fault == "clock set back"}
+    assert told == ["left out on this machine: clock set back: it takes libfaketime (Debian: apt install libfaketime)"]
+    monkeypatch.setattr(draw, "libfaketime", lambda: "/usr/lib/libfaketime.so.1")
+    monkeypatch.setattr(draw, "no_resolver", lambda: None)
+    assert draw.possible_here(clocks) == (clocks, [])
 
 
 def test_a_campaign_comes_back_from_json(tmp_path) -> None:

@@ -463,3 +463,18 @@ def deaf_timers() -> None:
 
     db._UNAVAILABLE_CODES = tuple(code for code in db._UNAVAILABLE_CODES if code != "55000")
     Timers._follow_again = until_unforeseen  # type: ignore[method-assign]
+
+
+@sabotage(
+    "leaves-at-once", "SIGTERM ends the process on the spot, whatever is in flight, with exit code 0.", "INV-18",
+    by=("rolling_restart",), also=True,
+)  # fmt: skip
+def leaves_at_once() -> None:
+    import os
+
+    from server.app import App
+
+    async def leave(self: App) -> None:
+        os._exit(0)
+
+    App.stop = leave  # type: ignore[method-assign]

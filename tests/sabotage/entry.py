@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rig.checks.base import CATCH_ALL
+
 CHECKOUT = Path(__file__).parents[2]
 # What answers boxes, invariants and claims: an entry is run by one of them.
 COMMANDS = {"INV": "chaos", "CLAIM": "load", "DIFF": "load"}
@@ -14,6 +16,7 @@ COMMANDS = {"INV": "chaos", "CLAIM": "load", "DIFF": "load"}
 class Sabotage:
     """`fails` are exactly the boxes of the whole checklist that the defect makes fail: no other may fall with them.
 
+    CONTRACT falls by what a preparing step meets: `by` then names the boxes or sections whose steps meet it.
     Instead of boxes they may be invariants, which the campaigns judge, or claims, which a load run judges. Where an
     action of the rig's own is broken, not the server, they are boxes that hang on it, to be left without a verdict.
     """
@@ -23,14 +26,15 @@ class Sabotage:
     fails: frozenset[str]
     patch: Callable[[], None]
     breaks: str = "server"  # or "rig"
-    by: tuple[str, ...] = ()  # the words of `rig chaos` or `rig load` by which it shows
+    by: tuple[str, ...] = ()  # the words of `rig chaos` or `rig load` by which it shows, or boxes of the checklist
     also: bool = False  # what it does to one invariant shows in others: they may fall as well
 
     @property
     def sections(self) -> list[str]:
         if self.breaks == "rig":
             return ["RIG"]
-        return sorted({box.rsplit("-", 1)[0] for box in self.fails})
+        owned = {box for box in self.fails if box != CATCH_ALL} or self.by
+        return sorted({box.rsplit("-", 1)[0] for box in owned})
 
     @property
     def command(self) -> str:

@@ -234,3 +234,16 @@ def signs_in_the_shut_out() -> None:
     from server import auth
 
     replace_in(auth, "_MITRA_BY_PHONE", "display_name, is_active", "display_name, true AS is_active")
+
+
+# --- what only a preparing step meets ------------------------------------------------------------------------
+
+
+@sabotage("extend-breaks", "Asking for more time is answered 500 each time.", "CONTRACT", by=("D-06",))
+def extend_breaks() -> None:
+    from server.chats import Chats
+
+    async def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("no such column")
+
+    Chats.extend = broken  # type: ignore[method-assign]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rig.checks.answers import require_prompt, require_refusal, require_status
+from rig.checks.answers import require_clean_exit, require_prompt, require_refusal, require_status
 from rig.checks.base import Bounds, Judge, Kind, Seen, check
 from rig.checks.commands import HEARTBEAT, SETS, WRITES
 from rig.checks.outages import require_stopped
@@ -20,7 +20,7 @@ def one_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     pings = seen["pings"]
     for ping in pings:
         if require_status(judge, ping):
-            judge.require(ping["reply"].get("is_online") is True, f"a ping was answered {ping['reply']}")
+            judge.owes(ping["reply"].get("is_online") is True, f"a ping was answered {ping['reply']}")
     lasted = pings[-1]["started"] - pings[0]["started"]
     judge.require(
         lasted >= bounds["cycle_s"], f"online for {lasted:.2f} s, less than a cycle of {bounds['cycle_s']:g} s"
@@ -85,7 +85,7 @@ def writes_by(seen: Seen) -> list[tuple[str, str, int]]:
 
 def require_heartbeats(judge: Judge, seen: Seen, expected: int) -> None:
     """Exactly so many SETs of the mitra's heartbeat, and no other write of a contract key."""
-    judge.assume(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
+    judge.observed(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
     key = HEARTBEAT + seen["mitra"]
     found = sum(count for verb, written, count in writes_by(seen) if verb in SETS and written == key)
     judge.require(found == expected, f"{found} heartbeats were written in Valkey, not {expected}")
@@ -109,7 +109,7 @@ def nothing_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         require_without_postgres(judge, seen, "active", answered(seen["active"], 200, True))
         return
     sent, taken = total(seen["answers"]), answered(seen["answers"], 200, True)
-    judge.assume(sent >= REQUESTS_MIN, f"only {sent} pings were sent")
+    judge.observed(sent >= REQUESTS_MIN, f"only {sent} pings were sent")
     judge.require(taken == sent, f"{sent - taken} of {sent} pings were not answered 200 online: {seen['answers']}")
     others, away = total(seen["offline"]), answered(seen["offline"], 200, False)
     judge.require(away == others, f"pings of a mitra who is offline were answered {seen['offline']}")
@@ -121,7 +121,7 @@ def nothing_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("C-03", "BE", "The heartbeat moves on with each ping, to the time of the ping")
 def moves_on(judge: Judge, seen: Seen, bounds: Bounds) -> None:
-    judge.assume(len(seen["pings"]) >= 3, "fewer than three pings were looked at")
+    judge.observed(len(seen["pings"]) >= 3, "fewer than three pings were looked at")
     previous = 0.0
     for began, ended, value in seen["pings"]:
         at = heartbeat_time(value)
@@ -138,10 +138,10 @@ def reaches_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     if not require_status(judge, seen["ping"]):
         return
     pinged, column = heartbeat_time(seen["value"]), seen["column"]
-    judge.assume(pinged is not None, f"the heartbeat in Valkey is {seen['value']!r}")
+    judge.owes(pinged is not None, f"after a ping the heartbeat in Valkey is {seen['value']!r}", "C-03")
     moved = column is not None and column > seen["before"]
     took = seen["seen_at"] - seen["ping"]["ended"] if moved else None
-    judge.within("last_heartbeat_at after the ping", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.within("last_heartbeat_at after the ping", took, bounds["within_s"])
     if moved and pinged is not None:
         off = column - pinged
         judge.require(abs(off) < MS, f"last_heartbeat_at is {off:+.3f} s off the ping's heartbeat {seen['value']}")
@@ -152,13 +152,13 @@ def deactivated(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     if require_status(judge, seen["exchange"]):
         reply = seen["exchange"]["reply"]
         found = (reply.get("id"), reply.get("is_active"))
-        judge.require(found == (seen["mitra"], False), f"the answer is {found}, not her with is_active false")
+        judge.owes(found == (seen["mitra"], False), f"the answer is {found}, not her with is_active false")
 
 
 @check("C-06", "BE", "SISMEMBER mitras:deactivated is 1 at once")
 def in_the_set(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     took = None if seen["visible_at"] is None else seen["visible_at"] - seen["answered_at"]
-    judge.within("membership of mitras:deactivated", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.within("membership of mitras:deactivated", took, bounds["within_s"])
 
 
 @check("C-07", "M", "The next heartbeat is refused with 403 ACCOUNT_INACTIVE")
@@ -175,7 +175,7 @@ def guard_is_valkeys(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         require_without_postgres(judge, seen, "deactivated", refused(seen["deactivated"]))
         return
     sent, shut_out = total(seen["answers"]), refused(seen["answers"])
-    judge.assume(sent >= REQUESTS_MIN, f"only {sent} pings were sent")
+    judge.observed(sent >= REQUESTS_MIN, f"only {sent} pings were sent")
     judge.require(shut_out == sent, f"{sent - shut_out} of {sent} pings were not refused: {seen['answers']}")
     require_no_sql(judge, seen)
     require_none_a_request(judge, seen["statements"], sent)
@@ -203,7 +203,7 @@ def checked_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         for ping in pings[name]:
             require_refusal(judge, ping, 403, "ACCOUNT_INACTIVE")
     every = [ping for of_one in pings.values() for ping in of_one]
-    require_prompt(judge, every, bounds["answer_s"], seen.get("lag_s", 0.0))
+    require_prompt(judge, every, bounds["answer_s"])
     judge.require(seen["lines"] == len(every), f"{seen['lines']} fallback lines for {len(every)} pings")
     for s in seen["wrote"]:
         judge.require(False, f"a ping in the outage wrote: {' '.join(s['text'].split())[:120]}")
@@ -212,8 +212,8 @@ def checked_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("C-11", "BE", "After the seed that ends the outage pings take the way through Valkey")
 def back_on_valkey(judge: Judge, seen: Seen, bounds: Bounds) -> None:
-    judge.assume(seen["exit_code"] == 0, f"the log is complete only after a clean exit, and it was {seen['exit_code']}")
-    judge.assume(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
+    require_clean_exit(judge, seen["exit_code"])
+    judge.observed(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
     sent, taken = total(seen["answers"]), answered(seen["answers"], 200, True)
     judge.require(taken == sent, f"{sent - taken} of {sent} pings were not answered 200 online: {seen['answers']}")
     require_refusal(judge, seen["refused"], 403, "ACCOUNT_INACTIVE")

@@ -6,10 +6,11 @@ from rig.checks.base import Bounds, Judge, Kind, Seen, check
 
 def require_capacity(judge: Judge, seen: Seen, bounds: Bounds, expected: int) -> None:
     """The counter's text, and its write within the bound of the answer where there was one."""
-    judge.require(seen["capacity"] == str(expected), f"mitra:capacity is {seen['capacity']!r}, not {str(expected)!r}")
+    ask = judge.require if judge.kind is Kind.PROMISE else judge.owes
+    ask(seen["capacity"] == str(expected), f"mitra:capacity is {seen['capacity']!r}, not {str(expected)!r}")
     if seen["answered_at"] is not None and seen["written_at"] is not None:
         took = seen["written_at"] - seen["answered_at"]
-        judge.within(f"the counter's {expected}", took, bounds["within_s"], seen.get("lag_s", 0.0))
+        judge.within(f"the counter's {expected}", took, bounds["within_s"])
 
 
 @check("D-01", "BE", "A mitra with capacity 0 to start from", Kind.PRECONDITION)
@@ -68,7 +69,7 @@ def ended_by_goodbye(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         )
     at_end = seen["at_end"]
     in_window = at_end["seen_at"] < seen["ends_at"] + seen["window_s"] - 0.2
-    if judge.assume(in_window, "the rig looked only after the goodbye window") and "goodbye" in seen:
+    if judge.observed(in_window, "the rig looked only after the goodbye window") and "goodbye" in seen:
         require_status(judge, seen["goodbye"])
     if in_window:
         found = (at_end["status"], at_end["capacity"])
@@ -76,7 +77,7 @@ def ended_by_goodbye(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(seen["status"] == "ended", f"the session is {seen['status']!r} in the end")
     due = seen["ends_at"] + (0 if "goodbye" in seen else seen["window_s"])
     late = None if seen["ended_seen_at"] is None else seen["ended_seen_at"] - due
-    judge.within(f"its end {seen['way']}", late, bounds["timer_s"], seen.get("lag_s", 0.0))
+    judge.within(f"its end {seen['way']}", late, bounds["timer_s"])
     if "goodbye" not in seen and late is not None:
         judge.require(late > -0.1, f"ended {-late:.2f} s before its goodbye window was up")
 
@@ -88,8 +89,8 @@ def one_left(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("D-08", "C", "The second session ends", Kind.ACTION)
 def second_ended(judge: Judge, seen: Seen, bounds: Bounds) -> None:
-    require_status(judge, seen["exchange"])
-    judge.require(seen["row"][0] == "ended", f"the session is {seen['row'][0]!r}")
+    if require_status(judge, seen["exchange"]):
+        judge.owes(seen["row"][0] == "ended", f"answered 200, yet in Postgres the session is {seen['row'][0]!r}")
 
 
 @check("D-09", "BE", "The capacity is 0")
@@ -101,7 +102,7 @@ def none_left(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def moved(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     if require_status(judge, seen["exchange"]):
         found = seen["exchange"]["reply"].get("mitra_id")
-        judge.require(found == seen["mitra"], f"the answered session belongs to {found}, not to B")
+        judge.owes(found == seen["mitra"], f"the answered session belongs to {found}, not to B")
 
 
 @check("D-11", "BE", "A's capacity goes down and B's up, in step with the session")
@@ -118,7 +119,7 @@ def both_counters(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(after == ["active", seen["to"]], f"the rerouted session is {after}, not active with B")
     judge.require(seen["after"] == {"Sari": "0", "Dewi": "2"}, f"the capacities are {seen['after']}, not A 0 and B 2")
     took = seen["written_at"] - seen["answered_at"]
-    judge.within("both counters", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.within("both counters", took, bounds["within_s"])
 
 
 @check("D-12", "BE", "The capacity is set to the maximum by hand", Kind.ACTION)

@@ -2,7 +2,7 @@
 
 from rig.checks.answers import require_refusal, require_status
 from rig.checks.base import Bounds, Judge, Kind, Seen, check
-from rig.checks.statements import bare
+from rig.checks.statements import bare, writes
 from rig.checks.truth import heartbeat_time
 
 
@@ -10,9 +10,10 @@ from rig.checks.truth import heartbeat_time
 def has_token(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     for verified in seen["verified"]:
         if require_status(judge, verified):
-            judge.require(verified["reply"].get("access_token"), "the sign-in answers no access token")
-    user = (seen["verified"][0]["reply"] or {}).get("user") or {}
-    judge.require(user.get("id") == seen["sari"], f"the sign-in answers the user {user.get('id')}")
+            judge.owes(verified["reply"].get("access_token"), "the sign-in answers no access token")
+    first = seen["verified"][0]["reply"]
+    user = (first.get("user") if isinstance(first, dict) else None) or {}
+    judge.owes(user.get("id") == seen["sari"], f"the sign-in answers the user {user.get('id')}")
 
 
 @check("E-02", "BE", "Protected routes open with her token, and not without one")
@@ -34,7 +35,7 @@ def require_active(judge: Judge, seen: Seen, active: bool) -> None:
     if require_status(judge, seen["exchange"]):
         reply = seen["exchange"]["reply"]
         found = (reply.get("id"), reply.get("is_active"))
-        judge.require(found == (seen["sari"], active), f"the answer is {found}, not her with is_active {active}")
+        judge.owes(found == (seen["sari"], active), f"the answer is {found}, not her with is_active {active}")
 
 
 @check("E-03", "CC", "The operator deactivates the mitra", Kind.ACTION)
@@ -57,15 +58,16 @@ def shut_out_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 
 def require_one_transaction(judge: Judge, statements: list[Seen]) -> None:
-    """Between the write of `mitras.is_active` and that of `auth_sessions` no COMMIT on their connection."""
-
-    def writes(word: str) -> list[Seen]:
-        return [s for s in statements if word in bare(s) and "update" in bare(s)]
-
-    account, revoked = writes("is_active"), writes("revoked_at")
-    if not judge.assume(account and revoked, "the two writes are not both in the statement log"):
+    """Between the write of `mitras.is_active` and each of `auth_sessions` no COMMIT on their connection."""
+    account = [s for s in statements if writes(s, "mitras") and "is_active" in bare(s)]
+    revoked = [s for s in statements if writes(s, "auth_sessions") and "revoked_at" in bare(s)]
+    if not judge.observed(account and revoked, "the two writes are not both in the statement log"):
         return
-    one, other = account[0], revoked[0]
+    split = [other for other in revoked if not any(one_transaction(one, other, statements) for one in account)]
+    judge.require(not split, "the account and its sign-ins were written in two transactions")
+
+
+def one_transaction(one: Seen, other: Seen, statements: list[Seen]) -> bool:
     same = one["pid"] == other["pid"]
     low, high = sorted((statements.index(one), statements.index(other)))
     between = [s["text"].strip().upper() for s in statements[low:high] if s["pid"] == one["pid"]]
@@ -73,11 +75,11 @@ def require_one_transaction(judge: Judge, statements: list[Seen]) -> None:
     begun = one is other or any(
         s["pid"] == one["pid"] and s["text"].strip().upper().startswith(("BEGIN", "START")) for s in statements[:low]
     )
-    judge.require(same and not split and begun, "the account and its sign-ins were written in two transactions")
+    return same and not split and begun
 
 
 def require_stamp(judge: Judge, seen: Seen, bounds: Bounds, what: str) -> None:
-    judge.within(what, seen["written_at"] - seen["answered_at"], bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.within(what, seen["written_at"] - seen["answered_at"], bounds["within_s"])
 
 
 @check("E-05", "BE", "SISMEMBER mitras:deactivated is 1")

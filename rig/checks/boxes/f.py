@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rig.checks.answers import require_prompt, require_status
+from rig.checks.answers import require_clean_exit, require_prompt, require_status
 from rig.checks.availability import assume_clear, available, require_answer, states
 from rig.checks.base import Bounds, Judge, Seen, check
 from rig.checks.statements import is_availability_query, names, unknown_roles
 
 STATUS = "mitra_online_status"
+WRITTEN_S = 1.0  # by when a change is in Valkey; the rig looks no sooner
 UNREACHABLE_BY_HEARTBEAT = ("stale", "no heartbeat", "garbled heartbeat")
 
 
@@ -34,7 +35,15 @@ def why(seen: Seen, mitra: str) -> str:
 def valkey_states(judge: Judge, seen: Seen) -> dict[str, str]:
     """Each online id with its state by the rule for Valkey."""
     assume_clear(judge, seen["mirror"], seen["stale_s"], seen["at"])
+    owe_deactivated(judge, seen)
     return states(seen["mirror"], seen["loads"], seen["maximum"], seen["stale_s"], seen["at"])
+
+
+def owe_deactivated(judge: Judge, seen: Seen) -> None:
+    """Who is deactivated in Postgres is so in Valkey; a run from before both were read tells nothing."""
+    lacking = set(seen.get("deactivated", ())) - set(seen["mirror"]["deactivated"])
+    told = ", ".join(sorted(seen["names"].get(mitra, mitra) for mitra in lacking))
+    judge.owes(not lacking, f"deactivated {WRITTEN_S:g} s ago and more, and not in mitras:deactivated: {told}", "C-06")
 
 
 def by_valkey_rule(found: Mapping[str, str], mitras: Iterable[str]) -> dict[str, bool]:
@@ -55,7 +64,7 @@ def require_no_availability_sql(
 
 def require_silence(judge: Judge, seen: Seen) -> None:
     """No fallback line in a log that an exit has completed."""
-    judge.assume(seen["exit_code"] == 0, f"the log is complete only after a clean exit, and it was {seen['exit_code']}")
+    require_clean_exit(judge, seen["exit_code"])
     judge.require(not seen["lines"], f"{len(seen['lines'])} fallback lines: {seen['lines'][:1]}")
 
 
@@ -95,7 +104,7 @@ def reachable_from_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         require_reachable(
             judge, one, {mitra: rows[mitra]["online"] and rows[mitra]["active"] for mitra in one["answers"]}
         )
-        require_prompt(judge, one["answers"].values(), bounds["answer_s"], seen.get("lag_s", 0.0))
+        require_prompt(judge, one["answers"].values(), bounds["answer_s"])
         asked += len(one["answers"])
     judge.assume(
         seen["rounds"][0]["postgres"] != seen["rounds"][1]["postgres"], "no row was changed between the rounds"
@@ -116,7 +125,8 @@ def blast_from_valkey(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 @check("F-05", "BE", "The ids are those of SDIFF, filtered by capacity and fresh heartbeat")
 def ids_match(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     assume_clear(judge, seen["mirror"], seen["stale_s"], seen["at"])
-    judge.assume(same_but_snapshot(seen["mirror"], seen["after"]), "the mirror changed while it was compared")
+    judge.observed(same_but_snapshot(seen["mirror"], seen["after"]), "the mirror changed while it was compared")
+    owe_deactivated(judge, seen)
     found = states(seen["mirror"], seen["loads"], seen["maximum"], seen["stale_s"], seen["at"])
     for state in ("available", "full", "deactivated", *UNREACHABLE_BY_HEARTBEAT):
         judge.assume(state in found.values(), f"nobody's state was: {state}")
@@ -157,5 +167,5 @@ def blast_from_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(
         seen["lines"] >= len(seen["requests"]), f"{seen['lines']} fallback lines for {len(seen['requests'])} blasts"
     )
-    require_prompt(judge, seen["requests"], bounds["answer_s"], seen.get("lag_s", 0.0))
+    require_prompt(judge, seen["requests"], bounds["answer_s"])
     judge.remark(f"{len(seen['expected'])} offers, as in Postgres; {seen['lines']} fallback lines")

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from rig.checks.base import Bounds, Judge, Kind, Seen, check
 from rig.checks.environment import require_started_in
-from rig.checks.outages import assume_pings, require_skip_lines, require_stopped
+from rig.checks.outages import assume_pings, owe_pings, require_skip_lines, require_stopped
 from rig.checks.statements import ids_in, unknown_roles, uses_unnest, writes
 from rig.checks.truth import heartbeat_time
 
@@ -18,7 +18,8 @@ MS = 0.001  # heartbeats are written in milliseconds, timestamptz holds microsec
 def heartbeating(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(len(seen["mitras"]) >= 2, f"{len(seen['mitras'])} mitras are not several")
     for mitra in seen["mitras"]:
-        judge.require(mitra in seen["online"], f"mitra {mitra} is not online in Postgres")
+        judge.owes(mitra in seen["online"], f"mitra {mitra}, who went online, is not so in Postgres", "B-01")
+        owe_pings(judge, seen["pings"], mitra)
         taken = [p for p in seen["pings"] if p["id"] == mitra and p["status"] == 200 and p["is_online"] is True]
         judge.require(taken, f"no ping of mitra {mitra} has been answered 200 with is_online: true")
     judge.remark(f"{len(seen['mitras'])} mitras, {len(seen['pings'])} pings so far")
@@ -33,6 +34,10 @@ def cycle_shortened(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def one_statement_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     """A cycle lies between two of those statements: three cycles take four of them."""
     judge.assume(not unknown_roles(seen["statements"]), f"unknown roles wrote: {unknown_roles(seen['statements'])}")
+    for mitra in seen["pinging"]:
+        owe_pings(judge, seen["pings"], mitra)
+        begun = any(p["id"] == mitra and p["status"] is not None for p in seen["pings"])
+        judge.assume(begun, f"mitra {mitra} sent no ping that was answered: no heartbeat was there to be mirrored")
     wrote = [s for s in seen["statements"] if writes(s, STATUS)]
     mirrored = [s for s in wrote if uses_unnest(s)]
     others = [s for s in wrote if not uses_unnest(s)]
@@ -55,7 +60,7 @@ def one_statement_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
             pinged = any(
                 p["id"] == mitra and before["at"] <= p["at"] and p["ended"] <= after["at"] for p in seen["pings"]
             )
-            judge.assume(pinged, f"mitra {mitra} did not ping in the cycle before {after['at']:.3f}")
+            judge.observed(pinged, f"mitra {mitra} did not ping in the cycle before {after['at']:.3f}")
         missing = sorted(set(seen["pinging"]) - ids_in(after))
         judge.require(not missing, f"the statement of a cycle lacks {', '.join(missing)}, who pinged in it")
         judge.require(after["committed_at"] is not None, f"the statement at {after['at']:.3f} was not committed")
@@ -64,6 +69,8 @@ def one_statement_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("H-04", "BE", "last_heartbeat_at of everyone who pings is from within the last cycle")
 def within_the_last_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    if "pings" in seen:  # a run from before they were kept here has none
+        assume_pings(judge, seen["pings"], seen["pinging"], seen["from"], seen["read_at"], bounds["within_s"])
     ages = {mitra: seen["ages"].get(mitra) for mitra in seen["pinging"]}
     for mitra, age in ages.items():
         if judge.require(age is not None, f"mitra {mitra} has no last_heartbeat_at") and age is not None:
@@ -87,13 +94,17 @@ def lags_by_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     for mitra, one in seen["mitras"].items():
         written = [(at, value) for at, text in one["written"] if (value := heartbeat_time(text)) is not None]
         current = heartbeat_time(one["heartbeat"])
+        if not judge.owes(
+            written, f"{one['name']} went online, and no heartbeat of hers was written in Valkey", "B-03"
+        ):
+            continue
         due = overdue(written, last["at"] - bounds["stood_s"])
-        if not judge.assume(
+        if not judge.observed(
             due is not None and current is not None, f"{one['name']}: no heartbeat has stood long enough"
         ):
             continue
         if one["silent"]:
-            judge.assume(
+            judge.observed(
                 due == max(value for _, value in written), f"{one['name']}, who was to be silent, pinged lately"
             )
         for sample in seen["samples"]:
@@ -134,7 +145,7 @@ def stands_still(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.assume(not unknown_roles(seen["statements"]), f"unknown roles wrote: {unknown_roles(seen['statements'])}")
     first, last = seen["readings"][0], seen["readings"][-1]
     lasted = last["at"] - first["at"]
-    judge.assume(lasted >= 2 * bounds["cycle_s"], f"the readings are only {lasted:.1f} s apart")
+    judge.observed(lasted >= 2 * bounds["cycle_s"], f"the readings are only {lasted:.1f} s apart")
     assume_pings(judge, seen["pings"], seen["mitras"], first["at"], last["at"], bounds["cycle_s"] + 1)
     for mitra in seen["mitras"]:
         before, after = first["columns"].get(mitra), last["columns"].get(mitra)

@@ -1,9 +1,9 @@
 """Section I: a full seed each cycle puts right what drifted, and 0 turns off that cycle and nothing else."""
 
-from rig.checks.base import Bounds, Judge, Kind, Seen, check
+from rig.checks.base import CATCH_ALL, Bounds, Judge, Kind, Seen, check
 from rig.checks.boxes.a import require_counts
 from rig.checks.environment import require_started_in
-from rig.checks.truth import heartbeat_time, require_mirror_is_truth
+from rig.checks.truth import heartbeat_time, require_mirror_is_truth, unlike_the_truth
 
 
 @check("I-01", "BE", "The backend runs with a shortened reconciliation", Kind.ACTION)
@@ -13,6 +13,9 @@ def cycle_shortened(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 
 @check("I-02", "BE", "Valkey is corrupted by hand", Kind.ACTION)
 def corrupted(judge: Judge, seen: Seen, bounds: Bounds) -> None:
+    # What the mirror lacked before could not be taken from it; a run from before it was looked at tells nothing.
+    for lack in unlike_the_truth(seen["before"]) if "before" in seen else ():
+        judge.owes(False, f"before the corruption {lack}", "C-06" if "mitras:deactivated" in lack else CATCH_ALL)
     for command, reply in seen["replies"]:
         judge.require(reply in (1, True, "OK"), f"{command} answered {reply!r}: it changed nothing")
     judge.remark(f"{len(seen['replies'])} corruptions")
@@ -22,7 +25,7 @@ def corrupted(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def seeds_again(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     assume_the_write_was_refused(judge, seen)
     took = None if seen["seeded_at"] is None else seen["seeded_at"] - seen["since"]
-    if judge.within("a new seed line", took, bounds["within_s"], seen.get("lag_s", 0.0)):
+    if judge.within("a new seed line", took, bounds["within_s"]):
         require_counts(judge, seen)
 
 
@@ -33,7 +36,7 @@ def matches_again(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.assume(seen["truth"]["online"], "nobody is online in Postgres, so the mirror would prove nothing")
     require_mirror_is_truth(judge, seen["truth"], seen["mirror"])
     took = seen["read_at"] - seen["since"]
-    judge.within("the healed mirror", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.within("the healed mirror", took, bounds["within_s"])
     heartbeats = seen["mirror"]["heartbeats"]
     for mitra, before in seen["kept"].items():
         after = heartbeats.get(mitra)
@@ -50,11 +53,13 @@ def assume_the_write_was_refused(judge: Judge, seen: Seen) -> None:
     """Where the drift came from a refused write: the refusal was seen, and the toggle was committed all the same."""
     refused = seen["refused"]
     if refused is not None:
-        judge.assume(refused["status"] == 200, f"the toggle was answered {refused['status']}")
-        judge.assume(
-            refused["lines"], "no log line says that the toggle's write failed: Valkey may not have refused it"
-        )
-        judge.assume(refused["rig_too"], "Valkey took a write of the rig in that time")
+        if not judge.assume(refused["rig_too"], "Valkey took a write of the rig in that time"):
+            return
+        if refused["status"] is None:
+            judge.assume(False, "the toggle was not answered")
+        else:
+            judge.owes(refused["status"] == 200, f"the toggle was answered {refused['status']}", "B-07")
+        judge.owes(refused["lines"], "no log line says that the toggle's write failed, which Valkey refused", "B-07")
 
 
 @check("I-05", "BE", "The backend runs with VALKEY_ONLINE_MIRROR_SWEEP_SECONDS=0", Kind.ACTION)
@@ -66,11 +71,11 @@ def turned_off(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def no_periodic_seed(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     """Judged up to a later known line: the seed that a FLUSHDB must lead to, though the sweep is off."""
     watched = seen["flushed_at"] - (seen["startup"][0][0] if seen["startup"] else seen["started_at"])
-    judge.assume(watched >= bounds["watch_s"], f"watched for {watched:.1f} s only, not {bounds['watch_s']:g}")
+    judge.observed(watched >= bounds["watch_s"], f"watched for {watched:.1f} s only, not {bounds['watch_s']:g}")
     lines = [text for _, text in seen["startup"]]
     judge.require(
         len(lines) == 1, f"{len(lines)} seed lines from the start to the FLUSHDB, not the one of the start: {lines}"
     )
     took = None if seen["seeded_at"] is None else seen["seeded_at"] - seen["flushed_at"]
-    judge.within("the seed after a FLUSHDB", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.within("the seed after a FLUSHDB", took, bounds["within_s"])
     judge.remark(f"one seed line in {watched:.1f} s")

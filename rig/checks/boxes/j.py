@@ -1,6 +1,6 @@
 """Section J: in an outage Postgres answers everything in time, and Valkey's return restores all without a hand."""
 
-from rig.checks.answers import require_prompt, require_status
+from rig.checks.answers import require_clean_exit, require_prompt, require_status
 from rig.checks.availability import require_answer, require_beacon
 from rig.checks.base import Bounds, Judge, Kind, Seen, check
 from rig.checks.boxes.c import answered, total
@@ -32,7 +32,7 @@ def beacon_in_the_outage(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     for poll in seen["polls"]:
         if require_status(judge, poll):
             require_beacon(judge, poll, seen["expected"], "in the outage")
-    require_prompt(judge, seen["polls"], bounds["answer_s"], seen.get("lag_s", 0.0))
+    require_prompt(judge, seen["polls"], bounds["answer_s"])
     before, during = (sum(s["count"] for s in seen[when]) for when in ("asked_before", "asked"))
     judge.require(before == 0, f"{before} availability queries while Valkey was there")
     judge.require(during >= 1, "no availability query in the outage: who answers then?")
@@ -49,7 +49,7 @@ def blast_in_the_outage(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         reply = seen["accepted"]["reply"]
         found = (reply.get("status"), reply.get("mitra_id"))
         judge.require(found == ("active", seen["mitra"]), f"the accepted chat is {found}")
-    require_prompt(judge, [seen["paid"], seen["accepted"]], bounds["answer_s"], seen.get("lag_s", 0.0))
+    require_prompt(judge, [seen["paid"], seen["accepted"]], bounds["answer_s"])
     judge.remark(f"{len(seen['offered'])} offers as in Postgres, accepted, active")
 
 
@@ -61,7 +61,7 @@ def pings_in_the_outage(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         if require_status(judge, ping):
             online = ping["reply"].get("is_online")
             judge.require(online is True, f"a ping is answered is_online: {online!r}")
-    require_prompt(judge, seen["pings"], bounds["answer_s"], seen.get("lag_s", 0.0))
+    require_prompt(judge, seen["pings"], bounds["answer_s"])
     judge.require(seen["lines"] == len(seen["pings"]), f"{seen['lines']} fallback lines for {len(seen['pings'])} pings")
     for s in seen["wrote"]:
         judge.require(False, f"a ping in the outage wrote: {' '.join(s['text'].split())[:120]}")
@@ -79,18 +79,18 @@ def toggles_survive(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         judge.require(rows == [[one["online"]]], f"in the outage {name}'s mitra_online_status.is_online is {rows}")
         judge.require(one["lines"], f"no log line {one['text']!r}")
     toggles = [one["toggle"] for one in seen["toggles"].values()]
-    require_prompt(judge, toggles, bounds["answer_s"], seen.get("lag_s", 0.0))
+    require_prompt(judge, toggles, bounds["answer_s"])
     took = None if seen["healed_at"] is None else seen["healed_at"] - seen["back_at"]
     what = f"mitras:online as toggled (last look: {seen['members']}), after Valkey's return"
-    judge.within(what, took, bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.within(what, took, bounds["within_s"])
 
 
 @check("J-06", "BE", "Valkey's return is followed by a seed within 5 s, which ends the degraded time")
 def restored(judge: Judge, seen: Seen, bounds: Bounds) -> None:
-    judge.assume(seen["exit_code"] == 0, f"the log is complete only after a clean exit, and it was {seen['exit_code']}")
-    judge.assume(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
+    require_clean_exit(judge, seen["exit_code"])
+    judge.observed(not seen["blind_s"], f"MONITOR was not connected for {seen['blind_s']:.2f} s of the window")
     took = None if seen["seeded_at"] is None else seen["seeded_at"] - seen["back_at"]
-    judge.within("a seed line after Valkey's return", took, bounds["within_s"], seen.get("lag_s", 0.0))
+    judge.within("a seed line after Valkey's return", took, bounds["within_s"])
     judge.assume(seen["truth"]["online"] and seen["truth"]["deactivated"], "Postgres holds too little to compare")
     judge.assume(seen["expected"] != seen["expected_before"], "the setting that changed meanwhile makes no difference")
     require_mirror_is_truth(judge, seen["truth"], seen["mirror"])
