@@ -18,8 +18,10 @@ class Fault:
     """The moments (epoch seconds) of one fault's life, None where it never came so far, and what kind it declares.
 
     `outage`: every Valkey command of `hit` fails; `noticed`: the contract speaks of it (connections end or are refused,
-    or all keys are flushed), else only a hardened server has to know; `seeds`: a server has to seed after it; `down`: `hit` themselves give no answer; `truth`: Postgres is ill; `rewinds`: what it had acknowledged just before is undone; `beyond`:
-    the contract does not speak of it.
+    or all keys are flushed), else only a hardened server has to know; `seeds`: a server has to seed after it; `down`:
+    `hit` themselves give no answer; `truth`: Postgres is ill; `rewinds`: what it had acknowledged just before is undone;
+    `parts`: `hit` have another Valkey than the rest, so neither side hears the other's mitras; `beyond`: the contract
+    does not speak of it.
     `masked`: it could not be seen to bite, because another fault hid it.
     """
 
@@ -35,6 +37,7 @@ class Fault:
     down: bool = False
     truth: bool = False
     rewinds: bool = False
+    parts: bool = False
     beyond: bool = False
     masked: bool = False
     terminated: float | None = None  # when SIGTERM was sent to `hit`
@@ -80,7 +83,7 @@ def phases(lines: Lines) -> dict[str, tuple[float, float]]:
 
 
 MOMENTS = ("requested", "confirmed", "removed", "healed")
-TRAITS = ("name", "outage", "noticed", "seeds", "down", "truth", "rewinds", "beyond")
+TRAITS = ("name", "outage", "noticed", "seeds", "down", "truth", "rewinds", "parts", "beyond")
 
 
 def faults(lines: Lines) -> Faults:

@@ -193,7 +193,8 @@ def touches(fault: Fault, request: Line) -> bool:
 def nobody_had_room(request: Line, lines: Lines, fault: Faults) -> bool:
     """Whether a payment was refused while next to nobody had room by Postgres (who is left may be silent).
 
-    Where an instance is down, or cut off alone, its mitras are not heard: then only who was heard lately by another counts.
+    Where an instance is down, cut off alone, or has another Valkey, its mitras are not heard: then only who was heard
+    lately by those who share this one's counts.
     """
     if request["code"] != "NO_MITRA_AVAILABLE":
         return False
@@ -202,18 +203,23 @@ def nobody_had_room(request: Line, lines: Lines, fault: Faults) -> bool:
     if not found and any(each.truth and touches(each, request) for each in fault.each):
         return True  # nobody could look at Postgres either
     everyone = {log["instance"] for log in lines.get("log", ())}
-    apart = {
-        name
-        for each in fault.each
-        if (each.down or (each.outage and each.hit and set(each.hit) < everyone))
-        and (each.requested or 0.0) <= request["started"] <= (each.healed or 0.0) + LINGER_S
-        for name in each.hit
-    }
+    apart: set[str] = set()
+    for each in fault.each:
+        if (each.requested or 0.0) <= request["started"] <= (each.healed or 0.0) + LINGER_S:
+            apart |= unheard_by(request, each, everyone)
     if apart:
         lately = inside(lines.get("request", ()), request["started"] - HEARD_S, request["started"])
         pings = [line for line in lately if line["action"] in ("ping", "online") and line["status"] == 200]
         found = [ids & {line["subject"] for line in pings if line["instance"] not in apart} for ids in found]
     return bool(found) and min(map(len, found)) <= SILENT_MAX
+
+
+def unheard_by(request: Line, fault: Fault, everyone: set[str]) -> set[str]:
+    """The instances whose mitras the one that was asked does not hear of under this fault."""
+    hit = set(fault.hit)
+    if fault.parts:
+        return everyone - hit if request.get("instance") in hit else hit
+    return hit if fault.down or (fault.outage and hit < everyone) else set()
 
 
 def struck_out(request: Line, lines: Lines, fault: Faults) -> bool:

@@ -17,7 +17,7 @@ it is told what a server does then, and fails nothing but a server that leaves, 
 A new fault is one class in a file of `rig/faults/`, nothing else: name, family, one sentence, `inject`, how it is seen to bite, `remove`; and what a check has to know:
 whether every command of an instance fails (`outage`), whether its connections notice (`noticed`), whether a seed has to follow (`seeds`),
 whether the instances give no answer meanwhile (`down`), whether what was acknowledged is undone (`rewinds`), whether
-the contract does not speak of it (`beyond`). Why an invariant is not judged stands beside the `excuses` of its class.
+instances have another Valkey than the rest (`parts`), whether the contract does not speak of it (`beyond`). Why an invariant is not judged stands beside the `excuses` of its class.
 """
 
 

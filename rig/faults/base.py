@@ -156,6 +156,7 @@ class Fault(ABC):
     # What a check has to know of it: see `rig.checks.courses.Fault`.
     down: ClassVar[bool] = False
     rewinds: ClassVar[bool] = False
+    parts: ClassVar[bool] = False
     beyond: ClassVar[bool] = False
     outage: ClassVar[bool] = True
     noticed: ClassVar[bool] = False

@@ -82,7 +82,7 @@ class Cycle:
         self.recorder.write(
             "fault", **({} if at is None else {"t": at}), number=self.number, name=fault.name, event=event, ends=sight, hit=list(self.ground.hit),
             outage=fault.outage, noticed=fault.noticed, seeds=fault.seeds, down=fault.down,
-            truth=fault.layer == "truth", rewinds=fault.rewinds, beyond=fault.beyond,
+            truth=fault.layer == "truth", rewinds=fault.rewinds, beyond=fault.beyond, parts=fault.parts,
         )  # fmt: skip
 
     def __enter__(self) -> "Cycle":

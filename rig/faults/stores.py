@@ -83,6 +83,7 @@ class TwoStores(Elsewhere):
     aims = ("b",)
     noticed = True
     outage = False
+    parts = True
 
     def inject(self, ground: Ground) -> None:
         second = self.second(ground)

@@ -140,3 +140,23 @@ def test_what_the_rigs_own_lag_voids_takes_nothing_from_what_it_does_not(lines: 
     judgement, _ = judge_with_evidence("INV-01", lines, bounds)
     assert judgement.verdict == "failed"
     assert "m2 missing" in judgement.message
+
+
+@pytest.mark.parametrize(
+    ("asked", "pings", "verdict"),
+    [("a", "b", "passed"), ("b", "a", "passed"), ("a", "a", "failed"), ("b", "b", "failed")],
+)
+def test_who_pings_at_the_other_valkey_is_not_heard_of(asked: str, pings: str, verdict: str, lines: Lines) -> None:
+    """While instances have a Valkey each, a payment may be refused though somebody is free: the other side hears her."""
+    for line in lines["fault"]:
+        line |= {"hit": ["b"], "outage": False, "parts": True}
+    lines["log"].append({**lines["log"][0], "instance": "b"})
+    for look in lines["sample"]:
+        look["truth"]["online"] = ["m1", "m2", "m3", "m4"]  # somebody has room
+    for line in lines["request"]:
+        line |= {"subject": None, "instance": "a"}
+    for number in range(1, 5):
+        lines["request"].append(request(14, "ping", {}) | {"subject": f"m{number}", "instance": pings})
+    refused = request(15, "pay", {}, status=409) | {"code": "NO_MITRA_AVAILABLE", "instance": asked}
+    lines["request"].append(refused)
+    assert judged(lines)[0] == verdict
