@@ -2,10 +2,9 @@
 
 import json
 import os
-import shlex
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from rig.checks import load_checks
 from rig.checks.sections import SECTIONS
 from rig.config import Settings
 from rig.drive.progress import Progress
-from rig.drive.replay import judged_by, the_server
+from rig.drive.replay import ITEM, replay_command
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.usage import UsageError
@@ -83,12 +82,9 @@ def run_once(
     mapped_schema(settings)
     protect(spec)
     print(f"random seed {seed}", flush=True)
-    options = "" if settings.mode == "embedded" else f" --mode {settings.mode}"
-    options += "".join(f" {shlex.quote(word)}" for word in (*the_server(settings), *judged_by(settings)))
-    repeat = f"--cadence {settings.cadence} --random-seed {seed}{options}"
-    chosen = f"--only {','.join(only)} " if only else ""
+    words = ["rig", "checklist"] if under is None else ["rig", "chaos", "matrix", "--class", under.name]
     meta = {
-        "command": f"rig checklist {chosen}{repeat}",
+        "command": replay_command([*words, *only_words(only)], settings, seed),
         "cadence": settings.cadence,
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
@@ -97,18 +93,19 @@ def run_once(
         **({} if under is None else {"under": under.fault}),
     }
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
-    with run_session(
-        "checklist", settings.reports, seed, items=items, replay=f"rig checklist --only {{item}} {repeat}", meta=meta
-    ) as session:
-        try:
-            if not (spec.toxiproxy or spec.attached):
-                toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it
-            run_features(session, spec, items, settings, workers, under)
-        except KeyboardInterrupt:
-            session.interrupted = True
+    replay = replay_command([*words, "--only", ITEM], settings, seed)
+    with run_session("checklist", settings.reports, seed, items=items, replay=replay, meta=meta) as session:
+        if not (spec.toxiproxy or spec.attached):
+            toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it
+        run_features(session, spec, items, settings, workers, under)
     results = conclude(session.directory)
     print_summary(results, session.directory)
     return {**results, "directory": str(session.directory.path)}, session.interrupted
+
+
+def only_words(only: Sequence[str]) -> list[str]:
+    """The boxes asked for, as they are asked for again."""
+    return ["--only", ",".join(only)] if only else []
 
 
 def workers_for(items: list[str], workers: int, external: bool) -> int:

@@ -187,7 +187,7 @@ def item_entry(
         "message": " | ".join(dict.fromkeys(telling)) or unanswered,
         "seconds": round(sum(answer["seconds"] for answer in answers), 3),
         "answers": answers,
-        "replay": replay.format(item=item),
+        "replay": replay.replace("{item}", item),
     }
 
 

@@ -74,10 +74,11 @@ DRAWN = {"text": _escaped, "code": code, "strong": lambda part: f"**{_escaped(pa
 
 
 def _replay(page: Page) -> list[str]:
-    return [_fenced(page.command)] if page.command else []
+    return [fenced(page.command)] if page.command else []
 
 
-def _fenced(command: str) -> str:
+def fenced(command: str) -> str:
+    """A command as a block for a shell."""
     fence = "`" * max(3, max((len(run) for run in re.findall("`+", command)), default=0) + 1)
     return f"{fence}sh\n{command}\n{fence}"
 
@@ -87,7 +88,7 @@ def _trouble(box: Box) -> str:
     if box.message:
         parts.append("> " + said(box.message))
     if box.replay:
-        parts.append(_fenced(box.replay))
+        parts.append(fenced(box.replay))
     return "\n\n".join(parts)
 
 

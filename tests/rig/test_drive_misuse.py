@@ -29,7 +29,7 @@ from rig.stack.paths import CHECKOUT
         ({"sut": "python 'unclosed"}, "No closing quotation"),
         ({"sut": "/no/such/program"}, "there is no program '/no/such/program'"),
         ({"sut": "./no-such-program"}, "there is no program './no-such-program'"),
-        ({"sut_cwd": Path("/nowhere")}, "RIG_SUT_CWD='/nowhere' is no directory"),
+        ({"sut_cwd": Path("/nowhere")}, "--sut-cwd '/nowhere' is no directory"),
     ],
 )
 def test_a_stack_that_cannot_be_is_refused_before_a_run(given: dict, told: str, tmp_path: Path) -> None:
