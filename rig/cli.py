@@ -404,7 +404,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a script.")] = False,
     reports: Reports = None,
 ) -> None:
-    """Tell what changed between two runs: verdicts, times, statement counts; exit 1 when a verdict got worse."""
+    """Tell what changed between two runs: verdicts, times, statement counts; exit 1 when a verdict got worse, or vanished."""
     from rig.drive import compare as drive
 
     raise typer.Exit(drive.run(ctx.obj, before, after, as_json))
