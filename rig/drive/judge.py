@@ -11,9 +11,11 @@ from rig.drive.claims import claims
 from rig.drive.figures import figures
 from rig.record import Run, Verdict, evidence, exit_code, overall
 from rig.record.evidence import Evidence
+from rig.record.verdict import EXIT_INTERRUPTED
 
 Answers = dict[str, list[dict[str, Any]]]
 AROUND_S = 1.0
+INTERRUPTED = "the run was interrupted before this could be judged"
 MOMENTS_MAX, LINES_MAX = 3, 30
 
 
@@ -29,7 +31,7 @@ def judge_run(run: Run) -> dict[str, Any]:
     charge_exits(run, plan, answers)
     judge_whole_run(run, plan, answers)
     broken = next((line["text"] for line in run.of("broken")), None)
-    unanswered = broken or ("the run was cut short before this" if cut_short(end) else "no scenario answered this")
+    unanswered = broken or (INTERRUPTED if cut_short(end) else "no scenario answered this")
     replays = plan.get("replays", {})
     items = [
         item_entry(item, answers[item], replays.get(item, plan["replay"]), broken, unanswered) for item in plan["items"]
@@ -40,7 +42,8 @@ def judge_run(run: Run) -> dict[str, Any]:
     return {
         **run.meta,
         "verdict": verdict,
-        "exit_code": exit_code(verdict, skipped=counts["skipped"], strict=run.meta.get("strict", False)),
+        "interrupted": cut_short(end),
+        "exit_code": code_of(run, verdict, counts, end),
         "counts": {name: counts[name] for name in Verdict},
         "weakens": weaknesses(run, end),
         "message": broken or "",
@@ -50,6 +53,13 @@ def judge_run(run: Run) -> dict[str, Any]:
         "scenarios": [scenario_entry(line) for line in scenarios.values()],
         **figures(run),
     }
+
+
+def code_of(run: Run, verdict: Verdict, counts: Counter[str], end: dict[str, Any] | None) -> int:
+    """That of the verdict, unless the run was ended by Ctrl-C or SIGTERM."""
+    if end and end.get("interrupted"):
+        return EXIT_INTERRUPTED
+    return exit_code(verdict, skipped=counts["skipped"], strict=run.meta.get("strict", False))
 
 
 def last_attempts(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
@@ -68,6 +78,7 @@ def judge_observations(run: Run, scenarios: dict[tuple[str, str], dict[str, Any]
         if key not in scenarios or line["attempt"] == scenarios[key]["attempt"]:
             by_scenario[key].append(line)
     answers: Answers = defaultdict(list)
+    interrupted = cut_short(next(run.of("end"), None))
     for key, scenario in scenarios.items():
         unmet: str | None = None
         for line in sorted(by_scenario[key], key=lambda line: line["t"]):
@@ -82,7 +93,7 @@ def judge_observations(run: Run, scenarios: dict[tuple[str, str], dict[str, Any]
         reached = {line["item"] for line in by_scenario[key]}
         for item in scenario["items"]:
             if item not in reached:
-                answers[item].append(unreached_entry(scenario))
+                answers[item].append(unreached_entry(scenario, interrupted))
     return answers
 
 
@@ -119,6 +130,8 @@ def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers) -> None:
             judgement = Judgement(Verdict.SKIPPED, lacking)
         if broken and judgement.verdict is not Verdict.FAILED:
             judgement = Judgement(Verdict.BROKEN, broken)
+        elif cut_short(next(iter(lines["end"]), None)) and judgement.verdict is not Verdict.FAILED:
+            judgement = Judgement(Verdict.INCONCLUSIVE, INTERRUPTED)  # a promise held for part of the time is no pass
         if judgement.verdict is Verdict.FAILED:
             shown = [*shown, *said_around(lines, shown)]
         line = {
@@ -157,12 +170,19 @@ def answer_entry(line: dict[str, Any], judgement: Judgement) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def unreached_entry(scenario: dict[str, Any]) -> dict[str, Any]:
+def unreached_entry(scenario: dict[str, Any], interrupted: bool) -> dict[str, Any]:
     error = scenario.get("error") or {}
-    why = f"{error['step']}: {error['message']}" if error else "the run ended before this box was reached"
+    if not error:
+        return never(
+            scenario, INTERRUPTED if interrupted else "never reached: the run ended before this box was reached"
+        )
+    return never(scenario, f"never reached: {error['step']}: {error['message']}", error["verdict"])
+
+
+def never(scenario: dict[str, Any], message: str, verdict: str = Verdict.INCONCLUSIVE) -> dict[str, Any]:
     return {
         "scenario": scenario["scenario"], "variant": scenario["variant"],
-        "verdict": Verdict(error.get("verdict", "inconclusive")), "message": f"never reached: {why}", "seconds": 0.0,
+        "verdict": Verdict(verdict), "message": message, "seconds": 0.0,
         "started": scenario["t"], "bounds": {}, "weakened": [], "evidence": [],
     }  # fmt: skip
 
@@ -216,5 +236,5 @@ def weaknesses(run: Run, end: dict[str, Any] | None) -> list[str]:
         if line["phase"] == "begin" and line["attempt"] > 1:
             found.append(f"{line['scenario']}: repeated once, because the rig itself lagged by more than 200 ms")
     if cut_short(end):
-        found.append("the run was cut short: what was not reached is inconclusive")
+        found.append("the run was interrupted: what was not reached is inconclusive")
     return list(dict.fromkeys(found))
