@@ -4,10 +4,12 @@ Everything but typer is imported inside the commands, so that `rig --help` and a
 once.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 app = typer.Typer(
     name="rig",
@@ -17,6 +19,34 @@ app = typer.Typer(
     add_completion=False,
 )
 
+
+class Command(TyperCommand):
+    """A command of ours: a word that it would pass over is refused before it begins."""
+
+    def invoke(self, ctx: Any) -> Any:
+        from rig.drive.ways import refuse_unread
+
+        ctx.obj = refuse_unread(str(self.name), ctx.params, typed(ctx))
+        return super().invoke(ctx)
+
+
+subcommand = partial(app.command, cls=Command)
+
+
+def typed(ctx: typer.Context) -> dict[str, str]:
+    """The parameters that stand on the command line, each as it is written there."""
+    found = {}
+    for one in ctx.command.params:
+        source = ctx.get_parameter_source(str(one.name))
+        if one.name is not None and source is not None and source.name == "COMMANDLINE":
+            value = ctx.params[one.name]
+            if one.param_type_name == "option":
+                found[one.name] = max(one.secondary_opts if value is False else one.opts, key=len)
+            else:
+                found[one.name] = repr(value[0] if isinstance(value, list | tuple) else value)
+    return found
+
+
 # Options that several commands share. None means "not given": the environment (RIG_*) or the default counts.
 Mode = Annotated[str | None, typer.Option(help="Where services come from: embedded, docker or external.")]
 PostgresUrl = Annotated[str | None, typer.Option("--postgres", help="URL of a scratch Postgres to use.")]
@@ -25,10 +55,12 @@ ToxiproxyUrl = Annotated[str | None, typer.Option("--toxiproxy", help="URL of a 
 Scratch = Annotated[bool | None, typer.Option("--scratch", help="All in the external services may be emptied.")]
 PostgresLog = Annotated[Path | None, typer.Option(help="Directory of an external Postgres' jsonlog files.")]
 Sut = Annotated[str | None, typer.Option(help="Command of the server under test.")]
+SutCwd = Annotated[Path | None, typer.Option(help="Directory in which it is started.")]
 SutSetup = Annotated[str | None, typer.Option(help="Command run once a database before that: migrations.")]
 SutPassEnv = Annotated[
     list[str] | None, typer.Option(help="Name of a variable of your shell that it gets besides; `*` for any letters.")
 ]
+ReadyWithin = Annotated[float | None, typer.Option("--ready-within-s", help="Seconds that it has to get ready in.")]
 RUNNING = "A server that runs already"
 BaseUrl = Annotated[str | None, typer.Option(help="Its public URL: judge it as it is.", rich_help_panel=RUNNING)]
 InternalUrl = Annotated[str | None, typer.Option(help="URL of its internal listener.", rich_help_panel=RUNNING)]
@@ -45,20 +77,6 @@ ToxiproxyProxy = Annotated[
 SchemaFile = Annotated[Path | None, typer.Option("--schema", help="TOML file that maps a foreign schema.")]
 Level = Annotated[str | None, typer.Option(help="Which promises count: contract or hardened.")]
 StackName = Annotated[str | None, typer.Option("--stack", help="Which running stack, if there are several.")]
-
-
-def settings(**flags: Any) -> Any:
-    """The run's settings from the flags given; exits 4 with one line on a bad one."""
-    from rig.config import read
-
-    return read(**flags)
-
-
-def joined(words: list[str] | None) -> str | None:
-    """Words of an option that may come again, as its variable holds them."""
-    return " ".join(words) if words else None
-
-
 Reports = Annotated[Path | None, typer.Option(help="Directory of the run directories.")]
 RandomSeed = Annotated[int | None, typer.Option(help="Replay the run of this random seed.")]
 Strict = Annotated[bool | None, typer.Option("--strict", help="A pass with skips exits 2.")]
@@ -66,14 +84,15 @@ Label = Annotated[str | None, typer.Option(help="A name for what is judged (a ve
 Keep = Annotated[bool | None, typer.Option("--keep", help="Leave the stack running after a failure.")]
 
 
-@app.command()
+@subcommand()
 def checklist(
+    ctx: typer.Context,
     only: Annotated[
         list[str] | None, typer.Option(help="A box (C-07) or section (C); again or comma-separated for more.")
     ] = None,
     cadence: Annotated[str | None, typer.Option(help="fast (default), or written: the source's own numbers.")] = None,
     random_seed: RandomSeed = None,
-    workers: Annotated[int | None, typer.Option(help="Stacks to run scenarios on, side by side.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Stacks to run scenarios on side by side, at most.")] = None,
     keep: Keep = None,
     label: Label = None,
     strict: Strict = None,
@@ -85,9 +104,11 @@ def checklist(
     postgres_log: PostgresLog = None,
     sut: Sut = None,
     sut_pass_env: SutPassEnv = None,
+    sut_cwd: SutCwd = None,
+    sut_setup: SutSetup = None,
+    ready_within_s: ReadyWithin = None,
     schema: SchemaFile = None,
     level: Level = None,
-    sut_setup: SutSetup = None,
     base_url: BaseUrl = None,
     internal_url: InternalUrl = None,
     otp_code: OtpCode = None,
@@ -103,20 +124,14 @@ def checklist(
     from rig.drive import checklist as drive
     from rig.drive import repeat as drive_repeat
 
-    chosen = settings(
-        cadence=cadence, random_seed=random_seed, workers=workers, keep=keep, label=label, strict=strict, mode=mode,
-        postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, postgres_log=postgres_log, sut=sut,
-        sut_pass_env=joined(sut_pass_env), sut_setup=sut_setup, base_url=base_url, internal_url=internal_url, otp_code=otp_code, jwt_secret=jwt_secret,
-        internal_token=internal_token, sut_log=sut_log, sut_env=joined(sut_env),
-        toxiproxy_proxy=toxiproxy_proxy, reports=reports, schema=schema, level=level,
-    )  # fmt: skip
     if repeat > 1:
-        raise typer.Exit(drive_repeat.run(chosen, only or [], repeat))
-    raise typer.Exit(drive.run(chosen, only or []))
+        raise typer.Exit(drive_repeat.run(ctx.obj, only or [], repeat))
+    raise typer.Exit(drive.run(ctx.obj, only or []))
 
 
-@app.command()
+@subcommand()
 def chaos(
+    ctx: typer.Context,
     names: Annotated[
         list[str] | None, typer.Argument(help="Campaigns (all when none is named), or: random, matrix, shrink RUN.")
     ] = None,
@@ -132,6 +147,8 @@ def chaos(
     classes: Annotated[
         list[str] | None, typer.Option("--class", help="A class of faults of the matrix; all when none is named.")
     ] = None,
+    cadence: Annotated[str | None, typer.Option(help="Cadences of the matrix: fast (default) or written.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Stacks that the matrix runs scenarios on, at most.")] = None,
     fleet: Annotated[
         int, typer.Option(min=0, max=5000, help="Further mitras of a random campaign, who toggle every 11 s.")
     ] = 0,
@@ -146,6 +163,9 @@ def chaos(
     postgres_log: PostgresLog = None,
     sut: Sut = None,
     sut_pass_env: SutPassEnv = None,
+    sut_cwd: SutCwd = None,
+    sut_setup: SutSetup = None,
+    ready_within_s: ReadyWithin = None,
     schema: SchemaFile = None,
     level: Level = None,
     reports: Reports = None,
@@ -161,22 +181,18 @@ def chaos(
         raise typer.Exit(drive.list_campaigns())
     if faults_listed:
         raise typer.Exit(drive.list_faults())
-    chosen = settings(
-        random_seed=random_seed, label=label, strict=strict, mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy,
-        scratch=scratch, postgres_log=postgres_log, sut=sut, sut_pass_env=joined(sut_pass_env), reports=reports, schema=schema, level=level,
-    )  # fmt: skip
     words = names or []
     if words == ["random"]:
-        raise typer.Exit(drive.run_random(chosen, minutes, fleet))
+        raise typer.Exit(drive.run_random(ctx.obj, minutes, fleet))
     if words == ["matrix"]:
         from rig.drive import matrix
 
-        raise typer.Exit(matrix.run(chosen, only or [], classes or []))
+        raise typer.Exit(matrix.run(ctx.obj, only or [], classes or []))
     if words[:1] == ["shrink"]:
         from rig.drive import shrink
 
-        raise typer.Exit(shrink.run(chosen, words[1] if len(words) > 1 else "latest"))
-    raise typer.Exit(drive.run(chosen, words, fault or [], profile, schedule))
+        raise typer.Exit(shrink.run(ctx.obj, words[1] if len(words) > 1 else "latest"))
+    raise typer.Exit(drive.run(ctx.obj, words, fault or [], profile, schedule))
 
 
 WHO = "Who comes, and how often"
@@ -184,8 +200,9 @@ HOW = "How it is measured"
 LOCUST = "Locust"
 
 
-@app.command()
+@subcommand()
 def load(
+    ctx: typer.Context,
     mitras: Annotated[
         int, typer.Option(min=1, max=200_000, help="Mitras who are online and ping.", rich_help_panel=WHO)
     ] = 300,
@@ -250,11 +267,14 @@ def load(
     mode: Mode = None,
     postgres: PostgresUrl = None,
     valkey: ValkeyUrl = None,
+    toxiproxy: ToxiproxyUrl = None,
     scratch: Scratch = None,
     postgres_log: PostgresLog = None,
     sut: Sut = None,
     sut_pass_env: SutPassEnv = None,
+    sut_cwd: SutCwd = None,
     sut_setup: SutSetup = None,
+    ready_within_s: ReadyWithin = None,
     schema: SchemaFile = None,
     level: Level = None,
     reports: Reports = None,
@@ -262,24 +282,21 @@ def load(
     """Prove the offload claims by count: mitras at the written pace, a storm of polls, with the mirror and without it."""
     from rig.drive import loadcommand as drive
 
-    chosen = settings(
-        random_seed=random_seed, label=label, strict=strict, mode=mode, postgres=postgres, valkey=valkey, scratch=scratch,
-        postgres_log=postgres_log, sut=sut, sut_pass_env=joined(sut_pass_env), sut_setup=sut_setup, reports=reports, schema=schema, level=level,
-    )  # fmt: skip
-    if scale or sizes is not None:
+    if scale:
         from rig.drive import scale as drive_scale
 
-        raise typer.Exit(drive_scale.run(chosen, sizes))
+        raise typer.Exit(drive_scale.run(ctx.obj, sizes))
     raise typer.Exit(drive.run(
-        chosen, mitras=mitras, ping_every_s=ping_every, customers=customers, storm_peak=storm, storm_shape=storm_shape,
+        ctx.obj, mitras=mitras, ping_every_s=ping_every, customers=customers, storm_peak=storm, storm_shape=storm_shape,
         togglers=togglers, chats=chats, seconds=seconds, warm_up_s=warm_up, baseline=baseline, witness=witness,
         blocks=blocks, instances=instances, thresholds=tuple(threshold or ()), processes=processes,
         workers=load_workers, expect=expect_workers, bind=bind, web=web, web_port=web_port,
     ))  # fmt: skip
 
 
-@app.command()
+@subcommand()
 def bench(
+    ctx: typer.Context,
     polls: Annotated[int, typer.Option(min=10, max=2000, help="Beacon polls a second.")] = 500,
     hot: Annotated[
         bool, typer.Option("--hot", help="Pings and polls in calm instead, beside a request that does nothing.")
@@ -288,30 +305,39 @@ def bench(
         int | None, typer.Option(min=1000, max=200_000, help="The generator instead: so many mitras from one process.")
     ] = None,
     random_seed: RandomSeed = None,
+    mode: Mode = None,
+    postgres: PostgresUrl = None,
+    valkey: ValkeyUrl = None,
+    toxiproxy: ToxiproxyUrl = None,
+    scratch: Scratch = None,
+    postgres_log: PostgresLog = None,
     sut: Sut = None,
     sut_pass_env: SutPassEnv = None,
+    sut_cwd: SutCwd = None,
+    sut_setup: SutSetup = None,
+    ready_within_s: ReadyWithin = None,
     schema: SchemaFile = None,
 ) -> None:
     """Measure what a hang and a FLUSHDB cost under a storm of beacon polls, beside the goals."""
     from rig.drive import generator, goals, hotpath
 
     if fleet is not None:
-        raise typer.Exit(generator.run(settings(random_seed=random_seed), fleet))
-    chosen = settings(random_seed=random_seed, sut=sut, sut_pass_env=joined(sut_pass_env), schema=schema)
+        raise typer.Exit(generator.run(ctx.obj, fleet))
     if hot:
-        raise typer.Exit(hotpath.run(chosen))
-    raise typer.Exit(goals.run(chosen, polls))
+        raise typer.Exit(hotpath.run(ctx.obj))
+    raise typer.Exit(goals.run(ctx.obj, polls))
 
 
-@app.command()
+@subcommand()
 def prove(
+    ctx: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(help="Broken servers to run; all when none is named.")] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Those that must fell a box of this section (C), or this box (C-07).")
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="One a section, drawn by the random seed.")] = False,
     cross: Annotated[bool, typer.Option("--cross", help="The whole checklist for each, and what fell in it.")] = False,
-    listed: Annotated[bool, typer.Option("--list", help="Tell which broken servers there are, and run none.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Tell of them, or of those named, and run none.")] = False,
     write_docs: Annotated[bool, typer.Option("--write-docs", help="Renew their rows in docs/sabotage.md.")] = False,
     workers: Annotated[int | None, typer.Option(help="Broken servers to run side by side.")] = None,
     random_seed: RandomSeed = None,
@@ -322,16 +348,16 @@ def prove(
     from rig.drive import prove as drive
 
     if listed:
-        raise typer.Exit(drive.list_entries())
-    chosen = settings(workers=workers, random_seed=random_seed, label=label, reports=reports)
-    raise typer.Exit(drive.run(chosen, names or [], only or [], sample=sample, cross=cross, docs=write_docs))
+        raise typer.Exit(drive.list_entries(names or [], only or []))
+    raise typer.Exit(drive.run(ctx.obj, names or [], only or [], sample=sample, cross=cross, docs=write_docs))
 
 
 BOUNDS = "How far it explores"
 
 
-@app.command()
+@subcommand()
 def model(
+    ctx: typer.Context,
     spec: Annotated[
         list[str] | None, typer.Option(help="A specification of rig/model, or a file of your own; all when none.")
     ] = None,
@@ -361,18 +387,19 @@ def model(
     if replay is not None:
         from rig.drive import model_replay
 
-        raise typer.Exit(model_replay.run(settings(reports=reports), replay))
+        raise typer.Exit(model_replay.run(ctx.obj, replay))
     if listed:
         raise typer.Exit(drive.list_specs(spec or []))
     given = {"instances": instances, "mitras": mitras, "faults": faults}
     raise typer.Exit(drive.run(
-        settings(label=label, strict=strict, reports=reports), spec or [], mutant,
+        ctx.obj, spec or [], mutant,
         {name: number for name, number in given.items() if number is not None}, deep=deep, control=control,
     ))  # fmt: skip
 
 
-@app.command()
+@subcommand()
 def recheck(
+    ctx: typer.Context,
     run: Annotated[
         str,
         typer.Argument(
@@ -384,11 +411,12 @@ def recheck(
     """Judge a saved run again, from its files alone, and render its reports anew."""
     from rig.drive import recheck as drive
 
-    raise typer.Exit(drive.run(settings(reports=reports), run))
+    raise typer.Exit(drive.run(ctx.obj, run))
 
 
-@app.command()
+@subcommand()
 def compare(
+    ctx: typer.Context,
     before: Annotated[
         str, typer.Argument(help="A run directory, its name below the reports, or an archive: FILE.zip, FILE.zip/RUN.")
     ],
@@ -396,13 +424,13 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a script.")] = False,
     reports: Reports = None,
 ) -> None:
-    """Tell what changed between two runs: verdicts, times, statement counts; exit 1 when a verdict got worse."""
+    """Tell what changed between two runs: verdicts, times, statement counts; exit 1 when a verdict got worse, or vanished."""
     from rig.drive import compare as drive
 
-    raise typer.Exit(drive.run(settings(reports=reports), before, after, as_json))
+    raise typer.Exit(drive.run(ctx.obj, before, after, as_json))
 
 
-@app.command()
+@subcommand()
 def doctor() -> None:
     """Tell what is there, what is missing and what to do about it."""
     from rig.drive import doctor as drive
@@ -410,8 +438,9 @@ def doctor() -> None:
     raise typer.Exit(drive.run())
 
 
-@app.command()
+@subcommand()
 def serve(
+    ctx: typer.Context,
     mode: Mode = None,
     postgres: PostgresUrl = None,
     valkey: ValkeyUrl = None,
@@ -419,20 +448,19 @@ def serve(
     scratch: Scratch = None,
     sut: Sut = None,
     sut_pass_env: SutPassEnv = None,
+    sut_cwd: SutCwd = None,
+    sut_setup: SutSetup = None,
+    ready_within_s: ReadyWithin = None,
     schema: SchemaFile = None,
     instances: Annotated[int, typer.Option(min=1, max=9, help="How many servers to run.")] = 1,
 ) -> None:
     """Run the server on a stack with demo people in it, until Ctrl-C; prints curl lines to try."""
     from rig.drive import serve as drive
 
-    chosen = settings(
-        mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, sut=sut,
-        sut_pass_env=joined(sut_pass_env), schema=schema,
-    )  # fmt: skip
-    raise typer.Exit(drive.run(chosen, instances))
+    raise typer.Exit(drive.run(ctx.obj, instances))
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@subcommand(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def vk(
     command: Annotated[list[str] | None, typer.Argument(help="A Valkey command; none: a prompt.")] = None,
     stack: StackName = None,
@@ -443,7 +471,7 @@ def vk(
     raise typer.Exit(drive.valkey(command or [], stack))
 
 
-@app.command()
+@subcommand()
 def sql(
     statement: Annotated[str | None, typer.Argument(help="An SQL statement; none: a prompt.")] = None,
     stack: StackName = None,
@@ -454,12 +482,12 @@ def sql(
     raise typer.Exit(drive.sql(statement, stack))
 
 
-@app.command()
-def mark(postgres: PostgresUrl = None, valkey: ValkeyUrl = None) -> None:
+@subcommand()
+def mark(ctx: typer.Context, postgres: PostgresUrl = None, valkey: ValkeyUrl = None) -> None:
     """Mark an external Postgres and Valkey as scratch: the rig may then empty them when told --scratch."""
     from rig.drive import mark as drive
 
-    raise typer.Exit(drive.run(settings(postgres=postgres, valkey=valkey)))
+    raise typer.Exit(drive.run(ctx.obj))
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "RIG_"
 # A deprecated classmethod of pydantic's models has the name of our setting; nothing calls it.
@@ -73,6 +73,17 @@ class Settings(BaseSettings):
     strict: bool = Field(False, description="A pass with skips exits 2.")
     keep: bool = Field(False, description="Leave the stack running after a failure, until Ctrl-C.")
     reports: Path = Field(Path("reports"), description="Directory of the run directories.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags and the environment; no file decides."""
+        return init_settings, env_settings
 
 
 def read(**flags: Any) -> Settings:

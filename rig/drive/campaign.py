@@ -131,10 +131,11 @@ class Campaign:
         own = {"reconcile_s": self.intervals.get("reconcile", 0.0)}
         if "stale_after_seconds" in self.settings:
             own["stale_s"] = self.settings["stale_after_seconds"]
+        excused = self.excused
         bounded = {
             item: {name: own.get(name, bound) for name, bound in bounds.items()}
             for item, bounds in self.checks.items()
-            if item not in self.excused
+            if item not in excused
         }
         return bounded | {event: {} for event in self.events}
 

@@ -15,6 +15,7 @@ from rig.drive.checklist import versions
 from rig.drive.draw import drawn, possible_here
 from rig.drive.history import write_history
 from rig.drive.judged import judged
+from rig.drive.repeat import random_seeds
 from rig.drive.replay import replay_command
 from rig.drive.sampler import Sampler
 from rig.drive.scraper import Scraper
@@ -67,30 +68,41 @@ def run(
     chosen += [from_file(schedule_file)] if schedule_file else []
     if names or not chosen:
         chosen = [*select(names, directory), *chosen]
-    return run_all(settings, chosen)
+    words = ["rig", "chaos", *names, *(["--profile", profile] if profile else [])]
+    words += [word for name in fault_names for word in ("--fault", name)]
+    words += ["--schedule", str(schedule_file)] if schedule_file else []
+    return run_all(settings, chosen, words)
 
 
 def run_random(settings: Settings, minutes: float, fleet: int = 0) -> int:
     """One campaign drawn from the random seed, with so many further mitras; a failed one tells how to shrink it."""
     seed = draw_random_seed(settings.random_seed)
     campaign, left_out = possible_here(drawn(seed, minutes, fleet))
-    return run_all(settings.model_copy(update={"random_seed": seed}), [campaign], left_out)
+    chosen = settings.model_copy(update={"random_seed": seed})
+    return run_all(chosen, [campaign], ["rig", "chaos"], left_out)
 
 
-def run_all(settings: Settings, chosen: Sequence[Campaign], weaknesses: Sequence[str] = ()) -> int:
-    """`weaknesses`: what makes the verdicts weaker than they look, known before the first run."""
+def run_all(
+    settings: Settings, chosen: Sequence[Campaign], words: Sequence[str], weaknesses: Sequence[str] = ()
+) -> int:
+    """The worst verdict's exit code. `words` ask for them all again; each has a random seed that follows from the first.
+
+    `weaknesses`: what makes the verdicts weaker than they look, known before the first run.
+    """
     for campaign in chosen:
         require_possible(campaign.strikes, campaign.instances)
     mapped_schema(settings)
     rows, began = [], time.monotonic()
-    for campaign in chosen:
+    seeds = random_seeds(draw_random_seed(settings.random_seed), len(chosen))
+    for campaign, seed in zip(chosen, seeds, strict=True):
         since = time.monotonic()
-        verdict, skips, interrupted = run_one(settings, campaign, weaknesses)
+        verdict, skips, interrupted = run_one(settings.model_copy(update={"random_seed": seed}), campaign, weaknesses)
         if interrupted:
             return EXIT_INTERRUPTED
         rows.append((campaign.name, verdict, skips, time.monotonic() - since))
     if len(rows) > 1:
         print_rows(rows, time.monotonic() - began)
+        print(f"replay       {replay_command(words, settings, seeds[0])}", flush=True)
     worst = overall(verdict for _, verdict, _, _ in rows)
     return exit_code(worst, skipped=sum(row[2] for row in rows), strict=settings.strict)
 
@@ -123,25 +135,24 @@ def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = 
         "judged": judged(settings),
         "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
     }
-    interrupted = False
     items = list(campaign.judged)
     plan = {"scenario": campaign.name, "bounds": campaign.judged}
     with run_session("chaos", settings.reports, seed, items=items, replay=replay, meta=meta, plan=plan) as session:
         for text in weaknesses:
             session.recorder.write("weakness", text=text)
-        try:
-            with rescued(session.recorder):
-                play(session, settings, campaign)
-        except KeyboardInterrupt:
-            interrupted = True
-            session.recorder.write("weakness", text="interrupted by Ctrl-C")
+        with rescued(session.recorder):
+            play(session, settings, campaign)
     results = conclude(session.directory)
     print_summary(results, session.directory)
     if campaign.replay[:1] == ("random",) and results["verdict"] == Verdict.FAILED:
-        print(
-            f"random seed {seed} failed; a smaller schedule: rig chaos shrink {session.directory.path.name}", flush=True
-        )
-    return Verdict(results["verdict"]), results["counts"]["skipped"], interrupted
+        shrink = replay_command(["rig", "chaos", "shrink", str(session.directory.path)], lenient(settings))
+        print(f"random seed {seed} failed; a smaller schedule: {shrink}", flush=True)
+    return Verdict(results["verdict"]), results["counts"]["skipped"], session.interrupted
+
+
+def lenient(settings: Settings) -> Settings:
+    """Without `--strict`, which says nothing to `rig chaos shrink`."""
+    return settings.model_copy(update={"strict": False})
 
 
 def play(session: Session, settings: Settings, campaign: Campaign) -> None:

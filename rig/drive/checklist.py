@@ -2,10 +2,9 @@
 
 import json
 import os
-import shlex
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from rig.checks.sections import SECTIONS
 from rig.config import HANDED, INTERNAL_PREFIX, PLUGIN, Settings
 from rig.drive.judged import judged
 from rig.drive.progress import Progress
-from rig.drive.replay import judged_by, the_server
+from rig.drive.replay import ITEM, replay_command
 from rig.drive.scenarios import owed
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
@@ -90,12 +89,9 @@ def run_once(
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
     plan = {"owed": owed(CHECKOUT / "features", items)}
     with run_session("checklist", settings.reports, seed, items=items, replay=replay, meta=meta, plan=plan) as session:
-        try:
-            if not (spec.toxiproxy or spec.attached):
-                toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it
-            run_features(session, spec, items, settings, workers, under)
-        except KeyboardInterrupt:
-            session.interrupted = True
+        if not (spec.toxiproxy or spec.attached):
+            toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it
+        run_features(session, spec, items, settings, workers, under)
     results = conclude(session.directory)
     print_summary(results, session.directory)
     return {**results, "directory": str(session.directory.path)}, session.interrupted
@@ -104,13 +100,10 @@ def run_once(
 def told_of(
     settings: Settings, spec: StackSpec, only: list[str], seed: int, under: "Under | None" = None
 ) -> tuple[str, dict[str, Any]]:
-    """The command that answers one box again, with `{item}`, and what the run's meta data say of it."""
-    options = "" if settings.mode == "embedded" else f" --mode {settings.mode}"
-    options += "".join(f" {shlex.quote(word)}" for word in (*the_server(settings), *judged_by(settings)))
-    repeat = f"--cadence {settings.cadence} --random-seed {seed}{options}"
-    chosen = f"--only {','.join(only)} " if only else ""
+    """The command that answers one box again, with ITEM in it, and what the run's meta data say of it."""
+    words = ["rig", "checklist"] if under is None else ["rig", "chaos", "matrix", "--class", under.name]
     meta = {
-        "command": f"rig checklist {chosen}{repeat}",
+        "command": replay_command([*words, *only_words(only)], settings, seed),
         "cadence": settings.cadence,
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
@@ -119,7 +112,12 @@ def told_of(
         "stack": {"mode": spec.mode, "sut": spec.named(), **versions()},
         **({} if under is None else {"under": under.fault}),
     }
-    return f"rig checklist --only {{item}} {repeat}", meta
+    return replay_command([*words, "--only", ITEM], settings, seed), meta
+
+
+def only_words(only: Sequence[str]) -> list[str]:
+    """The boxes asked for, as they are asked for again."""
+    return ["--only", ",".join(only)] if only else []
 
 
 def workers_for(items: list[str], workers: int, external: bool) -> int:

@@ -38,8 +38,10 @@ class Comparison:
 
 
 def run(settings: Settings, before: str, after: str, as_json: bool) -> int:
-    """Print what changed; 1 when a verdict got worse, else 0. UsageError for what is no judged run."""
-    comparison = compare(results_of(settings, before), results_of(settings, after))
+    """Print what changed; 1 when a verdict got worse, else 0. UsageError for what is no judged run, or of two kinds."""
+    old, new = results_of(settings, before), results_of(settings, after)
+    require_alike(old, new)
+    comparison = compare(old, new)
     if as_json:
         print(json.dumps(asdict(comparison), indent=1))
     else:
@@ -65,8 +67,26 @@ def results_of(settings: Settings, name: str) -> dict[str, Any]:
     return {**results, "name": directory.path.name}
 
 
+def require_alike(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """UsageError for runs of different kinds, and for those that answer nothing in common."""
+    kinds = kind_of(before), kind_of(after)
+    if kinds[0] != kinds[1]:
+        raise UsageError(
+            f"runs of different kinds are not compared: {before['name']} is {kinds[0]}, {after['name']} is {kinds[1]}"
+        )
+    if not {item["id"] for item in before["items"]} & {item["id"] for item in after["items"]}:
+        raise UsageError(f"{before['name']} and {after['name']} answer nothing in common: there is nothing to compare")
+
+
+def kind_of(results: Mapping[str, Any]) -> str:
+    """What was run, for a reader: a checklist, maybe under a fault, or a campaign by its name."""
+    campaign = (results.get("campaign") or {}).get("name")
+    under = f" under {results['under']}" if results.get("under") else ""
+    return f"{results.get('kind') or 'of no kind'}{f' {campaign}' if campaign else ''}{under}"
+
+
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
-    """Pure: two runs' results to what differs. A box that one run lacks counts as changed, not as worse."""
+    """Pure: two runs' results to what differs. What the second run lacks is worse; what the first lacks, new."""
     old, new = ({item["id"]: item for item in results["items"]} for results in (before, after))
     ids = [*old, *(id for id in new if id not in old)]
     verdicts = [
@@ -95,7 +115,7 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
             for what in dict.fromkeys([*was, *now])
             if was.get(what, 0) != now.get(what, 0)
         ],
-        worse=[id for id, was, now in verdicts if was and now and fell(was, now)],
+        worse=[id for id, was, now in verdicts if fell(was, now)],
     )
 
 
@@ -107,8 +127,13 @@ def of(items: Mapping[str, Any], id: str, what: str) -> Any:
     return items[id][what] if id in items else None
 
 
-def fell(was: str, now: str) -> bool:
-    """Whether a verdict is worse than it was; a box that is skipped now is, as nobody looks at it any more."""
+def fell(was: str | None, now: str | None) -> bool:
+    """Whether a verdict is worse than it was.
+
+    A box that is skipped now, or has vanished, is: nobody looks at it any more. None: that run has no such box.
+    """
+    if was is None or now is None:
+        return was is not None and was != Verdict.SKIPPED
     if Verdict.SKIPPED in (was, now):
         return was == Verdict.PASSED or now == Verdict.FAILED
     return RANK.index(Verdict(now)) < RANK.index(Verdict(was))

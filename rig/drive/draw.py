@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 from rig.drive.campaign import INVARIANTS, SETTINGS, Campaign, Phases
+from rig.drive.replay import number
 from rig.drive.strikes import Strike
 from rig.faults import Fault
 from rig.faults.catalogue import faults
@@ -61,7 +62,7 @@ def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
         phases=Phases(baseline_s=FLEET_BASELINE_S, fault_s=last) if fleet else Phases(fault_s=last),
         checks=DRAWN,
         pace=Pace(fleet=fleet, **FLEET_PACE) if fleet else Pace(),
-        replay=("random", "--minutes", f"{minutes:g}", *(("--fleet", str(fleet)) if fleet else ())),
+        replay=("random", "--minutes", number(minutes), *(("--fleet", str(fleet)) if fleet else ())),
     )
 
 

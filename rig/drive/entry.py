@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import typer
 
+from rig.drive.output import outlive_readers
+
 # Kept apart from `rig.record` so that a mistyped option need not load it; a test holds the two together.
 EXIT_BROKEN = 3
 EXIT_USAGE = 4
@@ -18,7 +20,11 @@ Misuse = typer.BadParameter.__mro__[1]
 
 
 def run(app: typer.Typer) -> NoReturn:
-    """Run the command line and exit: a misuse with 4, a broken stack with 3, an interruption with 130."""
+    """Run the command line and exit: a misuse with 4, a broken stack with 3, an interruption with 130.
+
+    Nobody has to read what it prints: that changes none of these.
+    """
+    outlive_readers()
     signal.signal(signal.SIGTERM, interrupted)
     try:
         code = app(standalone_mode=False, prog_name="rig")

@@ -15,6 +15,7 @@ from rig.config import Settings
 from rig.drive.goals import Figure, print_figures
 from rig.drive.loadplan import LoadOptions
 from rig.drive.locust import Locust
+from rig.drive.replay import replay_command
 from rig.drive.session import draw_random_seed
 from rig.record import new_run
 from rig.record.histogram import merged, quantile_ms
@@ -52,7 +53,9 @@ def run(settings: Settings, mitras: int) -> int:
             lines = list(locust.new_lines())
         finally:
             locust.close()
-    return show(mitras, lines)
+    code = show(mitras, lines)
+    print(f"replay       {replay_command(['rig', 'bench', '--fleet', str(mitras)], settings, seed)}", flush=True)
+    return code
 
 
 def show(mitras: int, lines: list[dict[str, Any]]) -> int:

@@ -17,7 +17,7 @@ from rig.checks.statements import is_availability_query
 from rig.config import Settings
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
-from rig.drive.session import draw_random_seed
+from rig.drive.replay import replay_command
 from rig.drive.stackspec import mapped_schema, stack_spec
 from rig.stack import CapabilityMissing, Supervisor, open_stack
 from rig.traffic.customer import BEACON
@@ -59,12 +59,11 @@ def run(settings: Settings, polls_a_second: int) -> int:
     spec = stack_spec(settings, Path("."))
     with tempfile.TemporaryDirectory(prefix="rig-bench-") as logs, Supervisor.start() as supervisor:
         with open_stack(replace(spec, logs=Path(logs)), supervisor, "bench") as stack:
-            seed = draw_random_seed(settings.random_seed)
             bench = Bench(
                 stack,
                 Silent(),
                 Cadence("written"),
-                seed,
+                0,  # nothing is drawn
                 settings.ready_within_s,
                 mapped_schema(settings),  # type: ignore[arg-type]
             )
@@ -75,7 +74,10 @@ def run(settings: Settings, polls_a_second: int) -> int:
                 return 0
             finally:
                 bench.close()
-    return show(figures, polls_a_second, Console())
+    code = show(figures, polls_a_second, Console())
+    words = ["rig", "bench", "--polls", str(polls_a_second)]
+    print(f"replay       {replay_command(words, settings)}", flush=True)
+    return code
 
 
 def measure(bench: Bench, polls_a_second: int) -> list[Figure]:

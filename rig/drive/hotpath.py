@@ -16,7 +16,7 @@ from rig.config import Settings
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
 from rig.drive.goals import Silent
-from rig.drive.session import draw_random_seed
+from rig.drive.replay import replay_command
 from rig.drive.stackspec import mapped_schema, stack_spec
 from rig.stack import ServerInstance, Supervisor, open_stack
 from rig.traffic.customer import BEACON
@@ -35,12 +35,13 @@ def run(settings: Settings) -> int:
     spec = stack_spec(settings, Path("."))
     with tempfile.TemporaryDirectory(prefix="rig-bench-") as logs, Supervisor.start() as supervisor:
         with open_stack(replace(spec, logs=Path(logs)), supervisor, "bench") as stack:
-            seed = draw_random_seed(settings.random_seed)
-            bench = Bench(stack, Silent(), Cadence("written"), seed, settings.ready_within_s, mapped_schema(settings))  # type: ignore[arg-type]
+            bench = Bench(stack, Silent(), Cadence("written"), 0, settings.ready_within_s, mapped_schema(settings))  # type: ignore[arg-type]
             try:
-                return show(measure(bench), Console())
+                code = show(measure(bench), Console())
             finally:
                 bench.close()
+    print(f"replay       {replay_command(['rig', 'bench', '--hot'], settings)}", flush=True)
+    return code
 
 
 def measure(bench: Bench) -> dict[str, list[float]]:

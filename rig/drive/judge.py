@@ -14,9 +14,11 @@ from rig.drive.claims import claims
 from rig.drive.figures import figures
 from rig.record import Run, Verdict, evidence, exit_code, overall
 from rig.record.evidence import Evidence
+from rig.record.verdict import EXIT_INTERRUPTED
 
 Answers = dict[str, list[dict[str, Any]]]
 AROUND_S = 1.0
+INTERRUPTED = "the run was interrupted before this could be judged"
 MOMENTS_MAX, LINES_MAX, SHOWN_MAX = 3, 30, 5
 UNREACHED = "never reached: "
 
@@ -36,7 +38,7 @@ def judge_run(run: Run) -> dict[str, Any]:
     judge_whole_run(run, plan, answers)
     charge_contract(run, scenarios.values(), answers)
     broken = next((line["text"] for line in run.of("broken")), None)
-    unanswered = broken or ("the run was cut short before this" if cut_short(end) else "no scenario answered this")
+    unanswered = broken or (INTERRUPTED if cut_short(end) else "no scenario answered this")
     replays = plan.get("replays", {})
     items = [
         item_entry(item, answers[item], replays.get(item, plan["replay"]), broken, unanswered) for item in plan["items"]
@@ -49,7 +51,8 @@ def judge_run(run: Run) -> dict[str, Any]:
     return {
         **run.meta,
         "verdict": verdict,
-        "exit_code": exit_code(verdict, skipped=counts["skipped"], strict=run.meta.get("strict", False)),
+        "interrupted": cut_short(end),
+        "exit_code": code_of(run, verdict, counts, end),
         "counts": {name: counts[name] for name in Verdict},
         "weakens": weaknesses(run, end),
         "message": broken or "",
@@ -65,6 +68,13 @@ def run_ended(run: Run) -> float:
     """Epoch seconds of the run's end; of its last line where it was killed."""
     end = next(run.of("end"), None)
     return end["t"] if end else max((line["t"] for line in run.lines), default=run.meta["started"])
+
+
+def code_of(run: Run, verdict: Verdict, counts: Counter[str], end: dict[str, Any] | None) -> int:
+    """That of the verdict, unless the run was ended by Ctrl-C or SIGTERM."""
+    if end and end.get("interrupted"):
+        return EXIT_INTERRUPTED
+    return exit_code(verdict, skipped=counts["skipped"], strict=run.meta.get("strict", False))
 
 
 def last_attempts(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
@@ -87,6 +97,7 @@ def judge_observations(run: Run, plan: dict[str, Any], scenarios: dict[tuple[str
         tries[line["scenario"], line["variant"], line["attempt"]].append(line)
     answers: Answers = defaultdict(list)
     level = run.meta.get("level", HARDENED)
+    interrupted = cut_short(next(run.of("end"), None))
     for (name, variant), scenario in scenarios.items():
         for attempt in range(1, scenario["attempt"]):
             for line, judgement in judge_try(tries[name, variant, attempt], level):
@@ -104,7 +115,7 @@ def judge_observations(run: Run, plan: dict[str, Any], scenarios: dict[tuple[str
         reached = {line["item"] for line in last}
         for item in scenario["items"]:
             if item not in reached:
-                answers[item].append(unreached_entry(scenario))
+                answers[item].append(unreached_entry(scenario, interrupted))
     return answers
 
 
@@ -125,7 +136,7 @@ def note_unrun(
         verdict = Verdict.BROKEN if broken else Verdict.INCONCLUSIVE
         error = {"verdict": verdict, "step": named, "message": why}
         for item in told & set(one["items"]):
-            answers[item].append(unreached_entry({**one, "error": error, "t": plan["t"]}))
+            answers[item].append(unreached_entry({**one, "error": error, "t": plan["t"]}, interrupted=False))
 
 
 def charge_breaches(scenarios: Iterable[dict[str, Any]], plan: dict[str, Any], answers: Answers) -> None:
@@ -171,7 +182,8 @@ def charge_entry(scenario: dict[str, Any], said: str, shown: list[Evidence]) -> 
 def again(charged: list[dict[str, Any]], scenarios: dict[tuple[str, str], dict[str, Any]], plan: dict[str, Any]) -> str:
     """The command that runs those scenarios again: by the boxes that they answer."""
     wanted = [item for answer in charged for item in scenarios[answer["scenario"], answer["variant"]]["items"]]
-    return plan["replay"].format(item=",".join(dict.fromkeys(item for item in wanted if item in plan["items"])))
+    named = ",".join(dict.fromkeys(item for item in wanted if item in plan["items"]))
+    return plan["replay"].replace("{item}", named)
 
 
 def breaches_of(line: dict[str, Any], judgement: Judgement, plan: dict[str, Any]) -> Iterator[tuple[str, Judgement]]:
@@ -210,7 +222,7 @@ def charge_exits(run: Run, plan: dict[str, Any], answers: Answers) -> None:
         ]
         if any(answer["verdict"] == Verdict.FAILED and line["text"] in answer["message"] for answer in own):
             continue
-        answered = [answer for answer in own if not answer["message"].startswith(UNREACHED)]
+        answered = [answer for answer in own if not answer["message"].startswith((UNREACHED, INTERRUPTED))]
         if own and not answered:
             answers[CATCH_ALL].append(
                 charge_entry({**own[0], "t": line["t"]}, line["text"], [evidence.note(line["text"])])
@@ -240,6 +252,8 @@ def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers) -> None:
             judgement = Judgement(Verdict.SKIPPED, lacking)
         if broken and judgement.verdict is not Verdict.FAILED:
             judgement = Judgement(Verdict.BROKEN, broken)
+        elif cut_short(next(iter(lines["end"]), None)) and judgement.verdict is not Verdict.FAILED:
+            judgement = Judgement(Verdict.INCONCLUSIVE, INTERRUPTED)  # a promise held for part of the time is no pass
         if judgement.verdict is Verdict.FAILED:
             shown = [*shown, *said_around(lines, shown)]
         line = {
@@ -278,15 +292,20 @@ def answer_entry(line: dict[str, Any], judgement: Judgement) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def unreached_entry(scenario: dict[str, Any]) -> dict[str, Any]:
+def unreached_entry(scenario: dict[str, Any], interrupted: bool) -> dict[str, Any]:
     error = scenario.get("error") or {}
-    why = f"{error['step']}: {error['message']}" if error else "the run ended before this box was reached"
+    if not error:
+        return never(scenario, INTERRUPTED if interrupted else f"{UNREACHED}the run ended before this box was reached")
     # What a server did to end the scenario is charged to who owns it; of this box nothing was seen.
     verdict = Verdict(error.get("verdict", "inconclusive"))
+    seen = Verdict.INCONCLUSIVE if verdict is Verdict.FAILED else verdict
+    return never(scenario, f"{UNREACHED}{error['step']}: {error['message']}", seen)
+
+
+def never(scenario: dict[str, Any], message: str, verdict: str = Verdict.INCONCLUSIVE) -> dict[str, Any]:
     return {
         "scenario": scenario["scenario"], "variant": scenario["variant"],
-        "verdict": Verdict.INCONCLUSIVE if verdict is Verdict.FAILED else verdict,
-        "message": f"{UNREACHED}{why}", "seconds": 0.0,
+        "verdict": Verdict(verdict), "message": message, "seconds": 0.0,
         "started": scenario["t"], "bounds": {}, "weakened": [], "evidence": [],
     }  # fmt: skip
 
@@ -312,7 +331,7 @@ def item_entry(
         "seconds": round(sum(answer["seconds"] for answer in answers), 3),
         **({"all_along": True} if declared.whole_run else {}),
         "answers": answers,
-        "replay": replay.format(item=item),
+        "replay": replay.replace("{item}", item),
     }
 
 
@@ -342,5 +361,5 @@ def weaknesses(run: Run, end: dict[str, Any] | None) -> list[str]:
             why = "; ".join(dict.fromkeys(line["voids"]))
             found.append(f"{line['scenario']}: try {line['attempt']} does not count: {why}")
     if cut_short(end):
-        found.append("the run was cut short: what was not reached is inconclusive")
+        found.append("the run was interrupted: what was not reached is inconclusive")
     return list(dict.fromkeys(found))

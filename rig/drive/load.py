@@ -52,20 +52,15 @@ def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
         "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
     }
     told = {"scenario": f"{options.pace.mitras} mitras for {options.seconds:g} s", "bounds": bounds}
-    interrupted = False
     with run_session(
         "load", settings.reports, seed, items=list(bounds), replay=replay, meta=meta, plan=told
     ) as session:
         session.recorder.write("load", arms=list(options.arms), instances=options.instances, **plan.plain())
-        try:
-            with rescued(session.recorder):
-                play(session, settings, options, plan)
-        except KeyboardInterrupt:
-            interrupted = True
-            session.recorder.write("weakness", text="interrupted by Ctrl-C")
+        with rescued(session.recorder):
+            play(session, settings, options, plan)
     results = conclude(session.directory)
     print_summary(results, session.directory)
-    return EXIT_INTERRUPTED if interrupted else int(results["exit_code"])
+    return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
 
 
 def play(session: Session, settings: Settings, options: LoadOptions, plan: LoadPlan) -> None:

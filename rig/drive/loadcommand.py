@@ -6,6 +6,7 @@ from typing import Any
 from rig.config import Settings
 from rig.drive import load
 from rig.drive.loadplan import LoadOptions
+from rig.drive.replay import number
 from rig.drive.usage import UsageError
 from rig.traffic.schedule import SHAPES, LoadPace
 
@@ -64,5 +65,5 @@ def replay_words(options: LoadOptions) -> list[str]:
             elif isinstance(value, bool):
                 words.append(flag if value else f"--no-{flag[2:]}")
             else:
-                words += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+                words += [flag, number(value)]
     return words

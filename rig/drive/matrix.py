@@ -14,22 +14,25 @@ from rich.table import Table
 
 from rig.checks.sections import SECTIONS
 from rig.config import Settings
-from rig.drive.checklist import run_once, select_items
+from rig.drive.checklist import only_words, run_once, select_items
 from rig.drive.repeat import random_seeds
+from rig.drive.replay import replay_command
 from rig.drive.session import draw_random_seed
 from rig.drive.usage import UsageError
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.report import words
+from rig.report.markdown import fenced
 
 
 @dataclass(frozen=True)
 class Under:
-    """One class: the fault that stands for it, and what it changes as it must (box → why).
+    """One class, by name: the fault that stands for it, and what it changes as it must (box → why).
 
     `stays`: it is in force while the boxes are answered; else each scenario begins after it has healed.
     """
 
+    name: str
     fault: str
     stays: bool = False
     changes: Mapping[str, str] = field(default_factory=dict)
@@ -37,15 +40,18 @@ class Under:
 
 SEEDED = {"I-06": "the fault asks for a seed, and the box wants none since the start"}
 CLASSES: Mapping[str, Under] = {
-    "reachability": Under("refused", changes=SEEDED),
-    "silence": Under("hung", changes=SEEDED),
-    "slowness": Under("slow within patience", stays=True),
-    "cuts": Under("all connections cut", changes=SEEDED),
-    "refusing": Under("read-only"),
-    "wrong": Under("flushdb", changes=SEEDED),
-    "partial": Under("subscribers killed"),
-    "truth": Under("postgres connections cut"),
-    "server": Under("server frozen"),
+    under.name: under
+    for under in (
+        Under("reachability", "refused", changes=SEEDED),
+        Under("silence", "hung", changes=SEEDED),
+        Under("slowness", "slow within patience", stays=True),
+        Under("cuts", "all connections cut", changes=SEEDED),
+        Under("refusing", "read-only"),
+        Under("wrong", "flushdb", changes=SEEDED),
+        Under("partial", "subscribers killed"),
+        Under("truth", "postgres connections cut"),
+        Under("server", "server frozen"),
+    )
 }
 MARKS = {
     Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.BROKEN: "!", Verdict.INCONCLUSIVE: "?", Verdict.SKIPPED: "-",
@@ -69,7 +75,10 @@ def run(settings: Settings, only: list[str], classes: Sequence[str]) -> int:
         if name not in CLASSES:
             raise UsageError(f"--class {name!r} is none of {', '.join(CLASSES)}")
     select_items(only)
-    seeds = random_seeds(draw_random_seed(settings.random_seed), len(chosen))
+    first = draw_random_seed(settings.random_seed)
+    seeds = random_seeds(first, len(chosen))
+    words = ["rig", "chaos", "matrix", *(word for name in classes for word in ("--class", name)), *only_words(only)]
+    command = replay_command(words, settings, first)
     columns: dict[str, dict[str, Any]] = {}
     interrupted = False
     for name, seed in zip(chosen, seeds, strict=True):
@@ -84,9 +93,9 @@ def run(settings: Settings, only: list[str], classes: Sequence[str]) -> int:
             break
     if columns:
         cells = {name: cells_of(results, CLASSES[name].changes) for name, results in columns.items()}
-        kept = write(settings.reports, columns, cells)
+        kept = write(settings.reports, columns, cells, command)
         show(columns, cells, Console())
-        print(f"matrix       {kept}")
+        print(f"replay       {command}\nmatrix       {kept}")
     if interrupted:
         return EXIT_INTERRUPTED
     every = [cell.verdict for column in cells.values() for cell in column.values() if cell.verdict is not None]
@@ -134,18 +143,21 @@ def mark(cell: Cell) -> str:
     return MARKS[cell.verdict] + (f" ({len(cell.declared)} declared)" if cell.declared else "")
 
 
-def write(reports: Path, columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]]) -> Path:
+def write(reports: Path, columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], command: str) -> Path:
     """`matrix-<time>.html` and `.md` beside the runs that they lead to; the page's path."""
     stem = reports / f"matrix-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-    stem.with_suffix(".md").write_text(as_markdown(columns, cells), encoding="utf-8")
+    stem.with_suffix(".md").write_text(as_markdown(columns, cells, command), encoding="utf-8")
     page = stem.with_suffix(".html")
-    page.write_text(as_html(columns, cells), encoding="utf-8")
+    page.write_text(as_html(columns, cells, command), encoding="utf-8")
     return page
 
 
-def as_markdown(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]]) -> str:
+def as_markdown(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], command: str) -> str:
+    """`command` runs all of it again."""
     lines = [
         "# The checklist under each class of fault",
+        "",
+        fenced(command),
         "",
         "| section | " + " | ".join(columns) + " |",
         "|---" * (len(columns) + 1) + "|",
@@ -201,7 +213,9 @@ small { color: var(--soft); display: block; font-size: 11px; line-height: 1.2; }
 """
 
 
-def as_html(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], *, linked: bool = True) -> str:
+def as_html(
+    columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], command: str, *, linked: bool = True
+) -> str:
     """One page that opens offline: each cell leads to the report of its run, unless it stands without these."""
     heads = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in columns)
     rows = []
@@ -227,6 +241,7 @@ def as_html(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]],
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Checklist under faults</title><style>{STYLE}</style></head><body><main>"
         f"<h1>The checklist under each class of fault</h1><p>{told} of {sum(counts.values())} cells. {legend}</p>"
+        f"<p><code>{html.escape(command)}</code></p>"
         f'<div class="wide"><table><thead><tr><th></th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
         f"<ul>{notes}</ul></main></body></html>\n"
     )

@@ -16,6 +16,7 @@ from rig.drive.judged import judged
 from rig.drive.model_jobs import Job, Pool
 from rig.drive.model_specs import SUFFIX, Found, bounded, refuse_unused, select, select_mutant
 from rig.drive.model_told import told_bounds
+from rig.drive.replay import replay_command
 from rig.drive.session import Session, conclude, run_session
 from rig.model.language import Mutant
 from rig.record import Run
@@ -66,7 +67,7 @@ def run(
         chosen = [found]
     refuse_unused(given, chosen)
     jobs = plan_jobs(chosen, changed, given, deep=deep, control=control)
-    command = command_of(words, mutant, given, deep, control)
+    command = command_of(words, mutant, given, deep, control, settings)
     seconds = BUDGET_S[deep]
     print(
         f"{counted(len(chosen), 'specification')}, {counted(len(jobs), 'process', 'processes')}, {WORKERS} at a time",
@@ -75,7 +76,7 @@ def run(
     specs = [plan_spec(found, jobs, changed) for found in chosen]
     items = [item for spec in specs for item in items_of(spec)]
     bounds = {item: within(specs, item) for item in items}
-    replays = {found.spec.name: command_of([found.source], mutant, given, deep, control) for found in chosen}
+    replays = {found.spec.name: command_of([found.source], mutant, given, deep, control, settings) for found in chosen}
     plan = {
         "specs": specs,
         "scenario": "exploration",
@@ -90,12 +91,9 @@ def run(
         "stack": versions(),
     }
     with run_session("model", settings.reports, 0, items=items, replay=command, meta=meta, plan=plan) as session:
-        try:
-            if changed is not None:
-                session.recorder.write("weakness", text=said_of_mutant(changed))
-            Pool(session, jobs, WORKERS, seconds).run()
-        except KeyboardInterrupt:
-            session.interrupted = True
+        if changed is not None:
+            session.recorder.write("weakness", text=said_of_mutant(changed))
+        Pool(session, jobs, WORKERS, seconds).run()
     for file in session.directory.logs.glob("*.pickle"):
         file.unlink()
     results = conclude(session.directory)
@@ -176,13 +174,15 @@ def within(specs: Sequence[Mapping[str, Any]], item: str) -> dict[str, str]:
     return {"within": " / ".join(spec["explorations_told"].values())}
 
 
-def command_of(words: Sequence[str], mutant: str | None, given: Mapping[str, int], deep: bool, control: bool) -> str:
+def command_of(
+    words: Sequence[str], mutant: str | None, given: Mapping[str, int], deep: bool, control: bool, settings: Settings
+) -> str:
     """The command that explores the same again."""
     said = ["rig", "model", *(word for spec in words for word in ("--spec", spec))]
     said += ["--mutant", mutant] if mutant is not None else []
     said += [word for name, number in given.items() for word in (f"--{name}", str(number))]
     said += ["--deep"] * deep + ["--no-control"] * (not control)
-    return shlex.join(said)
+    return replay_command(said, settings)
 
 
 def keep_violations(session: Session) -> list[Path]:

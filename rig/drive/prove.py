@@ -2,7 +2,6 @@
 
 import json
 import random
-import shlex
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from rig.drive.proof import Outcome, Proof
 from rig.drive.prove_docs import write_docs
 from rig.drive.prove_report import markdown, plain_line, print_outcomes, results_of
 from rig.drive.prove_runs import Proving
+from rig.drive.replay import replay_command
 from rig.drive.session import draw_random_seed
 from rig.drive.usage import UsageError
 from rig.record import RunDirectory, new_run
@@ -25,28 +25,23 @@ from rig.record.verdict import EXIT_INTERRUPTED
 from rig.report import files
 
 WORKERS = 6  # most of their time passes in waits; more starve each other on two cores
-OWN_STACKS = ("postgres", "valkey", "toxiproxy")
 SHOWN_MAX = 70  # columns of the progress line's text
 
 
-def list_entries() -> int:
-    """Print each broken server: its defect, what it must fell, where it is declared."""
-    for entry in read_catalogue():
+def list_entries(names: Sequence[str] = (), only: Sequence[str] = ()) -> int:
+    """Print each broken server (of those chosen): its defect, what it must fell, where it is declared."""
+    for entry in select_entries(read_catalogue(), names, only):
         print(f"{entry.name}: {entry.sentence} ({', '.join(entry.fails)}) {entry.where}")
     return 0
 
 
 def run(settings: Settings, names: list[str], only: list[str], *, sample: bool, cross: bool, docs: bool = False) -> int:
     """The whole command; returns its exit code. UsageError for what can't be run at all."""
-    if settings.mode != "embedded" or any(getattr(settings, service) for service in OWN_STACKS):
-        raise UsageError(
-            "rig prove starts embedded stacks of its own, several at once: unset RIG_MODE and the addresses"
-        )
     seed = draw_random_seed(settings.random_seed)
     entries = select_entries(read_catalogue(), names, only)
     entries = draw_sample(entries, seed) if sample else entries
     workers = min(settings.workers or WORKERS, len(entries))
-    command = command_of(names, only, sample, cross, seed)
+    command = command_of(names, only, sample, cross, settings, seed)
     print(f"random seed {seed}: {len(entries)} broken servers, {workers} at a time", flush=True)
     directory = open_run(settings, seed, command, cross)
     outcomes, interrupted = prove(entries, directory, cross, seed, workers)
@@ -63,10 +58,12 @@ def run(settings: Settings, names: list[str], only: list[str], *, sample: bool, 
     return EXIT_INTERRUPTED if interrupted else int(results["exit_code"])
 
 
-def command_of(names: Sequence[str], only: Sequence[str], sample: bool, cross: bool, seed: int) -> str:
+def command_of(
+    names: Sequence[str], only: Sequence[str], sample: bool, cross: bool, settings: Settings, seed: int
+) -> str:
     words = ["rig", "prove", *names, *(["--only", ",".join(only)] if only else [])]
     words += ["--sample"] * sample + ["--cross"] * cross
-    return shlex.join([*words, "--random-seed", str(seed)])
+    return replay_command(words, settings, seed)
 
 
 def open_run(settings: Settings, seed: int, command: str, cross: bool) -> RunDirectory:

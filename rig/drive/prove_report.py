@@ -1,5 +1,6 @@
 """What a run of the broken servers tells: its results, a table on the terminal, a page of Markdown."""
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -31,17 +32,18 @@ def results_of(meta: Mapping[str, Any], outcomes: Sequence[Outcome], ended: floa
         "ended": ended,
         "seconds": round(ended - meta["started"], 3),
         "unnamed": {item: [outcome.entry.name for outcome in those] for item, those in unnamed(outcomes).items()},
-        "items": [item_of(outcome) for outcome in outcomes],
+        "items": [item_of(outcome, meta) for outcome in outcomes],
     }
 
 
-def item_of(outcome: Outcome) -> dict[str, Any]:
+def item_of(outcome: Outcome, meta: Mapping[str, Any]) -> dict[str, Any]:
     entry = outcome.entry
+    words = ["rig", "prove", entry.name, *["--cross"] * meta["cross"], "--random-seed", str(meta["random_seed"])]
     return {
         "id": entry.name, "title": entry.sentence, "verdict": outcome.verdict, "proof": outcome.proof,
         "message": outcome.message, "seconds": outcome.seconds, "expected": list(entry.fails),
         "failed": list(outcome.failed), "unnamed": list(outcome.unnamed), "attempts": outcome.attempts,
-        "where": entry.where, "reports": list(outcome.reports), "answers": [], "replay": f"rig prove {entry.name}",
+        "where": entry.where, "reports": list(outcome.reports), "answers": [], "replay": shlex.join(words),
     }  # fmt: skip
 
 

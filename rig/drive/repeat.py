@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from rig.config import Settings
-from rig.drive.checklist import run_once
+from rig.drive.checklist import only_words, run_once
+from rig.drive.replay import replay_command
 from rig.drive.session import draw_random_seed
 from rig.drive.usage import UsageError
 from rig.record import Verdict, exit_code, overall
@@ -34,6 +35,8 @@ def run(settings: Settings, only: list[str], times: int) -> int:
     except KeyboardInterrupt:
         interrupted = True
     print_runs(runs, times, Console())
+    words = ["rig", "checklist", "--repeat", str(times), *only_words(only)]
+    print(f"replay       {replay_command(words, settings, first)}", flush=True)
     if interrupted:
         return EXIT_INTERRUPTED
     skipped = sum(results["counts"][Verdict.SKIPPED] for results in runs)

@@ -1,30 +1,60 @@
 """The command that runs the same again: what was asked for, with the random seed that was drawn."""
 
+import os
 import shlex
 from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
 
-from rig.config import Settings
-from rig.stack.spec import DEFAULT_SUT
+from rig.config import PREFIX, Settings
 
-
-def replay_command(words: Sequence[str], settings: Settings, random_seed: int) -> str:
-    """A shell line; addresses of external services are the user's own to give again, as they may hold passwords."""
-    return shlex.join([*words, "--random-seed", str(random_seed), *the_server(settings), *judged_by(settings)])
-
-
-def the_server(settings: Settings) -> list[str]:
-    """The words that name the server under test. Secrets of a running one are left out, like its stores' addresses."""
-    words = [] if settings.sut == DEFAULT_SUT else ["--sut", settings.sut]
-    words += ["--sut-setup", settings.sut_setup] if settings.sut_setup else []
-    words += [word for name in (settings.sut_pass_env or "").split() for word in ("--sut-pass-env", name)]
-    if settings.base_url:
-        words += ["--base-url", settings.base_url, "--internal-url", str(settings.internal_url)]
-        words += ["--sut-log", str(settings.sut_log)] if settings.sut_log else []
-        words += [word for told in (settings.sut_env or "").split() for word in ("--sut-env", told)]
-    return words
+ITEM = "{item}"  # stands in a replay for what is judged, until that is known
+# Where a run is kept, and what is left standing after it, change nothing of what is tested.
+NOT_REPEATED = frozenset({"random_seed", "reports", "keep"})
+MANY = frozenset({"sut_env", "sut_pass_env"})  # flags that come again for each word
+SECRET = frozenset({"otp_code", "jwt_secret", "internal_token"})
 
 
-def judged_by(settings: Settings) -> list[str]:
-    """The words that name mapping and level, where they were given."""
-    schema = [] if settings.schema is None else ["--schema", str(settings.schema)]
-    return [*schema, *([] if settings.level is None else ["--level", settings.level])]
+def replay_command(words: Sequence[str], settings: Settings, random_seed: int | None = None) -> str:
+    """A shell line: these words, the random seed, and each setting that the environment would not bring by itself.
+
+    A secret stands as its variable, as a report is shown around: "$RIG_JWT_SECRET".
+    """
+    seed = [] if random_seed is None else ["--random-seed", str(random_seed)]
+    return " ".join([*map(quoted, [*words, *seed]), *settings_again(settings)])
+
+
+def settings_again(settings: Settings) -> list[str]:
+    """The flags of the settings that differ from what a command without flags would have, ready for a shell."""
+    found: list[str] = []
+    for name, field in Settings.model_fields.items():
+        value, variable = getattr(settings, name), PREFIX + name.upper()
+        if name in NOT_REPEATED or (value == field.default and not os.environ.get(variable)):
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        if value is None or value is False:
+            continue  # no flag says so
+        if value is True:
+            found.append(flag)
+        elif is_secret(name, value):
+            found += [flag, f'"${variable}"']
+        elif name in MANY:
+            found += [word for pair in str(value).split() for word in (flag, quoted(pair))]
+        else:
+            found += [flag, quoted(number(value))]
+    return found
+
+
+def is_secret(name: str, value: Any) -> bool:
+    """What must not stand in a report: a secret, or a URL with a password in it."""
+    return name in SECRET or (name in ("postgres", "valkey") and urlsplit(str(value)).password is not None)
+
+
+def number(value: Any) -> str:
+    """As it is typed, without loss: 30, not 30.0."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def quoted(word: str) -> str:
+    """For a shell; what stands for the item stays as it is, to be put in later."""
+    return word if word == ITEM else shlex.quote(word)

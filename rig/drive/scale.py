@@ -20,7 +20,7 @@ from rig.drive.floors import Floors
 from rig.drive.judged import judged
 from rig.drive.replay import replay_command
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
-from rig.drive.stackspec import level_of, mapped_schema, stack_spec
+from rig.drive.stackspec import level_of, stack_spec
 from rig.drive.usage import UsageError
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.record import Recorder
@@ -65,8 +65,6 @@ def run(settings: Settings, sizes: str | None = None) -> int:
     from rig.report.growth import print_table
 
     chosen = sizes_of(sizes)
-    if mapped_schema(settings).foreign or settings.mode != "embedded" or settings.postgres or settings.valkey:
-        raise UsageError("--scale plants whole fleets in stores of its own, by the contract's names: embedded only")
     seed = draw_random_seed(settings.random_seed)
     words = ["rig", "load", "--scale", *(["--sizes", ",".join(map(str, chosen))] if chosen != SIZES else [])]
     replay = replay_command(words, settings, seed)
@@ -80,20 +78,15 @@ def run(settings: Settings, sizes: str | None = None) -> int:
         "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
     }
     plan = {"scenario": f"growth: {told} mitras", "bounds": BOUNDS}
-    interrupted = False
     with run_session(
         "load", settings.reports, seed, items=list(BOUNDS), replay=replay, meta=meta, plan=plan
     ) as session:
-        try:
-            with rescued(session.recorder):
-                play(session, settings, chosen)
-        except KeyboardInterrupt:
-            interrupted = True
-            session.recorder.write("weakness", text="interrupted by Ctrl-C")
+        with rescued(session.recorder):
+            play(session, settings, chosen)
     results = conclude(session.directory)
     print_table(results, Console())
     print_summary(results, session.directory)
-    return EXIT_INTERRUPTED if interrupted else int(results["exit_code"])
+    return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
 
 
 def play(session: Session, settings: Settings, sizes: Sequence[int]) -> None:

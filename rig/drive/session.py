@@ -24,7 +24,7 @@ class Session:
     recorder: Recorder
     supervisor: Supervisor
     random_seed: int
-    interrupted: bool = False  # set by who takes Ctrl-C or SIGTERM as the end of the run, and judges what there is
+    interrupted: bool = False  # by Ctrl-C or SIGTERM, or by an exception
 
 
 def draw_random_seed(given: int | None) -> int:
@@ -45,6 +45,8 @@ def run_session(
 ) -> Iterator[Session]:
     """Open the run: its first record line is the plan, its last `end`, which says if it was interrupted.
 
+    Ctrl-C within it ends the block and goes no further: whoever opened it looks at `interrupted`.
+
     `items` are the ids that must get a verdict, `replay` the command that answers one again, with `{item}`.
     `plan` holds what the judging of a whole run needs besides: its `scenario` and the `bounds` of each item.
     """
@@ -57,6 +59,8 @@ def run_session(
         session = Session(directory, recorder, supervisor, random_seed)
         try:
             yield session
+        except KeyboardInterrupt:  # Ctrl-C or SIGTERM ends the run, and what there is of it is judged
+            session.interrupted = True
         except BaseException:
             session.interrupted = True
             raise

@@ -9,6 +9,7 @@ from typing import Any
 from rig.config import Settings
 from rig.drive.campaign import Campaign, restored_campaign
 from rig.drive.chaos import run_one
+from rig.drive.replay import replay_command
 from rig.drive.strikes import Strike, length_s
 from rig.drive.usage import UsageError
 from rig.record import Run, Verdict, resolve_run
@@ -32,9 +33,11 @@ def run(settings: Settings, name: str) -> int:
     campaign = restored_campaign(found.meta["campaign"])
     own = settings.model_copy(update={"random_seed": found.meta["random_seed"]})
     runs: list[Path] = []
+    tried: list[Path] = []  # the schedule of each try, which its runs are replayed from
 
     def fails(strikes: Sequence[Strike]) -> bool:
-        return fails_again(own, smaller(campaign, strikes), failed, runs)
+        tried.append(found.directory.path / f"shrunk-{len(tried) + 1}.json")
+        return fails_again(own, kept_in(tried[-1], smaller(campaign, strikes)), failed, runs)
 
     print(f"{len(campaign.strikes)} faults; failed: {', '.join(sorted(failed))}", flush=True)
     if not fails(campaign.strikes):
@@ -43,10 +46,11 @@ def run(settings: Settings, name: str) -> int:
     strikes = shortened(fewer(campaign.strikes, fails), fails)
     shrunk = smaller(campaign, strikes)
     kept = runs[-1] / "schedule.json"
-    kept.write_text(json.dumps(shrunk.plain(), indent=1) + "\n")
+    kept_in(kept, shrunk)
     for strike in shrunk.strikes:
         print(f"  {strike.at_s:6.1f} s  {strike.fault} for {length_s(strike):g} s, at {', '.join(strike.hit) or 'all'}")
-    print(f"replay: rig chaos --schedule {kept} --random-seed {found.meta['random_seed']}")
+    again = replay_command(["rig", "chaos", "--schedule", str(kept)], settings, found.meta["random_seed"])
+    print(f"replay       {again}")
     return 0
 
 
@@ -108,4 +112,10 @@ def smaller(campaign: Campaign, strikes: Sequence[Strike]) -> Campaign:
     moved = tuple(replace(strike, at_s=round(strike.at_s - early, 1)) for strike in strikes)
     until = max(strike.at_s + length_s(strike) for strike in moved)
     phases = replace(campaign.phases, fault_s=min(campaign.phases.fault_s, until + LEAD_S))
-    return replace(campaign, name="shrunk", strikes=moved, phases=phases, replay=("--schedule", "FILE"))
+    return replace(campaign, name="shrunk", strikes=moved, phases=phases)
+
+
+def kept_in(file: Path, campaign: Campaign) -> Campaign:
+    """The campaign, now kept as JSON where its replay finds it."""
+    file.write_text(json.dumps(campaign.plain(), indent=1) + "\n")
+    return replace(campaign, replay=("--schedule", str(file)))

@@ -4,6 +4,7 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from rig.faults.base import Fault
@@ -25,6 +26,7 @@ class UnknownFault(Exception):
     """Names the faults that it may have meant."""
 
 
+@cache
 def faults() -> dict[str, type[Fault]]:
     """Name → class, in the order of FAMILIES, then by name. ValueError for a name or family that can't be."""
     for path in sorted(Path(__file__).parent.glob("[a-z]*.py")):

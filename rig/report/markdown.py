@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rig.report import text, trim, words
@@ -28,7 +29,7 @@ def markdown(page: Page) -> str:
     parts += _model(page)
     if page.troubles:
         parts.append("## What did not pass")
-        parts += [_trouble(box) for box in page.troubles]
+        parts += [_trouble(boxes[0]) if len(boxes) == 1 else _cause(boxes, page) for boxes in page.causes]
     if page.skips:
         parts.append("## What was skipped")
         parts.append(
@@ -74,10 +75,11 @@ DRAWN = {"text": _escaped, "code": code, "strong": lambda part: f"**{_escaped(pa
 
 
 def _replay(page: Page) -> list[str]:
-    return [_fenced(page.command)] if page.command else []
+    return [fenced(page.command)] if page.command else []
 
 
-def _fenced(command: str) -> str:
+def fenced(command: str) -> str:
+    """A command as a block for a shell."""
     fence = "`" * max(3, max((len(run) for run in re.findall("`+", command)), default=0) + 1)
     return f"{fence}sh\n{command}\n{fence}"
 
@@ -87,8 +89,15 @@ def _trouble(box: Box) -> str:
     if box.message:
         parts.append("> " + said(box.message))
     if box.replay:
-        parts.append(_fenced(box.replay))
+        parts.append(fenced(box.replay))
     return "\n\n".join(parts)
+
+
+def _cause(boxes: Sequence[Box], page: Page) -> str:
+    """What several have in common, once."""
+    verdict = boxes[0].verdict
+    head = f"### {words.MARKS[verdict]} {words.plural(len(boxes), *page.noun)} {verdict}"
+    return "\n\n".join([head, ", ".join(escape(box.id) for box in boxes), "> " + said(boxes[0].message)])
 
 
 SHORT = ("claims", "thresholds", "accounting", "percentiles")  # the tables of a load that a summary has room for

@@ -222,6 +222,14 @@ class Page:
         return found
 
     @property
+    def causes(self) -> list[tuple[Box, ...]]:
+        """The troubles, those with the same verdict and the same words for it together."""
+        found: dict[tuple[Verdict, str], list[Box]] = {}
+        for box in self.troubles:
+            found.setdefault((box.verdict, box.message or box.id), []).append(box)
+        return [tuple(boxes) for boxes in found.values()]
+
+    @property
     def troubles(self) -> list[Box]:
         """What a reader must see first: failed, then broken, then inconclusive boxes."""
         return [box for verdict in words.ORDER[:3] for box in self.boxes if box.verdict is verdict]

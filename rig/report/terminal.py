@@ -1,6 +1,6 @@
 """What stands on the terminal when a run has ended: what did not pass, the verdict, the replay."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box as boxes
@@ -107,10 +107,10 @@ class _Summary:
         return figure.translate({0x2009: "", 0xA0: " ", ord("≤"): "<=", ord("≥"): ">=", ord("—"): "-"})
 
     def _troubles(self) -> None:
-        for box in self.view.troubles[:TROUBLES_MAX]:
-            self._trouble(box)
-        more = len(self.view.troubles) - TROUBLES_MAX
-        if more > 0:
+        for alike in self.view.causes[:TROUBLES_MAX]:
+            self._trouble(alike[0]) if len(alike) == 1 else self._cause(alike)
+        more = sum(map(len, self.view.causes[TROUBLES_MAX:]))
+        if more:
             noun = words.plural(more, f"more {self.view.noun[0]}", f"more {self.view.noun[1]}")
             self.console.print(Text(f"... {noun} did not pass: see the report.\n"))
 
@@ -121,6 +121,14 @@ class _Summary:
                 self.console.print(Padding(Text(paragraph), (0, 0, 0, 2), expand=False))
         if box.replay:
             self._command(box.replay, indent=2)
+        self.console.print()
+
+    def _cause(self, alike: Sequence[Box]) -> None:
+        """What several have in common, once; each by itself is in the report."""
+        count = words.plural(len(alike), *self.view.noun)
+        self.console.print(Text.assemble(self._mark(alike[0].verdict), "  ", (count, "bold")))
+        for paragraph in (", ".join(box.id for box in alike), alike[0].message):
+            self.console.print(Padding(Text(paragraph), (0, 0, 0, 2), expand=False))
         self.console.print()
 
     def _command(self, command: str, indent: int = 0) -> None:

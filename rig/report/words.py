@@ -86,7 +86,20 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 
 
 def headline(results: Mapping[str, Any]) -> str:
-    """The sentence that stands under the verdict of a run."""
+    """The sentence that stands under the verdict of a run; that it was interrupted comes first."""
+    if not results.get("interrupted"):
+        return judged(results)
+    counts, verdict = counts_of(results), verdict_of(results["verdict"])
+    one, many = NOUNS.get(results.get("kind", ""), NOUNS["chaos"])
+    if verdict is not Verdict.INCONCLUSIVE or not counts[verdict]:
+        return f"Interrupted. {judged(results)}"
+    others = {other: n for other, n in counts.items() if n and other not in (verdict, Verdict.PASSED)}
+    said = f"Interrupted: {counts[verdict]} of {plural(sum(counts.values()), one, many)} could not be judged."
+    return f"{said} Besides: {tally(others).replace(' ·', ',')}." if others else said
+
+
+def judged(results: Mapping[str, Any]) -> str:
+    """What the verdict says of the server."""
     verdict, counts = verdict_of(results["verdict"]), counts_of(results)
     one, many = NOUNS.get(results.get("kind", ""), NOUNS["chaos"])
     if results.get("kind") == "model" and any(counts.values()):

@@ -12,7 +12,15 @@ from rig.stack.valkey import EmbeddedValkey
 LOG_PLACE = "/var/log/mirror-rig"
 CONFIGURATION_PLACE = "/etc/mirror-rig"
 INITDB = "-A scram-sha-256 -E UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C --no-sync"
-LEFT_TO_THE_IMAGE = ("unix_socket_directories",)  # its entrypoint sets things up over a socket
+LEFT_TO_THE_IMAGE = "unix_socket_directories"  # its entrypoint sets things up over a socket
+
+
+def readable_directory(home: Path) -> Path:
+    """Below a directory that is closed to others, one for files that an image's own user reads."""
+    shared = home / "conf"
+    shared.mkdir()
+    shared.chmod(0o755)
+    return shared
 
 
 class DockerPostgres(EmbeddedPostgres):
@@ -25,12 +33,12 @@ class DockerPostgres(EmbeddedPostgres):
         assert self.statement_log is not None, "only an external one has none"
         self.statement_log.mkdir()
         self.statement_log.chmod(0o777)  # the image's own user writes it; the directory above is closed to others
-        settings = [f"{name}={value}" for name, value in self._settings().items()]
+        configuration = self._write_configuration()
         self._container = Container(
             self._supervisor,
             self._name,
             image("postgres"),
-            ["postgres", *(word for setting in settings for word in ("-c", setting))],
+            ["postgres", "-c", f"config_file={CONFIGURATION_PLACE}/{configuration.name}"],
             self._log,
             environment={
                 "POSTGRES_USER": OBSERVER,
@@ -39,14 +47,17 @@ class DockerPostgres(EmbeddedPostgres):
                 "POSTGRES_INITDB_ARGS": INITDB,
                 "PGPORT": str(self.port),
             },
-            mounts={self.statement_log: LOG_PLACE},
+            mounts={self.statement_log: LOG_PLACE, configuration.parent: CONFIGURATION_PLACE},
         )
 
-    def _settings(self) -> dict[str, str]:
-        lines = self._configuration(LOG_PLACE).splitlines()
-        pairs = (line.partition(" = ") for line in lines)
-        settings = {name: value.strip("'") for name, _, value in pairs if name not in LEFT_TO_THE_IMAGE}
-        return {**settings, "log_file_mode": "0644"}  # a rig that is not root reads it too
+    def _write_configuration(self) -> Path:
+        """The settings in a file, as the embedded one has them: words of the command line would win over ALTER SYSTEM."""
+        lines = [line for line in self._configuration(LOG_PLACE).splitlines() if not line.startswith(LEFT_TO_THE_IMAGE)]
+        lines.append("log_file_mode = 0644")  # a rig that is not root reads it too
+        file = readable_directory(self._home) / "postgresql.conf"
+        file.write_text("\n".join(lines) + "\n")
+        file.chmod(0o644)
+        return file
 
     def _launch(self) -> Container:
         assert self._container is not None, "create it first"
@@ -63,9 +74,7 @@ class DockerValkey(EmbeddedValkey):
 
     def __init__(self, supervisor: Supervisor, name: str, logs: Path) -> None:
         super().__init__(supervisor, name, logs)
-        shared = self._directory / "conf"  # readable by the image's own user; the directory above is closed to others
-        shared.mkdir()
-        shared.chmod(0o755)
+        shared = readable_directory(self._directory)
         self._configuration = shared / "valkey.conf"
         self._configuration.touch()
         self._configuration.chmod(0o644)

@@ -55,5 +55,5 @@ class NotReady(StackError):
         super().__init__(
             f"server {name} was not ready within {within_s:g} s: {last}. Its last lines ({log}):\n"
             f"{tail(log)}\n  It must answer GET /readyz on INTERNAL_PORT with 200 once it serves; "
-            "on a slow machine raise RIG_READY_WITHIN_S."
+            "on a slow machine give it more with --ready-within-s."
         )

@@ -73,7 +73,7 @@ class StackSpec:
         if self.attached is not None:
             return self._check_attached()
         if not self.directory().is_dir():
-            raise SpecError(f"RIG_SUT_CWD={str(self.directory())!r} is no directory")
+            raise SpecError(f"--sut-cwd {str(self.directory())!r} is no directory")
         self._check_program("--sut", self.sut)
         if self.sut_setup is not None:
             self._check_program("--sut-setup", self.sut_setup)
@@ -82,9 +82,11 @@ class StackSpec:
         """A running server says neither where its stores are nor takes a command."""
         if not (self.postgres and self.valkey):
             raise SpecError("--base-url needs the server's stores too: add --postgres URL and --valkey URL")
-        for flag, unused in (("--sut", self.sut != DEFAULT_SUT), ("--sut-setup", self.sut_setup is not None)):
-            if unused:
-                raise SpecError(f"{flag} starts a server, --base-url takes one that runs: give one of them")
+        for flag, told in (
+            ("--sut", self.sut != DEFAULT_SUT), ("--sut-setup", self.sut_setup), ("--sut-cwd", self.sut_cwd),
+        ):  # fmt: skip
+            if told:
+                raise SpecError(f"{flag} is for a server that is started, --base-url takes one that runs: give one")
         if self.mode == "docker":
             raise SpecError("--mode docker starts services, --base-url takes a server that has its own")
 

@@ -1,5 +1,6 @@
 """--mode docker and compose.yaml on a real engine; skipped, by name, where there is none."""
 
+import json
 import os
 import shutil
 import signal
@@ -25,6 +26,7 @@ from rig.stack.valkey import client
 
 GONE_WITHIN_S = 10.0
 UP_WITHIN_S = 60
+LOAD_WITHIN_S = 180
 
 
 def docker(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -81,6 +83,46 @@ def test_statements_are_logged_by_instance_where_the_rig_reads_them(stack: Stack
 
     assert until(line, 5.0)
     assert f'"user":"{role}"' in line()[0]
+
+
+def test_a_load_switches_the_statement_log(stack: Stack) -> None:
+    """By ALTER SYSTEM, which a setting on the server's command line would win over."""
+    with psycopg.connect(stack.postgres.observer_url, autocommit=True) as connection:
+        for value in ("none", "all"):
+            connection.execute(f"ALTER SYSTEM SET log_statement = '{value}'")
+            connection.execute("SELECT pg_reload_conf()")
+            assert until(lambda value=value: connection.execute("SHOW log_statement").fetchone() == (value,), 5.0)
+
+
+def test_no_setting_stands_on_the_command_line_of_postgres(stack: Stack) -> None:
+    """But where its file of settings is: any other could not be changed while it runs."""
+    with psycopg.connect(stack.postgres.observer_url) as connection:
+        found = connection.execute(
+            "SELECT name FROM pg_settings WHERE source = 'command line' AND context IN ('sighup', 'superuser', 'user')"
+        ).fetchall()
+    assert found == []
+
+
+LOAD = (
+    "--mitras", "30", "--customers", "10", "--storm", "20", "--ping-every", "2", "--seconds", "8", "--no-witness",
+    "--blocks", "1", "--ready-within-s", "60",
+)  # fmt: skip
+
+
+@pytest.mark.timeout(LOAD_WITHIN_S + 60)
+def test_a_load_runs_in_docker_with_blocks(supervisor: Supervisor, tmp_path: Path) -> None:
+    """Both arms, each with a block without the statement log, which has to be switched while Postgres runs."""
+    command = [sys.executable, "-m", "rig.cli", "load", "--mode", "docker", *LOAD, "--reports", str(tmp_path)]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=LOAD_WITHIN_S)
+    assert done.returncode in (0, 2), done.stdout + done.stderr  # 2: this machine was too busy to judge something
+    (record,) = (tmp_path / "latest").glob("record-main.jsonl")
+    blocks = [line for line in map(json.loads, record.read_text().splitlines()) if line["kind"] == "block"]
+    assert sorted((line["arm"], line["logged"]) for line in blocks) == [
+        ("off", False), ("off", True), ("on", False), ("on", True),
+    ]  # fmt: skip
+    results = json.loads((tmp_path / "latest" / "results.json").read_text())
+    assert results["counts"]["broken"] == results["counts"]["failed"] == 0
+    assert " --mode docker" in results["command"]
 
 
 def test_a_postgres_started_again_has_its_rows(stack: Stack) -> None:

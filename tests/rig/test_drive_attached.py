@@ -142,8 +142,15 @@ def test_half_a_server_is_refused(flags: dict[str, Any], message: str) -> None:
     ("more", "message"),
     [
         ({}, "add --postgres URL and --valkey URL"),
-        ({"postgres": "postgresql://h/d", "valkey": "redis://h", "sut": "true"}, "--sut starts a server"),
-        ({"postgres": "postgresql://h/d", "valkey": "redis://h", "sut_setup": "true"}, "--sut-setup starts a server"),
+        (
+            {"postgres": "postgresql://h/d", "valkey": "redis://h", "sut": "true"},
+            "--sut is for a server that is started",
+        ),
+        (
+            {"postgres": "postgresql://h/d", "valkey": "redis://h", "sut_setup": "true"},
+            "--sut-setup is for a server that is started",
+        ),
+        ({"postgres": "postgresql://h/d", "valkey": "redis://h", "sut_cwd": Path("/tmp")}, "--sut-cwd is for a server"),
         ({"postgres": "postgresql://h/d", "valkey": "redis://h", "mode": "docker"}, "--mode docker starts services"),
     ],
 )

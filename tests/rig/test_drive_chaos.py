@@ -89,7 +89,11 @@ def test_ctrl_c_takes_the_fault_back_and_leaves_a_run(tmp_path: Path) -> None:
     assert '"event": "removed"' in record.read_text()
     results = json.loads((tmp_path / "latest" / "results.json").read_text())
     assert results["verdict"] == "inconclusive"
-    assert "interrupted by Ctrl-C" in results["weakens"]
+    assert "the run was interrupted: what was not reached is inconclusive" in results["weakens"]
+    assert {item["message"] for item in results["items"]} == {"the run was interrupted before this could be judged"}
+    assert results["exit_code"] == 130
+    assert "INCONCLUSIVE  Interrupted: " in output
+    assert output.count("the run was interrupted before this could be judged") == 1
     assert (tmp_path / "latest" / "report.html").exists()
 
 

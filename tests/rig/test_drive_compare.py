@@ -38,7 +38,7 @@ def test_verdicts_that_changed_and_those_that_got_worse() -> None:
         ["B-04", "passed", None],
         ["B-05", None, "passed"],
     ]
-    assert comparison.worse == ["B-01"]
+    assert comparison.worse == ["B-01", "B-04"]
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,12 @@ def test_verdicts_that_changed_and_those_that_got_worse() -> None:
         ("passed", "failed", True), ("passed", "inconclusive", True), ("inconclusive", "broken", True),
         ("passed", "skipped", True), ("skipped", "failed", True), ("skipped", "passed", False),
         ("failed", "broken", False), ("failed", "skipped", False), ("broken", "passed", False),
+        ("passed", None, True), ("inconclusive", None, True), ("failed", None, True), ("skipped", None, False),
+        (None, "failed", False), (None, "passed", False),
     ],
 )  # fmt: skip
-def test_what_is_worse(was: str, now: str, worse: bool) -> None:
+def test_what_is_worse(was: str | None, now: str | None, worse: bool) -> None:
+    """What has vanished is: nobody looks at it any more. What is new has nothing to be worse than."""
     assert fell(was, now) is worse
 
 
@@ -67,9 +70,9 @@ def test_statement_counts_and_settings() -> None:
     assert comparison.settings == [["cadence", "fast", "written"]]
 
 
-def saved(root: Path, random_seed: int, *items: dict[str, Any]) -> str:
+def saved(root: Path, random_seed: int, *items: dict[str, Any], **meta: Any) -> str:
     directory = new_run(root, "checklist", random_seed, {})
-    directory.results.write_text(json.dumps(results("", *items)))
+    directory.results.write_text(json.dumps(results("", *items, **meta)))
     return directory.path.name
 
 
@@ -94,3 +97,38 @@ def test_what_is_no_judged_run_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / bare / "results.json").write_text("{")
     with pytest.raises(UsageError, match="damaged"):
         run(chosen, bare, good, False)
+
+
+@pytest.mark.parametrize(
+    ("meta", "told"),
+    [
+        ({"kind": "chaos"}, "is checklist, .* is chaos"),
+        ({"kind": "prove"}, "is checklist, .* is prove"),
+        ({"kind": None}, "checklist"),
+        ({"under": "hung"}, "under hung"),
+        ({"campaign": {"name": "hang"}}, "hang"),
+    ],
+)
+def test_runs_of_different_kinds_are_not_compared(meta: dict[str, Any], told: str, tmp_path: Path) -> None:
+    """Exit 4, whichever is first: a box of one says nothing of a box of the other."""
+    chosen = read(reports=tmp_path)
+    one, other = saved(tmp_path, 1, item("B-01")), saved(tmp_path, 2, item("B-01"), **meta)
+    with pytest.raises(UsageError, match=told):
+        run(chosen, one, other, False)
+    with pytest.raises(UsageError, match="different kinds"):
+        run(chosen, other, one, False)
+
+
+def test_runs_that_answer_nothing_in_common_are_not_compared(tmp_path: Path) -> None:
+    """As a load and a growth run, or two sections: that no verdict got worse would say nothing."""
+    one, other = saved(tmp_path, 1, item("CLAIM-01")), saved(tmp_path, 2, item("GROWTH-01"))
+    with pytest.raises(UsageError, match="nothing in common"):
+        run(read(reports=tmp_path), one, other, False)
+
+
+def test_a_run_that_lost_boxes_is_worse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = saved(tmp_path, 1, item("B-01"), item("B-02"))
+    part = saved(tmp_path, 2, item("B-01"))
+    assert run(read(reports=tmp_path), whole, part, False) == 1
+    assert "1 worse: B-02" in capsys.readouterr().out
+    assert run(read(reports=tmp_path), part, whole, False) == 0

@@ -43,13 +43,15 @@ def test_a_declared_box_is_told_and_not_judged() -> None:
 def test_the_page_leads_to_each_run_and_names_what_fell() -> None:
     columns = {"silence": results(I_06="failed", C_01="failed")}
     cells = {"silence": cells_of(columns["silence"], CLASSES["silence"].changes)}
-    page, text = as_html(columns, cells), as_markdown(columns, cells)
+    command = "rig chaos matrix --random-seed 7"
+    page, text = as_html(columns, cells, command), as_markdown(columns, cells, command)
     for shown in (page, text):
         assert "checklist-1/report.html" in shown
         assert "fell: C-01" in shown
         assert "random seed 7" in shown
+        assert command in shown
         assert "declared: I-06: " in shown
-    alone = as_html(columns, cells, linked=False)  # as a sample stands: a link would lead nowhere
+    alone = as_html(columns, cells, command, linked=False)  # as a sample stands: a link would lead nowhere
     assert "report.html" not in alone
     assert "fell: C-01" in alone
 

@@ -28,7 +28,7 @@ from rig.stack.paths import CHECKOUT
         ({"sut": "python 'unclosed"}, "No closing quotation"),
         ({"sut": "/no/such/program"}, "there is no program '/no/such/program'"),
         ({"sut": "./no-such-program"}, "there is no program './no-such-program'"),
-        ({"sut_cwd": Path("/nowhere")}, "RIG_SUT_CWD='/nowhere' is no directory"),
+        ({"sut_cwd": Path("/nowhere")}, "--sut-cwd '/nowhere' is no directory"),
     ],
 )
 def test_a_stack_that_cannot_be_is_refused_before_a_run(given: dict, told: str, tmp_path: Path) -> None:
@@ -114,7 +114,9 @@ def test_a_server_that_exits_idle_fails_the_scenarios_last_box(run: RunDirectory
 
 
 def test_boxes_of_a_run_cut_short_say_so(run: RunDirectory) -> None:
-    assert appended(run, t=9.0, kind="end", interrupted=True)["C-01"]["message"] == "the run was cut short before this"
+    assert appended(run, t=9.0, kind="end", interrupted=True)["C-01"]["message"] == (
+        "the run was interrupted before this could be judged"
+    )
 
 
 def test_boxes_of_a_whole_run_without_scenario_say_so(run: RunDirectory) -> None:
@@ -160,7 +162,9 @@ def test_an_interrupted_run_is_judged_and_leaves_nothing(how: signal.Signals, tm
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130, out
     results = json.loads((tmp_path / "latest" / "results.json").read_text())
-    assert "the run was cut short: what was not reached is inconclusive" in results["weakens"]
+    assert results["exit_code"] == 130
+    assert "INCONCLUSIVE  Interrupted: " in out
+    assert "the run was interrupted: what was not reached is inconclusive" in results["weakens"]
     assert not list(Path("/tmp").glob(f"mirror-rig-{process.pid}-*"))
 
 

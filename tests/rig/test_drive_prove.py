@@ -182,7 +182,7 @@ def test_the_page_keeps_the_rows_that_were_not_run_again(tmp_path: Path) -> None
         (["--only", "Q"], {}, "'Q'"),
         (["--workers", "0"], {}, "--workers"),
         ([], {"RIG_MODE": "docker"}, "RIG_MODE"),
-        ([], {"RIG_VALKEY": "redis://127.0.0.1:1"}, "stacks of its own"),
+        ([], {"RIG_VALKEY": "redis://127.0.0.1:1"}, "RIG_VALKEY says nothing to `rig prove`: unset it"),
     ],
 )
 def test_misuse_is_one_clear_error(words: list[str], environment: dict[str, str], told: str, tmp_path: Path) -> None:
