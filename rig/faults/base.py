@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import redis
 
+from rig.stores.valkey import OURS, connect
+
 ANSWERS, CLOSES, SILENT, REFUSED = "answers", "closes", "silent", "refused"
 ENDED = (
     "ended"  # in `Ground.kept`: the time (epoch seconds) at which it was over, where that is before `remove` returns
@@ -45,10 +47,7 @@ class Ground:
 
     def connect(self) -> None:
         """Before any fault, as a full, stopped or busy Valkey takes no new connection; and after its restart."""
-        self.valkey = redis.Redis.from_url(
-            self.stack.valkey.url, protocol=2, decode_responses=True, socket_timeout=2, retry=None,
-            single_connection_client=True, client_name="rig-fault",
-        )  # fmt: skip
+        self.valkey = connect(self.stack.valkey.url, f"{OURS}fault", single_connection_client=True)
 
     def reconnect(self) -> None:
         """A connection that an earlier fault ended is made anew."""

@@ -3,11 +3,12 @@
 import threading
 import time
 from typing import NamedTuple, Self
-from urllib.parse import urlsplit
 
 import redis
 
 from rig.observe.capability import CannotObserve
+from rig.stores.urls import ValkeyUrl
+from rig.stores.valkey import OURS, connect
 
 TIMEOUT_S = 2.0
 READ_SLICE_S = 0.2
@@ -31,7 +32,7 @@ class CommandStats:
     """Reads `commandstats`: all clients together, commands inside scripts too. A user cannot be told from it."""
 
     def __init__(self, url: str) -> None:
-        self._client = connect(url)
+        self._client = connect(url, f"{OURS}observer")
 
     def read(self) -> Counts:
         """One round trip; the reading itself is counted as `info` from the next one on. redis.RedisError."""
@@ -85,10 +86,10 @@ class Rewrites:
     """
 
     def __init__(self, url: str, key: str) -> None:
-        database = urlsplit(url).path.strip("/") or "0"
+        database = ValkeyUrl.parse(url).database
         self.channel = f"__keyspace@{database}__:{key}"
         self.error: str | None = None
-        self._client = connect(url)
+        self._client = connect(url, f"{OURS}observer")
         self._lock = threading.Condition()
         self._events: list[Event] = []
         self._fences: set[str] = set()
@@ -187,11 +188,3 @@ def with_needed(flags: str) -> str:
     """The flags that are on, and those that we need; Valkey takes them in any order, but each once."""
     spelt = flags.replace("A", ALL)
     return spelt + "".join(flag for flag in NEEDED if flag not in spelt)
-
-
-def connect(url: str) -> redis.Redis:
-    """A client that shows as the rig's own, waits no longer than TIMEOUT_S and tries nothing twice in silence."""
-    return redis.Redis.from_url(
-        url, protocol=2, decode_responses=True, retry=None, socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S, client_name="rig-observer",
-    )  # fmt: skip

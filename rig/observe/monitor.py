@@ -5,13 +5,15 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Callable
+from typing import NoReturn, Self
 
 import redis
 
+from rig.observe.capability import CannotObserve
 from rig.observe.command import SCRIPT_COMMANDS, SIGN_IN_COMMANDS, Command, parse_line
 from rig.observe.wire import Wire
+from rig.stores.valkey import OURS, connect
 
 OBSERVER_TIMEOUT_S = 2.0
 USERS_EVERY_S = 0.1
@@ -22,16 +24,18 @@ RECONNECT_EVERY_S = 0.02
 class Monitor:
     """A MONITOR connection in a thread, up before the constructor returns, renewed after a restart of Valkey.
 
-    `instances` maps ACL users to instance names; with `others`, whoever does not bear the rig's name (`rig-…`) is that
+    `instance_of` tells the instance of an ACL user; with `others`, whoever does not bear the rig's name (`rig-…`) is that
     instance, whatever its user. Connect before a fault: a paused or full Valkey takes no new
     connection. OSError when it cannot be reached at the start. Lines that could not be read are in `errors`, the
     spans in which commands may have been missed in `blind`.
     """
 
-    def __init__(self, url: str, instances: Mapping[str, str] | None = None, others: str | None = None) -> None:
+    def __init__(
+        self, url: str, instance_of: Callable[[str], str | None] = lambda user: None, others: str | None = None
+    ) -> None:
         self._url = url
         self._others = others
-        self.instances = dict(instances or {})
+        self._named = instance_of
         self.errors: list[str] = []
         self._lock = threading.Condition()
         self._commands: list[Command] = []
@@ -44,10 +48,7 @@ class Monitor:
         self._blind_from: float | None = None
         self._loss = ""
         self._connections = 1
-        self._side = redis.Redis.from_url(
-            url, protocol=2, decode_responses=True, retry=None,
-            socket_timeout=OBSERVER_TIMEOUT_S, socket_connect_timeout=OBSERVER_TIMEOUT_S, client_name="rig-observer",
-        )  # fmt: skip
+        self._side = connect(url, f"{OURS}observer")
         self._wire: Wire | None = Wire.monitor(url, OBSERVER_TIMEOUT_S)
         self._seen_alive = time.time()
         self._stopping = threading.Event()
@@ -165,7 +166,7 @@ class Monitor:
 
     def _instance_of(self, client: str, user: str | None) -> str | None:
         if self._others is None:
-            return self.instances.get(user) if user else None
+            return self._named(user) if user else None
         return None if client in self._ours else self._others
 
     def _look_up_users(self) -> None:
@@ -174,7 +175,7 @@ class Monitor:
         with contextlib.suppress(redis.RedisError):  # a hung Valkey takes no commands whose sender matters
             clients = self._side.client_list()
             self._users = {client["addr"]: client["user"] for client in clients}
-            self._ours = {client["addr"] for client in clients if client["name"].startswith("rig-")}
+            self._ours = {client["addr"] for client in clients if client["name"].startswith(OURS)}
             self._seen_alive = time.time()
 
     def _lost(self, error: OSError) -> None:
@@ -198,6 +199,26 @@ class Monitor:
             self._connections += 1
             self._seen_alive = time.time()
             self._lock.notify_all()
+
+
+class NoMonitor:
+    """In a monitor's place where there can be none: nothing is waited for, and what was sent is not known."""
+
+    connected = False
+    blind: tuple[tuple[float, float], ...] = ()
+    errors: tuple[str, ...] = ()
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    def window(self, t0: float | None = None, t1: float | None = None) -> NoReturn:
+        raise CannotObserve(self.why)
+
+    def fence(self, within_s: float = 0.0) -> None:
+        """Nothing is under way."""
+
+    def close(self) -> None:
+        """Nothing was opened."""
 
 
 def command_time(command: Command) -> float:

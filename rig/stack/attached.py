@@ -13,9 +13,10 @@ import httpx
 from rig.stack.attached_log import AttachedLog
 from rig.stack.attachment import Attachment
 from rig.stack.errors import CapabilityMissing, StackError
-from rig.stack.marks import OURS, postgres
+from rig.stack.given import postgres
 from rig.stack.toxiproxy import Toxiproxy
 from rig.stack.valkey import client
+from rig.stores.valkey import OURS
 
 LOOK_EVERY_S = 0.02
 CUT_S = 2.0
