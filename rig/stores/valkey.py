@@ -99,8 +99,9 @@ def connect(
 
 def check(url: str) -> Mapping[str, Any]:
     """Its INFO server and replication, one that can be used. Unreachable, Unfit. Only reads: it may be anybody's."""
+    hint = "does it speak TLS at all?" if ValkeyUrl.parse(url).tls else "if it speaks TLS, write rediss://"
     with connect(url, f"{OURS}stack") as client:
-        info = asked(lambda: {**client.info("server"), **client.info("replication")})
+        info = asked(lambda: {**client.info("server"), **client.info("replication")}, hint)
     if why := why_unfit(info):
         raise Unfit(f"the Valkey given cannot be used: {why}")
     return info
@@ -114,16 +115,18 @@ def ask(url: str) -> ValkeyFacts:
         return ValkeyFacts(kind, version, where.tls, where.database, lacking_of(client, where.database))
 
 
-def asked(question: Callable[[], Any]) -> Any:
-    """The answer; Unreachable or Unfit says in one line why there is none."""
+def asked(question: Callable[[], Any], hint: str = "") -> Any:
+    """The answer; Unreachable or Unfit says in one line why there is none, `hint` what else may be the matter."""
     try:
         return question()
-    except (redis.AuthenticationError, redis.NoPermissionError, redis.ResponseError) as error:
+    except (redis.AuthenticationError, redis.ResponseError) as error:
         raise Unfit(f"the Valkey given cannot be used: {one_line(error)}") from None
     except redis.RedisError as error:
         if (encryption := caused_by(error, ssl.SSLError)) is not None:
             raise Unfit(f"the Valkey given cannot be used: TLS failed ({one_line(encryption)})") from None
-        raise Unreachable(f"the Valkey given cannot be reached: {one_line(error)}") from None
+        silent = hint and not caused_by(error, ConnectionRefusedError)
+        more = f" ({hint})" if silent else ""
+        raise Unreachable(f"the Valkey given cannot be reached: {one_line(error)}{more}") from None
     except (OSError, ValueError) as error:
         raise Unreachable(f"the Valkey given cannot be reached: {one_line(error)}") from None
 
