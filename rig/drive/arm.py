@@ -67,7 +67,9 @@ class Arm:
         )  # fmt: skip
         self.counted: CountedLedger | None = None  # where there is no log that we can read
         if not self.statements.available:
-            postgres.facts.require("pg_stat_statements", "login roles")  # it knows roles alone, so ours has to be another
+            postgres.facts.require(
+                "pg_stat_statements", "login roles"
+            )  # it knows roles alone, so ours has to be another
             ours = {*postgres.observers, postgres.facts.login}
             self.counted = CountedLedger(postgres.observer_url, postgres.instance_of, ours, translate=translate)
         self._logs: dict[str, ServerLog] = {}

@@ -25,7 +25,8 @@ from rig.faults.catalogue import faults
 from rig.faults.needs import OWN_CLOCKS, RESOLVER, TRUTH_PROXIED, libfaketime, no_resolver
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
-from rig.stack import CapabilityMissing, open_stack
+from rig.stack import open_stack
+from rig.stores import Lacks
 from rig.traffic import Customer, Mitra, Operator
 from rig.traffic.workload import Workload, digest, schedule
 
@@ -159,7 +160,7 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
             exits = Exits(bench)
             with rescued(recorder, exits):
                 course(bench, campaign, exits)
-        except CapabilityMissing as lack:
+        except Lacks as lack:
             recorder.write("missing", text=str(lack))
         finally:
             keep_logs(bench)

@@ -205,11 +205,14 @@ class NoMonitor:
     """In a monitor's place where there can be none: nothing is waited for, and what was sent is not known."""
 
     connected = False
-    blind: tuple[tuple[float, float], ...] = ()
     errors: tuple[str, ...] = ()
 
     def __init__(self, why: str) -> None:
         self.why = why
+
+    @property
+    def blind(self) -> list[tuple[float, float]]:
+        return [(0.0, time.time())]
 
     def window(self, t0: float | None = None, t1: float | None = None) -> NoReturn:
         raise CannotObserve(self.why)

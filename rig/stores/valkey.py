@@ -180,7 +180,8 @@ def lacking_of(client: redis.Redis, database: int) -> dict[str, str]:
 
 
 def refused(command: str, error: Exception, lost: str) -> str:
-    return f"Valkey refuses {command} to us ({one_line(error)}): {lost}"
+    said = one_line(error).partition(", with args beginning with")[0]
+    return f"Valkey refuses {command} to us ({said}): {lost}"
 
 
 def refusal_of_settings(client: redis.Redis) -> redis.ResponseError | None:

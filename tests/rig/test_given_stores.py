@@ -184,7 +184,10 @@ def test_a_scheme_that_does_not_fit_is_guessed_at(tmp_path: Path) -> None:
     """TLS asked of a plain store, and the other way round: silence, and a word on what may be the matter."""
     with given_valkey("Valkey 9.1", tmp_path) as port, pytest.raises(Unreachable, match="does it speak TLS"):
         its_valkey.check(f"rediss://127.0.0.1:{port}/0")
-    with tls_redis(tmp_path, *certificates(tmp_path / "tls")) as port, pytest.raises(Unreachable, match="write rediss:"):
+    with (
+        tls_redis(tmp_path, *certificates(tmp_path / "tls")) as port,
+        pytest.raises(Unreachable, match="write rediss:"),
+    ):
         its_valkey.check(f"redis://127.0.0.1:{port}/0")
 
 
