@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -25,6 +26,8 @@ CHOICES = {
 }
 FILES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
 DATABASE_MAX = 2**31 - 1
+NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?)*\.?", re.ASCII)
+ADDRESS = re.compile(r"[0-9.]+|.*:.*", re.ASCII)
 DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
 PORT = 6379
 POSTGRES_SCHEMES = ("postgresql", "postgres")
@@ -66,8 +69,8 @@ class ValkeyUrl:
             raise BadUrl("names a host: a Unix socket is written unix:///path/to/socket")
         if at_socket and len(parts.path) < 2:
             raise BadUrl("names no socket: write unix:///path/to/socket?db=0")
-        if not at_socket and not parts.hostname:
-            raise BadUrl("names no host")
+        if not at_socket and not is_host(parts.hostname or ""):
+            raise BadUrl("names no host that can be looked up" if parts.hostname else "names no host")
         return cls(
             driver=driver,
             host=parts.hostname or "",
@@ -78,6 +81,17 @@ class ValkeyUrl:
             username=unquote(parts.username) if parts.username else given.get("username"),
             password=unquote(parts.password) if parts.password else given.get("password"),
         )
+
+
+def is_host(text: str) -> bool:
+    """Whether a name or address can be looked up at all."""
+    if not ADDRESS.fullmatch(text):
+        return len(text) <= 253 and NAME.fullmatch(text) is not None
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_postgres_url(url: str) -> None:
