@@ -25,6 +25,7 @@ ToxiproxyUrl = Annotated[str | None, typer.Option("--toxiproxy", help="URL of a 
 Scratch = Annotated[bool | None, typer.Option("--scratch", help="All in the external services may be emptied.")]
 PostgresLog = Annotated[Path | None, typer.Option(help="Directory of an external Postgres' jsonlog files.")]
 Sut = Annotated[str | None, typer.Option(help="Command of the server under test.")]
+Label = Annotated[str | None, typer.Option(help="What reports call the server under test: a version, a branch.")]
 SutSetup = Annotated[str | None, typer.Option(help="Command run once a database before that: migrations.")]
 RUNNING = "A server that runs already"
 BaseUrl = Annotated[str | None, typer.Option(help="Its public URL: judge it as it is.", rich_help_panel=RUNNING)]
@@ -74,6 +75,7 @@ def checklist(
     scratch: Scratch = None,
     postgres_log: PostgresLog = None,
     sut: Sut = None,
+    label: Label = None,
     schema: SchemaFile = None,
     level: Level = None,
     sut_setup: SutSetup = None,
@@ -97,7 +99,7 @@ def checklist(
         postgres=postgres, valkey=valkey, toxiproxy=toxiproxy, scratch=scratch, postgres_log=postgres_log, sut=sut,
         sut_setup=sut_setup, base_url=base_url, internal_url=internal_url, otp_code=otp_code, jwt_secret=jwt_secret,
         internal_token=internal_token, sut_log=sut_log, sut_env=" ".join(sut_env) if sut_env else None,
-        toxiproxy_proxy=toxiproxy_proxy, reports=reports, schema=schema, level=level,
+        toxiproxy_proxy=toxiproxy_proxy, reports=reports, label=label, schema=schema, level=level,
     )  # fmt: skip
     if repeat > 1:
         raise typer.Exit(drive_repeat.run(chosen, only or [], repeat))
@@ -133,6 +135,7 @@ def chaos(
     scratch: Scratch = None,
     postgres_log: PostgresLog = None,
     sut: Sut = None,
+    label: Label = None,
     schema: SchemaFile = None,
     level: Level = None,
     reports: Reports = None,
@@ -150,7 +153,7 @@ def chaos(
         raise typer.Exit(drive.list_faults())
     chosen = settings(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, toxiproxy=toxiproxy,
-        scratch=scratch, postgres_log=postgres_log, sut=sut, reports=reports, schema=schema, level=level,
+        scratch=scratch, postgres_log=postgres_log, sut=sut, reports=reports, label=label, schema=schema, level=level,
     )  # fmt: skip
     words = names or []
     if words == ["random"]:
@@ -240,6 +243,7 @@ def load(
     postgres_log: PostgresLog = None,
     sut: Sut = None,
     sut_setup: SutSetup = None,
+    label: Label = None,
     schema: SchemaFile = None,
     level: Level = None,
     reports: Reports = None,
@@ -249,7 +253,7 @@ def load(
 
     chosen = settings(
         random_seed=random_seed, strict=strict, mode=mode, postgres=postgres, valkey=valkey, scratch=scratch,
-        postgres_log=postgres_log, sut=sut, sut_setup=sut_setup, reports=reports, schema=schema, level=level,
+        postgres_log=postgres_log, sut=sut, sut_setup=sut_setup, reports=reports, label=label, schema=schema, level=level,
     )  # fmt: skip
     if scale or sizes is not None:
         from rig.drive import scale as drive_scale

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     )
     scratch: bool = Field(False, description="All that the external Postgres and Valkey hold may be emptied.")
     sut: str = Field("python -m server", description="Command of the server under test.")
+    label: str | None = Field(None, description="What reports call the server under test: a version, a branch.")
     sut_cwd: Path | None = Field(None, description="Directory in which the server under test is started.")
     sut_setup: str | None = Field(
         None, description="Command run once a database before the first start of the server under test (migrations)."

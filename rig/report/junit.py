@@ -13,7 +13,7 @@ ELEMENTS = {
     Verdict.INCONCLUSIVE: "error",
     Verdict.SKIPPED: "skipped",
 }
-PROPERTIES = ("Random seed", "Cadence", "Level", "Server", "Stack", "Machine")
+PROPERTIES = ("Random seed", "Cadence", "Level", "Server", "Label", "Commit", "Stack", "Machine")
 
 
 def junit(page: Page) -> str:

@@ -1,0 +1,77 @@
+"""What a run was made on, for its `run.json` and every report: the stores as they call themselves, and the server."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from rig.config import Settings
+from rig.stack import StackSpec, docker_images, postgres_binaries
+from rig.stack.external import protect
+from rig.stack.given import ask_postgres, ask_valkey
+from rig.stack.valkey import binary
+
+TOLD_S = 10
+
+
+def machine() -> dict[str, str]:
+    return {"python": platform.python_version(), "machine": f"{os.cpu_count()} cores, {platform.machine()}"}
+
+
+def stack_facts(settings: Settings, spec: StackSpec) -> dict[str, Any]:
+    """Stores that are given are asked, ours are told by their programs or images. `lacks`: what a given one lacks.
+
+    SpecError or StackError before anything of the run is there, where it cannot be made on these stores.
+    """
+    protect(spec)
+    stores, lacks = {}, {}
+    for name, found in (("postgres", postgres(spec)), ("valkey", valkey(spec))):
+        stores[name], lacking = found
+        lacks |= {f"{name}: {ability}": why for ability, why in lacking.items()}
+    return {
+        "mode": spec.mode,
+        "sut": spec.named(),
+        "label": settings.label,
+        "commit": None if spec.attached else commit(spec.directory()),
+        "stores": stores,
+        "lacks": lacks,
+        **machine(),
+    }
+
+
+def postgres(spec: StackSpec) -> tuple[str, dict[str, str]]:
+    if spec.postgres:
+        facts = ask_postgres(spec.postgres, with_log=spec.postgres_log is not None)
+        return facts.named, dict(facts.lacking)
+    if spec.mode == "docker":
+        return docker_images.image("postgres"), {}
+    return f"Postgres {word_of(postgres_binaries.installed() / 'bin' / 'postgres')}", {}
+
+
+def valkey(spec: StackSpec) -> tuple[str, dict[str, str]]:
+    if spec.valkey:
+        facts = ask_valkey(spec.valkey)
+        return facts.named, dict(facts.lacking)
+    if spec.mode == "docker":
+        return docker_images.image("valkey"), {}
+    return f"Valkey {word_of(binary())}", {}
+
+
+def word_of(program: Path) -> str:
+    """The version in what a server says of itself: `postgres (PostgreSQL) 18.1`, `Valkey server v=8.1.8 sha=...`."""
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=TOLD_S).stdout
+    words = [word.removeprefix("v=") for word in told.split()]
+    return next((word for word in words if word[:1].isdigit()), "of an unknown version")
+
+
+def commit(directory: Path) -> str | None:
+    """Of the checkout that the server is started in, with a `+` where something is not committed; None where there is none."""
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            cwd=directory, capture_output=True, text=True, timeout=TOLD_S,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return told.stdout.strip() or None
