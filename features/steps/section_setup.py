@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 
+from rig.drive.prompt import NO_TLS, tls_client
 from rig.drive.world import SEED_LINE, Observed, World, answers
 from rig.record import evidence
 from rig.record.evidence import Evidence
 from rig.stack.paths import CHECKOUT
+from rig.stores import Lacks
 
 SUBSCRIBED = "[valkey] subscribed to config:invalidate"
 
@@ -78,6 +80,8 @@ def customer_account(world: World) -> Observed:
 @answers("SETUP-06")
 def prompts(world: World) -> Observed:
     """The commands themselves, as QA would type them, against this very stack."""
+    if world.bench.stack.valkey.facts.tls and tls_client() is None:
+        raise Lacks(f"rig vk: {NO_TLS}")
     world.bench.mirror.client.set("rig:setup-06", "hello")
     try:
         vk = prompt(world, "vk", "GET", "rig:setup-06")

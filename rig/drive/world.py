@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from rig.checks import CHECKS, Judgement, judge_seen
 from rig.drive.bench import Bench
@@ -16,6 +15,7 @@ from rig.faults import treats_a_connection
 from rig.observe import NoMonitor
 from rig.record import Recorder, Verdict, evidence
 from rig.record.evidence import Evidence
+from rig.stores.urls import ValkeyUrl
 from rig.traffic import Customer, Mitra, Operator
 
 SEED_LINE = "[valkey-mirror] seed:"
@@ -242,12 +242,11 @@ class World:
     def valkey_from_both_ends(self) -> dict[str, Any]:
         """Does Valkey answer the rig directly, and does a backend's own address answer?"""
         server = next(iter(self.bench.servers.values()))
-        address = urlsplit(server.env["VALKEY_URL"])
-        direct = self.bench.stack.valkey
+        address, direct = ValkeyUrl.parse(server.env["VALKEY_URL"]), self.bench.stack.valkey
         return {
             "how": self.stopped,
-            "direct": treats_a_connection(direct.host, direct.port),
-            "through_proxy": treats_a_connection(address.hostname or "127.0.0.1", address.port or 6379),
+            "direct": treats_a_connection(direct.host, direct.port, tls=direct.facts.tls),
+            "through_proxy": treats_a_connection(address.host, address.port, tls=address.tls),
         }
 
     def await_seed(self, since: float, within_s: float = RECONNECT_SEED_S, instance: str = "a") -> float | None:

@@ -7,7 +7,7 @@ what may be a password.
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -49,6 +49,7 @@ class ValkeyUrl:
     database: int
     username: str | None
     password: str | None
+    options: Mapping[str, str] = field(default_factory=dict)  # those of TLS among them
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -80,6 +81,7 @@ class ValkeyUrl:
             database=database("" if at_socket else unquote(parts.path[1:]), given.get("db", "")),
             username=unquote(parts.username) if parts.username else given.get("username"),
             password=unquote(parts.password) if parts.password else given.get("password"),
+            options=given,
         )
 
 
