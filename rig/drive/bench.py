@@ -9,6 +9,7 @@ from rig.drive.cadence import ENVIRONMENT, QUIET, Cadence
 from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_path, translator
 from rig.fixtures.schema import CONTRACT_TABLES
 from rig.observe import LagSentinel, Mirror, Monitor, NoMonitor, ServerLog, StatementLog, Tables
+from rig.observe.told import Told
 from rig.record import Recorder
 from rig.record.evidence import Evidence
 from rig.stack import ServerInstance, Stack, StackError
@@ -97,8 +98,15 @@ class Bench:
         try:
             valkey.facts.require("MONITOR", "CLIENT LIST", *(["CLIENT SETNAME"] if others else []))
         except Lacks as lack:
-            return NoMonitor(str(lack))
+            return NoMonitor(str(lack), self._second_witness())
         return Monitor(valkey.url, instance_of=valkey.instance_of, others=others)
+
+    def _second_witness(self) -> Told | None:
+        """Where there is no MONITOR: keyspace events and counters, if both can be had."""
+        facts = self.stack.valkey.facts
+        if not (facts.can("keyspace events") and facts.can("commandstats")):
+            return None
+        return Told(self.stack.valkey.url, given=not facts.can("CONFIG SET"))
 
     # --- backends --------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import redis
 
 from rig.observe.capability import CannotObserve
 from rig.observe.command import SCRIPT_COMMANDS, SIGN_IN_COMMANDS, Command, parse_line
+from rig.observe.told import Told
 from rig.observe.wire import Wire
 from rig.stores.valkey import OURS, connect
 
@@ -202,13 +203,13 @@ class Monitor:
 
 
 class NoMonitor:
-    """In a monitor's place where there can be none: nothing is waited for, and what was sent is not known."""
+    """In a monitor's place where there can be none: what was sent is not known, but for what a second witness tells."""
 
     connected = False
     errors: tuple[str, ...] = ()
 
-    def __init__(self, why: str) -> None:
-        self.why = why
+    def __init__(self, why: str, told: Told | None = None) -> None:
+        self.why, self._told = why, told
 
     @property
     def blind(self) -> list[tuple[float, float]]:
@@ -217,11 +218,21 @@ class NoMonitor:
     def window(self, t0: float | None = None, t1: float | None = None) -> NoReturn:
         raise CannotObserve(self.why)
 
+    def changes(self, instance: str, since: float, until: float) -> list[Command]:
+        """What the second witness knows of that time; CannotObserve where there is none either."""
+        if self._told is None:
+            raise CannotObserve(self.why)
+        return self._told.window(instance, since, until)
+
     def fence(self, within_s: float = 0.0) -> None:
-        """Nothing is under way."""
+        """What the second witness has to hear has been heard, as far as Valkey is there."""
+        if self._told is not None:
+            with contextlib.suppress(redis.RedisError, TimeoutError):
+                self._told.fence()
 
     def close(self) -> None:
-        """Nothing was opened."""
+        if self._told is not None:
+            self._told.close()
 
 
 def command_time(command: Command) -> float:
