@@ -34,6 +34,7 @@ ABILITIES: Mapping[str, Ability] = {
     "CLIENT KILL": Ability(("CLIENT", "KILL", "ADDR", "0.0.0.0:0"), "connections cannot be ended for a test"),
     "CLIENT PAUSE": Ability(("CLIENT", "PAUSE", "0"), "it cannot be made to pause for a test"),
     "CONFIG GET": Ability(("CONFIG", "GET", "maxmemory"), "its settings cannot be read"),
+    "REPLICAOF": Ability(("REPLICAOF", "NO", "ONE"), "it cannot be made read-only for a test"),
     "ACL": Ability(("ACL", "DELUSER", f"{OURS}nobody"), "the instances have no users of their own"),
     "DEBUG": Ability(("DEBUG", "SLEEP", "0"), "it cannot be made busy for a test"),
     "FLUSHDB": Ability(("FLUSHDB", "RIG"), "it cannot be emptied at one stroke", SYNTAX),
