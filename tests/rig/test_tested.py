@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rig.drive.checklist import run_once
 from rig.drive.tested import commit, stack_facts
 from rig.stack import Stack
 from rig.stack.marks import mark
+from rig.stack.paths import CHECKOUT
 
 
 def test_stores_of_ours_are_named_by_their_programs(tmp_path: Path) -> None:
@@ -73,3 +75,24 @@ def test_a_run_names_the_stores_that_were_judged(judged: dict[str, Any]) -> None
 def test_smoke_needs_no_monitor(judged: dict[str, Any]) -> None:
     """What is judged by looks at keys is judged on a store that shows nobody its commands."""
     assert {item["verdict"] for item in judged["items"]} == {"passed"}
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("defect", "box"), [("writes-before-guard", "C-08"), ("never-trusts-again", "C-11")])
+def test_a_defect_that_only_commands_show_is_found_without_monitor(
+    stack: Stack,  # noqa: F811
+    defect: str,
+    box: str,
+    tmp_path: Path,
+) -> None:
+    """By the second witness: a refused ping that is written all the same, pings that keep away from Valkey."""
+    with given_valkey("Redis 7.0", tmp_path / "store", None, 'rename-command MONITOR ""') as port:
+        valkey = f"redis://127.0.0.1:{port}/0"
+        mark(stack.postgres.observer_url, valkey)
+        settings = read(
+            postgres=stack.postgres.observer_url, valkey=valkey, mode="external", scratch=True, reports=tmp_path / "reports",
+            postgres_log=stack.postgres.statement_log, level="hardened",
+            sut=f"{sys.executable} -m tests.sabotage {defect}", sut_cwd=CHECKOUT,
+        )  # fmt: skip
+        results, _ = run_once(settings, [box], 7)
+    assert [item["verdict"] for item in results["items"]] == ["failed"], results["items"][0]["message"]
