@@ -34,7 +34,7 @@ def valkey(command: list[str], stack: str | None) -> NoReturn:
         ]
         words += ["--insecure"] if url.options.get("ssl_cert_reqs") == "none" else []
     # The password goes by the environment: other users may read a command line.
-    become(program, [*words, *(["-e", *command] if command else [])], REDISCLI_AUTH=url.password or "")
+    become(program, [*words, *(["-e", *command] if command else [])], REDISCLI_AUTH=url.password)
 
 
 def tls_client() -> Path | None:
@@ -65,6 +65,7 @@ def sql(statement: str | None, stack: str | None) -> NoReturn:
     )
 
 
-def become(program: Path, words: list[str], **environment: str) -> NoReturn:
-    """Replace this process, so that terminal, signals and exit code are the client's own."""
-    os.execve(program, [program.name, *words], {**os.environ, **environment})
+def become(program: Path, words: list[str], **environment: str | None) -> NoReturn:
+    """Replace this process, so that terminal, signals and exit code are the client's own. None: without that variable."""
+    told = {**os.environ, **environment}
+    os.execve(program, [program.name, *words], {name: value for name, value in told.items() if value is not None})
