@@ -115,10 +115,14 @@ class ExternalPostgres:
         role, password = f"{self._prefix}trial", secrets.token_hex(12)
         create_login(connection, role, password, self.facts.login)
         sign(connection, role)
+        shared = f"instances share {self.facts.login}"
         try:
-            connect(with_login(self.url, role, password), f"{OURS}stack").close()
+            with connect(with_login(self.url, role, password), f"{OURS}stack") as trial:
+                row = trial.execute("SELECT session_user::text").fetchone()
+            if row != (role,):
+                return f"whoever logs in here is {row and row[0]}, as a pooler does it: {shared}"
         except psycopg.OperationalError as error:
-            return f"a role that we made may not log in ({' '.join(str(error).split())}): instances share {self.facts.login}"
+            return f"a role that we made may not log in ({' '.join(str(error).split())}): {shared}"
         finally:
             drop_granted_login(connection, role, self.facts.login)
         return None

@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from given_stores import pgbouncer
 from stack_support import rig, spec_of
 
 from rig.stack import SpecError, Stack, StackError, StackSpec, Supervisor, open_stack
@@ -218,3 +219,16 @@ def test_a_mark_in_one_database_is_no_use_of_another(lent: Stack) -> None:
         connection.set("somebody", "else's")
     with pytest.raises(SpecError, match="in use \\(db0: 1 keys\\)"):
         mark(None, f"{plain}/6")
+
+
+def test_a_pooler_that_gives_everybody_one_login_is_seen_through(
+    lent: Stack, supervisor: Supervisor, tmp_path: Path
+) -> None:
+    """The one instance shares that login; a role of its own would be told apart by nobody."""
+    mark(lent.postgres.observer_url, lent.valkey.url)
+    with pgbouncer(lent.postgres.observer_url, "session", tmp_path / "pooler") as url:
+        with open_stack(borrowed(lent, tmp_path, postgres=url), supervisor, "borrower") as stack:
+            server = stack.server("a")
+            assert server.role == "rig"
+            assert stack.postgres.shared_by("rig") == "a"
+            assert "whoever logs in here is rig" in stack.postgres.facts.lacking["login roles"]
