@@ -19,7 +19,7 @@ from rig.drive.scraper import Scraper
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.strikes import Siege, note_schedule, refuse_what_is_missing, require_possible
-from rig.drive.tested import stack_facts
+from rig.drive.tested import stack_facts, tell_lacks
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.faults.catalogue import faults
 from rig.faults.needs import OWN_CLOCKS, RESOLVER, TRUTH_PROXIED, libfaketime, no_resolver
@@ -110,6 +110,8 @@ def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]
     seed = draw_random_seed(settings.random_seed)
     replay = replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed)
     print(f"campaign {campaign.name}, random seed {seed}", flush=True)
+    on = stack_facts(settings, stack_spec(settings, Path(".")))
+    tell_lacks(on)
     meta = {
         "command": replay,
         "campaign": campaign.plain(),
@@ -117,7 +119,7 @@ def run_one(settings: Settings, campaign: Campaign) -> tuple[Verdict, int, bool]
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
-        "stack": stack_facts(settings, stack_spec(settings, Path("."))),
+        "stack": on,
     }
     interrupted = False
     items = list(campaign.judged)

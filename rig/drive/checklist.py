@@ -17,7 +17,7 @@ from rig.drive.progress import Progress
 from rig.drive.replay import judged_by, the_server
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
-from rig.drive.tested import stack_facts
+from rig.drive.tested import stack_facts, tell_lacks
 from rig.drive.usage import UsageError
 from rig.faults.catalogue import fault_named
 from rig.record.verdict import EXIT_INTERRUPTED
@@ -71,6 +71,7 @@ def run_once(
     mapped_schema(settings)
     on = stack_facts(settings, spec)
     print(f"random seed {seed}", flush=True)
+    tell_lacks(on)
     options = "" if settings.mode == "embedded" else f" --mode {settings.mode}"
     options += "".join(f" {shlex.quote(word)}" for word in (*the_server(settings), *judged_by(settings)))
     repeat = f"--cadence {settings.cadence} --random-seed {seed}{options}"

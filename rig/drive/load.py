@@ -17,7 +17,7 @@ from rig.drive.locust import Locust
 from rig.drive.replay import replay_command
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
-from rig.drive.tested import stack_facts
+from rig.drive.tested import stack_facts, tell_lacks
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.drive.witnesses import Witnesses
 from rig.observe import LagSentinel
@@ -41,13 +41,15 @@ def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
     plan = options.plan(seed)
     replay = replay_command(words, settings, seed)
     print(f"{options.pace.mitras} mitras for {options.seconds:g} s, random seed {seed}", flush=True)
+    on = stack_facts(settings, stack_spec(settings, Path(".")))
+    tell_lacks(on)
     meta = {
         "command": replay,
         "cadence": "written",
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
-        "stack": stack_facts(settings, stack_spec(settings, Path("."))),
+        "stack": on,
     }
     told = {"scenario": f"{options.pace.mitras} mitras for {options.seconds:g} s", "bounds": bounds}
     interrupted = False

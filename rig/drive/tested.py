@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ def stack_facts(settings: Settings, spec: StackSpec) -> dict[str, Any]:
         "lacks": lacks,
         **machine(),
     }
+
+
+def tell_lacks(told: Mapping[str, Any]) -> None:
+    """A line for each thing that a given store lacks, before the run: each is the reason of some skip."""
+    for ability, why in told["lacks"].items():
+        print(f"lacking {ability}: {why}", flush=True)
 
 
 def postgres(spec: StackSpec) -> tuple[str, dict[str, str]]:
