@@ -32,7 +32,7 @@ _CHOICES = {
     "ssl_check_hostname": ("true", "false", "1", "0", "yes", "no"),
 }
 _FILES = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
-_VALKEY_SCHEMES = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss"}
+_VALKEY_SCHEMES = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss", "unix": "unix"}
 _VALKEY_DATABASE_MAX = 2**31 - 1
 _DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?)*\.?", re.ASCII)
@@ -86,22 +86,32 @@ def valkey_url(url: str) -> str:
     """`url` as redis-py takes it. Raises BadUrl."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in _VALKEY_SCHEMES:
-        raise BadUrl("must be a URL such as redis://user:password@host:6379/0 or rediss://...")
+        raise BadUrl("must be a URL such as redis://user:password@host:6379/0, rediss://... or unix:///path?db=0")
     usable = f"{_VALKEY_SCHEMES[scheme]}://{rest}"
     parts = _split(usable)
     given = _options(parts.query, _VALKEY_OPTIONS, "timeouts and pools are the server's own")
-    if scheme in ("redis", "valkey") and (tls := sorted(_VALKEY_TLS & given.keys())):
+    if scheme not in ("rediss", "valkeys") and (tls := sorted(_VALKEY_TLS & given.keys())):
         raise BadUrl(f"has the option {tls[0]!r}, which needs rediss://")
     _say_once(given, {"username": parts.username, "password": parts.password})
-    if not is_host(parts.hostname or ""):
+    if scheme == "unix":
+        _check_socket(parts)
+    elif not is_host(parts.hostname or ""):
         raise BadUrl("names no host that can be looked up" if parts.hostname else "names no host")
-    path = unquote(parts.path[1:])
+    path = "" if scheme == "unix" else unquote(parts.path[1:])
     for database in filter(None, (path, given.get("db"))):
         if not _DIGITS.fullmatch(database) or int(database) > _VALKEY_DATABASE_MAX:
             raise BadUrl(f"names the database {database!r}: it must be a number such as 0")
     if path and "db" in given and int(path) != int(given["db"]):
         raise BadUrl(f"names two databases, {path} and {given['db']}")
     return usable
+
+
+def _check_socket(parts: SplitResult) -> None:
+    """The URL of a Unix socket names a path and no host."""
+    if parts.hostname or parts.port:
+        raise BadUrl("names a host: a Unix socket is written unix:///path/to/socket")
+    if len(parts.path) < 2:
+        raise BadUrl("names no socket: write unix:///path/to/socket?db=0")
 
 
 def _split(url: str) -> SplitResult:

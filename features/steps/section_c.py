@@ -12,7 +12,6 @@ from features.steps.windows import (
     answers_of,
     blind_s,
     commands_evidence,
-    commands_in,
     exchanges_evidence,
     plain_all,
     statements_evidence,
@@ -22,6 +21,7 @@ from features.steps.windows import (
     tally_evidence,
     window,
     with_witness,
+    writes_in,
 )
 from features.steps.witness import without_postgres
 from rig.checks.commands import HEARTBEAT, sets_key
@@ -102,7 +102,7 @@ def counted_pings(world: World, mitra: str, exchanges: list[Exchange]) -> Observ
     """A window of pings by one mitra: their answers, every statement, every command on a key of the contract."""
     noted = world.notes["pinged"]
     watch(world, max(0.0, noted.until + LATE_S - time.time()))
-    statements, commands = statements_in(world, noted, LATE_S), commands_in(world, noted, LATE_S)
+    statements, commands = statements_in(world, noted, LATE_S), writes_in(world, noted, LATE_S)
     tallied = tally_commands(commands)
     return with_witness(
         Observed(
@@ -259,7 +259,7 @@ def checked_in_postgres(world: World) -> Observed:
 def back_on_valkey(world: World) -> Observed:
     """Judged on the whole log from the seed line to the exit."""
     sari, noted = world.mitra("Sari").id, world.notes["healed pings"]
-    commands = [c for c in commands_in(world, noted) if sets_key(c, HEARTBEAT + sari)]
+    commands = [c for c in writes_in(world, noted) if sets_key(c, HEARTBEAT + sari)]
     lines = world.log_lines(FALLBACK, world.notes["seeded at"])
     healed, dewi = world.notes["healed"], world.notes["healed, refused"]
     return Observed(

@@ -25,6 +25,7 @@ from rig.checks.commands import SNAPSHOT, deletes_key, is_recompute, touches_mir
 from rig.checks.statements import writes
 from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
 from rig.record import evidence
+from rig.stack import CapabilityMissing
 from rig.traffic import Customer, Exchange, poll_rapidly, volley
 from rig.traffic.customer import BEACON
 
@@ -118,11 +119,14 @@ def held_back(world: World) -> Iterator[Callable[[], None]]:
 
     Without a proxy before Valkey nothing is held back: then the polls have to be quicker than the first answer.
     """
-    proxy, toxiproxy = world.bench.server().proxy, world.bench.stack.toxiproxy
+    try:
+        proxy = world.bench.server().proxy
+    except CapabilityMissing:  # as for a Valkey that is reached by TLS
+        proxy = None
     if proxy is None:
         yield lambda: None
         return
-    held = True
+    toxiproxy, held = world.bench.stack.toxiproxy, True
 
     def let_go() -> None:
         nonlocal held

@@ -93,6 +93,7 @@ def no_memory(world: World, seconds: str, name: str) -> None:
 
     When writes are taken again, a set is made a string: the seed that heals the one heals the other.
     """
+    world.bench.stack.valkey.facts.require("CONFIG GET", "CONFIG SET")
     client = world.bench.mirror.client
     limit = client.config_get("maxmemory")["maxmemory"]
     world.notes["memory"] = memory = Undo(lambda: client.config_set("maxmemory", limit))

@@ -20,13 +20,13 @@ from features.steps.windows import (
     answers_of,
     blind_s,
     commands_evidence,
-    commands_in,
     exchanges_evidence,
     plain_all,
     statements_evidence,
     statements_in,
     tally,
     window,
+    writes_in,
 )
 from rig.checks.commands import HEARTBEAT, SNAPSHOT, is_recompute, sets_key
 from rig.checks.statements import is_availability_query, unknown_roles, writes
@@ -315,7 +315,7 @@ def asked_after(world: World) -> list[Exchange]:
 def restored(world: World) -> Observed:
     """Judged on the whole log from the seed line to the exit, and on what the two stores held right after the seed."""
     noted, seeded, back = world.notes["after"], world.notes["seeded at"], world.notes["valkey back at"]
-    commands = commands_in(world, noted)
+    commands = writes_in(world, noted)
     pinged = [c for c in commands if sets_key(c, HEARTBEAT + world.mitra("Sari").id)]
     recomputed = [c for c in commands if is_recompute(c)]
     since = seeded or noted.since

@@ -12,6 +12,7 @@ from features.steps.looks import shown
 from rig.checks.commands import contract_keys, verb
 from rig.checks.statements import UUID, failed, names
 from rig.drive.world import Observed, World
+from rig.observe import NoMonitor
 from rig.record import evidence
 from rig.record.evidence import Evidence
 from rig.traffic import Exchange
@@ -47,6 +48,8 @@ def window(world: World, note: str) -> Iterator[Window]:
     noted = world.notes[note] = Window(time.time(), valkey_now(world))
     yield noted
     noted.until, noted.valkey_until = time.time(), valkey_now(world)
+    if isinstance(world.bench.monitor, NoMonitor):
+        world.bench.monitor.fence()  # its counters have to be read at both ends
 
 
 def statements_in(world: World, noted: Window, late_s: float = 0.0) -> list[dict[str, Any]]:
@@ -60,8 +63,26 @@ def commands_in(world: World, noted: Window, late_s: float = 0.0) -> list[dict[s
     return world.commands(noted.valkey_since, until)
 
 
+def writes_in(world: World, noted: Window, late_s: float = 0.0) -> list[dict[str, Any]]:
+    """As `commands_in`, for who asks only how often keys were written and availability computed.
+
+    Where MONITOR cannot be had, the second witness tells as much, of one backend.
+    """
+    monitor = world.bench.monitor
+    if not isinstance(monitor, NoMonitor) or len(world.bench.servers) > 1:
+        return commands_in(world, noted, late_s)
+    monitor.fence()
+    until = valkey_now(world) if noted.valkey_until is None else noted.valkey_until + late_s
+    (backend,) = world.bench.servers
+    found = monitor.changes(backend, noted.valkey_since, until)
+    world.weaken(f"writes were told by keyspace events and counted by commandstats: {monitor.why}")
+    return [{"at": c.at, "args": list(c.args), "instance": c.instance, "lua": c.lua} for c in found]
+
+
 def blind_s(world: World, noted: Window) -> float:
     """For how long of the window MONITOR was not connected."""
+    if isinstance(world.bench.monitor, NoMonitor):
+        return 0.0  # the second witness says by itself what it has not heard
     until = noted.until or time.time()
     return sum(max(0.0, min(b, until) - max(a, noted.since)) for a, b in world.bench.monitor.blind)
 

@@ -5,19 +5,19 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import redis
 
 from rig.checks.statements import UUID
 from rig.drive.cadence import ENVIRONMENT
-from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_url, translator
+from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_path, translator
 from rig.observe import Mirror, ServerLog, StatementLog, Tables
 from rig.observe.counted import CountedLedger
 from rig.observe.statement import Statement
 from rig.observe.template import template
 from rig.record import Recorder
 from rig.stack import ServerInstance, Stack
+from rig.stores.valkey import OURS
 
 NAMES = {"on": "with the mirror", "off": "without it"}
 INSTANCES = ("a", "b", "c")
@@ -57,16 +57,21 @@ class Arm:
     people: People = field(default_factory=lambda: People([], [], [], []))
 
     def __post_init__(self) -> None:
-        self.tables = Tables(reading_url(self.stack.postgres.observer_url, self.schema))
+        self.tables = Tables(self.stack.postgres.observer_url, reading_path(self.schema))
         self.fixtures = Fixtures(self.stack.postgres.url, self.schema)
         self.mirror = Mirror(self.stack.valkey.url)
-        roles = {f"sut_{name}": name for name in INSTANCES}
-        ours = {"rig", "mirror", urlsplit(self.stack.postgres.observer_url).username or ""}
-        translate = translator(self.schema)
-        self.statements = StatementLog(self.stack.postgres.statement_log, roles, ours, translate=translate)
+        postgres, translate = self.stack.postgres, translator(self.schema)
+        self.statements = StatementLog(
+            postgres.statement_log, postgres.instance_of, postgres.observers, translate=translate,
+            shared=postgres.shared_by, ours=OURS, database=postgres.facts.database,
+        )  # fmt: skip
         self.counted: CountedLedger | None = None  # where there is no log that we can read
         if not self.statements.available:
-            self.counted = CountedLedger(self.stack.postgres.observer_url, roles, ours, translate=translate)
+            postgres.facts.require(
+                "pg_stat_statements", "login roles"
+            )  # it knows roles alone, so ours has to be another
+            ours = {*postgres.observers, postgres.facts.login}
+            self.counted = CountedLedger(postgres.observer_url, postgres.instance_of, ours, translate=translate)
         self._logs: dict[str, ServerLog] = {}
         self._views_made = False
         self._bind = LOOPBACK

@@ -3,13 +3,11 @@
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from rig.drive.bench import Bench
 from rig.drive.cadence import ENVIRONMENT, QUIET
 from rig.drive.signin import sign_in
 from rig.stack import CapabilityMissing, StackError
-from rig.stack.marks import OURS
 from rig.stack.stack import FIRST
 from rig.traffic import Mitra
 
@@ -26,8 +24,12 @@ class AttachedBench(Bench):
 
     def attribution(self) -> dict[str, Any]:
         """Roles tell nothing here: whoever is in this database under no name of the rig's is the server."""
-        database = urlsplit(self.stack.postgres.url).path.lstrip("/") or None
-        return {"roles": lambda role: FIRST, "observers": set(), "ours": OURS, "database": database}
+        return {
+            **super().attribution(),
+            "roles": lambda role: None,
+            "shared": lambda role: FIRST,
+            "observers": frozenset(),
+        }
 
     def cadences_for(self, cadences: Mapping[str, float]) -> dict[str, float]:
         """The running server's own seconds for each cadence that a scenario is about; the waits follow them."""

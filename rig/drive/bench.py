@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rig.checks.base import HARDENED
 from rig.drive.cadence import ENVIRONMENT, QUIET, Cadence
 from rig.drive.scenarios import Unmet
-from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_url, translator
+from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_path, translator
 from rig.fixtures.schema import CONTRACT_TABLES
-from rig.observe import CannotObserve, LagSentinel, Mirror, Monitor, ServerLog, StatementLog, Tables
+from rig.observe import LagSentinel, Mirror, Monitor, NoMonitor, ServerLog, StatementLog, Tables
+from rig.observe.told import Told
 from rig.record import Recorder
 from rig.record.evidence import Evidence
-from rig.stack import CapabilityMissing, ServerInstance, Stack, StackError
+from rig.stack import ServerInstance, Stack, StackError
 from rig.stack.server import READY_S
+from rig.stack.stack import FIRST
+from rig.stores import Lacks
+from rig.stores.postgres import PostgresFacts
+from rig.stores.valkey import OURS
 from rig.traffic import Operator
 
 if TYPE_CHECKING:
@@ -28,6 +33,11 @@ TRUTH = {
         " AND s.status IN ('active', 'pending_payment') GROUP BY m.id ORDER BY 1"
     ),
 }
+
+
+def why_no_log(facts: PostgresFacts) -> str:
+    """What a box that counts statements says where it cannot."""
+    return f"statement log: {facts.lacking.get('statement log', '')}"
 
 
 class Bench:
@@ -63,19 +73,41 @@ class Bench:
         self._noted: set[tuple[str, float | None]] = set()
         self._logs: dict[str, ServerLog] = {}  # each reads on where it stopped
         self.lag = LagSentinel()
-        self.tables = Tables(reading_url(stack.postgres.observer_url, self.schema))
+        self.tables = Tables(stack.postgres.observer_url, reading_path(self.schema))
         self.fixtures = Fixtures(stack.postgres.url, self.schema)
         self.mirror = Mirror(stack.valkey.url)
-        self.monitor = Monitor(
-            stack.valkey.url, instances={"sut-a": "a", "sut-b": "b", "sut-c": "c"}, others=self.others
-        )
+        self.monitor = self._watch_commands()
         self.statements = StatementLog(
-            stack.postgres.statement_log, translate=translator(self.schema), **self.attribution()
+            stack.postgres.statement_log,
+            translate=translator(self.schema),
+            why_none=why_no_log(stack.postgres.facts),
+            **self.attribution(),
         )
 
     def attribution(self) -> dict[str, Any]:
-        """What tells a server's statements from the rig's: each instance has a login role of its own."""
-        return {"roles": {"sut_a": "a", "sut_b": "b", "sut_c": "c"}, "observers": {"rig", "mirror"}}
+        """What tells a server's statements from the rig's: the names of our connections, and the instances' login roles."""
+        postgres = self.stack.postgres
+        return {
+            "roles": postgres.instance_of, "shared": postgres.shared_by, "observers": postgres.observers, "ours": OURS,
+            "database": postgres.facts.database,
+        }  # fmt: skip
+
+    def _watch_commands(self) -> Monitor | NoMonitor:
+        """By MONITOR, where it shows commands to us and we can tell whose they are."""
+        valkey = self.stack.valkey
+        others = self.others or (None if valkey.users_of_their_own else FIRST)
+        try:
+            valkey.facts.require("MONITOR", "CLIENT LIST", *(["CLIENT SETNAME"] if others else []))
+        except Lacks as lack:
+            return NoMonitor(str(lack), self._second_witness())
+        return Monitor(valkey.url, instance_of=valkey.instance_of, others=others)
+
+    def _second_witness(self) -> Told | None:
+        """Where there is no MONITOR: keyspace events and counters, if both can be had."""
+        facts = self.stack.valkey.facts
+        if not (facts.can("keyspace events") and facts.can("commandstats")):
+            return None
+        return Told(self.stack.valkey.url, given=not facts.can("CONFIG SET"))
 
     # --- backends --------------------------------------------------------------------------------------------
 
@@ -237,7 +269,7 @@ class Bench:
 
     def blame(self, failure: Exception) -> dict[str, str]:
         """Whose fault an exception is: an instance that was ready and left by itself has failed, else the rig is broken."""
-        if isinstance(failure, CapabilityMissing | CannotObserve):
+        if isinstance(failure, Lacks):
             return {"verdict": "skipped", "message": str(failure)}
         for server in self.exited():
             return {"verdict": "failed", "message": self.obituary(server)}

@@ -11,7 +11,7 @@ from rig.config import HANDED, Settings, read
 from rig.drive.checklist import handed_over, select_items, told_of
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import mapped_schema, stack_spec
-from rig.stack.external import protect
+from rig.drive.tested import run_facts
 from rig.stack.paths import CHECKOUT
 from rig.stack.process import ENVIRONMENT_NAME
 
@@ -23,9 +23,9 @@ def a_run_of(items: Sequence[str], told: list[str]) -> Iterator[Session]:
         settings = settings_here()
         spec = stack_spec(settings, Path("."))
         mapped_schema(settings)
-        protect(spec)
+        on = run_facts(settings, spec)  # refuses stores that must not be touched
         seed = draw_random_seed(settings.random_seed)
-        command, meta = told_of(settings, spec, [], seed)
+        command, meta = told_of(settings, on, [], seed)
         with run_session(
             "checklist", settings.reports, seed, items=select_items(items), replay=command, meta=meta
         ) as session:

@@ -11,10 +11,8 @@ from rig.config import Settings
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
 from rig.drive.campaign import DIRECTORY, Campaign, alone, campaigns, from_file, of_profile, select
-from rig.drive.checklist import versions
 from rig.drive.draw import drawn, possible_here
 from rig.drive.history import write_history
-from rig.drive.judged import judged
 from rig.drive.repeat import random_seeds
 from rig.drive.replay import replay_command
 from rig.drive.sampler import Sampler
@@ -22,12 +20,14 @@ from rig.drive.scraper import Scraper
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
 from rig.drive.strikes import Siege, note_schedule, refuse_what_is_missing, require_possible
+from rig.drive.tested import run_facts, tell_lacks
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.faults.catalogue import faults
 from rig.faults.needs import OWN_CLOCKS, RESOLVER, TRUTH_PROXIED, libfaketime, no_resolver
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
-from rig.stack import CapabilityMissing, open_stack
+from rig.stack import open_stack
+from rig.stores import Lacks
 from rig.traffic import Customer, Mitra, Operator
 from rig.traffic.workload import Workload, digest, schedule
 
@@ -125,6 +125,8 @@ def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = 
     seed = draw_random_seed(settings.random_seed)
     replay = replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed)
     print(f"campaign {campaign.name}, random seed {seed}", flush=True)
+    on = run_facts(settings, stack_spec(settings, Path(".")))
+    tell_lacks(on)
     meta = {
         "command": replay,
         "campaign": campaign.plain(),
@@ -132,8 +134,7 @@ def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = 
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
-        "judged": judged(settings),
-        "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
+        **on,
     }
     items = list(campaign.judged)
     plan = {"scenario": campaign.name, "bounds": campaign.judged}
@@ -177,7 +178,7 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
             exits = Exits(bench)
             with rescued(recorder, exits):
                 course(bench, campaign, exits)
-        except CapabilityMissing as lack:
+        except Lacks as lack:
             recorder.write("missing", text=str(lack))
         finally:
             keep_logs(bench)

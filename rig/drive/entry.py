@@ -54,10 +54,11 @@ def code_of(error: Exception) -> int | None:
     from rig.drive.usage import UsageError
     from rig.fixtures import SchemaMismatch
     from rig.stack.errors import SpecError, StackError
+    from rig.stores import Lacks
 
     if isinstance(error, ConfigError | SpecError | UsageError):
         return EXIT_USAGE
-    return EXIT_BROKEN if isinstance(error, StackError | SchemaMismatch) or no_room(error) else None
+    return EXIT_BROKEN if isinstance(error, StackError | SchemaMismatch | Lacks) or no_room(error) else None
 
 
 def no_room(error: Exception) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import psutil
-import psycopg
 import redis
 
 from rig.checks.spent import SEED_LINE
@@ -15,6 +14,9 @@ from rig.drive.bench import Bench
 from rig.drive.floors import Floors, chunks, now_text
 from rig.observe.mirror import HEARTBEAT, SNAPSHOT
 from rig.stack import ServerInstance
+from rig.stores.postgres import connect as connect_postgres
+from rig.stores.valkey import OURS
+from rig.stores.valkey import connect as connect_valkey
 from rig.traffic import Customer, Operator
 
 PLANT = """
@@ -48,7 +50,7 @@ class FleetSize:
     def plant(self) -> None:
         """Everybody online, by hand; the tables' statistics as they would be in time."""
         self.bench.empty_stores()
-        with psycopg.connect(self.bench.stack.postgres.url, autocommit=True) as connection:
+        with connect_postgres(self.bench.stack.postgres.url, f"{OURS}fleet") as connection:
             connection.execute(PLANT, (self.size,))
             connection.execute("VACUUM ANALYZE mitras")
             connection.execute("VACUUM ANALYZE mitra_online_status")
@@ -113,7 +115,7 @@ class FleetSize:
         look = "SELECT last_heartbeat_at IS NOT NULL FROM mitra_online_status WHERE mitra_id = %s"
         deadline = time.monotonic() + PATIENCE_S
         self._ping_by_hand()
-        with psycopg.connect(self.bench.stack.postgres.observer_url, autocommit=True) as connection:
+        with connect_postgres(self.bench.stack.postgres.observer_url, f"{OURS}fleet") as connection:
             while time.monotonic() < deadline:
                 connection.execute("UPDATE mitra_online_status SET last_heartbeat_at = NULL")
                 connection.execute("VACUUM ANALYZE mitra_online_status")
@@ -127,7 +129,7 @@ class FleetSize:
 
     def tick(self) -> float:
         """From a tick's look at the settings to its last command in Valkey."""
-        looking = redis.Redis.from_url(self.bench.stack.valkey.url, protocol=2, client_name="rig-ticks")
+        looking = connect_valkey(self.bench.stack.valkey.url, f"{OURS}ticks")
         began = time.time()
         last, calls = 0.0, self._calls(looking)
         with looking:

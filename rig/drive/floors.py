@@ -4,12 +4,11 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from urllib.parse import urlsplit, urlunsplit
-
-import psycopg
-import redis
 
 from rig.observe.mirror import CAPACITY, HEARTBEAT
+from rig.stores.postgres import connect as connect_postgres
+from rig.stores.valkey import OURS
+from rig.stores.valkey import connect as connect_valkey
 
 CHUNK = 5000
 ANSWER_S = 60.0
@@ -39,11 +38,8 @@ class Floors:
     """Valkey's in a database of its own, so that the server's mirror stays as it is; Postgres' in the server's tables."""
 
     def __init__(self, valkey_url: str, postgres_url: str) -> None:
-        self._valkey = redis.Redis.from_url(
-            urlunsplit(urlsplit(valkey_url)._replace(path="/1")),
-            protocol=2, decode_responses=True, socket_timeout=ANSWER_S, client_name="rig-floor",
-        )  # fmt: skip
-        self._postgres = psycopg.connect(postgres_url, autocommit=True, application_name="rig-floor")
+        self._valkey = connect_valkey(valkey_url, f"{OURS}floor", timeout_s=ANSWER_S, database=1)
+        self._postgres = connect_postgres(postgres_url, f"{OURS}floor")
 
     def seed(self, ids: Sequence[str]) -> float:
         """A command a value, in pipelines: a member, a capacity and a heartbeat for each."""

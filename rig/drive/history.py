@@ -5,7 +5,7 @@ from typing import Any
 
 from rig.checks.commands import contract_keys
 from rig.drive.bench import Bench
-from rig.observe import NoStatementLog
+from rig.observe import CannotObserve, Command, NoStatementLog
 
 # Verbs that change nothing by themselves; what a script does follows as commands of its own.
 LOOKS = frozenset({
@@ -50,8 +50,8 @@ def write_history(bench: Bench, since: float, until: float) -> None:
     except NoStatementLog as missing:
         bench.recorder.write("weakness", text=str(missing))
     bench.monitor.fence()
-    for command in bench.monitor.window(since, until):
-        if command.instance is not None and command.verb not in LOOKS:
+    for command in seen_commands(bench, since, until):
+        if command.verb not in LOOKS:
             args = kept(command.verb, command.args)
             bench.recorder.write(
                 "command", t=command.at, at=command.at, args=args, instance=command.instance, lua=command.lua
@@ -61,3 +61,12 @@ def write_history(bench: Bench, since: float, until: float) -> None:
     left: dict[str, Any] = {name: bench.tables.query(query).dicts() for name, query in LEFT.items()}
     info = bench.mirror.client.info("stats")
     bench.recorder.write("left", **left, evicted_keys=int(info["evicted_keys"]))
+
+
+def seen_commands(bench: Bench, since: float, until: float) -> list[Command]:
+    """Those of the instances; none, and a weakness of the run, where MONITOR cannot be had."""
+    try:
+        return [command for command in bench.monitor.window(since, until) if command.instance is not None]
+    except CannotObserve as missing:
+        bench.recorder.write("weakness", text=str(missing))
+        return []

@@ -10,15 +10,14 @@ from typing import Any
 
 from rig.config import Settings
 from rig.drive.arm import NAMES, Arm, NeverSeeded, shared_secrets
-from rig.drive.checklist import versions
 from rig.drive.claims import bounds_of
-from rig.drive.judged import judged
 from rig.drive.live import Live
 from rig.drive.loadplan import IDLE, SETTLE, LoadOptions
 from rig.drive.locust import Locust
 from rig.drive.replay import replay_command
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, mapped_schema, stack_spec
+from rig.drive.tested import run_facts, tell_lacks
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.drive.witnesses import Witnesses
 from rig.observe import LagSentinel
@@ -42,14 +41,15 @@ def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
     plan = options.plan(seed)
     replay = replay_command(words, settings, seed)
     print(f"{options.pace.mitras} mitras for {options.seconds:g} s, random seed {seed}", flush=True)
+    on = run_facts(settings, stack_spec(settings, Path(".")))
+    tell_lacks(on)
     meta = {
         "command": replay,
         "cadence": "written",
         "level": level_of(settings),
         "schema": settings.schema and str(settings.schema),
         "strict": settings.strict,
-        "judged": judged(settings),
-        "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
+        **on,
     }
     told = {"scenario": f"{options.pace.mitras} mitras for {options.seconds:g} s", "bounds": bounds}
     with run_session(

@@ -11,13 +11,12 @@ from rich.console import Console
 
 from rig.checks.model import items_of
 from rig.config import Settings
-from rig.drive.checklist import versions
-from rig.drive.judged import judged
 from rig.drive.model_jobs import Job, Pool
 from rig.drive.model_specs import SUFFIX, Found, bounded, refuse_unused, select, select_mutant
 from rig.drive.model_told import told_bounds
 from rig.drive.replay import replay_command
 from rig.drive.session import Session, conclude, run_session
+from rig.drive.tested import run_facts
 from rig.model.language import Mutant
 from rig.record import Run
 from rig.record.verdict import EXIT_INTERRUPTED
@@ -83,13 +82,7 @@ def run(
         "bounds": bounds,
         "replays": {item: replays[item.partition("/")[0]] for item in items},
     }
-    meta = {
-        "command": command,
-        "random_seed": None,
-        "strict": settings.strict,
-        "judged": judged(settings),
-        "stack": versions(),
-    }
+    meta = {"command": command, "random_seed": None, "strict": settings.strict, **run_facts(settings)}
     with run_session("model", settings.reports, 0, items=items, replay=command, meta=meta, plan=plan) as session:
         if changed is not None:
             session.recorder.write("weakness", text=said_of_mutant(changed))

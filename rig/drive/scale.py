@@ -14,13 +14,12 @@ from rig import caller
 from rig.config import Settings
 from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
-from rig.drive.checklist import versions
 from rig.drive.fleet_size import TICK_S, TICKS, FleetSize, NotSeen, median
 from rig.drive.floors import Floors
-from rig.drive.judged import judged
 from rig.drive.replay import replay_command
 from rig.drive.session import Session, conclude, draw_random_seed, run_session
 from rig.drive.stackspec import level_of, stack_spec
+from rig.drive.tested import run_facts
 from rig.drive.usage import UsageError
 from rig.drive.watch import Exits, keep_logs, rescued
 from rig.record import Recorder
@@ -74,8 +73,7 @@ def run(settings: Settings, sizes: str | None = None) -> int:
         "command": replay,
         "level": level_of(settings),
         "strict": settings.strict,
-        "judged": judged(settings),
-        "stack": {"mode": settings.mode, "sut": settings.sut, **versions()},
+        **run_facts(settings, stack_spec(settings, Path("."))),
     }
     plan = {"scenario": f"growth: {told} mitras", "bounds": BOUNDS}
     with run_session(

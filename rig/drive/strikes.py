@@ -11,7 +11,7 @@ from rig.drive.bench import Bench
 from rig.drive.usage import UsageError
 from rig.faults import Cycle, Fault, Ground
 from rig.faults.catalogue import UnknownFault, fault_named
-from rig.faults.needs import missing
+from rig.faults.needs import missing, needs_of
 from rig.record import Recorder
 from rig.stack import CapabilityMissing
 
@@ -150,7 +150,7 @@ class Siege:
 def refuse_what_is_missing(bench: Bench, strikes: Sequence[Strike]) -> None:
     """CapabilityMissing names what this stack or machine lacks for the first fault that cannot be made on it."""
     for strike in strikes:
-        for need in strike.made().needs:
+        for need in needs_of(strike.made()):
             if (why := missing(need, bench.stack)) is not None:
                 raise CapabilityMissing(f"{strike.fault!r} needs {need}: {why}")
 

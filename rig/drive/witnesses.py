@@ -6,10 +6,10 @@ from typing import Any, Self
 
 from rig.drive.arm import Arm
 from rig.fixtures.schema import CONTRACT_TABLES
-from rig.observe.capability import CannotObserve
 from rig.observe.commandstats import CommandStats, Rewrites
 from rig.observe.counters import TableCounters
 from rig.observe.usage import Usage, spent
+from rig.stores import Lacks
 
 SNAPSHOT = "availability:snapshot"
 Due = tuple[float, Callable[[], None]]
@@ -28,9 +28,11 @@ class Witnesses:
 
     def __enter__(self) -> Self:
         if self.arm.id == "on":
+            facts = self.arm.stack.valkey.facts
             try:
-                self._rewrites = Rewrites(self.arm.stack.valkey.url, SNAPSHOT)
-            except CannotObserve as lack:
+                facts.require("keyspace events")
+                self._rewrites = Rewrites(self.arm.stack.valkey.url, SNAPSHOT, given=not facts.can("CONFIG SET"))
+            except Lacks as lack:
                 self._missing = str(lack)
         return self
 

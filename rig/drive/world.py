@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from rig.checks import CHECKS, Judgement, judge_seen
 from rig.checks.base import LAG_VOID_S
@@ -14,8 +13,10 @@ from rig.drive.bench import Bench
 from rig.drive.cadence import Cadence
 from rig.drive.signin import sign_in
 from rig.faults import treats_a_connection
+from rig.observe import NoMonitor
 from rig.record import Recorder, Verdict, evidence
 from rig.record.evidence import Evidence
+from rig.stores.urls import ValkeyUrl
 from rig.traffic import Customer, Mitra, Operator
 
 SEED_LINE = "[valkey-mirror] seed:"
@@ -212,7 +213,15 @@ class World:
         ]
 
     def written_at(self, key: str, verbs: tuple[str, ...], member: str | None, since: float) -> float | None:
-        """When a backend first wrote that key (and member) after `since`, by Valkey's clock; None if not seen."""
+        """When a backend first wrote that key (and member) after `since`, by Valkey's clock; None if not seen.
+
+        Without MONITOR the boxes that ask go by when they see the key changed, which is a little later.
+        """
+        if isinstance(self.bench.monitor, NoMonitor):
+            self.weaken(
+                f"how soon keys change is taken from looks at them, not from the command: {self.bench.monitor.why}"
+            )
+            return None
         for command in self.commands(since):
             args = command["args"]
             if args[0].upper() in verbs and key in args[1:] and (member is None or member in args[1:]):
@@ -251,12 +260,11 @@ class World:
     def valkey_from_both_ends(self) -> dict[str, Any]:
         """Does Valkey answer the rig directly, and does a backend's own address answer?"""
         server = next(iter(self.bench.servers.values()))
-        address = urlsplit(server.env["VALKEY_URL"])
-        direct = self.bench.stack.valkey
+        address, direct = ValkeyUrl.parse(server.env["VALKEY_URL"]), self.bench.stack.valkey
         return {
             "how": self.stopped,
-            "direct": treats_a_connection(direct.host, direct.port),
-            "through_proxy": treats_a_connection(address.hostname or "127.0.0.1", address.port or 6379),
+            "direct": treats_a_connection(direct.host, direct.port, tls=direct.facts.tls),
+            "through_proxy": treats_a_connection(address.host, address.port, tls=address.tls),
         }
 
     def await_seed(self, since: float, within_s: float = RECONNECT_SEED_S, instance: str = "a") -> float | None:

@@ -1,6 +1,7 @@
 """What a fault is: it acts on a stack and can tell, from both ends, whether it bites and whether it has healed."""
 
 import socket
+import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import redis
+
+from rig.stores.valkey import OURS, connect
 
 ANSWERS, CLOSES, SILENT, REFUSED = "answers", "closes", "silent", "refused"
 ENDED = (
@@ -50,10 +53,7 @@ class Ground:
 
     def connect(self) -> None:
         """Before any fault, as a full, stopped or busy Valkey takes no new connection; and after its restart."""
-        self.valkey = redis.Redis.from_url(
-            self.stack.valkey.url, protocol=2, decode_responses=True, socket_timeout=2, retry=None,
-            single_connection_client=True, client_name="rig-fault",
-        )  # fmt: skip
+        self.valkey = connect(self.stack.valkey.url, f"{OURS}fault", single_connection_client=True)
 
     def reconnect(self) -> None:
         """A connection that an earlier fault ended is made anew."""
@@ -109,7 +109,8 @@ class Ground:
         """How Valkey treats a new connection, by end: `direct` (the rig's way), `through NAME` (an instance's way)."""
         ends = {"direct": (self.stack.valkey.host, self.stack.valkey.port)}
         ends |= {f"through {name}": self.address(name) for name in self.servers}
-        return {end: treats_a_connection(*address) for end, address in ends.items()}
+        tls = self.stack.valkey.facts.tls
+        return {end: treats_a_connection(*address, tls=tls) for end, address in ends.items()}
 
     def answers(self, *command: Any, within_s: float = CONNECT_S) -> Sight:
         """What a command gets, by end, each as that end's own user: the reply as text, or the error's first word.
@@ -209,10 +210,11 @@ def none_answers(sight: Sight) -> bool:
     return all(found != ANSWERS for found in sight.values())
 
 
-def treats_a_connection(host: str, port: int) -> str:
+def treats_a_connection(host: str, port: int, *, tls: bool = False) -> str:
     """`answers` (any bytes come back to a PING), `closes`, `silent` or `refused`, as a client would see it."""
     try:
-        with socket.create_connection((host, port), timeout=CONNECT_S) as connection:
+        with socket.create_connection((host, port), timeout=CONNECT_S) as plain:
+            connection = unverified(plain) if tls else plain
             connection.sendall(b"PING\r\n")
             return ANSWERS if connection.recv(64) else CLOSES
     except ConnectionRefusedError:
@@ -221,6 +223,13 @@ def treats_a_connection(host: str, port: int) -> str:
         return SILENT
     except OSError:
         return CLOSES
+
+
+def unverified(plain: socket.socket) -> ssl.SSLSocket:
+    """Whose certificate it is does not matter to whether it answers."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(plain)
 
 
 def answer_to(url: str, *command: Any, within_s: float = CONNECT_S) -> str:

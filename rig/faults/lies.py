@@ -113,6 +113,7 @@ class ShutOutByHand(Lie):
 
 class Evicted(Lie):
     name = "eviction"
+    needs = ("CONFIG SET",)
     shows = "Under allkeys-lru the memory runs out: keys of the mirror are evicted, silently"
     excuses = ("INV-24",)
 
@@ -136,6 +137,7 @@ class EvictionAllowed(Fault):
     """Nothing is evicted yet: the day on which it would be is the wrong one to learn of the policy."""
 
     name = "eviction allowed"
+    needs = ("CONFIG SET",)
     family = "wrong"
     shows = "The policy is allkeys-lru while there is memory enough: nothing is evicted yet, and it has to be cried out"
     outage = False

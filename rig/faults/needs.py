@@ -9,19 +9,28 @@ from typing import Any
 
 from rig import caller
 from rig.faults.filters import refused_here
+from rig.stores.valkey import ABILITIES
 
 FAKETIME = "libfaketime"
 OWN_CLOCKS = "clocks of the instances' own"
 RESOLVER = "a resolver of ours"
 OWN_PROXY = "a proxy of ours"
 TRUTH_PROXIED = "a proxy before postgres"
+WAY = "a proxy before Valkey"
 SOCKET_FILTERS = "filters on the proxy's sockets"
 FAKETIME_PLACES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1")
 
 
 def missing(need: str, stack: Any) -> str | None:
     """Why it is not there, with what to do; None when it is. KeyError for a need that nobody has named."""
+    if need in ABILITIES or need == "CONFIG SET":
+        return stack.valkey.facts.lacking.get(need)
     return LOOKS[need](stack)
+
+
+def needs_of(fault: Any) -> tuple[str, ...]:
+    """Those that it declares, and what all faults of its layer need."""
+    return (WAY, *fault.needs) if fault.layer == "way" else fault.needs
 
 
 def libfaketime() -> str | None:
@@ -85,6 +94,11 @@ def _socket_filters(stack: Any) -> str | None:
     return None if why is None else f"the kernel refuses them here ({why}): run the rig as root, outside a container"
 
 
+def _way(stack: Any) -> str | None:
+    host = getattr(stack.toxiproxy, "host", None)
+    return None if host is None else stack.valkey.why_direct(host) or None
+
+
 def _root(stack: Any) -> str | None:
     return None if os.geteuid() == 0 else "run the rig as root"
 
@@ -95,6 +109,7 @@ LOOKS = {
     "a superuser of Postgres": _observer,
     TRUTH_PROXIED: lambda stack: None if stack.spec.truth_proxied else "this stack has none",
     "a server of ours": _own_server,
+    WAY: _way,
     FAKETIME: _faketime,
     OWN_CLOCKS: _own_clocks,
     RESOLVER: _resolver,

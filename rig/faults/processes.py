@@ -60,6 +60,7 @@ class Hung(Fault):
 
 class Paused(Fault):
     name = "client pause"
+    needs = ("CLIENT PAUSE",)
     family = "silence"
     shows = f"CLIENT PAUSE ALL: every command waits; it ends by itself after {PAUSE_MS / 1000:g} s"
     lasts_s = PAUSE_MS / 1000
@@ -87,6 +88,7 @@ class Paused(Fault):
 
 class WritesPaused(Fault):
     name = "client pause write"
+    needs = ("CLIENT PAUSE",)
     family = "silence"
     shows = "CLIENT PAUSE WRITE: reads are answered, every write waits"
     outage = False
@@ -118,6 +120,7 @@ class ClientsKilled(Fault):
     name = "clients killed"
     family = "cuts"
     shows = "CLIENT KILL ends every ordinary connection of an instance; new ones are served"
+    needs = ("CLIENT KILL", "CLIENT LIST")
     outage = False
     noticed = True
     lasts_s = 0.0

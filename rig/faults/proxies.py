@@ -49,6 +49,7 @@ class CutOnce(Fault):
     name = "all connections cut"
     family = "cuts"
     shows = "Every connection of an instance is cut at the same moment; new ones are served"
+    needs = ("CLIENT LIST",)
     layer = "way"
     outage = False
     noticed = True

@@ -33,6 +33,8 @@ class Refusing(Fault):
 class Configured(Refusing):
     """By settings of Valkey's, taken back as they were."""
 
+    needs = ("CONFIG SET",)
+
     settings: ClassVar[dict[str, Any]]
 
     def inject(self, ground: Ground) -> None:
@@ -65,6 +67,7 @@ class ReadOnly(Refusing):
     name = "read-only"
     shows = "Valkey has become the replica of a server that is not there: writes get READONLY, no connection is cut"
     word = "READONLY"
+    needs = ("REPLICAOF",)
 
     def inject(self, ground: Ground) -> None:
         ground.valkey.execute_command("REPLICAOF", "127.0.0.1", "1")
@@ -94,6 +97,7 @@ class Forbidden(Refusing):
     """By the rights of the users of the instances that are hit; their connections stand."""
 
     word = "NOPERM"
+    needs = ("ACL",)
     rules: ClassVar[tuple[str, ...]]
 
     def inject(self, ground: Ground) -> None:
@@ -124,6 +128,7 @@ class AllForbidden(Forbidden):
 
 class WrongPassword(Refusing):
     name = "password changed"
+    needs = ("ACL", "CLIENT KILL")
     shows = "The password of an instance's user is another one: its connections are ended, new ones get WRONGPASS"
     noticed = True
     word = "WRONGPASS"
@@ -141,6 +146,7 @@ class WrongPassword(Refusing):
 
 class Full(Refusing):
     name = "no more clients"
+    needs = ("CONFIG SET", "CLIENT KILL")
     shows = "Valkey has as many clients as it takes: an instance's connections are ended and new ones refused"
     noticed = True
     word = "ERR"
@@ -164,6 +170,7 @@ class Full(Refusing):
 
 class Busy(Refusing):
     name = "busy script"
+    needs = ("CONFIG SET",)
     shows = "A script runs without end: every command gets BUSY"
     word = "BUSY"
 

@@ -10,6 +10,8 @@ import psycopg
 from rig.faults.base import Fault, Ground, Sight
 from rig.faults.needs import TRUTH_PROXIED
 from rig.faults.toxics import TOXIC, milliseconds
+from rig.stores.postgres import connect
+from rig.stores.valkey import OURS
 
 SLOW_MS, SLOWER_MS, SLOWEST_MS = 400, 1500, 3000
 JITTER_MS = 100
@@ -27,8 +29,11 @@ class Truth(Fault):
 
 def superuser(ground: Ground, *, autocommit: bool = True) -> psycopg.Connection:
     """The rig's own, to whom the contract's names mean what the server calls otherwise."""
-    url = ground.stack.postgres.observer_url if ground.tables is None else ground.tables.url
-    return psycopg.connect(url, autocommit=autocommit, connect_timeout=CONNECT_S, application_name="rig-fault")
+    path = "" if ground.tables is None else ground.tables.search_path
+    settings = {"search_path": path} if path else {}
+    connection = connect(ground.stack.postgres.observer_url, f"{OURS}fault", settings=settings)
+    connection.autocommit = autocommit
+    return connection
 
 
 def roles(ground: Ground) -> list[str]:

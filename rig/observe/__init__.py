@@ -4,7 +4,7 @@ from rig.observe.capability import CannotObserve
 from rig.observe.command import Command
 from rig.observe.lag import LagSentinel
 from rig.observe.mirror import Mirror, parse_heartbeat
-from rig.observe.monitor import Monitor
+from rig.observe.monitor import Monitor, NoMonitor
 from rig.observe.serverlog import ServerLog
 from rig.observe.statements import NoStatementLog, Statement, StatementLog
 from rig.observe.tables import Result, Tables
@@ -15,6 +15,7 @@ __all__ = [
     "LagSentinel",
     "Mirror",
     "Monitor",
+    "NoMonitor",
     "NoStatementLog",
     "Result",
     "ServerLog",

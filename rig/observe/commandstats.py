@@ -3,11 +3,12 @@
 import threading
 import time
 from typing import NamedTuple, Self
-from urllib.parse import urlsplit
 
 import redis
 
 from rig.observe.capability import CannotObserve
+from rig.stores.urls import ValkeyUrl
+from rig.stores.valkey import OURS, connect
 
 TIMEOUT_S = 2.0
 READ_SLICE_S = 0.2
@@ -31,7 +32,7 @@ class CommandStats:
     """Reads `commandstats`: all clients together, commands inside scripts too. A user cannot be told from it."""
 
     def __init__(self, url: str) -> None:
-        self._client = connect(url)
+        self._client = connect(url, f"{OURS}observer")
 
     def read(self) -> Counts:
         """One round trip; the reading itself is counted as `info` from the next one on. redis.RedisError."""
@@ -74,27 +75,30 @@ class Event(NamedTuple):
 
     at: float
     name: str
+    key: str
 
 
 class Rewrites:
-    """A thread that hears every change of one key, scripts' included, from before the constructor returns.
+    """A thread that hears every change of one key (or of all that begin so, `key` ending in `*`), scripts' included,
+    from before the constructor returns.
 
-    It asks Valkey for keyspace notifications, on top of those that are on, and puts the setting back at its close.
-    CannotObserve where CONFIG is refused. What was missed because the connection broke is told by `error`: the count
+    It asks Valkey for keyspace notifications, on top of those that are on, and puts the setting back at its close;
+    with `given`, somebody else has switched them on. CannotObserve where CONFIG is refused. What was missed because the connection broke is told by `error`: the count
     is then no count. FLUSHDB makes no event.
     """
 
-    def __init__(self, url: str, key: str) -> None:
-        database = urlsplit(url).path.strip("/") or "0"
-        self.channel = f"__keyspace@{database}__:{key}"
+    def __init__(self, url: str, key: str, *, needed: str = NEEDED, given: bool = False) -> None:
+        database = ValkeyUrl.parse(url).database
+        self._space, self._needed = f"__keyspace@{database}__:", needed
+        self.channel = f"{self._space}{key}"
         self.error: str | None = None
-        self._client = connect(url)
+        self._client = connect(url, f"{OURS}observer")
         self._lock = threading.Condition()
         self._events: list[Event] = []
         self._fences: set[str] = set()
         self._stopping = threading.Event()
         try:
-            self._before = self._ask_for_events()
+            self._before = None if given else self._ask_for_events()
             self._pubsub = self._client.pubsub()
             self._subscribe()
         except BaseException:
@@ -129,7 +133,8 @@ class Rewrites:
         self._stopping.set()
         self._thread.join(TIMEOUT_S + READ_SLICE_S)
         try:
-            self._client.config_set("notify-keyspace-events", self._before)
+            if self._before is not None:
+                self._client.config_set("notify-keyspace-events", self._before)
         except redis.RedisError as error:
             self.error = self.error or str(error)
         self._pubsub.close()
@@ -145,22 +150,23 @@ class Rewrites:
         """The setting as it was."""
         try:
             before = self._client.config_get("notify-keyspace-events")["notify-keyspace-events"]
-            self._client.config_set("notify-keyspace-events", with_needed(before))
+            self._client.config_set("notify-keyspace-events", with_needed(before, self._needed))
         except (redis.ResponseError, KeyError) as error:
             raise CannotObserve(
-                f"keyspace notifications: CONFIG was refused ({error}); set notify-keyspace-events to {NEEDED} yourself"
+                f"keyspace notifications: CONFIG was refused ({error}); set notify-keyspace-events to {self._needed} yourself"
                 " and give a user who may +config|get +config|set"
             ) from None
         return before
 
     def _subscribe(self) -> None:
         """Both channels, confirmed: what happens from now on is heard."""
-        self._pubsub.subscribe(self.channel, FENCE_CHANNEL)
+        self._pubsub.subscribe(FENCE_CHANNEL)
+        (self._pubsub.psubscribe if self.channel.endswith("*") else self._pubsub.subscribe)(self.channel)
         confirmed = 0
         deadline = time.monotonic() + TIMEOUT_S
         while confirmed < 2 and time.monotonic() < deadline:
             message = self._pubsub.get_message(timeout=READ_SLICE_S)
-            confirmed += message is not None and message["type"] == "subscribe"
+            confirmed += message is not None and message["type"] in ("subscribe", "psubscribe")
         if confirmed < 2:
             raise CannotObserve(f"keyspace notifications: Valkey did not confirm SUBSCRIBE {self.channel}")
 
@@ -176,22 +182,15 @@ class Rewrites:
             if message is None:
                 continue
             with self._lock:
-                if message["channel"] == self.channel:
-                    self._events.append(Event(time.time(), message["data"]))
+                if message["channel"].startswith(self._space):
+                    key = message["channel"].removeprefix(self._space)
+                    self._events.append(Event(time.time(), message["data"], key))
                 else:
                     self._fences.add(message["data"])
                     self._lock.notify_all()
 
 
-def with_needed(flags: str) -> str:
+def with_needed(flags: str, needed: str = NEEDED) -> str:
     """The flags that are on, and those that we need; Valkey takes them in any order, but each once."""
     spelt = flags.replace("A", ALL)
-    return spelt + "".join(flag for flag in NEEDED if flag not in spelt)
-
-
-def connect(url: str) -> redis.Redis:
-    """A client that shows as the rig's own, waits no longer than TIMEOUT_S and tries nothing twice in silence."""
-    return redis.Redis.from_url(
-        url, protocol=2, decode_responses=True, retry=None, socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S, client_name="rig-observer",
-    )  # fmt: skip
+    return spelt + "".join(flag for flag in needed if flag not in spelt)

@@ -1,7 +1,7 @@
 """The ledger of a Postgres whose log we cannot read: the calls that its pg_stat_statements counted, by role."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import psycopg
@@ -47,7 +47,7 @@ class CountedLedger:
         self,
         url: str,
         roles: Mapping[str, str] | Callable[[str], str | None],
-        observers: set[str],
+        observers: Collection[str],
         *,
         translate: Callable[[str], str | None] = lambda text: None,
     ) -> None:

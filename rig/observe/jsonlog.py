@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rig.stores.growing import Growing, identity
+
 MESSAGE = re.compile(
     r"statement: (?P<simple>.*)|execute (?P<fetch>fetch from )?[^:]*: (?P<extended>.*)"
     r"|fastpath function call: (?P<fastpath>.*)",
@@ -19,37 +21,44 @@ FAILURES = frozenset({"ERROR", "FATAL", "PANIC"})
 
 
 class JsonLog:
-    """The `*.json` files of a directory, oldest first; each is read on from where the last reading ended."""
+    """The `*.json` files of a directory, oldest first; each is read on from where the last reading ended, renamed or not."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._offsets: dict[Path, int] = {}
+        self._files: dict[Path, Growing] = {}
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """New lines of client backends. ValueError names the file with a line that is no JSON."""
-        for path in sorted(self.directory.glob("*.json"), key=age):
+        """New lines of client backends. ValueError names the file with a line that is no JSON, after all others are read.
+
+        Names that are not UTF-8 come with replacement characters: Postgres logs bytes as a client sent them.
+        """
+        wrong = ""
+        for path in sorted({*self._files, *self.directory.glob("*.json")}, key=age):
             for line in self._new_lines(path):
                 try:
-                    entry = json.loads(line)
+                    entry = json.loads(line.decode("utf-8", errors="replace"))
                 except ValueError as error:
-                    raise ValueError(f"{path}: a line is not JSON ({error}): {line[:200]!r}") from None
+                    wrong = wrong or f"{path}: a line is not JSON ({error}): {line[:200]!r}"
+                    continue
                 if entry.get("backend_type") == "client backend":
                     yield entry
+        if wrong:
+            raise ValueError(wrong)
 
-    def _new_lines(self, path: Path) -> list[bytes]:
-        """Whole lines only: the collector may be in the middle of one."""
+    def _new_lines(self, path: Path) -> Iterator[bytes]:
+        if path not in self._files:
+            if self._read_elsewhere(path):
+                return
+            self._files[path] = Growing(path, may_come=True)
+        yield from (line for line in self._files[path].lines() if line.strip())
+
+    def _read_elsewhere(self, path: Path) -> bool:
+        """Whether it is a file that had another name when it was opened."""
         try:
-            with path.open("rb") as file:
-                offset = self._offsets.get(path, 0)
-                if path.stat().st_size < offset:
-                    offset = 0  # truncated: a name that rotation uses again
-                file.seek(offset)
-                chunk = file.read()
+            found = identity(path.stat())
         except FileNotFoundError:
-            return []
-        whole = chunk[: chunk.rfind(b"\n") + 1]
-        self._offsets[path] = offset + len(whole)
-        return whole.splitlines()
+            return False
+        return any(file.holds(found) for file in self._files.values())
 
 
 def age(path: Path) -> tuple[float, str]:

@@ -9,6 +9,7 @@ from redis.retry import Retry
 
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.stores.valkey import OURS, connect
 
 ONLINE = "mitras:online"
 DEACTIVATED = "mitras:deactivated"
@@ -16,7 +17,6 @@ CAPACITY = "mitra:capacity:"
 HEARTBEAT = "mitra:heartbeat:"
 SNAPSHOT = "availability:snapshot"
 CHANNEL = "config:invalidate"
-TIMEOUT_S = 2.0
 SCAN_COUNT = 1000
 
 # How each type is shown: the command whose reply is the whole value.
@@ -35,10 +35,8 @@ class Mirror:
     """Reads keys, and corrupts them for a scenario. redis.RedisError when Valkey does not answer."""
 
     def __init__(self, url: str) -> None:
-        self.client = redis.Redis.from_url(
-            url, protocol=2, decode_responses=True, encoding_errors="backslashreplace",
-            socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S,
-            client_name="rig-observer",
+        self.client = connect(
+            url, f"{OURS}observer", encoding_errors="backslashreplace",
             retry=Retry(NoBackoff(), 1),  # the first command after a restart meets a dead connection
         )  # fmt: skip
 

@@ -5,13 +5,16 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Callable
+from typing import NoReturn, Self
 
 import redis
 
+from rig.observe.capability import CannotObserve
 from rig.observe.command import SCRIPT_COMMANDS, SIGN_IN_COMMANDS, Command, parse_line
+from rig.observe.told import Told
 from rig.observe.wire import Wire
+from rig.stores.valkey import OURS, connect
 
 OBSERVER_TIMEOUT_S = 2.0
 USERS_EVERY_S = 0.1
@@ -22,16 +25,18 @@ RECONNECT_EVERY_S = 0.02
 class Monitor:
     """A MONITOR connection in a thread, up before the constructor returns, renewed after a restart of Valkey.
 
-    `instances` maps ACL users to instance names; with `others`, whoever does not bear the rig's name (`rig-…`) is that
+    `instance_of` tells the instance of an ACL user; with `others`, whoever does not bear the rig's name (`rig-…`) is that
     instance, whatever its user. Connect before a fault: a paused or full Valkey takes no new
     connection. OSError when it cannot be reached at the start. Lines that could not be read are in `errors`, the
     spans in which commands may have been missed in `blind`.
     """
 
-    def __init__(self, url: str, instances: Mapping[str, str] | None = None, others: str | None = None) -> None:
+    def __init__(
+        self, url: str, instance_of: Callable[[str], str | None] = lambda user: None, others: str | None = None
+    ) -> None:
         self._url = url
         self._others = others
-        self.instances = dict(instances or {})
+        self._named = instance_of
         self.errors: list[str] = []
         self._lock = threading.Condition()
         self._commands: list[Command] = []
@@ -44,10 +49,7 @@ class Monitor:
         self._blind_from: float | None = None
         self._loss = ""
         self._connections = 1
-        self._side = redis.Redis.from_url(
-            url, protocol=2, decode_responses=True, retry=None,
-            socket_timeout=OBSERVER_TIMEOUT_S, socket_connect_timeout=OBSERVER_TIMEOUT_S, client_name="rig-observer",
-        )  # fmt: skip
+        self._side = connect(url, f"{OURS}observer")
         self._wire: Wire | None = Wire.monitor(url, OBSERVER_TIMEOUT_S)
         self._seen_alive = time.time()
         self._stopping = threading.Event()
@@ -165,7 +167,7 @@ class Monitor:
 
     def _instance_of(self, client: str, user: str | None) -> str | None:
         if self._others is None:
-            return self.instances.get(user) if user else None
+            return self._named(user) if user else None
         return None if client in self._ours else self._others
 
     def _look_up_users(self) -> None:
@@ -174,7 +176,7 @@ class Monitor:
         with contextlib.suppress(redis.RedisError):  # a hung Valkey takes no commands whose sender matters
             clients = self._side.client_list()
             self._users = {client["addr"]: client["user"] for client in clients}
-            self._ours = {client["addr"] for client in clients if client["name"].startswith("rig-")}
+            self._ours = {client["addr"] for client in clients if client["name"].startswith(OURS)}
             self._seen_alive = time.time()
 
     def _lost(self, error: OSError) -> None:
@@ -198,6 +200,39 @@ class Monitor:
             self._connections += 1
             self._seen_alive = time.time()
             self._lock.notify_all()
+
+
+class NoMonitor:
+    """In a monitor's place where there can be none: what was sent is not known, but for what a second witness tells."""
+
+    connected = False
+    errors: tuple[str, ...] = ()
+
+    def __init__(self, why: str, told: Told | None = None) -> None:
+        self.why, self._told = why, told
+
+    @property
+    def blind(self) -> list[tuple[float, float]]:
+        return [(0.0, time.time())]
+
+    def window(self, t0: float | None = None, t1: float | None = None) -> NoReturn:
+        raise CannotObserve(self.why)
+
+    def changes(self, instance: str, since: float, until: float) -> list[Command]:
+        """What the second witness knows of that time; CannotObserve where there is none either."""
+        if self._told is None:
+            raise CannotObserve(self.why)
+        return self._told.window(instance, since, until)
+
+    def fence(self, within_s: float = 0.0) -> None:
+        """What the second witness has to hear has been heard, as far as Valkey is there."""
+        if self._told is not None:
+            with contextlib.suppress(redis.RedisError, TimeoutError):
+                self._told.fence()
+
+    def close(self) -> None:
+        if self._told is not None:
+            self._told.close()
 
 
 def command_time(command: Command) -> float:

@@ -5,7 +5,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,28 +29,32 @@ class StatementLog:
 
     `roles` tells the instance of a login role (a dict, or a function that may answer None); `observers` are
     the rig's own roles. Any other role's statements are of kind `unknown`. Safe to use from several threads.
-    With `ours`, a connection whose application name begins so is an observer's too; with `database`, what happens
-    in another one is left out: on somebody else's Postgres roles alone tell neither.
+    `shared` tells the instance of a role that the rig has as well, as where we are given one login and may make no other:
+    there a connection whose application name begins with `ours` is an observer's. With `database`, what happens in
+    another one is left out.
     `translate` tells a text in the contract's words, None when it is in them already: a foreign schema's mapping.
-    Without a directory (somebody else's Postgres) it is not `available`, and reading raises NoStatementLog.
+    Without a directory (somebody else's Postgres) it is not `available`, and reading raises NoStatementLog (`why_none`).
     """
 
     def __init__(
         self,
         directory: Path | str | None,
         roles: Mapping[str, str] | Callable[[str], str | None],
-        observers: set[str],
+        observers: Collection[str],
         *,
+        why_none: str = "statement log: this Postgres' jsonlog cannot be read; give its directory",
         translate: Callable[[str], str | None] = lambda text: None,
+        shared: Callable[[str], str | None] = lambda role: None,
         ours: str | None = None,
         database: str | None = None,
     ) -> None:
         self.available = directory is not None
+        self._why_none = why_none
         self.directory = Path(directory or ".")
         self._instance_of = roles if callable(roles) else roles.get
         self._observers = frozenset(observers)
         self._translate = translate
-        self._ours, self._database = ours, database
+        self._shared, self._ours, self._database = shared, ours, database
         self._log = JsonLog(self.directory)
         self._lock = threading.Lock()
         self._statements: list[Statement] = []
@@ -106,7 +110,7 @@ class StatementLog:
 
     def _read(self) -> None:
         if not self.available:
-            raise NoStatementLog("statement log: this Postgres' jsonlog cannot be read; give its directory")
+            raise NoStatementLog(self._why_none)
         for entry in self._log.read():
             if self._database is not None and entry.get("dbname") != self._database:
                 continue
@@ -134,11 +138,10 @@ class StatementLog:
         bisect.insort_right(self._statements, statement, key=time_logged)
 
     def _statement(self, entry: dict[str, Any], text: str, parameters: list[str | None]) -> Statement:
-        role = entry.get("user", "")
-        instance = self._instance_of(role)
-        application = entry.get("application_name", "")
+        role, application = entry.get("user", ""), entry.get("application_name", "")
+        instance, observed = self._whose(role, application)
         contract_text = None
-        if role in self._observers or (self._ours is not None and application.startswith(self._ours)):
+        if observed:
             kind = "observer"
         elif instance is None:
             kind = "unknown"
@@ -150,6 +153,15 @@ class StatementLog:
             severity=entry["error_severity"], pid=entry["pid"], session=entry["session_id"],
             application=application, contract_text=contract_text,
         )  # fmt: skip
+
+    def _whose(self, role: str, application: str) -> tuple[str | None, bool]:
+        """Its instance, and whether it is the rig's: a role that one instance alone has is not to be talked out of it."""
+        instance = self._instance_of(role)
+        if role in self._observers:
+            return None, True
+        if instance is None and self._ours is not None and application.startswith(self._ours):
+            return None, True
+        return instance or self._shared(role), False
 
 
 def millisecond(at: float) -> float:

@@ -10,12 +10,12 @@ from decimal import Decimal
 from typing import Any, Self
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.stores.postgres import connect
+from rig.stores.valkey import OURS
 
-CONNECT_S = 5
 STATEMENT_TIMEOUT_MS = 10_000
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
@@ -53,9 +53,11 @@ class Result:
 class Tables:
     """An autocommit connection that is made anew after Postgres was away. psycopg's errors come through."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._options = conninfo_to_dict(url).get("options", "")  # ours are added to the URL's own
+    def __init__(self, url: str, search_path: str = "") -> None:
+        self.url, self.search_path = url, search_path
+        self._settings = {"statement_timeout": STATEMENT_TIMEOUT_MS, "timezone": "UTC"}
+        if search_path:  # where the contract's names mean views
+            self._settings["search_path"] = search_path
         self._lock = threading.RLock()
         self._connection: psycopg.Connection[Any] | None = None
 
@@ -66,13 +68,7 @@ class Tables:
             if self._connection is not None and has_been_cut(self._connection):
                 self._connection.close()
             if self._connection is None or self._connection.closed:
-                self._connection = psycopg.connect(
-                    self.url,
-                    autocommit=True,
-                    connect_timeout=CONNECT_S,
-                    application_name="rig-observer",
-                    options=f"{self._options} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
-                )
+                self._connection = connect(self.url, f"{OURS}observer", settings=self._settings)
             return self._connection
 
     def query(self, sql: str, parameters: Parameters = None) -> Result:

@@ -1,37 +1,36 @@
 """A bare connection to Valkey that reads MONITOR's lines in bulk: a client library takes them one by one."""
 
-import socket
 import ssl
-from urllib.parse import unquote, urlsplit
+from typing import Any
+
+import redis
+
+from rig.stores.valkey import OURS, connect
 
 READ_BYTES = 1 << 16
-DEFAULT_PORT = 6379
 
 
 class Wire:
     """A socket on which MONITOR has been asked for. OSError (ConnectionError among them) when it breaks."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._socket = connection
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._socket = connection._sock  # past the library, which has read every answer that came before
         self._rest = b""
 
     @classmethod
     def monitor(cls, url: str, timeout_s: float) -> "Wire":
-        """Connect by a URL (user, password, `rediss`) and start MONITOR; ConnectionError if refused."""
-        parts = urlsplit(url)
-        host, port = parts.hostname or "127.0.0.1", parts.port or DEFAULT_PORT
-        connection = socket.create_connection((host, port), timeout=timeout_s)
+        """Connect by a URL under our name, by which it is told from a server's, and start MONITOR; ConnectionError."""
+        connection = connect(url, f"{OURS}monitor", timeout_s=timeout_s).connection_pool.make_connection()
         try:
-            if parts.scheme == "rediss":
-                connection = ssl.create_default_context().wrap_socket(connection, server_hostname=host)
+            connection.connect()
             wire = cls(connection)
-            if parts.password:
-                user = [unquote(parts.username)] if parts.username else []
-                wire._ask("AUTH", *user, unquote(parts.password))
-            wire._ask("CLIENT", "SETNAME", "rig-monitor")  # by which it is told from a server's connections
             wire._ask("MONITOR")
+        except redis.RedisError as error:
+            connection.disconnect()
+            raise ConnectionError(str(error)) from error
         except BaseException:
-            connection.close()
+            connection.disconnect()
             raise
         return wire
 
@@ -48,7 +47,7 @@ class Wire:
         return [line[1:] for line in lines]
 
     def close(self) -> None:
-        self._socket.close()
+        self._connection.disconnect()
 
     def _ask(self, *words: str) -> None:
         """Send a command and take the one line of its answer alone: MONITOR's may follow at once."""

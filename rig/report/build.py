@@ -54,7 +54,11 @@ def _facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Schema", results.get("schema")),
         ("Server", stack.get("sut")),
         *words.judged_facts(results.get("judged") or {}),
-        ("Stack", " · ".join(part for part in (stack.get("mode"), services) if part)),
+        (
+            "Stack",
+            " · ".join(part for part in (stack.get("mode"), services, *(stack.get("stores") or {}).values()) if part),
+        ),
+        ("Lacking", "; ".join(sorted(stack.get("lacks") or ()))),
         ("Machine", ", ".join(part for part in (stack.get("machine"), _python(stack)) if part)),
     ]
     return [(name, text.clean(value)) for name, value in facts if value not in (None, "", "—")]

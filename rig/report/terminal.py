@@ -127,7 +127,7 @@ class _Summary:
         """What several have in common, once; each by itself is in the report."""
         count = words.plural(len(alike), *self.view.noun)
         self.console.print(Text.assemble(self._mark(alike[0].verdict), "  ", (count, "bold")))
-        for paragraph in (", ".join(box.id for box in alike), alike[0].message):
+        for paragraph in (", ".join(box.id for box in alike), trim.message(alike[0].message)):
             self.console.print(Padding(Text(paragraph), (0, 0, 0, 2), expand=False))
         self.console.print()
 
@@ -173,14 +173,15 @@ class _Summary:
 
     def _facts(self, directory: RunDirectory | None) -> None:
         facts = dict(self.view.facts)
-        for name in ("Label", "Commit", "Took", "Random seed", "Cadence"):
+        for name in ("Label", "Commit", "Stack", "Took", "Random seed", "Cadence"):
             if name in facts:
-                self._fact(name.lower(), facts[name])
+                self._fact(name.lower(), facts[name], whole=False)
         if self.view.command:
             self._fact("replay", self.view.command, "cyan")
         if directory is not None:  # last of all: what the eye, and a script, finds first
             self._fact("report", str(directory.report))
 
-    def _fact(self, name: str, value: str, style: str = "") -> None:
+    def _fact(self, name: str, value: str, style: str = "", *, whole: bool = True) -> None:
+        """A line that may be copied stays whole, however long it is."""
         line = Text.assemble((f"{name:<12} ", "bright_black"), (value, style))
-        self.console.print(line, soft_wrap=True)
+        self.console.print(line, soft_wrap=whole)

@@ -13,9 +13,10 @@ import httpx
 from rig.stack.attached_log import AttachedLog
 from rig.stack.attachment import Attachment
 from rig.stack.errors import CapabilityMissing, StackError
-from rig.stack.marks import OURS, postgres
+from rig.stack.given import postgres
 from rig.stack.toxiproxy import Toxiproxy
 from rig.stack.valkey import client
+from rig.stores.valkey import OURS
 
 LOOK_EVERY_S = 0.02
 CUT_S = 2.0
@@ -75,7 +76,7 @@ class AttachedServer:
 
     @property
     def valkey_user(self) -> str:
-        users = Counter(each["user"] for each in others(self._valkey.url))
+        users = Counter(each["user"] for each in others(self._valkey))
         if not users:
             raise StackError("nobody but the rig is connected to the Valkey given: is the server's VALKEY_URL another?")
         return users.most_common(1)[0][0]
@@ -108,7 +109,9 @@ class AttachedServer:
                     )
                 time.sleep(LOOK_EVERY_S)  # between two looks
         if self.ready is None:
-            _ = self.role, self.valkey_user
+            _ = self.role
+            if self._valkey.facts.can("CLIENT LIST") and self._valkey.facts.can("CLIENT SETNAME"):
+                _ = self.valkey_user
             self.ready = time.time()
 
     def spawn(self) -> NoReturn:
@@ -190,7 +193,7 @@ class ProxyInFront(Toxiproxy):
         if enabled:
             return
         deadline = time.monotonic() + CUT_S
-        while left := others(self._valkey.url):
+        while left := others(self._valkey):
             if time.monotonic() > deadline:
                 super().set_enabled(name, True)
                 names = ", ".join(sorted({each["addr"] for each in left}))
@@ -205,7 +208,8 @@ class ProxyInFront(Toxiproxy):
         super().close()
 
 
-def others(valkey_url: str) -> list[dict[str, Any]]:
-    """Valkey's clients that are not the rig's own, which all bear its name."""
-    with client(valkey_url) as connection:
+def others(valkey: Any) -> list[dict[str, Any]]:
+    """Valkey's clients that are not the rig's own, which all bear its name. Lacks where it does not tell."""
+    valkey.facts.require("CLIENT LIST", "CLIENT SETNAME")
+    with client(valkey.url) as connection:
         return [each for each in connection.client_list() if not each["name"].startswith(OURS)]

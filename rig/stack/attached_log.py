@@ -1,10 +1,11 @@
 """Follows the log file of a server that runs already, and stamps each line when it is read: its own times have any form."""
 
-import os
 import threading
 import time
 from pathlib import Path
 from typing import BinaryIO
+
+from rig.stores.growing import Growing
 
 LOOK_EVERY_S = 0.005
 BEFORE = b"%.6f " % 0.0
@@ -13,15 +14,13 @@ BEFORE = b"%.6f " % 0.0
 class AttachedLog:
     """A thread that copies new lines to `stamped`, up before the constructor returns.
 
-    Lines that were there before get the stamp 0: when they came nobody can say. A file that is truncated, or
-    replaced by another of its name, is read on from the new one's beginning.
+    Lines that were there before get the stamp 0: when they came nobody can say. Nothing is lost by a rotation.
     """
 
     def __init__(self, source: Path, stamped: Path) -> None:
         self.source, self.stamped = source, stamped
         self._stopping = threading.Event()
-        self._rest = b""
-        self._file = source.open("rb")
+        self._growing = Growing(source)
         with self.stamped.open("ab") as copy:
             self._copy(copy, BEFORE)
         self._thread = threading.Thread(target=self._follow, name="attached-log", daemon=True)
@@ -37,24 +36,9 @@ class AttachedLog:
             while True:
                 last_look = self._stopping.wait(LOOK_EVERY_S)
                 self._copy(copy, b"%.6f " % time.time())
-                self._reopen_if_replaced()
                 if last_look:
                     break
-        self._file.close()
+        self._growing.close()
 
     def _copy(self, copy: BinaryIO, stamp: bytes) -> None:
-        chunk = self._file.read()
-        if chunk:
-            *lines, self._rest = (self._rest + chunk).split(b"\n")
-            copy.write(b"".join(stamp + line + b"\n" for line in lines))
-
-    def _reopen_if_replaced(self) -> None:
-        try:
-            now, held = self.source.stat(), os.fstat(self._file.fileno())
-            if now.st_ino != held.st_ino:
-                self._file.close()
-                self._file = self.source.open("rb")
-            elif now.st_size < self._file.tell():
-                self._file.seek(0)
-        except FileNotFoundError:
-            return  # between the two halves of a rotation
+        copy.write(b"".join(stamp + line + b"\n" for line in self._growing.lines()))

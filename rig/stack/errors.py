@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from rig.stores import Lacks
+
 TAIL_LINES = 12
 
 
@@ -24,7 +26,7 @@ class SpecError(StackError):
     """The stack asked for cannot be, or is not ours to touch: a usage error."""
 
 
-class CapabilityMissing(StackError):
+class CapabilityMissing(StackError, Lacks):
     """This kind of stack cannot do that (stop somebody else's Postgres, say): what needs it is skipped, by name."""
 
 

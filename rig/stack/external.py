@@ -11,26 +11,31 @@ import redis
 
 from rig.stack.container import require_engine
 from rig.stack.errors import CapabilityMissing, SpecError, StackError
+from rig.stack.given import ask_postgres, ask_valkey, check_valkey
 from rig.stack.grants import (
-    counts_by_current_role,
     create_granted_login,
     drop_granted_login,
+    drop_left_logins,
     hand_over_to,
+    sign,
     take_back,
 )
-from rig.stack.marks import MARK_KEY, OURS, mark_valkey, postgres_is_marked, valkey_is_marked
-from rig.stack.postgres import Login, create_login, role_of
+from rig.stack.marks import MARK_KEY, mark_valkey, postgres_is_marked, valkey_is_marked
+from rig.stack.postgres import Login, create_login, named_instance
 from rig.stack.spec import StackSpec
 from rig.stack.toxiproxy import Toxiproxy
-from rig.stack.valkey import User, client, rules, url_of, user_of
+from rig.stack.valkey import User, client, rules, url_of
+from rig.stores.postgres import PostgresFacts, connect
+from rig.stores.urls import ValkeyUrl
+from rig.stores.valkey import OURS, ValkeyFacts
 
-CONNECT_S = 5
+LOOPBACK = ("127.0.0.1", "localhost")
 
 
 def protect(spec: StackSpec) -> None:
-    """SpecError unless every external service is declared scratch by the user and holds the rig's marker.
+    """SpecError unless every external service can be used, is declared scratch by the user and holds the rig's marker.
 
-    StackError where the mode needs a Docker engine and none answers.
+    StackError where one does not answer, or the mode needs a Docker engine and none answers.
     """
     given = {"Postgres": spec.postgres, "Valkey": spec.valkey}
     named = [service for service, url in given.items() if url]
@@ -39,6 +44,10 @@ def protect(spec: StackSpec) -> None:
             f"the {' and '.join(named)} given would be emptied: if all in it may go, add --scratch"
             " (and mark it once: `rig mark`)"
         )
+    if spec.postgres:
+        ask_postgres(spec.postgres)
+    if spec.valkey:
+        check_valkey(spec.valkey)
     how = "mark it with `rig mark --postgres URL --valkey URL`, if all in it may go"
     if spec.postgres and not postgres_is_marked(spec.postgres):
         raise SpecError(f"the Postgres given has no table rig_scratch: {how}")
@@ -61,25 +70,73 @@ class ExternalPostgres:
         self.url = url
         self.observer_url = url
         self.statement_log = statement_log
-        self._owner = ""
+        self.nonce = secrets.token_hex(3)  # another rig may use another database of the same server
         self._logins: dict[str, Login] = {}
-        self.roles_of_their_own = False  # whether SQL can be told apart by instance
+        self._instances: dict[str, str] = {}  # by login role
+        self._sharing: str | None = None  # the instance that has the login that we were given
         # Whether the instances keep their login role: without a log, pg_stat_statements tells by current role.
         self.by_grants = False
+        self._facts: PostgresFacts | None = None
+
+    @property
+    def facts(self) -> PostgresFacts:
+        """What it is and lets us do, asked once."""
+        if self._facts is None:
+            self._facts = ask_postgres(self.url, with_log=self.statement_log is not None)
+        return self._facts
+
+    @property
+    def roles_of_their_own(self) -> bool:
+        """Whether SQL can be told apart by instance."""
+        return self.facts.can("login roles")
+
+    @property
+    def observers(self) -> frozenset[str]:
+        """Roles that are ours alone: none, as the server may have the login that we were given."""
+        return frozenset()
 
     def create(self) -> None:
-        """Find out who we are there and what we may do."""
+        """Find out what we may do, and take away what a rig that was killed here has left."""
+        if not self.facts.can("statement log"):
+            self.statement_log = None
+        if not self.roles_of_their_own:
+            return
         with self._connect() as connection:
-            row = connection.execute(
-                "SELECT current_user, rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user"
-            ).fetchone()
-            assert row is not None, "the current user is always in pg_roles"
-            self._owner, self.roles_of_their_own = row
-            self.by_grants = (
-                self.roles_of_their_own and self.statement_log is None and counts_by_current_role(connection)
-            )
+            drop_left_logins(connection, self.facts.login)
+            if why := self._why_no_login(connection):
+                self._facts = self.facts.without("login roles", why)
+                return
+            self.by_grants = self.statement_log is None and self.facts.can("pg_stat_statements")
             if self.by_grants:
-                hand_over_to(connection, self._owner)
+                hand_over_to(connection, self.facts.login, self._prefix)
+
+    def _why_no_login(self, connection: psycopg.Connection) -> str | None:
+        """Whether a role that we make gets in at all: a pooler may know only those of its list."""
+        role, password = f"{self._prefix}trial", secrets.token_hex(12)
+        create_login(connection, role, password, self.facts.login)
+        sign(connection, role)
+        shared = f"instances share {self.facts.login}"
+        try:
+            with connect(with_login(self.url, role, password), f"{OURS}stack") as trial:
+                row = trial.execute("SELECT session_user::text").fetchone()
+            if row != (role,):
+                return f"whoever logs in here is {row and row[0]}, as a pooler does it: {shared}"
+        except psycopg.OperationalError as error:
+            return f"a role that we made may not log in ({' '.join(str(error).split())}): {shared}"
+        finally:
+            drop_granted_login(connection, role, self.facts.login)
+        return None
+
+    @property
+    def _prefix(self) -> str:
+        return f"sut_{self.nonce}_"
+
+    def instance_of(self, role: str) -> str | None:
+        return self._instances.get(role)
+
+    def shared_by(self, role: str) -> str | None:
+        """The instance that has this role together with the rig."""
+        return self._sharing if role == self.facts.login else None
 
     def start(self) -> NoReturn:
         self._refuse("start")
@@ -96,15 +153,17 @@ class ExternalPostgres:
 
     def login(self, instance: str) -> Login:
         """A role of the instance's own, dropped at the end; the given one where no role may be made."""
-        role = role_of(instance)
         if not self.roles_of_their_own:
-            return Login(self._owner, self.url)
+            self._sharing = only_one(self._sharing, instance, f"login roles: {self.facts.lacking['login roles']}")
+            return Login(self.facts.login, self.url)
+        role = f"{self._prefix}{named_instance(instance)}"
         if role not in self._logins:
             password = secrets.token_hex(12)
             with self._connect() as connection:
-                drop_granted_login(connection, role, self._owner)  # left by a rig that was killed
                 create = create_granted_login if self.by_grants else create_login
-                create(connection, role, password, self._owner)
+                create(connection, role, password, self.facts.login)
+                sign(connection, role)
+            self._instances[role] = instance
             self._logins[role] = Login(role, with_login(self.url, role, password))
         return self._logins[role]
 
@@ -114,12 +173,12 @@ class ExternalPostgres:
             return
         with self._connect() as connection:
             for role in self._logins:
-                drop_granted_login(connection, role, self._owner)
+                drop_granted_login(connection, role, self.facts.login)
             if self.by_grants:
                 take_back(connection)
 
     def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(self.url, autocommit=True, connect_timeout=CONNECT_S, application_name=f"{OURS}stack")
+        return connect(self.url, f"{OURS}stack")
 
     def _refuse(self, what: str) -> NoReturn:
         raise CapabilityMissing(
@@ -134,22 +193,35 @@ class ExternalValkey:
     pid = None
 
     def __init__(self, url: str) -> None:
-        self.url = url
-        parts = urlsplit(url)
-        self.host = parts.hostname or "127.0.0.1"
-        self.port = parts.port or 6379
-        self._own = User(parts.username or "default", parts.password or "")
+        self._where = ValkeyUrl.parse(url)
+        self.url = self._where.driver
+        self.host, self.port = self._where.host, self._where.port
+        self.nonce = secrets.token_hex(3)  # users are the whole server's: another rig may use another database of it
+        self._own = User(self._where.username or "default", self._where.password or "")
         self._users: dict[str, User] = {}
-        self.users_of_their_own = False  # whether commands can be told apart by instance
+        self._instances: dict[str, str] = {}  # by user
+        self._sharing: str | None = None  # the instance that has the user that we were given
+        self._facts: ValkeyFacts | None = None
+
+    @property
+    def facts(self) -> ValkeyFacts:
+        """What it is and lets us do, asked once."""
+        if self._facts is None:
+            self._facts = ask_valkey(self.url)
+        return self._facts
+
+    @property
+    def users_of_their_own(self) -> bool:
+        """Whether commands can be told apart by instance."""
+        return self.facts.can("ACL")
+
+    def instance_of(self, user: str) -> str | None:
+        """Whose user it is; None too for one that several share."""
+        return self._instances.get(user)
 
     def create(self) -> None:
-        """Find out whether we may make users."""
-        with client(self.url) as connection:
-            try:
-                connection.execute_command("ACL", "LIST")
-                self.users_of_their_own = True
-            except redis.ResponseError:
-                self.users_of_their_own = False
+        """Find out what we may do, before a fault is in the way of it."""
+        _ = self.facts
 
     def start(self) -> NoReturn:
         self._refuse("start")
@@ -175,22 +247,31 @@ class ExternalValkey:
 
     def user(self, instance: str) -> User:
         """A user of the instance's own, removed at the end; the given one where no user may be made."""
-        name = user_of(instance)
         if not self.users_of_their_own:
+            self._sharing = only_one(self._sharing, instance, f"ACL: {self.facts.lacking['ACL']}")
             return self._own
+        name = f"sut-{self.nonce}-{named_instance(instance)}"
         if name not in self._users:
             password = secrets.token_hex(12)
             with client(self.url) as connection:
                 connection.execute_command("ACL", "SETUSER", name, "reset", *rules(password).split())
+            self._instances[name] = instance
             self._users[name] = User(name, password)
         return self._users[name]
 
+    def why_direct(self, proxy_host: str) -> str:
+        """Why no proxy may stand between it and a server; "" where one may."""
+        if self._where.socket:
+            return "Valkey is at a Unix socket, before which no proxy of ours can stand"
+        if self._where.tls and not (self.host in LOOPBACK and proxy_host in LOOPBACK):
+            return f"Valkey's certificate names {self.host}, and a proxy before it has another name"
+        return ""
+
     def url_of(self, user: User, address: str) -> str:
-        if urlsplit(self.url).scheme == "rediss" and address != f"{self.host}:{self.port}":
-            raise StackError(
-                "a Valkey behind TLS cannot be proxied (its name would not fit): use redis:// or no faults"
-            )
-        return url_of(user, address, like=self.url)
+        """As that user by `address`: its own or a proxy's, whose name has to be the one that a certificate names."""
+        if self._where.tls:
+            address = f"{self.host}:{address.rpartition(':')[2]}"
+        return url_of(user, "" if self._where.socket else address, like=self.url)
 
     def close(self) -> None:
         """Remove our users and put the marker back, which a FLUSHDB of the run took along."""
@@ -227,6 +308,13 @@ class ExternalToxiproxy(Toxiproxy):
         for name in self._made:
             self.delete_proxy(name)
         super().close()
+
+
+def only_one(sharing: str | None, instance: str, lack: str) -> str:
+    """The instance that may have what we were given. CapabilityMissing for a second: it could not be told from the first."""
+    if sharing not in (None, instance):
+        raise CapabilityMissing(f"{lack}; a second instance could not be told from the first")
+    return instance
 
 
 def with_login(url: str, user: str, password: str) -> str:

@@ -1,5 +1,7 @@
 """Login roles that stay who they are: pg_stat_statements records the current role, so none may act as the owner."""
 
+from contextlib import suppress
+
 import psycopg
 from psycopg import sql
 
@@ -10,7 +12,7 @@ TRIGGER = """
 CREATE FUNCTION {schema}.{name}() RETURNS event_trigger LANGUAGE plpgsql AS $body$
 DECLARE made record;
 BEGIN
-    IF session_user NOT LIKE 'sut\\_%' THEN RETURN; END IF;
+    IF NOT starts_with(session_user, {prefix_text}) THEN RETURN; END IF;
     FOR made IN
         SELECT object_type, object_identity FROM pg_event_trigger_ddl_commands() c
         WHERE object_type IN ('table', 'view', 'materialized view', 'sequence', 'type', 'function', 'schema')
@@ -26,14 +28,8 @@ TAGS += " 'CREATE SEQUENCE', 'CREATE TYPE', 'CREATE FUNCTION', 'CREATE SCHEMA'"
 KINDS = ("TABLES", "SEQUENCES", "FUNCTIONS", "TYPES")
 
 
-def counts_by_current_role(connection: psycopg.Connection) -> bool:
-    """Whether pg_stat_statements is loaded there: its settings are known then, extension made or not."""
-    row = connection.execute("SELECT current_setting('pg_stat_statements.track', true) IS NOT NULL").fetchone()
-    return bool(row and row[0])
-
-
-def hand_over_to(connection: psycopg.Connection, owner: str) -> bool:
-    """Let what our instances make be the owner's; False where we may not."""
+def hand_over_to(connection: psycopg.Connection, owner: str, prefix: str) -> bool:
+    """Let what our instances (whose roles begin with `prefix`) make be the owner's; False where we may not."""
     take_back(connection)
     row = connection.execute("SELECT rolsuper, current_schema() FROM pg_roles WHERE rolname = current_user").fetchone()
     assert row is not None, "the current user is always in pg_roles"
@@ -41,6 +37,7 @@ def hand_over_to(connection: psycopg.Connection, owner: str) -> bool:
         return False
     names = {
         "name": sql.Identifier(HAND_OVER), "schema": sql.Identifier(row[1]), "owner_text": sql.Literal(owner),
+        "prefix_text": sql.Literal(prefix),
     }  # fmt: skip
     connection.execute(sql.SQL(TRIGGER).format(**names))
     connection.execute(
@@ -92,3 +89,25 @@ def drop_granted_login(connection: psycopg.Connection, role: str, owner: str) ->
     connection.execute(sql.SQL("GRANT {role} TO {owner}").format(**names))
     for statement in ("REASSIGN OWNED BY {role} TO {owner}", "DROP OWNED BY {role}", "DROP ROLE {role}"):
         connection.execute(sql.SQL(statement).format(**names))
+
+
+def sign(connection: psycopg.Connection, role: str) -> None:
+    """Say whose it is, for `drop_left_logins`: roles are the whole server's, and other rigs may use other databases."""
+    connection.execute(
+        sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(role), sql.Literal(note_of(connection)))
+    )
+
+
+def note_of(connection: psycopg.Connection) -> str:
+    return f"verification rig in database {connection.info.dbname}"
+
+
+def drop_left_logins(connection: psycopg.Connection, owner: str) -> None:
+    """Those that a rig which was killed has left in this database. One that cannot be dropped by us stays."""
+    left = connection.execute(
+        "SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'sut_') AND shobj_description(oid, 'pg_authid') = %s",
+        (note_of(connection),),
+    ).fetchall()
+    for (role,) in left:
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            drop_granted_login(connection, role, owner)

@@ -1,18 +1,15 @@
 """The rig's marker in somebody else's service: nothing is written without it; one in use never gets it."""
 
-import psycopg
 import redis
 from psycopg import sql
 
-from rig import caller
-from rig.stack.errors import SpecError, StackError
-from rig.stack.valkey import client
+from rig.stack.errors import SpecError
+from rig.stack.given import ask_postgres, check_urls, check_valkey, postgres, reached
+from rig.stores.valkey import OURS, connect
 
-OURS = "rig-"  # what the names of all our connections begin with, in both stores
 MARK_TABLE = "rig_scratch"
 MARK_KEY = "rig:scratch"
 MARK_TEXT = "made by `rig mark`: whatever is in here may be emptied by the verification rig"
-CONNECT_S = 5
 
 
 def postgres_is_marked(url: str) -> bool:
@@ -26,17 +23,20 @@ def valkey_is_marked(url: str) -> bool:
     with reached(url) as connection:
         if connection.exists(MARK_KEY):
             return True
-        used = keys_held(connection)
+        used = keys_held(url, connection)
     if used:
         raise SpecError(f"the Valkey given is in use ({used}) and not marked: it is never touched")
     return False
 
 
 def mark(postgres_url: str | None, valkey_url: str | None) -> list[str]:
-    """Mark both, after looking at both; what was marked. SpecError when one holds anything."""
+    """Mark both, after looking at both; what was marked. SpecError when one cannot be used, or holds anything."""
+    check_urls(postgres_url, valkey_url)
     if postgres_url:
+        ask_postgres(postgres_url)
         check_postgres(postgres_url)
     if valkey_url:
+        check_valkey(valkey_url)
         valkey_is_marked(valkey_url)
     done = []
     if postgres_url:
@@ -76,26 +76,12 @@ def check_postgres(url: str) -> None:
                 )
 
 
-def keys_held(connection: redis.Redis) -> str:
-    """`db0: 12 keys` for each database of the server that holds any; empty when none does."""
-    spaces = connection.info("keyspace")
-    return ", ".join(f"{name}: {facts['keys']} keys" for name, facts in spaces.items())
-
-
-def postgres(url: str) -> psycopg.Connection:
-    try:
-        return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S, application_name=f"{OURS}stack")
-    except psycopg.Error as error:
-        told = (
-            f" ({', '.join(names)} in your environment not used: the URL decides)" if (names := caller.unused()) else ""
-        )
-        raise StackError(f"the Postgres given cannot be reached: {' '.join(str(error).split())}{told}") from None
-
-
-def reached(url: str) -> redis.Redis:
-    try:
-        connection = client(url)
-        connection.ping()
-    except (redis.RedisError, ValueError) as error:
-        raise StackError(f"the Valkey given cannot be reached: {error}") from None
-    return connection
+def keys_held(url: str, connection: redis.Redis) -> str:
+    """`db0: 12 keys` for each database of the server that holds any but a mark of ours; empty when none does."""
+    held = []
+    for name, facts in connection.info("keyspace").items():
+        with connect(url, f"{OURS}stack", database=int(name.removeprefix("db"))) as there:
+            others = facts["keys"] - there.exists(MARK_KEY)
+        if others:
+            held.append(f"{name}: {others} keys")
+    return ", ".join(held)

@@ -14,9 +14,11 @@ from psycopg import sql
 
 from rig import caller
 from rig.stack.errors import StackError, tail
+from rig.stack.given import ask_postgres
 from rig.stack.ports import PORTS
 from rig.stack.postgres_binaries import binaries, run_as
 from rig.stack.process import Process, Supervisor
+from rig.stores.postgres import PostgresFacts
 
 OWNER = "mirror"
 OBSERVER = "rig"
@@ -87,6 +89,7 @@ class EmbeddedPostgres:
         self._home = supervisor.temporary_directory(self._name)
         self._data = self._home / "data"
         self.statement_log: Path | None = self._home / "log"
+        self._facts: PostgresFacts | None = None
         self._prepare()
 
     def _prepare(self) -> None:
@@ -205,6 +208,24 @@ class EmbeddedPostgres:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def facts(self) -> PostgresFacts:
+        """What it is and lets us do, asked once."""
+        if self._facts is None:
+            self._facts = ask_postgres(self.observer_url, with_log=self.statement_log is not None)
+        return self._facts
+
+    @property
+    def observers(self) -> frozenset[str]:
+        """Roles that no server has; the owner is who sets the database up."""
+        return frozenset({OBSERVER, OWNER})
+
+    def instance_of(self, role: str) -> str | None:
+        return role.removeprefix("sut_") if role.startswith("sut_") else None
+
+    def shared_by(self, role: str) -> None:
+        """The instance that has this role together with the rig: there is none."""
+
     def login(self, instance: str) -> Login:
         """The role of a server instance, made at the first call; it acts as the owner all along."""
         role = role_of(instance)
@@ -233,11 +254,16 @@ class EmbeddedPostgres:
         )  # fmt: skip
 
 
-def role_of(instance: str) -> str:
-    """The login role of an instance. StackError for a name that would not do as one."""
+def named_instance(instance: str) -> str:
+    """The name itself. StackError for one that would not do in a role's name."""
     if not INSTANCE_NAME.fullmatch(instance):
         raise StackError(f"instance name {instance!r}: small letters, digits and _ only, a letter first")
-    return f"sut_{instance}"
+    return instance
+
+
+def role_of(instance: str) -> str:
+    """The login role of an instance in a cluster of ours."""
+    return f"sut_{named_instance(instance)}"
 
 
 def create_login(connection: psycopg.Connection, role: str, password: str, owner: str) -> None:

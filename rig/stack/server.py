@@ -10,7 +10,7 @@ from typing import ClassVar
 import httpx
 
 from rig import caller
-from rig.stack.errors import NotReady, ServerDied, StackError
+from rig.stack.errors import CapabilityMissing, NotReady, ServerDied, StackError
 from rig.stack.ports import is_free
 from rig.stack.process import Process, Supervisor
 from rig.stack.resolver import Resolver
@@ -48,6 +48,7 @@ class Seat:
     valkey_user: str
     valkey_url: str  # as the server gets it: through its proxy, unless it asked for the direct way
     proxy: str | None  # its name in Toxiproxy; None when not proxied
+    direct: str  # why no proxy can stand between it and Valkey; "" where one can
     public_port: int
     internal_port: int
     log: Path
@@ -119,6 +120,9 @@ class ServerInstance:
 
     @property
     def proxy(self) -> str | None:
+        """CapabilityMissing where there can be none."""
+        if self.seat.direct:
+            raise CapabilityMissing(f"a proxy before Valkey: {self.seat.direct}")
         return self.seat.proxy
 
     @property
@@ -258,7 +262,7 @@ class ServerInstance:
     def describe(self) -> dict[str, object]:
         return {
             "public_url": self.public_url, "internal_url": self.internal_url, "pid": self.pid,
-            "role": self.role, "valkey_user": self.valkey_user, "proxy": self.proxy, "log": str(self.log),
+            "role": self.role, "valkey_user": self.valkey_user, "proxy": self.seat.proxy, "log": str(self.log),
             "jwt_secret": self.jwt_secret, "internal_token": self.internal_token, "otp_code": self.otp_code,
         }  # fmt: skip
 

@@ -13,16 +13,13 @@ from urllib.parse import urlsplit
 from rig import caller
 from rig.stack.attachment import Attachment
 from rig.stack.errors import SpecError
+from rig.stack.given import check_urls
 from rig.stack.paths import CHECKOUT
 
 MODES = ("embedded", "docker", "external")
 DEFAULT_SUT = "python -m server"
 MEANT = {"--sut": "starts the server under test", "--sut-setup": "makes its tables"}
-SCHEMES = {
-    "postgres": ("postgresql", "postgres"),
-    "valkey": ("redis", "rediss", "valkey", "valkeys"),
-    "toxiproxy": ("http", "https"),
-}
+TOXIPROXY_SCHEMES = ("http", "https")
 
 
 @dataclass(frozen=True)
@@ -62,10 +59,9 @@ class StackSpec:
             raise SpecError(f"stack mode {self.mode!r} is none of {', '.join(MODES)}")
         if self.mode == "external" and not (self.postgres and self.valkey):
             raise SpecError("an external stack needs --postgres URL and --valkey URL")
-        for service, schemes in SCHEMES.items():
-            url = getattr(self, service)
-            if url and not is_url(url, schemes):
-                raise SpecError(f"--{service} {url!r} is no URL of that kind: write {schemes[0]}://HOST:PORT/...")
+        check_urls(self.postgres, self.valkey)
+        if self.toxiproxy and not is_url(self.toxiproxy, TOXIPROXY_SCHEMES):
+            raise SpecError(f"--toxiproxy {self.toxiproxy!r} is no URL of that kind: write http://HOST:PORT/...")
         if self.postgres_log and not self.postgres:
             raise SpecError("--postgres-log belongs to an external Postgres: give --postgres URL too")
         if self.postgres_log and not self.postgres_log.is_dir():

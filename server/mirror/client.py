@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnection
@@ -243,6 +243,10 @@ class _Plain(_Told, Connection):
     pass
 
 
+class _Local(_Told, UnixDomainSocketConnection):
+    pass
+
+
 class _Encrypted(_Told, SSLConnection):
     """Reads trust file, certificate and key again when one of them was changed: redis-py would keep what it read first."""
 
@@ -277,6 +281,7 @@ def connect(url: str, connections_max: int, look: Callable[[Any], Awaitable[None
         if look is not None:
             await look(connection)
 
+    local = url.startswith("unix://")
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections_max,
@@ -285,13 +290,13 @@ def connect(url: str, connections_max: int, look: Callable[[Any], Awaitable[None
         decode_responses=True,
         socket_timeout=SOCKET_TIMEOUT_S,
         socket_connect_timeout=SOCKET_TIMEOUT_S,
-        socket_keepalive=True,
-        socket_keepalive_options=UNTAKEN_MS,
+        **({} if local else {"socket_keepalive": True, "socket_keepalive_options": UNTAKEN_MS}),
         health_check_interval=0,
         retry=Retry(NoBackoff(), 0),
         redis_connect_func=made,
     )
-    pool.connection_class = _Encrypted if issubclass(pool.connection_class, SSLConnection) else _Plain
+    encrypted = issubclass(pool.connection_class, SSLConnection)
+    pool.connection_class = _Local if local else _Encrypted if encrypted else _Plain
     return Redis.from_pool(pool)
 
 

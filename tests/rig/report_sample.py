@@ -77,8 +77,8 @@ def checklist() -> dict[str, Any]:
         "level": "hardened",
         "stack": {
             "mode": "embedded",
-            "postgres": "18.1",
-            "valkey": "8.1.4",
+            "stores": {"postgres": "Postgres 18.1", "valkey": "Valkey 8.1.4"},
+            "lacks": {},
             "toxiproxy": "2.12.0",
             "sut": "python -m server",
             "python": "3.11.7",

@@ -21,7 +21,7 @@ from rig.stack.paths import CHECKOUT
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"valkey": "redis://127.0.0.1:port"}, "--valkey 'redis://127.0.0.1:port' is no URL"),
+        ({"valkey": "redis://127.0.0.1:port"}, "--valkey must be a URL with one host and a port from 1 to 65535"),
         ({"postgres_log": Path("/nowhere")}, "give --postgres URL too"),
         ({"postgres_log": Path("/nowhere"), "postgres": "postgresql://h/d"}, "'/nowhere' is no directory"),
         ({"sut": ""}, "--sut is empty"),

@@ -18,7 +18,7 @@ from rig.fixtures import (
     drop_views,
     load_schema,
     make_views,
-    reading_url,
+    reading_path,
     translator,
 )
 from rig.observe import Tables
@@ -97,7 +97,7 @@ def fixtures(database: Stack, schema: Schema) -> Iterator[Fixtures]:
 
 @pytest.fixture
 def tables(database: Stack, schema: Schema) -> Iterator[Tables]:
-    with Tables(reading_url(database.postgres.observer_url, schema)) as opened:
+    with Tables(database.postgres.observer_url, reading_path(schema)) as opened:
         yield opened
 
 
@@ -211,4 +211,4 @@ def test_foreign_sql_is_judged_by_the_contracts_names(schema: Schema) -> None:
 
 def test_nothing_is_translated_where_nothing_is_mapped() -> None:
     assert translator(Schema())("SELECT 1 FROM mitras") is None
-    assert reading_url("postgresql://h/d", Schema()) == "postgresql://h/d"
+    assert reading_path(Schema()) == ""

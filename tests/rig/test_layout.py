@@ -11,13 +11,14 @@ from rig.stack.paths import CHECKOUT
 ALLOWED = {
     "rig/record": set(),
     "rig/model": set(),
+    "rig/stores": set(),
     "rig/checks": {"rig.record"},
     "rig/report": {"rig.record"},
-    "rig/stack": {"rig.record"},
-    "rig/observe": {"rig.record"},
+    "rig/stack": {"rig.record", "rig.stores"},
+    "rig/observe": {"rig.record", "rig.stores"},
     "rig/traffic": {"rig.record"},
-    "rig/fixtures": {"rig.record"},
-    "rig/faults": {"rig.record"},
+    "rig/fixtures": {"rig.record", "rig.stores"},
+    "rig/faults": {"rig.record", "rig.stores"},
 }
 GROUND = "rig.caller"  # knows nobody, and may be asked by all
 DECLARATIONS = ("features", "chaos", "loadtest")

@@ -239,3 +239,45 @@ def test_roles_may_be_a_function(stack: Stack, window: Window, a: Connection, ta
     log = StatementLog(stack.postgres.statement_log, roles=lambda role: role[4:] or None, observers={"rig"})
     log.fence(tables.connection)
     assert "a" in {s.instance for s in log.window()}
+
+
+def test_a_login_that_rig_and_server_share_is_told_by_the_connections_names(stack: Stack) -> None:  # noqa: F811
+    """Any name of a login: what bears the rig's name is the rig's, all else is the instance's that has the login."""
+    log = StatementLog(
+        stack.postgres.statement_log,
+        lambda role: None,
+        frozenset(),
+        shared={"mirror": "a"}.get,
+        ours="rig-",
+        database="mirror",
+    )
+    began = time.time()
+    for name in ("rig-stack", "server", ""):
+        with psycopg.connect(stack.postgres.url, autocommit=True, application_name=name) as connection:
+            connection.execute(f"SELECT 'by {name}'")
+    with psycopg.connect(stack.postgres.observer_url, autocommit=True) as stranger:
+        stranger.execute("SELECT 'by somebody'")
+    with Tables(stack.postgres.observer_url) as tables:
+        log.fence(tables.connection)
+    kinds = {one.text: (one.kind, one.instance) for one in log.window(began) if one.text.startswith("SELECT 'by")}
+    assert kinds == {
+        "SELECT 'by rig-stack'": ("observer", None), "SELECT 'by server'": ("work", "a"), "SELECT 'by '": ("work", "a"),
+        "SELECT 'by somebody'": ("unknown", None),
+    }  # fmt: skip
+
+
+def test_a_role_of_one_instance_alone_is_not_talked_out_of_it(stack: Stack) -> None:  # noqa: F811
+    """A server that calls itself by the rig's name is counted all the same."""
+    log = StatementLog(
+        stack.postgres.statement_log,
+        stack.postgres.instance_of,
+        stack.postgres.observers,
+        ours="rig-",
+        database="mirror",
+    )
+    began = time.time()
+    with psycopg.connect(stack.postgres.login("a").url, autocommit=True, application_name="rig-observer") as sly:
+        sly.execute("SELECT 'sly'")
+    with Tables(stack.postgres.observer_url) as tables:
+        log.fence(tables.connection)
+    assert [(one.kind, one.instance) for one in log.window(began) if one.text == "SELECT 'sly'"] == [("work", "a")]

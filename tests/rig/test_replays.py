@@ -77,11 +77,13 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
         monkeypatch.setattr(module, "conclude", lambda _: SUMMARY)
     for place in (
         "rig.report.print_summary", "rig.report.growth.print_table", "rig.report.model.print_control",
-        "rig.drive.checklist.protect", "rig.drive.checklist.toxiproxy_binary", "rig.drive.checklist.run_features",
+        "rig.drive.checklist.toxiproxy_binary", "rig.drive.checklist.run_features",
         "rig.drive.checklist.mapped_schema", "rig.drive.chaos.mapped_schema", "rig.drive.load.mapped_schema",
         "rig.drive.chaos.play", "rig.drive.load.play", "rig.drive.scale.play", "rig.drive.prove.print_outcomes",
     ):  # fmt: skip
         monkeypatch.setattr(place, nothing)
+    for module in (checklist, chaos, load, scale):
+        monkeypatch.setattr(module, "run_facts", lambda *_: {})
     monkeypatch.setattr(model, "Pool", lambda *_: SimpleNamespace(run=nothing))
     monkeypatch.setattr(model, "keep_violations", lambda _: [])
     monkeypatch.setattr(prove, "prove", lambda *_: ([], False))

@@ -6,11 +6,13 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from given_stores import pgbouncer
 from stack_support import rig, spec_of
 
 from rig.stack import SpecError, Stack, StackError, StackSpec, Supervisor, open_stack
 from rig.stack.marks import mark
 from rig.stack.valkey import client
+from rig.stores import Lacks
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +94,12 @@ def test_it_is_used_and_left_as_found(lent: Stack, supervisor: Supervisor, tmp_p
     mark(lent.postgres.observer_url, lent.valkey.url)
     with open_stack(borrowed(lent, tmp_path), supervisor, "borrower") as stack:
         server = stack.server("x")
-        assert (server.role, server.valkey_user, server.proxy) == ("sut_x", "sut-x", "valkey-x")
+        assert server.proxy == "valkey-x"
+        assert (stack.postgres.instance_of(server.role), stack.valkey.instance_of(server.valkey_user)) == ("x", "x")
         with psycopg.connect(server.seat.database_url) as connection:
-            assert connection.execute("SELECT session_user, current_user").fetchone() == ("sut_x", "rig")
+            assert connection.execute("SELECT session_user, current_user").fetchone() == (server.role, "rig")
         with client(server.seat.valkey_url) as connection:
-            assert connection.execute_command("ACL", "WHOAMI") == "sut-x"
+            assert connection.execute_command("ACL", "WHOAMI") == server.valkey_user
             connection.flushdb()
         for action in (stack.postgres.stop, stack.valkey.kill, stack.valkey.pause):
             with pytest.raises(StackError, match="not ours to"):
@@ -106,10 +109,10 @@ def test_it_is_used_and_left_as_found(lent: Stack, supervisor: Supervisor, tmp_p
         server.start()
         server.stop()
     with psycopg.connect(lent.postgres.observer_url) as connection:
-        assert connection.execute("SELECT count(*) FROM pg_roles WHERE rolname = 'sut_x'").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'sut%'").fetchone() == (0,)
     with client(lent.valkey.url) as connection:
         assert connection.exists("rig:scratch")  # the run flushed it, and put it back
-        assert "sut-x" not in connection.acl_users()
+        assert not [user for user in connection.acl_users() if user.startswith("sut-") and user.endswith("-x")]
     assert "valkey-x" not in lent.toxiproxy.proxies()
     assert lent.valkey.alive()
 
@@ -150,3 +153,82 @@ def test_a_proxy_of_another_rig_is_not_taken_over(lent: Stack, supervisor: Super
         with pytest.raises(StackError, match="has a proxy valkey-y that is not ours"):
             stack.server("y")
     assert "valkey-y" in lent.toxiproxy.proxies()
+
+
+def test_two_rigs_on_one_server_stand_side_by_side(lent: Stack, supervisor: Supervisor, tmp_path: Path) -> None:
+    """Each in a database of its own, in both stores: the second leaves the first's login roles and users alone."""
+    for name in ("one", "two"):
+        with psycopg.connect(lent.postgres.observer_url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+    specs = []
+    for number, name in enumerate(("one", "two")):
+        postgres = lent.postgres.observer_url.replace("/mirror", f"/{name}")
+        valkey = lent.valkey.url.removesuffix("/0") + f"/{number}"
+        mark(postgres, valkey)
+        specs.append(borrowed(lent, tmp_path, postgres=postgres, valkey=valkey, toxiproxy=None))
+    with open_stack(specs[0], supervisor, "first") as first:
+        a = first.server("a", proxied=False)
+        with open_stack(specs[1], supervisor, "second") as second:
+            b = second.server("a", proxied=False)
+            assert a.role != b.role
+            assert a.valkey_user != b.valkey_user
+        with psycopg.connect(a.seat.database_url) as connection:
+            assert connection.execute("SELECT current_database(), session_user").fetchone() == ("one", a.role)
+        with client(a.seat.valkey_url) as connection:
+            assert connection.execute_command("ACL", "WHOAMI") == a.valkey_user
+    with psycopg.connect(lent.postgres.observer_url, autocommit=True) as connection:
+        for name in ("one", "two"):
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_roles_that_a_killed_rig_left_are_dropped_by_the_next_one_there(
+    lent: Stack, supervisor: Supervisor, tmp_path: Path
+) -> None:
+    """Those of this database alone: another's may be in use."""
+    with psycopg.connect(lent.postgres.observer_url, autocommit=True) as connection:
+        for role, database in (("sut_dead_a", "mirror"), ("sut_live_a", "elsewhere")):
+            connection.execute(f"CREATE ROLE {role} LOGIN")
+            connection.execute(f"GRANT rig TO {role}")
+            connection.execute(f"COMMENT ON ROLE {role} IS 'verification rig in database {database}'")
+    mark(lent.postgres.observer_url, lent.valkey.url)
+    with open_stack(borrowed(lent, tmp_path), supervisor, "borrower"):
+        pass
+    with psycopg.connect(lent.postgres.observer_url, autocommit=True) as connection:
+        left = connection.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE 'sut%a'").fetchall()
+        connection.execute("DROP ROLE sut_live_a")
+    assert left == [("sut_live_a",)]
+
+
+def test_a_second_instance_needs_what_tells_it_from_the_first(
+    lent: Stack, supervisor: Supervisor, tmp_path: Path
+) -> None:
+    """By name of the right that is missing; the first instance is judged all the same."""
+    mark(lent.postgres.url, lent.valkey.url)
+    with open_stack(borrowed(lent, tmp_path, postgres=lent.postgres.url), supervisor, "borrower") as stack:
+        stack.server("a")
+        with pytest.raises(Lacks, match="CREATEROLE"):
+            stack.server("b")
+
+
+def test_a_mark_in_one_database_is_no_use_of_another(lent: Stack) -> None:
+    """`rig mark` takes database 5 beside its own mark in database 0, and not beside somebody else's key."""
+    plain = lent.valkey.url.removesuffix("/0")
+    mark(None, f"{plain}/0")
+    mark(None, f"{plain}/5")
+    with client(f"{plain}/0") as connection:
+        connection.set("somebody", "else's")
+    with pytest.raises(SpecError, match="in use \\(db0: 1 keys\\)"):
+        mark(None, f"{plain}/6")
+
+
+def test_a_pooler_that_gives_everybody_one_login_is_seen_through(
+    lent: Stack, supervisor: Supervisor, tmp_path: Path
+) -> None:
+    """The one instance shares that login; a role of its own would be told apart by nobody."""
+    mark(lent.postgres.observer_url, lent.valkey.url)
+    with pgbouncer(lent.postgres.observer_url, "session", tmp_path / "pooler") as url:
+        with open_stack(borrowed(lent, tmp_path, postgres=url), supervisor, "borrower") as stack:
+            server = stack.server("a")
+            assert server.role == "rig"
+            assert stack.postgres.shared_by("rig") == "a"
+            assert "whoever logs in here is rig" in stack.postgres.facts.lacking["login roles"]

@@ -38,7 +38,7 @@ def rows(url: str, query: str) -> list[tuple]:
 
 
 def test_two_servers_start_at_once_on_an_empty_database(stack: Stack, debian: DebianPostgres) -> None:  # noqa: F811
-    ledger = CountedLedger(debian.observer_url, {"sut_a": "a", "sut_b": "b"}, {"rig"})
+    ledger = CountedLedger(debian.observer_url, stack.postgres.instance_of, {"rig"})
     a, b = stack.server("a", proxied=False), stack.server("b", proxied=False)
     ledger.begin()
     for server in (a, b):
@@ -68,7 +68,7 @@ def test_what_one_makes_the_other_may_use(debian: DebianPostgres, superuser: boo
     assert external.by_grants
     x, y = external.login("x"), external.login("y")
     with psycopg.connect(x.url, autocommit=True) as connection:
-        assert connection.execute("SELECT session_user, current_user").fetchone() == ("sut_x", "sut_x")
+        assert connection.execute("SELECT session_user, current_user").fetchone() == (x.role, x.role)
         connection.execute("CREATE TABLE made (id bigserial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY)")
     with psycopg.connect(y.url, autocommit=True) as connection:
         connection.execute("INSERT INTO made DEFAULT VALUES")
@@ -89,5 +89,5 @@ def test_with_its_log_the_instances_act_as_the_owner(debian: DebianPostgres) -> 
     external = ExternalPostgres(debian.observer_url, debian.statement_log)
     external.create()
     login = external.login("x")
-    assert rows(login.url, "SELECT session_user::text, current_user::text") == [("sut_x", "rig")]
+    assert rows(login.url, "SELECT session_user::text, current_user::text") == [(login.role, "rig")]
     external.close()
