@@ -192,8 +192,8 @@ def pgbouncer(url: str, mode: str, directory: Path) -> Iterator[str]:
     to, listen = urlsplit(url), PORTS.take()
     directory.mkdir(parents=True, exist_ok=True)
     for each in (directory, *directory.parents):  # it refuses to be root, and has to enter
-        if (mode := each.stat().st_mode) & 0o055 != 0o055 and each.owner() == directory.owner():
-            each.chmod(mode | 0o055)
+        if (now := each.stat().st_mode) & 0o055 != 0o055 and each.owner() == directory.owner():
+            each.chmod(now | 0o055)
     directory.chmod(0o777)
     settings = directory / "pgbouncer.ini"
     settings.write_text(
