@@ -83,7 +83,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
     ):  # fmt: skip
         monkeypatch.setattr(place, nothing)
     for module in (checklist, chaos, load, scale):
-        monkeypatch.setattr(module, "run_facts", lambda *_: {})
+        monkeypatch.setattr(module, "run_facts", lambda *_: {"judged": {}, "stack": {"lacks": {}}})
     monkeypatch.setattr(model, "Pool", lambda *_: SimpleNamespace(run=nothing))
     monkeypatch.setattr(model, "keep_violations", lambda _: [])
     monkeypatch.setattr(prove, "prove", lambda *_: ([], False))
