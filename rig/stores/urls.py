@@ -56,7 +56,8 @@ class ValkeyUrl:
         """BadUrl for what is none."""
         scheme, separator, rest = url.partition("://")
         if not separator or scheme not in SCHEMES:
-            raise BadUrl("must be a URL such as redis://user:password@host:6379/0, rediss://... or unix:///path?db=0")
+            wanted = "redis://user:password@host:6379/0, rediss://... or unix:///path?db=0"
+            raise BadUrl(f"must be a URL such as {wanted}{other(scheme, separator)}")
         driver = f"{SCHEMES[scheme]}://{rest}"
         parts = split(driver)
         given = options(parts.query)
@@ -96,11 +97,17 @@ def is_host(text: str) -> bool:
     return True
 
 
+def other(scheme: str, separator: str) -> str:
+    """What was given instead of a known scheme; nothing of a text that may hold a password."""
+    return f", not {scheme}://..." if separator and scheme.isalnum() else ""
+
+
 def check_postgres_url(url: str) -> None:
     """BadUrl for what libpq would not take as one."""
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in POSTGRES_SCHEMES:
-        raise BadUrl("must be a URL such as postgresql://user:password@host:5432/database")
+        wanted = "postgresql://user:password@host:5432/database"
+        raise BadUrl(f"must be a URL such as {wanted}{other(scheme, separator)}")
     split(url)
     try:
         conninfo_to_dict(url)

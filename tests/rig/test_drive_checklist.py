@@ -132,7 +132,7 @@ def test_sigkill_of_the_rig_leaves_nothing(tmp_path: Path) -> None:
         (["checklist", "--cadence", "slow"], "--cadence"),
         (["checklist", "--no-such-flag"], "--no-such-flag"),
         (["checklist", "--postgres", "postgresql://nobody@127.0.0.1:1/x"], "--scratch"),
-        (["checklist", "--postgres", "nonsense://x", "--scratch"], "nonsense://x"),
+        (["checklist", "--postgres", "nonsense://x", "--scratch"], "not nonsense://..."),
         (["recheck", "no-such-run"], "no-such-run"),
         (["no-such-command"], "no-such-command"),
     ],
