@@ -117,7 +117,7 @@ def test_an_exhausted_specification_passes(fence: Path, model: Callable[..., Don
 
 
 def test_a_run_can_be_judged_again_from_its_files(fence: Path, model: Callable[..., Done]) -> None:
-    model("--spec", "fence.py", "--mutant", LATE, "--no-control")
+    model("--spec", "fence.py", "--mutant", LATE)
     before = latest(fence)
     (fence / "fence.py").unlink()
     done = rig("recheck", "latest", cwd=fence)
