@@ -54,6 +54,7 @@ def judge_run(run: Run) -> dict[str, Any]:
         "interrupted": cut_short(end),
         "exit_code": code_of(run, verdict, counts, end),
         "counts": {name: counts[name] for name in Verdict},
+        "observations": observations(run),
         "weakens": weaknesses(run, end),
         "message": broken or "",
         "ended": ended,
@@ -68,6 +69,13 @@ def run_ended(run: Run) -> float:
     """Epoch seconds of the run's end; of its last line where it was killed."""
     end = next(run.of("end"), None)
     return end["t"] if end else max((line["t"] for line in run.lines), default=run.meta["started"])
+
+
+def observations(run: Run) -> dict[str, int]:
+    """How many were made, and how many of them do not count, as the rig itself spoiled them."""
+    level = run.meta.get("level", HARDENED)
+    lines = list(run.of("observation"))
+    return {"made": len(lines), "voided": sum(bool(judge_line(line, level).lost) for line in lines)}
 
 
 def code_of(run: Run, verdict: Verdict, counts: Counter[str], end: dict[str, Any] | None) -> int:

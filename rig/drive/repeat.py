@@ -73,3 +73,8 @@ def print_runs(runs: Sequence[dict[str, Any]], times: int, console: Console) -> 
     console.print(f"{len(runs)} of {times} runs: {counts or 'none was finished'}")
     for told, number in fallen.most_common():
         console.print(f"{told} in {number} of {len(runs)}")
+    made, voided = (sum(results["observations"][name] for results in runs) for name in ("made", "voided"))
+    if made:
+        console.print(
+            f"{voided} of {made} observations ({voided / made:.1%}) were spoiled by the rig itself and made again"
+        )

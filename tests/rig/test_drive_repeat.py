@@ -19,7 +19,10 @@ def results(seed: int, **verdicts: str) -> dict[str, Any]:
     }
     items = [{"id": id.replace("_", "-"), "verdict": verdict} for id, verdict in verdicts.items()]
     verdict = "passed" if worst == "skipped" else worst
-    return {"random_seed": seed, "verdict": verdict, "seconds": 45.0, "counts": counts, "items": items}
+    return {
+        "random_seed": seed, "verdict": verdict, "seconds": 45.0, "counts": counts, "items": items,
+        "observations": {"made": 50, "voided": 1},
+    }  # fmt: skip
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, *runs: dict[str, str]) -> list[int]:
@@ -73,6 +76,7 @@ def test_the_summary_names_what_fell_and_how_often() -> None:
     assert "3 of 5 runs: 1 passed, 2 failed" in text
     assert "B-01 failed in 2 of 3" in text
     assert "C-07 inconclusive in 1 of 3" in text
+    assert "3 of 150 observations (2.0%) were spoiled by the rig itself" in text.replace("\n", " ")
 
 
 def test_a_stack_cannot_be_kept_over_repeats() -> None:
