@@ -132,7 +132,7 @@ def test_it_bites_heals_and_leaves_nothing(stack: Stack, ground: Ground, name: s
         cycle.inject()
         cycle.remove()
         fault.remove(ground)
-    assert [line["event"] for line in notes.lines] == ["requested", "confirmed", "removed", "healed"]
+    assert [line["event"] for line in notes.lines if "event" in line] == ["requested", "confirmed", "removed", "healed"]
     assert state(stack) == before
 
 
@@ -156,7 +156,7 @@ def test_subscribers_who_are_just_coming_back_are_waited_for(stack: Stack, groun
             cycle.inject()
             cycle.remove()
         back.join()
-    assert [line["event"] for line in notes.lines] == ["requested", "confirmed", "removed", "healed"]
+    assert [line["event"] for line in notes.lines if "event" in line] == ["requested", "confirmed", "removed", "healed"]
 
 
 def test_who_left_just_before_is_not_taken_for_the_one_to_lose(ground: Ground, monkeypatch) -> None:
@@ -164,7 +164,7 @@ def test_who_left_just_before_is_not_taken_for_the_one_to_lose(ground: Ground, m
     fault, notes, drawn = fault_named("member removed"), Notes(), iter([BOGUS, BOGUS, MITRA])
     monkeypatch.setattr("rig.faults.lies.somebody_online", lambda _: next(drawn))
     Cycle(fault, ground, notes).inject()
-    assert [line["event"] for line in notes.lines] == ["requested", "confirmed"]
+    assert [line["event"] for line in notes.lines if "event" in line] == ["requested", "confirmed"]
 
 
 def test_a_removal_without_effect_is_unhealed(ground: Ground, monkeypatch) -> None:
