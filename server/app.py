@@ -23,7 +23,7 @@ from server.housekeeping import Housekeeping
 from server.listeners import Port, bind
 from server.log import log
 from server.metrics import Metrics
-from server.postgres_fit import MIXED_UP, TRANSACTION_POOLING, UnfitPostgres, check_postgres
+from server.postgres_fit import MIXED_UP, TRANSACTION_POOLING, UnfitPostgres, check_postgres, what_broke
 from server.routes_internal import InternalRoutes
 from server.routes_public import PublicRoutes
 from server.schema import SchemaError, ensure_schema
@@ -104,9 +104,9 @@ class App:
         except MIXED_UP as error:  # before there was anything to ask
             raise StartError(f"cannot use the database of DATABASE_URL: {TRANSACTION_POOLING}") from error
         except Exception as error:
-            cause = getattr(error, "cause", "") or f"{type(error).__name__}: {error}"
-            line = " ".join(cause.split())
-            raise StartError(f"cannot use Postgres, check DATABASE_URL and that it runs: {line}") from error
+            raise StartError(
+                f"cannot use Postgres, check DATABASE_URL and that it runs: {what_broke(error)}"
+            ) from error
         try:
             await self.mirror.start()
         except (ServiceUnavailable, RuntimeError) as error:

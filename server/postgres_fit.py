@@ -48,3 +48,12 @@ async def _check_pooler(db: Database) -> None:
     finally:
         one.terminate()
         other.terminate()
+
+
+def what_broke(error: BaseException) -> str:
+    """The first error in one line: leaving a transaction whose connection is lost raises another, which says nothing."""
+    while isinstance(error, asyncpg.InterfaceError) and error.__context__ is not None:
+        error = error.__context__
+    if isinstance(error, TimeoutError) and not str(error):
+        return "it did not answer in time"
+    return " ".join((getattr(error, "cause", "") or f"{type(error).__name__}: {error}").split())
