@@ -27,17 +27,18 @@ def judge_run(run: Run) -> dict[str, Any]:
     """The content of `results.json`. Pure: the same files give the same results, however often they are judged."""
     load_checks()
     claims()
+    run = until_its_end(run)
     plan = next(run.of("plan"))
     declare_model(plan.get("specs", ()))
     end = next(run.of("end"), None)
     scenarios = last_attempts(run)
     answers = judge_observations(run, plan, scenarios)
-    note_unrun(plan, scenarios, answers, end, next((line["text"] for line in run.of("broken")), None))
+    broken = next((line["text"] for line in run.of("broken")), None)
+    note_unrun(plan, scenarios, answers, end, broken)
     charge_breaches(scenarios.values(), plan, answers)
     charge_exits(run, plan, answers)
-    judge_whole_run(run, plan, answers)
+    judge_whole_run(run, plan, answers, broken)
     charge_contract(run, scenarios.values(), answers)
-    broken = next((line["text"] for line in run.of("broken")), None)
     unanswered = broken or (INTERRUPTED if cut_short(end) else "no scenario answered this")
     replays = plan.get("replays", {})
     items = [
@@ -69,6 +70,14 @@ def run_ended(run: Run) -> float:
     """Epoch seconds of the run's end; of its last line where it was killed."""
     end = next(run.of("end"), None)
     return end["t"] if end else max((line["t"] for line in run.lines), default=run.meta["started"])
+
+
+def until_its_end(run: Run) -> Run:
+    """Without what happened as an interrupted run was taken down: what broke then has stopped nothing."""
+    end = next(run.of("end"), None)
+    if not end or not end.get("interrupted"):
+        return run
+    return replace(run, lines=[line for line in run.lines if line["t"] <= end["t"]])
 
 
 def observations(run: Run) -> dict[str, int]:
@@ -242,7 +251,7 @@ def charge_exits(run: Run, plan: dict[str, Any], answers: Answers) -> None:
             last["evidence"] = [*last["evidence"], evidence.note(line["text"])]
 
 
-def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers) -> None:
+def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers, broken: str | None) -> None:
     """One answer for each item of the plan that is judged from all lines, within the bounds that the plan holds."""
     items = [item for item in plan["items"] if CHECKS[item].whole_run]
     if not items:
@@ -250,7 +259,6 @@ def judge_whole_run(run: Run, plan: dict[str, Any], answers: Answers) -> None:
     lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for line in run.lines:
         lines[line["kind"]].append(line)
-    broken = next((line["text"] for line in lines["broken"]), None)
     lacking = next((line["text"] for line in lines["missing"]), None)
     ended = run_ended(run)
     for item in items:

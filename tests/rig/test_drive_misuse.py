@@ -113,6 +113,14 @@ def test_a_server_that_exits_idle_fails_the_scenarios_last_box(run: RunDirectory
     assert [items[id]["verdict"] for id in ("A-01", "A-02")] == ["inconclusive", "failed"]
 
 
+@pytest.mark.parametrize(("t", "verdict"), [(8.9, "broken"), (9.1, "inconclusive")])
+def test_what_breaks_as_an_interrupted_run_is_taken_down_broke_nothing(
+    run: RunDirectory, t: float, verdict: str
+) -> None:
+    appended(run, t=9.0, kind="end", interrupted=True)
+    assert appended(run, t=t, kind="broken", text="Postgres is not there")["C-01"]["verdict"] == verdict
+
+
 def test_boxes_of_a_run_cut_short_say_so(run: RunDirectory) -> None:
     assert appended(run, t=9.0, kind="end", interrupted=True)["C-01"]["message"] == (
         "the run was interrupted before this could be judged"
