@@ -229,6 +229,9 @@ def _try(spec: Spec, trial: Trial, bounds: Iterable[Bounds], limits: dict[str, f
         if found.violation and trial.expected not in ("", found.violation.number):
             other = _explored(spec, one, trial.without, limits, {trial.expected})
             found = other if other.violation or other.stopped else found
+        if found.stopped and not found.violation and trial.reason and last and not stopped:
+            states += found.states
+            break  # these wider bounds were to refute its reason, which the exhausted ones before have not
         violation, states, last = found.violation or violation, states + found.states, dict(one)
         stopped = stopped or found.stopped
         if found.violation and trial.expected in ("", found.violation.number):

@@ -423,3 +423,25 @@ def test_breadth_first_walks_differ_and_cover_every_pair_early() -> None:
     random_pairs = coverage(random_walk(SPEC, WIDE, seed, 8) for seed in range(500))[1]
     assert pairs >= random_pairs
     assert coverage(walks[:15])[1] == pairs
+
+
+@pytest.mark.parametrize(
+    ("reason", "ended", "verdict"),
+    [
+        ("why", [True, False], Verdict.EXPLAINED),
+        ("why", [False, True], Verdict.INCONCLUSIVE),
+        ("", [True, False], Verdict.INCONCLUSIVE),
+    ],
+)
+def test_wider_bounds_that_do_not_end_take_no_reason_away(
+    reason: str, ended: list[bool], verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The narrow ones were explored to their end; the wider ones were there to refute it."""
+    from types import SimpleNamespace
+
+    from rig.model import control as module
+
+    found = [SimpleNamespace(violation=None, stopped="" if one else "too many states", states=3) for one in ended]
+    monkeypatch.setattr(module, "_explored", lambda *_: found.pop(0))
+    trial = module._try(SPEC, module.Trial("a rule", frozenset({"a rule"}), reason=reason), [{"n": 1}, {"n": 2}], {})
+    assert (trial.verdict, trial.states) == (verdict, 6)
