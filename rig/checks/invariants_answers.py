@@ -168,8 +168,8 @@ def beyond_reach(request: Line, fault: Faults) -> bool:
     Then it may go unanswered, come late, or be told so by a 503; any other answer is judged like all. A request in
     flight as SIGTERM comes keeps its promise, unless Postgres is ill.
     """
-    if request["action"] == "abandoned":
-        return request["status"] is None
+    if request["action"] == "abandoned" and request["status"] is None:
+        return True
     if request["status"] not in (None, UNAVAILABLE, 200, 201, 204):
         return False
     ill = any(each.truth and touches(each, request) for each in fault.each)

@@ -160,3 +160,12 @@ def test_who_pings_at_the_other_valkey_is_not_heard_of(asked: str, pings: str, v
     refused = request(15, "pay", {}, status=409) | {"code": "NO_MITRA_AVAILABLE", "instance": asked}
     lines["request"].append(refused)
     assert judged(lines)[0] == verdict
+
+
+@pytest.mark.parametrize(("truth", "verdict"), [(True, "passed"), (False, "failed")])
+def test_whose_client_leaves_may_be_told_as_well_that_postgres_is_away(truth: bool, verdict: str, lines: Lines) -> None:
+    """It may have no answer; a 503 that it gets is judged like any other: allowed while Postgres is ill, not else."""
+    for line in lines["fault"]:
+        line["truth"] = truth
+    lines["request"] += [request(15, "abandoned", None, status=None), request(15, "abandoned", {}, status=503)]
+    assert judged(lines)[0] == verdict
