@@ -1,7 +1,7 @@
 """Valkey is away twice while mitras are deactivated and come back."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="barred_in_outage",

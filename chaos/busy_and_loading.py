@@ -1,7 +1,7 @@
 """Valkey is kept busy by a script, and then loads a large snapshot."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="busy_and_loading",

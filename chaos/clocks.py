@@ -1,7 +1,7 @@
 """Clocks are set by a minute while servers run, of one instance and then of all; the stores' clocks stand."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CLOCKS = ("clock set forward", "clock set back", "all clocks set forward", "all clocks set back")
 

@@ -1,7 +1,7 @@
 """An instance dies by SIGKILL while Valkey is away, with writes that it still owed."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="crash_in_outage",

@@ -1,7 +1,7 @@
 """Hundreds of clients hold connections and say nothing, or half of a request."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="crowds",

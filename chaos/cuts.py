@@ -1,7 +1,7 @@
 """Connections end in the middle of replies and pipelines, one by one and all at once."""
 
-from rig.drive.campaign import CI, FULL, Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import CI, FULL, Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="cuts",

@@ -1,7 +1,7 @@
 """FLUSHDB under traffic: no connection closes, nobody is told."""
 
-from rig.drive.campaign import CI, FULL, Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import CI, FULL, Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="emptied",

@@ -1,7 +1,7 @@
 """A replica that lags is promoted, and later the first primary takes over again."""
 
-from rig.drive.campaign import Campaign
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="failover",

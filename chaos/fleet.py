@@ -1,9 +1,9 @@
 """A thousand mitras come and go while Valkey fails now and then: enough changes to say how often one is lost."""
 
-from rig.drive.campaign import FULL, Campaign, Phases
-from rig.drive.draw import FLEET_BASELINE_S, FLEET_PACE, FLEET_SETTINGS
-from rig.drive.strikes import Strike
-from rig.traffic.workload import Pace
+from rig.runs.chaos.campaign import FULL, Campaign, Phases
+from rig.runs.chaos.random_campaign import FLEET_BASELINE_S, FLEET_PACE, FLEET_SETTINGS
+from rig.runs.chaos.schedule import Strike
+from rig.traffic.background.workload import Pace
 
 FAULTS = ("valkey killed", "hung", "read-only", "half-open connections", "all connections cut")
 CAMPAIGN = Campaign(

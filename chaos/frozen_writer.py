@@ -1,7 +1,7 @@
 """An instance stands still in the middle of its writes and goes on later, with old knowledge."""
 
-from rig.drive.campaign import Campaign
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="frozen_writer",

@@ -1,8 +1,8 @@
 """The other end of the connections is gone without a word, again and again, and the server has to find out by itself."""
 
-from rig.drive.campaign import FULL, Campaign, Phases
-from rig.drive.strikes import Strike
-from rig.traffic.workload import Pace
+from rig.runs.chaos.campaign import FULL, Campaign, Phases
+from rig.runs.chaos.schedule import Strike
+from rig.traffic.background.workload import Pace
 
 # Only the first command of each connection is lost: it has to be a ping, and its mitra silent for long enough
 # after it that the old heartbeat is seen.

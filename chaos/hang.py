@@ -1,7 +1,7 @@
 """Valkey stops answering for longer than a heartbeat lives: no connection notices."""
 
-from rig.drive.campaign import CI, FULL, Campaign
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import CI, FULL, Campaign
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="hang",

@@ -1,7 +1,7 @@
 """Replies come later than a client waits, then just in time: slow is not dead."""
 
-from rig.drive.campaign import CI, FULL, Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import CI, FULL, Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="late",

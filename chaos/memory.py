@@ -1,7 +1,7 @@
 """A full Valkey refuses writes, under noeviction and under volatile-lru."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="memory",

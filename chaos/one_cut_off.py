@@ -1,7 +1,7 @@
 """One of two instances loses Valkey, the other does not."""
 
-from rig.drive.campaign import CI, FULL, Campaign
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import CI, FULL, Campaign
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="one_cut_off",

@@ -1,7 +1,7 @@
 """A hang ends in the middle of a cut, and Valkey is emptied while an instance cannot see it."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="overlap",

@@ -1,8 +1,8 @@
 """One instance reaches Valkey slowly: what it writes arrives after what another wrote later."""
 
-from rig.drive.campaign import FULL, Campaign, Phases
-from rig.drive.strikes import Strike
-from rig.traffic.workload import Pace
+from rig.runs.chaos.campaign import FULL, Campaign, Phases
+from rig.runs.chaos.schedule import Strike
+from rig.traffic.background.workload import Pace
 
 CAMPAIGN = Campaign(
     name="overtaken",

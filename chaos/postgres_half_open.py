@@ -1,7 +1,7 @@
 """Postgres' end of one instance's connections is gone without a word, twice; the second time Valkey is away as well."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="postgres_half_open",

@@ -1,7 +1,7 @@
 """Postgres answers seconds late: first in time for whoever has patience, then too late for anybody."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="postgres_slow",

@@ -1,7 +1,7 @@
 """Reads are served and writes refused: by a demoted primary, then by a full one."""
 
-from rig.drive.campaign import CI, FULL, Campaign
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import CI, FULL, Campaign
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="refused_writes",

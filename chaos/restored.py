@@ -1,7 +1,7 @@
 """Postgres is restored from an older dump under running servers, whose Valkey knows what came after."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="restored",

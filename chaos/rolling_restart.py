@@ -1,7 +1,7 @@
 """Two instances are restarted one after the other under load, as in a deployment."""
 
-from rig.drive.campaign import CI, FULL, Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import CI, FULL, Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="rolling_restart",

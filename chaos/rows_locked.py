@@ -1,7 +1,7 @@
 """Somebody else holds a row locked, in each table that the mirror lives on: for a moment, and for longer than a server waits."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 ROWS = ("mitra locked", "online status locked", "setting locked", "chat locked")
 BRIEF_S, LONG_S = 2.0, 8.0  # below and above what a statement is waited for

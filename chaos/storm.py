@@ -1,8 +1,8 @@
 """A storm of beacon polls meets a Valkey that hangs: slow, not dead, and all the polls fall back at once."""
 
-from rig.drive.campaign import Campaign
-from rig.drive.strikes import Strike
-from rig.traffic.workload import Pace
+from rig.runs.chaos.campaign import Campaign
+from rig.runs.chaos.schedule import Strike
+from rig.traffic.background.workload import Pace
 
 CAMPAIGN = Campaign(
     name="storm",

@@ -1,7 +1,7 @@
 """The subscriptions are lost and barred while settings change."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="subscriptions",

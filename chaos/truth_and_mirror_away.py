@@ -1,7 +1,7 @@
 """Postgres restarts while Valkey is refused: nothing is left to answer from."""
 
-from rig.drive.campaign import CI, FULL, Campaign
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import CI, FULL, Campaign
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="truth_and_mirror_away",

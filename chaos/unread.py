@@ -1,7 +1,7 @@
 """Nobody reads what an instance prints while it has much to say: Valkey is away, and each fallback is a line."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="unread",

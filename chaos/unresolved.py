@@ -1,7 +1,7 @@
 """The resolver falls silent as the connections to Valkey are cut, twice."""
 
-from rig.drive.campaign import Campaign, Phases
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="unresolved",

@@ -1,7 +1,7 @@
 """Valkey's process dies in the middle of a day's traffic and comes back empty."""
 
-from rig.drive.campaign import CI, FULL, Campaign
-from rig.drive.strikes import Strike
+from rig.runs.chaos.campaign import CI, FULL, Campaign
+from rig.runs.chaos.schedule import Strike
 
 CAMPAIGN = Campaign(
     name="valkey_killed",

@@ -1,1 +1,1 @@
-"""The checklist as Gherkin: one file a section, judged by pure checks in `rig/checks/boxes`."""
+"""The checklist as Gherkin: one file per section, judged by pure checks in `rig/checks/checklist`."""

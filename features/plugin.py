@@ -15,17 +15,17 @@ from _pytest.runner import runtestprotocol
 
 from rig.checks import load_checks
 from rig.config import HANDED
-from rig.drive.attached import AttachedBench
-from rig.drive.bench import Bench
-from rig.drive.by_pytest import a_run_of
-from rig.drive.cadence import Cadence
-from rig.drive.checklist import RELEASE
-from rig.drive.hurt import Hurt
-from rig.drive.running import announce
-from rig.drive.scenarios import ScenarioLog, blamed, items_of
-from rig.drive.world import World
+from rig.environment.attached import AttachedBench
+from rig.environment.cadence import Cadence
+from rig.environment.running_stacks import announce
+from rig.environment.testbed import Bench
 from rig.fixtures import SchemaMismatch, load_schema
 from rig.record import Recorder, RunDirectory
+from rig.runs.checklist.run import RELEASE
+from rig.runs.checklist.scenario_fault import Hurt
+from rig.runs.checklist.scenario_log import ScenarioLog, blamed, items_of
+from rig.runs.checklist.started_by_pytest import a_run_of
+from rig.runs.checklist.world import World
 from rig.stack import Stack, StackError, StackSpec, Supervisor, open_stack
 
 # Every module of steps, so that a new section is one file and no list of it is kept.

@@ -17,8 +17,8 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from rig.record import Recorder, RunDirectory
-from rig.traffic.generator import Generator
-from rig.traffic.schedule import LoadPlan
+from rig.traffic.load.generator import Generator
+from rig.traffic.load.schedule import LoadPlan
 
 LEAD_S = 2.0  # for the message to get everywhere
 SIGNED_A_SECOND = 10_000  # tokens, of one process beside others

@@ -20,7 +20,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 from outcome import print_outcome
 
-from rig.traffic.schedule import SHAPES, STEADY, WRITING, LoadPace, LoadPlan, Phase
+from rig.traffic.load.schedule import SHAPES, STEADY, WRITING, LoadPace, LoadPlan, Phase
 
 PLAN = "RIG_INTERNAL_LOAD"  # a file with all that `rig load` has prepared
 ARM = "on"

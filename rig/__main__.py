@@ -6,7 +6,7 @@ from rig import caller
 def main() -> None:
     """Run the command line in a process that its caller's environment has not bent."""
     caller.restart_if_bent()
-    from rig.cli import main as command
+    from rig.cli.commands import main as command
 
     command()
 

@@ -5,9 +5,9 @@ import time
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import process_variable
-from rig.drive.cadence import ENVIRONMENT
-from rig.drive.scenarios import Broke, Unmet
-from rig.drive.world import LAG_VOID_S, RECONNECT_SEED_S, World
+from rig.environment.cadence import ENVIRONMENT
+from rig.runs.checklist.scenario_log import Broke, Unmet
+from rig.runs.checklist.world import LAG_VOID_S, RECONNECT_SEED_S, World
 
 BACKENDS = r"(?P<many>a|two)(?P<quiet> quiet)? backends?"
 FLUSH_S = 1.0  # a log line may come so much later than its event

@@ -2,7 +2,7 @@
 
 from pytest_bdd import parsers, then
 
-from rig.drive.world import World
+from rig.runs.checklist.world import World
 
 
 @then(parsers.re(r"(?P<item>(?:SETUP|SMOKE|[A-K])-\d\d): .+"))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from features.steps.windows import valkey_now
-from rig.drive.world import World
 from rig.fixtures.held import HeldCommits
+from rig.runs.checklist.world import World
 from rig.traffic import Exchange
 
 HELD_WITHIN_S = 3.0

@@ -7,11 +7,11 @@ from typing import Any
 
 import psutil
 
-from rig.checks.statements import names, unknown_roles, writes
-from rig.drive.cadence import ENVIRONMENT
-from rig.drive.world import SEED_LINE, Observed, World
+from rig.checks.common.sql_statements import names, unknown_roles, writes
+from rig.environment.cadence import ENVIRONMENT
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.runs.checklist.world import SEED_LINE, Observed, World
 from rig.stack import CapabilityMissing, ServerInstance
 from rig.traffic import Mitra
 

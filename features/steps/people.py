@@ -7,8 +7,8 @@ from typing import Any
 from pytest_bdd import given, parsers, when
 
 from features.steps.held import with_commit_held
-from rig.drive.scenarios import Broke, Unmet
-from rig.drive.world import World
+from rig.runs.checklist.scenario_log import Broke, Unmet
+from rig.runs.checklist.world import World
 from rig.traffic import Exchange, Pinger
 
 NOBODY = "00000000-0000-0000-0000-000000000999"  # an id that no mitra has, as somebody may put it into Valkey by hand

@@ -4,9 +4,9 @@ import time
 
 from pytest_bdd import when
 
-from rig.checks.statements import writes
-from rig.drive.world import RECONNECT_SEED_S, WRITE_THROUGH_S, Observed, World, answers
+from rig.checks.common.sql_statements import writes
 from rig.record import evidence
+from rig.runs.checklist.world import RECONNECT_SEED_S, WRITE_THROUGH_S, Observed, World, answers
 
 
 @when("Sari goes online again and again, then offline again and again")

@@ -24,10 +24,10 @@ from features.steps.windows import (
     writes_in,
 )
 from features.steps.witness import without_postgres
-from rig.checks.commands import HEARTBEAT, sets_key
-from rig.checks.statements import writes
-from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
+from rig.checks.common.sql_statements import writes
+from rig.checks.common.valkey_commands import HEARTBEAT, sets_key
 from rig.record import evidence
+from rig.runs.checklist.world import WRITE_THROUGH_S, Observed, World, answers
 from rig.traffic import Exchange
 
 FALLBACK = "[heartbeat] valkey check failed, falling back to DB"

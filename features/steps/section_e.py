@@ -5,7 +5,7 @@ import time
 from pytest_bdd import given
 
 from features.steps.people import must
-from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
+from rig.runs.checklist.world import WRITE_THROUGH_S, Observed, World, answers
 from rig.traffic import Mitra
 
 NO_CHAT = "00000000-0000-4000-8000-000000000999"

@@ -26,11 +26,11 @@ from features.steps.windows import (
     tally,
     window,
 )
-from rig.checks.commands import is_recompute
-from rig.checks.statements import is_availability_query, names, unknown_roles
-from rig.drive.world import Observed, World, answers
+from rig.checks.common.sql_statements import is_availability_query, names, unknown_roles
+from rig.checks.common.valkey_commands import is_recompute
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.runs.checklist.world import Observed, World, answers
 
 REACHABLE_FALLBACK = "[isMitraReachable] valkey unavailable, falling back to DB"
 BLAST_FALLBACK = "[findAvailableMitras] valkey unavailable, falling back to Postgres"

@@ -21,13 +21,13 @@ from features.steps.windows import (
     tally,
     window,
 )
-from rig.checks.commands import SNAPSHOT, deletes_key, is_recompute, touches_mirror, verb, writes_key
-from rig.checks.statements import writes
-from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
+from rig.checks.common.sql_statements import writes
+from rig.checks.common.valkey_commands import SNAPSHOT, deletes_key, is_recompute, touches_mirror, verb, writes_key
 from rig.record import evidence
+from rig.runs.checklist.world import WRITE_THROUGH_S, Observed, World, answers
 from rig.stack import CapabilityMissing
 from rig.traffic import Customer, Exchange, poll_rapidly, volley
-from rig.traffic.customer import BEACON
+from rig.traffic.actors.customer import BEACON
 
 SNAPSHOT_S = 10.0
 BETWEEN_S = 9.5  # no two recomputes within this

@@ -18,9 +18,9 @@ from features.steps.windows import (
     with_witness,
 )
 from features.steps.witness import without_postgres
-from rig.checks.statements import names, unknown_roles
-from rig.drive.world import Observed, World, answers
+from rig.checks.common.sql_statements import names, unknown_roles
 from rig.record import evidence
+from rig.runs.checklist.world import Observed, World, answers
 
 
 @when("the dashboard is read after each of several changes")

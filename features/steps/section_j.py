@@ -28,10 +28,10 @@ from features.steps.windows import (
     window,
     writes_in,
 )
-from rig.checks.commands import HEARTBEAT, SNAPSHOT, is_recompute, sets_key
-from rig.checks.statements import is_availability_query, unknown_roles, writes
-from rig.drive.world import RECONNECT_SEED_S, SEED_LINE, Observed, World, answers
+from rig.checks.common.sql_statements import is_availability_query, unknown_roles, writes
+from rig.checks.common.valkey_commands import HEARTBEAT, SNAPSHOT, is_recompute, sets_key
 from rig.record import evidence
+from rig.runs.checklist.world import RECONNECT_SEED_S, SEED_LINE, Observed, World, answers
 from rig.traffic import Exchange
 
 STATUS = "mitra_online_status"

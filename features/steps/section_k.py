@@ -21,9 +21,9 @@ from features.steps.looks import (
     writes_to,
 )
 from features.steps.people import NAMES, split_names
-from rig.checks.statements import failed, uses_unnest
-from rig.drive.world import SEED_LINE, WRITE_THROUGH_S, Observed, World, answers
+from rig.checks.common.sql_statements import failed, uses_unnest
 from rig.record import evidence
+from rig.runs.checklist.world import SEED_LINE, WRITE_THROUGH_S, Observed, World, answers
 from rig.traffic import Exchange, Pinger
 
 BOTH = ("a", "b")

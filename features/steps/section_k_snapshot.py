@@ -11,10 +11,10 @@ from features.steps.looks import LOOK_EVERY_S, watch
 from features.steps.people import must
 from features.steps.section_k import BOTH
 from features.steps.states import maximum, set_heartbeat, setting
-from rig.checks.availability import AVAILABLE, states
-from rig.checks.boxes.k import SNAPSHOT, deletes_snapshot
-from rig.drive.world import WRITE_THROUGH_S, Observed, World, answers
+from rig.checks.checklist.section_k import SNAPSHOT, deletes_snapshot
+from rig.checks.common.availability_model import AVAILABLE, states
 from rig.record import evidence
+from rig.runs.checklist.world import WRITE_THROUGH_S, Observed, World, answers
 from rig.traffic import Customer
 
 SNAPSHOT_LIFE_S = 9.5  # of its 10 s, what a reader can rely on

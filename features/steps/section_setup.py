@@ -5,11 +5,11 @@ import subprocess
 import sys
 
 from rig import caller
-from rig.drive.prompt import NO_TLS, tls_client
-from rig.drive.world import SEED_LINE, Observed, World, answers
+from rig.cli.shells import NO_TLS, tls_client
+from rig.paths import CHECKOUT
 from rig.record import evidence
 from rig.record.evidence import Evidence
-from rig.stack.paths import CHECKOUT
+from rig.runs.checklist.world import SEED_LINE, Observed, World, answers
 from rig.stores import Lacks
 
 SUBSCRIBED = "[valkey] subscribed to config:invalidate"

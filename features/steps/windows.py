@@ -9,12 +9,12 @@ from typing import Any
 import redis
 
 from features.steps.looks import shown
-from rig.checks.commands import contract_keys, verb
-from rig.checks.statements import UUID, failed, names
-from rig.drive.world import Observed, World
+from rig.checks.common.sql_statements import UUID, failed, names
+from rig.checks.common.valkey_commands import contract_keys, verb
 from rig.observe import NoMonitor
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.runs.checklist.world import Observed, World
 from rig.traffic import Exchange
 
 SHOWN = 10  # of many exchanges or commands, so many are shown

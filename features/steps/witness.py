@@ -6,8 +6,8 @@ from pytest_bdd import given, parsers, when
 
 from features.steps.people import must
 from features.steps.windows import answers_of, exchanges_evidence, with_witness
-from rig.drive.world import Observed, World
 from rig.record import evidence
+from rig.runs.checklist.world import Observed, World
 
 
 @given("beacon and dashboard have been read")

@@ -146,7 +146,7 @@ class Fault(ABC):
     name: ClassVar[str]  # as reports and the command line call it
     family: ClassVar[str]  # reachability, silence, slowness, cuts, refusing, wrong, partial, truth, server
     shows: ClassVar[str]  # one sentence: what happens
-    needs: ClassVar[tuple[str, ...]] = ()  # capabilities of stack or machine, by name (rig.faults.needs)
+    needs: ClassVar[tuple[str, ...]] = ()  # capabilities of stack or machine, by name (rig.faults.requirements)
     # Where it acts: on the `way` of an instance to Valkey, on `valkey`, on Postgres (`truth`), on a `server` or as its
     # `clients`. Two of one layer never overlap: each would be taken for the other.
     layer: ClassVar[str] = "valkey"
@@ -154,7 +154,7 @@ class Fault(ABC):
     instances: ClassVar[tuple[str, ...]] = ("a",)  # the least that it makes sense with
     aims: ClassVar[tuple[str, ...]] = ()  # those of them that it is for; none: all
     lasts_s: ClassVar[float | None] = None  # it ends by itself after so long; 0: as it happens
-    # What a check has to know of it: see `rig.checks.courses.Fault`.
+    # What a check has to know of it: see `rig.checks.chaos.timeline.Fault`.
     down: ClassVar[bool] = False
     rewinds: ClassVar[bool] = False
     parts: ClassVar[bool] = False
@@ -167,7 +167,7 @@ class Fault(ABC):
     # Invariants that it changes as it must: declared here, said in each run, and not judged under it alone.
     excuses: ClassVar[tuple[str, ...]] = ()
 
-    # What must have happened under it, or it has proved nothing: ids of `rig.checks.sometimes`.
+    # What must have happened under it, or it has proved nothing: ids of `rig.checks.chaos.coverage`.
     brings: ClassVar[tuple[str, ...]] = ()
 
     @classmethod

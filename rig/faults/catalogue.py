@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -29,8 +30,8 @@ class UnknownFault(Exception):
 @cache
 def faults() -> dict[str, type[Fault]]:
     """Name → class, in the order of FAMILIES, then by name. ValueError for a name or family that can't be."""
-    for path in sorted(Path(__file__).parent.glob("[a-z]*.py")):
-        importlib.import_module(f"rig.faults.{path.stem}")
+    for module in pkgutil.walk_packages([str(Path(__file__).parent)], "rig.faults."):
+        importlib.import_module(module.name)
     found: dict[str, type[Fault]] = {}
     for fault in concrete(Fault):
         if fault.family not in FAMILIES or fault.name in found:

@@ -1,13 +1,13 @@
 """What the rig sees without asking the server: its log, statements, Valkey commands, rows and keys."""
 
-from rig.observe.capability import CannotObserve
-from rig.observe.command import Command
-from rig.observe.lag import LagSentinel
-from rig.observe.mirror import Mirror, parse_heartbeat
-from rig.observe.monitor import Monitor, NoMonitor
-from rig.observe.serverlog import ServerLog
-from rig.observe.statements import NoStatementLog, Statement, StatementLog
-from rig.observe.tables import Result, Tables
+from rig.observe.errors import CannotObserve
+from rig.observe.postgres.queries import Result, Tables
+from rig.observe.postgres.statement_log import NoStatementLog, Statement, StatementLog
+from rig.observe.process.scheduling_lag import LagSentinel
+from rig.observe.process.server_log import ServerLog
+from rig.observe.valkey.command import Command
+from rig.observe.valkey.mirror_keys import Mirror, parse_heartbeat
+from rig.observe.valkey.monitor import Monitor, NoMonitor
 
 __all__ = [
     "CannotObserve",

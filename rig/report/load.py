@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rig.record import Verdict
-from rig.report import load_tables, plots, svg, text, trim, words
+from rig.report import load_tables, text, trim, words
+from rig.report.charts import plots, svg
 from rig.report.load_tables import Arms
 from rig.report.page import Box, Cell, Figure, Figures, Load, Table
 

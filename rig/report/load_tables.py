@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rig.report import plots, text
+from rig.report import text
+from rig.report.charts import plots
 from rig.report.page import Cell, Table
 
 Raw = Mapping[str, Any]

@@ -11,7 +11,8 @@ from rich.table import Table as Printed
 from rich.text import Text
 
 from rig.record import Verdict
-from rig.report import sequence, text
+from rig.report import text
+from rig.report.charts import sequence
 from rig.report.page import Cell, Table
 
 Line = Mapping[str, Any]

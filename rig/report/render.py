@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from rig.record import RunDirectory
-from rig.report import files
 from rig.report.build import build
-from rig.report.cucumber import cucumber
-from rig.report.html import html
-from rig.report.junit import junit
-from rig.report.markdown import markdown
+from rig.report.formats import files
+from rig.report.formats.cucumber import cucumber
+from rig.report.formats.html import html
+from rig.report.formats.junit import junit
+from rig.report.formats.markdown import markdown
 
 
 def render(results: Mapping[str, Any], directory: RunDirectory) -> list[Path]:

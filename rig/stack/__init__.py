@@ -1,10 +1,10 @@
 """The stack a run works on: one supervisor process, Postgres, Valkey, Toxiproxy, and servers under test."""
 
 from rig.stack.errors import CapabilityMissing, NotReady, ServerDied, SpawnError, SpecError, StackError, SupervisorGone
-from rig.stack.process import Process, Supervisor
-from rig.stack.server import Seat, ServerInstance
+from rig.stack.processes.process import Process, Supervisor
 from rig.stack.spec import StackSpec
 from rig.stack.stack import Stack, open_stack
+from rig.stack.sut.managed import Seat, ServerInstance
 
 __all__ = [
     "CapabilityMissing",

@@ -11,10 +11,10 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from rig import caller
-from rig.stack.attachment import Attachment
+from rig.paths import CHECKOUT
 from rig.stack.errors import SpecError
-from rig.stack.given import check_urls
-from rig.stack.paths import CHECKOUT
+from rig.stack.external.given import check_urls
+from rig.stack.sut.attachment import Attachment
 
 MODES = ("embedded", "docker", "external")
 DEFAULT_SUT = "python -m server"

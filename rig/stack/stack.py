@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from rig.stack.attached import AttachedServer, NoToxiproxy, ProxyInFront
-from rig.stack.docker import DockerPostgres, DockerToxiproxy, DockerValkey
+from rig.stack.docker.services import DockerPostgres, DockerToxiproxy, DockerValkey
+from rig.stack.embedded.postgres import EmbeddedPostgres
+from rig.stack.embedded.toxiproxy import EmbeddedToxiproxy
+from rig.stack.embedded.valkey import EmbeddedValkey
 from rig.stack.errors import CapabilityMissing, StackError
-from rig.stack.external import ExternalPostgres, ExternalToxiproxy, ExternalValkey, protect
-from rig.stack.ports import PORTS
-from rig.stack.postgres import EmbeddedPostgres
-from rig.stack.process import Supervisor
-from rig.stack.resolver import Resolver
-from rig.stack.server import Clock, Seat, Secrets, ServerInstance
-from rig.stack.setup import set_up
+from rig.stack.external.services import ExternalPostgres, ExternalToxiproxy, ExternalValkey, protect
+from rig.stack.processes.ports import PORTS
+from rig.stack.processes.process import Supervisor
 from rig.stack.spec import StackSpec
-from rig.stack.toxiproxy import EmbeddedToxiproxy
-from rig.stack.valkey import EmbeddedValkey
+from rig.stack.sut.attached import AttachedServer, NoToxiproxy, ProxyInFront
+from rig.stack.sut.managed import Clock, Seat, Secrets, ServerInstance
+from rig.stack.sut.migrations import set_up
+from rig.stack.sut.resolver import Resolver
 
 
 class Kinds(NamedTuple):

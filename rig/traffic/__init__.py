@@ -1,13 +1,13 @@
 """Recording clients: what mitra, customer and operator do to a server, each request kept with its outcome."""
 
-from rig.traffic.beacons import poll_rapidly
-from rig.traffic.customer import Customer
-from rig.traffic.exchange import Exchange, Outcome
-from rig.traffic.mitra import Mitra
-from rig.traffic.operator import Operator
-from rig.traffic.pinger import Pinger
-from rig.traffic.tokens import mint
-from rig.traffic.volley import Volley, volley
+from rig.traffic.actors.customer import Customer
+from rig.traffic.actors.exchange import Exchange, Outcome
+from rig.traffic.actors.mitra import Mitra
+from rig.traffic.actors.operator import Operator
+from rig.traffic.actors.tokens import mint
+from rig.traffic.background.beacon_polls import poll_rapidly
+from rig.traffic.background.burst import Volley, volley
+from rig.traffic.background.pinger import Pinger
 
 __all__ = [
     "Customer",

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from rig.paths import CHECKOUT
 from rig.stack import StackError, StackSpec
-from rig.stack.docker_images import IMAGES
-from rig.stack.external import protect
-from rig.stack.paths import CHECKOUT
-from rig.stack.postgres_binaries import MAJOR
-from rig.stack.toxiproxy_binary import VERSION
+from rig.stack.docker.images import IMAGES
+from rig.stack.embedded.postgres_binaries import MAJOR
+from rig.stack.embedded.toxiproxy_binary import VERSION
+from rig.stack.external.services import protect
 
 COMPOSE = (CHECKOUT / "compose.yaml").read_text()
 DOCKERFILE = (CHECKOUT / "server" / "Dockerfile").read_text()

@@ -17,12 +17,12 @@ import psycopg
 import pytest
 import redis
 
+from rig.paths import CHECKOUT
 from rig.stack import Stack, StackError, StackSpec, Supervisor, open_stack
-from rig.stack.container import Container, run_label
-from rig.stack.docker_images import image
-from rig.stack.paths import CHECKOUT
-from rig.stack.ports import PORTS
-from rig.stack.valkey import client
+from rig.stack.docker.container import Container, run_label
+from rig.stack.docker.images import image
+from rig.stack.embedded.valkey import client
+from rig.stack.processes.ports import PORTS
 
 GONE_WITHIN_S = 10.0
 UP_WITHIN_S = 60
@@ -112,7 +112,7 @@ LOAD = (
 @pytest.mark.timeout(LOAD_WITHIN_S + 60)
 def test_a_load_runs_in_docker_with_blocks(supervisor: Supervisor, tmp_path: Path) -> None:
     """One with the statement log and one without it, which has to be switched while Postgres runs."""
-    command = [sys.executable, "-m", "rig.cli", "load", "--mode", "docker", *LOAD, "--reports", str(tmp_path)]
+    command = [sys.executable, "-m", "rig", "load", "--mode", "docker", *LOAD, "--reports", str(tmp_path)]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=LOAD_WITHIN_S)
     assert done.returncode in (0, 2), done.stdout + done.stderr  # 2: this machine was too busy to judge something
     (record,) = (tmp_path / "latest").glob("record-main.jsonl")

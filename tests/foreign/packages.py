@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from rig.stack.paths import cache_directory
+from rig.paths import cache_directory
 
 NODE = Path(__file__).parent / "node"
 LOCK = NODE / "package-lock.json"

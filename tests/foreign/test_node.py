@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from rig.paths import CHECKOUT
 from rig.stack import StackSpec, Supervisor, open_stack
-from rig.stack.paths import CHECKOUT
 from tests.foreign.packages import NODE, provide, what_is_missing
 
 SECTIONS = "B,C,D,E,K"
@@ -31,7 +31,7 @@ def packages() -> None:
 def test_the_server_in_node_passes(packages: None, tmp_path: Path) -> None:
     options = ["--only", SECTIONS, "--sut", "python -m tests.foreign", "--schema", str(NODE / "mapping.toml")]
     run = subprocess.run(
-        [sys.executable, "-m", "rig.cli", "checklist", *options, "--level", "contract", "--reports", str(tmp_path)],
+        [sys.executable, "-m", "rig", "checklist", *options, "--level", "contract", "--reports", str(tmp_path)],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,

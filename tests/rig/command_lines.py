@@ -8,19 +8,21 @@ from typing import Any
 import pytest
 import typer
 
-from rig.cli import app
+from rig.cli import main as entry
+from rig.cli.commands import app
+from rig.cli.option_rules import WAYS, Way
 from rig.config import Settings
-from rig.drive import entry
-from rig.drive.ways import WAYS, Way
 
 GROUP: Any = typer.main.get_command(app)
 COMMANDS = GROUP.commands
 # Where a command line arrives: each is replaced, so that nothing runs.
 ENDS = (
-    "checklist.run", "repeat.run", "chaos.run", "chaos.run_random", "chaos.list_campaigns", "chaos.list_faults",
-    "matrix.run", "shrink.run", "loadcommand.run", "scale.run", "goals.run", "hotpath.run", "generator.run",
-    "prove.run", "prove.list_entries", "model.run", "model.list_specs", "model_replay.run", "recheck.run",
-    "compare.run", "doctor.run", "serve.run", "prompt.valkey", "prompt.sql", "mark.run",
+    "runs.checklist.run.run", "runs.checklist.repeat.run", "runs.checklist.fault_matrix.run", "runs.chaos.run.run",
+    "runs.chaos.run.run_random", "runs.chaos.run.list_campaigns", "runs.chaos.run.list_faults", "runs.chaos.shrink.run",
+    "runs.load.options.run", "runs.scaling.run.run", "runs.benchmark.outage.run", "runs.benchmark.hot_path.run",
+    "runs.benchmark.load_generator.run", "runs.mutation.run.run", "runs.mutation.run.list_entries", "runs.model.run.run",
+    "runs.model.run.list_specs", "runs.model.replay.run", "runs.recheck.run", "runs.serve.run", "results.compare.run",
+    "cli.doctor.run", "cli.shells.valkey", "cli.shells.sql", "cli.mark.run",
 )  # fmt: skip
 # A value for each option that takes a text; numbers are made from their range.
 TEXTS = {
@@ -90,8 +92,8 @@ SEEN: list[Any] = []
 def nothing_runs(patch: pytest.MonkeyPatch) -> None:
     """From now on each end of a command line keeps what it is called with, by the names of its parameters."""
     for end in ENDS:
-        module, name = end.split(".")
-        target = import_module(f"rig.drive.{module}")
+        module, name = end.rsplit(".", 1)
+        target = import_module(f"rig.{module}")
         patch.setattr(target, name, recording(end, getattr(target, name)))
 
 

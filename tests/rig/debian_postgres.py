@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rig.stack import Supervisor
-from rig.stack.postgres import SETTINGS, EmbeddedPostgres
-from rig.stack.postgres_binaries import run_as, version
+from rig.stack.embedded.postgres import SETTINGS, EmbeddedPostgres
+from rig.stack.embedded.postgres_binaries import run_as, version
 
 # Settings of later versions than Debian's.
 LATER = ("io_method", "log_connections")

@@ -12,7 +12,7 @@ import time
 
 import redis
 
-from rig.stack.ports import PORTS
+from rig.stack.processes.ports import PORTS
 
 SERVER = [sys.executable, "-m", "server"]
 

@@ -22,9 +22,9 @@ import psycopg
 import pytest
 import redis
 
-from rig.stack.paths import cache_directory
-from rig.stack.ports import PORTS
-from rig.stack.valkey import binary
+from rig.paths import cache_directory
+from rig.stack.embedded.valkey import binary
+from rig.stack.processes.ports import PORTS
 
 REDIS_PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1", "libatomic1")
 PGBOUNCER_PACKAGES = ("pgbouncer", "libevent-2.1-7", "libc-ares2")

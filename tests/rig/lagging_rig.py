@@ -3,7 +3,7 @@
 from typing import Any
 
 from features import plugin
-from rig.drive.world import World
+from rig.runs.checklist.world import World
 
 plugin.PAUSES_S = (0.1, 0.1, 0.1)
 LAGGING_TRIES = 3

@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-import rig.stack.valkey as module
+import rig.stack.embedded.valkey as module
 
 module.binary = lambda *_: Path("/bin/false")

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from rig.paths import CHECKOUT
 from rig.stack import StackSpec
-from rig.stack.paths import CHECKOUT
 
 STUB = f"python {shlex.quote(str(Path(__file__).with_name('stack_stub.py')))}"
 
@@ -40,5 +40,5 @@ def rig(*words: str, cwd: Path = CHECKOUT, **environment: str) -> subprocess.Com
     """Run the `rig` command to its end."""
     env = {**{key: value for key, value in os.environ.items() if not key.startswith("RIG_")}, **environment}
     return subprocess.run(
-        [sys.executable, "-m", "rig.cli", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "rig", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=60
     )

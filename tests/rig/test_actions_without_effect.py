@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from rig.checks import load_checks
-from rig.drive.catalogue import read_catalogue
-from rig.drive.judge import judge_run
+from rig.paths import CHECKOUT
 from rig.record import Recorder, Run, new_run
-from rig.stack.paths import CHECKOUT
+from rig.results.judge import judge_run
+from rig.runs.mutation.catalogue import read_catalogue
 
 RUN_S = 240  # each takes a quarter of a minute where nothing else runs
 INEFFECTIVE = [entry.name for entry in read_catalogue() if entry.breaks == "rig"]
@@ -19,7 +19,7 @@ INEFFECTIVE = [entry.name for entry in read_catalogue() if entry.breaks == "rig"
 @pytest.mark.timeout(RUN_S + 20)
 @pytest.mark.parametrize("name", INEFFECTIVE)
 def test_what_hangs_on_it_is_not_judged(name: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "rig.cli", "prove", name, "--reports", str(tmp_path)]
+    command = [sys.executable, "-m", "rig", "prove", name, "--reports", str(tmp_path)]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=RUN_S)
     assert done.returncode == 0, done.stdout + done.stderr
 

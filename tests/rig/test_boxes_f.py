@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rig.checks.availability import available, iso_time, states
+from rig.checks.common.availability_model import available, iso_time, states
 from tests.rig.seen_variants import HEARTBEAT, STOPPED, A, B, C, Path, T, changed, exchange, statement, verdict
 
 D, E, F, G, H = (f"00000000-0000-4000-8000-00000000000{digit}" for digit in "def12")

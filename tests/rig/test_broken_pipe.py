@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rig.checks import load_checks
+from rig.paths import CHECKOUT
 from rig.record import Recorder, RunDirectory, new_run
-from rig.stack.paths import CHECKOUT
 
 WITHIN_S = 60
 
@@ -40,7 +40,7 @@ def code_of(*words: str, deaf: tuple[str, ...] = (), **environment: str) -> int:
     try:
         streams = {name: write_end if name in deaf else subprocess.DEVNULL for name in ("stdout", "stderr")}
         env = {**{k: v for k, v in os.environ.items() if not k.startswith("RIG_")}, **environment}
-        command = [sys.executable, "-m", "rig.cli", *words]
+        command = [sys.executable, "-m", "rig", *words]
         return subprocess.run(
             command, cwd=CHECKOUT, env=env, stdin=subprocess.DEVNULL, timeout=WITHIN_S, **streams
         ).returncode  # type: ignore[call-overload]

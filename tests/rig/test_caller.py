@@ -15,8 +15,8 @@ from hostile_environment import EVERYTHING, HARMFUL, packages_that_break
 from stack_support import STUB, spec_of
 
 from rig import caller
+from rig.paths import CHECKOUT
 from rig.stack import Stack, Supervisor, open_stack
-from rig.stack.paths import CHECKOUT
 
 RUN_S = 200
 
@@ -163,12 +163,12 @@ HTTP = {
     "head",
     "options",
 }
-GETS_IT_BY_ITS_SOCKET = "rig/stack/supervisor.py"  # the environment of what it starts comes with the question
+GETS_IT_BY_ITS_SOCKET = "rig/stack/processes/supervisor.py"  # the environment of what it starts comes with the question
 # Programs of a user's: each settles its process, or becomes the one that does. All others are started by these, with the list.
-ENTRANCES = {"rig/__main__.py", "rig/cli.py", "rig/drive/tethered.py"}
+ENTRANCES = {"rig/__main__.py", "rig/cli/commands.py", "rig/cli/child.py"}
 STARTED_BY_US = {
-    "rig/drive/model_worker.py", "rig/traffic/answering.py", "rig/traffic/storm.py", "rig/stack/supervisor.py",
-    "rig/drive/fault_docs.py",  # writes a page: starts nothing, connects to nobody
+    "rig/runs/model/worker.py", "rig/traffic/load/noop_server.py", "rig/traffic/load/open_loop_process.py", "rig/stack/processes/supervisor.py",
+    "rig/faults/docs.py",  # writes a page: starts nothing, connects to nobody
 }  # fmt: skip
 OF_THE_USERS_OWN = {
     "loadtest/locustfile.py"
@@ -252,7 +252,7 @@ def test_every_program_settles_its_process_or_is_started_by_one_that_has() -> No
             workers.add(place)
     assert programs == ENTRANCES | STARTED_BY_US | OF_THE_USERS_OWN
     assert workers == SPAWNS_WORKERS
-    assert "with caller.settled():" in (CHECKOUT / "rig/cli.py").read_text()
+    assert "with caller.settled():" in (CHECKOUT / "rig/cli/commands.py").read_text()
 
 
 @pytest.mark.parametrize("kind", sorted(HARMFUL))

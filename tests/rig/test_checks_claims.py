@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from rig.checks import load_checks
-from rig.checks.base import judge_with_evidence
-from rig.drive.claims import bounds_of
-from rig.drive.loadplan import LoadOptions
-from rig.drive.usage import UsageError
+from rig.checks.framework import judge_with_evidence
+from rig.errors import UsageError
 from rig.record.histogram import bucket, quantile
+from rig.runs.load.bounds import bounds_of
+from rig.runs.load.plan import LoadOptions
 from tests.rig.load_lines import (
     CHAT,
     CHAT_ID,

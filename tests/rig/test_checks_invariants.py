@@ -4,7 +4,7 @@ import pytest
 from chaos_lines import SEED, Lines, T, campaign, request, sample, samples
 
 from rig.checks import load_checks
-from rig.checks.base import judge_with_evidence
+from rig.checks.framework import judge_with_evidence
 
 BOUNDS = {
     "INV-01": {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8},

@@ -6,7 +6,7 @@ import pytest
 from chaos_lines import Lines, T, campaign, request, samples
 
 from rig.checks import load_checks
-from rig.checks.base import judge_with_evidence
+from rig.checks.framework import judge_with_evidence
 
 BOUNDS = {"answer_s": 5.0, "requests_min": 20}
 load_checks()

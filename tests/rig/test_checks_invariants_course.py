@@ -8,7 +8,7 @@ from chaos_lines import Lines, T, samples
 from course_lines import BARRED, BATCH, IDS, PINGER, QUIET, SAVE, asked, command, course, iso, statement
 
 from rig.checks import load_checks
-from rig.checks.base import judge_with_evidence
+from rig.checks.framework import judge_with_evidence
 
 load_checks()
 QUIET_BOUNDS = {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8}

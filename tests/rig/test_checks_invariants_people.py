@@ -7,8 +7,8 @@ from chaos_lines import SEED, Lines, T
 from course_lines import BARRED, IDS, PINGER, QUIET, asked, course
 
 from rig.checks import load_checks
-from rig.checks.base import judge_with_evidence
-from rig.checks.consistency import HEALTHY, OUTAGE, changes, person_minutes, tallies
+from rig.checks.chaos.consistency import HEALTHY, OUTAGE, changes, person_minutes, tallies
+from rig.checks.framework import judge_with_evidence
 
 load_checks()
 BOUNDS: dict[str, dict[str, float]] = {

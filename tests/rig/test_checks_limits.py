@@ -6,13 +6,13 @@ from course_lines import course
 
 from features.steps.windows import PARAMETERS_KEPT, tally
 from rig.checks import load_checks
-from rig.checks.base import Judge, Kind, judge_with_evidence
-from rig.checks.boxes.e import require_one_transaction
-from rig.checks.commands import HEARTBEAT, SNAPSHOT, deletes_key, sets_key
-from rig.checks.statements import ids_in
-from rig.drive.arm import IDS_KEPT, ids_of
-from rig.drive.history import ARGUMENTS_MAX, kept
-from rig.observe.statement import Statement
+from rig.checks.checklist.section_e import require_one_transaction
+from rig.checks.common.sql_statements import ids_in
+from rig.checks.common.valkey_commands import HEARTBEAT, SNAPSHOT, deletes_key, sets_key
+from rig.checks.framework import Judge, Kind, judge_with_evidence
+from rig.observe.postgres.statement import Statement
+from rig.runs.chaos.final_state import ARGUMENTS_MAX, kept
+from rig.runs.load.arm import IDS_KEPT, ids_of
 
 load_checks()
 

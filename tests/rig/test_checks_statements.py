@@ -2,7 +2,7 @@
 
 import pytest
 
-from rig.checks.statements import fixes_one_mitra, is_availability_query, keeps_house, names, reads, writes
+from rig.checks.common.sql_statements import fixes_one_mitra, is_availability_query, keeps_house, names, reads, writes
 
 AVAILABILITY = [
     "SELECT o.mitra_id FROM mitra_online_status AS o JOIN mitras AS m ON m.id = o.mitra_id WHERE o.is_online",

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from stack_support import rig
 
-from rig.drive.session import conclude
+from rig.paths import CHECKOUT
 from rig.record import Recorder, RunDirectory, evidence, new_run
-from rig.stack.paths import CHECKOUT
+from rig.runs.common.session import conclude
 
 WORKFLOWS = sorted((CHECKOUT / ".github" / "workflows").glob("*.yml"))
 PLANS: dict[str, dict[str, Any]] = {

@@ -9,9 +9,9 @@ import pytest
 from command_lines import COMMANDS, EVERY_WAY, NAMED, Refused, Words, effect, line, nothing_runs, options, words_for
 from stack_support import rig
 
+from rig.cli.option_rules import NEEDS, WAYS, Way
 from rig.config import PREFIX, Settings
-from rig.drive.ways import NEEDS, WAYS, Way
-from rig.stack.paths import CHECKOUT
+from rig.paths import CHECKOUT
 
 # Of no option that others need; 4 words are the most that one needs beside it.
 BESIDE_MAX = 2

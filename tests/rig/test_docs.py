@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rig.config import PREFIX, Settings
-from rig.stack.paths import CHECKOUT
+from rig.paths import CHECKOUT
 
 DOCS = CHECKOUT / "docs"
 

@@ -13,14 +13,14 @@ import pytest
 from stack_support import spec_of, until
 
 from rig.config import read
-from rig.drive.stackspec import attachment
+from rig.environment.stack_spec import attachment
+from rig.paths import CHECKOUT
 from rig.stack import SpecError, Stack, Supervisor, open_stack
-from rig.stack.attached_log import AttachedLog
-from rig.stack.attachment import Attachment, pairs
-from rig.stack.marks import mark
-from rig.stack.paths import CHECKOUT
-from rig.stack.ports import PORTS
-from rig.stack.server import QUIET
+from rig.stack.external.scratch_mark import mark
+from rig.stack.processes.ports import PORTS
+from rig.stack.sut.attached_log import AttachedLog
+from rig.stack.sut.attachment import Attachment, pairs
+from rig.stack.sut.managed import QUIET
 
 RUN_S = 120
 TOKEN, SECRET, CODE = "t" * 40, "s" * 40, "424242"
@@ -77,7 +77,7 @@ def is_ready(port: int) -> bool:
 
 def judged(running: Running, reports: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
     """A run's outcome, and its items by id."""
-    command = [sys.executable, "-m", "rig.cli", "checklist", *running.flags, "--reports", str(reports), *words]
+    command = [sys.executable, "-m", "rig", "checklist", *running.flags, "--reports", str(reports), *words]
     env = {name: value for name, value in os.environ.items() if not name.startswith("RIG_")}
     done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S, cwd=CHECKOUT, env=env)
     results = json.loads((reports / "latest" / "results.json").read_text())

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from rig.config import read
-from rig.drive.campaign import FELT, Campaign, Phases, alone, campaigns, select
-from rig.drive.chaos import run_one
-from rig.drive.session import conclude
-from rig.drive.usage import UsageError
+from rig.errors import UsageError
 from rig.faults.catalogue import faults
+from rig.paths import CHECKOUT
 from rig.record import Run, RunDirectory
 from rig.record.verdict import EXIT_USAGE
-from rig.stack.paths import CHECKOUT
+from rig.runs.chaos.campaign import FELT, Campaign, Phases, alone, campaigns, select
+from rig.runs.chaos.run import run_one
+from rig.runs.common.session import conclude
 
 ITEMS = ["INV-01", "INV-02", "INV-03", "INV-04", "INV-05", "INV-13", "INV-15", "INV-18", "INV-19", "INV-24"]
-RIG = [sys.executable, "-m", "rig.cli", "chaos"]
+RIG = [sys.executable, "-m", "rig", "chaos"]
 
 
 def short() -> Campaign:
@@ -130,7 +130,7 @@ def test_faults_are_listed_and_an_unknown_one_is_a_usage_error() -> None:
 
 
 def test_what_this_stack_lacks_is_skipped_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rig.faults.needs.libfaketime", lambda: None)
+    monkeypatch.setattr("rig.faults.requirements.libfaketime", lambda: None)
     campaign = alone("clock ahead")
     verdict, skipped, interrupted = run_one(read(reports=tmp_path, random_seed=7), campaign)
     assert (verdict, skipped, interrupted) == ("skipped", len(campaign.judged), False)

@@ -12,15 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rig.drive.checklist import select_items
-from rig.drive.usage import UsageError
-from rig.stack.paths import CHECKOUT
+from rig.errors import UsageError
+from rig.paths import CHECKOUT
+from rig.runs.checklist.run import select_items
 
 RUN_S = 90
 
 
 def rig(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rig.cli", *words]
+    command = [sys.executable, "-m", "rig", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=RUN_S, cwd=CHECKOUT, **options)  # type: ignore[call-overload]
 
 
@@ -96,7 +96,7 @@ def test_a_server_that_dies_at_its_start_breaks_the_run(tmp_path: Path) -> None:
 
 def test_sigkill_of_the_rig_leaves_nothing(tmp_path: Path) -> None:
     """The rig is killed in mid-run: within 5 s no process of it is left, and no directory."""
-    command = [sys.executable, "-m", "rig.cli", "checklist", "--only", "A,B", "--reports", str(tmp_path)]
+    command = [sys.executable, "-m", "rig", "checklist", "--only", "A,B", "--reports", str(tmp_path)]
     run = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, start_new_session=True)
     family: set[psutil.Process] = set()
     deadline = time.monotonic() + 40

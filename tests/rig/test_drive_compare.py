@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from rig.config import read
-from rig.drive.compare import compare, fell, run
-from rig.drive.usage import UsageError
+from rig.errors import UsageError
 from rig.record import evidence, new_run
+from rig.results.compare import compare, fell, run
 
 
 def item(id: str, verdict: str = "passed", seconds: float = 1.0, **counts: int) -> dict[str, Any]:

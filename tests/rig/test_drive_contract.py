@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rig.checks import load_checks
-from rig.drive.judge import judge_run
 from rig.record import Recorder, Run, RunDirectory, new_run
+from rig.results.judge import judge_run
 
 SCENARIO = {"scenario": "d.feature: a chat", "variant": "", "attempt": 1}
 WHERE = {"scenario": SCENARIO["scenario"], "variant": ""}

@@ -18,13 +18,13 @@ import psutil
 import pytest
 
 from rig.config import read
-from rig.drive import load
-from rig.drive.loadcommand import options_of, replay_words
-from rig.drive.loadplan import WRITTEN, LoadOptions
+from rig.paths import CHECKOUT
 from rig.record import Run, RunDirectory
 from rig.record.histogram import merged, quantile_ms
-from rig.stack.paths import CHECKOUT
-from rig.traffic.schedule import LoadPace
+from rig.runs.load import run as load
+from rig.runs.load.options import options_of, replay_words
+from rig.runs.load.plan import WRITTEN, LoadOptions
+from rig.traffic.load.schedule import LoadPace
 from tests.rig.stack_support import alive, until
 
 PACE = LoadPace(
@@ -98,7 +98,7 @@ def test_no_secret_is_in_the_run(directory: RunDirectory) -> None:
 
 
 def test_a_recheck_says_the_same(directory: RunDirectory) -> None:
-    from rig.drive import recheck
+    from rig.runs import recheck
 
     before = json.loads(directory.results.read_text())
     assert recheck.run(read(reports=directory.path.parent), directory.path.name) == 0
@@ -108,7 +108,7 @@ def test_a_recheck_says_the_same(directory: RunDirectory) -> None:
 def test_a_server_without_a_mirror_fails(tmp_path: Path) -> None:
     sut = f"env AVAILABILITY_MIRROR=off {sys.executable} -m server"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rig.drive.arm.SEEDED_S", 0.5)
+        patch.setattr("rig.runs.load.arm.SEEDED_S", 0.5)
         code, results = run(tmp_path, ALONE, sut=sut, sut_cwd=CHECKOUT)
     assert code == 1
     assert all("`SCARD mitras:online` is 0, with 60 mitras online" in item["message"] for item in results["items"])
@@ -192,9 +192,7 @@ def test_from_the_web_ui_it_is_judged_when_all_is_sent(tmp_path: Path) -> None:
         "--threshold",
         "ping: p(50)<5000",
     ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rig.cli", *words], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-m", "rig", *words], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
 
     def started() -> bool:
         try:
@@ -215,9 +213,7 @@ def test_from_the_web_ui_it_is_judged_when_all_is_sent(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
     words = ["load", "--mitras", "20", "--seconds", "60", "--no-witness", "--blocks", "0", "--reports", str(tmp_path)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rig.cli", *words], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-m", "rig", *words], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
     record = tmp_path / "latest" / "record-locust.jsonl"
     assert until(lambda: record.exists() and '"traffic"' in record.read_text(), 40)
     children = psutil.Process(process.pid).children(recursive=True)
@@ -238,7 +234,7 @@ def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
     ],
 )
 def test_options_that_cannot_be_are_usage_errors(given: dict[str, Any]) -> None:
-    from rig.drive.usage import UsageError
+    from rig.errors import UsageError
 
     usual = {
         "storm_shape": "square",

@@ -10,12 +10,12 @@ import pytest
 from debian_postgres import DebianPostgres, debian  # noqa: F401
 
 from rig.config import read
-from rig.drive import load
-from rig.drive.loadcommand import options_of
+from rig.paths import CHECKOUT
+from rig.runs.load import run as load
+from rig.runs.load.options import options_of
 from rig.stack import Supervisor
-from rig.stack.marks import mark
-from rig.stack.paths import CHECKOUT
-from rig.stack.valkey import EmbeddedValkey
+from rig.stack.embedded.valkey import EmbeddedValkey
+from rig.stack.external.scratch_mark import mark
 
 GIVEN = {
     "mitras": 60, "ping_every_s": 2.0, "customers": 20, "storm_peak": 60.0, "storm_shape": "square", "togglers": 2, "chats": 1,

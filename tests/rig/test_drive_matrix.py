@@ -9,12 +9,12 @@ import pytest
 
 from rig.checks import load_checks
 from rig.config import read
-from rig.drive import matrix
-from rig.drive.matrix import CLASSES, as_html, as_markdown, cells_of
-from rig.drive.usage import UsageError
+from rig.errors import UsageError
 from rig.faults.catalogue import FAMILIES, faults
 from rig.record import Verdict
 from rig.record.verdict import EXIT_USAGE
+from rig.runs.checklist import fault_matrix as matrix
+from rig.runs.checklist.fault_matrix import CLASSES, as_html, as_markdown, cells_of
 
 
 def results(**verdicts: str) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def test_an_unknown_class_or_box_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="silence"):
         matrix.run(read(reports=tmp_path), [], ["noise"])
     found = subprocess.run(
-        [sys.executable, "-m", "rig.cli", "chaos", "matrix", "--only", "Z-99"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "rig", "chaos", "matrix", "--only", "Z-99"], capture_output=True, text=True, timeout=60
     )  # fmt: skip
     assert (found.returncode, "Z-99" in found.stderr) == (EXIT_USAGE, True)
 

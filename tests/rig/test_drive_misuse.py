@@ -11,11 +11,11 @@ import pytest
 from stack_support import rig
 
 from rig.checks import load_checks
-from rig.drive import entry
-from rig.drive.judge import judge_run
+from rig.cli import main as entry
+from rig.paths import CHECKOUT
 from rig.record import Recorder, Run, RunDirectory, new_run
+from rig.results.judge import judge_run
 from rig.stack import SpecError, StackSpec
-from rig.stack.paths import CHECKOUT
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_torn_last_line_is_left_out(run: RunDirectory) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_judged_and_leaves_nothing(how: signal.Signals, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "rig.cli", "checklist", "--only", "A,B", "--reports", str(tmp_path)]
+    command = [sys.executable, "-m", "rig", "checklist", "--only", "A,B", "--reports", str(tmp_path)]
     process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not any(

@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 from stack_support import rig
 
-from rig.cli import app
-from rig.drive import entry
-from rig.drive import model as drive
-from rig.drive.judge import judge_run
-from rig.drive.model_names import NONE, Names, name_of, named
-from rig.drive.model_specs import known_specs, load, meant, select, select_mutant
-from rig.drive.usage import UsageError
+from rig.cli import main as entry
+from rig.cli.commands import app
+from rig.errors import UsageError
 from rig.model.checker import explore
 from rig.model.language import Rules
+from rig.paths import CHECKOUT
 from rig.record import Run, RunDirectory
+from rig.results.judge import judge_run
+from rig.runs.model import run as drive
+from rig.runs.model.specifications import known_specs, load, meant, select, select_mutant
+from rig.runs.model.state_names import NONE, Names, name_of, named
 from rig.stack.errors import StackError
-from rig.stack.paths import CHECKOUT
 
 PAGE = (CHECKOUT / "docs" / "model.md").read_text(encoding="utf-8")
 EXAMPLE = re.search(r"```python\n(.*?)```", PAGE, re.S)[1]  # type: ignore[index]
@@ -336,7 +336,7 @@ ENDLESS = ("bounds=[{", 'bounds=[{"instances": 3, "changes": 4000, "faults": 1},
 def test_an_interrupted_run_tells_what_was_found_so_far(fence: Path) -> None:
     file = changed(fence, "endless", ENDLESS)
     began = subprocess.Popen(
-        [sys.executable, "-m", "rig.cli", "model", "--spec", file, "--no-control"],
+        [sys.executable, "-m", "rig", "model", "--spec", file, "--no-control"],
         cwd=fence, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     assert began.stdout is not None
@@ -385,7 +385,7 @@ def test_a_process_that_is_killed_is_inconclusive(
         "killed",
         (
             "def quiet(",
-            "import os\nimport sys\n\nif 'rig.drive.model_worker' in sys.orig_argv:\n    os.kill(os.getpid(), 9)\n\n\ndef quiet(",
+            "import os\nimport sys\n\nif 'rig.runs.model.worker' in sys.orig_argv:\n    os.kill(os.getpid(), 9)\n\n\ndef quiet(",
         ),
     )
     assert model("--spec", file, "--no-control").returncode == 2

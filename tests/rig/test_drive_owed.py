@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from rig.checks import load_checks
-from rig.drive.judge import judge_run
-from rig.drive.scenarios import owed
+from rig.paths import CHECKOUT
 from rig.record import Run, RunDirectory
-from rig.stack.paths import CHECKOUT
+from rig.results.judge import judge_run
+from rig.runs.checklist.scenario_log import owed
 
 FEATURES = CHECKOUT / "features"
 RUN_S = 170
@@ -42,7 +42,7 @@ def test_every_box_of_the_checklist_is_owed() -> None:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of B-07 of which one of two variants was left out."""
     reports = tmp_path_factory.mktemp("reports")
-    command = [sys.executable, "-m", "rig.cli", "checklist", "--only", "B-07,B-01", "--reports", str(reports)]
+    command = [sys.executable, "-m", "rig", "checklist", "--only", "B-07,B-01", "--reports", str(reports)]
     environment = {**os.environ, "RIG_INTERNAL_PLUGIN": "tests.rig.without_cut_off"}
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=RUN_S)
     assert done.returncode == 2, done.stdout + done.stderr

@@ -13,13 +13,13 @@ import pytest
 from rich.console import Console
 from stack_support import alive, rig, until
 
-from rig.drive.catalogue import Entry, draw_sample, read_catalogue, select_entries
-from rig.drive.proof import Outcome, Proof, judge_entry
-from rig.drive.prove_docs import BEGIN, END, proved_rows, write_docs
-from rig.drive.prove_report import headline, markdown, print_outcomes, results_of
-from rig.drive.usage import UsageError
+from rig.errors import UsageError
+from rig.paths import CHECKOUT
 from rig.record import Verdict
-from rig.stack.paths import CHECKOUT
+from rig.runs.mutation.catalogue import Entry, draw_sample, read_catalogue, select_entries
+from rig.runs.mutation.docs import BEGIN, END, proved_rows, write_docs
+from rig.runs.mutation.outcome import Outcome, Proof, judge_entry
+from rig.runs.mutation.report import headline, markdown, print_outcomes, results_of
 
 ENTRY = Entry("slow-ping", "A ping waits.", ("C-02", "C-04"), ("C",), "checklist", "tests/sabotage/pings.py:1")
 OTHER = Entry("loud-blast", "A blast | asks *all*.", ("F-04",), ("F",), "checklist", "tests/sabotage/answers.py:1")
@@ -206,7 +206,7 @@ def test_an_interrupted_run_tells_what_is_done_and_leaves_nothing(end: signal.Si
     command = [
         sys.executable,
         "-m",
-        "rig.cli",
+        "rig",
         "prove",
         "--only",
         "SMOKE",

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from rig.config import Settings, read
-from rig.drive import repeat
-from rig.drive.usage import UsageError
+from rig.errors import UsageError
+from rig.runs.checklist import repeat
 
 
 def results(seed: int, **verdicts: str) -> dict[str, Any]:

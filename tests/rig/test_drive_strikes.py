@@ -5,13 +5,13 @@ from functools import cache
 
 import pytest
 
-from rig.drive import draw
-from rig.drive.campaign import CI, FULL, Campaign, campaigns, from_file, of_profile, restored_campaign
-from rig.drive.draw import drawn, rare
-from rig.drive.shrink import fewer, shortened, smaller
-from rig.drive.strikes import Strike, length_s, require_possible
-from rig.drive.usage import UsageError
+from rig.errors import UsageError
 from rig.faults.catalogue import FAMILIES, faults
+from rig.runs.chaos import random_campaign as draw
+from rig.runs.chaos.campaign import CI, FULL, Campaign, campaigns, from_file, of_profile, restored_campaign
+from rig.runs.chaos.random_campaign import drawn, rare
+from rig.runs.chaos.schedule import Strike, length_s, require_possible
+from rig.runs.chaos.shrink import fewer, shortened, smaller
 
 
 def test_every_campaign_of_the_repository_can_be() -> None:

@@ -11,14 +11,14 @@ import psycopg
 import pytest
 import redis
 
-from rig.checks.courses import MOMENTS
-from rig.drive.fault_docs import DOCS, page
+from rig.checks.chaos.timeline import MOMENTS
 from rig.faults import Cycle, Fault, Ground, Unconfirmed, Unhealed
 from rig.faults.catalogue import FAMILIES, UnknownFault, fault_named, faults
-from rig.faults.lies import BOGUS
-from rig.faults.locks import SETTING
-from rig.faults.needs import libfaketime, missing, no_resolver
-from rig.faults.truth import WAITERS_MIN
+from rig.faults.docs import DOCS, page
+from rig.faults.postgres.locks import SETTING
+from rig.faults.postgres.outages import WAITERS_MIN
+from rig.faults.requirements import libfaketime, missing, no_resolver
+from rig.faults.valkey.data_corruption import BOGUS
 from rig.fixtures import Fixtures
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
 
@@ -144,7 +144,7 @@ def test_it_bites_heals_and_leaves_nothing(stack: Stack, ground: Ground, name: s
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_injection_without_effect_is_unconfirmed(ground: Ground, monkeypatch, name: str) -> None:
-    monkeypatch.setattr("rig.faults.cycle.CONFIRM_S", 0.1)
+    monkeypatch.setattr("rig.faults.lifecycle.CONFIRM_S", 0.1)
     fault = fault_named(name)
     monkeypatch.setattr(fault, "inject", lambda ground: None, raising=False)
     with at_work(ground, fault), pytest.raises(Unconfirmed), Cycle(fault, ground, Notes()) as cycle:
@@ -168,13 +168,13 @@ def test_subscribers_who_are_just_coming_back_are_waited_for(stack: Stack, groun
 def test_who_left_just_before_is_not_taken_for_the_one_to_lose(ground: Ground, monkeypatch) -> None:
     """Somebody who is online is drawn; by the time of the command she may have gone."""
     fault, notes, drawn = fault_named("member removed"), Notes(), iter([BOGUS, BOGUS, MITRA])
-    monkeypatch.setattr("rig.faults.lies.somebody_online", lambda _: next(drawn))
+    monkeypatch.setattr("rig.faults.valkey.data_corruption.somebody_online", lambda _: next(drawn))
     Cycle(fault, ground, notes).inject()
     assert notes.moments == ["requested", "confirmed"]
 
 
 def test_a_removal_without_effect_is_unhealed(ground: Ground, monkeypatch) -> None:
-    monkeypatch.setattr("rig.faults.cycle.HEAL_S", 0.1)
+    monkeypatch.setattr("rig.faults.lifecycle.HEAL_S", 0.1)
     fault = fault_named("refused")
     remove = fault.remove
     monkeypatch.setattr(fault, "remove", lambda ground: None, raising=False)
@@ -221,4 +221,4 @@ def test_every_family_has_its_faults_and_every_fault_its_sentence() -> None:
 
 
 def test_the_page_is_that_of_the_catalogue() -> None:
-    assert DOCS.read_text() == page(), "renew docs/faults.md: python -m rig.drive.fault_docs"
+    assert DOCS.read_text() == page(), "renew docs/faults.md: python -m rig.faults.docs"

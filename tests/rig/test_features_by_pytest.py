@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.stack.paths import CHECKOUT
+from rig.paths import CHECKOUT
 
 RUN_S = 200
 BOX = "A-05"

@@ -9,7 +9,7 @@ import pytest
 from observed_stack import stack  # noqa: F401
 from stack_support import rig
 
-from rig.checks.statements import fixes_one_mitra, is_availability_query, names, reads, writes
+from rig.checks.common.sql_statements import fixes_one_mitra, is_availability_query, names, reads, writes
 from rig.fixtures import (
     Fixtures,
     MappingError,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from stack_support import STUB
 
+from rig.paths import CHECKOUT
 from rig.stack import SpecError, StackSpec
-from rig.stack.paths import CHECKOUT
 
 RUN_S = 90
 WHIMS = Path(__file__).with_name("foreign_commands.py")
@@ -26,7 +26,7 @@ def judged(reports: Path, only: str, sut: str, *words: str, **environment: str) 
     """The run's exit code and its items."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("RIG_")}
     env |= {"RIG_SUT_CWD": str(CHECKOUT), **environment}
-    command = [sys.executable, "-m", "rig.cli", "checklist", "--only", only, "--sut", sut, "--reports", str(reports)]
+    command = [sys.executable, "-m", "rig", "checklist", "--only", only, "--sut", sut, "--reports", str(reports)]
     done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=RUN_S, cwd=CHECKOUT, env=env)
     results = json.loads((reports / "latest" / "results.json").read_text())
     return done.returncode, results["items"]

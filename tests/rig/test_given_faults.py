@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from rig.drive.strikes import refuse_what_is_missing
 from rig.faults.catalogue import fault_named
-from rig.faults.needs import missing, needs_of
+from rig.faults.requirements import missing, needs_of
+from rig.runs.chaos.schedule import refuse_what_is_missing
 from rig.stack import CapabilityMissing
-from rig.stack.external import ExternalValkey
+from rig.stack.external.services import ExternalValkey
 from rig.stores.valkey import ValkeyFacts
 
 

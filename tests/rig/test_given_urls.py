@@ -7,8 +7,8 @@ from stack_support import spec_of
 from store_urls import BAD_VALKEY_URLS, GOOD_VALKEY_URLS
 
 from rig.stack import SpecError
-from rig.stack.external import ExternalValkey
-from rig.stack.marks import mark
+from rig.stack.external.scratch_mark import mark
+from rig.stack.external.services import ExternalValkey
 from rig.stores.urls import BadUrl, ValkeyUrl
 from server.urls import valkey_url
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.observe.jsonlog import JsonLog
+from rig.observe.postgres.json_log import JsonLog
 from rig.stores.growing import Growing
 
 

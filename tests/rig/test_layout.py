@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.stack.paths import CHECKOUT
+from rig.paths import CHECKOUT
 
 # What each room may import of ours, beside itself.
 ALLOWED = {

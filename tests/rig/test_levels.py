@@ -9,12 +9,12 @@ from course_lines import PINGER, course, iso
 from test_checks_invariants_course import BOUNDS, in_valkey, swept
 
 from rig.checks import load_checks
-from rig.checks.base import CONTRACT, HARDENED, judge_with_evidence
+from rig.checks.framework import CONTRACT, HARDENED, judge_with_evidence
 from rig.config import Settings
-from rig.drive.judge import judge_run
-from rig.drive.replay import replay_command
-from rig.drive.stackspec import level_of
+from rig.environment.stack_spec import level_of
 from rig.record import Recorder, Run, new_run
+from rig.results.judge import judge_run
+from rig.runs.common.replay import replay_command
 
 load_checks()
 STALE_AFTER_A_SECOND = {**BOUNDS["INV-07"], "stale_s": 1.0}

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from rig.drive.arm import Arm
-from rig.drive.loadplan import WRITTEN
 from rig.fixtures import Schema
+from rig.paths import CHECKOUT
 from rig.record import Recorder, new_run
+from rig.runs.load.arm import Arm
+from rig.runs.load.plan import WRITTEN
 from rig.stack import StackSpec, Supervisor, open_stack
-from rig.stack.paths import CHECKOUT
 
 LOCUST = [sys.executable, "-m", "locust", "-f", "loadtest/locustfile.py", "--loglevel", "WARNING", "--only-summary"]
 PACE = [

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from observed_stack import stack  # noqa: F401
 
-from rig.observe.capability import CannotObserve
-from rig.observe.commandstats import CommandStats, Rewrites, commands_between, with_needed
+from rig.observe.errors import CannotObserve
+from rig.observe.valkey.commandstats import CommandStats, Rewrites, commands_between, with_needed
 from rig.stack import Stack
-from rig.stack.valkey import client
+from rig.stack.embedded.valkey import client
 
 KEY = "availability:snapshot"
 

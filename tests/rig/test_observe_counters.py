@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from observed_stack import CONTRACT_TABLES
 
-from rig.observe.counters import SETTLED_S, TableCounters, moved
+from rig.observe.postgres.table_counters import SETTLED_S, TableCounters, moved
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
 
 TABLES = ("mitras", "mitra_online_status", "customers", "app_config")

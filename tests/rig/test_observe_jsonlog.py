@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.observe.jsonlog import JsonLog, parameters_of, statement_of, time_of
+from rig.observe.postgres.json_log import JsonLog, parameters_of, statement_of, time_of
 
 
 def line(number: int, backend: str = "client backend") -> str:

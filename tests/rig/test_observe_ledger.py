@@ -10,9 +10,9 @@ from debian_postgres import DebianPostgres, debian  # noqa: F401
 from observed_stack import CONTRACT_TABLES
 
 from rig.observe import StatementLog, Tables
-from rig.observe.capability import CannotObserve
-from rig.observe.counted import CountedLedger
-from rig.observe.ledger import Entry, LedgerBroken, LogLedger, unattributed
+from rig.observe.errors import CannotObserve
+from rig.observe.postgres.ledger import Entry, LedgerBroken, LogLedger, unattributed
+from rig.observe.postgres.pg_stat_statements import CountedLedger
 
 ROLES = {"sut_a": "a", "sut_b": "b"}
 OBSERVERS = {"rig"}

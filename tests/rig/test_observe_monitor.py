@@ -8,7 +8,7 @@ import redis
 from observed_stack import stack  # noqa: F401
 
 from rig.observe import Command, Monitor
-from rig.observe.command import parse_line
+from rig.observe.valkey.command import parse_line
 from rig.stack import Stack
 
 INSTANCES = {"sut-a": "a", "sut-b": "b"}

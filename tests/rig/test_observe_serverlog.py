@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.observe.serverlog import ServerLog
+from rig.observe.process.server_log import ServerLog
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rig.observe.sqltext import control_verb, is_driver, split_statements
+from rig.observe.postgres.classifier import control_verb, is_driver, split_statements
 
 DRIVER = [
     "BEGIN",

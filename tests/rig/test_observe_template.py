@@ -2,7 +2,7 @@
 
 import pytest
 
-from rig.observe.template import template
+from rig.observe.postgres.fingerprint import template
 
 SAME = {
     "SELECT name FROM mitras WHERE id = ?": (

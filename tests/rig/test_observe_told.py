@@ -7,7 +7,7 @@ import redis
 from observed_stack import stack  # noqa: F401
 
 from rig.observe import CannotObserve, NoMonitor
-from rig.observe.told import Told
+from rig.observe.valkey.keyspace_events import Told
 from rig.stack import Stack
 
 HEARTBEAT = "mitra:heartbeat:m"

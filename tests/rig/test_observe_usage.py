@@ -10,7 +10,7 @@ import pytest
 from observed_stack import stack  # noqa: F401
 from stack_support import until
 
-from rig.observe.usage import Usage, spent
+from rig.observe.process.resource_usage import Usage, spent
 from rig.stack import Stack
 
 BUSY = "import time\nwhile time.process_time() < 0.3: pass"

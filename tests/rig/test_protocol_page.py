@@ -1,8 +1,8 @@
 """The page about the protocol tells the bounds that are explored."""
 
-from rig.drive.model_told import told_bounds
 from rig.model.catalogue import specifications
-from rig.stack.paths import CHECKOUT
+from rig.paths import CHECKOUT
+from rig.runs.model.summary import told_bounds
 
 PAGE = (CHECKOUT / "docs" / "protocol.md").read_text()
 

@@ -14,14 +14,22 @@ from typing import Any
 import pytest
 from command_lines import EVERY_WAY, GROUP, TEXTS, Words, effect, line, nothing_runs, options, words_for
 
+from rig.cli.option_rules import RUNNING, Way
 from rig.config import PREFIX, Settings
-from rig.drive import chaos, checklist, generator, goals, hotpath, load, model, prove, scale
-from rig.drive.campaign import INVARIANTS
-from rig.drive.loadcommand import options_of
-from rig.drive.replay import NOT_REPEATED, SECRET
-from rig.drive.usage import UsageError
-from rig.drive.ways import RUNNING, Way
+from rig.errors import UsageError
 from rig.record import RunDirectory
+from rig.runs.benchmark import hot_path as hotpath
+from rig.runs.benchmark import load_generator as generator
+from rig.runs.benchmark import outage as goals
+from rig.runs.chaos import run as chaos
+from rig.runs.chaos.campaign import INVARIANTS
+from rig.runs.checklist import run as checklist
+from rig.runs.common.replay import NOT_REPEATED, SECRET
+from rig.runs.load import run as load
+from rig.runs.load.options import options_of
+from rig.runs.model import run as model
+from rig.runs.mutation import run as prove
+from rig.runs.scaling import run as scale
 from rig.stack import SpecError
 
 SEED = 77
@@ -77,9 +85,9 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
         monkeypatch.setattr(module, "conclude", lambda _: SUMMARY)
     for place in (
         "rig.report.print_summary", "rig.report.growth.print_table", "rig.report.model.print_control",
-        "rig.drive.checklist.toxiproxy_binary", "rig.drive.checklist.run_features",
-        "rig.drive.checklist.mapped_schema", "rig.drive.chaos.mapped_schema", "rig.drive.load.mapped_schema",
-        "rig.drive.chaos.play", "rig.drive.load.play", "rig.drive.scale.play", "rig.drive.prove.print_outcomes",
+        "rig.runs.checklist.run.toxiproxy_binary", "rig.runs.checklist.run.run_features",
+        "rig.runs.checklist.run.mapped_schema", "rig.runs.chaos.run.mapped_schema", "rig.runs.load.run.mapped_schema",
+        "rig.runs.chaos.run.play", "rig.runs.load.run.play", "rig.runs.scaling.run.play", "rig.runs.mutation.run.print_outcomes",
     ):  # fmt: skip
         monkeypatch.setattr(place, nothing)
     for module in (checklist, chaos, load, scale):
@@ -176,7 +184,7 @@ def test_every_option_that_changes_what_is_tested_is_repeated(
     tmp_path: Path,
 ) -> None:
     """Parse, take the replay, parse again: the same. For each option alone, with what it needs beside it."""
-    monkeypatch.setattr("rig.stack.attachment.Attachment.__post_init__", lambda _: None)
+    monkeypatch.setattr("rig.stack.sut.attachment.Attachment.__post_init__", lambda _: None)
     base = line(command, way)
     read = {name: words_for(one) for name, one in options(command).items() if name in way.reads - NOT_TESTED}
     typed = {name: words for name, words in read.items() if words[0] not in base}

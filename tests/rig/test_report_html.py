@@ -9,7 +9,7 @@ from report_sample import HOSTILE, chaos, checklist
 
 from rig.record import evidence
 from rig.report.build import build
-from rig.report.html import BYTES_MAX, html
+from rig.report.formats.html import BYTES_MAX, html
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 

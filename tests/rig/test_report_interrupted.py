@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rig.drive.judge import INTERRUPTED, judge_run
 from rig.record import Recorder, Run, RunDirectory, new_run
 from rig.report import print_summary
 from rig.report.build import build
-from rig.report.html import html
-from rig.report.markdown import markdown
+from rig.report.formats.html import html
+from rig.report.formats.markdown import markdown
 from rig.report.words import headline
+from rig.results.judge import INTERRUPTED, judge_run
 
 MANY = 21
 

@@ -10,11 +10,12 @@ from report_sample import HOSTILE
 from rich.console import Console
 from test_report_html import Document
 
-from rig.report import plots, print_summary
+from rig.report import print_summary
 from rig.report.build import build
-from rig.report.html import html
-from rig.report.junit import junit
-from rig.report.markdown import markdown
+from rig.report.charts import plots
+from rig.report.formats.html import html
+from rig.report.formats.junit import junit
+from rig.report.formats.markdown import markdown
 
 PARTS = [
     "claims",

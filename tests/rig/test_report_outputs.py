@@ -13,15 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from report_sample import chaos, checklist
 from rich.console import Console
 
-from rig.drive.judge import judge_run
 from rig.record import Recorder, Run, RunDirectory, new_run
 from rig.report import print_summary, render
 from rig.report.build import build
-from rig.report.cucumber import cucumber
-from rig.report.files import write
-from rig.report.html import html
-from rig.report.junit import junit
-from rig.report.markdown import markdown
+from rig.report.formats.cucumber import cucumber
+from rig.report.formats.files import write
+from rig.report.formats.html import html
+from rig.report.formats.junit import junit
+from rig.report.formats.markdown import markdown
+from rig.results.judge import judge_run
 
 REPORTS = ["cucumber.json", "junit.xml", "report.html", "summary.md"]
 

@@ -3,7 +3,8 @@
 import pytest
 
 from rig.record import Verdict, evidence
-from rig.report import axes, svg, text, trim, words
+from rig.report import text, trim, words
+from rig.report.charts import axes, svg
 from rig.report.evidence import blocks, plain
 from rig.report.trim import Gap, Limits
 

@@ -7,8 +7,7 @@ import pytest
 from test_report_html import Document
 
 from rig.report.build import build
-from rig.report.html import html
-from rig.report.sequence import (
+from rig.report.charts.sequence import (
     CHANGES_MAX,
     LANES_LEFT,
     LANES_RIGHT,
@@ -20,6 +19,7 @@ from rig.report.sequence import (
     sequence,
     wrapped,
 )
+from rig.report.formats.html import html
 
 HOSTILE = "<script>alert('x')</script> & \x00 \"quotes\""
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from rig.checks import load_checks
-from rig.checks.base import judge_with_evidence
-from rig.checks.growth import OPERATIONS, exponent, growing
+from rig.checks.framework import judge_with_evidence
+from rig.checks.scaling.growth import OPERATIONS, exponent, growing
 from rig.config import read
-from rig.drive.scale import BOUNDS, SIZES, run, sizes_of
-from rig.drive.usage import UsageError
+from rig.errors import UsageError
 from rig.record import Verdict
 from rig.report import growth
+from rig.runs.scaling.run import BOUNDS, SIZES, run, sizes_of
 
 load_checks()
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from stack_support import STUB, rig, spec_of, until
 
-from rig import cli, config
-from rig.drive import entry, running
+from rig import config
+from rig.cli import commands as cli
+from rig.cli import main as entry
+from rig.environment import running_stacks as running
+from rig.paths import CHECKOUT
 from rig.record import verdict
 from rig.stack import Stack, Supervisor, open_stack
-from rig.stack.paths import CHECKOUT
-from rig.stack.valkey import client
+from rig.stack.embedded.valkey import client
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def test_help_loads_nothing_slow() -> None:
     assert done.returncode == 0
     for name in ("doctor", "serve", "vk", "sql", "mark"):
         assert name in done.stdout
-    script = "import sys, rig.cli; print([m for m in ('psycopg', 'httpx', 'redis', 'pydantic') if m in sys.modules])"
+    script = "import sys, rig.cli.commands; print([m for m in ('psycopg', 'httpx', 'redis', 'pydantic') if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=CHECKOUT)
     assert loaded.stdout.strip() == "[]"
 
@@ -115,7 +117,7 @@ def test_serve_until_interrupted_leaves_nothing(how: signal.Signals, tmp_path: P
     out = tmp_path / "out"
     with out.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "rig.cli", "serve", "--instances", "2"], cwd=CHECKOUT, stdout=file, stderr=file
+            [sys.executable, "-m", "rig", "serve", "--instances", "2"], cwd=CHECKOUT, stdout=file, stderr=file
         )
     state = f"{process.pid}.json"
     try:

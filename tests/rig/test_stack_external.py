@@ -10,8 +10,8 @@ from given_stores import pgbouncer
 from stack_support import rig, spec_of
 
 from rig.stack import SpecError, Stack, StackError, StackSpec, Supervisor, open_stack
-from rig.stack.marks import mark
-from rig.stack.valkey import client
+from rig.stack.embedded.valkey import client
+from rig.stack.external.scratch_mark import mark
 from rig.stores import Lacks
 
 

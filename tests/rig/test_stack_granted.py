@@ -7,12 +7,12 @@ import psycopg
 import pytest
 from debian_postgres import DebianPostgres, debian  # noqa: F401
 
-from rig.observe.counted import CountedLedger
-from rig.observe.ledger import unattributed
+from rig.observe.postgres.ledger import unattributed
+from rig.observe.postgres.pg_stat_statements import CountedLedger
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
-from rig.stack.external import ExternalPostgres
-from rig.stack.marks import mark
-from rig.stack.valkey import EmbeddedValkey
+from rig.stack.embedded.valkey import EmbeddedValkey
+from rig.stack.external.scratch_mark import mark
+from rig.stack.external.services import ExternalPostgres
 
 
 @pytest.fixture

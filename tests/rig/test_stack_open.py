@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from stack_support import alive, spec_of, until
 
-from rig.stack import StackError, Supervisor, open_stack, postgres_binaries
-from rig.stack.paths import CHECKOUT
-from rig.stack.ports import PORTS, Ports, candidates, is_free
+from rig.paths import CHECKOUT
+from rig.stack import StackError, Supervisor, open_stack
+from rig.stack.embedded import postgres_binaries
+from rig.stack.processes.ports import PORTS, Ports, candidates, is_free
 
 OPEN_AND_WAIT = """
 import sys, time
@@ -109,7 +110,7 @@ def test_a_plain_user_without_a_home() -> None:
 
 
 def built_toxiproxy() -> Path:
-    from rig.stack.toxiproxy_binary import toxiproxy_binary
+    from rig.stack.embedded.toxiproxy_binary import toxiproxy_binary
 
     with Supervisor.start() as supervisor:
         return toxiproxy_binary(supervisor)
@@ -140,7 +141,7 @@ def test_a_checkout_that_nobody_can_enter_has_its_binaries_copied(
 
 
 def test_a_part_that_fails_takes_the_others_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rig.stack.toxiproxy.toxiproxy_binary", lambda _: Path("/bin/false"))
+    monkeypatch.setattr("rig.stack.embedded.toxiproxy.toxiproxy_binary", lambda _: Path("/bin/false"))
     with Supervisor.start() as supervisor:
         with (
             pytest.raises(StackError, match="Toxiproxy exited with code 1 at its start"),
@@ -155,7 +156,7 @@ def test_a_port_is_held_against_other_rigs() -> None:
     try:
         assert port in candidates()
         assert port < int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-        script = f"from rig.stack.ports import *; p = Ports(); print(p._lock(p._open(), {port}))"
+        script = f"from rig.stack.processes.ports import *; p = Ports(); print(p._lock(p._open(), {port}))"
         told = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
         assert told.stdout.strip() == "False"
         assert is_free(port)  # held by the lock alone: a disabled proxy's port stays ours

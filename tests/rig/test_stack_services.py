@@ -10,7 +10,7 @@ import redis
 from stack_support import spec_of, until
 
 from rig.stack import Stack, StackError, Supervisor, open_stack
-from rig.stack.valkey import client
+from rig.stack.embedded.valkey import client
 
 
 @pytest.fixture(scope="module")

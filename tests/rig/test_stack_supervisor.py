@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from stack_support import alive, until
 
+from rig.paths import CHECKOUT
 from rig.stack import SpawnError, Supervisor, SupervisorGone
-from rig.stack.paths import CHECKOUT
 
 ENV = {"PATH": os.environ["PATH"]}
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from stack_support import until
 
-from rig.stack import StackError, Supervisor, toxiproxy_binary
+from rig.stack import StackError, Supervisor
+from rig.stack.embedded import toxiproxy_binary
 
 FAKE_GO = """#!/bin/sh
 echo "$@" >> "$GOBIN/../../calls"

@@ -11,11 +11,11 @@ from observed_stack import stack  # noqa: F401
 from stack_support import spec_of
 
 from rig.config import read
-from rig.drive.checklist import run_once
-from rig.drive.tested import stack_facts
+from rig.paths import CHECKOUT
+from rig.runs.checklist.run import run_once
+from rig.runs.common.run_facts import stack_facts
 from rig.stack import Stack
-from rig.stack.marks import mark
-from rig.stack.paths import CHECKOUT
+from rig.stack.external.scratch_mark import mark
 
 
 def test_stores_of_ours_are_named_by_their_programs(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from answering_server import TOKENS, Server, server  # noqa: F401
 
 from rig.traffic import Customer, Exchange, Mitra, Operator, mint
-from rig.traffic.tokens import LIFETIME_S, Minted
+from rig.traffic.actors.tokens import LIFETIME_S, Minted
 
 ID = "7b0c5f2e-0000-4000-8000-000000000001"
 CHATS = "/api/client/chat-sessions"

@@ -9,7 +9,7 @@ import pytest
 from answering_server import Asked, Server, server  # noqa: F401
 
 from rig.traffic import Mitra, Pinger, poll_rapidly
-from rig.traffic.paced import PacedThread
+from rig.traffic.background.periodic import PacedThread
 
 IDS = [f"7b0c5f2e-0000-4000-8000-00000000000{i}" for i in range(3)]
 

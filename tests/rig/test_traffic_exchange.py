@@ -9,8 +9,9 @@ import pytest
 from answering_server import TOKENS, Asked, Server, server  # noqa: F401
 
 from rig.record import Recorder, Run, new_run
-from rig.traffic import Customer, Exchange, Mitra, Operator, Outcome, client
-from rig.traffic.exchange import curl_line
+from rig.traffic import Customer, Exchange, Mitra, Operator, Outcome
+from rig.traffic.actors import client
+from rig.traffic.actors.exchange import curl_line
 
 MITRA_ID = "7b0c5f2e-0000-4000-8000-000000000001"
 

@@ -3,8 +3,8 @@
 import asyncio
 import time
 
-from rig.drive.goals import Figure, first_after, p99_ms
-from rig.traffic.openloop import Shot, fire
+from rig.runs.benchmark.outage import Figure, first_after, p99_ms
+from rig.traffic.load.open_loop import Shot, fire
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from rig.traffic.schedule import SHAPES, STEADY, WRITING, LoadPace, LoadPlan, Phase, blocks, rate
+from rig.traffic.load.schedule import SHAPES, STEADY, WRITING, LoadPace, LoadPlan, Phase, blocks, rate
 
 BOTH = ("on", "off")
 PHASES = (

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from rig.faults import restores
-from rig.faults.restores import TruthRestored
-from rig.traffic.workload import Pace, Step, Workload, digest, schedule
+from rig.faults.postgres import restores
+from rig.faults.postgres.restores import TruthRestored
+from rig.traffic.background.workload import Pace, Step, Workload, digest, schedule
 
 
 def test_the_same_random_seed_gives_the_same_schedule() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from rig.checks import judge_seen, load_checks
-from rig.checks.base import Judge, Kind
-from rig.drive.judge import judge_run
+from rig.checks.framework import Judge, Kind
+from rig.paths import CHECKOUT
 from rig.record import Recorder, Run, Verdict, new_run
-from rig.stack.paths import CHECKOUT
+from rig.results.judge import judge_run
 
 RUN_S = 120
 BOUNDS = {"within_s": 5.0, "answer_s": 5.0}
@@ -33,7 +33,7 @@ def within(judged: Judge, seconds: float) -> None:
 def test_neither_a_pass_nor_a_failure_counts_while_the_rig_stood_still(
     took: float, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rig.checks import base
+    from rig.checks import framework as base
 
     def seeded(judge: Judge, seen: Any, bounds: Any) -> None:
         within(judge, seen["took"])
@@ -102,7 +102,7 @@ def test_what_failed_for_certain_stays_failed_though_its_try_is_repeated(tmp_pat
 @pytest.mark.timeout(RUN_S + 10)
 def test_three_further_tries_are_made(tmp_path: Path) -> None:
     environment = {**os.environ, "RIG_INTERNAL_PLUGIN": "tests.rig.lagging_rig"}
-    command = [sys.executable, "-m", "rig.cli", "checklist", "--only", "B-02", "--reports", str(tmp_path / "reports")]
+    command = [sys.executable, "-m", "rig", "checklist", "--only", "B-02", "--reports", str(tmp_path / "reports")]
     run = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=RUN_S)
     assert run.returncode == 0, run.stdout
     results = json.loads((tmp_path / "reports" / "latest" / "results.json").read_text())

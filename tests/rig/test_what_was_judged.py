@@ -11,17 +11,17 @@ from rich.console import Console
 from stack_support import rig
 
 from rig.config import Settings
-from rig.drive import matrix
-from rig.drive.compare import compare
-from rig.drive.judged import judged
-from rig.drive.prove_report import markdown as proved
 from rig.record import RunDirectory
 from rig.report import print_summary
 from rig.report.build import build
-from rig.report.cucumber import cucumber
-from rig.report.html import html
-from rig.report.junit import junit
-from rig.report.markdown import markdown
+from rig.report.formats.cucumber import cucumber
+from rig.report.formats.html import html
+from rig.report.formats.junit import junit
+from rig.report.formats.markdown import markdown
+from rig.results.compare import compare
+from rig.runs.checklist import fault_matrix as matrix
+from rig.runs.common.provenance import judged
+from rig.runs.mutation.report import markdown as proved
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 JUDGED = {

@@ -17,8 +17,8 @@ def nothing(*_: Any, **__: Any) -> None:
     "B-07", "B-08", "C-09", "C-10", "F-06", "G-08", "G-09", "H-06", "H-07", "J-01", "J-03",
 )  # fmt: skip
 def valkey_never_stops() -> None:
-    from rig.stack.toxiproxy import Toxiproxy
-    from rig.stack.valkey import EmbeddedValkey
+    from rig.stack.embedded.toxiproxy import Toxiproxy
+    from rig.stack.embedded.valkey import EmbeddedValkey
 
     EmbeddedValkey.kill = Toxiproxy.set_enabled = nothing  # type: ignore[assignment]
 
@@ -26,8 +26,8 @@ def valkey_never_stops() -> None:
 @ineffective("valkey-never-comes-back", "A Valkey that was stopped is never started again.", "B-08", "J-05", "J-06")
 def valkey_never_comes_back() -> None:
     """Its first start is the stack's own."""
-    from rig.stack.toxiproxy import Toxiproxy
-    from rig.stack.valkey import EmbeddedValkey
+    from rig.stack.embedded.toxiproxy import Toxiproxy
+    from rig.stack.embedded.valkey import EmbeddedValkey
 
     kill, start, set_enabled = EmbeddedValkey.kill, EmbeddedValkey.start, Toxiproxy.set_enabled
     killed: set[int] = set()
@@ -48,7 +48,7 @@ def valkey_never_comes_back() -> None:
     "D-06", "D-07", "G-01", "G-06", "H-02", "H-03", "I-05", "I-06", "K-05",
 )  # fmt: skip
 def environment_never_arrives() -> None:
-    from rig.stack.server import ServerInstance
+    from rig.stack.sut.managed import ServerInstance
 
     environment = ServerInstance._environment
 
@@ -61,6 +61,6 @@ def environment_never_arrives() -> None:
 
 @ineffective("postgres-never-stops", "A stop of Postgres takes no effect.", "C-08", "F-12")
 def postgres_never_stops() -> None:
-    from rig.stack.postgres import EmbeddedPostgres
+    from rig.stack.embedded.postgres import EmbeddedPostgres
 
     EmbeddedPostgres.stop = nothing  # type: ignore[assignment]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rig.checks.base import CATCH_ALL
+from rig.checks.framework import CATCH_ALL
 
 CHECKOUT = Path(__file__).parents[2]
 # What answers boxes, invariants and claims: an entry is run by one of them.

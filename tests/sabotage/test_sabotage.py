@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from rig.checks import load_checks
-from rig.checks.base import CATCH_ALL
-from rig.drive.campaign import campaigns
-from rig.drive.catalogue import read_catalogue
-from rig.drive.claims import bounds_of
-from rig.drive.loadplan import LoadOptions
-from rig.drive.prove_docs import DOCS, proved_rows, row_of
+from rig.checks.framework import CATCH_ALL
+from rig.runs.chaos.campaign import campaigns
+from rig.runs.load.bounds import bounds_of
+from rig.runs.load.plan import LoadOptions
+from rig.runs.mutation.catalogue import read_catalogue
+from rig.runs.mutation.docs import DOCS, proved_rows, row_of
 from tests.sabotage.catalogue import CATALOGUE
 from tests.sabotage.entry import sabotage
 
@@ -27,7 +27,7 @@ SAMPLE_S = 420  # on two idle cores it takes a minute and a half
 @pytest.mark.timeout(SAMPLE_S + 30)
 def test_a_sample_of_one_a_section_is_caught(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(1, 1_000_000)
-    command = [sys.executable, "-m", "rig.cli", "prove", "--sample", "--random-seed", str(seed)]
+    command = [sys.executable, "-m", "rig", "prove", "--sample", "--random-seed", str(seed)]
     run = subprocess.run(
         [*command, "--reports", str(tmp_path)], cwd=CHECKOUT, capture_output=True, text=True, timeout=SAMPLE_S
     )

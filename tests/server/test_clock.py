@@ -11,7 +11,7 @@ import redis
 from mirror_support import Bench, benched, mirror_stack
 from test_mirror_sweeps import sweep
 
-from rig.faults.needs import libfaketime
+from rig.faults.requirements import libfaketime
 from server.mirror import Mirror, keys
 from server.mirror.client import end
 from server.mirror.clock import SharedClock, steady_ms

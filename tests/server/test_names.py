@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import uvloop
 
-from rig.stack.valkey import client
+from rig.stack.embedded.valkey import client
 from server import names
 
 EXIT_WITHIN_S = 10.0

@@ -16,7 +16,7 @@ from postgres_pooler import Pooler
 from postgres_relay import PostgresRelay
 from test_life_cycle import exit_of
 
-from rig.stack.ports import Ports
+from rig.stack.processes.ports import Ports
 
 PGBOUNCER = """[databases]
 mirror = host=127.0.0.1 port={port} dbname={database} user={user} password={password}

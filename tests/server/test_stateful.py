@@ -19,8 +19,8 @@ from stateful_model import OK, Answer, Model
 from stateful_model import Chat as ModelChat
 from stateful_model import Mitra as ModelMitra
 
-from rig.checks.base import Judge, Kind
-from rig.checks.truth import require_mirror_is_truth
+from rig.checks.common.mirror_diff import require_mirror_is_truth
+from rig.checks.framework import Judge, Kind
 from rig.observe import Mirror
 
 CODE = "123456"

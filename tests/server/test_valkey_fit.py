@@ -11,8 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import redis
 
-from rig.stack.ports import Ports
-from rig.stack.valkey import binary
+from rig.stack.embedded.valkey import binary
+from rig.stack.processes.ports import Ports
 from server.mirror.valkey_fit import why_unfit
 
 

@@ -1,0 +1,1 @@
+"""What campaigns are judged by: invariants, phases, and how well the mirror kept up."""

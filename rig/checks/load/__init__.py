@@ -1,0 +1,1 @@
+"""What loads are judged by: claims, limits, and the causes of statements."""

@@ -1,0 +1,1 @@
+"""What explorations of the protocol's specifications are judged by."""

@@ -1,1 +1,0 @@
-"""What runs a kind of run: the only room that knows several others."""

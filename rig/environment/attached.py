@@ -1,0 +1,126 @@
+"""The bench of a server that somebody else started: it is taken as it runs, and what it cannot give is said by name."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rig.environment.cadence import ENVIRONMENT, QUIET
+from rig.environment.sign_in import sign_in
+from rig.environment.testbed import Bench
+from rig.stack import CapabilityMissing, StackError
+from rig.stack.stack import FIRST
+from rig.traffic import Mitra
+
+SETTLE_S = 15.0  # the contract gives a server 5 s to be back on Valkey
+LOOK_EVERY_S = 0.05
+LONGEST_S = 300  # the longest cadence that the checklist writes: a run waits for no longer one
+RECONCILE = ENVIRONMENT["reconcile"]
+
+
+class AttachedBench(Bench):
+    """One instance; every cadence is what it was started with. Nothing is restarted: after an outage it has to settle."""
+
+    others = FIRST
+
+    def attribution(self) -> dict[str, Any]:
+        """Roles tell nothing here: whoever is in this database under no name of the rig's is the server."""
+        return {
+            **super().attribution(),
+            "roles": lambda role: None,
+            "shared": lambda role: FIRST,
+            "observers": frozenset(),
+        }
+
+    def cadences_for(self, cadences: Mapping[str, float]) -> dict[str, float]:
+        """The running server's own seconds for each cadence that a scenario is about; the waits follow them."""
+        told = self._server().env
+        found = {name: float(told[ENVIRONMENT[name]]) for name in cadences}
+        for name, seconds in found.items():
+            wanted = "at 0" if cadences[name] == 0 else f"from 1 to {LONGEST_S}"
+            if not (seconds == 0 if cadences[name] == 0 else 1 <= seconds <= LONGEST_S):
+                raise CapabilityMissing(
+                    f"needs a server with {ENVIRONMENT[name]} {wanted}; the running one has {seconds:g}"
+                    " (start it so, and say so by --sut-env)"
+                )
+        return found
+
+    def ready(
+        self, environment: Mapping[str, str], instances: tuple[str, ...] = (FIRST,), *, quiet: bool = True
+    ) -> None:
+        """Have it on empty stores. CapabilityMissing where the scenario needs another server than it is."""
+        for name in instances:
+            self.servers[name] = self.stack.server(name)
+        server = self._server()
+        loud = [name for name, value in environment.items() if not serves(name, value, server.env[name])]
+        if quiet and loud:
+            has = ", ".join(f"{name}={server.env[name]}" for name in loud)
+            raise CapabilityMissing(
+                f"a sweep in the middle of it would blur what is seen: the running server has {has}; start it with"
+                f" {QUIET} there, and say so by --sut-env"
+            )
+        server.wait_ready(self.ready_within_s)
+        for secret, placeholder in (
+            (server.jwt_secret, "$JWT_SECRET"),
+            (self.told.internal_token, "$INTERNAL_API_TOKEN"),
+        ):
+            if secret:
+                self.recorder.mask(secret, placeholder)
+        self.read_by_contract()
+        self.refuse_missing_tables()
+        self.empty_stores()
+        if self._dirty and self.starts:
+            self._settle()
+        self.starts, self._dirty = 1, None
+        self.environment = dict(environment)
+        self.restore_settings()
+
+    def start_together(self) -> float:
+        return self._server().spawn()
+
+    def stop(self, name: str = FIRST) -> int:
+        return self.servers[name].stop()
+
+    def stop_servers(self) -> None:
+        """It goes on running; whether it left by itself is noted."""
+        self.note_exits()
+
+    def obituary(self, server: Any) -> str:
+        told = "its log is not known to us"
+        if self.told.log:
+            told = "; ".join(text for _, text in self.log(server.name).lines()[-3:]) or "it printed nothing"
+        return f"the running server does not listen at {server.internal_url} any more: {told}"
+
+    @property
+    def has_log(self) -> bool:
+        return self.told.log is not None
+
+    @property
+    def told(self) -> Any:
+        return self.stack.spec.attached
+
+    def _server(self) -> Any:
+        return self.stack.server(FIRST)
+
+    def _settle(self) -> None:
+        """See it write to Valkey again: a mitra who toggles is in the mirror. StackError when that takes too long."""
+        deadline = time.monotonic() + SETTLE_S
+        row = self.fixtures.mitra(name="Settler")
+        mitra = sign_in(Mitra, self._server(), row)
+        while True:
+            mitra.offline()
+            mitra.online()
+            if row.id in self.mirror.online() and row.id in self.mirror.heartbeats():
+                break
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"the running server did not write to Valkey for {SETTLE_S:g} s after the last scenario"
+                )
+            time.sleep(LOOK_EVERY_S)  # between two looks
+        self.empty_stores()
+
+
+def serves(name: str, wanted: str, has: str) -> bool:
+    """Whether a cadence may stand where a scenario wants that value: the same, or as still as ours."""
+    if name == ENVIRONMENT["goodbye"] or wanted == has:
+        return True
+    return wanted == str(QUIET) and (int(has) >= QUIET or (name == RECONCILE and has == "0"))

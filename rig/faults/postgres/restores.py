@@ -1,0 +1,75 @@
+"""Postgres goes back to what it held a while ago, under servers and a Valkey that have seen what came after."""
+
+import time
+
+from rig.faults.base import STILL_S, Ground, Sight
+from rig.faults.postgres.outages import Truth, superuser
+
+LAG_S = 2.0  # of changes that the dump does not hold
+LOOK = "SELECT oid::int8, (SELECT count(*) FROM mitra_online_logs) FROM pg_database WHERE datname = current_database()"
+BARRED_WITHIN_S = 6.0  # somebody is barred or let in again by then, where the traffic bars anybody
+LOOK_EVERY_S = 0.05
+SAME, ANOTHER = "the same", "another"
+
+
+def barred(ground: Ground) -> set[str]:
+    """Who is deactivated, by Postgres."""
+    with superuser(ground) as connection:
+        return {row[0] for row in connection.execute("SELECT id::text FROM mitras WHERE NOT is_active").fetchall()}
+
+
+class TruthRestored(Truth):
+    """What was acknowledged since the dump is undone, and cannot be held against a server.
+
+    So a deactivation may be (INV-12, INV-14), with its revocations (INV-20), and a maximum that was lowered (INV-13).
+    """
+
+    name = "postgres restored"
+    shows = f"Postgres is restored from a dump that is {LAG_S:g} s old, into another database of the same name"
+    needs = ("embedded postgres",)
+    lasts_s = 0.0
+    rewinds = True
+    beyond = True
+    excuses = ("INV-12", "INV-13", "INV-14", "INV-20")
+
+    def inject(self, ground: Ground) -> None:
+        postgres = ground.stack.postgres
+        before = barred(ground)
+        dump = postgres.dump()
+        time.sleep(LAG_S)  # what changes meanwhile is lost
+        deadline = time.monotonic() + BARRED_WITHIN_S
+        while barred(ground) == before and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY_S)  # between two looks
+        # The older rows differ from Valkey in just what changed since: that stands still until it was looked at.
+        ground.stand_still(STILL_S)
+        ground.kept["barred"] = barred(ground)
+        ground.kept["database"], ground.kept["rows"] = self.seen(ground)
+        postgres.restore(dump)
+        ground.stand_still(STILL_S)  # from now on, however long that took
+        ground.kept["barred anew"] = barred(ground)
+
+    def seen(self, ground: Ground) -> tuple[int, int]:
+        """Which database it is, and how many rows its audit has."""
+        with superuser(ground) as connection:
+            found = connection.execute(LOOK).fetchone()
+        assert found is not None
+        return found
+
+    def look(self, ground: Ground) -> Sight:
+        database, rows = self.seen(ground)
+        before, had = ground.kept.get("database", database), ground.kept.get("rows", rows)
+        differ = ground.kept.get("barred", set()) ^ ground.kept.get("barred anew", set())
+        return {
+            "database": SAME if database == before else ANOTHER,
+            "audit rows fewer": str(had - rows),
+            "barred otherwise": str(len(differ)),
+        }
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        return sight["database"] == ANOTHER
+
+    def remove(self, ground: Ground) -> None:
+        """It is over as it happens: the servers have to find their way."""
+
+    def healed(self, sight: Sight, ground: Ground) -> bool:
+        return True

@@ -1,0 +1,1 @@
+"""Faults of the server under test and of its clients."""

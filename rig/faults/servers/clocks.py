@@ -1,0 +1,120 @@
+"""An instance has another time than the others, or its clock is set while it runs: the stores' and the rig's go on as ever."""
+
+import time
+import uuid
+from typing import ClassVar
+
+import httpx
+import jwt
+
+from rig.faults.base import Ground, Sight
+from rig.faults.requirements import FAKETIME, OWN_CLOCKS, libfaketime
+from rig.faults.servers.processes import AWAY, LOOK_S, READY, OfAServer, revive
+
+CLOCK_AHEAD_S = 20
+STEP_S = 60
+AHEAD, BEHIND, OURS = "ahead", "behind", "as ours"
+PROFILE = "/api/mitra/profile"
+
+
+class ClockAhead(OfAServer):
+    name = "clock ahead"
+    shows = f"An instance is started with a clock that is {CLOCK_AHEAD_S} s ahead of all others"
+    needs = ("a server of ours", FAKETIME)
+
+    def inject(self, ground: Ground) -> None:
+        env = {"LD_PRELOAD": libfaketime() or "", "FAKETIME": f"+{CLOCK_AHEAD_S}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        for name in ground.hit:
+            ground.ended.add(name)
+            ground.servers[name].stop()
+            revive(ground, name, env)
+
+    def look(self, ground: Ground) -> Sight:
+        clocks = {f"clock of {name}": clock_of(ground.servers[name], CLOCK_AHEAD_S) for name in ground.hit}
+        return clocks | super().look(ground)
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        return all(seen in (READY, AHEAD) for seen in sight.values())
+
+    def remove(self, ground: Ground) -> None:
+        for name in ground.hit:
+            if clock_of(ground.servers[name], CLOCK_AHEAD_S) == AHEAD:
+                ground.ended.add(name)
+                ground.servers[name].stop()
+            revive(ground, name)
+
+    def healed(self, sight: Sight, ground: Ground) -> bool:
+        return all(seen in (READY, OURS) for seen in sight.values())
+
+
+class ClockStepped(OfAServer):
+    """Bites, and heals, when the instance takes tokens for expired by another clock than ours, and by ours again."""
+
+    down = False
+    beyond = True
+    needs = ("a server of ours", OWN_CLOCKS)
+    ahead_s: ClassVar[int] = STEP_S
+
+    def set(self, ground: Ground, ahead_s: float) -> None:
+        for name in ground.hit:
+            if (clock := ground.servers[name].clock) is not None:
+                clock.set(ahead_s)
+
+    def inject(self, ground: Ground) -> None:
+        self.set(ground, self.ahead_s)
+
+    def look(self, ground: Ground) -> Sight:
+        return {f"clock of {name}": clock_of(ground.servers[name], STEP_S) for name in ground.hit}
+
+    def bites(self, sight: Sight, ground: Ground) -> bool:
+        return all(seen == (AHEAD if self.ahead_s > 0 else BEHIND) for seen in sight.values())
+
+    def remove(self, ground: Ground) -> None:
+        self.set(ground, 0)
+
+    def healed(self, sight: Sight, ground: Ground) -> bool:
+        return all(seen == OURS for seen in sight.values())
+
+
+class ClockForward(ClockStepped):
+    name = "clock set forward"
+    shows = f"The clock of one of two instances is set forward by {STEP_S} s while it runs, and back later"
+
+
+class ClockBack(ClockStepped):
+    name = "clock set back"
+    shows = f"The clock of one of two instances is set back by {STEP_S} s while it runs, and forward later"
+    ahead_s = -STEP_S
+
+
+class ClocksForward(ClockForward):
+    name = "all clocks set forward"
+    shows = f"The clocks of all instances are set forward by {STEP_S} s while they run, and back later"
+    aims = ()
+
+
+class ClocksBack(ClockBack):
+    name = "all clocks set back"
+    shows = f"The clocks of all instances are set back by {STEP_S} s while they run, and forward later"
+    aims = ()
+
+
+def clock_of(server, step_s: float) -> str:
+    """By a token that expires in half a step, and one that has expired half a step ago."""
+    fresh, old = (expired(server, sign * step_s / 2) for sign in (1, -1))
+    if fresh is None or old is None:
+        return AWAY
+    return AHEAD if fresh else OURS if old else BEHIND
+
+
+def expired(server, left_s: float) -> bool | None:
+    """Whether the instance refuses a token that has so long left by our clock as expired; None without an answer."""
+    claims = {"sub": str(uuid.UUID(int=0)), "role": "mitra", "iat": 0, "exp": int(time.time() + left_s)}
+    token = jwt.encode(claims, server.jwt_secret, algorithm="HS256")
+    try:
+        answer = httpx.get(
+            server.public_url + PROFILE, headers={"Authorization": f"Bearer {token}"}, timeout=LOOK_S, trust_env=False
+        )
+        return answer.json()["error"]["code"] == "TOKEN_EXPIRED"
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,1 @@
+"""Statements, rows and counters of Postgres."""

@@ -1,0 +1,1 @@
+"""Commands, keys and counters of Valkey."""

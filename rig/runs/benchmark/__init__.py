@@ -1,0 +1,1 @@
+"""`rig bench`: measurements that keep no run."""

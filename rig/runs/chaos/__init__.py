@@ -1,0 +1,1 @@
+"""`rig chaos`: campaigns of faults."""

@@ -1,0 +1,228 @@
+"""A chaos campaign as its author declares it, and the finding of campaigns in `chaos/`, one file each."""
+
+import importlib.util
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rig.errors import UsageError
+from rig.faults import Fault
+from rig.faults.catalogue import faults
+from rig.paths import CHECKOUT
+from rig.runs.chaos.schedule import Strike, length_s, restored
+from rig.traffic.background.workload import Pace
+
+DIRECTORY = CHECKOUT / "chaos"
+CI, FULL = "ci", "full"
+
+# Seconds. No periodic seed: only the one after the reconnect can make the mirror right again.
+CADENCES = {"auto-offline": 1, "heartbeat-mirror": 2, "goodbye": 2}
+# Short enough that a fault outlasts it: a sweep that believes old heartbeats then shows.
+SETTINGS = {"stale_after_seconds": 5}
+# What has to hold under any fault, with the contract's bounds and the least that must have been seen.
+INVARIANTS: Mapping[str, Mapping[str, float]] = {
+    "INV-01": {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8},
+    "INV-02": {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8},
+    "INV-03": {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8},
+    "INV-04": {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8},
+    "INV-05": {"ahead_s": 5.0, "samples_min": 20},
+    "INV-06": {"reconnect_s": 5.0, "mirror_every_s": 2.0, "within_s": 1.0},
+    "INV-07": {"stale_s": 90.0, "tolerance_s": 0.0, "pings_min": 50},
+    "INV-08": {"stale_s": 90.0, "sweep_every_s": 1.0, "reconnect_s": 5.0},
+    "INV-09": {"sweep_every_s": 1.0, "mirror_every_s": 2.0, "flush_s": 1.0},
+    "INV-10": {"pings_min": 5},
+    "INV-11": {"mirror_every_s": 2.0},
+    "INV-12": {"within_s": 1.0, "partition_s": 5.0, "reconnect_s": 5.0},
+    "INV-13": {"max_customers": 3},
+    "INV-14": {"within_s": 1.0, "max_customers": 4, "reconnect_s": 5.0},
+    "INV-15": {"reseed_s": 5.0, "empty_s": 1.0, "snapshot_s": 10.0, "max_customers": 3, "reads_min": 10},
+    "INV-16": {"between_s": 9.5, "snapshot_s": 10.0, "visible_s": 1.0, "reconnect_s": 5.0},
+    "INV-17": {"visible_s": 1.0, "snapshot_s": 10.0, "max_customers": 3, "reconnect_s": 5.0, "reads_min": 5},
+    "INV-18": {"answer_s": 5.0, "requests_min": 20},
+    "INV-19": {"rows_min": 20},
+    "INV-20": {},
+    "INV-21": {"goodbye_s": 2.0, "within_s": 2.0},
+    "INV-22": {"within_s": 1.0, "reconnect_s": 5.0, "reconcile_s": 0.0},
+    "INV-23": {"answers_min": 20, "gone_min": 3},
+    "INV-24": {"alert_s": 3.0},
+}
+
+# Of an outage that lasts so long, in seconds, all readers and both sweeps must have come to know.
+FELT_S = 4.0
+FELT = ("SEEN-01", "SEEN-02")
+
+
+@dataclass(frozen=True)
+class Phases:
+    """How long each phase lasts, in seconds. Traffic runs in all but the drain, the fault in its own."""
+
+    warm_up_s: float = 2.0
+    baseline_s: float = 5.0
+    fault_s: float = 7.0
+    recovery_s: float = 9.0  # above the 5 s that a reseed may take
+    drain_s: float = 4.5  # no traffic: what is wrong now stays wrong, and the last pings outlive a mirror's cycle
+
+    @property
+    def traffic_s(self) -> float:
+        return self.warm_up_s + self.baseline_s + self.fault_s + self.recovery_s
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """One scenario under a schedule of faults. `checks` holds the bounds of each item that it answers."""
+
+    name: str
+    shows: str  # one sentence: what a pass proves
+    strikes: tuple[Strike, ...]
+    checks: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: dict(INVARIANTS))
+    profiles: tuple[str, ...] = (FULL,)
+    instances: tuple[str, ...] = ("a",)
+    cadences: Mapping[str, float] = field(default_factory=lambda: dict(CADENCES))  # seconds, by rig.environment.cadence
+    settings: Mapping[str, int] = field(
+        default_factory=lambda: dict(SETTINGS)
+    )  # of `app_config`, in force before the traffic
+    phases: Phases = field(default_factory=Phases)
+    pace: Pace = field(default_factory=Pace)
+    must_see: tuple[str, ...] = ()  # what has to happen in it beyond what its faults bring about, or it proves nothing
+    replay: tuple[str, ...] = ()  # what `rig chaos` is to be told to run it again, where that is not its name
+
+    def plain(self) -> dict[str, Any]:
+        """All that is needed to run it again, as plain JSON."""
+        return {
+            "name": self.name, "shows": self.shows, "instances": list(self.instances),
+            "strikes": [strike.plain() for strike in self.strikes], "checks": {i: dict(b) for i, b in self.checks.items()},
+            "cadences": dict(self.cadences), "settings": dict(self.settings),
+            "phases": asdict(self.phases), "pace": asdict(self.pace), "must_see": list(self.must_see),
+            "replay": list(self.replay),
+        }  # fmt: skip
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return tuple(strike.made() for strike in self.strikes)
+
+    @property
+    def intervals(self) -> dict[str, float]:
+        """The cadences, with the periodic seed where a fault is healed by nothing else."""
+        asked = [fault.reconcile_s for fault in self.faults if fault.reconcile_s is not None]
+        return {**({"reconcile": min(asked)} if asked else {}), **self.cadences}
+
+    @property
+    def excused(self) -> tuple[str, ...]:
+        """Items that its faults change as they must: said in the run, and not judged."""
+        found = {item for fault in self.faults for item in fault.excuses}
+        if not any(fault.outage for fault in self.faults):
+            found.add("INV-09")
+        return tuple(item for item in self.checks if item in found)
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """What has to happen in it (rig.checks.chaos.coverage), in their order."""
+        found = {event for fault in self.faults for event in fault.brings} | set(self.must_see)
+        for strike, fault in zip(self.strikes, self.faults, strict=True):
+            if fault.outage and length_s(strike) >= FELT_S and not (strike.hit or fault.aims):
+                found.update(FELT)
+        return tuple(sorted(found))
+
+    @property
+    def judged(self) -> dict[str, dict[str, float]]:
+        """The bounds of each item, with what this campaign sets in place of the defaults."""
+        own = {"reconcile_s": self.intervals.get("reconcile", 0.0)}
+        if "stale_after_seconds" in self.settings:
+            own["stale_s"] = self.settings["stale_after_seconds"]
+        excused = self.excused
+        bounded = {
+            item: {name: own.get(name, bound) for name, bound in bounds.items()}
+            for item, bounds in self.checks.items()
+            if item not in excused
+        }
+        return bounded | {event: {} for event in self.events}
+
+
+def restored_campaign(plain: Mapping[str, Any]) -> Campaign:
+    """From `plain()`, after a way through JSON. UsageError names what is missing or not known."""
+    try:
+        return Campaign(
+            name=plain["name"],
+            shows=plain["shows"],
+            strikes=tuple(map(restored, plain["strikes"])),
+            checks=plain.get("checks", INVARIANTS),
+            instances=tuple(plain["instances"]),
+            cadences=plain.get("cadences", CADENCES),
+            settings=plain.get("settings", SETTINGS),
+            phases=Phases(**plain.get("phases", {})),
+            pace=Pace(**plain.get("pace", {})),
+            must_see=tuple(plain.get("must_see", ())),
+            replay=tuple(plain.get("replay", ())),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"no schedule of a campaign: {type(error).__name__}: {error}") from None
+
+
+def from_file(path: Path) -> Campaign:
+    """A campaign that is kept as JSON: by `rig chaos shrink`, or written by hand."""
+    try:
+        plain = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--schedule {str(path)!r} cannot be read as JSON: {error}") from None
+    return replace(restored_campaign(plain), replay=("--schedule", str(path)))
+
+
+def campaigns(directory: Path = DIRECTORY) -> dict[str, Campaign]:
+    """All campaigns by name. ValueError names a file that declares none, or one of another name than its file's."""
+    found = {}
+    for path in sorted(directory.glob("*.py")):
+        if path.stem.startswith("_"):
+            continue
+        campaign = load(path)
+        if campaign.name != path.stem:
+            raise ValueError(f"{path} declares campaign {campaign.name!r}: name it after its file")
+        found[campaign.name] = campaign
+    return found
+
+
+def load(path: Path) -> Campaign:
+    """The campaign of one file, run by its path: nothing imports `chaos`."""
+    spec = importlib.util.spec_from_file_location(f"campaign_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    campaign = getattr(module, "CAMPAIGN", None)
+    if not isinstance(campaign, Campaign):
+        raise ValueError(f"{path} declares no CAMPAIGN")
+    return campaign
+
+
+def alone(name: str) -> Campaign:
+    """One fault of the catalogue by itself. UsageError names near ones."""
+    strike = Strike(0.0, name, for_s=Phases().fault_s)
+    fault = strike.made()
+    return Campaign(
+        name=fault.name.replace(" ", "-").replace(",", ""),
+        shows=f"{fault.shows}: no promise is broken",
+        strikes=(strike,),
+        instances=fault.instances,
+        replay=("--fault", name),
+    )
+
+
+def of_profile(profile: str, directory: Path = DIRECTORY) -> list[Campaign]:
+    """`ci`: what says so; `full`: all, and every fault of the catalogue by itself."""
+    found = list(campaigns(directory).values())
+    if profile == CI:
+        return [campaign for campaign in found if CI in campaign.profiles]
+    if profile != FULL:
+        raise UsageError(f"--profile {profile!r} is none of {CI}, {FULL}")
+    return [*found, *(alone(name) for name in faults())]
+
+
+def select(wanted: Iterable[str], directory: Path = DIRECTORY) -> list[Campaign]:
+    """Those named, in that order, each once; all for none. UsageError names the known ones."""
+    known = campaigns(directory)
+    names = list(dict.fromkeys(wanted)) or list(known)
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no campaign {name!r} (there are: {', '.join(known) or 'none'})")
+    return [known[name] for name in names]

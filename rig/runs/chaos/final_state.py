@@ -1,0 +1,72 @@
+"""What a campaign's servers did to the stores, and what they left there: read once at its end, into the record."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rig.checks.common.valkey_commands import contract_keys
+from rig.environment.testbed import Bench
+from rig.observe import CannotObserve, Command, NoStatementLog
+
+# Verbs that change nothing by themselves; what a script does follows as commands of its own.
+LOOKS = frozenset({
+    "AUTH", "CLIENT", "COMMAND", "CONFIG", "DBSIZE", "ECHO", "EVAL", "EVALSHA", "EXISTS", "GET", "GETRANGE", "HELLO", "INFO", "MGET", "PING",
+    "PTTL", "SCAN", "SCARD", "SCRIPT", "SELECT", "SISMEMBER", "SMEMBERS", "SMISMEMBER", "STRLEN", "TIME", "TTL", "TYPE",
+})  # fmt: skip
+ARGUMENTS_MAX = 12  # a seed adds every mitra by one command; all keys that the contract names are kept
+
+LEFT = {
+    "audit": (
+        "SELECT id::float8, mitra_id::text, status, extract(epoch FROM created_at)::float8 AS at"
+        " FROM mitra_online_logs ORDER BY mitra_online_logs.id"
+    ),
+    "sign_ins": (
+        "SELECT user_id::text, revoked_at IS NULL AND expires_at > clock_timestamp() AS live FROM auth_sessions"
+    ),
+    "chats": (
+        "SELECT id::text, mitra_id::text, status, extract(epoch FROM ends_at)::float8 AS ends_at FROM chat_sessions"
+    ),
+    "offers": "SELECT chat_session_id::text, mitra_id::text FROM chat_request_notifications",
+    "now": "SELECT extract(epoch FROM clock_timestamp())::float8 AS at",
+}
+
+
+def kept(verb: str, args: Sequence[str]) -> list[str]:
+    """The first arguments, and of the others those that a check may look for: the contract's keys."""
+    rest = contract_keys({"args": args[ARGUMENTS_MAX - 1 :]})
+    return [verb, *args[1:ARGUMENTS_MAX], *rest]
+
+
+def write_history(bench: Bench, since: float, until: float) -> None:
+    """A `statement` line each, a `command` line for each that changed something, and one `left` line of rows.
+
+    Without a statement log a weakness is noted instead, and what counts statements is skipped by its checks.
+    """
+    try:
+        bench.statements.fence(bench.tables.connection)
+        for statement in bench.statements.window(since, until):
+            plain = statement.plain()
+            if plain["class"] != "observer":
+                bench.recorder.write("statement", t=plain["at"], **plain)
+    except NoStatementLog as missing:
+        bench.recorder.write("weakness", text=str(missing))
+    bench.monitor.fence()
+    for command in seen_commands(bench, since, until):
+        if command.verb not in LOOKS:
+            args = kept(command.verb, command.args)
+            bench.recorder.write(
+                "command", t=command.at, at=command.at, args=args, instance=command.instance, lua=command.lua
+            )
+    blind = [span for span in bench.monitor.blind if span[0] < until and span[1] > since]
+    bench.recorder.write("watched", blind=blind, statements=bench.statements.available)
+    left: dict[str, Any] = {name: bench.tables.query(query).dicts() for name, query in LEFT.items()}
+    info = bench.mirror.client.info("stats")
+    bench.recorder.write("left", **left, evicted_keys=int(info["evicted_keys"]))
+
+
+def seen_commands(bench: Bench, since: float, until: float) -> list[Command]:
+    """Those of the instances; none, and a weakness of the run, where MONITOR cannot be had."""
+    try:
+        return [command for command in bench.monitor.window(since, until) if command.instance is not None]
+    except CannotObserve as missing:
+        bench.recorder.write("weakness", text=str(missing))
+        return []

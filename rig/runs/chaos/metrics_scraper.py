@@ -1,0 +1,65 @@
+"""Reads what each instance tells of itself at `/metrics` and `/readyz`, all through a campaign, into the record."""
+
+import re
+import threading
+import time
+
+import httpx
+
+from rig.environment.testbed import Bench
+
+EVERY_S = 0.5
+PATIENCE_S = 0.3
+# A sample of the mirror's without labels: `mirror_warm 1.0`.
+NUMBER = re.compile(r"^(mirror_\w+) (\S+)$", re.MULTILINE)
+COUNTS = re.compile(r"\d+(\.\d+)?")  # of `/readyz`: what moves all the time and is no news
+
+
+class Scraper:
+    """A thread; an instance that does not answer, or tells nothing of a mirror, leaves no line."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._told: dict[str, str] = {}  # by instance: what it last said at `/readyz`, without its numbers
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="scraper", daemon=True)
+
+    def __enter__(self) -> "Scraper":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(10.0)
+
+    def _run(self) -> None:
+        with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
+            while not self._stopping.wait(EVERY_S):
+                for name, server in list(self._bench.servers.items()):
+                    at = time.time()
+                    try:
+                        told = client.get(f"{server.internal_url}/metrics").text
+                        ready = client.get(f"{server.internal_url}/readyz")
+                    except httpx.HTTPError:
+                        continue
+                    if values := numbers(told):
+                        self._bench.recorder.write("metrics", t=at, instance=name, values=values)
+                    self._note_readiness(at, name, ready)
+
+    def _note_readiness(self, at: float, name: str, answer: httpx.Response) -> None:
+        """A line when it says something else than before."""
+        news = f"{answer.status_code} {COUNTS.sub('0', answer.text)}"
+        if self._told.get(name) != news:
+            self._told[name] = news
+            self._bench.recorder.write("readiness", t=at, instance=name, status=answer.status_code, text=answer.text)
+
+
+def numbers(exposition: str) -> dict[str, float]:
+    """The mirror's own numbers in Prometheus' text format, by name."""
+    found = {}
+    for name, text in NUMBER.findall(exposition):
+        try:
+            found[name] = float(text)
+        except ValueError:
+            continue
+    return found

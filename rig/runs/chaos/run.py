@@ -1,0 +1,271 @@
+"""Runs chaos campaigns: traffic, one fault, observations, then verdicts and a report, one run directory each."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from rig.config import Settings
+from rig.environment.cadence import Cadence
+from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
+from rig.environment.testbed import Bench
+from rig.faults.catalogue import faults
+from rig.faults.requirements import OWN_CLOCKS, RESOLVER, TRUTH_PROXIED, libfaketime, no_resolver
+from rig.record import Verdict, exit_code, overall
+from rig.record.verdict import EXIT_INTERRUPTED
+from rig.runs.chaos.campaign import DIRECTORY, Campaign, alone, campaigns, from_file, of_profile, select
+from rig.runs.chaos.final_state import write_history
+from rig.runs.chaos.metrics_scraper import Scraper
+from rig.runs.chaos.random_campaign import drawn, possible_here
+from rig.runs.chaos.sampler import Sampler
+from rig.runs.chaos.schedule import Siege, note_schedule, refuse_what_is_missing, require_possible
+from rig.runs.checklist.repeat import random_seeds
+from rig.runs.common.failures import Exits, keep_logs, rescued
+from rig.runs.common.replay import replay_command
+from rig.runs.common.run_facts import run_facts, tell_lacks
+from rig.runs.common.session import Session, conclude, draw_random_seed, run_session
+from rig.stack import open_stack
+from rig.stores import Lacks
+from rig.traffic import Customer, Mitra, Operator
+from rig.traffic.background.workload import Workload, digest, schedule
+
+CALM_ROUNDS = 3  # of pings by who stays online, before all else: what a ping costs by itself is seen there (INV-10)
+LOOK_EVERY_S = 0.05
+TRAFFIC_SPARE_S = 12.0  # what the confirming and healing of one fault may take beyond its own time
+
+
+def list_campaigns(directory: Path = DIRECTORY) -> int:
+    """Print each campaign with what a pass of it proves."""
+    for campaign in campaigns(directory).values():
+        print(f"{campaign.name}: {campaign.shows} ({', '.join(campaign.profiles)})")
+    return 0
+
+
+def list_faults() -> int:
+    """Print each fault of the catalogue with what it does."""
+    for name, fault in faults().items():
+        print(f"{name}: {fault.shows} ({fault.family})")
+    return 0
+
+
+def run(
+    settings: Settings,
+    names: list[str],
+    fault_names: list[str],
+    profile: str | None = None,
+    schedule_file: Path | None = None,
+    directory: Path = DIRECTORY,
+) -> int:
+    """The whole command; the worst campaign's exit code. UsageError for a name that is none.
+
+    `fault_names`: faults of the catalogue, each to be a campaign by itself; `profile`: a set of campaigns; without
+    any of these all campaigns of the directory run.
+    """
+    chosen = of_profile(profile, directory) if profile else []
+    chosen += [alone(name) for name in fault_names]
+    chosen += [from_file(schedule_file)] if schedule_file else []
+    if names or not chosen:
+        chosen = [*select(names, directory), *chosen]
+    words = ["rig", "chaos", *names, *(["--profile", profile] if profile else [])]
+    words += [word for name in fault_names for word in ("--fault", name)]
+    words += ["--schedule", str(schedule_file)] if schedule_file else []
+    return run_all(settings, chosen, words)
+
+
+def run_random(settings: Settings, minutes: float, fleet: int = 0) -> int:
+    """One campaign drawn from the random seed, with so many further mitras; a failed one tells how to shrink it."""
+    seed = draw_random_seed(settings.random_seed)
+    campaign, left_out = possible_here(drawn(seed, minutes, fleet))
+    chosen = settings.model_copy(update={"random_seed": seed})
+    return run_all(chosen, [campaign], ["rig", "chaos"], left_out)
+
+
+def run_all(
+    settings: Settings, chosen: Sequence[Campaign], words: Sequence[str], weaknesses: Sequence[str] = ()
+) -> int:
+    """The worst verdict's exit code. `words` ask for them all again; each has a random seed that follows from the first.
+
+    `weaknesses`: what makes the verdicts weaker than they look, known before the first run.
+    """
+    for campaign in chosen:
+        require_possible(campaign.strikes, campaign.instances)
+    mapped_schema(settings)
+    rows, began = [], time.monotonic()
+    seeds = random_seeds(draw_random_seed(settings.random_seed), len(chosen))
+    for campaign, seed in zip(chosen, seeds, strict=True):
+        since = time.monotonic()
+        verdict, skips, interrupted = run_one(settings.model_copy(update={"random_seed": seed}), campaign, weaknesses)
+        if interrupted:
+            return EXIT_INTERRUPTED
+        rows.append((campaign.name, verdict, skips, time.monotonic() - since))
+    if len(rows) > 1:
+        print_rows(rows, time.monotonic() - began)
+        print(f"replay       {replay_command(words, settings, seeds[0])}", flush=True)
+    worst = overall(verdict for _, verdict, _, _ in rows)
+    return exit_code(worst, skipped=sum(row[2] for row in rows), strict=settings.strict)
+
+
+def print_rows(rows: Sequence[tuple[str, Verdict, int, float]], seconds: float) -> None:
+    """One line a campaign, the worst last, where a reader's eye is."""
+    print()
+    for name, verdict, skips, took in sorted(rows, key=lambda row: list(Verdict).index(row[1]), reverse=True):
+        skipped = f", {skips} skipped" if skips else ""
+        print(f"  {verdict:<12} {took:5.0f} s  {name}{skipped}")
+    counts = Counter(verdict for _, verdict, _, _ in rows)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    print(f"{len(rows)} campaigns in {seconds / 60:.1f} min: {told}", flush=True)
+
+
+def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = ()) -> tuple[Verdict, int, bool]:
+    """Its verdict, how many of its checks were skipped, and whether Ctrl-C ended it."""
+    from rig.report import print_summary
+
+    seed = draw_random_seed(settings.random_seed)
+    replay = replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed)
+    print(f"campaign {campaign.name}, random seed {seed}", flush=True)
+    on = run_facts(settings, stack_spec(settings, Path(".")))
+    tell_lacks(on)
+    meta = {
+        "command": replay,
+        "campaign": campaign.plain(),
+        "excused": list(campaign.excused),
+        "level": level_of(settings),
+        "schema": settings.schema and str(settings.schema),
+        "strict": settings.strict,
+        **on,
+    }
+    items = list(campaign.judged)
+    plan = {"scenario": campaign.name, "bounds": campaign.judged}
+    with run_session("chaos", settings.reports, seed, items=items, replay=replay, meta=meta, plan=plan) as session:
+        for text in weaknesses:
+            session.recorder.write("weakness", text=text)
+        with rescued(session.recorder):
+            play(session, settings, campaign)
+    results = conclude(session.directory)
+    print_summary(results, session.directory)
+    if campaign.replay[:1] == ("random",) and results["verdict"] == Verdict.FAILED:
+        shrink = replay_command(["rig", "chaos", "shrink", str(session.directory.path)], lenient(settings))
+        print(f"random seed {seed} failed; a smaller schedule: {shrink}", flush=True)
+    return Verdict(results["verdict"]), results["counts"]["skipped"], session.interrupted
+
+
+def lenient(settings: Settings) -> Settings:
+    """Without `--strict`, which says nothing to `rig chaos shrink`."""
+    return settings.model_copy(update={"strict": False})
+
+
+def play(session: Session, settings: Settings, campaign: Campaign) -> None:
+    """From an empty stack to the last observation. What goes wrong comes out as an exception."""
+    recorder = session.recorder
+    needs = {need for fault in campaign.faults for need in fault.needs}
+    logs = session.directory.logs.resolve()
+    spec = replace(
+        stack_spec(settings, Path(".")),
+        logs=logs,
+        truth_proxied=TRUTH_PROXIED in needs,
+        clock_library=libfaketime() if OWN_CLOCKS in needs else None,
+        own_resolver=RESOLVER in needs and no_resolver() is None,
+    )
+    with open_stack(spec, session.supervisor, "chaos") as stack:
+        bench = Bench(
+            stack, recorder, Cadence("fast"), session.random_seed, settings.ready_within_s, mapped_schema(settings)
+        )
+        try:
+            refuse_what_is_missing(bench, campaign.strikes)
+            bench.ready(bench.environment_for(**campaign.intervals), campaign.instances)
+            exits = Exits(bench)
+            with rescued(recorder, exits):
+                course(bench, campaign, exits)
+        except Lacks as lack:
+            recorder.write("missing", text=str(lack))
+        finally:
+            keep_logs(bench)
+            bench.close()
+
+
+def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
+    """The phases, each recorded once it is over."""
+    spans = campaign.phases
+    workload = people(bench, campaign)
+    steps = schedule(campaign.pace, bench.random_seed, spans.traffic_s + TRAFFIC_SPARE_S * len(campaign.strikes))
+    bench.recorder.write("schedule", steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace))
+    note_schedule(bench.recorder, campaign.strikes)
+    if campaign.excused:
+        text = f"not judged, as the fault itself changes it: {', '.join(campaign.excused)}"
+        bench.recorder.write("weakness", text=text)
+
+    def wait(seconds: float) -> None:
+        pass_time(exits, workload, seconds)
+
+    began = time.time()
+    with (
+        Siege(bench, campaign.strikes, campaign.instances, workload.stand_still) as siege,
+        Sampler(bench, workload.mitra_ids),
+        Scraper(bench),
+    ):
+        exits.expected = siege.ended
+        with phase(bench, "calm"):
+            workload.ping_in_turn(range(campaign.pace.steady), CALM_ROUNDS)
+        workload.start(steps)
+        try:
+            with phase(bench, "warm-up"):
+                wait(spans.warm_up_s)
+            with phase(bench, "baseline"):
+                wait(spans.baseline_s)
+            with phase(bench, "fault"):
+                siege.run(spans.fault_s, wait)
+            with phase(bench, "recovery"):
+                wait(spans.recovery_s)
+        finally:
+            workload.stop()
+        if workload.left_out:
+            text = f"{workload.left_out} steps were left out: their actor was still busy"
+            bench.recorder.write("weakness", text=text)
+        with phase(bench, "drain"):
+            wait(spans.drain_s)
+    write_history(bench, began, time.time())
+
+
+@contextmanager
+def phase(bench: Bench, name: str) -> Iterator[None]:
+    """A phase that ends by an exception leaves no line: it was not completed."""
+    print(f"  {name}", flush=True)
+    began = time.time()
+    yield
+    ended = time.time()
+    bench.recorder.write("phase", t=ended, name=name, **{"from": began, "to": ended})
+
+
+def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
+    """Let the phase go on for so long, with an eye on the actors and the servers."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        workload.check()
+        exits.note()
+        time.sleep(min(LOOK_EVERY_S, max(0.0, until - time.monotonic())))
+
+
+def people(bench: Bench, campaign: Campaign) -> Workload:
+    """Mitras and customers, spread over the instances; all mitras but the fleet go online, as a day begins."""
+    servers = list(bench.servers.values())
+    everyone = []
+    for number, row in enumerate(bench.fixtures.mitras(campaign.pace.mitras + campaign.pace.fleet, "mitra")):
+        server = servers[number % len(servers)]
+        everyone.append(Mitra.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
+    mitras, fleet = everyone[: campaign.pace.mitras], everyone[campaign.pace.mitras :]
+    customers = []
+    for number in range(campaign.pace.customers):
+        row = bench.fixtures.customer(f"customer {number}")
+        server = servers[number % len(servers)]
+        customers.append(Customer.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
+    for mitra in mitras:
+        mitra.online()
+    for mitra in mitras[len(mitras) - campaign.pace.barred :]:
+        # A sign-in of hers that a deactivation has to revoke; she goes on with her minted token.
+        Mitra(mitra.server, mitra.id, mitra.phone, bench.recorder, name=mitra.name).login()
+    operator = Operator(servers[0], bench.recorder)
+    for key, value in campaign.settings.items():
+        operator.set_config(key, value)
+    return Workload(mitras, customers, operator, fleet)

@@ -1,0 +1,1 @@
+"""`rig checklist`: the boxes A to K, and the same under each class of faults."""

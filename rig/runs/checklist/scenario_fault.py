@@ -1,0 +1,74 @@
+"""A fault before the steps of a scenario: injected, seen to bite, taken back and healed, or left in force where it may be."""
+
+import random
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import redis
+
+from rig.environment.testbed import Bench
+from rig.faults import Cycle, Ground
+from rig.faults.catalogue import fault_named
+from rig.observe.valkey.mirror_keys import CHANNEL
+
+SEED_LINE = "[valkey-mirror] seed:"
+HOLD_S = 1.5  # above the second that a server may take to call silence an outage
+BELIEVED_S = 6.0  # the contract's 5 s from the answering of Valkey to the seed's line, and a margin
+SETTLED_S = (
+    1.5  # after what asks for no seed; and after a seed until a lost subscription is back and the snapshot deleted
+)
+
+
+@dataclass
+class Hurt:
+    """What a checklist runs under: the fault's name, and whether it stays in force while a scenario runs."""
+
+    bench: Bench
+    fault: str
+    stays: bool = False
+    _held: list[Cycle] = field(default_factory=list)
+
+    def release(self) -> None:
+        """Take back what is in force. Before the next scenario asks for its backends, and at the end."""
+        while self._held:
+            cycle = self._held.pop()
+            try:
+                cycle.remove()
+            finally:
+                cycle.ground.close()
+
+    def strike(self) -> None:
+        """Unconfirmed or Unhealed when the fault did not take: nothing that follows would be under it."""
+        servers = self.bench.servers
+        ground = Ground(
+            self.bench.stack,
+            servers,
+            hit=tuple(servers),
+            random=random.Random(self.bench.random_seed),
+            tables=self.bench.tables,
+        )
+        cycle = Cycle(fault_named(self.fault), ground, self.bench.recorder)
+        self._held.append(cycle)
+        cycle.inject()
+        if not self.stays:
+            time.sleep(HOLD_S)  # the fault is in force
+            removed = time.time()
+            self.release()
+            self._await_believed(cycle, removed)
+
+    def _await_believed(self, cycle: Cycle, since: float) -> None:
+        """Until every instance has seeded, where the fault asks for one, and listens again; what did not come the boxes will tell."""
+        deadline = time.monotonic() + BELIEVED_S
+        logs = [self.bench.log(name) for name in self.bench.servers] if cycle.fault.seeds and self.bench.has_log else []
+        while time.monotonic() < deadline and not all(log.lines(since=since, containing=SEED_LINE) for log in logs):
+            time.sleep(0.02)  # between two looks
+        while time.monotonic() < deadline and self._subscribed() < len(self.bench.servers):
+            time.sleep(0.02)  # between two looks
+        time.sleep(SETTLED_S)  # nothing tells when all is as before
+
+    def _subscribed(self) -> int:
+        """How many instances listen to changes of settings, as Valkey knows it."""
+        with suppress(redis.RedisError):
+            return int(self.bench.mirror.client.pubsub_numsub(CHANNEL)[0][1])
+        return 0

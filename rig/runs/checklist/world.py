@@ -1,0 +1,293 @@
+"""What a scenario's steps work with: people, backends, stores, and the answering of boxes."""
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from rig.checks import CHECKS, Judgement, judge_seen
+from rig.checks.framework import LAG_VOID_S
+from rig.environment.cadence import Cadence
+from rig.environment.sign_in import sign_in
+from rig.environment.testbed import Bench
+from rig.faults import treats_a_connection
+from rig.observe import NoMonitor
+from rig.record import Recorder, Verdict, evidence
+from rig.record.evidence import Evidence
+from rig.stores.urls import ValkeyUrl
+from rig.traffic import Customer, Mitra, Operator
+
+SEED_LINE = "[valkey-mirror] seed:"
+RECONNECT_SEED_S = 5.0
+WRITE_THROUGH_S = 1.0
+
+
+@dataclass
+class Observed:
+    """One observation: what the check judges, the bounds in force, and what a reader may look at."""
+
+    seen: dict[str, Any]
+    evidence: list[Evidence] = field(default_factory=list)
+    bounds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    function: Callable[["World"], Observed]
+    within_s: float | Callable[["World"], float]
+
+
+ANSWERS: dict[str, Answer] = {}
+
+
+def answers(item: str, within_s: float | Callable[["World"], float] = 0.0) -> Callable[[Any], Any]:
+    """Declare how a box is observed. Up to `within_s` the observation is repeated until its check passes."""
+
+    def declare(function: Callable[["World"], Observed]) -> Callable[["World"], Observed]:
+        if item in ANSWERS:
+            raise ValueError(f"{item} is observed by two functions")
+        ANSWERS[item] = Answer(function, within_s)
+        return function
+
+    return declare
+
+
+class World:
+    """One scenario's view of the rig. Everything that a step needs to say, do or look at hangs here."""
+
+    def __init__(self, bench: Bench, recorder: Recorder, scenario: str, variant: str, attempt: int) -> None:
+        self.bench, self.recorder = bench, recorder
+        self.scenario, self.variant, self.attempt = scenario, variant, attempt
+        self.cadence: Cadence = bench.cadence
+        self.rng = random.Random(f"{bench.random_seed}/{scenario}/{variant}")
+        self.people: dict[str, Any] = {}
+        self.notes: dict[str, Any] = {}  # what one step leaves for a later one, by name
+        self.outcomes: dict[str, Judgement] = {}
+        self.stopped: str | None = None  # how Valkey was stopped, while it is
+        self.began = self.acted = time.time()  # the scenario, and its last step that did something
+        self.voids: list[str] = []  # why this try does not count
+
+    # --- answering boxes -------------------------------------------------------------------------------------
+
+    def answer(self, item: str) -> Judgement:
+        """Observe, save, then judge. A failed box does not stop the scenario: the others get their answer too."""
+        declared = ANSWERS[item]
+        within_s = declared.within_s(self) if callable(declared.within_s) else declared.within_s
+        started, deadline = time.time(), time.monotonic() + within_s
+        while True:
+            error, observed = None, Observed({})
+            try:
+                observed = declared.function(self)
+                judgement = judge_seen(item, observed.seen, observed.bounds, self.bench.level)
+            except Exception as failure:  # what went wrong is saved as the answer: the run goes on
+                error = self.bench.blame(failure)
+                judgement = Judgement(Verdict(error["verdict"]), error["message"])
+            if judgement.verdict is Verdict.PASSED or error or time.monotonic() >= deadline:
+                break
+            time.sleep(0.02)
+        ended = time.time()
+        if judgement.verdict is Verdict.FAILED:
+            observed.evidence += self._logs_without(observed.evidence)
+        observed.seen["lag_s"] = self._lag_s(self.acted, ended)
+        if not error:
+            judgement = judge_seen(item, observed.seen, observed.bounds, self.bench.level)
+        if judgement.lost:
+            self.voids.append(judgement.lost)
+        self.recorder.write(
+            "observation",
+            item=item, scenario=self.scenario, variant=self.variant, attempt=self.attempt, seen=observed.seen,
+            bounds=observed.bounds, evidence=observed.evidence, started=started, ended=ended, error=error,
+            lag_so_far_s=self._lag_s(self.began, ended),
+        )  # fmt: skip
+        self.outcomes[item] = judgement
+        return judgement
+
+    def step_begins(self, acts: bool) -> None:
+        """What a step does is looked at by those behind it: from here on the rig's own lag counts."""
+        if acts:
+            self.acted = time.time()
+
+    def step_fails(self, failure: Exception) -> None:
+        """What did not come about while the rig itself stood still is tried again."""
+        lag_s = self._lag_s(self.acted, time.time())
+        if lag_s > LAG_VOID_S:
+            self.voids.append(f"the rig itself stood still for {lag_s:.2f} s")
+
+    def _lag_s(self, since: float, until: float) -> float:
+        return round(self.bench.lag.worst(since, until), 3)
+
+    def _logs_without(self, shown: list[Evidence]) -> list[Evidence]:
+        """Where a line was looked for and not found, what the backends printed last instead."""
+        if not any(each["kind"] == "log" and each.get("looked_for") and not each["lines"] for each in shown):
+            return []
+        tails = {name: self.bench.log(name).tail() for name in self.bench.servers}
+        return [
+            evidence.log(f"backend {name}, its last lines of any kind", tail)
+            if tail
+            else evidence.note(f"backend {name} printed nothing at all since its first start")
+            for name, tail in tails.items()
+        ]
+
+    def troubles(self) -> list[str]:
+        """One line for each box of this scenario that did not pass."""
+        return [
+            f"{item} {judgement.verdict}: {judgement.message}"
+            for item, judgement in self.outcomes.items()
+            if judgement.verdict is not Verdict.PASSED
+        ]
+
+    def weaken(self, text: str) -> None:
+        """Say in the report what makes this run's verdict weaker than it looks."""
+        self.recorder.write("weakness", text=text, scenario=self.scenario)
+
+    # --- people ----------------------------------------------------------------------------------------------
+
+    def add_mitra(self, name: str, *, active: bool = True, online: bool | None = False, via: str = "a") -> Mitra:
+        """A mitra by name: the row is planted; `online` is planted too, so the mirror learns it at its next seed.
+
+        None: she has no row of online status, as she has never toggled.
+        """
+        row = self.bench.fixtures.mitra(name=name, active=active, online=bool(online), toggled=online is not None)
+        mitra = sign_in(Mitra, self.bench.server(via), row, self.recorder, active=active)
+        self.people[name] = mitra
+        return mitra
+
+    def add_customer(self, name: str, via: str = "a") -> Customer:
+        row = self.bench.fixtures.customer(name=name)
+        customer = sign_in(Customer, self.bench.server(via), row, self.recorder)
+        self.people[name] = customer
+        return customer
+
+    def mitra(self, name: str, via: str | None = None) -> Mitra:
+        """The mitra of that name; `via` another instance than the one they usually speak to."""
+        mitra = self.people[name]
+        return mitra if via is None else Mitra.from_secret(self.bench.server(via), mitra.id, mitra.phone, self.recorder)
+
+    def customer(self, name: str) -> Customer:
+        return self.people[name]
+
+    def operator(self, via: str = "a") -> Operator:
+        return Operator(self.bench.server(via), self.recorder)
+
+    def name_of(self, id: str) -> str:
+        return next((name for name, person in self.people.items() if person.id == id), id)
+
+    # --- the two stores --------------------------------------------------------------------------------------
+
+    def truth(self) -> dict[str, Any]:
+        """What Postgres says: ids online, ids deactivated, the load of every mitra."""
+        return self.bench.truth()[0]
+
+    def truth_evidence(self) -> list[Evidence]:
+        return self.bench.truth()[1]
+
+    def mirror_state(self) -> dict[str, Any]:
+        """What Valkey holds under the contract's names: online, deactivated, capacities, heartbeats, snapshot."""
+        return self.bench.mirror_state()
+
+    def mirror_evidence(self) -> list[Evidence]:
+        keys = ["mitras:online", "mitras:deactivated"]
+        state = self.mirror_state()
+        keys += [f"mitra:capacity:{id}" for id in state["capacities"]]
+        keys += [f"mitra:heartbeat:{id}" for id in state["heartbeats"]]
+        return [self.bench.mirror.describe(key) for key in keys]
+
+    def statements(self, since: float, until: float | None = None, instance: str | None = None) -> list[dict[str, Any]]:
+        """What the backends' own roles had Postgres run in a window, driver chatter included, as plain data."""
+        self.bench.statements.fence(self.bench.tables.connection)
+        return [
+            plain
+            for plain in (statement.plain() for statement in self.bench.statements.window(since, until or time.time()))
+            if plain["class"] != "observer" and (instance is None or plain["instance"] == instance)
+        ]
+
+    def commands(self, since: float, until: float | None = None, instance: str | None = None) -> list[dict[str, Any]]:
+        """What the backends had Valkey do in a window (Valkey's clock), commands inside scripts included."""
+        self.bench.monitor.fence()
+        return [
+            {"at": c.at, "args": list(c.args), "instance": c.instance, "lua": c.lua}
+            for c in self.bench.monitor.window(since, until or time.time())
+            if c.instance is not None and (instance is None or c.instance == instance)
+        ]
+
+    def written_at(self, key: str, verbs: tuple[str, ...], member: str | None, since: float) -> float | None:
+        """When a backend first wrote that key (and member) after `since`, by Valkey's clock; None if not seen.
+
+        Without MONITOR the boxes that ask go by when they see the key changed, which is a little later.
+        """
+        if isinstance(self.bench.monitor, NoMonitor):
+            self.weaken(
+                f"how soon keys change is taken from looks at them, not from the command: {self.bench.monitor.why}"
+            )
+            return None
+        for command in self.commands(since):
+            args = command["args"]
+            if args[0].upper() in verbs and key in args[1:] and (member is None or member in args[1:]):
+                return command["at"]
+        return None
+
+    def log_lines(
+        self, text: str, since: float, until: float | None = None, instance: str = "a"
+    ) -> list[tuple[float, str]]:
+        return self.bench.log(instance).lines(since=since, until=until, containing=text)
+
+    # --- Valkey's bad days -----------------------------------------------------------------------------------
+
+    def stop_valkey(self, how: str) -> None:
+        """`killed` (the process) or `cut off` (each backend's proxy refuses); raises ValueError on another word."""
+        self.bench.outage_begun()
+        if how == "killed":
+            self.bench.stack.valkey.kill()
+        elif how == "cut off":
+            for server in self.bench.servers.values():
+                self.bench.stack.toxiproxy.set_enabled(server.proxy, False)
+        else:
+            raise ValueError(f"Valkey is stopped by being 'killed' or 'cut off', not {how!r}")
+        self.stopped = how
+        self.notes["valkey stopped at"] = time.time()
+
+    def start_valkey(self) -> None:
+        self.notes["valkey back from"] = time.time()
+        if self.stopped == "killed":
+            self.bench.stack.valkey.start()
+        for server in self.bench.servers.values():
+            self.bench.stack.toxiproxy.set_enabled(server.proxy, True)
+        self.stopped = None
+        self.notes["valkey back at"] = time.time()
+
+    def valkey_from_both_ends(self) -> dict[str, Any]:
+        """Does Valkey answer the rig directly, and does a backend's own address answer?"""
+        server = next(iter(self.bench.servers.values()))
+        address, direct = ValkeyUrl.parse(server.env["VALKEY_URL"]), self.bench.stack.valkey
+        return {
+            "how": self.stopped,
+            "direct": treats_a_connection(direct.host, direct.port, tls=direct.facts.tls),
+            "through_proxy": treats_a_connection(address.host, address.port, tls=address.tls),
+        }
+
+    def await_seed(self, since: float, within_s: float = RECONNECT_SEED_S, instance: str = "a") -> float | None:
+        """The time of the first seed line after `since`, or None when none came in time."""
+        with suppress(TimeoutError):
+            at, _ = self.bench.log(instance).wait_for(SEED_LINE, since, within_s)
+            return at
+        return None
+
+    def close(self) -> None:
+        """Undo what the scenario left undone, so that the next one starts from a healthy stack."""
+        for note in self.notes.values():
+            if hasattr(note, "stop"):
+                with suppress(Exception):
+                    note.stop()
+        if self.stopped:
+            self.start_valkey()
+        if not self.bench.stack.postgres.alive():
+            self.bench.truth_back()
+        for person in self.people.values():
+            with suppress(Exception):
+                person.close()
+
+
+def kind_of(item: str) -> str:
+    return CHECKS[item].kind

@@ -1,0 +1,61 @@
+"""What campaigns and load runs do alike with what goes wrong: every end of the course becomes a line of the record."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rig.environment.testbed import Bench
+from rig.faults import Unconfirmed, Unhealed
+from rig.record import Recorder
+from rig.runs.load.arm import Arm
+
+# What the log lines of the contract hold; of the rest a run keeps the file.
+TELLING = (
+    "[valkey",
+    "[heartbeat",
+    "[isMitraReachable]",
+    "[findAvailableMitras]",
+    "[auto-offline]",
+    "valkey unavailable",
+)
+
+
+class Exits:
+    """Looks after servers: one that has been ready and then leaves by itself is recorded, once."""
+
+    def __init__(self, bench: Bench | Arm) -> None:
+        self._bench = bench
+        self._noted: set[str] = set()
+        self.expected: set[str] = set()  # whom a fault has ended
+
+    def note(self) -> bool:
+        """Whether a server is gone."""
+        for name, server in list(self._bench.servers.items()):
+            if server.ready and not server.running and name not in self._noted | self.expected:
+                self._noted.add(name)
+                tail = "; ".join(text for _, text in self._bench.log(name).lines()[-3:])
+                text = f"server {name} exited by itself ({server.exit_code}): {tail}"
+                self._bench.recorder.write("exited", instance=name, text=text)
+        return bool(self._noted)
+
+
+@contextmanager
+def rescued(recorder: Recorder, exits: Exits | None = None) -> Iterator[None]:
+    """An exception ends the course but not the run: it is recorded, by whose fault it was, and judged with the rest."""
+    try:
+        yield
+    except (Unconfirmed, Unhealed) as doubt:
+        recorder.write("weakness", text=str(doubt))
+    except Exception as error:
+        if exits is not None and exits.note():
+            return
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
+        recorder.write("broken", text=f"{type(error).__name__}: {error} ({where})", traceback=traceback.format_exc())
+
+
+def keep_logs(bench: Bench | Arm, **facts: str) -> None:
+    """The lines that checks look for, of every instance, as one record line each, with these facts."""
+    for name, server in bench.servers.items():
+        lines = [(at, text) for at, text in bench.log(name).lines() if any(mark in text for mark in TELLING)]
+        bench.recorder.write("log", instance=name, source=f"logs/{server.log.name}", lines=lines, **facts)

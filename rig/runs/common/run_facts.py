@@ -1,0 +1,74 @@
+"""What a run is made on, for its `run.json` and every report: what was judged, the stores as they call themselves, the machine."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rig import caller
+from rig.config import Settings
+from rig.runs.common.provenance import judged
+from rig.stack import StackSpec
+from rig.stack.docker import images as docker_images
+from rig.stack.embedded import postgres_binaries
+from rig.stack.embedded.valkey import binary
+from rig.stack.external.given import ask_postgres, ask_valkey
+from rig.stack.external.services import protect
+
+TOLD_S = 10
+
+
+def run_facts(settings: Settings, spec: StackSpec | None = None) -> dict[str, Any]:
+    """`judged` and `stack` of a run's meta data. Without a spec the run has no stack of its own, or one for each part.
+
+    SpecError or StackError before anything of the run is there, where it cannot be made on these stores.
+    """
+    stack = {} if spec is None else stack_facts(spec)
+    return {"judged": judged(settings), "stack": {**stack, **machine()}}
+
+
+def machine() -> dict[str, str]:
+    return {"python": platform.python_version(), "machine": f"{os.cpu_count()} cores, {platform.machine()}"}
+
+
+def stack_facts(spec: StackSpec) -> dict[str, Any]:
+    """Stores that are given are asked, ours are told by their programs or images. `lacks`: what a given one lacks."""
+    protect(spec)
+    stores, lacks = {}, {}
+    for name, found in (("postgres", postgres(spec)), ("valkey", valkey(spec))):
+        stores[name], lacking = found
+        lacks |= {f"{name}: {ability}": why for ability, why in lacking.items()}
+    return {"mode": spec.mode, "sut": spec.named(), "stores": stores, "lacks": lacks}
+
+
+def tell_lacks(told: Mapping[str, Any]) -> None:
+    """A line for each thing that a given store lacks, before the run: each is the reason of some skip."""
+    for ability, why in told["stack"]["lacks"].items():
+        print(f"lacking {ability}: {why}", flush=True)
+
+
+def postgres(spec: StackSpec) -> tuple[str, dict[str, str]]:
+    if spec.postgres:
+        facts = ask_postgres(spec.postgres, with_log=spec.postgres_log is not None)
+        return facts.named, dict(facts.lacking)
+    if spec.mode == "docker":
+        return docker_images.image("postgres"), {}
+    return f"Postgres {word_of(postgres_binaries.installed() / 'bin' / 'postgres')}", {}
+
+
+def valkey(spec: StackSpec) -> tuple[str, dict[str, str]]:
+    if spec.valkey:
+        facts = ask_valkey(spec.valkey)
+        return facts.named, dict(facts.lacking)
+    if spec.mode == "docker":
+        return docker_images.image("valkey"), {}
+    return f"Valkey {word_of(binary())}", {}
+
+
+def word_of(program: Path) -> str:
+    """The version in what a server says of itself: `postgres (PostgreSQL) 18.1`, `Valkey server v=8.1.8 sha=...`."""
+    done = subprocess.run([program, "--version"], env=caller.bare(), capture_output=True, text=True, timeout=TOLD_S)
+    words = [word.removeprefix("v=") for word in done.stdout.split()]
+    return next((word for word in words if word[:1].isdigit()), "of an unknown version")

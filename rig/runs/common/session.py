@@ -1,0 +1,80 @@
+"""What every kind of run shares: its directory, its supervisor, and the way from the record to verdict and report."""
+
+import json
+import random
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rig.errors import UsageError
+from rig.record import Recorder, Run, RunDirectory, new_run
+from rig.results.judge import judge_run
+from rig.stack import Supervisor
+
+
+@dataclass
+class Session:
+    """A run in progress: where it is kept, what writes to it, and who owns its processes."""
+
+    directory: RunDirectory
+    recorder: Recorder
+    supervisor: Supervisor
+    random_seed: int
+    interrupted: bool = False  # by Ctrl-C or SIGTERM, or by an exception
+
+
+def draw_random_seed(given: int | None) -> int:
+    """The given one, or one that fits on a line and can be typed again."""
+    return random.SystemRandom().randrange(1, 1_000_000) if given is None else given
+
+
+@contextmanager
+def run_session(
+    kind: str,
+    root: Path,
+    random_seed: int,
+    *,
+    items: list[str],
+    replay: str,
+    meta: dict[str, Any],
+    plan: dict[str, Any] | None = None,
+) -> Iterator[Session]:
+    """Open the run: its first record line is the plan, its last `end`, which says if it was interrupted.
+
+    Ctrl-C within it ends the block and goes no further: whoever opened it looks at `interrupted`.
+
+    `items` are the ids that must get a verdict, `replay` the command that answers one again, with `{item}`.
+    `plan` holds what the judging of a whole run needs besides: its `scenario` and the `bounds` of each item.
+    """
+    try:
+        directory = new_run(root, kind, random_seed, {"command": shlex.join(["rig", *sys.argv[1:]]), **meta})
+    except OSError as error:
+        raise UsageError(f"no run can be kept in {root} ({error.strerror}): name another with --reports") from None
+    with Recorder(directory) as recorder, Supervisor.start() as supervisor:
+        recorder.write("plan", items=items, replay=replay, **(plan or {}))
+        session = Session(directory, recorder, supervisor, random_seed)
+        try:
+            yield session
+        except KeyboardInterrupt:  # Ctrl-C or SIGTERM ends the run, and what there is of it is judged
+            session.interrupted = True
+        except BaseException:
+            session.interrupted = True
+            raise
+        finally:
+            recorder.write("end", interrupted=session.interrupted)
+
+
+def conclude(directory: RunDirectory) -> dict[str, Any]:
+    """Judge the saved run, write `results.json` and render every report from it. The same files give the same results."""
+    from rig.report import render
+
+    results = judge_run(Run.load(directory))
+    temporary = directory.results.with_suffix(".tmp")
+    temporary.write_text(json.dumps(results, indent=1) + "\n")
+    temporary.replace(directory.results)
+    render(results, directory)
+    return results

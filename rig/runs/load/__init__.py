@@ -1,0 +1,1 @@
+"""`rig load`: two arms, with and without the mirror."""

@@ -1,0 +1,53 @@
+"""Finds the claims that `loadtest/claims.py` declares, and their bounds for a run."""
+
+import importlib.util
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from rig.checks import load_checks
+from rig.checks.load.claims import declare_claims
+from rig.checks.load.thresholds import ITEM, ThresholdError, parse
+from rig.errors import UsageError
+from rig.paths import CHECKOUT
+from rig.runs.load.plan import LoadOptions
+
+FILE = CHECKOUT / "loadtest" / "claims.py"
+SENT_SHARE = 0.95
+BETWEEN_S = 9.5  # the snapshot lives for 10 s
+
+
+@cache
+def claims() -> tuple[dict[str, Any], ...]:
+    """All of them, declared as checks on the way."""
+    load_checks()  # their measures
+    spec = importlib.util.spec_from_file_location("rig_load_claims", FILE)
+    assert spec is not None, FILE
+    assert spec.loader is not None, FILE
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    declare_claims(module.CLAIMS)
+    return tuple(module.CLAIMS)
+
+
+def bounds_of(options: LoadOptions) -> dict[str, dict[str, Any]]:
+    """By the id of each claim that this run answers, and the thresholds if it has any. UsageError for a bad one."""
+    found = {
+        claim["id"]: {
+            "measure": claim["measure"],
+            "limit": claim["limit"](options) if callable(claim["limit"]) else claim["limit"],
+            "sent_share": SENT_SHARE,
+            "between_s": BETWEEN_S,
+            "mirror_every_s": options.cadences["heartbeat-mirror"],
+            "all_pinged_s": options.pace.ping_every_s + 1.0,
+        }
+        for claim in claims()
+        if options.witness or not claim.get("witness")
+    }
+    if options.thresholds:
+        try:
+            given = [asdict(parse(text, tuple(found))) for text in options.thresholds]
+        except ThresholdError as error:
+            raise UsageError(f"--threshold {error}") from None
+        found[ITEM] = {"sent_share": SENT_SHARE, "thresholds": given}
+    return found

@@ -1,0 +1,1 @@
+"""`rig model`: explorations of the protocol's specifications."""

@@ -1,0 +1,170 @@
+"""Finds specifications, their mutants and their rules by the names that a user types."""
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from rig.errors import UsageError
+from rig.model.language import Mutant, Spec, SpecError
+from rig.model.wellformed import check
+
+PACKAGE = "rig.model"
+SUFFIX = ".py"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A specification and where it comes from: `source` finds it again in another process."""
+
+    spec: Spec
+    source: str  # the name of a module of rig.model, or the path of a file
+    file: Path
+    rules: tuple[str, ...]  # that its actions ask for
+
+
+def known_specs() -> list[str]:
+    """The names of all modules of rig.model that hold a specification."""
+    package = importlib.import_module(PACKAGE)
+    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    return [name for name in names if "SPEC" in assigned(Path(package.__path__[0]) / f"{name}{SUFFIX}")]
+
+
+def assigned(file: Path) -> set[str]:
+    """The names that a module gives at its top level, without running it."""
+    try:
+        body = ast.parse(file.read_text(encoding="utf-8")).body
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    targets += [node.target for node in body if isinstance(node, ast.AnnAssign)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def load(source: str) -> Found:
+    """The specification of a module of rig.model, or of a file. UsageError when there is none, or it can't be read."""
+    file = Path(source)
+    try:
+        if source.endswith(SUFFIX):
+            name = f"specification_{file.stem}"
+            given = importlib.util.spec_from_file_location(name, file)
+            assert given is not None
+            assert given.loader is not None
+            module = importlib.util.module_from_spec(given)
+            sys.modules[name] = module
+            sys.path.insert(0, str(file.resolve().parent))  # what lies beside it, as when Python runs a file
+            given.loader.exec_module(module)
+        else:
+            module = importlib.import_module(f"{PACKAGE}.{source}")
+            file = Path(str(module.__file__))
+    except FileNotFoundError:
+        raise UsageError(f"--spec {source}: there is no such file") from None
+    except Exception as error:
+        raise UsageError(f"{file} cannot be read as a specification: {type(error).__name__}: {error}") from None
+    spec = getattr(module, "SPEC", None)
+    if not isinstance(spec, Spec):
+        raise UsageError(f"{file} holds no specification: it must assign SPEC = Spec(...)")
+    if reason := lacks(spec):
+        raise UsageError(reason)
+    return Found(spec, source, file, tuple(rules_of(file, module)))
+
+
+def lacks(spec: Spec) -> str:
+    """What a specification says wrongly of itself, seen without exploring it; '' where nothing is wrong."""
+    if "/" in spec.name or not spec.name.strip():
+        return f"{spec.file}: the name {spec.name!r} must be a word without '/'"
+    for what, given in (("actions", spec.actions), ("invariants", spec.invariants), ("bounds", spec.bounds)):
+        if not given:
+            return f"{spec.file}: it has no {what}"
+    try:
+        check(spec)
+    except SpecError as error:
+        return str(error)
+    return ""
+
+
+def select(words: Sequence[str]) -> list[Found]:
+    """The specifications asked for, each once; all of rig.model when none is. UsageError names what there is."""
+    known = known_specs()
+    chosen: list[str] = []
+    for word in (part.strip() for text in words for part in text.split(",")):
+        if word.endswith(SUFFIX) or word in known:
+            chosen.append(word)
+        else:
+            raise UsageError(f"--spec {word}: there is no such specification{meant(word, known)}: {', '.join(known)}")
+    if not chosen and not known:
+        raise UsageError(f"{PACKAGE} holds no specification yet: name a file with --spec FILE{SUFFIX}")
+    return [load(name) for name in dict.fromkeys(chosen or known)]
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """` (did you mean X?)` for what is near enough."""
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    near = near or [name for name in by_lower if word.strip() and word.strip().lower() in name]
+    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
+
+
+def rules_of(file: Path, module: ModuleType) -> list[str]:
+    """The rules that a specification's source asks for by `rules.holds(...)` and `rules.keeps(...)`."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("holds", "keeps")
+            and node.args
+        ):
+            given = node.args[0]
+            if isinstance(given, ast.Constant):
+                found.append(given.value)
+            elif isinstance(given, ast.Name):
+                found.append(getattr(module, given.id, None))
+    return [rule for rule in dict.fromkeys(found) if isinstance(rule, str)]
+
+
+def select_mutant(name: str, among: Sequence[Found]) -> tuple[Found, Mutant]:
+    """A mutant by its name, its finding, or a rule that is dropped. UsageError for none, and for more than one."""
+    every: list[tuple[str, Found, Mutant]] = []
+    for found in among:
+        for one in found.spec.mutants:
+            words = [one.name, *(part.strip() for part in one.finding.split(","))]
+            every += [(word, found, one) for word in words if word]
+        named = {one.name for one in found.spec.mutants}
+        for rule in found.rules:
+            if rule not in named:
+                every.append((rule, found, Mutant(f"without the rule: {rule}", frozenset({rule}), "")))
+    same = [(found, one) for word, found, one in every if word.lower() == name.strip().lower()]
+    if not same:
+        raise UsageError(
+            f"--mutant {name!r}: no mutant has this name or finding{meant(name, [word for word, *_ in every])};"
+            " `rig model --list` tells which there are"
+        )
+    if len(same) > 1:
+        told = "; ".join(f"{found.spec.name}: {one.name!r}" for found, one in same)
+        raise UsageError(f"--mutant {name!r} stands for several, name one of them (and its --spec): {told}")
+    return same[0]
+
+
+def bounded(spec: Spec, given: Mapping[str, int], deep: bool) -> list[dict[str, int]]:
+    """The bounds to explore: those of the specification, with what the command line says in their place."""
+    found: list[dict[str, int]] = []
+    for bounds in (*spec.bounds, *(spec.deep if deep else ())):
+        own = {**bounds, **{name: number for name, number in given.items() if name in bounds}}
+        if own not in found:
+            found.append(own)
+    return found
+
+
+def refuse_unused(given: Mapping[str, int], among: Sequence[Found]) -> None:
+    """UsageError for a bound that none of the specifications has."""
+    for name in given:
+        if not any(name in bounds for found in among for bounds in found.spec.bounds):
+            told = ", ".join(found.spec.name for found in among)
+            raise UsageError(f"--{name}: no specification that is explored here has this bound ({told})")

@@ -1,0 +1,1 @@
+"""`rig prove`: servers with one defect each."""

@@ -1,0 +1,119 @@
+"""The broken servers that prove the checks, as their catalogue tells of them: asked for, chosen from, drawn from."""
+
+import difflib
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig import caller
+from rig.config import PLUGIN
+from rig.errors import UsageError
+from rig.paths import CHECKOUT
+from rig.record.sections import RUN_SECTIONS, SECTIONS
+
+MODULE = "tests.sabotage"
+LIST_S = 60
+CAMPAIGN = "valkey_killed"  # shows what any outage under traffic does
+# A defect of one request shows in any load.
+LOAD = ("--mitras", "100", "--ping-every", "5", "--seconds", "10", "--no-baseline", "--no-witness", "--blocks", "0")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A broken server: its defect in a sentence, and the items that must fall, all of them and no other."""
+
+    name: str
+    sentence: str
+    fails: tuple[str, ...]
+    sections: tuple[str, ...]
+    command: str  # of the rig: checklist, chaos or load
+    where: str  # file:line of the declaration
+    by: tuple[str, ...] = ()  # the words after `rig chaos` or `rig load`; boxes by which it shows in the checklist
+    also: bool = False  # whether other items may fall as well
+    breaks: str = "server"  # or "rig": one of its own actions, so that what hangs on it must be inconclusive
+
+    @property
+    def server(self) -> str:
+        """The command of the broken server, for `--sut`."""
+        return f"python -m {MODULE} {self.name}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the command needs in its environment besides."""
+        if self.breaks == "server":
+            return {}
+        return {PLUGIN: f"{MODULE}.plugin", "RIG_INTERNAL_SABOTAGE": self.name}
+
+    def words(self, everything: bool) -> list[str]:
+        """The words of the `rig` command that judges it: by the sections that it names, or by all there is."""
+        if self.breaks == "rig":
+            return ["checklist", "--only", ",".join(self.fails)]
+        if self.command == "load":
+            words = ["load", *(self.by or LOAD)]
+        elif self.command == "chaos":
+            words = ["chaos", *(self.by or (CAMPAIGN,))]
+        else:
+            words = ["checklist", "--workers", "1"]
+            words += [] if everything else ["--only", ",".join(self.by or self.sections)]
+        return [*words, "--sut", self.server, "--level", "hardened"]
+
+
+def read_catalogue(checkout: Path = CHECKOUT) -> list[Entry]:
+    """All entries, in the order of their declaration. UsageError outside a checkout, or when it can't be read."""
+    if not (checkout / MODULE.replace(".", "/")).is_dir():
+        raise UsageError(
+            f"the catalogue of broken servers is no part of an installed rig, only of a checkout: no {checkout}/tests/sabotage"
+        )
+    command = [sys.executable, "-m", MODULE, "--list"]
+    asked = subprocess.run(command, cwd=checkout, env=caller.own(), capture_output=True, text=True, timeout=LIST_S)
+    if asked.returncode:
+        why = (asked.stderr.strip().splitlines() or ["no word"])[-1]
+        raise UsageError(
+            f"the catalogue cannot be read: `python -m {MODULE} --list` ended with {asked.returncode}: {why}"
+        )
+    lines = [json.loads(line) for line in asked.stdout.splitlines()]
+    return [Entry(**{name: tuple(v) if isinstance(v, list) else v for name, v in line.items()}) for line in lines]
+
+
+def select_entries(entries: Sequence[Entry], names: Iterable[str], only: Iterable[str]) -> list[Entry]:
+    """Those named that must fell a box of the sections or a box given; all for none. UsageError names the near ones."""
+    known = {entry.name: entry for entry in entries}
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+            meant = f"did you mean {' or '.join(near)}?" if near else "`rig prove --list` tells them"
+            raise UsageError(f"no broken server {name!r} in the catalogue: {meant}")
+    chosen = [known[name] for name in dict.fromkeys(names)] or list(entries)
+    words = [word.strip().upper() for text in only for word in text.split(",")]
+    for word in words:
+        if not any(word in entry.sections or word in entry.fails for entry in entries):
+            there = ", ".join(section for section in (*ALL_SECTIONS, "RIG") if section in named_sections(entries))
+            raise UsageError(
+                f"no broken server must fell anything of {word!r} (sections with one: {there}; boxes: C-02)"
+            )
+    chosen = [entry for entry in chosen if not words or {*entry.sections, *entry.fails} & set(words)]
+    if not chosen:
+        raise UsageError(f"none of the broken servers named must fell anything of {', '.join(words)}")
+    return chosen
+
+
+def draw_sample(entries: Sequence[Entry], random_seed: int) -> list[Entry]:
+    """For each section one of the entries that name a box of it; the same seed draws the same."""
+    draw = random.Random(random_seed)
+    drawn = []
+    for section in ALL_SECTIONS:
+        candidates = sorted((entry for entry in entries if section in entry.sections), key=lambda entry: entry.name)
+        if candidates:
+            drawn.append(draw.choice(candidates))
+    return list(dict.fromkeys(drawn))
+
+
+def named_sections(entries: Iterable[Entry]) -> set[str]:
+    return {section for entry in entries for section in entry.sections}
+
+
+ALL_SECTIONS = (*SECTIONS, *RUN_SECTIONS)  # those of a sample

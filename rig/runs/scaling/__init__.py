@@ -1,0 +1,1 @@
+"""`rig load --scale`: how costs grow with the number of mitras."""

@@ -1,0 +1,1 @@
+"""The services as processes of ours, from wheels."""

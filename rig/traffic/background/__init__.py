@@ -1,0 +1,1 @@
+"""Traffic beside what is looked at."""

@@ -1,0 +1,1 @@
+"""Traffic of loads: planned moments, and an account of every request."""
