@@ -18,12 +18,13 @@ from rig.config import HANDED
 from rig.environment.attached import AttachedBench
 from rig.environment.cadence import Cadence
 from rig.environment.running_stacks import announce
+from rig.environment.step_errors import blamed
 from rig.environment.testbed import Bench
 from rig.fixtures import SchemaMismatch, load_schema
 from rig.record import Recorder, RunDirectory
-from rig.runs.checklist.run import RELEASE
-from rig.runs.checklist.scenario_fault import Hurt
-from rig.runs.checklist.scenario_log import ScenarioLog, blamed, items_of
+from rig.runs.checklist.pytest_process import RELEASE
+from rig.runs.checklist.scenario_fault import ScenarioFault
+from rig.runs.checklist.scenario_log import ScenarioLog, items_of
 from rig.runs.checklist.started_by_pytest import a_run_of
 from rig.runs.checklist.world import World
 from rig.stack import Stack, StackError, StackSpec, Supervisor, open_stack
@@ -162,8 +163,8 @@ def bench(settings: Settings) -> Iterator[Bench]:
         kind = AttachedBench if settings.spec.attached else Bench
         given = (settings.cadence, settings.random_seed, settings.ready_within_s, settings.schema, settings.level)
         bench = kind(stack, recorder, *given)
-        hurt = Hurt(bench, **settings.under) if settings.under else None
-        bench.hurt = hurt
+        fault = ScenarioFault(bench, **settings.under) if settings.under else None
+        bench.scenario_fault = fault
         state_file = announce(stack, "checklist", bench.schema)
         try:
             require_schema(bench)
@@ -172,8 +173,8 @@ def bench(settings: Settings) -> Iterator[Bench]:
                 hold(settings.run, bench)
         finally:
             state_file.unlink(missing_ok=True)
-            if hurt is not None:
-                hurt.release()
+            if fault is not None:
+                fault.remove()
             recorder.write("starts", worker=worker, count=bench.starts)
             bench.close()
 

@@ -6,7 +6,7 @@ from pytest_bdd import given, parsers, when
 
 from features.steps.looks import process_variable
 from rig.environment.cadence import ENVIRONMENT
-from rig.runs.checklist.scenario_log import Broke, Unmet
+from rig.environment.step_errors import Broke, Unmet
 from rig.runs.checklist.world import LAG_VOID_S, RECONNECT_SEED_S, World
 
 BACKENDS = r"(?P<many>a|two)(?P<quiet> quiet)? backends?"
@@ -18,16 +18,16 @@ def ready(world: World, many: str, quiet: bool = True, **asked: float) -> None:
     """Backends on empty stores, in an environment that is quiet but for the given cadences."""
     cadences = world.bench.cadences_for(asked)
     wanted = {ENVIRONMENT[name]: str(int(seconds)) for name, seconds in cadences.items()}
-    if world.bench.hurt is not None:
-        world.bench.hurt.release()
+    if world.bench.scenario_fault is not None:
+        world.bench.scenario_fault.remove()
     world.bench.ready(world.bench.environment_for(**cadences), ("a", "b") if many == "two" else ("a",), quiet=quiet)
     for server in world.bench.servers.values():
         for variable, value in wanted.items():
             found = process_variable(server, variable) or server.env.get(variable)
             if value != found:
                 raise Unmet(f"backend {server.name} was to run with {variable}={value}, but has {found}")
-    if world.bench.hurt is not None:
-        world.bench.hurt.strike()
+    if world.bench.scenario_fault is not None:
+        world.bench.scenario_fault.inject()
     world.notes["cadences"] = cadences
 
 

@@ -11,7 +11,8 @@ from rig.checks.common.sql_statements import names, unknown_roles, writes
 from rig.environment.cadence import ENVIRONMENT
 from rig.record import evidence
 from rig.record.evidence import Evidence
-from rig.runs.checklist.world import SEED_LINE, Observed, World
+from rig.runs.checklist.observation import Observed
+from rig.runs.checklist.world import SEED_LINE, World
 from rig.stack import CapabilityMissing, ServerInstance
 from rig.traffic import Mitra
 

@@ -6,7 +6,8 @@ from pytest_bdd import parsers, when
 
 from features.steps.looks import cadence_of, sample_of, stamped, watch
 from rig.record import evidence
-from rig.runs.checklist.world import Observed, World
+from rig.runs.checklist.observation import Observed
+from rig.runs.checklist.world import World
 
 TICKS = {"sweeps": "auto-offline", "mirror cycles": "heartbeat-mirror"}
 FLUSH_S = 1.0  # a log line may come so much later than its event

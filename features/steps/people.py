@@ -7,7 +7,7 @@ from typing import Any
 from pytest_bdd import given, parsers, when
 
 from features.steps.held import with_commit_held
-from rig.runs.checklist.scenario_log import Broke, Unmet
+from rig.environment.step_errors import Broke, Unmet
 from rig.runs.checklist.world import World
 from rig.traffic import Exchange, Pinger
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pytest_bdd import given
 
 from rig.record import evidence
-from rig.runs.checklist.world import RECONNECT_SEED_S, SEED_LINE, Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import RECONNECT_SEED_S, SEED_LINE, World
 
 
 @given("Postgres holds mitras in every state, written by hand")

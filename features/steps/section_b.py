@@ -6,7 +6,8 @@ from pytest_bdd import when
 
 from rig.checks.common.sql_statements import writes
 from rig.record import evidence
-from rig.runs.checklist.world import RECONNECT_SEED_S, WRITE_THROUGH_S, Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import RECONNECT_SEED_S, WRITE_THROUGH_S, World
 
 
 @when("Sari goes online again and again, then offline again and again")

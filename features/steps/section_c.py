@@ -27,7 +27,8 @@ from features.steps.witness import without_postgres
 from rig.checks.common.sql_statements import writes
 from rig.checks.common.valkey_commands import HEARTBEAT, sets_key
 from rig.record import evidence
-from rig.runs.checklist.world import WRITE_THROUGH_S, Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import WRITE_THROUGH_S, World
 from rig.traffic import Exchange
 
 FALLBACK = "[heartbeat] valkey check failed, falling back to DB"

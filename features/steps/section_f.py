@@ -30,7 +30,8 @@ from rig.checks.common.sql_statements import is_availability_query, names, unkno
 from rig.checks.common.valkey_commands import is_recompute
 from rig.record import evidence
 from rig.record.evidence import Evidence
-from rig.runs.checklist.world import Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import World
 
 REACHABLE_FALLBACK = "[isMitraReachable] valkey unavailable, falling back to DB"
 BLAST_FALLBACK = "[findAvailableMitras] valkey unavailable, falling back to Postgres"

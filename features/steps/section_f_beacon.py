@@ -24,7 +24,8 @@ from features.steps.windows import (
 from rig.checks.common.sql_statements import writes
 from rig.checks.common.valkey_commands import SNAPSHOT, deletes_key, is_recompute, touches_mirror, verb, writes_key
 from rig.record import evidence
-from rig.runs.checklist.world import WRITE_THROUGH_S, Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import WRITE_THROUGH_S, World
 from rig.stack import CapabilityMissing
 from rig.traffic import Customer, Exchange, poll_rapidly, volley
 from rig.traffic.actors.customer import BEACON

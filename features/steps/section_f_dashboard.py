@@ -20,7 +20,8 @@ from features.steps.windows import (
 from features.steps.witness import without_postgres
 from rig.checks.common.sql_statements import names, unknown_roles
 from rig.record import evidence
-from rig.runs.checklist.world import Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import World
 
 
 @when("the dashboard is read after each of several changes")

@@ -21,7 +21,8 @@ from features.steps.looks import (
 from features.steps.outages import seen_from_both_ends, skip_lines
 from features.steps.people import NAMES, NOBODY, must, split_names
 from rig.record import evidence
-from rig.runs.checklist.world import Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import World
 
 STALE = "stale_after_seconds"
 SKIPPED = "[auto-offline] valkey unavailable, skipping this tick:"

@@ -22,9 +22,10 @@ from features.steps.outages import seen_from_both_ends, skip_lines
 from features.steps.people import NOBODY, must
 from rig.checks.common.sql_statements import uses_unnest
 from rig.checks.common.valkey_commands import HEARTBEAT
+from rig.environment.step_errors import Broke, Unmet
 from rig.record import evidence
-from rig.runs.checklist.scenario_log import Broke, Unmet
-from rig.runs.checklist.world import LAG_VOID_S, Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import LAG_VOID_S, World
 
 PINGED_S = 2.0  # over the interval in which everyone pings once
 SKIPPED = "[heartbeat-mirror] valkey unavailable, skipping:"

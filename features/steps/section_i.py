@@ -10,9 +10,10 @@ from pytest_bdd import parsers, when
 from features.steps.looks import cadence_of, stamped, started_in, watch
 from features.steps.people import NOBODY
 from rig.checks.common.mirror_diff import unlike_the_truth
+from rig.environment.step_errors import Unmet
 from rig.record import evidence
-from rig.runs.checklist.scenario_log import Unmet
-from rig.runs.checklist.world import RECONNECT_SEED_S, SEED_LINE, WRITE_THROUGH_S, Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import RECONNECT_SEED_S, SEED_LINE, WRITE_THROUGH_S, World
 
 SLACK_S = 1.0  # what the contract adds to a cycle
 READING_S = 0.5  # a look at the whole mirror comes a little after what it sees

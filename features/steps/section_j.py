@@ -31,7 +31,8 @@ from features.steps.windows import (
 from rig.checks.common.sql_statements import is_availability_query, unknown_roles, writes
 from rig.checks.common.valkey_commands import HEARTBEAT, SNAPSHOT, is_recompute, sets_key
 from rig.record import evidence
-from rig.runs.checklist.world import RECONNECT_SEED_S, SEED_LINE, Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import RECONNECT_SEED_S, SEED_LINE, World
 from rig.traffic import Exchange
 
 STATUS = "mitra_online_status"

@@ -23,7 +23,8 @@ from features.steps.looks import (
 from features.steps.people import NAMES, split_names
 from rig.checks.common.sql_statements import failed, uses_unnest
 from rig.record import evidence
-from rig.runs.checklist.world import SEED_LINE, WRITE_THROUGH_S, Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import SEED_LINE, WRITE_THROUGH_S, World
 from rig.traffic import Exchange, Pinger
 
 BOTH = ("a", "b")

@@ -9,7 +9,8 @@ from rig.cli.shells import NO_TLS, tls_client
 from rig.paths import CHECKOUT
 from rig.record import evidence
 from rig.record.evidence import Evidence
-from rig.runs.checklist.world import SEED_LINE, Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import SEED_LINE, World
 from rig.stores import Lacks
 
 SUBSCRIBED = "[valkey] subscribed to config:invalidate"

@@ -1,7 +1,8 @@
 """How the smoke tests are observed: the happy path in one go."""
 
 from rig.record import evidence
-from rig.runs.checklist.world import SEED_LINE, WRITE_THROUGH_S, Observed, World, answers
+from rig.runs.checklist.observation import Observed, answers
+from rig.runs.checklist.world import SEED_LINE, WRITE_THROUGH_S, World
 
 
 @answers("SMOKE-01", within_s=1.0)

@@ -14,7 +14,8 @@ from rig.checks.common.valkey_commands import contract_keys, verb
 from rig.observe import NoMonitor
 from rig.record import evidence
 from rig.record.evidence import Evidence
-from rig.runs.checklist.world import Observed, World
+from rig.runs.checklist.observation import Observed
+from rig.runs.checklist.world import World
 from rig.traffic import Exchange
 
 SHOWN = 10  # of many exchanges or commands, so many are shown

@@ -7,7 +7,8 @@ from pytest_bdd import given, parsers, when
 from features.steps.people import must
 from features.steps.windows import answers_of, exchanges_evidence, with_witness
 from rig.record import evidence
-from rig.runs.checklist.world import Observed, World
+from rig.runs.checklist.observation import Observed
+from rig.runs.checklist.world import World
 
 
 @given("beacon and dashboard have been read")

@@ -1,7 +1,5 @@
 """How a check is declared and how it judges: it requires promises of the server and assumes facts of the rig."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -228,11 +226,3 @@ def judge_with_evidence(
         text = f"the check cannot read its observation: {type(error).__name__}: {error}"
         return Judgement(Verdict.BROKEN, text), judge.evidence
     return judge.judgement(), judge.evidence
-
-
-def load_checks() -> dict[str, Check]:
-    """Import every module of checks once, so that `CHECKS` is complete."""
-    package = importlib.import_module("rig.checks")
-    for module in pkgutil.walk_packages(package.__path__, "rig.checks."):
-        importlib.import_module(module.name)
-    return CHECKS

@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from rig.checks.framework import HARDENED
 from rig.environment.cadence import ENVIRONMENT, QUIET, Cadence
+from rig.environment.step_errors import Unmet
 from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_path, translator
 from rig.fixtures.schema import CONTRACT_TABLES
 from rig.observe import LagSentinel, Mirror, Monitor, NoMonitor, ServerLog, StatementLog, Tables
 from rig.observe.valkey.keyspace_events import Told
 from rig.record import Recorder
 from rig.record.evidence import Evidence
-from rig.runs.checklist.scenario_log import Unmet
 from rig.stack import ServerInstance, Stack, StackError
 from rig.stack.stack import FIRST
 from rig.stack.sut.managed import READY_S
@@ -20,9 +20,6 @@ from rig.stores import Lacks
 from rig.stores.postgres import PostgresFacts
 from rig.stores.valkey import OURS
 from rig.traffic import Operator
-
-if TYPE_CHECKING:
-    from rig.runs.checklist.scenario_fault import Hurt
 
 DEFAULT_SETTINGS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
 TRUTH = {
@@ -38,6 +35,15 @@ TRUTH = {
 def why_no_log(facts: PostgresFacts) -> str:
     """What a box that counts statements says where it cannot."""
     return f"statement log: {facts.lacking.get('statement log', '')}"
+
+
+class BeforeScenario(Protocol):
+    """A fault that is injected before the steps of each scenario, once its servers are ready."""
+
+    def inject(self) -> None: ...
+
+    def remove(self) -> None:
+        """Take back what is in force; nothing when there is none."""
 
 
 class Bench:
@@ -65,7 +71,7 @@ class Bench:
         self.environment: dict[str, str] = {}
         self.starts = 0
         self.failed = False  # some scenario of this worker has
-        self.hurt: Hurt | None = None  # a fault that strikes before each scenario
+        self.scenario_fault: BeforeScenario | None = None
         self._dirty: str | None = "nothing has been started yet"
         self._settings_touched = False
         self._we_ended: set[str] = set()

@@ -7,7 +7,8 @@ from rig.record import Verdict
 from rig.report import load_tables, text, trim, words
 from rig.report.charts import plots, svg
 from rig.report.load_tables import Arms
-from rig.report.page import Box, Cell, Figure, Figures, Load, Table
+from rig.report.page import Box, Figures, Load
+from rig.report.table import Cell, Figure, Table
 
 Raw = Mapping[str, Any]
 

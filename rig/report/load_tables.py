@@ -6,7 +6,7 @@ from typing import Any
 
 from rig.report import text
 from rig.report.charts import plots
-from rig.report.page import Cell, Table
+from rig.report.table import Cell, Table
 
 Raw = Mapping[str, Any]
 LEDGER_OPEN, LEDGER_MAX = 12, 300

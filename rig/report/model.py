@@ -13,7 +13,7 @@ from rich.text import Text
 from rig.record import Verdict
 from rig.report import text
 from rig.report.charts import sequence
-from rig.report.page import Cell, Table
+from rig.report.table import Cell, Table
 
 Line = Mapping[str, Any]
 DRAWN_MAX = 20  # violations; the others are in results.json

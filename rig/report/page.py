@@ -2,16 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from markupsafe import Markup
 
 from rig.record import Verdict, overall
 from rig.record.evidence import Evidence
 from rig.report import words
-
-if TYPE_CHECKING:
-    from rig.report.model import Model
+from rig.report.model import Model
+from rig.report.table import Figure, Table
 
 
 @dataclass(frozen=True)
@@ -126,41 +122,6 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What stands in one place of a table; `arm` gives it that arm's colour and sign."""
-
-    text: str
-    verdict: Verdict | None = None
-    link: str = ""
-    note: str = ""
-    arm: str = ""
-    code: bool = False
-    drawing: Markup | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table that says in one sentence how to read it. A column whose name begins with `#` holds numbers."""
-
-    id: str
-    title: str
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    open_rows: int = 1000  # the rows beyond are folded
-    more: str = ""  # what was left out
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A chart with its legend: a name, its arm, and whether its line is dashed."""
-
-    title: str
-    drawing: Markup
-    legend: tuple[tuple[str, str, bool], ...]
-
-
-@dataclass(frozen=True)
 class Figures:
     """Charts that are read side by side."""
 
@@ -202,7 +163,7 @@ class Page:
     sections: tuple[Section, ...]
     scenarios: tuple[Scenario, ...]
     load: "Load | None" = None
-    model: "Model | None" = None
+    model: Model | None = None
 
     @property
     def boxes(self) -> list[Box]:

@@ -14,7 +14,7 @@ from rig.record import Run, Verdict, evidence, exit_code, overall
 from rig.record.evidence import Evidence
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.results.chaos import figures
-from rig.runs.load.bounds import claims
+from rig.results.claims_registry import claims
 
 Answers = dict[str, list[dict[str, Any]]]
 AROUND_S = 1.0

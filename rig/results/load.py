@@ -21,8 +21,8 @@ from rig.checks.load.sql_attribution import spent
 from rig.checks.load.table_counter_check import witness_rows
 from rig.checks.load.thresholds import ITEM, rows
 from rig.record import Run
+from rig.record.arms import NAMES
 from rig.record.histogram import edge_ms, quantile_ms
-from rig.runs.load.arm import NAMES
 
 Line = dict[str, Any]
 Lines = dict[str, list[Line]]

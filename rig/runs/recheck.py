@@ -3,7 +3,7 @@
 from rig.config import Settings
 from rig.errors import UsageError
 from rig.record import resolve_run
-from rig.runs.common.session import conclude
+from rig.runs.common.conclude import conclude
 
 
 def run(settings: Settings, name: str) -> int:

@@ -6,8 +6,9 @@ from rig.checks import load_checks
 from rig.checks.chaos.coverage import EVENTS, FENCED, ghosts_removed
 from rig.checks.framework import CONTRACT, judge_with_evidence
 from rig.record import Verdict
-from rig.runs.chaos.campaign import FELT, Campaign, alone
+from rig.runs.chaos.campaign import FELT, Campaign
 from rig.runs.chaos.metrics_scraper import numbers
+from rig.runs.chaos.registry import alone
 from rig.runs.chaos.schedule import Strike
 from tests.rig.chaos_lines import SEED, Lines, T, campaign
 

@@ -14,7 +14,7 @@ from stack_support import rig
 
 from rig.paths import CHECKOUT
 from rig.record import Recorder, RunDirectory, evidence, new_run
-from rig.runs.common.session import conclude
+from rig.runs.common.conclude import conclude
 
 WORKFLOWS = sorted((CHECKOUT / ".github" / "workflows").glob("*.yml"))
 PLANS: dict[str, dict[str, Any]] = {

@@ -16,9 +16,10 @@ from rig.faults.catalogue import faults
 from rig.paths import CHECKOUT
 from rig.record import Run, RunDirectory
 from rig.record.verdict import EXIT_USAGE
-from rig.runs.chaos.campaign import FELT, Campaign, Phases, alone, campaigns, select
+from rig.runs.chaos.campaign import FELT, Campaign, Phases
+from rig.runs.chaos.registry import alone, campaigns, select
 from rig.runs.chaos.run import run_one
-from rig.runs.common.session import conclude
+from rig.runs.common.conclude import conclude
 
 ITEMS = ["INV-01", "INV-02", "INV-03", "INV-04", "INV-05", "INV-13", "INV-15", "INV-18", "INV-19", "INV-24"]
 RIG = [sys.executable, "-m", "rig", "chaos"]

@@ -14,7 +14,7 @@ import pytest
 
 from rig.errors import UsageError
 from rig.paths import CHECKOUT
-from rig.runs.checklist.run import select_items
+from rig.runs.checklist.selection import select_items
 
 RUN_S = 90
 

@@ -2,19 +2,22 @@
 
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rig.checks import load_checks
+from rig.checks.checklist.fault_conditions import CLASSES
 from rig.config import read
 from rig.errors import UsageError
 from rig.faults.catalogue import FAMILIES, faults
 from rig.record import Verdict
 from rig.record.verdict import EXIT_USAGE
+from rig.report.fault_matrix import as_html, as_markdown
 from rig.runs.checklist import fault_matrix as matrix
-from rig.runs.checklist.fault_matrix import CLASSES, as_html, as_markdown, cells_of
+from rig.runs.checklist.fault_matrix import cells_of
 
 
 def results(**verdicts: str) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def test_a_declared_box_is_told_and_not_judged() -> None:
 
 
 def test_the_page_leads_to_each_run_and_names_what_fell() -> None:
-    columns = {"silence": results(I_06="failed", C_01="failed")}
+    columns = {"silence": {**results(I_06="failed", C_01="failed"), "condition": asdict(CLASSES["silence"])}}
     cells = {"silence": cells_of(columns["silence"], CLASSES["silence"].changes)}
     command = "rig chaos matrix --random-seed 7"
     page, text = as_html(columns, cells, command), as_markdown(columns, cells, command)

@@ -8,8 +8,9 @@ import pytest
 from rig.errors import UsageError
 from rig.faults.catalogue import FAMILIES, faults
 from rig.runs.chaos import random_campaign as draw
-from rig.runs.chaos.campaign import CI, FULL, Campaign, campaigns, from_file, of_profile, restored_campaign
+from rig.runs.chaos.campaign import CI, FULL, Campaign, restored_campaign
 from rig.runs.chaos.random_campaign import drawn, rare
+from rig.runs.chaos.registry import campaigns, from_file, of_profile
 from rig.runs.chaos.schedule import Strike, length_s, require_possible
 from rig.runs.chaos.shrink import fewer, shortened, smaller
 

@@ -7,7 +7,7 @@ import pytest
 
 from rig.faults.catalogue import fault_named
 from rig.faults.requirements import missing, needs_of
-from rig.runs.chaos.schedule import refuse_what_is_missing
+from rig.runs.chaos.fault_scheduler import refuse_what_is_missing
 from rig.stack import CapabilityMissing
 from rig.stack.external.services import ExternalValkey
 from rig.stores.valkey import ValkeyFacts

@@ -85,7 +85,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
         monkeypatch.setattr(module, "conclude", lambda _: SUMMARY)
     for place in (
         "rig.report.print_summary", "rig.report.growth.print_table", "rig.report.model.print_control",
-        "rig.runs.checklist.run.toxiproxy_binary", "rig.runs.checklist.run.run_features",
+        "rig.runs.checklist.run.toxiproxy_binary", "rig.runs.checklist.pytest_process.run_features",
         "rig.runs.checklist.run.mapped_schema", "rig.runs.chaos.run.mapped_schema", "rig.runs.load.run.mapped_schema",
         "rig.runs.chaos.run.play", "rig.runs.load.run.play", "rig.runs.scaling.run.play", "rig.runs.mutation.run.print_outcomes",
     ):  # fmt: skip

@@ -3,7 +3,8 @@
 import asyncio
 import time
 
-from rig.runs.benchmark.outage import Figure, first_after, p99_ms
+from rig.runs.benchmark.outage import first_after, p99_ms
+from rig.runs.benchmark.table import Figure
 from rig.traffic.load.open_loop import Shot, fire
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -12,7 +12,7 @@ import pytest
 
 from rig.checks import load_checks
 from rig.checks.framework import CATCH_ALL
-from rig.runs.chaos.campaign import campaigns
+from rig.runs.chaos.registry import campaigns
 from rig.runs.load.bounds import bounds_of
 from rig.runs.load.plan import LoadOptions
 from rig.runs.mutation.catalogue import read_catalogue

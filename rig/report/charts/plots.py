@@ -10,7 +10,7 @@ from markupsafe import Markup
 from rig.report import text
 from rig.report.charts.axes import BOTTOM, HEIGHT, RIGHT, WIDTH, Axes, merge, runs, tick_x, tick_y, ticks
 from rig.report.charts.svg import Phase, band, since
-from rig.report.page import Figure
+from rig.report.table import Figure
 
 MARKERS = 10  # signs on a line of the arm without the mirror, for who cannot tell the colours
 SMALL_WIDTH, SMALL_HEIGHT = 220, 30

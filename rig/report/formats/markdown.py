@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rig.report import text, trim, words
-from rig.report.page import Box, Cell, Page, Section, Table
+from rig.report.page import Box, Page, Section
+from rig.report.table import Cell, Table
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 

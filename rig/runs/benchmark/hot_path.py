@@ -16,7 +16,7 @@ from rig.config import Settings
 from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.environment.testbed import Bench
-from rig.runs.benchmark.outage import Silent
+from rig.record.null_recorder import NullRecorder
 from rig.runs.common.replay import replay_command
 from rig.stack import ServerInstance, Supervisor, open_stack
 from rig.traffic.actors.customer import BEACON
@@ -35,7 +35,9 @@ def run(settings: Settings) -> int:
     spec = stack_spec(settings, Path("."))
     with tempfile.TemporaryDirectory(prefix="rig-bench-") as logs, Supervisor.start() as supervisor:
         with open_stack(replace(spec, logs=Path(logs)), supervisor, "bench") as stack:
-            bench = Bench(stack, Silent(), Cadence("written"), 0, settings.ready_within_s, mapped_schema(settings))  # type: ignore[arg-type]
+            bench = Bench(
+                stack, NullRecorder(), Cadence("written"), 0, settings.ready_within_s, mapped_schema(settings)
+            )  # type: ignore[arg-type]
             try:
                 code = show(measure(bench), Console())
             finally:

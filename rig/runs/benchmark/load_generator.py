@@ -15,9 +15,9 @@ from rig.config import Settings
 from rig.paths import CHECKOUT
 from rig.record import new_run
 from rig.record.histogram import merged, quantile_ms
-from rig.runs.benchmark.outage import Figure, print_figures
+from rig.runs.benchmark.table import Figure, print_figures
 from rig.runs.common.replay import replay_command
-from rig.runs.common.session import draw_random_seed
+from rig.runs.common.seeds import draw_random_seed
 from rig.runs.load.locust_process import Locust
 from rig.runs.load.plan import LoadOptions
 from rig.stack import Supervisor

@@ -5,19 +5,18 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from rig.checks.common.sql_statements import is_availability_query
 from rig.config import Settings
 from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.environment.testbed import Bench
+from rig.record.null_recorder import NullRecorder
+from rig.runs.benchmark.table import Figure, print_figures
 from rig.runs.common.replay import replay_command
 from rig.stack import CapabilityMissing, Supervisor, open_stack
 from rig.traffic.actors.customer import BEACON
@@ -32,28 +31,6 @@ HANG_P99_MS, QUERIES_A_SECOND, BACK_WITHIN_S, RESEED_WITHIN_S = 500.0, 1.0, 10.0
 GENERATOR_LATE_MS = 50.0  # a generator that is itself later than this has measured itself
 
 
-class Silent:
-    """A recorder that keeps nothing: a benchmark prints what it found."""
-
-    def write(self, kind: str, **facts: Any) -> None: ...
-
-    def mask(self, secret: str | None, placeholder: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table; `goal` is an upper bound, None where there is none."""
-
-    name: str
-    value: float | None
-    unit: str
-    goal: float | None = None
-
-    @property
-    def reached(self) -> bool | None:
-        return None if self.goal is None else self.value is not None and self.value <= self.goal
-
-
 def run(settings: Settings, polls_a_second: int) -> int:
     """Exit code 0 when every goal is reached, 1 when one is not, 2 when the storm itself was not what it should be."""
     spec = stack_spec(settings, Path("."))
@@ -61,7 +38,7 @@ def run(settings: Settings, polls_a_second: int) -> int:
         with open_stack(replace(spec, logs=Path(logs)), supervisor, "bench") as stack:
             bench = Bench(
                 stack,
-                Silent(),
+                NullRecorder(),
                 Cadence("written"),
                 0,  # nothing is drawn
                 settings.ready_within_s,
@@ -159,21 +136,3 @@ def show(figures: Sequence[Figure], polls_a_second: int, console: Console) -> in
         console.print(f"inconclusive: even in calm p99 is above {GENERATOR_LATE_MS:g} ms: this machine is too busy")
         return 2
     return 0 if all(figure.reached in (None, True) for figure in figures) else 1
-
-
-def print_figures(figures: Sequence[Figure], console: Console) -> None:
-    """A line each, with its goal and whether it was reached."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bright_black")
-    for name, justify in (("", "left"), ("measured", "right"), ("goal", "right"), ("", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for figure in figures:
-        value = "never" if figure.value is None else f"{plain(figure.value)} {figure.unit}".rstrip()
-        goal = "" if figure.goal is None else f"≤ {figure.goal:g} {figure.unit}".rstrip()
-        mark = {None: "", True: "✓", False: "✗"}[figure.reached]
-        table.add_row(figure.name, value, goal, mark)
-    console.print(table)
-
-
-def plain(value: float) -> str:
-    """Four digits where it is small, all before the point where it is large."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,20 +1,14 @@
 """A chaos campaign as its author declares it, and the finding of campaigns in `chaos/`, one file each."""
 
-import importlib.util
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rig.errors import UsageError
 from rig.faults import Fault
-from rig.faults.catalogue import faults
-from rig.paths import CHECKOUT
 from rig.runs.chaos.schedule import Strike, length_s, restored
 from rig.traffic.background.workload import Pace
 
-DIRECTORY = CHECKOUT / "chaos"
 CI, FULL = "ci", "full"
 
 # Seconds. No periodic seed: only the one after the reconnect can make the mirror right again.
@@ -158,71 +152,3 @@ def restored_campaign(plain: Mapping[str, Any]) -> Campaign:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"no schedule of a campaign: {type(error).__name__}: {error}") from None
-
-
-def from_file(path: Path) -> Campaign:
-    """A campaign that is kept as JSON: by `rig chaos shrink`, or written by hand."""
-    try:
-        plain = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--schedule {str(path)!r} cannot be read as JSON: {error}") from None
-    return replace(restored_campaign(plain), replay=("--schedule", str(path)))
-
-
-def campaigns(directory: Path = DIRECTORY) -> dict[str, Campaign]:
-    """All campaigns by name. ValueError names a file that declares none, or one of another name than its file's."""
-    found = {}
-    for path in sorted(directory.glob("*.py")):
-        if path.stem.startswith("_"):
-            continue
-        campaign = load(path)
-        if campaign.name != path.stem:
-            raise ValueError(f"{path} declares campaign {campaign.name!r}: name it after its file")
-        found[campaign.name] = campaign
-    return found
-
-
-def load(path: Path) -> Campaign:
-    """The campaign of one file, run by its path: nothing imports `chaos`."""
-    spec = importlib.util.spec_from_file_location(f"campaign_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    campaign = getattr(module, "CAMPAIGN", None)
-    if not isinstance(campaign, Campaign):
-        raise ValueError(f"{path} declares no CAMPAIGN")
-    return campaign
-
-
-def alone(name: str) -> Campaign:
-    """One fault of the catalogue by itself. UsageError names near ones."""
-    strike = Strike(0.0, name, for_s=Phases().fault_s)
-    fault = strike.made()
-    return Campaign(
-        name=fault.name.replace(" ", "-").replace(",", ""),
-        shows=f"{fault.shows}: no promise is broken",
-        strikes=(strike,),
-        instances=fault.instances,
-        replay=("--fault", name),
-    )
-
-
-def of_profile(profile: str, directory: Path = DIRECTORY) -> list[Campaign]:
-    """`ci`: what says so; `full`: all, and every fault of the catalogue by itself."""
-    found = list(campaigns(directory).values())
-    if profile == CI:
-        return [campaign for campaign in found if CI in campaign.profiles]
-    if profile != FULL:
-        raise UsageError(f"--profile {profile!r} is none of {CI}, {FULL}")
-    return [*found, *(alone(name) for name in faults())]
-
-
-def select(wanted: Iterable[str], directory: Path = DIRECTORY) -> list[Campaign]:
-    """Those named, in that order, each once; all for none. UsageError names the known ones."""
-    known = campaigns(directory)
-    names = list(dict.fromkeys(wanted)) or list(known)
-    for name in names:
-        if name not in known:
-            raise UsageError(f"no campaign {name!r} (there are: {', '.join(known) or 'none'})")
-    return [known[name] for name in names]

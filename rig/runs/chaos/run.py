@@ -15,17 +15,20 @@ from rig.faults.catalogue import faults
 from rig.faults.requirements import OWN_CLOCKS, RESOLVER, TRUTH_PROXIED, libfaketime, no_resolver
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
-from rig.runs.chaos.campaign import DIRECTORY, Campaign, alone, campaigns, from_file, of_profile, select
+from rig.runs.chaos.campaign import Campaign
+from rig.runs.chaos.fault_scheduler import FaultScheduler, note_schedule, refuse_what_is_missing
 from rig.runs.chaos.final_state import write_history
 from rig.runs.chaos.metrics_scraper import Scraper
 from rig.runs.chaos.random_campaign import drawn, possible_here
+from rig.runs.chaos.registry import DIRECTORY, alone, campaigns, from_file, of_profile, select
 from rig.runs.chaos.sampler import Sampler
-from rig.runs.chaos.schedule import Siege, note_schedule, refuse_what_is_missing, require_possible
-from rig.runs.checklist.repeat import random_seeds
+from rig.runs.chaos.schedule import require_possible
+from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
 from rig.runs.common.replay import replay_command
 from rig.runs.common.run_facts import run_facts, tell_lacks
-from rig.runs.common.session import Session, conclude, draw_random_seed, run_session
+from rig.runs.common.seeds import draw_random_seed, random_seeds
+from rig.runs.common.session import Session, run_session
 from rig.stack import open_stack
 from rig.stores import Lacks
 from rig.traffic import Customer, Mitra, Operator
@@ -201,11 +204,11 @@ def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
 
     began = time.time()
     with (
-        Siege(bench, campaign.strikes, campaign.instances, workload.stand_still) as siege,
+        FaultScheduler(bench, campaign.strikes, campaign.instances, workload.stand_still) as scheduler,
         Sampler(bench, workload.mitra_ids),
         Scraper(bench),
     ):
-        exits.expected = siege.ended
+        exits.expected = scheduler.ended
         with phase(bench, "calm"):
             workload.ping_in_turn(range(campaign.pace.steady), CALM_ROUNDS)
         workload.start(steps)
@@ -215,7 +218,7 @@ def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
             with phase(bench, "baseline"):
                 wait(spans.baseline_s)
             with phase(bench, "fault"):
-                siege.run(spans.fault_s, wait)
+                scheduler.run(spans.fault_s, wait)
             with phase(bench, "recovery"):
                 wait(spans.recovery_s)
         finally:

@@ -1,6 +1,5 @@
 """Runs the checklist over and over, each time with another random seed: whoever trusts its red must see it stay green."""
 
-import random
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +12,10 @@ from rig.config import Settings
 from rig.errors import UsageError
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
-from rig.runs.checklist.run import only_words, run_once
+from rig.runs.checklist.run import run_once
+from rig.runs.checklist.selection import only_words
 from rig.runs.common.replay import replay_command
-from rig.runs.common.session import draw_random_seed
+from rig.runs.common.seeds import draw_random_seed, random_seeds
 
 
 def run(settings: Settings, only: list[str], times: int) -> int:
@@ -41,17 +41,6 @@ def run(settings: Settings, only: list[str], times: int) -> int:
         return EXIT_INTERRUPTED
     skipped = sum(results["counts"][Verdict.SKIPPED] for results in runs)
     return exit_code(overall(Verdict(results["verdict"]) for results in runs), skipped=skipped, strict=settings.strict)
-
-
-def random_seeds(first: int, times: int) -> list[int]:
-    """As many different seeds, the first one given and the others drawn from it, so that it alone names them all."""
-    draw = random.Random(first)
-    seeds = [first]
-    while len(seeds) < times:
-        seed = draw.randrange(1, 1_000_000)
-        if seed not in seeds:
-            seeds.append(seed)
-    return seeds
 
 
 def print_runs(runs: Sequence[dict[str, Any]], times: int, console: Console) -> None:

@@ -21,15 +21,15 @@ SETTLED_S = (
 
 
 @dataclass
-class Hurt:
+class ScenarioFault:
     """What a checklist runs under: the fault's name, and whether it stays in force while a scenario runs."""
 
     bench: Bench
     fault: str
-    stays: bool = False
+    persistent: bool = False
     _held: list[Cycle] = field(default_factory=list)
 
-    def release(self) -> None:
+    def remove(self) -> None:
         """Take back what is in force. Before the next scenario asks for its backends, and at the end."""
         while self._held:
             cycle = self._held.pop()
@@ -38,7 +38,7 @@ class Hurt:
             finally:
                 cycle.ground.close()
 
-    def strike(self) -> None:
+    def inject(self) -> None:
         """Unconfirmed or Unhealed when the fault did not take: nothing that follows would be under it."""
         servers = self.bench.servers
         ground = Ground(
@@ -51,10 +51,10 @@ class Hurt:
         cycle = Cycle(fault_named(self.fault), ground, self.bench.recorder)
         self._held.append(cycle)
         cycle.inject()
-        if not self.stays:
+        if not self.persistent:
             time.sleep(HOLD_S)  # the fault is in force
             removed = time.time()
-            self.release()
+            self.remove()
             self._await_believed(cycle, removed)
 
     def _await_believed(self, cycle: Cycle, since: float) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rig.checks.framework import CATCH_ALL
 from rig.record import Recorder
 
 ITEM = re.compile(r"^((?:SETUP|SMOKE|[A-K])-\d\d): ")
@@ -31,29 +30,10 @@ def owed(features: Path, items: Iterable[str]) -> list[dict[str, Any]]:
     return found
 
 
-class Unmet(AssertionError):
-    """A step's own precondition did not come about: what hangs on it is inconclusive, nobody is blamed."""
-
-
 def items_of(step_names: Iterable[str]) -> list[str]:
     """The boxes that these steps name, in order, each once."""
     found = (ITEM.match(name) for name in step_names)
     return list(dict.fromkeys(match[1] for match in found if match))
-
-
-class Broke(AssertionError):
-    """The server broke a promise in a step that only prepares: `owner` fails by it, what hangs on the step stays open."""
-
-    def __init__(self, message: str, owner: str = CATCH_ALL) -> None:
-        super().__init__(message)
-        self.owner = owner
-
-
-def blamed(exception: Exception) -> dict[str, Any] | None:
-    """What a step's own exception says of the boxes after it, and whom it charges; None for any other exception."""
-    if isinstance(exception, Broke):
-        return {"verdict": "inconclusive", "message": str(exception), "owner": exception.owner}
-    return {"verdict": "inconclusive", "message": str(exception)} if isinstance(exception, Unmet) else None
 
 
 @dataclass

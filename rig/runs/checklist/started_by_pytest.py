@@ -10,9 +10,13 @@ from rig import caller
 from rig.config import HANDED, Settings, read
 from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.paths import CHECKOUT
-from rig.runs.checklist.run import handed_over, select_items, told_of
+from rig.runs.checklist.pytest_process import handed_over
+from rig.runs.checklist.run import told_of
+from rig.runs.checklist.selection import select_items
+from rig.runs.common.conclude import conclude
 from rig.runs.common.run_facts import run_facts
-from rig.runs.common.session import Session, conclude, draw_random_seed, run_session
+from rig.runs.common.seeds import draw_random_seed
+from rig.runs.common.session import Session, run_session
 from rig.stack.processes.process import ENVIRONMENT_NAME
 
 

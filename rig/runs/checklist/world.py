@@ -2,9 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from rig.checks import CHECKS, Judgement, judge_seen
@@ -16,42 +14,13 @@ from rig.faults import treats_a_connection
 from rig.observe import NoMonitor
 from rig.record import Recorder, Verdict, evidence
 from rig.record.evidence import Evidence
+from rig.runs.checklist.observation import ANSWERS, Observed
 from rig.stores.urls import ValkeyUrl
 from rig.traffic import Customer, Mitra, Operator
 
 SEED_LINE = "[valkey-mirror] seed:"
 RECONNECT_SEED_S = 5.0
 WRITE_THROUGH_S = 1.0
-
-
-@dataclass
-class Observed:
-    """One observation: what the check judges, the bounds in force, and what a reader may look at."""
-
-    seen: dict[str, Any]
-    evidence: list[Evidence] = field(default_factory=list)
-    bounds: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Answer:
-    function: Callable[["World"], Observed]
-    within_s: float | Callable[["World"], float]
-
-
-ANSWERS: dict[str, Answer] = {}
-
-
-def answers(item: str, within_s: float | Callable[["World"], float] = 0.0) -> Callable[[Any], Any]:
-    """Declare how a box is observed. Up to `within_s` the observation is repeated until its check passes."""
-
-    def declare(function: Callable[["World"], Observed]) -> Callable[["World"], Observed]:
-        if item in ANSWERS:
-            raise ValueError(f"{item} is observed by two functions")
-        ANSWERS[item] = Answer(function, within_s)
-        return function
-
-    return declare
 
 
 class World:

@@ -1,7 +1,5 @@
 """What every kind of run shares: its directory, its supervisor, and the way from the record to verdict and report."""
 
-import json
-import random
 import shlex
 import sys
 from collections.abc import Iterator
@@ -11,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rig.errors import UsageError
-from rig.record import Recorder, Run, RunDirectory, new_run
-from rig.results.judge import judge_run
+from rig.record import Recorder, RunDirectory, new_run
 from rig.stack import Supervisor
 
 
@@ -25,11 +22,6 @@ class Session:
     supervisor: Supervisor
     random_seed: int
     interrupted: bool = False  # by Ctrl-C or SIGTERM, or by an exception
-
-
-def draw_random_seed(given: int | None) -> int:
-    """The given one, or one that fits on a line and can be typed again."""
-    return random.SystemRandom().randrange(1, 1_000_000) if given is None else given
 
 
 @contextmanager
@@ -66,15 +58,3 @@ def run_session(
             raise
         finally:
             recorder.write("end", interrupted=session.interrupted)
-
-
-def conclude(directory: RunDirectory) -> dict[str, Any]:
-    """Judge the saved run, write `results.json` and render every report from it. The same files give the same results."""
-    from rig.report import render
-
-    results = judge_run(Run.load(directory))
-    temporary = directory.results.with_suffix(".tmp")
-    temporary.write_text(json.dumps(results, indent=1) + "\n")
-    temporary.replace(directory.results)
-    render(results, directory)
-    return results

@@ -19,7 +19,6 @@ from rig.record import Recorder
 from rig.stack import ServerInstance, Stack
 from rig.stores.valkey import OURS
 
-NAMES = {"on": "with the mirror", "off": "without it"}
 INSTANCES = ("a", "b", "c")
 SEEDED_S = 15.0  # after a FLUSHDB: the contract's 5 s, and what a hundred thousand mitras take beyond it
 RELOAD_S = 5.0

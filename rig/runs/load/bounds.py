@@ -1,33 +1,15 @@
 """Finds the claims that `loadtest/claims.py` declares, and their bounds for a run."""
 
-import importlib.util
 from dataclasses import asdict
-from functools import cache
 from typing import Any
 
-from rig.checks import load_checks
-from rig.checks.load.claims import declare_claims
 from rig.checks.load.thresholds import ITEM, ThresholdError, parse
 from rig.errors import UsageError
-from rig.paths import CHECKOUT
+from rig.results.claims_registry import claims
 from rig.runs.load.plan import LoadOptions
 
-FILE = CHECKOUT / "loadtest" / "claims.py"
 SENT_SHARE = 0.95
 BETWEEN_S = 9.5  # the snapshot lives for 10 s
-
-
-@cache
-def claims() -> tuple[dict[str, Any], ...]:
-    """All of them, declared as checks on the way."""
-    load_checks()  # their measures
-    spec = importlib.util.spec_from_file_location("rig_load_claims", FILE)
-    assert spec is not None, FILE
-    assert spec.loader is not None, FILE
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    declare_claims(module.CLAIMS)
-    return tuple(module.CLAIMS)
 
 
 def bounds_of(options: LoadOptions) -> dict[str, dict[str, Any]]:

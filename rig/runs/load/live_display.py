@@ -5,7 +5,8 @@ import time
 from collections import defaultdict
 from typing import Any, Self
 
-from rig.runs.load.arm import NAMES, Arm
+from rig.record.arms import NAMES
+from rig.runs.load.arm import Arm
 from rig.traffic.load.schedule import LoadPlan
 
 BEHIND_S = 2  # the last whole second of which every worker has told

@@ -12,12 +12,15 @@ from rig.config import Settings
 from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
 from rig.observe import LagSentinel
 from rig.observe.postgres.ledger import LedgerBroken
+from rig.record.arms import NAMES
 from rig.record.verdict import EXIT_INTERRUPTED
+from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
 from rig.runs.common.replay import replay_command
 from rig.runs.common.run_facts import run_facts, tell_lacks
-from rig.runs.common.session import Session, conclude, draw_random_seed, run_session
-from rig.runs.load.arm import NAMES, Arm, NeverSeeded, shared_secrets
+from rig.runs.common.seeds import draw_random_seed
+from rig.runs.common.session import Session, run_session
+from rig.runs.load.arm import Arm, NeverSeeded, shared_secrets
 from rig.runs.load.bounds import bounds_of
 from rig.runs.load.counters import Witnesses
 from rig.runs.load.live_display import Live

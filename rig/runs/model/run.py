@@ -14,9 +14,10 @@ from rig.config import Settings
 from rig.model.language import Mutant
 from rig.record import Run
 from rig.record.verdict import EXIT_INTERRUPTED
+from rig.runs.common.conclude import conclude
 from rig.runs.common.replay import replay_command
 from rig.runs.common.run_facts import run_facts
-from rig.runs.common.session import Session, conclude, run_session
+from rig.runs.common.session import Session, run_session
 from rig.runs.model.jobs import Job, Pool
 from rig.runs.model.specifications import SUFFIX, Found, bounded, refuse_unused, select, select_mutant
 from rig.runs.model.summary import told_bounds

@@ -16,7 +16,7 @@ from rig.record.verdict import EXIT_INTERRUPTED
 from rig.report.formats import files
 from rig.runs.common.replay import replay_command
 from rig.runs.common.run_facts import run_facts
-from rig.runs.common.session import draw_random_seed
+from rig.runs.common.seeds import draw_random_seed
 from rig.runs.mutation.catalogue import Entry, draw_sample, read_catalogue, select_entries
 from rig.runs.mutation.docs import write_docs
 from rig.runs.mutation.jobs import Proving

@@ -20,10 +20,12 @@ from rig.paths import CHECKOUT
 from rig.record import Recorder
 from rig.record.histogram import quantile
 from rig.record.verdict import EXIT_INTERRUPTED
+from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
 from rig.runs.common.replay import replay_command
 from rig.runs.common.run_facts import run_facts
-from rig.runs.common.session import Session, conclude, draw_random_seed, run_session
+from rig.runs.common.seeds import draw_random_seed
+from rig.runs.common.session import Session, run_session
 from rig.runs.scaling.probe import TICK_S, TICKS, FleetSize, NotSeen, median
 from rig.runs.scaling.store_baseline import Floors
 from rig.stack import open_stack

@@ -1,0 +1,40 @@
+"""The table of a benchmark: figures beside their goals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table; `goal` is an upper bound, None where there is none."""
+
+    name: str
+    value: float | None
+    unit: str
+    goal: float | None = None
+
+    @property
+    def reached(self) -> bool | None:
+        return None if self.goal is None else self.value is not None and self.value <= self.goal
+
+
+def print_figures(figures: Sequence[Figure], console: Console) -> None:
+    """A line each, with its goal and whether it was reached."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bright_black")
+    for name, justify in (("", "left"), ("measured", "right"), ("goal", "right"), ("", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for figure in figures:
+        value = "never" if figure.value is None else f"{plain(figure.value)} {figure.unit}".rstrip()
+        goal = "" if figure.goal is None else f"≤ {figure.goal:g} {figure.unit}".rstrip()
+        mark = {None: "", True: "✓", False: "✗"}[figure.reached]
+        table.add_row(figure.name, value, goal, mark)
+    console.print(table)
+
+
+def plain(value: float) -> str:
+    """Four digits where it is small, all before the point where it is large."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,0 +1,37 @@
+"""How a box is observed: the function that answers it, and what it saw."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rig.record.evidence import Evidence
+
+
+@dataclass
+class Observed:
+    """One observation: what the check judges, the bounds in force, and what a reader may look at."""
+
+    seen: dict[str, Any]
+    evidence: list[Evidence] = field(default_factory=list)
+    bounds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    function: Callable[[Any], Observed]
+    within_s: float | Callable[[Any], float]
+
+
+ANSWERS: dict[str, Answer] = {}
+
+
+def answers(item: str, within_s: float | Callable[[Any], float] = 0.0) -> Callable[[Any], Any]:
+    """Declare how a box is observed. Up to `within_s` the observation is repeated until its check passes."""
+
+    def declare(function: Callable[[Any], Observed]) -> Callable[[Any], Observed]:
+        if item in ANSWERS:
+            raise ValueError(f"{item} is observed by two functions")
+        ANSWERS[item] = Answer(function, within_s)
+        return function
+
+    return declare
