@@ -48,7 +48,7 @@ images: setup ## Make stand-ins for the official images where none can be pulled
 	@$(VENV)/bin/python tests/docker/make-images
 
 clean: ## Remove what setup and runs made, but not reports/
-	rm -rf $(VENV) wheelhouse .rig .pytest_cache .ruff_cache .hypothesis *.egg-info build
+	rm -rf $(VENV) wheelhouse .rig .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 wheelhouse/.complete: requirements-server.txt requirements-load.txt $(INSTALLED)

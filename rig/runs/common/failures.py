@@ -3,11 +3,12 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-from rig.environment.testbed import Bench
 from rig.faults import Unconfirmed, Unhealed
+from rig.observe import ServerLog
 from rig.record import Recorder
-from rig.runs.load.arm import Arm
+from rig.stack import ServerInstance
 
 # What the log lines of the contract hold; of the rest a run keeps the file.
 TELLING = (
@@ -20,10 +21,22 @@ TELLING = (
 )
 
 
+class HasServers(Protocol):
+    """Whatever runs servers and writes a record: a test bed, or one arm of a load."""
+
+    @property
+    def servers(self) -> dict[str, ServerInstance]: ...
+
+    @property
+    def recorder(self) -> Recorder: ...
+
+    def log(self, name: str) -> ServerLog: ...
+
+
 class Exits:
     """Looks after servers: one that has been ready and then leaves by itself is recorded, once."""
 
-    def __init__(self, bench: Bench | Arm) -> None:
+    def __init__(self, bench: HasServers) -> None:
         self._bench = bench
         self._noted: set[str] = set()
         self.expected: set[str] = set()  # whom a fault has ended
@@ -54,7 +67,7 @@ def rescued(recorder: Recorder, exits: Exits | None = None) -> Iterator[None]:
         recorder.write("broken", text=f"{type(error).__name__}: {error} ({where})", traceback=traceback.format_exc())
 
 
-def keep_logs(bench: Bench | Arm, **facts: str) -> None:
+def keep_logs(bench: HasServers, **facts: str) -> None:
     """The lines that checks look for, of every instance, as one record line each, with these facts."""
     for name, server in bench.servers.items():
         lines = [(at, text) for at, text in bench.log(name).lines() if any(mark in text for mark in TELLING)]
