@@ -5,12 +5,12 @@ import time
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import process_variable
+from rig.contract import LOG_FLUSH_S, RESEED_S
 from rig.environment.cadence import ENVIRONMENT
 from rig.environment.step_errors import Broke, Unmet
-from rig.runs.checklist.world import LAG_VOID_S, RECONNECT_SEED_S, World
+from rig.runs.checklist.world import LAG_VOID_S, World
 
 BACKENDS = r"(?P<many>a|two)(?P<quiet> quiet)? backends?"
-FLUSH_S = 1.0  # a log line may come so much later than its event
 HOW = r"(?P<how>killed|cut off)"
 
 
@@ -92,9 +92,9 @@ def start_valkey(world: World) -> None:
 
 @when("the backend has seeded again")
 def seeded_again(world: World) -> None:
-    at = world.await_seed(world.notes["valkey back from"], RECONNECT_SEED_S + FLUSH_S)
+    at = world.await_seed(world.notes["valkey back from"], RESEED_S + LOG_FLUSH_S)
     if at is None:
-        told = f"no seed line within {RECONNECT_SEED_S:g} s of Valkey's return, nor {FLUSH_S:g} s after that"
+        told = f"no seed line within {RESEED_S:g} s of Valkey's return, nor {LOG_FLUSH_S:g} s after that"
         lag_s = world.bench.lag.worst(world.notes["valkey back from"], time.time())
         raise Broke(told, "J-06") if lag_s <= LAG_VOID_S and world.bench.has_log else Unmet(told)
     world.notes["seeded at"] = at

@@ -8,11 +8,12 @@ from typing import Any
 import psutil
 
 from rig.checks.common.sql_statements import names, unknown_roles, writes
+from rig.contract import SEED_LINE
 from rig.environment.cadence import ENVIRONMENT
 from rig.record import evidence
 from rig.record.evidence import Evidence
 from rig.runs.checklist.observation import Observed
-from rig.runs.checklist.world import SEED_LINE, World
+from rig.runs.checklist.world import World
 from rig.stack import CapabilityMissing, ServerInstance
 from rig.traffic import Mitra
 

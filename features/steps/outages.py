@@ -5,12 +5,12 @@ import time
 from pytest_bdd import parsers, when
 
 from features.steps.looks import cadence_of, sample_of, stamped, watch
+from rig.contract import LOG_FLUSH_S
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed
 from rig.runs.checklist.world import World
 
 TICKS = {"sweeps": "auto-offline", "mirror cycles": "heartbeat-mirror"}
-FLUSH_S = 1.0  # a log line may come so much later than its event
 UNDER_WAY_S = 0.5  # what was under way when Valkey went is over by then
 
 
@@ -32,7 +32,7 @@ def seen_from_both_ends(world: World) -> Observed:
 
 def skip_lines(world: World, text: str, every_s: float) -> Observed:
     stopped, back = world.notes["valkey stopped at"], world.notes["valkey back from"]
-    lines = world.log_lines(text, stopped, back + FLUSH_S)
+    lines = world.log_lines(text, stopped, back + LOG_FLUSH_S)
     return Observed(
         {
             "valkey": world.notes["valkey from both ends"],
@@ -44,5 +44,5 @@ def skip_lines(world: World, text: str, every_s: float) -> Observed:
             evidence.note(f"Valkey was away from {stopped:.3f} to {back:.3f}, {back - stopped:.1f} s"),
             evidence.log("backend a, in the outage", stamped(lines), looked_for=text),
         ],
-        {"every_s": every_s, "flush_s": FLUSH_S},
+        {"every_s": every_s, "flush_s": LOG_FLUSH_S},
     )

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from pytest_bdd import given
 
+from rig.contract import RESEED_S, SEED_LINE
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import RECONNECT_SEED_S, SEED_LINE, World
+from rig.runs.checklist.world import World
 
 
 @given("Postgres holds mitras in every state, written by hand")
@@ -124,7 +125,7 @@ def deactivated_set(world: World) -> Observed:
     )
 
 
-@answers("A-07", within_s=RECONNECT_SEED_S + 1)
+@answers("A-07", within_s=RESEED_S + 1)
 def second_seed(world: World) -> Observed:
     """The seed line's stamp against the FLUSHDB's; no request is sent meanwhile."""
     flushed = world.notes["flushed at"]
@@ -132,11 +133,11 @@ def second_seed(world: World) -> Observed:
     return Observed(
         {"flushed_at": flushed, "seeded_at": lines[0][0] if lines else None},
         [evidence.log("backend a, after FLUSHDB", [t for _, t in lines], looked_for=SEED_LINE)],
-        {"within_s": RECONNECT_SEED_S},
+        {"within_s": RESEED_S},
     )
 
 
-@answers("A-08", within_s=lambda world: 1.0 if world.bench.has_log else RECONNECT_SEED_S + 1)
+@answers("A-08", within_s=lambda world: 1.0 if world.bench.has_log else RESEED_S + 1)
 def all_rebuilt(world: World) -> Observed:
     return Observed(
         {"truth": world.truth(), "mirror": world.mirror_state()},

@@ -5,9 +5,10 @@ import time
 from pytest_bdd import when
 
 from rig.checks.common.sql_statements import writes
+from rig.contract import RESEED_S, SEED_LINE, WRITE_THROUGH_S
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import RECONNECT_SEED_S, WRITE_THROUGH_S, World
+from rig.runs.checklist.world import World
 
 
 @when("Sari goes online again and again, then offline again and again")
@@ -149,7 +150,7 @@ def toggles_without_valkey(world: World) -> Observed:
 
 
 def healed_within_s(world: World) -> float:
-    return max(RECONNECT_SEED_S, world.cadence.seconds("reconcile", 300))
+    return max(RESEED_S, world.cadence.seconds("reconcile", 300))
 
 
 @answers("B-08", within_s=lambda world: healed_within_s(world) + 1)
@@ -169,7 +170,7 @@ def caught_up(world: World) -> Observed:
         [
             world.bench.mirror.describe("mitras:online"),
             world.bench.mirror.describe(f"mitra:heartbeat:{sari}"),
-            evidence.log("backend a", [t for _, t in world.log_lines("[valkey-mirror] seed:", since)]),
+            evidence.log("backend a", [t for _, t in world.log_lines(SEED_LINE, since)]),
         ],
         {"within_s": healed_within_s(world)},
     )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import SHOWN, cadence_of, stamped, watch
-from features.steps.outages import FLUSH_S, seen_from_both_ends
+from features.steps.outages import seen_from_both_ends
 from features.steps.people import NAMES, split_names
 from features.steps.windows import (
     answers_of,
@@ -25,15 +25,14 @@ from features.steps.windows import (
 )
 from features.steps.witness import without_postgres
 from rig.checks.common.sql_statements import writes
-from rig.checks.common.valkey_commands import HEARTBEAT, sets_key
+from rig.checks.common.valkey_commands import sets_key
+from rig.contract import ANSWER_S, HEARTBEAT, HEARTBEAT_FALLBACK_LINE, LOG_FLUSH_S, WRITE_THROUGH_S
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import WRITE_THROUGH_S, World
+from rig.runs.checklist.world import World
 from rig.traffic import Exchange
 
-FALLBACK = "[heartbeat] valkey check failed, falling back to DB"
 SPACED_PINGS = 4  # three cycles between them
-ANSWER_S = 5.0
 CLOCK_S = 0.1  # two clocks of one machine, or of two that keep time
 LATE_S = 0.3  # what a server does after its answer comes within this, in a window that nothing else follows at once
 
@@ -232,11 +231,11 @@ def stopped(world: World) -> Observed:
     return seen_from_both_ends(world)
 
 
-@answers("C-10", within_s=FLUSH_S)
+@answers("C-10", within_s=LOG_FLUSH_S)
 def checked_in_postgres(world: World) -> Observed:
     """A log line may come up to 1 s after its event, so the look is repeated so long."""
     pings, noted = world.notes["pings"], world.notes["outage pings"]
-    lines = world.log_lines(FALLBACK, noted.since)
+    lines = world.log_lines(HEARTBEAT_FALLBACK_LINE, noted.since)
     statements = statements_in(world, noted, LATE_S)
     wrote = [s for s in statements if any(writes(s, table) for table in ("mitra_online_status", "mitra_online_logs"))]
     every = [exchange for exchanges in pings.values() for exchange in exchanges]
@@ -251,7 +250,7 @@ def checked_in_postgres(world: World) -> Observed:
         [
             *(exchanges[0].evidence() for exchanges in pings.values()),
             *exchanges_evidence(every)[:1],
-            evidence.log("backend a, in the outage", stamped(lines), looked_for=FALLBACK),
+            evidence.log("backend a, in the outage", stamped(lines), looked_for=HEARTBEAT_FALLBACK_LINE),
             statements_evidence("the backend's statements while they were sent", statements),
         ],
         {"answer_s": ANSWER_S},
@@ -263,7 +262,7 @@ def back_on_valkey(world: World) -> Observed:
     """Judged on the whole log from the seed line to the exit."""
     sari, noted = world.mitra("Sari").id, world.notes["healed pings"]
     commands = [c for c in writes_in(world, noted) if sets_key(c, HEARTBEAT + sari)]
-    lines = world.log_lines(FALLBACK, world.notes["seeded at"])
+    lines = world.log_lines(HEARTBEAT_FALLBACK_LINE, world.notes["seeded at"])
     healed, dewi = world.notes["healed"], world.notes["healed, refused"]
     return Observed(
         {
@@ -278,6 +277,8 @@ def back_on_valkey(world: World) -> Observed:
             *exchanges_evidence(healed),
             dewi.evidence(),
             commands_evidence("Sari's heartbeats in Valkey", commands),
-            evidence.log("backend a, from the seed line to its exit", stamped(lines), looked_for=FALLBACK),
+            evidence.log(
+                "backend a, from the seed line to its exit", stamped(lines), looked_for=HEARTBEAT_FALLBACK_LINE
+            ),
         ],
     )

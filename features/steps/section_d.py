@@ -6,10 +6,11 @@ from pytest_bdd import parsers, when
 
 from features.steps.people import must, told
 from rig.checks.common.sql_statements import writes
+from rig.contract import WRITE_THROUGH_S
 from rig.environment.step_errors import Broke, Unmet
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import WRITE_THROUGH_S, World
+from rig.runs.checklist.world import World
 
 WAIT_S = 10.0  # for a timer of the backend to show, over the time that it is due
 COUNTED_TEXT = "SELECT id::text, status, mitra_id::text FROM chat_sessions WHERE mitra_id = %s ORDER BY status, id"

@@ -5,8 +5,9 @@ import time
 from pytest_bdd import given
 
 from features.steps.people import must
+from rig.contract import WRITE_THROUGH_S
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import WRITE_THROUGH_S, World
+from rig.runs.checklist.world import World
 from rig.traffic import Mitra
 
 NO_CHAT = "00000000-0000-4000-8000-000000000999"

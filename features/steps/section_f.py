@@ -28,16 +28,13 @@ from features.steps.windows import (
 )
 from rig.checks.common.sql_statements import is_availability_query, names, unknown_roles
 from rig.checks.common.valkey_commands import is_recompute
+from rig.contract import ANSWER_S, BLAST_FALLBACK_LINE, LOG_FLUSH_S, REACHABLE_FALLBACK_LINE
 from rig.record import evidence
 from rig.record.evidence import Evidence
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 
-REACHABLE_FALLBACK = "[isMitraReachable] valkey unavailable, falling back to DB"
-BLAST_FALLBACK = "[findAvailableMitras] valkey unavailable, falling back to Postgres"
 STATUS = "mitra_online_status"
-ANSWER_S = 5.0
-FLUSH_S = 1.0  # a log line may come so much later than its event
 STALE_DEFAULT_S, STALE_SET_S = 90.0, 30.0
 MAXIMUM = 3
 
@@ -166,16 +163,16 @@ def reachable(world: World) -> Observed:
 @answers("F-02")
 def stale_is_unreachable(world: World) -> Observed:
     observed = with_mirror(world, reachability(world, "reachable again"), "reachable again", STALE_SET_S)
-    lines, shown = fallback_lines(world, REACHABLE_FALLBACK, world.notes["reachable"].since)
+    lines, shown = fallback_lines(world, REACHABLE_FALLBACK_LINE, world.notes["reachable"].since)
     observed.seen |= {"lines": lines, "exit_code": world.notes["exit code"]}
     observed.evidence.append(shown)
     return observed
 
 
-@answers("F-03", within_s=FLUSH_S)
+@answers("F-03", within_s=LOG_FLUSH_S)
 def reachable_from_postgres(world: World) -> Observed:
     first, second = reachability(world, "first"), reachability(world, "second")
-    lines, shown = fallback_lines(world, REACHABLE_FALLBACK, world.notes["first"].since)
+    lines, shown = fallback_lines(world, REACHABLE_FALLBACK_LINE, world.notes["first"].since)
     return Observed(
         {
             "valkey": world.notes["valkey from both ends"],
@@ -194,7 +191,7 @@ def blast_from_valkey(world: World) -> Observed:
     noted = world.notes["blast"]
     commands = [c for c in commands_in(world, noted) if is_recompute(c)]
     statements = statements_in(world, noted)
-    lines, shown = fallback_lines(world, BLAST_FALLBACK, world.notes["reachable"].since)
+    lines, shown = fallback_lines(world, BLAST_FALLBACK_LINE, world.notes["reachable"].since)
     return Observed(
         {
             "paid": paid.plain(),
@@ -244,12 +241,12 @@ def ids_match(world: World) -> Observed:
     )
 
 
-@answers("F-06", within_s=FLUSH_S)
+@answers("F-06", within_s=LOG_FLUSH_S)
 def blast_from_postgres(world: World) -> Observed:
     expected, expected_shown = available_in_postgres(world)
     rows, rows_shown = offered(world, "Budi")
     exchange, paid = world.notes["available"], world.notes["Budi paid"]
-    lines, shown = fallback_lines(world, BLAST_FALLBACK, paid.started)
+    lines, shown = fallback_lines(world, BLAST_FALLBACK_LINE, paid.started)
     seen: dict[str, Any] = {
         "valkey": world.notes["valkey from both ends"],
         "names": names_by_id(world),

@@ -22,15 +22,14 @@ from features.steps.windows import (
     window,
 )
 from rig.checks.common.sql_statements import writes
-from rig.checks.common.valkey_commands import SNAPSHOT, deletes_key, is_recompute, touches_mirror, verb, writes_key
+from rig.checks.common.valkey_commands import deletes_key, is_recompute, touches_mirror, verb, writes_key
+from rig.contract import BEACON, SNAPSHOT, SNAPSHOT_S, WRITE_THROUGH_S
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import WRITE_THROUGH_S, World
+from rig.runs.checklist.world import World
 from rig.stack import CapabilityMissing
 from rig.traffic import Customer, Exchange, poll_rapidly, volley
-from rig.traffic.actors.customer import BEACON
 
-SNAPSHOT_S = 10.0
 BETWEEN_S = 9.5  # no two recomputes within this
 LATE_S = 0.3
 CROWD = 24  # polls at once, so that a stampede would show

@@ -20,14 +20,13 @@ from features.steps.looks import (
 )
 from features.steps.outages import seen_from_both_ends, skip_lines
 from features.steps.people import NAMES, NOBODY, must, split_names
+from rig.contract import SLACK_S, SWEEP_SKIPPED_LINE
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 
 STALE = "stale_after_seconds"
-SKIPPED = "[auto-offline] valkey unavailable, skipping this tick:"
 TABLES = ("mitra_online_status", "mitra_online_logs")
-SLACK_S = 1.0  # what the contract adds to stale time and sweep
 TOLERANCE_S = 1.0  # what it allows the other way
 
 
@@ -211,9 +210,9 @@ def stopped(world: World) -> Observed:
 
 @answers("G-09", within_s=1.0)
 def skipped_with_a_line(world: World) -> Observed:
-    observed = skip_lines(world, SKIPPED, cadence_of(world, "auto-offline"))
+    observed = skip_lines(world, SWEEP_SKIPPED_LINE, cadence_of(world, "auto-offline"))
     observed.seen["seeded_at"] = world.notes["seeded at"]
-    observed.seen["after"] = [list(line) for line in world.log_lines(SKIPPED, world.notes["seeded at"])]
+    observed.seen["after"] = [list(line) for line in world.log_lines(SWEEP_SKIPPED_LINE, world.notes["seeded at"])]
     return observed
 
 

@@ -21,16 +21,14 @@ from features.steps.looks import (
 from features.steps.outages import seen_from_both_ends, skip_lines
 from features.steps.people import NOBODY, must
 from rig.checks.common.sql_statements import uses_unnest
-from rig.checks.common.valkey_commands import HEARTBEAT
+from rig.contract import HEARTBEAT, MIRROR_SKIPPED_LINE, SLACK_S
 from rig.environment.step_errors import Broke, Unmet
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import LAG_VOID_S, World
 
 PINGED_S = 2.0  # over the interval in which everyone pings once
-SKIPPED = "[heartbeat-mirror] valkey unavailable, skipping:"
 STATUS = "mitra_online_status"
-LATE_S = 1.0  # what the contract adds to a cycle
 CLOCK_S = 1.0  # a toggle may take Postgres' clock for the column and its own for the key
 PINGING_S = 5  # as written in the feature
 WRITES_A_HEARTBEAT = ("SET", "GETSET", "SETEX", "PSETEX")
@@ -121,7 +119,7 @@ def one_statement_a_cycle(world: World) -> Observed:
     return Observed(
         {"statements": statements, "pinging": pinging(world), "pings": pings, **cycles},
         [shown, pings_evidence(world, pings)],
-        {"cycle_s": cycle_s(world), "late_s": LATE_S},
+        {"cycle_s": cycle_s(world), "late_s": SLACK_S},
     )
 
 
@@ -138,7 +136,7 @@ def within_the_last_cycle(world: World) -> Observed:
         " WHERE NOT EXISTS (SELECT FROM mitras AS m WHERE m.id = o.mitra_id)"
     )
     bound, since, read_at = (
-        cycle_s(world) + world.cadence.seconds("ping", PINGING_S) + LATE_S,
+        cycle_s(world) + world.cadence.seconds("ping", PINGING_S) + SLACK_S,
         world.notes["cycles"]["from"],
         time.time(),
     )
@@ -181,7 +179,7 @@ def lags_by_a_cycle(world: World) -> Observed:
             evidence.note(f"{len(samples)} samples of last_heartbeat_at, the last: {samples[-1]}"),
             *shown,
         ],
-        {"stood_s": cycle_s(world) + LATE_S, "ahead_s": CLOCK_S},
+        {"stood_s": cycle_s(world) + SLACK_S, "ahead_s": CLOCK_S},
     )
 
 
@@ -202,7 +200,7 @@ def stopped(world: World) -> Observed:
 
 @answers("H-07", within_s=1.0)
 def skipped_with_a_line(world: World) -> Observed:
-    return skip_lines(world, SKIPPED, cycle_s(world))
+    return skip_lines(world, MIRROR_SKIPPED_LINE, cycle_s(world))
 
 
 @answers("H-08")

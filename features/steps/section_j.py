@@ -9,7 +9,7 @@ import redis
 from pytest_bdd import parsers, when
 
 from features.steps.looks import LOOK_EVERY_S, SHOWN, stamped, watch
-from features.steps.outages import FLUSH_S, seen_from_both_ends
+from features.steps.outages import seen_from_both_ends
 from features.steps.people import open_chat, pay, split_names
 from features.steps.section_c import CLOCK_S
 from features.steps.section_c import FALLBACK as PING_FALLBACK
@@ -29,14 +29,14 @@ from features.steps.windows import (
     writes_in,
 )
 from rig.checks.common.sql_statements import is_availability_query, unknown_roles, writes
-from rig.checks.common.valkey_commands import HEARTBEAT, SNAPSHOT, is_recompute, sets_key
+from rig.checks.common.valkey_commands import is_recompute, sets_key
+from rig.contract import ANSWER_S, CHANNEL, HEARTBEAT, LOG_FLUSH_S, RESEED_S, SEED_LINE, SNAPSHOT
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import RECONNECT_SEED_S, SEED_LINE, World
+from rig.runs.checklist.world import World
 from rig.traffic import Exchange
 
 STATUS = "mitra_online_status"
-ANSWER_S = 5.0
 LATE_S = 0.3
 POLLS_ANEW = 4
 HEARD_S = 1.0  # a setting that changed is known everywhere after it
@@ -78,7 +78,7 @@ def away(world: World) -> None:
 @when("the backend has seeded again, or its time for it is up")
 def seeded_or_not(world: World) -> None:
     """That there is no seed is J-06's to tell: it must not end the scenario."""
-    world.notes["seeded at"] = world.await_seed(world.notes["valkey back from"], RECONNECT_SEED_S + SEED_SLACK_S)
+    world.notes["seeded at"] = world.await_seed(world.notes["valkey back from"], RESEED_S + SEED_SLACK_S)
 
 
 @when(parsers.re(r"max_customers_per_mitra becomes (?P<value>\d+) in app_config, which nobody can be told of"))
@@ -92,7 +92,7 @@ def changed_unheard(world: World, value: str) -> None:
 def by_the_new_setting(world: World) -> None:
     """A second from its subscription on, which may come a little after the seed; J-06 judges the polls that follow."""
     expected, _ = available_in_postgres(world)
-    latest, heard = max(world.notes["valkey back at"] + RECONNECT_SEED_S, time.time()), None
+    latest, heard = max(world.notes["valkey back at"] + RESEED_S, time.time()), None
     while time.time() < (heard or latest) + HEARD_S:
         poll = polled_anew(world)
         if isinstance(poll.reply, dict) and poll.reply.get("count") == len(expected):
@@ -103,7 +103,7 @@ def by_the_new_setting(world: World) -> None:
 
 def subscribed(world: World) -> bool:
     with suppress(redis.RedisError):
-        return bool(world.bench.mirror.client.pubsub_numsub("config:invalidate")[0][1])
+        return bool(world.bench.mirror.client.pubsub_numsub(CHANNEL)[0][1])
     return False
 
 
@@ -156,7 +156,7 @@ def toggle_noted(world: World) -> None:
         row = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (id,))
         text = f"[valkey-mirror] {write} {id} failed:"
         with suppress(TimeoutError):
-            world.bench.log().wait_for(text, toggle.started, FLUSH_S)
+            world.bench.log().wait_for(text, toggle.started, LOG_FLUSH_S)
         world.notes["toggles"][name] = {
             "way": way, "exchange": toggle, "row": row, "text": text, "lines": world.log_lines(text, toggle.started),
         }  # fmt: skip
@@ -166,12 +166,12 @@ def toggle_noted(world: World) -> None:
 def told_of_a_setting(world: World) -> None:
     """As another instance would; again and again, as a subscriber may come back a little after the seed."""
     client, message = world.bench.mirror.client, json.dumps({"key": "max_customers_per_mitra"})
-    deadline = max(world.notes["valkey back at"] + RECONNECT_SEED_S, time.time() + HEARD_S)
+    deadline = max(world.notes["valkey back at"] + RESEED_S, time.time() + HEARD_S)
     told, gone = 0, False
     with suppress(redis.RedisError):  # a Valkey that is not back is judged by what came before
         client.set(SNAPSHOT, '{"available": false, "count": 0}', ex=SNAPSHOT_LIFE_S)
         while not gone and time.time() < deadline:
-            client.publish("config:invalidate", message)
+            client.publish(CHANNEL, message)
             told += 1
             watch(world, LOOK_EVERY_S)
             gone = not client.exists(SNAPSHOT)
@@ -236,7 +236,7 @@ def blast_in_the_outage(world: World) -> Observed:
     )
 
 
-@answers("J-04", within_s=FLUSH_S)
+@answers("J-04", within_s=LOG_FLUSH_S)
 def pings_in_the_outage(world: World) -> Observed:
     pings, noted = world.notes["outage pings"], world.notes["pings in the outage"]
     lines = world.log_lines(PING_FALLBACK, noted.since)
@@ -260,7 +260,7 @@ def pings_in_the_outage(world: World) -> Observed:
 
 
 def healed_within_s(world: World) -> float:
-    return max(RECONNECT_SEED_S, world.cadence.seconds("reconcile", 300))
+    return max(RESEED_S, world.cadence.seconds("reconcile", 300))
 
 
 @answers("J-05", within_s=lambda world: healed_within_s(world) + 1)
@@ -342,15 +342,13 @@ def restored(world: World) -> Observed:
             "sets": len(pinged),
             "recomputes": len(recomputed),
             "asked": asked_of_postgres(world, "after"),
-            "seeds": sum(at > since for at, _ in world.log_lines(SEED_LINE, since, noted.until + FLUSH_S)),
+            "seeds": sum(at > since for at, _ in world.log_lines(SEED_LINE, since, noted.until + LOG_FLUSH_S)),
             "lines": [text for _, text in lines[:SHOWN]],
             "blind_s": blind_s(world, noted),
             "invalidation": world.notes["invalidation"],
         },
         [
-            evidence.timing(
-                "a seed line after Valkey's return", None if seeded is None else seeded - back, RECONNECT_SEED_S
-            ),
+            evidence.timing("a seed line after Valkey's return", None if seeded is None else seeded - back, RESEED_S),
             evidence.log(
                 "backend a, from Valkey's return on",
                 stamped(world.log_lines(SEED_LINE, back - 1)),
@@ -367,5 +365,5 @@ def restored(world: World) -> Observed:
             ),
             evidence.log("backend a, from the seed line to its exit", stamped(lines), looked_for="falling back to"),
         ],
-        {"within_s": RECONNECT_SEED_S, "clock_s": CLOCK_S},
+        {"within_s": RESEED_S, "clock_s": CLOCK_S},
     )

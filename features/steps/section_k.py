@@ -22,15 +22,15 @@ from features.steps.looks import (
 )
 from features.steps.people import NAMES, split_names
 from rig.checks.common.sql_statements import failed, uses_unnest
+from rig.contract import SEED_LINE, SLACK_S, WRITE_THROUGH_S
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import SEED_LINE, WRITE_THROUGH_S, World
+from rig.runs.checklist.world import World
 from rig.traffic import Exchange, Pinger
 
 BOTH = ("a", "b")
 WAYS = ("online", "offline")
 FAR, FAR_MS = "further", 10  # as far as another zone of a cloud
-LATE_S = 1.0  # what the contract adds to a mirror cycle
 SHOWN_ROUNDS = 6
 STATUS = "mitra_online_status"
 
@@ -212,7 +212,7 @@ def both_have_mirrored(world: World, count: str) -> None:
     world.notes["side by side"] = {"from": since, "samples": samples}
 
 
-@answers("K-05", within_s=lambda world: cadence_of(world, "heartbeat-mirror") + LATE_S)
+@answers("K-05", within_s=lambda world: cadence_of(world, "heartbeat-mirror") + SLACK_S)
 def mirrors_side_by_side(world: World) -> Observed:
     """Each look is one more sample of the column; the heartbeats have stood still since the last ping."""
     noted = world.notes["side by side"]
@@ -242,5 +242,5 @@ def mirrors_side_by_side(world: World) -> Observed:
             evidence.note(f"{len(noted['samples'])} samples of last_heartbeat_at, the last: {noted['samples'][-1]}"),
             *(world.bench.mirror.describe(f"mitra:heartbeat:{person.id}") for person in world.people.values()),
         ],
-        {"within_s": cadence_of(world, "heartbeat-mirror") + LATE_S},
+        {"within_s": cadence_of(world, "heartbeat-mirror") + SLACK_S},
     )

@@ -13,9 +13,10 @@ from features.steps.section_k import BOTH
 from features.steps.states import maximum, set_heartbeat, setting
 from rig.checks.checklist.section_k import SNAPSHOT, deletes_snapshot
 from rig.checks.common.availability_model import AVAILABLE, states
+from rig.contract import WRITE_THROUGH_S
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import WRITE_THROUGH_S, World
+from rig.runs.checklist.world import World
 from rig.traffic import Customer
 
 SNAPSHOT_LIFE_S = 9.5  # of its 10 s, what a reader can rely on

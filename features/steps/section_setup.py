@@ -6,14 +6,13 @@ import sys
 
 from rig import caller
 from rig.cli.shells import NO_TLS, tls_client
+from rig.contract import CHANNEL, SEED_LINE, SUBSCRIBED_LINE
 from rig.paths import CHECKOUT
 from rig.record import evidence
 from rig.record.evidence import Evidence
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import SEED_LINE, World
+from rig.runs.checklist.world import World
 from rig.stores import Lacks
-
-SUBSCRIBED = "[valkey] subscribed to config:invalidate"
 
 
 @answers("SETUP-01", within_s=2.0)
@@ -26,8 +25,8 @@ def listeners(world: World) -> Observed:
 def valkey_reached(world: World) -> Observed:
     """The boot log, and Valkey's own word on who is connected: a subscriber of the backend's own user."""
     server = world.bench.server()
-    lines = world.log_lines(SUBSCRIBED, server.started or 0.0)
-    shown = evidence.log("backend a", [text for _, text in lines], looked_for=SUBSCRIBED)
+    lines = world.log_lines(SUBSCRIBED_LINE, server.started or 0.0)
+    shown = evidence.log("backend a", [text for _, text in lines], looked_for=SUBSCRIBED_LINE)
     if not world.bench.stack.valkey.facts.can("CLIENT LIST"):
         return subscribers_alone(world, lines, shown)
     clients = [
@@ -44,7 +43,7 @@ def valkey_reached(world: World) -> Observed:
 def subscribers_alone(world: World, lines: list[tuple[float, str]], shown: Evidence) -> Observed:
     """Where nobody tells who is connected: how many are subscribed, of whom none is the rig."""
     world.weaken("SETUP-02 goes by the number of subscribers alone, as Valkey refuses CLIENT LIST to us")
-    ((channel, count),) = world.bench.mirror.client.pubsub_numsub("config:invalidate")
+    ((channel, count),) = world.bench.mirror.client.pubsub_numsub(CHANNEL)
     clients = [{"user": "(not told)", "sub": 1}] * int(count)
     return Observed(
         {"lines": [text for _, text in lines], "clients": clients, "user": "the backend"},

@@ -1,8 +1,9 @@
 """How the smoke tests are observed: the happy path in one go."""
 
+from rig.contract import SEED_LINE, WRITE_THROUGH_S
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import SEED_LINE, WRITE_THROUGH_S, World
+from rig.runs.checklist.world import World
 
 
 @answers("SMOKE-01", within_s=1.0)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from features.steps.people import must
-from rig.checks.common.valkey_commands import HEARTBEAT
+from rig.contract import HEARTBEAT, WRITE_THROUGH_S
 from rig.record.evidence import Evidence
-from rig.runs.checklist.world import WRITE_THROUGH_S, World
+from rig.runs.checklist.world import World
 from rig.traffic import Mitra
 
 MARGIN_S = 5.0  # between a heartbeat by hand and its turning stale

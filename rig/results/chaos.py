@@ -7,6 +7,7 @@ from typing import Any
 from rig.checks.chaos.consistency import availability_queries_a_second, person_minutes, sql_per_request, tallies
 from rig.checks.chaos.coverage import EVENTS
 from rig.checks.chaos.timeline import wrong_in
+from rig.contract import SEED_LINE, SWEEP_HELD_LINE
 from rig.record import Run
 from rig.record.histogram import quantile
 from rig.results.load import load_figures
@@ -22,9 +23,9 @@ COSTS = {
 }
 # Lanes of the timeline, by what their log lines hold.
 MARKED = {
-    "seeds": "[valkey-mirror] seed:",
+    "seeds": SEED_LINE,
     "ticks skipped": "valkey unavailable, skipping",
-    "mass offline held": "[auto-offline] holding",
+    "mass offline held": SWEEP_HELD_LINE,
 }
 BELIEVED = "mirror_warm"
 ANSWER_MS = 5000  # the contract's bound on any answer

@@ -8,8 +8,9 @@ from features.steps.windows import PARAMETERS_KEPT, tally
 from rig.checks import load_checks
 from rig.checks.checklist.section_e import require_one_transaction
 from rig.checks.common.sql_statements import ids_in
-from rig.checks.common.valkey_commands import HEARTBEAT, SNAPSHOT, deletes_key, sets_key
+from rig.checks.common.valkey_commands import deletes_key, sets_key
 from rig.checks.framework import Judge, Kind, judge_with_evidence
+from rig.contract import HEARTBEAT, SNAPSHOT
 from rig.observe.postgres.statement import Statement
 from rig.runs.chaos.final_state import ARGUMENTS_MAX, kept
 from rig.runs.load.arm import IDS_KEPT, ids_of

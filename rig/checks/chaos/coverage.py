@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rig.checks.chaos.timeline import Line, wrong_in
 from rig.checks.framework import CONTRACT, Bounds, Judge, Kind, Lines, check
+from rig.contract import SEED_LINE
 from rig.record import evidence
 
 FALLBACK, SKIPPED = "falling back", "valkey unavailable, skipping"
-SEED_LINE = "[valkey-mirror] seed:"
 FENCED = "mirror_writes_fenced_off_total"
 SEEN_WITHIN_S = 1.5  # a ghost was there so shortly before the seed that it can have been its work
 SHOWN_MAX = 5

@@ -7,8 +7,9 @@ from rig.checks.checklist.outages import require_stopped
 from rig.checks.common.http_answers import require_clean_exit, require_prompt, require_refusal, require_status
 from rig.checks.common.mirror_diff import heartbeat_time
 from rig.checks.common.sql_statements import ids_in, keeps_house, names, unknown_roles
-from rig.checks.common.valkey_commands import HEARTBEAT, SETS, WRITES
+from rig.checks.common.valkey_commands import SETS, WRITES
 from rig.checks.framework import Bounds, Judge, Kind, Seen, check
+from rig.contract import HEARTBEAT
 
 REQUESTS_MIN = 500
 TABLES = ("mitras", "mitra_online_status", "auth_sessions")

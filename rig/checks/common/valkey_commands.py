@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rig.contract import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
+
 Command = Mapping[str, Any]
 
-SNAPSHOT = "availability:snapshot"
-HEARTBEAT = "mitra:heartbeat:"
-CONTRACT_KEYS = ("mitras:online", "mitras:deactivated", SNAPSHOT)
-CONTRACT_PREFIXES = ("mitra:capacity:", HEARTBEAT)
+CONTRACT_KEYS = (ONLINE, DEACTIVATED, SNAPSHOT)
+CONTRACT_PREFIXES = (CAPACITY, HEARTBEAT)
 
 # A script names its keys too, but what it does to them follows as commands of its own.
 SCRIPTS = frozenset({"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"})

@@ -18,9 +18,9 @@ from rig.checks.common.sql_statements import (
     writes,
 )
 from rig.checks.framework import Lines
+from rig.contract import SEED_LINE
 
 PING_TABLES = ("mitras", STATUS, "auth_sessions")
-SEED_LINE = "[valkey-mirror] seed:"
 SEED_S, SEED_MITRAS_A_SECOND = (
     1.0,
     20_000,

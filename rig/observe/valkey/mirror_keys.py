@@ -7,16 +7,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from rig.contract import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 from rig.record import evidence
 from rig.record.evidence import Evidence
 from rig.stores.valkey import OURS, connect
 
-ONLINE = "mitras:online"
-DEACTIVATED = "mitras:deactivated"
-CAPACITY = "mitra:capacity:"
-HEARTBEAT = "mitra:heartbeat:"
-SNAPSHOT = "availability:snapshot"
-CHANNEL = "config:invalidate"
 SCAN_COUNT = 1000
 
 # How each type is shown: the command whose reply is the whole value.

@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from rig.config import Settings
+from rig.contract import BEACON, PING
 from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.environment.testbed import Bench
 from rig.record.null_recorder import NullRecorder
 from rig.runs.common.replay import replay_command
 from rig.stack import ServerInstance, Supervisor, open_stack
-from rig.traffic.actors.customer import BEACON
-from rig.traffic.actors.mitra import PING, go_online
+from rig.traffic.actors.mitra import go_online
 from rig.traffic.actors.tokens import mint
 from rig.traffic.load.open_loop import head, saturate
 

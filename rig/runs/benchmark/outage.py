@@ -12,6 +12,7 @@ from rich.console import Console
 
 from rig.checks.common.sql_statements import is_availability_query
 from rig.config import Settings
+from rig.contract import BEACON, SEED_LINE
 from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.environment.testbed import Bench
@@ -19,11 +20,9 @@ from rig.record.null_recorder import NullRecorder
 from rig.runs.benchmark.table import Figure, print_figures
 from rig.runs.common.replay import replay_command
 from rig.stack import CapabilityMissing, Supervisor, open_stack
-from rig.traffic.actors.customer import BEACON
 from rig.traffic.actors.mitra import go_online
 from rig.traffic.load.open_loop import Shot, fire
 
-SEED_LINE = "[valkey-mirror] seed:"
 MITRAS = 300
 WARM_S, CALM_S, HANG_S, BACK_S, FLUSH_S = 2.0, 6.0, 8.0, 12.0, 8.0
 # The goals, in ms, 1/s and s.

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import redis
 
+from rig.contract import CAPACITY, CHANNEL, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 from rig.environment.testbed import TRUTH, Bench
-from rig.observe.valkey.mirror_keys import CAPACITY, CHANNEL, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 
 EVERY_S, CROWD_EVERY_S = 0.2, 0.4  # a sample of a crowd is large, and its changes are many
 CROWD = 100

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 import redis
 
+from rig.contract import CHANNEL, SEED_LINE
 from rig.environment.testbed import Bench
 from rig.faults import Cycle, Ground
 from rig.faults.catalogue import fault_named
-from rig.observe.valkey.mirror_keys import CHANNEL
 
-SEED_LINE = "[valkey-mirror] seed:"
 HOLD_S = 1.5  # above the second that a server may take to call silence an outage
 BELIEVED_S = 6.0  # the contract's 5 s from the answering of Valkey to the seed's line, and a margin
 SETTLED_S = (

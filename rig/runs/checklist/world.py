@@ -7,6 +7,7 @@ from typing import Any
 
 from rig.checks import CHECKS, Judgement, judge_seen
 from rig.checks.framework import LAG_VOID_S
+from rig.contract import RESEED_S, SEED_LINE
 from rig.environment.cadence import Cadence
 from rig.environment.sign_in import sign_in
 from rig.environment.testbed import Bench
@@ -17,10 +18,6 @@ from rig.record.evidence import Evidence
 from rig.runs.checklist.observation import ANSWERS, Observed
 from rig.stores.urls import ValkeyUrl
 from rig.traffic import Customer, Mitra, Operator
-
-SEED_LINE = "[valkey-mirror] seed:"
-RECONNECT_SEED_S = 5.0
-WRITE_THROUGH_S = 1.0
 
 
 class World:
@@ -236,7 +233,7 @@ class World:
             "through_proxy": treats_a_connection(address.host, address.port, tls=address.tls),
         }
 
-    def await_seed(self, since: float, within_s: float = RECONNECT_SEED_S, instance: str = "a") -> float | None:
+    def await_seed(self, since: float, within_s: float = RESEED_S, instance: str = "a") -> float | None:
         """The time of the first seed line after `since`, or None when none came in time."""
         with suppress(TimeoutError):
             at, _ = self.bench.log(instance).wait_for(SEED_LINE, since, within_s)

@@ -5,20 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from rig.contract import LINE_MARKS
 from rig.faults import Unconfirmed, Unhealed
 from rig.observe import ServerLog
 from rig.record import Recorder
 from rig.stack import ServerInstance
-
-# What the log lines of the contract hold; of the rest a run keeps the file.
-TELLING = (
-    "[valkey",
-    "[heartbeat",
-    "[isMitraReachable]",
-    "[findAvailableMitras]",
-    "[auto-offline]",
-    "valkey unavailable",
-)
 
 
 class HasServers(Protocol):
@@ -70,5 +61,5 @@ def rescued(recorder: Recorder, exits: Exits | None = None) -> Iterator[None]:
 def keep_logs(bench: HasServers, **facts: str) -> None:
     """The lines that checks look for, of every instance, as one record line each, with these facts."""
     for name, server in bench.servers.items():
-        lines = [(at, text) for at, text in bench.log(name).lines() if any(mark in text for mark in TELLING)]
+        lines = [(at, text) for at, text in bench.log(name).lines() if any(mark in text for mark in LINE_MARKS)]
         bench.recorder.write("log", instance=name, source=f"logs/{server.log.name}", lines=lines, **facts)

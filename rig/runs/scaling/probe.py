@@ -9,9 +9,8 @@ import psutil
 import redis
 
 from rig.checks.common.sql_statements import is_availability_query, uses_unnest, writes
-from rig.checks.load.sql_attribution import SEED_LINE
+from rig.contract import HEARTBEAT, SEED_LINE, SNAPSHOT
 from rig.environment.testbed import Bench
-from rig.observe.valkey.mirror_keys import HEARTBEAT, SNAPSHOT
 from rig.runs.scaling.store_baseline import Floors, chunks, now_text
 from rig.stack import ServerInstance
 from rig.stores.postgres import connect as connect_postgres

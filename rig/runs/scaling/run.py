@@ -12,6 +12,7 @@ from rich.console import Console
 
 from rig import caller
 from rig.config import Settings
+from rig.contract import PING
 from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import level_of, stack_spec
 from rig.environment.testbed import Bench
@@ -29,7 +30,6 @@ from rig.runs.common.session import Session, run_session
 from rig.runs.scaling.probe import TICK_S, TICKS, FleetSize, NotSeen, median
 from rig.runs.scaling.store_baseline import Floors
 from rig.stack import open_stack
-from rig.traffic.actors.mitra import PING
 from rig.traffic.actors.tokens import mint
 from rig.traffic.load.open_loop import Shot, head
 from rig.traffic.load.open_loop_process import ending, shots_of, write_plan

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from rig.observe.valkey.mirror_keys import CAPACITY, HEARTBEAT
+from rig.contract import CAPACITY, HEARTBEAT
 from rig.stores.postgres import connect as connect_postgres
 from rig.stores.valkey import OURS
 from rig.stores.valkey import connect as connect_valkey

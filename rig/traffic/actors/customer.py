@@ -1,10 +1,10 @@
 """A customer's app: poll the beacon, pay for a chat, extend it, say goodbye."""
 
+from rig.contract import BEACON
 from rig.traffic.actors.exchange import Exchange
 from rig.traffic.actors.user import User
 
 SESSIONS = "/api/client/chat-sessions"
-BEACON = "/public/bestie-availability"
 
 
 class Customer(User):

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from rig.contract import PING
 from rig.traffic.actors.client import ServerHandle
 from rig.traffic.actors.exchange import Exchange
 from rig.traffic.actors.user import User
 
-PING = "/api/mitra/status/heartbeat"
 TOGGLERS = 8
 GONE_AFTER_S = 0.0008  # mostly before an answer, and after the server has begun
 

@@ -4,9 +4,9 @@ import functools
 import threading
 from collections.abc import Sequence
 
+from rig.contract import BEACON
 from rig.record import Recorder
 from rig.traffic.actors.client import TIMEOUT_S, Client, http_client
-from rig.traffic.actors.customer import BEACON
 from rig.traffic.actors.exchange import Exchange
 from rig.traffic.background.periodic import PacedThread
 

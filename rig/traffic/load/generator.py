@@ -12,8 +12,8 @@ import psutil
 from gevent.event import AsyncResult
 from gevent.lock import BoundedSemaphore
 
-from rig.traffic.actors.customer import BEACON, SESSIONS
-from rig.traffic.actors.mitra import PING
+from rig.contract import BEACON, PING
+from rig.traffic.actors.customer import SESSIONS
 from rig.traffic.actors.tokens import mint
 from rig.traffic.load.schedule import LoadPlan
 from rig.traffic.load.sender import TIMEOUT_S, Job, Pool

@@ -8,13 +8,12 @@ from typing import Any
 from rig.checks.chaos.timeline import Line, assume_fault, http_evidence, quiet_spans
 from rig.checks.common.sql_statements import writes
 from rig.checks.framework import Bounds, Judge, Kind, Lines, check
+from rig.contract import COUNTED, RESEED_S, WRITE_THROUGH_S
 from rig.record import evidence
 
 AUDIT = "mitra_online_logs"
 CONTRACT_TOLERANCE_S = 1.0
-RESEED_S = 5.0  # by when the contract has a server back on Valkey
 STAMP_S = 0.001  # the statement log's times are cut to the millisecond
-VISIBLE_S = 1.0  # by when a write of the API is in Valkey
 SHOWN_MAX = 5
 ROWS_SHOWN_MAX = 30
 
@@ -131,7 +130,7 @@ def barred_spans(lines: Lines) -> Iterator[tuple[str, float, float]]:
 def barred_then(request: Line, lines: Lines, troubled: Sequence[tuple[float, float]] = ()) -> bool:
     """Whether it was refused as inactive and its mitra may have been so at some moment of it, by either store.
 
-    A re-activation is seen VISIBLE_S after its answer; one in `troubled` times once those are over.
+    A re-activation is seen WRITE_THROUGH_S after its answer; one in `troubled` times once those are over.
     """
     if request["code"] != "ACCOUNT_INACTIVE":
         return False
@@ -141,7 +140,7 @@ def barred_then(request: Line, lines: Lines, troubled: Sequence[tuple[float, flo
             active = False
         elif act["action"] == "reactivate" and act["status"] == 200:
             late = [until for since, until in troubled if since <= act["ended"] <= until]
-            active = active or max([act["ended"] + VISIBLE_S, *late]) < request["started"]
+            active = active or max([act["ended"] + WRITE_THROUGH_S, *late]) < request["started"]
     return not active
 
 
@@ -188,10 +187,10 @@ def maxima(lines: Lines) -> list[tuple[float, float, float]]:
 
 
 def in_force(changes: Sequence[tuple[float, float, float]], since: float, until: float, first: float) -> float:
-    """The highest maximum that may have been in force at some moment; another one counts VISIBLE_S after its answer."""
+    """The highest maximum that may have been in force at some moment; another one counts WRITE_THROUGH_S after its answer."""
     found = [first]
     for begun, ended, value in changes:
-        if ended + VISIBLE_S < since:
+        if ended + WRITE_THROUGH_S < since:
             found = [value]
         elif begun <= until:
             found.append(value)
@@ -263,7 +262,7 @@ def no_chat_past_its_end(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     rows = left(judge, lines)
     if rows is None:
         return
-    now, counted = rows["now"][0]["at"], ("active", "pending_payment")
+    now, counted = rows["now"][0]["at"], COUNTED
     most_s = bounds["goodbye_s"] + bounds["within_s"]
     over = [
         f"{row['id']} by {now - row['ends_at']:.1f} s"

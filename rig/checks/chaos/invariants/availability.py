@@ -17,9 +17,9 @@ from rig.checks.chaos.timeline import (
     wrong_in,
 )
 from rig.checks.framework import Bounds, Judge, Kind, Lines, check
+from rig.contract import SEED_LINE
 from rig.record import evidence
 
-SEED_LINE = "[valkey-mirror] seed:"
 SHOWN_MAX = 5
 
 

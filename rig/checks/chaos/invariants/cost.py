@@ -16,20 +16,19 @@ from rig.checks.chaos.timeline import (
     require_no_wrong_over,
 )
 from rig.checks.common.sql_statements import STATUS, failed, ids_in, names, uses_unnest, writes
-from rig.checks.common.valkey_commands import HEARTBEAT, SNAPSHOT, deletes_key, sets_key
+from rig.checks.common.valkey_commands import deletes_key, sets_key
 from rig.checks.framework import Bounds, Judge, Kind, Lines, check
+from rig.contract import CHANNEL, HEARTBEAT, MIRROR_SKIPPED_LINE, RESEED_S, SNAPSHOT, SWEEP_SKIPPED_LINE
 from rig.record import evidence
 
 STAMP_S = 0.001
 APART_S = 0.005  # by so much a request of hers has to keep away for a statement to be the ping's
 LEFT_BEHIND_S = 0.2  # a request whose sender has left is gone on with by the server
 TIMER_S = 0.05  # from the end of a chat to the count of those that are left
-CHANNEL = "config:invalidate"
-RESEED_S = 5.0
 NOTICED_S = 2.0
 SKIPS = {
-    "sweep_every_s": "[auto-offline] valkey unavailable, skipping",
-    "mirror_every_s": "[heartbeat-mirror] valkey unavailable, skipping",
+    "sweep_every_s": SWEEP_SKIPPED_LINE,
+    "mirror_every_s": MIRROR_SKIPPED_LINE,
 }
 COMMANDS_SHOWN_MAX = 30
 CUT_S = 1.0  # MONITOR's connection is known to have lived at its last line only

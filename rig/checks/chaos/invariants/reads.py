@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from rig.checks.chaos.invariants.account_state import RESEED_S, auto_offlines, barred_spans, left, rows_evidence
-from rig.checks.chaos.invariants.availability import SEED_LINE, available, sample_evidence
+from rig.checks.chaos.invariants.availability import available, sample_evidence
 from rig.checks.chaos.timeline import Line, assume_fault, http_evidence, inside, quiet_spans
 from rig.checks.framework import Bounds, Judge, Kind, Lines, check
+from rig.contract import SEED_LINE, SWEEP_HELD_LINE
 from rig.record import evidence
 
-HELD = "[auto-offline] holding"
 COUNTS = re.compile(r"seed: (\d+) online, (\d+) deactivated, (\d+) with active sessions")
 BLIND_S = 0.7  # the longest between two looks
 NEAR_S = 0.5  # a count may have been true so shortly before or after it was told
@@ -39,7 +39,7 @@ def the_silent_leave(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         times.sort()
     longest = 0.0
     for since, until in quiet_spans(lines, events, bounds["reconnect_s"]).values():
-        held = any(HELD in text for at, text in told if since - 4 * stale_s <= at <= until)
+        held = any(SWEEP_HELD_LINE in text for at, text in told if since - 4 * stale_s <= at <= until)
         most = 4 * stale_s + 2 * sweep_s + 1 if held else stale_s + sweep_s + 1
         for sample in inside(lines.get("sample", ()), since, until):
             for id in sample["truth"]["online"] if sample["truth"] else ():
