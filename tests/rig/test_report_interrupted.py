@@ -13,7 +13,8 @@ from rig.report.build import build
 from rig.report.formats.html import html
 from rig.report.formats.markdown import markdown
 from rig.report.words import headline
-from rig.results.judge import INTERRUPTED, judge_run
+from rig.results.entries import INTERRUPTED
+from rig.results.judge import judge_run
 
 MANY = 21
 
