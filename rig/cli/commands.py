@@ -121,11 +121,11 @@ def checklist(
     repeat: Annotated[int, typer.Option(min=1, max=1000, help="Runs in a row, each of another random seed.")] = 1,
 ) -> None:
     """Answer the checklist, Setup, A to K and Smoke, with evidence; the report's path comes last."""
-    from rig.runs.checklist import repeat
+    from rig.runs.checklist import repeat as repeated
     from rig.runs.checklist import run as runner
 
     if repeat > 1:
-        raise typer.Exit(repeat.run(ctx.obj, only or [], repeat))
+        raise typer.Exit(repeated.run(ctx.obj, only or [], repeat))
     raise typer.Exit(runner.run(ctx.obj, only or []))
 
 
@@ -385,9 +385,9 @@ def model(
     from rig.runs.model import run as runner
 
     if replay is not None:
-        from rig.runs.model import replay
+        from rig.runs.model import replay as saved
 
-        raise typer.Exit(replay.run(ctx.obj, replay))
+        raise typer.Exit(saved.run(ctx.obj, replay))
     if listed:
         raise typer.Exit(runner.list_specs(spec or []))
     given = {"instances": instances, "mitras": mitras, "faults": faults}
