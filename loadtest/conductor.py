@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import locust.runners
 from gevent.event import Event
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
@@ -24,6 +25,9 @@ LEAD_S = 2.0  # for the message to get everywhere
 SIGNED_A_SECOND = 10_000  # tokens, of one process beside others
 GRACE_S = 15.0  # beyond the plan and its last answers, until a silent worker is given up
 LOCAL = "local"
+# Seconds until Locust counts a silent worker as missing, and leaves it out of the plan: a busy machine holds a process
+# up for longer than the 3 s that are Locust's own.
+locust.runners.HEARTBEAT_LIVENESS = 20
 
 
 class Conductor:
