@@ -15,11 +15,11 @@ from _pytest.runner import runtestprotocol
 
 from rig.checks import load_checks
 from rig.config import HANDED
-from rig.environment.attached import AttachedBench
+from rig.environment.attached import AttachedTestbed
 from rig.environment.cadence import Cadence
 from rig.environment.running_stacks import announce
 from rig.environment.step_errors import blamed
-from rig.environment.testbed import Bench
+from rig.environment.testbed import Testbed
 from rig.fixtures import SchemaMismatch, load_schema
 from rig.record import Recorder, RunDirectory
 from rig.runs.checklist.pytest_process import RELEASE
@@ -154,13 +154,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def bench(settings: Settings) -> Iterator[Bench]:
+def bench(settings: Settings) -> Iterator[Testbed]:
     """This worker's own stack; the supervisor of the whole run owns its processes."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
     supervisor = Supervisor.attach(os.environ["RIG_SUPERVISOR"])
     with Recorder(settings.run, worker) as recorder, opened(settings.spec, supervisor, worker, recorder) as stack:
         recorder.write("stack", worker=worker, mode=settings.spec.mode)
-        kind = AttachedBench if settings.spec.attached else Bench
+        kind = AttachedTestbed if settings.spec.attached else Testbed
         given = (settings.cadence, settings.random_seed, settings.ready_within_s, settings.schema, settings.level)
         bench = kind(stack, recorder, *given)
         fault = ScenarioFault(bench, **settings.under) if settings.under else None
@@ -179,7 +179,7 @@ def bench(settings: Settings) -> Iterator[Bench]:
             bench.close()
 
 
-def require_schema(bench: Bench) -> None:
+def require_schema(bench: Testbed) -> None:
     """A mapping that does not fit is told before the first scenario: it is why no box gets an answer."""
     if bench.schema.foreign:
         try:
@@ -202,7 +202,7 @@ def opened(spec: StackSpec, supervisor: Supervisor, worker: str, recorder: Recor
         yield services
 
 
-def hold(run: RunDirectory, bench: Bench) -> None:
+def hold(run: RunDirectory, bench: Testbed) -> None:
     """Leave the stack as the failed scenario left it, until the driver says that the user has seen enough."""
     announce(bench.stack, "checklist", bench.schema)  # with the servers that run now
     bench.recorder.write("kept", pid=os.getpid())
@@ -211,7 +211,7 @@ def hold(run: RunDirectory, bench: Bench) -> None:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, bench: Bench) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, bench: Testbed) -> Iterator[World]:
     log = request.node.stash[LOG]
     world = World(bench, bench.recorder, log.scenario, log.variant, request.node.stash[ATTEMPT])
     yield world
@@ -221,8 +221,8 @@ def world(request: pytest.FixtureRequest, bench: Bench) -> Iterator[World]:
 
 
 def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, scenario: Any) -> None:
-    bench: Bench = request.getfixturevalue("bench")
-    bench.note_exits()  # of what the scenario before left running
+    bench: Testbed = request.getfixturevalue("bench")
+    bench.record_crashes()  # of what the scenario before left running
     example = getattr(request.node, "callspec", None)
     log = ScenarioLog(
         recorder=bench.recorder,
@@ -254,8 +254,8 @@ def pytest_bdd_after_step(request: pytest.FixtureRequest, step: Any) -> None:
 
 
 def pytest_bdd_step_error(request: pytest.FixtureRequest, step: Any, exception: Exception) -> None:
-    bench: Bench = request.getfixturevalue("bench")
-    request.node.stash[LOG].step_fails(step.keyword, step.name, blamed(exception) or bench.blame(exception))
+    bench: Testbed = request.getfixturevalue("bench")
+    request.node.stash[LOG].step_fails(step.keyword, step.name, blamed(exception) or bench.classify_failure(exception))
     request.getfixturevalue("world").step_fails(exception)
     bench.dirty(f"a step of the scenario before ended with {type(exception).__name__}")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rig.environment.cadence import ENVIRONMENT, QUIET
 from rig.environment.sign_in import sign_in
-from rig.environment.testbed import Bench
+from rig.environment.testbed import Testbed
 from rig.stack import CapabilityMissing, StackError
 from rig.stack.stack import FIRST
 from rig.traffic import Mitra
@@ -17,7 +17,7 @@ LONGEST_S = 300  # the longest cadence that the checklist writes: a run waits fo
 RECONCILE = ENVIRONMENT["reconcile"]
 
 
-class AttachedBench(Bench):
+class AttachedTestbed(Testbed):
     """One instance; every cadence is what it was started with. Nothing is restarted: after an outage it has to settle."""
 
     others = FIRST
@@ -82,9 +82,9 @@ class AttachedBench(Bench):
 
     def stop_servers(self) -> None:
         """It goes on running; whether it left by itself is noted."""
-        self.note_exits()
+        self.record_crashes()
 
-    def obituary(self, server: Any) -> str:
+    def crash_message(self, server: Any) -> str:
         told = "its log is not known to us"
         if self.told.log:
             told = "; ".join(text for _, text in self.log(server.name).lines()[-3:]) or "it printed nothing"

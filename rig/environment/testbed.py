@@ -6,18 +6,16 @@ from typing import Any, ClassVar, Protocol
 
 from rig.checks.framework import HARDENED
 from rig.environment.cadence import ENVIRONMENT, QUIET, Cadence
+from rig.environment.observers import watch_commands, why_no_log
 from rig.environment.step_errors import Unmet
 from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_path, translator
 from rig.fixtures.schema import CONTRACT_TABLES
-from rig.observe import LagSentinel, Mirror, Monitor, NoMonitor, ServerLog, StatementLog, Tables
-from rig.observe.valkey.keyspace_events import Told
+from rig.observe import LagSentinel, Mirror, ServerLog, StatementLog, Tables
 from rig.record import Recorder
 from rig.record.evidence import Evidence
 from rig.stack import ServerInstance, Stack, StackError
-from rig.stack.stack import FIRST
 from rig.stack.sut.managed import READY_S
 from rig.stores import Lacks
-from rig.stores.postgres import PostgresFacts
 from rig.stores.valkey import OURS
 from rig.traffic import Operator
 
@@ -32,11 +30,6 @@ TRUTH = {
 }
 
 
-def why_no_log(facts: PostgresFacts) -> str:
-    """What a box that counts statements says where it cannot."""
-    return f"statement log: {facts.lacking.get('statement log', '')}"
-
-
 class BeforeScenario(Protocol):
     """A fault that is injected before the steps of each scenario, once its servers are ready."""
 
@@ -46,7 +39,7 @@ class BeforeScenario(Protocol):
         """Take back what is in force; nothing when there is none."""
 
 
-class Bench:
+class Testbed:
     """Knows the stack from all sides. Scenarios that ask for the same backend share a running one."""
 
     # The instance that everybody is who is not the rig; None: told by Postgres role and Valkey user.
@@ -82,7 +75,7 @@ class Bench:
         self.tables = Tables(stack.postgres.observer_url, reading_path(self.schema))
         self.fixtures = Fixtures(stack.postgres.url, self.schema)
         self.mirror = Mirror(stack.valkey.url)
-        self.monitor = self._watch_commands()
+        self.monitor = watch_commands(stack, self.others)
         self.statements = StatementLog(
             stack.postgres.statement_log,
             translate=translator(self.schema),
@@ -97,23 +90,6 @@ class Bench:
             "roles": postgres.instance_of, "shared": postgres.shared_by, "observers": postgres.observers, "ours": OURS,
             "database": postgres.facts.database,
         }  # fmt: skip
-
-    def _watch_commands(self) -> Monitor | NoMonitor:
-        """By MONITOR, where it shows commands to us and we can tell whose they are."""
-        valkey = self.stack.valkey
-        others = self.others or (None if valkey.users_of_their_own else FIRST)
-        try:
-            valkey.facts.require("MONITOR", "CLIENT LIST", *(["CLIENT SETNAME"] if others else []))
-        except Lacks as lack:
-            return NoMonitor(str(lack), self._second_witness())
-        return Monitor(valkey.url, instance_of=valkey.instance_of, others=others)
-
-    def _second_witness(self) -> Told | None:
-        """Where there is no MONITOR: keyspace events and counters, if both can be had."""
-        facts = self.stack.valkey.facts
-        if not (facts.can("keyspace events") and facts.can("commandstats")):
-            return None
-        return Told(self.stack.valkey.url, given=not facts.can("CONFIG SET"))
 
     # --- backends --------------------------------------------------------------------------------------------
 
@@ -182,7 +158,7 @@ class Bench:
         return self.servers[name].stop()
 
     def stop_servers(self) -> None:
-        self.note_exits()
+        self.record_crashes()
         for server in self.servers.values():
             if server.running:
                 server.stop()
@@ -273,12 +249,12 @@ class Bench:
 
     # --- blame -----------------------------------------------------------------------------------------------
 
-    def blame(self, failure: Exception) -> dict[str, str]:
+    def classify_failure(self, failure: Exception) -> dict[str, str]:
         """Whose fault an exception is: an instance that was ready and left by itself has failed, else the rig is broken."""
         if isinstance(failure, Lacks):
             return {"verdict": "skipped", "message": str(failure)}
         for server in self.exited():
-            return {"verdict": "failed", "message": self.obituary(server)}
+            return {"verdict": "failed", "message": self.crash_message(server)}
         return {"verdict": "broken", "message": f"{type(failure).__name__}: {failure}"}
 
     def exited(self) -> list[ServerInstance]:
@@ -286,17 +262,17 @@ class Bench:
         gone = [name for name, server in self.servers.items() if server.ready and not server.running]
         return [self.servers[name] for name in gone if name not in self._we_ended]
 
-    def obituary(self, server: ServerInstance) -> str:
+    def crash_message(self, server: ServerInstance) -> str:
         tail = "; ".join(text for _, text in self.log(server.name).lines()[-3:]) or "it printed nothing at all"
         return f"backend {server.name} exited by itself ({server.exit_code}): {tail}"
 
-    def note_exits(self) -> None:
+    def record_crashes(self) -> None:
         """Record, once each, who left by itself: it may have done so where no step looked."""
         for server in self.exited():
             if self.scenario and (server.name, server.ready) not in self._noted:
                 self._noted.add((server.name, server.ready))
                 at = server.process.exited if server.process else time.time()
-                text = self.obituary(server)
+                text = self.crash_message(server)
                 self.recorder.write("exited", t=at, instance=server.name, text=text, **self.scenario)
 
     def close(self) -> None:

@@ -104,7 +104,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
     for module in (goals, hotpath):
         monkeypatch.setattr(module, "open_stack", lambda *_: nullcontext(None))
         monkeypatch.setattr(module, "mapped_schema", nothing)
-        monkeypatch.setattr(module, "Bench", lambda *_: SimpleNamespace(close=nothing))
+        monkeypatch.setattr(module, "Testbed", lambda *_: SimpleNamespace(close=nothing))
         monkeypatch.setattr(module, "measure", nothing)
     monkeypatch.setattr(generator, "port_of", lambda _: 1)
     monkeypatch.setattr(

@@ -16,7 +16,7 @@ from rig.config import Settings
 from rig.contract import BEACON, PING
 from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import mapped_schema, stack_spec
-from rig.environment.testbed import Bench
+from rig.environment.testbed import Testbed
 from rig.record.null_recorder import NullRecorder
 from rig.runs.common.replay import replay_command
 from rig.stack import ServerInstance, Supervisor, open_stack
@@ -35,7 +35,7 @@ def run(settings: Settings) -> int:
     spec = stack_spec(settings, Path("."))
     with tempfile.TemporaryDirectory(prefix="rig-bench-") as logs, Supervisor.start() as supervisor:
         with open_stack(replace(spec, logs=Path(logs)), supervisor, "bench") as stack:
-            bench = Bench(
+            bench = Testbed(
                 stack, NullRecorder(), Cadence("written"), 0, settings.ready_within_s, mapped_schema(settings)
             )  # type: ignore[arg-type]
             try:
@@ -46,7 +46,7 @@ def run(settings: Settings) -> int:
     return code
 
 
-def measure(bench: Bench) -> dict[str, list[float]]:
+def measure(bench: Testbed) -> dict[str, list[float]]:
     """Answers a second by kind, a value a round; the kinds take turns.
 
     The no-op goes through the same kind of listener and the same layers as ping and beacon; it only asks nobody.

@@ -15,7 +15,7 @@ from rig.config import Settings
 from rig.contract import BEACON, SEED_LINE
 from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import mapped_schema, stack_spec
-from rig.environment.testbed import Bench
+from rig.environment.testbed import Testbed
 from rig.record.null_recorder import NullRecorder
 from rig.runs.benchmark.table import Figure, print_figures
 from rig.runs.common.replay import replay_command
@@ -35,7 +35,7 @@ def run(settings: Settings, polls_a_second: int) -> int:
     spec = stack_spec(settings, Path("."))
     with tempfile.TemporaryDirectory(prefix="rig-bench-") as logs, Supervisor.start() as supervisor:
         with open_stack(replace(spec, logs=Path(logs)), supervisor, "bench") as stack:
-            bench = Bench(
+            bench = Testbed(
                 stack,
                 NullRecorder(),
                 Cadence("written"),
@@ -56,7 +56,7 @@ def run(settings: Settings, polls_a_second: int) -> int:
     return code
 
 
-def measure(bench: Bench, polls_a_second: int) -> list[Figure]:
+def measure(bench: Testbed, polls_a_second: int) -> list[Figure]:
     """Calm, a hang by SIGSTOP, the way back, then FLUSHDB, all under the same storm."""
     if not hasattr(bench.stack.valkey, "pause"):
         raise CapabilityMissing("this Valkey is not a process of ours to stop: use --mode embedded")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from rig.environment.testbed import Bench
+from rig.environment.testbed import Testbed
 from rig.faults import Cycle, Ground
 from rig.faults.requirements import missing, needs_of
 from rig.record import Recorder
@@ -18,7 +18,7 @@ class FaultScheduler:
 
     def __init__(
         self,
-        bench: Bench,
+        bench: Testbed,
         strikes: Sequence[Strike],
         instances: tuple[str, ...],
         stand_still: Callable[[float], None] = lambda _: None,
@@ -93,7 +93,7 @@ class FaultScheduler:
         self._unhealed.clear()
 
 
-def refuse_what_is_missing(bench: Bench, strikes: Sequence[Strike]) -> None:
+def refuse_what_is_missing(bench: Testbed, strikes: Sequence[Strike]) -> None:
     """CapabilityMissing names what this stack or machine lacks for the first fault that cannot be made on it."""
     for strike in strikes:
         for need in needs_of(strike.made()):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rig.checks.common.valkey_commands import contract_keys
-from rig.environment.testbed import Bench
+from rig.environment.testbed import Testbed
 from rig.observe import CannotObserve, Command, NoStatementLog
 
 # Verbs that change nothing by themselves; what a script does follows as commands of its own.
@@ -36,7 +36,7 @@ def kept(verb: str, args: Sequence[str]) -> list[str]:
     return [verb, *args[1:ARGUMENTS_MAX], *rest]
 
 
-def write_history(bench: Bench, since: float, until: float) -> None:
+def write_history(bench: Testbed, since: float, until: float) -> None:
     """A `statement` line each, a `command` line for each that changed something, and one `left` line of rows.
 
     Without a statement log a weakness is noted instead, and what counts statements is skipped by its checks.
@@ -63,7 +63,7 @@ def write_history(bench: Bench, since: float, until: float) -> None:
     bench.recorder.write("left", **left, evicted_keys=int(info["evicted_keys"]))
 
 
-def seen_commands(bench: Bench, since: float, until: float) -> list[Command]:
+def seen_commands(bench: Testbed, since: float, until: float) -> list[Command]:
     """Those of the instances; none, and a weakness of the run, where MONITOR cannot be had."""
     try:
         return [command for command in bench.monitor.window(since, until) if command.instance is not None]

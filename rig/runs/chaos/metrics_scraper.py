@@ -6,7 +6,7 @@ import time
 
 import httpx
 
-from rig.environment.testbed import Bench
+from rig.environment.testbed import Testbed
 
 EVERY_S = 0.5
 PATIENCE_S = 0.3
@@ -18,7 +18,7 @@ COUNTS = re.compile(r"\d+(\.\d+)?")  # of `/readyz`: what moves all the time and
 class Scraper:
     """A thread; an instance that does not answer, or tells nothing of a mirror, leaves no line."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Testbed) -> None:
         self._bench = bench
         self._told: dict[str, str] = {}  # by instance: what it last said at `/readyz`, without its numbers
         self._stopping = threading.Event()

@@ -10,7 +10,7 @@ from pathlib import Path
 from rig.config import Settings
 from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
-from rig.environment.testbed import Bench
+from rig.environment.testbed import Testbed
 from rig.faults.catalogue import faults
 from rig.faults.requirements import OWN_CLOCKS, RESOLVER, TRUTH_PROXIED, libfaketime, no_resolver
 from rig.record import Verdict, exit_code, overall
@@ -172,7 +172,7 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
         own_resolver=RESOLVER in needs and no_resolver() is None,
     )
     with open_stack(spec, session.supervisor, "chaos") as stack:
-        bench = Bench(
+        bench = Testbed(
             stack, recorder, Cadence("fast"), session.random_seed, settings.ready_within_s, mapped_schema(settings)
         )
         try:
@@ -188,7 +188,7 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
             bench.close()
 
 
-def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
+def course(bench: Testbed, campaign: Campaign, exits: Exits) -> None:
     """The phases, each recorded once it is over."""
     spans = campaign.phases
     workload = people(bench, campaign)
@@ -232,7 +232,7 @@ def course(bench: Bench, campaign: Campaign, exits: Exits) -> None:
 
 
 @contextmanager
-def phase(bench: Bench, name: str) -> Iterator[None]:
+def phase(bench: Testbed, name: str) -> Iterator[None]:
     """A phase that ends by an exception leaves no line: it was not completed."""
     print(f"  {name}", flush=True)
     began = time.time()
@@ -250,7 +250,7 @@ def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
         time.sleep(min(LOOK_EVERY_S, max(0.0, until - time.monotonic())))
 
 
-def people(bench: Bench, campaign: Campaign) -> Workload:
+def people(bench: Testbed, campaign: Campaign) -> Workload:
     """Mitras and customers, spread over the instances; all mitras but the fleet go online, as a day begins."""
     servers = list(bench.servers.values())
     everyone = []

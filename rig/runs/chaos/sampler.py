@@ -10,7 +10,7 @@ import psycopg
 import redis
 
 from rig.contract import CAPACITY, CHANNEL, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
-from rig.environment.testbed import TRUTH, Bench
+from rig.environment.testbed import TRUTH, Testbed
 
 EVERY_S, CROWD_EVERY_S = 0.2, 0.4  # a sample of a crowd is large, and its changes are many
 CROWD = 100
@@ -28,7 +28,7 @@ ROWS = (
 class Sampler:
     """A thread that reads Valkey, Postgres, and Valkey again; a store that does not answer leaves a None."""
 
-    def __init__(self, bench: Bench, ids: Sequence[str]) -> None:
+    def __init__(self, bench: Testbed, ids: Sequence[str]) -> None:
         self._bench = bench
         self._ids = list(ids)
         self._every_s = CROWD_EVERY_S if len(self._ids) > CROWD else EVERY_S

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import redis
 
 from rig.contract import CHANNEL, SEED_LINE
-from rig.environment.testbed import Bench
+from rig.environment.testbed import Testbed
 from rig.faults import Cycle, Ground
 from rig.faults.catalogue import fault_named
 
@@ -23,7 +23,7 @@ SETTLED_S = (
 class ScenarioFault:
     """What a checklist runs under: the fault's name, and whether it stays in force while a scenario runs."""
 
-    bench: Bench
+    bench: Testbed
     fault: str
     persistent: bool = False
     _held: list[Cycle] = field(default_factory=list)

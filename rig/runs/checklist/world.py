@@ -10,7 +10,7 @@ from rig.checks.framework import LAG_VOID_S
 from rig.contract import RESEED_S, SEED_LINE
 from rig.environment.cadence import Cadence
 from rig.environment.sign_in import sign_in
-from rig.environment.testbed import Bench
+from rig.environment.testbed import Testbed
 from rig.faults import treats_a_connection
 from rig.observe import NoMonitor
 from rig.record import Recorder, Verdict, evidence
@@ -23,7 +23,7 @@ from rig.traffic import Customer, Mitra, Operator
 class World:
     """One scenario's view of the rig. Everything that a step needs to say, do or look at hangs here."""
 
-    def __init__(self, bench: Bench, recorder: Recorder, scenario: str, variant: str, attempt: int) -> None:
+    def __init__(self, bench: Testbed, recorder: Recorder, scenario: str, variant: str, attempt: int) -> None:
         self.bench, self.recorder = bench, recorder
         self.scenario, self.variant, self.attempt = scenario, variant, attempt
         self.cadence: Cadence = bench.cadence
@@ -48,7 +48,7 @@ class World:
                 observed = declared.function(self)
                 judgement = judge_seen(item, observed.seen, observed.bounds, self.bench.level)
             except Exception as failure:  # what went wrong is saved as the answer: the run goes on
-                error = self.bench.blame(failure)
+                error = self.bench.classify_failure(failure)
                 judgement = Judgement(Verdict(error["verdict"]), error["message"])
             if judgement.verdict is Verdict.PASSED or error or time.monotonic() >= deadline:
                 break

@@ -10,7 +10,7 @@ import redis
 
 from rig.checks.common.sql_statements import is_availability_query, uses_unnest, writes
 from rig.contract import HEARTBEAT, SEED_LINE, SNAPSHOT
-from rig.environment.testbed import Bench
+from rig.environment.testbed import Testbed
 from rig.runs.scaling.store_baseline import Floors, chunks, now_text
 from rig.stack import ServerInstance
 from rig.stores.postgres import connect as connect_postgres
@@ -41,7 +41,7 @@ class NotSeen(Exception):
 class FleetSize:
     """Rows are planted, then a server is started for each kind of figure; every figure is seen from outside."""
 
-    def __init__(self, bench: Bench, floors: Floors, size: int) -> None:
+    def __init__(self, bench: Testbed, floors: Floors, size: int) -> None:
         self.bench, self.floors, self.size = bench, floors, size
         self.ids: list[str] = []
         self._customer: str | None = None

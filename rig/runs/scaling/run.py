@@ -15,7 +15,7 @@ from rig.config import Settings
 from rig.contract import PING
 from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import level_of, stack_spec
-from rig.environment.testbed import Bench
+from rig.environment.testbed import Testbed
 from rig.errors import UsageError
 from rig.paths import CHECKOUT
 from rig.record import Recorder
@@ -94,7 +94,7 @@ def play(session: Session, settings: Settings, sizes: Sequence[int]) -> None:
     recorder = session.recorder
     spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
     with open_stack(spec, session.supervisor, "scale") as stack:
-        bench = Bench(stack, recorder, Cadence("written"), session.random_seed, settings.ready_within_s)
+        bench = Testbed(stack, recorder, Cadence("written"), session.random_seed, settings.ready_within_s)
         bench.monitor.close()  # it would cost more than what it watches
         try:
             first = stack.server("a", env=bench.environment_for(), proxied=False)
@@ -117,7 +117,7 @@ def play(session: Session, settings: Settings, sizes: Sequence[int]) -> None:
             bench.close()
 
 
-def measure(bench: Bench, floors: Floors, size: int, empty: int, *, last: bool) -> None:
+def measure(bench: Testbed, floors: Floors, size: int, empty: int, *, last: bool) -> None:
     """Every figure of one size, each written as it is there."""
     fleet, recorder = FleetSize(bench, floors, size), bench.recorder
     bench.mirror.flush()
