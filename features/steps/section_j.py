@@ -12,8 +12,6 @@ from features.steps.looks import LOOK_EVERY_S, SHOWN, stamped, watch
 from features.steps.outages import seen_from_both_ends
 from features.steps.people import open_chat, pay, split_names
 from features.steps.section_c import CLOCK_S
-from features.steps.section_c import FALLBACK as PING_FALLBACK
-from features.steps.section_f import BLAST_FALLBACK
 from features.steps.section_f_beacon import drop_snapshot
 from features.steps.states import available_in_postgres, names_by_id, offered
 from features.steps.windows import (
@@ -30,7 +28,17 @@ from features.steps.windows import (
 )
 from rig.checks.common.sql_statements import is_availability_query, unknown_roles, writes
 from rig.checks.common.valkey_commands import is_recompute, sets_key
-from rig.contract import ANSWER_S, CHANNEL, HEARTBEAT, LOG_FLUSH_S, RESEED_S, SEED_LINE, SNAPSHOT
+from rig.contract import (
+    ANSWER_S,
+    BLAST_FALLBACK_LINE,
+    CHANNEL,
+    HEARTBEAT,
+    HEARTBEAT_FALLBACK_LINE,
+    LOG_FLUSH_S,
+    RESEED_S,
+    SEED_LINE,
+    SNAPSHOT,
+)
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
@@ -42,7 +50,7 @@ POLLS_ANEW = 4
 HEARD_S = 1.0  # a setting that changed is known everywhere after it
 SNAPSHOT_LIFE_S = 10
 SEED_SLACK_S = 1.0  # a seed line may be flushed so late, and its stamp still be in time
-FALLBACKS = (PING_FALLBACK, BLAST_FALLBACK, "falling back to DB", "falling back to Postgres")
+FALLBACKS = (HEARTBEAT_FALLBACK_LINE, BLAST_FALLBACK_LINE, "falling back to DB", "falling back to Postgres")
 
 
 @when(parsers.re(r"the beacon is polled (?P<another>another )?(?P<count>\d+) times"))
@@ -239,7 +247,7 @@ def blast_in_the_outage(world: World) -> Observed:
 @answers("J-04", within_s=LOG_FLUSH_S)
 def pings_in_the_outage(world: World) -> Observed:
     pings, noted = world.notes["outage pings"], world.notes["pings in the outage"]
-    lines = world.log_lines(PING_FALLBACK, noted.since)
+    lines = world.log_lines(HEARTBEAT_FALLBACK_LINE, noted.since)
     statements = statements_in(world, noted, LATE_S)
     wrote = [s for s in statements if writes(s, STATUS)]
     return Observed(
@@ -252,7 +260,7 @@ def pings_in_the_outage(world: World) -> Observed:
         },
         [
             *exchanges_evidence(pings),
-            evidence.log("backend a, in the outage", stamped(lines), looked_for=PING_FALLBACK),
+            evidence.log("backend a, in the outage", stamped(lines), looked_for=HEARTBEAT_FALLBACK_LINE),
             statements_evidence("the backend's statements while they were sent", statements),
         ],
         {"answer_s": ANSWER_S},
