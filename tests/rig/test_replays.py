@@ -85,7 +85,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
         monkeypatch.setattr(module, "conclude", lambda _: SUMMARY)
     for place in (
         "rig.report.print_summary", "rig.report.growth.print_table", "rig.report.model.print_control",
-        "rig.runs.checklist.run.toxiproxy_binary", "rig.runs.checklist.pytest_process.run_features",
+        "rig.runs.checklist.run.toxiproxy_binary", "rig.runs.checklist.run.run_features",
         "rig.runs.checklist.run.mapped_schema", "rig.runs.chaos.run.mapped_schema", "rig.runs.load.run.mapped_schema",
         "rig.runs.chaos.run.play", "rig.runs.load.run.play", "rig.runs.scaling.run.play", "rig.runs.mutation.run.print_outcomes",
     ):  # fmt: skip
@@ -143,7 +143,7 @@ def same(words: Words) -> Any:
         nothing_runs(patch)
         end, arguments = effect(words)
     settings = arguments.pop("settings")
-    if end == "loadcommand.run":  # a given Postgres leaves less of a load, said or not
+    if end == "runs.load.options.run":  # a given Postgres leaves less of a load, said or not
         arguments = {"options": options_of(Settings.model_construct(**settings), **arguments["given"])}
     seed = SEED if settings["random_seed"] is None else settings["random_seed"]
     kept = {name: value for name, value in settings.items() if name not in NOT_REPEATED}
