@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rig.record.archive import archived_run
+from rig.record.lines import RECORD_VERSION
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,13 @@ def new_run(root: Path, kind: str, random_seed: int, meta: dict[str, Any]) -> Ru
             continue
     directory = RunDirectory(path)
     directory.logs.mkdir()
-    facts = {"kind": kind, "random_seed": random_seed, "started": started.timestamp(), **meta}
+    facts = {
+        "kind": kind,
+        "record_version": RECORD_VERSION,
+        "random_seed": random_seed,
+        "started": started.timestamp(),
+        **meta,
+    }
     directory.meta.write_text(json.dumps(facts, indent=2) + "\n")
     point_latest(root, path)
     return directory

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rig.record.directory import RunDirectory
+from rig.record.lines import decoded
+from rig.record.upgrade import readable_version
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Run:
             raise ValueError(f"{directory.meta.name} is not JSON: {error}") from None
         if not isinstance(meta, dict) or "kind" not in meta:
             raise ValueError(f"{directory.meta.name} is not that of a run")
+        version = readable_version(meta)
         lines: list[dict[str, Any]] = []
         for path in directory.records():
             text = path.read_text(encoding="utf-8", errors="replace")
@@ -36,6 +39,10 @@ class Run:
                     raise ValueError(f"{path.name}:{number} is not JSON: {error}") from None
                 if not isinstance(read, dict) or not {"t", "kind"} <= read.keys():
                     raise ValueError(f"{path.name}:{number} is no record line: it has no `t` and `kind`")
+                try:
+                    decoded(line)
+                except ValueError as error:
+                    raise ValueError(f"{path.name}:{number} is no line of record version {version}: {error}") from None
                 lines.append(read)
         lines.sort(key=lambda line: line["t"])
         return cls(directory, meta, lines)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rig.record.directory import RunDirectory
+from rig.record.lines import decoded
 
 
 class Recorder:
@@ -41,8 +42,15 @@ class Recorder:
         return text
 
     def write(self, kind: str, /, t: float | None = None, **fields: Any) -> None:
-        """Append one line; `fields` must be plain JSON (dates and uuids are written as text)."""
+        """Append one line; `fields` must be plain JSON (dates and uuids are written as text).
+
+        ValueError for a kind or field that no line of a record has (`rig/record/lines`).
+        """
         line = json.dumps({"t": time.time() if t is None else t, "kind": kind, **self._about, **fields}, default=str)
+        try:
+            decoded(line)
+        except ValueError as error:
+            raise ValueError(f"no line of a record: {error}: {line[:200]}") from None
         with self._lock:
             self._file.write(self.masked(line) + "\n")
 

@@ -51,7 +51,7 @@ def test_a_saved_run_is_judged_at_its_own_level(level: str, verdict: str, tmp_pa
     directory = new_run(tmp_path, "chaos", 7, {"command": "rig chaos x", "level": level})
     with Recorder(directory) as recorder:
         recorder.write("plan", items=["INV-24"], replay="rig chaos x", scenario="x", bounds={"INV-24": {}})
-        recorder.write("left", evicted_keys=3)
+        recorder.write("left", audit=[], sign_ins=[], chats=[], offers=[], now=[], evicted_keys=3)
         recorder.write("end", interrupted=False)
     assert judge_run(Run.load(directory))["items"][0]["verdict"] == verdict
 

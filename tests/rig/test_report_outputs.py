@@ -228,15 +228,19 @@ def test_cases_of_a_whole_run_have_its_time():
 
 def test_a_check_of_all_lines_took_as_long_as_its_run(tmp_path: Path):
     """From the plan to the end; where the run was killed, to its last line."""
-    for kind, last, seconds in (("ended", "end", 90.0), ("killed", "log", 90.0)):
+    ends = {
+        "ended": ("end", {"interrupted": False}),
+        "killed": ("log", {"instance": "a", "source": "a", "lines": []}),
+    }
+    for kind, (last, fields) in ends.items():
         directory = new_run(tmp_path / kind, "chaos", 1, {"command": "rig chaos"})
         with Recorder(directory) as recorder:
             plan = {"items": ["INV-07"], "bounds": {"INV-07": {}}, "scenario": "a campaign", "replay": "rig chaos"}
             recorder.write("plan", t=1000.0, **plan)
             recorder.write("broken", t=1050.0, text="the rig itself")
-            recorder.write(last, t=1090.0, source="a", lines=[])
+            recorder.write(last, t=1090.0, **fields)
         (item,) = judge_run(Run.load(directory))["items"]
-        assert (item["seconds"], item["all_along"]) == (seconds, True)
+        assert (item["seconds"], item["all_along"]) == (90.0, True)
 
 
 def test_cucumber_of_a_run_without_scenarios_is_an_empty_list():
