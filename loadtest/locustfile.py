@@ -126,7 +126,7 @@ def span(text: str) -> float:
 
 
 def bounded(text: str, kind: Any, least: float) -> Any:
-    """argparse turns the ValueError into a usage error; it names the option itself."""
+    """Argparse turns the ValueError into a usage error; it names the option itself."""
     value = kind(text)
     if not least <= value < 1e9:
         raise ValueError(text)

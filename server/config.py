@@ -79,7 +79,7 @@ def _read(environ: Mapping[str, str]) -> Settings:
 
 
 def _production(environ: Mapping[str, str]) -> str:
-    """ "in production", with a way out for who did not ask for it."""
+    """The words `in production`, with a way out for who did not ask for it."""
     if "APP_ENV" in environ:
         return "when APP_ENV is production"
     return "in production, which an unset APP_ENV means (for a trial set APP_ENV=development)"

@@ -33,6 +33,8 @@ class Field(Protocol):
 
 @dataclass(frozen=True)
 class Text:
+    """A text of the body."""
+
     name: str
 
     @property
@@ -47,6 +49,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Phone:
+    """A phone number in E.164."""
+
     name: str = "phone"
 
     @property
@@ -61,6 +65,8 @@ class Phone:
 
 @dataclass(frozen=True)
 class Boolean:
+    """A truth value of the body."""
+
     name: str
 
     @property
@@ -104,6 +110,8 @@ class Count(Whole):
 
 @dataclass(frozen=True)
 class Uuid:
+    """An id of the path."""
+
     name: str
 
     @property

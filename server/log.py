@@ -5,7 +5,7 @@ import traceback
 
 
 def log(text: str) -> None:
-    """Write one line; line breaks inside `text` are shown as `\\n`, so that no value can forge a line."""
+    r"""Write one line; line breaks inside `text` are shown as `\n`, so that no value can forge a line."""
     line = text.replace("\r", "\\r").replace("\n", "\\n")
     sys.stdout.write(f"{line}\n")  # server/streams.py
 

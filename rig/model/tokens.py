@@ -190,7 +190,7 @@ def code_is_checked(rules: Rules, state: State, instance: int) -> Iterator[tuple
 
 @action("instance", code="server/auth.py:Auth._user", lanes=_TO_POSTGRES)
 def mitra_is_looked_up(rules: Rules, state: State, instance: int) -> Iterator[tuple[str, State]]:
-    """The mitra's row is locked, shared, and read: is she active?"""
+    """The mitra's row is locked, shared, and read, to see if she is active."""
     work = state.work[instance]
     if work.what != What.SIGN_IN or work.at != At.CODE:
         return

@@ -85,6 +85,8 @@ class Section:
 
 @dataclass(frozen=True)
 class Step:
+    """One step of a scenario as it went."""
+
     keyword: str
     text: str
     verdict: Verdict

@@ -19,7 +19,7 @@ Span = tuple[str, str]  # ("text" | "code" | "strong", the words)
 
 
 def clean(value: Any) -> str:
-    """Text without terminal colours; any other unprintable character is written as its escape (`\\x07`)."""
+    r"""Text without terminal colours; any other unprintable character is written as its escape (`\x07`)."""
     text = value if isinstance(value, str) else as_text(value)
     return UNPRINTABLE.sub(_stand_in, ANSI.sub("", text.replace("\r\n", "\n")))
 

@@ -229,8 +229,11 @@ class Valkey:
 
 
 class _Told:
-    """A connection that says so when it is lost. One that the kernel gave up in silence (TCP_USER_TIMEOUT: a TimeoutError,
-    which redis-py takes for nothing said yet) fails at the next write, and there each loop has an error of its own."""
+    """A connection that says so when it is lost.
+
+    One that the kernel gave up in silence (TCP_USER_TIMEOUT: a TimeoutError, which redis-py takes for nothing said yet)
+    fails at the next write, and there each loop has an error of its own.
+    """
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         try:
@@ -301,8 +304,10 @@ def connect(url: str, connections_max: int, look: Callable[[Any], Awaitable[None
 
 
 async def end(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel tasks and wait for their end; again and again, as Python 3.11's wait_for (redis-py uses it) may swallow a
-    cancellation."""
+    """Cancel tasks and wait for their end.
+
+    Again and again, as Python 3.11's wait_for (redis-py uses it) may swallow a cancellation.
+    """
     while pending := [task for task in tasks if task is not None and not task.done()]:
         for task in pending:
             task.cancel()

@@ -12,6 +12,8 @@ STEP_MS = 1000  # two clocks that are read a second apart differ by far less, un
 
 
 class SharedClock:
+    """The time that all instances share: that of Valkey."""
+
     def __init__(self) -> None:
         # Until Valkey was asked the wall clock has to do.
         self._ahead_ms = time.time_ns() // 1_000_000 - steady_ms()

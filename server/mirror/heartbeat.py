@@ -26,6 +26,8 @@ WAITS_S = 4.2  # over what the contract lets Postgres keep a ping waiting; withi
 
 
 class Heartbeat:
+    """The ping, in Valkey and without it."""
+
     def __init__(self, db: Database, valkey: Valkey, writes: Writes) -> None:
         self._db = db
         self._writes = writes

@@ -64,6 +64,8 @@ class PostgresReads:
 
 
 class Reads:
+    """The readers of the mirror, and the snapshot."""
+
     def __init__(self, db: Database, valkey: Valkey, config: AppConfig) -> None:
         self._valkey = valkey
         self._config = config

@@ -67,6 +67,8 @@ class _NotNow(Exception):
 
 
 class Sweeps:
+    """The jobs that run by the clock: auto-offline, heartbeats to Postgres, the periodic seed."""
+
     def __init__(
         self, settings: Settings, db: Database, valkey: Valkey, config: AppConfig, writes: Writes, watchdog: Watchdog
     ) -> None:

@@ -28,6 +28,8 @@ COMPLAINS_EVERY_S = 10.0  # of a mirror that cannot be built
 
 
 class Watchdog:
+    """Notices an outage, and ends it by a seed."""
+
     def __init__(
         self, valkey: Valkey, seeder: Seeder, writes: Writes, config: AppConfig, coordinator: InstanceCoordinator
     ) -> None:

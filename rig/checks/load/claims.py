@@ -22,19 +22,8 @@ def judged(claim: Mapping[str, Any]) -> Callable[[Judge, Lines, Bounds], None]:
     """The check of a claim: its measure on the arm with the mirror, against its limit."""
 
     def check(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-        for line in [*lines.get("exited", ()), *lines.get("unseeded", ())]:
-            judge.require(False, line["text"])
-        if judge.broken_promises:
-            return
-        if claim.get("difference") and (why := no_baseline(lines)):
-            judge.skip(why)
-            return
-        if window(lines) is None:
-            judge.assume(False, "the run ended before its measured window did")
-            return
         arms = ("on", "off") if claim.get("difference") else ("on",)
-        if uncounted := [line["text"] for line in lines.get("unfenced", ()) if line["arm"] in arms]:
-            judge.assume(False, uncounted[0])
+        if not could_be_measured(judge, lines, claim, arms):
             return
         found = MEASURES[claim["measure"]](lines, "on", bounds)
         if found.lacking:
@@ -62,6 +51,21 @@ def judged(claim: Mapping[str, Any]) -> Callable[[Judge, Lines, Bounds], None]:
         judge.remark(found.said)
 
     return check
+
+
+def could_be_measured(judge: Judge, lines: Lines, claim: Mapping[str, Any], arms: Sequence[str]) -> bool:
+    """Whether there is something to measure; else the judge knows why not: a server that left, no baseline, no window."""
+    for line in [*lines.get("exited", ()), *lines.get("unseeded", ())]:
+        judge.require(False, line["text"])
+    if judge.broken_promises:
+        return False
+    if claim.get("difference") and (why := no_baseline(lines)):
+        judge.skip(why)
+        return False
+    if not judge.assume(window(lines), "the run ended before its measured window did"):
+        return False
+    uncounted = [line["text"] for line in lines.get("unfenced", ()) if line["arm"] in arms]
+    return judge.assume(not uncounted, "".join(uncounted[:1]))
 
 
 def assume_begun(judge: Judge, lines: Lines, needs: Sequence[str], arms: Sequence[str]) -> bool:

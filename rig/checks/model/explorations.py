@@ -38,8 +38,9 @@ def items_of(spec: Mapping[str, Any]) -> list[str]:
 
 
 def declare_model(specs: Sequence[Mapping[str, Any]]) -> None:
-    """Make checks of the specifications that a plan names: `name`, `title`, `file`, `invariants`, `actions`,
-    `explorations` (numbers of jobs), `controlled`, `mutant`.
+    """Make checks of the specifications that a plan names.
+
+    Each has `name`, `title`, `file`, `invariants`, `actions`, `explorations` (numbers of jobs), `controlled`, `mutant`.
     """
     for spec in specs:
         titles: dict[str, str] = {}

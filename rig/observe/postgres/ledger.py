@@ -82,6 +82,8 @@ def entries_of_log(statements: Iterable[Statement]) -> list[Entry]:
 
 @dataclass(frozen=True, slots=True)
 class Key:
+    """What calls are summed by."""
+
     instance: str | None
     role: str
     kind: str
@@ -90,6 +92,8 @@ class Key:
 
 @dataclass(slots=True)
 class Sum:
+    """Calls of one kind, and one of them as an example."""
+
     calls: int
     example: str
 

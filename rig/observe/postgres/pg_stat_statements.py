@@ -27,6 +27,8 @@ COUNTS = (
 
 
 class Reading(NamedTuple):
+    """One look at the view: what would make counts worthless if it changed, and the calls by role and query."""
+
     state: tuple[str, ...]  # evictions, last reset, start of the server: another one, and calls were lost
     calls: dict[tuple[int, int], int]  # (role's oid, query's id)
     named: dict[tuple[int, int], tuple[str, str]]  # role's name, text

@@ -50,9 +50,9 @@ class Command:
 
 
 def parse_line(line: bytes) -> tuple[float, int, str, tuple[str, ...]]:
-    """`(time, database, source, args)` of a line without its `+`; the source is an address or `lua`.
+    r"""`(time, database, source, args)` of a line without its `+`; the source is an address or `lua`.
 
-    ValueError when it is no such line. Bytes that are not UTF-8 come out as `\\xNN`.
+    ValueError when it is no such line. Bytes that are not UTF-8 come out as `\xNN`.
     """
     match = LINE.fullmatch(line)
     if match is None:

@@ -79,9 +79,9 @@ class Event(NamedTuple):
 
 
 class Rewrites:
-    """A thread that hears every change of one key (or of all that begin so, `key` ending in `*`), scripts' included,
-    from before the constructor returns.
+    """A thread that hears every change of one key, or of all that begin so (`key` ends in `*`), scripts' included.
 
+    It hears them from before the constructor returns.
     It asks Valkey for keyspace notifications, on top of those that are on, and puts the setting back at its close;
     with `given`, somebody else has switched them on. CannotObserve where CONFIG is refused. What was missed because the connection broke is told by `error`: the count
     is then no count. FLUSHDB makes no event.

@@ -14,6 +14,8 @@ COUNTED = {
 
 
 class Reading(NamedTuple):
+    """One look at the counters of commands."""
+
     at: float  # Valkey's clock
     calls: dict[str, int]
 

@@ -17,6 +17,8 @@ Point = tuple[float, float | None]
 
 @dataclass(frozen=True)
 class Axes:
+    """The plane of a chart in pixels, and the values at its edges."""
+
     x0: float
     x1: float
     y0: float

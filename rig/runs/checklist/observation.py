@@ -18,6 +18,8 @@ class Observed:
 
 @dataclass(frozen=True)
 class Answer:
+    """How a box is observed, and for how many seconds it is tried."""
+
     function: Callable[[Any], Observed]
     within_s: float | Callable[[Any], float]
 

@@ -224,7 +224,7 @@ class World:
         self.notes["valkey back at"] = time.time()
 
     def valkey_from_both_ends(self) -> dict[str, Any]:
-        """Does Valkey answer the rig directly, and does a backend's own address answer?"""
+        """Whether Valkey answers the rig directly, and whether a backend's own address answers."""
         server = next(iter(self.bench.servers.values()))
         address, direct = ValkeyUrl.parse(server.env["VALKEY_URL"]), self.bench.stack.valkey
         return {

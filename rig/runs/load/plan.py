@@ -16,8 +16,11 @@ LOGGED, UNLOGGED = "logged", "log off"
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """`seconds` are measured; what else a run takes comes on top. `workers` are Locust's processes on this machine
-    beside its master; `expect` are those on others, who reach the master at `bind`."""
+    """What a load is to be.
+
+    `seconds` are measured; what else a run takes comes on top. `workers` are Locust's processes on this machine
+    beside its master; `expect` are those on others, who reach the master at `bind`.
+    """
 
     pace: LoadPace = field(default_factory=LoadPace)
     seconds: float = 70.0

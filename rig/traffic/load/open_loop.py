@@ -1,5 +1,8 @@
-"""Requests from one event loop: at planned moments, where late answers delay nobody and latency counts from the plan; or one
-after the other on each connection, as many as the server takes."""
+"""Requests from one event loop: at planned moments, or one after the other on each connection.
+
+At planned moments late answers delay nobody, and latency counts from the plan; one after the other there are as many as the
+server takes.
+"""
 
 import asyncio
 import itertools
