@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -157,6 +158,34 @@ def test_a_proxy_is_disabled_poisoned_and_reset(stack: Stack) -> None:
         stack.toxiproxy.reset()
         assert stack.toxiproxy.proxies()["valkey-a"]["toxics"] == []
         assert until(lambda: answers(through))
+
+
+def test_any_client_of_toxiproxy_works_beside_the_rig(stack: Stack) -> None:
+    """docs/decisions/toxiproxy-client.md says why the rig has a client of its own."""
+    import toxiproxy
+
+    address = urlsplit(stack.toxiproxy.url)
+    client = toxiproxy.Toxiproxy()
+    client.update_api_consumer(address.hostname, address.port)
+    seat = stack.server("a").seat
+    through = redis.Redis.from_url(seat.valkey_url, socket_timeout=1, protocol=2, retry=None)
+    with through:
+        assert through.ping()
+        proxy = client.get_proxy(seat.proxy)
+        with proxy.down():
+            assert not stack.toxiproxy.proxies()[seat.proxy]["enabled"]
+            assert not answers(through)
+        assert until(lambda: answers(through))
+        proxy.add_toxic(name="theirs", type="latency", attributes={"latency": 3000})
+        [seen] = stack.toxiproxy.proxies()[seat.proxy]["toxics"]
+        assert (seen["name"], seen["attributes"]["latency"]) == ("theirs", 3000)
+        assert not answers(through)
+        stack.toxiproxy.add_toxic(seat.proxy, "ours", "latency", "downstream", {"latency": 1})
+        assert set(proxy.toxics()) == {"theirs", "ours"}
+        proxy.destroy_toxic("theirs")
+        assert until(lambda: answers(through))
+        assert client.reset()
+        assert stack.toxiproxy.proxies()[seat.proxy]["toxics"] == []
 
 
 def answers(connection: redis.Redis) -> bool:
