@@ -165,10 +165,10 @@ HTTP = {
 }
 GETS_IT_BY_ITS_SOCKET = "rig/stack/processes/supervisor.py"  # the environment of what it starts comes with the question
 # Programs of a user's: each settles its process, or becomes the one that does. All others are started by these, with the list.
-ENTRANCES = {"rig/__main__.py", "rig/cli/commands.py", "rig/cli/child.py"}
+ENTRANCES = {"rig/__main__.py", "rig/cli/child.py"}
 STARTED_BY_US = {
     "rig/runs/model/worker.py", "rig/traffic/load/noop_server.py", "rig/traffic/load/open_loop_process.py", "rig/stack/processes/supervisor.py",
-    "rig/faults/docs.py",  # writes a page: starts nothing, connects to nobody
+    "rig/faults/docs.py", "rig/record/docs.py",  # writes a page: starts nothing, connects to nobody
 }  # fmt: skip
 OF_THE_USERS_OWN = {
     "loadtest/locustfile.py"
