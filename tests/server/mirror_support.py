@@ -43,7 +43,7 @@ class CountingDatabase(Database):
 
 
 @dataclass
-class Testbed:
+class Bench:
     """Both stores, emptied, and any number of mirrors on them; `valkey` and `db` go behind the mirrors' back."""
 
     stack: Stack
@@ -177,7 +177,7 @@ def mirror_stack(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactor
         yield stack
 
 
-def benched(test: Callable[[Testbed], Awaitable[None]]) -> Callable[..., None]:
+def benched(test: Callable[[Bench], Awaitable[None]]) -> Callable[..., None]:
     """Makes a pytest test of an async one, which gets empty stores; `body_of` gives the async one back.
 
     It runs in the loop of the standard library: the one of uvloop may wait for ever when it is closed while connections
@@ -192,19 +192,19 @@ def benched(test: Callable[[Testbed], Awaitable[None]]) -> Callable[..., None]:
     return run
 
 
-def body_of(test: Callable[..., None]) -> Callable[[Testbed], Awaitable[None]]:
+def body_of(test: Callable[..., None]) -> Callable[[Bench], Awaitable[None]]:
     """What `benched` has made a pytest test of."""
     return vars(test)["body"]
 
 
-async def on_bench(stack: Stack, capsys: Any, test: Callable[[Testbed], Awaitable[None]]) -> None:
+async def on_bench(stack: Stack, capsys: Any, test: Callable[[Bench], Awaitable[None]]) -> None:
     """Run a test on emptied stores; whatever it started is stopped at its end."""
     stack.valkey.start()
     stack.valkey.resume()
     stack.toxiproxy.reset()
     db = CountingDatabase(stack.postgres.url)
     valkey = redis.asyncio.Redis.from_url(stack.valkey.url, protocol=2, decode_responses=True)
-    bench = Testbed(stack, db, valkey, capsys)
+    bench = Bench(stack, db, valkey, capsys)
     try:
         await db.start()
         await ensure_schema(db)

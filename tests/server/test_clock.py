@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 import redis
-from mirror_support import Testbed, benched, mirror_stack
+from mirror_support import Bench, benched, mirror_stack
 from test_mirror_sweeps import sweep
 
 from rig.faults.requirements import libfaketime
@@ -47,19 +47,19 @@ async def watched_no_more(mirror: Mirror) -> None:
     await end(mirror._watchdog._task)
 
 
-async def heartbeat_is_off_by_ms(bench: Testbed, mitra_id: str, step_s: int = 0) -> float:
+async def heartbeat_is_off_by_ms(bench: Bench, mitra_id: str, step_s: int = 0) -> float:
     seconds, micros = await bench.valkey.time()
     written = keys.read_stamp(await bench.valkey.get(f"mitra:heartbeat:{mitra_id}"))
     assert written is not None
     return written - (seconds + step_s) * 1000 - micros / 1000
 
 
-def for_each_step(test: Callable[[Testbed, int], object]) -> Callable[..., None]:
+def for_each_step(test: Callable[[Bench, int], object]) -> Callable[..., None]:
     """A pytest test of an async one that takes the step, too."""
 
     @steps
     def run(mirror_stack: object, capsys: object, step_s: int) -> None:
-        async def stepped(bench: Testbed) -> None:
+        async def stepped(bench: Bench) -> None:
             await test(bench, step_s)  # type: ignore[misc]
 
         benched(stepped)(mirror_stack, capsys)
@@ -69,7 +69,7 @@ def for_each_step(test: Callable[[Testbed, int], object]) -> Callable[..., None]
 
 
 @for_each_step
-async def test_the_host_s_clock_is_set_between_two_looks(bench: Testbed, step_s: int) -> None:
+async def test_the_host_s_clock_is_set_between_two_looks(bench: Bench, step_s: int) -> None:
     """A ping right after the step is written in Valkey's time, and the next sweep takes nobody offline who has pinged."""
     await bench.setting("stale_after_seconds", STALE_AFTER_S)
     pinging, toggling = await bench.mitra(online=True), await bench.mitra()
@@ -89,7 +89,7 @@ async def test_the_host_s_clock_is_set_between_two_looks(bench: Testbed, step_s:
 
 
 @for_each_step
-async def test_valkey_s_own_clock_is_set_between_two_looks(bench: Testbed, step_s: int) -> None:
+async def test_valkey_s_own_clock_is_set_between_two_looks(bench: Bench, step_s: int) -> None:
     """A sweep that finds the clock set takes nobody offline; the next ping is written in the new time, and it is said."""
     await bench.setting("stale_after_seconds", STALE_AFTER_S)
     id_ = await bench.mitra(online=True)
@@ -106,7 +106,7 @@ async def test_valkey_s_own_clock_is_set_between_two_looks(bench: Testbed, step_
 
 
 @benched
-async def test_after_a_step_no_instance_sweeps_for_a_while(bench: Testbed) -> None:
+async def test_after_a_step_no_instance_sweeps_for_a_while(bench: Bench) -> None:
     """An instance that was paused wrote old times for a moment: it keeps the others from sweeping until these are over."""
     id_ = await bench.mitra(online=True)
     paused, other = await bench.mirror("a"), await bench.mirror("b")
@@ -126,7 +126,7 @@ async def test_after_a_step_no_instance_sweeps_for_a_while(bench: Testbed) -> No
 
 
 @benched
-async def test_a_toggle_and_a_recovery_replace_a_heartbeat_from_the_future(bench: Testbed) -> None:
+async def test_a_toggle_and_a_recovery_replace_a_heartbeat_from_the_future(bench: Bench) -> None:
     """A heartbeat that a wrong clock has written far ahead does not outlive the next toggle, nor the end of an outage."""
     toggling, silent = await bench.mitra(online=True), await bench.mitra(online=True)
     mirror = await bench.mirror()
@@ -140,7 +140,7 @@ async def test_a_toggle_and_a_recovery_replace_a_heartbeat_from_the_future(bench
 
 
 @benched
-async def test_a_heartbeat_that_is_owed_from_a_wrong_clock_is_written_as_now(bench: Testbed) -> None:
+async def test_a_heartbeat_that_is_owed_from_a_wrong_clock_is_written_as_now(bench: Bench) -> None:
     """An instance that has never seen Valkey's clock may be owed a time ahead of it: Valkey gets the time of its writing."""
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()

@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
-from mirror_support import Testbed, benched, mirror_stack, settings, until
+from mirror_support import Bench, benched, mirror_stack, settings, until
 
 from server import housekeeping, tokens
 from server.auth import Auth
@@ -34,7 +34,7 @@ def quick() -> object:
 
 
 async def chat(
-    bench: Testbed, status: str, days: float, mitra_id: str | None = None, ended_days: float | None = None
+    bench: Bench, status: str, days: float, mitra_id: str | None = None, ended_days: float | None = None
 ) -> str:
     """A chat that was created and, if so, has its `ends_at` so many days ago."""
     customer, id_ = str(uuid4()), str(uuid4())
@@ -47,7 +47,7 @@ async def chat(
     return id_
 
 
-async def offer(bench: Testbed, chat_id: str, *mitra_ids: str, days: float) -> None:
+async def offer(bench: Bench, chat_id: str, *mitra_ids: str, days: float) -> None:
     for mitra_id in mitra_ids:
         await bench.db.execute(
             "INSERT INTO chat_request_notifications VALUES ($1, $2, NULL, now() - make_interval(secs => $3))",
@@ -55,7 +55,7 @@ async def offer(bench: Testbed, chat_id: str, *mitra_ids: str, days: float) -> N
         )  # fmt: skip
 
 
-async def there(bench: Testbed, chat_id: str) -> tuple[bool, int]:
+async def there(bench: Bench, chat_id: str) -> tuple[bool, int]:
     """Whether the chat is there, and how many offers of it are."""
     offers = "SELECT count(*) FROM chat_request_notifications WHERE chat_session_id = $1"
     found = await bench.db.fetchval("SELECT true FROM chat_sessions WHERE id = $1", chat_id)
@@ -63,7 +63,7 @@ async def there(bench: Testbed, chat_id: str) -> tuple[bool, int]:
 
 
 @benched
-async def test_codes_go_a_day_after_they_expired(bench: Testbed) -> None:
+async def test_codes_go_a_day_after_they_expired(bench: Bench) -> None:
     """More of them than a step takes; one that expired less than a day ago stays."""
     await bench.db.execute("TRUNCATE otp_requests")
     await bench.db.execute(
@@ -77,7 +77,7 @@ async def test_codes_go_a_day_after_they_expired(bench: Testbed) -> None:
 
 
 @benched
-async def test_refresh_tokens_go_a_day_after_they_expired(bench: Testbed) -> None:
+async def test_refresh_tokens_go_a_day_after_they_expired(bench: Bench) -> None:
     """Whether revoked or not; one that lives, and one that expired less than a day ago, stay. A refresh with one is 401."""
     await bench.db.execute("TRUNCATE otp_requests")
     gone, stays, lives = [tokens.new_refresh_token() for _ in range(3)]
@@ -104,7 +104,7 @@ async def test_refresh_tokens_go_a_day_after_they_expired(bench: Testbed) -> Non
 
 
 @benched
-async def test_offers_go_a_week_after_the_end_of_their_chat(bench: Testbed) -> None:
+async def test_offers_go_a_week_after_the_end_of_their_chat(bench: Bench) -> None:
     """Those of a chat that runs stay, however old they are; so do those of one that ended less than a week ago."""
     mitras = [await bench.mitra() for _ in range(3)]
     old = await chat(bench, "ended", 8, mitras[0], 7.1)
@@ -120,7 +120,7 @@ async def test_offers_go_a_week_after_the_end_of_their_chat(bench: Testbed) -> N
 
 
 @benched
-async def test_a_chat_that_was_never_paid_goes_a_week_after_its_creation(bench: Testbed) -> None:
+async def test_a_chat_that_was_never_paid_goes_a_week_after_its_creation(bench: Bench) -> None:
     """Searching or cancelled; later questions for it are 404. One that somebody had, and a younger one, stay."""
     mitra = await bench.mitra()
     gone = [await chat(bench, status, 7.1) for status in ("searching", "cancelled")]
@@ -137,7 +137,7 @@ async def test_a_chat_that_was_never_paid_goes_a_week_after_its_creation(bench: 
 
 
 @benched
-async def test_a_paid_chat_that_nobody_took_stays_paid(bench: Testbed) -> None:
+async def test_a_paid_chat_that_nobody_took_stays_paid(bench: Bench) -> None:
     """Its offers go but for one, which tells that it was paid: the chat is never deleted as an unpaid one."""
     mitras = [await bench.mitra() for _ in range(3)]
     paid = [await chat(bench, status, 8) for status in ("searching", "cancelled")]
@@ -158,7 +158,7 @@ async def test_a_paid_chat_that_nobody_took_stays_paid(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_chat_that_is_being_paid_is_passed_over(bench: Testbed) -> None:
+async def test_a_chat_that_is_being_paid_is_passed_over(bench: Bench) -> None:
     """Whoever pays holds the chat: it is not waited for, and once it was offered it is none of ours."""
     id_, mitra = await chat(bench, "searching", 8), await bench.mitra()
     house = Housekeeping(bench.db)
@@ -172,7 +172,7 @@ async def test_a_chat_that_is_being_paid_is_passed_over(bench: Testbed) -> None:
 
 
 @benched
-async def test_the_mirror_is_not_touched(bench: Testbed) -> None:
+async def test_the_mirror_is_not_touched(bench: Bench) -> None:
     """What goes counts for no load: the mirror is the truth before and after, and no version is drawn."""
     mitra = await bench.mitra(online=True)
     await bench.chat(mitra)
@@ -190,7 +190,7 @@ async def test_the_mirror_is_not_touched(bench: Testbed) -> None:
 
 
 @benched
-async def test_several_instances_at_once_share_the_work(bench: Testbed) -> None:
+async def test_several_instances_at_once_share_the_work(bench: Bench) -> None:
     """Each row goes once, nobody waits for another, and no round fails."""
     await bench.db.execute("TRUNCATE otp_requests")
     await bench.db.execute(
@@ -204,7 +204,7 @@ async def test_several_instances_at_once_share_the_work(bench: Testbed) -> None:
 
 
 @benched
-async def test_an_error_of_postgres_is_a_line_and_the_round_comes_again(bench: Testbed) -> None:
+async def test_an_error_of_postgres_is_a_line_and_the_round_comes_again(bench: Bench) -> None:
     """One line with the cause and a count, no traceback; what was due goes once Postgres answers."""
     await bench.db.execute("TRUNCATE otp_requests")
     await bench.db.execute("INSERT INTO otp_requests VALUES ('mitra', '+1', 'x', 0, now() - interval '2 days')")
@@ -223,7 +223,7 @@ async def test_an_error_of_postgres_is_a_line_and_the_round_comes_again(bench: T
 
 
 @benched
-async def test_a_stop_waits_for_no_step(bench: Testbed) -> None:
+async def test_a_stop_waits_for_no_step(bench: Bench) -> None:
     """A step that Postgres keeps waiting is broken off, and rolled back."""
     house = Housekeeping(bench.db)
     other = await asyncpg.connect(bench.stack.postgres.url)

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from unittest.mock import patch
 
-from mirror_support import Testbed, benched, mirror_stack
+from mirror_support import Bench, benched, mirror_stack
 from test_mirror_reads import calls
 
 from server import blast, mitras
@@ -22,13 +22,13 @@ INSERT INTO mitra_online_status (mitra_id, is_online) SELECT id, true FROM peopl
 """
 
 
-async def plant(bench: Testbed, count: int) -> list[str]:
+async def plant(bench: Bench, count: int) -> list[str]:
     await bench.db.execute(PLANT, count)
     return [row["id"] for row in await bench.db.fetch("SELECT id FROM mitras ORDER BY id")]
 
 
 @benched
-async def test_a_fleet_of_many_steps_and_pages_is_whole(bench: Testbed) -> None:
+async def test_a_fleet_of_many_steps_and_pages_is_whole(bench: Bench) -> None:
     ids = await plant(bench, 2 * seed.STEP + 7)
     mirror = await bench.mirror()
     assert await bench.valkey.scard("mitras:online") == len(ids)
@@ -51,7 +51,7 @@ async def test_a_fleet_of_many_steps_and_pages_is_whole(bench: Testbed) -> None:
 
 
 @benched
-async def test_who_changes_between_two_steps_keeps_what_is_newer(bench: Testbed) -> None:
+async def test_who_changes_between_two_steps_keeps_what_is_newer(bench: Bench) -> None:
     """One before their own step, one after it."""
     ids = await plant(bench, 30)
     with patch.object(seed, "STEP", 10):
@@ -77,7 +77,7 @@ async def test_who_changes_between_two_steps_keeps_what_is_newer(bench: Testbed)
 
 
 @benched
-async def test_valkey_emptied_between_two_steps_ends_the_seed(bench: Testbed) -> None:
+async def test_valkey_emptied_between_two_steps_ends_the_seed(bench: Bench) -> None:
     """What it had written is gone: swapped in, it would be a mirror without heartbeats."""
     await plant(bench, 30)
     with patch.object(seed, "STEP", 10):
@@ -99,7 +99,7 @@ async def test_valkey_emptied_between_two_steps_ends_the_seed(bench: Testbed) ->
 
 
 @benched
-async def test_two_seeds_at_once_and_changes_meanwhile(bench: Testbed) -> None:
+async def test_two_seeds_at_once_and_changes_meanwhile(bench: Bench) -> None:
     ids = await plant(bench, 40)
     with patch.object(seed, "STEP", 5):
         a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -113,7 +113,7 @@ async def test_two_seeds_at_once_and_changes_meanwhile(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_seed_that_broke_off_leaves_nothing_that_grows(bench: Testbed) -> None:
+async def test_a_seed_that_broke_off_leaves_nothing_that_grows(bench: Bench) -> None:
     (id_,) = await plant(bench, 1)
     mirror = await bench.mirror()
     with Paused("seed steps") as gate:
@@ -132,7 +132,7 @@ async def test_a_seed_that_broke_off_leaves_nothing_that_grows(bench: Testbed) -
 
 
 @benched
-async def test_versions_of_another_postgres_count_for_nothing(bench: Testbed) -> None:
+async def test_versions_of_another_postgres_count_for_nothing(bench: Bench) -> None:
     (id_,) = await plant(bench, 1)
     mirror = await bench.mirror()
     run_id = (await bench.valkey.info("server"))["run_id"]
@@ -150,7 +150,7 @@ async def large(mirror: Mirror) -> dict[str, object]:
 
 
 @benched
-async def test_of_a_large_fleet_one_in_the_cluster_finds_the_beacon_and_the_others_wait(bench: Testbed) -> None:
+async def test_of_a_large_fleet_one_in_the_cluster_finds_the_beacon_and_the_others_wait(bench: Bench) -> None:
     ids = await plant(bench, 30)
     a, b = await bench.mirror("a"), await bench.mirror("b")
     await bench.valkey.delete("availability:snapshot", f"mitra:capacity:{ids[0]}")
@@ -163,7 +163,7 @@ async def test_of_a_large_fleet_one_in_the_cluster_finds_the_beacon_and_the_othe
 
 
 @benched
-async def test_an_invalidation_ends_the_lease_of_who_looks_page_by_page(bench: Testbed) -> None:
+async def test_an_invalidation_ends_the_lease_of_who_looks_page_by_page(bench: Bench) -> None:
     (id_,) = await plant(bench, 1)
     await bench.chat(id_)
     mirror = await bench.mirror()

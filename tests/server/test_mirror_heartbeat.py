@@ -4,7 +4,7 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from mirror_support import Testbed, benched, mirror_stack
+from mirror_support import Bench, benched, mirror_stack
 
 from server import mitras
 from server.errors import ApiError
@@ -13,12 +13,12 @@ from server.mirror import keys
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
 
-async def sets(bench: Testbed) -> int:
+async def sets(bench: Bench) -> int:
     return (await bench.valkey.info("commandstats")).get("cmdstat_set", {"calls": 0})["calls"]
 
 
 @benched
-async def test_a_ping_is_one_set_and_no_sql(bench: Testbed) -> None:
+async def test_a_ping_is_one_set_and_no_sql(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     before = await bench.valkey.get(f"mitra:heartbeat:{id_}")
@@ -31,7 +31,7 @@ async def test_a_ping_is_one_set_and_no_sql(bench: Testbed) -> None:
 
 
 @benched
-async def test_offline_unknown_and_deactivated_mitras_write_no_key(bench: Testbed) -> None:
+async def test_offline_unknown_and_deactivated_mitras_write_no_key(bench: Bench) -> None:
     off, shut = await bench.mitra(), await bench.mitra(active=False)
     mirror = await bench.mirror()
     taken = bench.db.taken
@@ -45,7 +45,7 @@ async def test_offline_unknown_and_deactivated_mitras_write_no_key(bench: Testbe
 
 
 @benched
-async def test_in_an_outage_postgres_answers_alike(bench: Testbed) -> None:
+async def test_in_an_outage_postgres_answers_alike(bench: Bench) -> None:
     on, off = await bench.mitra(online=True), await bench.mitra()
     shut = await bench.mitra(online=True, active=False)
     mirror = await bench.mirror()
@@ -61,7 +61,7 @@ async def test_in_an_outage_postgres_answers_alike(bench: Testbed) -> None:
 
 
 @benched
-async def test_after_the_outage_pings_use_valkey_again(bench: Testbed) -> None:
+async def test_after_the_outage_pings_use_valkey_again(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     bench.stack.toxiproxy.set_enabled("valkey-a", False)
@@ -74,7 +74,7 @@ async def test_after_the_outage_pings_use_valkey_again(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_heartbeat_never_goes_back_but_nonsense_is_replaced(bench: Testbed) -> None:
+async def test_a_heartbeat_never_goes_back_but_nonsense_is_replaced(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     ahead = await bench.beat(id_, age_s=-2)
@@ -88,7 +88,7 @@ async def test_a_heartbeat_never_goes_back_but_nonsense_is_replaced(bench: Testb
 
 
 @benched
-async def test_forgotten_scripts_are_no_outage(bench: Testbed) -> None:
+async def test_forgotten_scripts_are_no_outage(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await mirror.ping(id_)
@@ -98,7 +98,7 @@ async def test_forgotten_scripts_are_no_outage(bench: Testbed) -> None:
 
 
 @benched
-async def test_many_pings_at_once_are_no_outage(bench: Testbed) -> None:
+async def test_many_pings_at_once_are_no_outage(bench: Bench) -> None:
     ids = [await bench.mitra(online=True) for _ in range(50)]
     mirror = await bench.mirror()
     assert all(await asyncio.gather(*(mirror.ping(id_) for id_ in ids * 40)))
@@ -107,7 +107,7 @@ async def test_many_pings_at_once_are_no_outage(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_cancelled_ping_leaves_the_others_their_own_answers(bench: Testbed) -> None:
+async def test_a_cancelled_ping_leaves_the_others_their_own_answers(bench: Bench) -> None:
     on, off = await bench.mitra(online=True), await bench.mitra()
     mirror = await bench.mirror()
     for _ in range(20):
@@ -121,7 +121,7 @@ async def test_a_cancelled_ping_leaves_the_others_their_own_answers(bench: Testb
 
 
 @benched
-async def test_a_hang_is_bounded_and_ends_with_a_seed(bench: Testbed) -> None:
+async def test_a_hang_is_bounded_and_ends_with_a_seed(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     bench.stack.valkey.pause()

@@ -6,7 +6,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import redis.asyncio
-from mirror_support import Testbed, benched, mirror_stack, until
+from mirror_support import Bench, benched, mirror_stack, until
 from redis.exceptions import RedisError
 
 from server import mitras
@@ -60,7 +60,7 @@ def test_every_hole_has_its_script() -> None:
 
 
 @benched
-async def test_an_old_snapshot_is_not_believed(bench: Testbed) -> None:
+async def test_an_old_snapshot_is_not_believed(bench: Bench) -> None:
     """Valkey comes back with the keys of before: nobody reads them, and the seed puts them right."""
     gone, stays = await bench.mitra(online=True), await bench.mitra(online=True)
     mirror = await bench.mirror()
@@ -85,7 +85,7 @@ async def _cold(mirror) -> bool:
 
 
 @benched
-async def test_a_seed_that_is_refused_half_way_leaves_the_old_mirror_whole(bench: Testbed) -> None:
+async def test_a_seed_that_is_refused_half_way_leaves_the_old_mirror_whole(bench: Bench) -> None:
     """The memory runs out between the seed's reading and its swap."""
     for _ in range(3):
         await bench.mitra(online=True)
@@ -108,7 +108,7 @@ async def test_a_seed_that_is_refused_half_way_leaves_the_old_mirror_whole(bench
 
 
 @benched
-async def test_writes_that_wait_for_ever_are_an_outage_though_reads_are_answered(bench: Testbed) -> None:
+async def test_writes_that_wait_for_ever_are_an_outage_though_reads_are_answered(bench: Bench) -> None:
     """Else the heartbeats stand still, and a while later nobody is available any more."""
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
@@ -127,7 +127,7 @@ async def test_writes_that_wait_for_ever_are_an_outage_though_reads_are_answered
 
 
 @benched
-async def test_the_later_count_of_chats_wins(bench: Testbed) -> None:
+async def test_the_later_count_of_chats_wins(bench: Bench) -> None:
     """Two chats of one mitra change at the same time, and the first count is the last to reach Valkey."""
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
@@ -148,7 +148,7 @@ async def test_the_later_count_of_chats_wins(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_reroute_is_seen_on_both_sides_or_on_none(bench: Testbed) -> None:
+async def test_a_reroute_is_seen_on_both_sides_or_on_none(bench: Bench) -> None:
     giver, taker = await bench.mitra(online=True), await bench.mitra(online=True)
     await bench.chat(giver)
     await bench.db.execute("UPDATE chat_sessions SET ends_at = now() + interval '1 hour'")
@@ -168,7 +168,7 @@ async def test_a_reroute_is_seen_on_both_sides_or_on_none(bench: Testbed) -> Non
 
 
 @benched
-async def test_who_comes_online_with_chats_has_their_count(bench: Testbed) -> None:
+async def test_who_comes_online_with_chats_has_their_count(bench: Bench) -> None:
     id_ = await bench.mitra()
     mirror = await bench.mirror()
     await bench.chat(id_)
@@ -180,7 +180,7 @@ async def test_who_comes_online_with_chats_has_their_count(bench: Testbed) -> No
 
 
 @benched
-async def test_nobody_is_seen_online_without_a_heartbeat(bench: Testbed) -> None:
+async def test_nobody_is_seen_online_without_a_heartbeat(bench: Bench) -> None:
     """A reader that looks at set and key at the same moment, as fast as it can, while a mitra comes and goes."""
     id_ = await bench.mitra()
     mirror = await bench.mirror()
@@ -206,7 +206,7 @@ async def test_nobody_is_seen_online_without_a_heartbeat(bench: Testbed) -> None
 
 
 @benched
-async def test_who_is_deactivated_while_online_is_offered_to_nobody_and_leaves(bench: Testbed) -> None:
+async def test_who_is_deactivated_while_online_is_offered_to_nobody_and_leaves(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await mitras.set_active(mirror, bench.db, id_, False)
@@ -221,7 +221,7 @@ async def test_who_is_deactivated_while_online_is_offered_to_nobody_and_leaves(b
 
 
 @benched
-async def test_an_invalidation_is_never_overtaken_by_an_older_recompute(bench: Testbed) -> None:
+async def test_an_invalidation_is_never_overtaken_by_an_older_recompute(bench: Bench) -> None:
     """A recompute by the old settings reaches Valkey after the invalidation: what it left is not told, nor kept."""
     id_ = await bench.mitra(online=True)
     await bench.chat(id_)
@@ -240,7 +240,7 @@ async def test_an_invalidation_is_never_overtaken_by_an_older_recompute(bench: T
 
 
 @benched
-async def test_an_instance_with_another_clock_takes_nobody_offline(bench: Testbed) -> None:
+async def test_an_instance_with_another_clock_takes_nobody_offline(bench: Bench) -> None:
     """Times are Valkey's: an instance whose own clock is ten minutes ahead neither sweeps nor writes by it."""
     id_ = await bench.mitra(online=True)
     with patch.object(time, "time_ns", lambda real=time.time_ns: real() + 600_000_000_000):
@@ -255,7 +255,7 @@ async def test_an_instance_with_another_clock_takes_nobody_offline(bench: Testbe
 
 
 @benched
-async def test_nobody_sweeps_while_instances_have_different_valkeys(bench: Testbed) -> None:
+async def test_nobody_sweeps_while_instances_have_different_valkeys(bench: Bench) -> None:
     """Each misses the pings that the other's Valkey took."""
     id_ = await bench.mitra(online=True)
     second = bench.stack.valkey.twin()
@@ -284,7 +284,7 @@ async def test_nobody_sweeps_while_instances_have_different_valkeys(bench: Testb
 
 
 @benched
-async def test_a_promoted_replica_that_lags_is_not_believed_for_a_moment(bench: Testbed) -> None:
+async def test_a_promoted_replica_that_lags_is_not_believed_for_a_moment(bench: Bench) -> None:
     """It holds the old one's epoch, and heartbeats from before the last pings."""
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
@@ -307,7 +307,7 @@ async def test_a_promoted_replica_that_lags_is_not_believed_for_a_moment(bench: 
 
 
 @benched
-async def test_a_connection_that_was_lost_and_made_anew_ends_with_a_seed(bench: Testbed) -> None:
+async def test_a_connection_that_was_lost_and_made_anew_ends_with_a_seed(bench: Bench) -> None:
     """No request notices: the pool replaces what was cut. What happened in between nobody knows."""
     await bench.mitra(online=True)
     mirror = await bench.mirror()
@@ -323,7 +323,7 @@ async def _looked(mirror) -> bool:
 
 
 @benched
-async def test_a_stop_in_the_middle_of_a_seed_leaves_the_old_mirror(bench: Testbed) -> None:
+async def test_a_stop_in_the_middle_of_a_seed_leaves_the_old_mirror(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.mitra(online=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from mirror_support import Testbed, benched, mirror_stack, until
+from mirror_support import Bench, benched, mirror_stack, until
 from test_mirror_heartbeat import sets
 
 from server.errors import ApiError
@@ -14,7 +14,7 @@ __all__ = ["mirror_stack"]  # the fixture of these tests
 FELL_BACK = "[heartbeat] valkey check failed, falling back to DB"
 
 
-async def scripts_run(bench: Testbed) -> int:
+async def scripts_run(bench: Bench) -> int:
     return (await bench.valkey.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"]
 
 
@@ -25,7 +25,7 @@ async def told(mirror: Mirror, ids: Sequence[str]) -> list[object]:
 
 
 @benched
-async def test_a_turn_is_one_script_and_one_set_for_each_who_is_online(bench: Testbed) -> None:
+async def test_a_turn_is_one_script_and_one_set_for_each_who_is_online(bench: Bench) -> None:
     on = [await bench.mitra(online=True) for _ in range(4)]
     off, shut = await bench.mitra(), await bench.mitra(online=True, active=False)
     mirror = await bench.mirror()
@@ -39,7 +39,7 @@ async def test_a_turn_is_one_script_and_one_set_for_each_who_is_online(bench: Te
 
 
 @benched
-async def test_a_key_of_the_wrong_type_is_one_pings_trouble(bench: Testbed) -> None:
+async def test_a_key_of_the_wrong_type_is_one_pings_trouble(bench: Bench) -> None:
     good, bad, late = [await bench.mitra(online=True) for _ in range(3)]
     shut = await bench.mitra(online=True, active=False)
     mirror = await bench.mirror()
@@ -55,7 +55,7 @@ async def test_a_key_of_the_wrong_type_is_one_pings_trouble(bench: Testbed) -> N
 
 
 @benched
-async def test_a_set_that_may_not_be_written_makes_every_ping_fall_back(bench: Testbed) -> None:
+async def test_a_set_that_may_not_be_written_makes_every_ping_fall_back(bench: Bench) -> None:
     ids = [await bench.mitra(online=True) for _ in range(5)]
     mirror = await bench.mirror()
     user = bench.stack.valkey.user("a").name
@@ -69,7 +69,7 @@ async def test_a_set_that_may_not_be_written_makes_every_ping_fall_back(bench: T
 
 
 @benched
-async def test_a_full_valkey_refuses_the_whole_turn(bench: Testbed) -> None:
+async def test_a_full_valkey_refuses_the_whole_turn(bench: Bench) -> None:
     ids, off = [await bench.mitra(online=True) for _ in range(5)], await bench.mitra()
     mirror = await bench.mirror()
     await mirror.ping(ids[0])
@@ -84,7 +84,7 @@ async def test_a_full_valkey_refuses_the_whole_turn(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_turn_that_meets_a_forgotten_script_loads_it(bench: Testbed) -> None:
+async def test_a_turn_that_meets_a_forgotten_script_loads_it(bench: Bench) -> None:
     ids = [await bench.mitra(online=True) for _ in range(5)]
     mirror = await bench.mirror()
     await told(mirror, ids)
@@ -94,7 +94,7 @@ async def test_a_turn_that_meets_a_forgotten_script_loads_it(bench: Testbed) -> 
 
 
 @benched
-async def test_a_turn_that_meets_a_lost_mirror_writes_nothing(bench: Testbed) -> None:
+async def test_a_turn_that_meets_a_lost_mirror_writes_nothing(bench: Bench) -> None:
     ids, off = [await bench.mitra(online=True) for _ in range(3)], await bench.mitra()
     mirror = await bench.mirror()
     await mirror.ping(ids[0])
@@ -107,7 +107,7 @@ async def test_a_turn_that_meets_a_lost_mirror_writes_nothing(bench: Testbed) ->
 
 
 @benched
-async def test_who_is_just_being_taken_offline_holds_up_nobody_else(bench: Testbed) -> None:
+async def test_who_is_just_being_taken_offline_holds_up_nobody_else(bench: Bench) -> None:
     leaving, stays = await bench.mitra(online=True), await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.valkey.set(f"mirror:leaving:{leaving}", "1", px=5000)
@@ -121,7 +121,7 @@ async def test_who_is_just_being_taken_offline_holds_up_nobody_else(bench: Testb
 
 
 @benched
-async def test_a_hang_fails_each_ping_of_a_turn_for_itself_and_afterwards_all_is_as_ever(bench: Testbed) -> None:
+async def test_a_hang_fails_each_ping_of_a_turn_for_itself_and_afterwards_all_is_as_ever(bench: Bench) -> None:
     ids, off = [await bench.mitra(online=True) for _ in range(20)], await bench.mitra()
     shut = await bench.mitra(online=True, active=False)
     mirror = await bench.mirror()
@@ -148,7 +148,7 @@ async def test_a_hang_fails_each_ping_of_a_turn_for_itself_and_afterwards_all_is
 
 
 @benched
-async def test_who_is_cancelled_in_a_hang_takes_nobody_along(bench: Testbed) -> None:
+async def test_who_is_cancelled_in_a_hang_takes_nobody_along(bench: Bench) -> None:
     ids = [await bench.mitra(online=True) for _ in range(9)]
     mirror = await bench.mirror()
     await told(mirror, ids)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from mirror_support import Testbed, benched, mirror_stack, settings, until
+from mirror_support import Bench, benched, mirror_stack, settings, until
 from postgres_relay import PostgresRelay
 
 from server import mitras
@@ -33,12 +33,12 @@ async def sweep(mirror: Mirror) -> None:
     await mirror._sweeps.auto_offline()
 
 
-async def fleet(bench: Testbed, stale: int = 1) -> list[str]:
+async def fleet(bench: Bench, stale: int = 1) -> list[str]:
     """Online mitras, enough that a few stale ones are no mass departure; the first `stale` ones are returned."""
     return [await bench.mitra(online=True) for _ in range(stale + 9)][:stale]
 
 
-async def until_marked(bench: Testbed, mitra_id: str) -> None:
+async def until_marked(bench: Bench, mitra_id: str) -> None:
     async def marked() -> bool:
         return bool(await bench.valkey.exists(f"mirror:leaving:{mitra_id}"))
 
@@ -53,7 +53,7 @@ async def until_cold(mirror: Mirror) -> None:
 
 
 @asynccontextmanager
-async def row_locked(bench: Testbed, mitra_id: str) -> AsyncIterator[Any]:
+async def row_locked(bench: Bench, mitra_id: str) -> AsyncIterator[Any]:
     """Somebody else's transaction holds the row that a sweep updates; it is rolled back at the end."""
     connection = await bench.db.connect()
     await connection.execute("BEGIN")
@@ -65,7 +65,7 @@ async def row_locked(bench: Testbed, mitra_id: str) -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def sweep_lock_held(bench: Testbed) -> AsyncIterator[None]:
+async def sweep_lock_held(bench: Bench) -> AsyncIterator[None]:
     """A sweep is under way for all this time, one slow transaction after the other."""
     connection = await bench.db.connect()
     await connection.execute("SELECT pg_advisory_lock($1)", coordinator.SWEEP)
@@ -76,7 +76,7 @@ async def sweep_lock_held(bench: Testbed) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def behind_relay(bench: Testbed, name: str) -> AsyncIterator[tuple[Mirror, PostgresRelay, Database]]:
+async def behind_relay(bench: Bench, name: str) -> AsyncIterator[tuple[Mirror, PostgresRelay, Database]]:
     """A mirror of instance `name` that reaches Postgres through a relay."""
     relay = PostgresRelay(bench.stack.postgres.url)
     db = Database(relay.url)
@@ -93,7 +93,7 @@ async def behind_relay(bench: Testbed, name: str) -> AsyncIterator[tuple[Mirror,
 
 
 @asynccontextmanager
-async def moved_to_another_valkey(bench: Testbed, name: str) -> AsyncIterator[None]:
+async def moved_to_another_valkey(bench: Bench, name: str) -> AsyncIterator[None]:
     """From now on, instance `name` is led to a second Valkey."""
     store = bench.stack.valkey.twin()
     try:
@@ -104,14 +104,14 @@ async def moved_to_another_valkey(bench: Testbed, name: str) -> AsyncIterator[No
         store.close()
 
 
-async def require_kept(bench: Testbed, mitra_id: str, answer: bool) -> None:
+async def require_kept(bench: Bench, mitra_id: str, answer: bool) -> None:
     """Who was told that she is online is not taken offline."""
     assert await bench.is_online(mitra_id) or not answer, (
         f"answered {answer}, then taken offline: {await bench.audit(mitra_id)}"
     )
 
 
-async def require_mirrored(bench: Testbed) -> None:
+async def require_mirrored(bench: Bench) -> None:
     differences = await bench.differences()
     assert not differences, f"the mirror is not the truth: {differences}"
 
@@ -120,7 +120,7 @@ async def require_mirrored(bench: Testbed) -> None:
 
 
 @benched
-async def test_no_seed_ends_while_a_sweep_whose_mark_is_lost_can_still_commit(bench: Testbed) -> None:
+async def test_no_seed_ends_while_a_sweep_whose_mark_is_lost_can_still_commit(bench: Bench) -> None:
     """P-01"""
     (id_,) = await fleet(bench)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -142,7 +142,7 @@ async def test_no_seed_ends_while_a_sweep_whose_mark_is_lost_can_still_commit(be
 
 
 @benched
-async def test_a_sweeps_transaction_ends_before_its_mark(bench: Testbed) -> None:
+async def test_a_sweeps_transaction_ends_before_its_mark(bench: Bench) -> None:
     """P-02: two statements that take 2.6 s each outlived a mark of 5 s."""
     (id_,) = await fleet(bench)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -163,7 +163,7 @@ async def test_a_sweeps_transaction_ends_before_its_mark(bench: Testbed) -> None
 
 
 @benched
-async def test_a_fallback_ping_waits_for_a_sweep_that_is_under_way(bench: Testbed) -> None:
+async def test_a_fallback_ping_waits_for_a_sweep_that_is_under_way(bench: Bench) -> None:
     """P-03"""
     (id_,) = await fleet(bench)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -182,7 +182,7 @@ async def test_a_fallback_ping_waits_for_a_sweep_that_is_under_way(bench: Testbe
 
 
 @benched
-async def test_a_cut_off_instance_answers_a_crowd_while_a_sweep_is_under_way(bench: Testbed) -> None:
+async def test_a_cut_off_instance_answers_a_crowd_while_a_sweep_is_under_way(bench: Bench) -> None:
     """P-03: 20 pings and 4 toggles at once waited for one lock in turn; now they share one attempt."""
     others = [await bench.mitra(online=True) for _ in range(24)]
     b = await bench.mirror("b")
@@ -197,7 +197,7 @@ async def test_a_cut_off_instance_answers_a_crowd_while_a_sweep_is_under_way(ben
 
 
 @benched
-async def test_an_earlier_change_that_lands_late_leaves_the_mark(bench: Testbed) -> None:
+async def test_an_earlier_change_that_lands_late_leaves_the_mark(bench: Bench) -> None:
     """P-04"""
     (id_,) = await fleet(bench)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -231,7 +231,7 @@ async def test_an_earlier_change_that_lands_late_leaves_the_mark(bench: Testbed)
 
 
 @benched
-async def test_a_sweeps_commit_that_arrives_after_its_client_gave_up(bench: Testbed) -> None:
+async def test_a_sweeps_commit_that_arrives_after_its_client_gave_up(bench: Bench) -> None:
     """P-05"""
     (id_,) = await fleet(bench)
     b = await bench.mirror("b")
@@ -252,7 +252,7 @@ async def test_a_sweeps_commit_that_arrives_after_its_client_gave_up(bench: Test
 
 
 @benched
-async def test_a_sweep_of_unknown_outcome_leaves_its_mark(bench: Testbed) -> None:
+async def test_a_sweep_of_unknown_outcome_leaves_its_mark(bench: Bench) -> None:
     """P-05: the COMMIT has arrived, its reply has not. Whoever pings meanwhile asks Postgres."""
     (id_,) = await fleet(bench)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -271,7 +271,7 @@ async def test_a_sweep_of_unknown_outcome_leaves_its_mark(bench: Testbed) -> Non
 
 
 @benched
-async def test_an_instance_that_moves_to_another_valkey_waits_for_a_sweep(bench: Testbed) -> None:
+async def test_an_instance_that_moves_to_another_valkey_waits_for_a_sweep(bench: Bench) -> None:
     """P-06"""
     first, second = sorted(await fleet(bench, stale=2))
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -298,7 +298,7 @@ AND objsubid = 2 AND granted AND pid <> pg_backend_pid()
 
 
 @benched
-async def test_two_valkeys_are_known_beyond_a_connection(bench: Testbed) -> None:
+async def test_two_valkeys_are_known_beyond_a_connection(bench: Bench) -> None:
     """P-07"""
     (id_,) = await fleet(bench)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -317,7 +317,7 @@ async def test_two_valkeys_are_known_beyond_a_connection(bench: Testbed) -> None
 
 
 @benched
-async def test_a_deactivation_reaches_the_instance_with_another_valkey(bench: Testbed) -> None:
+async def test_a_deactivation_reaches_the_instance_with_another_valkey(bench: Bench) -> None:
     """P-13"""
     (id_,) = await fleet(bench)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -339,7 +339,7 @@ async def test_a_deactivation_reaches_the_instance_with_another_valkey(bench: Te
 
 
 @benched
-async def test_a_ping_that_is_owed_protects_beyond_a_connection(bench: Testbed) -> None:
+async def test_a_ping_that_is_owed_protects_beyond_a_connection(bench: Bench) -> None:
     """P-08"""
     (id_,) = await fleet(bench)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -355,7 +355,7 @@ async def test_a_ping_that_is_owed_protects_beyond_a_connection(bench: Testbed) 
 
 
 @benched
-async def test_a_ping_that_is_owed_protects_beyond_its_instance(bench: Testbed) -> None:
+async def test_a_ping_that_is_owed_protects_beyond_its_instance(bench: Bench) -> None:
     """P-09: an ordered stop forgets as much as a kill."""
     (id_,) = await fleet(bench)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -371,7 +371,7 @@ async def test_a_ping_that_is_owed_protects_beyond_its_instance(bench: Testbed) 
 
 
 @benched
-async def test_a_block_ends_when_nothing_is_owed(bench: Testbed) -> None:
+async def test_a_block_ends_when_nothing_is_owed(bench: Bench) -> None:
     """P-08: or the stale would stay online for W more after each cut."""
     (id_, silent) = await fleet(bench, stale=2)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -391,7 +391,7 @@ async def test_a_block_ends_when_nothing_is_owed(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_ping_that_is_owed_survives_a_retry_that_was_fenced_off(bench: Testbed) -> None:
+async def test_a_ping_that_is_owed_survives_a_retry_that_was_fenced_off(bench: Bench) -> None:
     """P-10"""
     (id_,) = await fleet(bench)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -413,7 +413,7 @@ async def test_a_ping_that_is_owed_survives_a_retry_that_was_fenced_off(bench: T
 
 
 @benched
-async def test_a_reconcile_that_ends_an_outage_gives_grace(bench: Testbed) -> None:
+async def test_a_reconcile_that_ends_an_outage_gives_grace(bench: Bench) -> None:
     """P-11"""
     (id_,) = await fleet(bench)
     a = await bench.mirror("a")
@@ -440,7 +440,7 @@ async def test_a_reconcile_that_ends_an_outage_gives_grace(bench: Testbed) -> No
 
 
 @benched
-async def test_a_deactivation_of_unknown_outcome_is_mirrored_once_it_is_known(bench: Testbed) -> None:
+async def test_a_deactivation_of_unknown_outcome_is_mirrored_once_it_is_known(bench: Bench) -> None:
     """P-12"""
     (id_,) = await fleet(bench)
     b = await bench.mirror("b")
@@ -463,7 +463,7 @@ async def test_a_deactivation_of_unknown_outcome_is_mirrored_once_it_is_known(be
 
 
 @benched
-async def test_notifications_are_heard_again_after_a_silent_loss(bench: Testbed) -> None:
+async def test_notifications_are_heard_again_after_a_silent_loss(bench: Bench) -> None:
     """S-07: the connection is dropped without a word, and only a question shows that it is dead."""
     (id_,) = await fleet(bench)
     async with behind_relay(bench, "a") as (_a, relay, _):
@@ -475,7 +475,7 @@ async def test_notifications_are_heard_again_after_a_silent_loss(bench: Testbed)
 
 
 @benched
-async def test_a_debt_that_arises_while_an_older_one_is_paid_stays(bench: Testbed) -> None:
+async def test_a_debt_that_arises_while_an_older_one_is_paid_stays(bench: Bench) -> None:
     """S-05"""
     (id_,) = await fleet(bench)
     a = await bench.mirror("a")
@@ -498,7 +498,7 @@ async def test_a_debt_that_arises_while_an_older_one_is_paid_stays(bench: Testbe
 
 
 @benched
-async def test_a_sequence_that_went_back_is_noticed(bench: Testbed) -> None:
+async def test_a_sequence_that_went_back_is_noticed(bench: Bench) -> None:
     """S-08: a copy of Postgres was restored while Valkey and the server lived on."""
     (id_,) = await fleet(bench)
     a = await bench.mirror("a")
@@ -517,7 +517,7 @@ async def test_a_sequence_that_went_back_is_noticed(bench: Testbed) -> None:
 
 
 @benched
-async def test_an_older_copy_restored_while_the_server_was_stopped(bench: Testbed) -> None:
+async def test_an_older_copy_restored_while_the_server_was_stopped(bench: Bench) -> None:
     """S-08: the mirror is right after the start, as after any."""
     (id_,) = await fleet(bench)
     a = await bench.mirror("a")
@@ -539,7 +539,7 @@ async def test_an_older_copy_restored_while_the_server_was_stopped(bench: Testbe
 
 
 @benched
-async def test_one_seed_at_a_time_in_the_cluster(bench: Testbed) -> None:
+async def test_one_seed_at_a_time_in_the_cluster(bench: Bench) -> None:
     """P-14, P-15: the second one reads after the first one has swapped."""
     id_ = await bench.mitra()
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -560,7 +560,7 @@ async def test_one_seed_at_a_time_in_the_cluster(bench: Testbed) -> None:
 
 
 @benched
-async def test_an_older_seed_fails_when_a_newer_one_has_begun(bench: Testbed) -> None:
+async def test_an_older_seed_fails_when_a_newer_one_has_begun(bench: Bench) -> None:
     """P-14: Postgres has ended the connection with the lock that one seed has at a time."""
     id_ = await bench.mitra(online=True)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -586,7 +586,7 @@ async def test_an_older_seed_fails_when_a_newer_one_has_begun(bench: Testbed) ->
 
 
 @benched
-async def test_strays_of_an_older_seed_leave_what_a_newer_one_has_written(bench: Testbed) -> None:
+async def test_strays_of_an_older_seed_leave_what_a_newer_one_has_written(bench: Bench) -> None:
     """P-15"""
     id_ = await bench.mitra()
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -615,7 +615,7 @@ async def test_strays_of_an_older_seed_leave_what_a_newer_one_has_written(bench:
 
 
 @benched
-async def test_an_older_change_leaves_what_a_seed_has_carried(bench: Testbed) -> None:
+async def test_an_older_change_leaves_what_a_seed_has_carried(bench: Bench) -> None:
     """A change to offline lands after a seed has carried the later change to online, and before that seed swaps."""
     id_ = await bench.mitra(online=True)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -644,7 +644,7 @@ async def test_an_older_change_leaves_what_a_seed_has_carried(bench: Testbed) ->
 
 
 @benched
-async def test_who_takes_the_fleet_for_small_waits_for_a_lease_too(bench: Testbed) -> None:
+async def test_who_takes_the_fleet_for_small_waits_for_a_lease_too(bench: Bench) -> None:
     """The other instance still takes the fleet for a large one: it alone computes the beacon's answer."""
     await bench.mitra(online=True)
     a = await bench.mirror("a")
@@ -661,7 +661,7 @@ async def test_who_takes_the_fleet_for_small_waits_for_a_lease_too(bench: Testbe
 
 
 @benched
-async def test_a_setting_whose_reading_failed_is_read_again(bench: Testbed) -> None:
+async def test_a_setting_whose_reading_failed_is_read_again(bench: Bench) -> None:
     """P-16"""
     a = await bench.mirror("a")
     async with behind_relay(bench, "b") as (b, relay, db):
@@ -678,7 +678,7 @@ async def test_a_setting_whose_reading_failed_is_read_again(bench: Testbed) -> N
 
 
 @benched
-async def test_a_setting_whose_writer_dies_before_it_publishes_is_known_all_the_same(bench: Testbed) -> None:
+async def test_a_setting_whose_writer_dies_before_it_publishes_is_known_all_the_same(bench: Bench) -> None:
     """The transaction is all that the writer did."""
     a = await bench.mirror("a")
     await bench.db.execute(mirror_settings._SET, "max_customers_per_mitra", 1)
@@ -690,7 +690,7 @@ async def test_a_setting_whose_writer_dies_before_it_publishes_is_known_all_the_
 
 
 @benched
-async def test_a_setting_without_a_row_waits_for_an_accept_under_way(bench: Testbed) -> None:
+async def test_a_setting_without_a_row_waits_for_an_accept_under_way(bench: Bench) -> None:
     """S-06: there is no row yet that a lock could be put on."""
     from server.capacity import ensure_room
 
@@ -709,7 +709,7 @@ async def test_a_setting_without_a_row_waits_for_an_accept_under_way(bench: Test
 
 
 @benched
-async def test_a_sequence_set_back_alone_ends_with_one_seed(bench: Testbed) -> None:
+async def test_a_sequence_set_back_alone_ends_with_one_seed(bench: Bench) -> None:
     """S-08: the rows stay ahead of the sequence, so the seed raises it; or the outage would never end."""
     (id_,) = await fleet(bench)
     a = await bench.mirror("a")
@@ -727,7 +727,7 @@ async def test_a_sequence_set_back_alone_ends_with_one_seed(bench: Testbed) -> N
 
 
 @benched
-async def test_who_leaves_a_valkey_blocks_sweeps_until_its_seed_has_ended(bench: Testbed) -> None:
+async def test_who_leaves_a_valkey_blocks_sweeps_until_its_seed_has_ended(bench: Bench) -> None:
     """The pings that b took in the other Valkey are not in the one that it is led back to."""
     (id_,) = await fleet(bench)
     a, b = await bench.mirror("a"), await bench.mirror("b")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import redis.asyncio
-from mirror_support import Testbed, benched, mirror_stack, until
+from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
 from server.mirror.client import connect
@@ -14,12 +14,12 @@ from server.mirror.client import connect
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
 
-async def calls(bench: Testbed, command: str) -> int:
+async def calls(bench: Bench, command: str) -> int:
     return (await bench.valkey.info("commandstats")).get(f"cmdstat_{command}", {"calls": 0})["calls"]
 
 
 @benched
-async def test_reachable_means_online_active_and_fresh_and_asks_no_sql(bench: Testbed) -> None:
+async def test_reachable_means_online_active_and_fresh_and_asks_no_sql(bench: Bench) -> None:
     fresh, stale, missing, garbled, off = [await bench.mitra(online=i < 4) for i in range(5)]
     shut = await bench.mitra(online=True, active=False)
     mirror = await bench.mirror()
@@ -34,7 +34,7 @@ async def test_reachable_means_online_active_and_fresh_and_asks_no_sql(bench: Te
 
 
 @benched
-async def test_any_iso_8601_utc_time_is_read(bench: Testbed) -> None:
+async def test_any_iso_8601_utc_time_is_read(bench: Bench) -> None:
     """By this process, which asks for one mitra, and by the script that looks at all of them."""
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
@@ -57,7 +57,7 @@ async def test_any_iso_8601_utc_time_is_read(bench: Testbed) -> None:
 
 
 @benched
-async def test_the_blast_takes_who_has_room(bench: Testbed) -> None:
+async def test_the_blast_takes_who_has_room(bench: Bench) -> None:
     free, full, missing_free, missing_full = sorted([await bench.mitra(online=True) for _ in range(4)])
     mirror = await bench.mirror()
     for _ in range(3):
@@ -69,7 +69,7 @@ async def test_the_blast_takes_who_has_room(bench: Testbed) -> None:
 
 
 @benched
-async def test_in_an_outage_the_fallbacks_agree_with_the_truth(bench: Testbed) -> None:
+async def test_in_an_outage_the_fallbacks_agree_with_the_truth(bench: Bench) -> None:
     free, full, shut = await bench.mitra(online=True), await bench.mitra(online=True), await bench.mitra(online=True)
     for _ in range(3):
         await bench.chat(full, "pending_payment")
@@ -85,7 +85,7 @@ async def test_in_an_outage_the_fallbacks_agree_with_the_truth(bench: Testbed) -
 
 
 @benched
-async def test_two_instances_share_one_recompute(bench: Testbed) -> None:
+async def test_two_instances_share_one_recompute(bench: Bench) -> None:
     await bench.mitra(online=True)
     a, b = await bench.mirror("a"), await bench.mirror("b")
     await bench.valkey.delete("availability:snapshot")
@@ -98,7 +98,7 @@ async def test_two_instances_share_one_recompute(bench: Testbed) -> None:
 
 
 @benched
-async def test_reading_never_renews_the_snapshot_and_a_hand_written_one_is_served(bench: Testbed) -> None:
+async def test_reading_never_renews_the_snapshot_and_a_hand_written_one_is_served(bench: Bench) -> None:
     a, b = await bench.mirror("a"), await bench.mirror("b")
     await bench.valkey.set("availability:snapshot", json.dumps({"available": True, "count": 77}), px=5000)
     for mirror in (a, b):
@@ -107,7 +107,7 @@ async def test_reading_never_renews_the_snapshot_and_a_hand_written_one_is_serve
 
 
 @benched
-async def test_a_setting_is_in_force_everywhere_at_once(bench: Testbed) -> None:
+async def test_a_setting_is_in_force_everywhere_at_once(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     await bench.chat(id_)
     a, b = await bench.mirror("a"), await bench.mirror("b")
@@ -122,7 +122,7 @@ async def test_a_setting_is_in_force_everywhere_at_once(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_lost_subscription_is_no_outage_and_reloads_the_settings(bench: Testbed) -> None:
+async def test_a_lost_subscription_is_no_outage_and_reloads_the_settings(bench: Bench) -> None:
     mirror = await bench.mirror()
     await bench.setting("stale_after_seconds", 7)
     await bench.valkey.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
@@ -136,7 +136,7 @@ async def test_a_lost_subscription_is_no_outage_and_reloads_the_settings(bench: 
 
 
 @benched
-async def test_a_subscription_that_the_kernel_gave_up_comes_back(bench: Testbed) -> None:
+async def test_a_subscription_that_the_kernel_gave_up_comes_back(bench: Bench) -> None:
     """Packets that nobody takes end a connection by ETIMEDOUT, which redis-py takes for a message that is not there yet:
     what tells of the end is the next write, with an error of the loop's own."""
     mirror = await bench.mirror()
@@ -167,7 +167,7 @@ def test_a_write_on_a_closed_connection_is_a_lost_one_whatever_the_loop_says(mon
 
 
 @benched
-async def test_in_an_outage_one_join_a_second_answers_any_number_of_polls(bench: Testbed) -> None:
+async def test_in_an_outage_one_join_a_second_answers_any_number_of_polls(bench: Bench) -> None:
     await bench.mitra(online=True)
     mirror = await bench.mirror()
     bench.stack.toxiproxy.set_enabled("valkey-a", False)
@@ -179,7 +179,7 @@ async def test_in_an_outage_one_join_a_second_answers_any_number_of_polls(bench:
 
 
 @benched
-async def test_a_poll_that_falls_back_does_not_share_a_failing_recompute(bench: Testbed) -> None:
+async def test_a_poll_that_falls_back_does_not_share_a_failing_recompute(bench: Bench) -> None:
     """The first poll waits for Postgres inside its recompute while Valkey goes away under the second."""
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
@@ -204,7 +204,7 @@ async def test_a_poll_that_falls_back_does_not_share_a_failing_recompute(bench: 
 
 
 @benched
-async def test_while_pings_are_refused_old_heartbeats_prove_nothing(bench: Testbed) -> None:
+async def test_while_pings_are_refused_old_heartbeats_prove_nothing(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     await bench.setting("stale_after_seconds", 1)
     mirror = await bench.mirror()

@@ -3,7 +3,7 @@
 import asyncio
 from uuid import uuid4
 
-from mirror_support import Testbed, benched, mirror_stack, until
+from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
 from server.mirror import Mirror
@@ -13,7 +13,7 @@ __all__ = ["mirror_stack"]  # the fixture of these tests
 
 
 @benched
-async def test_a_start_seeds_the_truth_and_says_so_once(bench: Testbed) -> None:
+async def test_a_start_seeds_the_truth_and_says_so_once(bench: Bench) -> None:
     busy = await bench.mitra(online=True)
     await bench.mitra(online=True, active=False)
     await bench.mitra()
@@ -29,7 +29,7 @@ async def test_a_start_seeds_the_truth_and_says_so_once(bench: Testbed) -> None:
 
 
 @benched
-async def test_two_instances_each_seed_at_their_start(bench: Testbed) -> None:
+async def test_two_instances_each_seed_at_their_start(bench: Bench) -> None:
     await bench.mitra(online=True)
     await asyncio.gather(bench.mirror("a"), bench.mirror("b"))
     assert await bench.differences() == []
@@ -37,7 +37,7 @@ async def test_two_instances_each_seed_at_their_start(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_toggle_between_the_reading_and_the_swap_survives(bench: Testbed) -> None:
+async def test_a_toggle_between_the_reading_and_the_swap_survives(bench: Bench) -> None:
     first, second = await bench.mitra(), await bench.mitra(online=True)
     mirror = await bench.mirror()
     with Paused("seed steps") as gate:
@@ -57,7 +57,7 @@ async def seed_often(mirror: Mirror) -> None:
 
 
 @benched
-async def test_no_reader_ever_finds_less_while_seeds_run(bench: Testbed) -> None:
+async def test_no_reader_ever_finds_less_while_seeds_run(bench: Bench) -> None:
     for _ in range(20):
         await bench.mitra(online=True)
     mirror = await bench.mirror()
@@ -68,7 +68,7 @@ async def test_no_reader_ever_finds_less_while_seeds_run(bench: Testbed) -> None
 
 
 @benched
-async def test_the_periodic_seed_heals_corruption_and_keys_of_the_wrong_type(bench: Testbed) -> None:
+async def test_the_periodic_seed_heals_corruption_and_keys_of_the_wrong_type(bench: Bench) -> None:
     real, other, bogus = await bench.mitra(online=True), await bench.mitra(online=True), str(uuid4())
     mirror = await bench.mirror()
     await bench.valkey.sadd("mitras:online", bogus)
@@ -89,7 +89,7 @@ async def test_the_periodic_seed_heals_corruption_and_keys_of_the_wrong_type(ben
 
 
 @benched
-async def test_a_periodic_seed_leaves_heartbeats_alone_and_fills_missing_ones(bench: Testbed) -> None:
+async def test_a_periodic_seed_leaves_heartbeats_alone_and_fills_missing_ones(bench: Bench) -> None:
     kept, missing = await bench.mitra(online=True), await bench.mitra(online=True)
     mirror = await bench.mirror()
     old = await bench.beat(kept, age_s=3600)
@@ -100,7 +100,7 @@ async def test_a_periodic_seed_leaves_heartbeats_alone_and_fills_missing_ones(be
 
 
 @benched
-async def test_flushdb_is_noticed_and_healed(bench: Testbed) -> None:
+async def test_flushdb_is_noticed_and_healed(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.valkey.flushdb()
@@ -110,7 +110,7 @@ async def test_flushdb_is_noticed_and_healed(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_look_that_fails_as_nobody_foresaw_is_told_and_not_the_last(bench: Testbed) -> None:
+async def test_a_look_that_fails_as_nobody_foresaw_is_told_and_not_the_last(bench: Bench) -> None:
     mirror = await bench.mirror()
     watchdog = mirror._watchdog
     ask, failing = watchdog._ask, iter([True])
@@ -127,7 +127,7 @@ async def test_a_look_that_fails_as_nobody_foresaw_is_told_and_not_the_last(benc
 
 
 @benched
-async def test_a_killed_valkey_is_reseeded_when_it_answers_again(bench: Testbed) -> None:
+async def test_a_killed_valkey_is_reseeded_when_it_answers_again(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     bench.stack.valkey.kill()
@@ -138,7 +138,7 @@ async def test_a_killed_valkey_is_reseeded_when_it_answers_again(bench: Testbed)
 
 
 @benched
-async def test_without_valkey_the_start_goes_on_and_the_seed_follows(bench: Testbed) -> None:
+async def test_without_valkey_the_start_goes_on_and_the_seed_follows(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     bench.stack.server("a")  # makes its proxy
     bench.stack.toxiproxy.set_enabled("valkey-a", False)
@@ -150,14 +150,14 @@ async def test_without_valkey_the_start_goes_on_and_the_seed_follows(bench: Test
 
 
 @benched
-async def test_reconcile_0_never_seeds_periodically(bench: Testbed) -> None:
+async def test_reconcile_0_never_seeds_periodically(bench: Bench) -> None:
     mirror = await bench.mirror(reconcile=0)
     assert [name for name, seconds, _ in mirror._sweeps._cadences if seconds] == ["auto-offline", "heartbeat-mirror"]
     assert len(mirror._sweeps._tasks) == 2
 
 
 @benched
-async def test_mitras_deleted_by_hand_leave_the_mirror_at_the_next_seed(bench: Testbed) -> None:
+async def test_mitras_deleted_by_hand_leave_the_mirror_at_the_next_seed(bench: Bench) -> None:
     id_ = await bench.mitra()
     mirror = await bench.mirror()
     await mitras.set_online(mirror, bench.db, id_)
@@ -167,7 +167,7 @@ async def test_mitras_deleted_by_hand_leave_the_mirror_at_the_next_seed(bench: T
 
 
 @benched
-async def test_a_policy_that_may_evict_the_mirror_raises_an_alert(bench: Testbed) -> None:
+async def test_a_policy_that_may_evict_the_mirror_raises_an_alert(bench: Bench) -> None:
     mirror = await bench.mirror()
     await bench.valkey.config_set("maxmemory-policy", "allkeys-lru")
     try:

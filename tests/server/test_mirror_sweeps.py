@@ -2,7 +2,7 @@
 
 import asyncio
 
-from mirror_support import Testbed, benched, mirror_stack, until
+from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
 from server.mirror import Mirror
@@ -22,7 +22,7 @@ async def sweep(mirror: Mirror) -> None:
 
 
 @benched
-async def test_stale_and_missing_heartbeats_go_offline_audited(bench: Testbed) -> None:
+async def test_stale_and_missing_heartbeats_go_offline_audited(bench: Bench) -> None:
     fresh = [await bench.mitra(online=True) for _ in range(8)]
     stale, missing = await bench.mitra(online=True), await bench.mitra(online=True)
     mirror = await bench.mirror()
@@ -35,7 +35,7 @@ async def test_stale_and_missing_heartbeats_go_offline_audited(bench: Testbed) -
 
 
 @benched
-async def test_a_setting_written_into_the_table_counts_at_the_next_tick(bench: Testbed) -> None:
+async def test_a_setting_written_into_the_table_counts_at_the_next_tick(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.beat(id_, age_s=20)
@@ -47,7 +47,7 @@ async def test_a_setting_written_into_the_table_counts_at_the_next_tick(bench: T
 
 
 @benched
-async def test_refused_writes_skip_the_tick(bench: Testbed) -> None:
+async def test_refused_writes_skip_the_tick(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.beat(id_, age_s=1000)
@@ -61,7 +61,7 @@ async def test_refused_writes_skip_the_tick(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_read_only_replica_skips_the_tick(bench: Testbed) -> None:
+async def test_a_read_only_replica_skips_the_tick(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.beat(id_, age_s=1000)
@@ -75,7 +75,7 @@ async def test_a_read_only_replica_skips_the_tick(bench: Testbed) -> None:
 
 
 @benched
-async def test_in_an_outage_each_tick_is_skipped_with_one_line(bench: Testbed) -> None:
+async def test_in_an_outage_each_tick_is_skipped_with_one_line(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     bench.stack.toxiproxy.set_enabled("valkey-a", False)
@@ -88,7 +88,7 @@ async def test_in_an_outage_each_tick_is_skipped_with_one_line(bench: Testbed) -
 
 
 @benched
-async def test_a_ping_between_the_look_and_the_second_look_saves(bench: Testbed) -> None:
+async def test_a_ping_between_the_look_and_the_second_look_saves(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.beat(id_, age_s=1000)
@@ -103,7 +103,7 @@ async def test_a_ping_between_the_look_and_the_second_look_saves(bench: Testbed)
 
 
 @benched
-async def test_a_ping_that_meets_the_mark_waits_and_learns_the_truth(bench: Testbed) -> None:
+async def test_a_ping_that_meets_the_mark_waits_and_learns_the_truth(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.beat(id_, age_s=1000)
@@ -118,7 +118,7 @@ async def test_a_ping_that_meets_the_mark_waits_and_learns_the_truth(bench: Test
 
 
 @benched
-async def test_a_recovery_grants_everybody_time_to_ping(bench: Testbed) -> None:
+async def test_a_recovery_grants_everybody_time_to_ping(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.beat(id_, age_s=1000)
@@ -126,13 +126,13 @@ async def test_a_recovery_grants_everybody_time_to_ping(bench: Testbed) -> None:
     assert await bench.is_online(id_)
 
 
-async def silent(bench: Testbed, count: int) -> list[str]:
+async def silent(bench: Bench, count: int) -> list[str]:
     ids = [await bench.mitra(online=True) for _ in range(count)]
     return ids
 
 
 @benched
-async def test_a_mass_departure_is_held_and_then_let_go(bench: Testbed) -> None:
+async def test_a_mass_departure_is_held_and_then_let_go(bench: Bench) -> None:
     await bench.setting("stale_after_seconds", 1)
     ids = await silent(bench, 4)
     mirror = await bench.mirror()
@@ -150,7 +150,7 @@ async def test_a_mass_departure_is_held_and_then_let_go(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_second_mass_departure_is_held_as_the_first_was(bench: Testbed) -> None:
+async def test_a_second_mass_departure_is_held_as_the_first_was(bench: Bench) -> None:
     ids = await silent(bench, 4)
     mirror = await bench.mirror()
     for id_ in ids:
@@ -167,7 +167,7 @@ async def test_a_second_mass_departure_is_held_as_the_first_was(bench: Testbed) 
 
 
 @benched
-async def test_nobody_sweeps_while_an_instance_is_cut_off(bench: Testbed) -> None:
+async def test_nobody_sweeps_while_an_instance_is_cut_off(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     a, b = await bench.mirror("a"), await bench.mirror("b")
     bench.stack.toxiproxy.set_enabled("valkey-a", False)
@@ -184,7 +184,7 @@ async def test_nobody_sweeps_while_an_instance_is_cut_off(bench: Testbed) -> Non
 
 
 @benched
-async def test_after_a_time_of_refused_pings_nobody_goes_offline_at_once(bench: Testbed) -> None:
+async def test_after_a_time_of_refused_pings_nobody_goes_offline_at_once(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     await bench.setting("stale_after_seconds", 2)
     mirror = await bench.mirror()
@@ -201,7 +201,7 @@ async def test_after_a_time_of_refused_pings_nobody_goes_offline_at_once(bench: 
 
 
 @benched
-async def test_a_ping_answered_by_postgres_keeps_its_mitra_online(bench: Testbed) -> None:
+async def test_a_ping_answered_by_postgres_keeps_its_mitra_online(bench: Bench) -> None:
     """One command lost its answer, no outage: the ping was still answered with 200."""
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
@@ -216,7 +216,7 @@ async def test_a_ping_answered_by_postgres_keeps_its_mitra_online(bench: Testbed
 
 
 @benched
-async def test_pings_reach_postgres_in_one_statement_and_seeds_do_not(bench: Testbed) -> None:
+async def test_pings_reach_postgres_in_one_statement_and_seeds_do_not(bench: Bench) -> None:
     pinged, granted = [await bench.mitra(online=True) for _ in range(3)], await bench.mitra(online=True)
     mirror = await bench.mirror()
     await asyncio.sleep(0.01)  # not within the millisecond of the seed
@@ -231,7 +231,7 @@ async def test_pings_reach_postgres_in_one_statement_and_seeds_do_not(bench: Tes
 
 
 @benched
-async def test_a_mirrored_heartbeat_never_goes_back(bench: Testbed) -> None:
+async def test_a_mirrored_heartbeat_never_goes_back(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     a, b = await bench.mirror("a"), await bench.mirror("b")
     await asyncio.sleep(0.01)  # not within the millisecond of the seed
@@ -245,7 +245,7 @@ async def test_a_mirrored_heartbeat_never_goes_back(bench: Testbed) -> None:
 
 
 @benched
-async def test_with_nobody_online_or_planted_nonsense_nothing_is_written(bench: Testbed) -> None:
+async def test_with_nobody_online_or_planted_nonsense_nothing_is_written(bench: Bench) -> None:
     off = await bench.mitra()
     mirror = await bench.mirror()
     taken = bench.db.taken
@@ -258,7 +258,7 @@ async def test_with_nobody_online_or_planted_nonsense_nothing_is_written(bench: 
 
 
 @benched
-async def test_a_toggle_by_the_mitra_beats_the_sweep(bench: Testbed) -> None:
+async def test_a_toggle_by_the_mitra_beats_the_sweep(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     await bench.beat(id_, age_s=1000)

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from mirror_support import Testbed, benched, mirror_stack, until
+from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
 from server.errors import ApiError
@@ -13,7 +13,7 @@ __all__ = ["mirror_stack"]  # the fixture of these tests
 
 
 @benched
-async def test_toggles_are_mirrored_and_audited_once(bench: Testbed) -> None:
+async def test_toggles_are_mirrored_and_audited_once(bench: Bench) -> None:
     id_ = await bench.mitra()
     mirror = await bench.mirror()
     for _ in range(2):
@@ -26,7 +26,7 @@ async def test_toggles_are_mirrored_and_audited_once(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_deactivation_revokes_every_sign_in_and_is_mirrored(bench: Testbed) -> None:
+async def test_a_deactivation_revokes_every_sign_in_and_is_mirrored(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     mirror = await bench.mirror()
     statement = "INSERT INTO auth_sessions (user_id, expires_at) VALUES ($1, now() + interval '1 day')"
@@ -43,7 +43,7 @@ async def test_a_deactivation_revokes_every_sign_in_and_is_mirrored(bench: Testb
 
 
 @benched
-async def test_the_later_commit_wins_though_its_write_comes_first(bench: Testbed) -> None:
+async def test_the_later_commit_wins_though_its_write_comes_first(bench: Bench) -> None:
     id_ = await bench.mitra()
     mirror = await bench.mirror()
     with Paused("change applies") as gate:
@@ -58,7 +58,7 @@ async def test_the_later_commit_wins_though_its_write_comes_first(bench: Testbed
 
 
 @benched
-async def test_two_instances_toggle_one_mitra_and_agree(bench: Testbed) -> None:
+async def test_two_instances_toggle_one_mitra_and_agree(bench: Bench) -> None:
     id_ = await bench.mitra()
     a, b = await bench.mirror("a"), await bench.mirror("b")
     for _ in range(5):
@@ -67,7 +67,7 @@ async def test_two_instances_toggle_one_mitra_and_agree(bench: Testbed) -> None:
 
 
 @benched
-async def test_a_block_that_raises_changes_neither_store(bench: Testbed) -> None:
+async def test_a_block_that_raises_changes_neither_store(bench: Bench) -> None:
     id_ = await bench.mitra()
     mirror = await bench.mirror()
 
@@ -83,7 +83,7 @@ async def test_a_block_that_raises_changes_neither_store(bench: Testbed) -> None
 
 
 @benched
-async def test_in_an_outage_the_write_is_logged_and_mirrored_afterwards(bench: Testbed) -> None:
+async def test_in_an_outage_the_write_is_logged_and_mirrored_afterwards(bench: Bench) -> None:
     id_ = await bench.mitra()
     mirror = await bench.mirror()
     bench.stack.toxiproxy.set_enabled("valkey-a", False)
@@ -95,7 +95,7 @@ async def test_in_an_outage_the_write_is_logged_and_mirrored_afterwards(bench: T
 
 
 @benched
-async def test_a_refused_write_is_tried_again_without_an_outage(bench: Testbed) -> None:
+async def test_a_refused_write_is_tried_again_without_an_outage(bench: Bench) -> None:
     id_ = await bench.mitra()
     mirror = await bench.mirror()
     await bench.valkey.config_set("maxmemory", 1)
@@ -108,7 +108,7 @@ async def test_a_refused_write_is_tried_again_without_an_outage(bench: Testbed) 
 
 
 @benched
-async def test_a_write_whose_request_is_cancelled_after_the_commit_still_arrives(bench: Testbed) -> None:
+async def test_a_write_whose_request_is_cancelled_after_the_commit_still_arrives(bench: Bench) -> None:
     id_ = await bench.mitra()
     mirror = await bench.mirror()
     with Paused("change applies") as gate:
@@ -121,7 +121,7 @@ async def test_a_write_whose_request_is_cancelled_after_the_commit_still_arrives
 
 
 @benched
-async def test_one_write_that_cannot_succeed_does_not_hold_up_the_others(bench: Testbed) -> None:
+async def test_one_write_that_cannot_succeed_does_not_hold_up_the_others(bench: Bench) -> None:
     ids = sorted([await bench.mitra() for _ in range(3)])
     mirror = await bench.mirror()
     await bench.valkey.lpush(f"mitra:heartbeat:{ids[0]}", "wrong type")
@@ -139,7 +139,7 @@ async def test_one_write_that_cannot_succeed_does_not_hold_up_the_others(bench: 
 
 
 @benched
-async def test_a_deactivation_by_a_cut_off_instance_reaches_the_other_one(bench: Testbed) -> None:
+async def test_a_deactivation_by_a_cut_off_instance_reaches_the_other_one(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     a, b = await bench.mirror("a"), await bench.mirror("b")
     assert await b.ping(id_)

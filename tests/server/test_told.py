@@ -4,7 +4,7 @@ import asyncio
 from unittest.mock import patch
 
 import pytest
-from mirror_support import Testbed, benched, mirror_stack, settings
+from mirror_support import Bench, benched, mirror_stack, settings
 from test_mirror_sweeps import sweep
 
 from server.config import Settings
@@ -39,7 +39,7 @@ def test_every_counter_is_there_from_the_start(stack, house_of) -> None:
 
 
 @benched
-async def test_an_outage_is_said_once_when_it_begins_and_again_while_it_lasts(bench: Testbed) -> None:
+async def test_an_outage_is_said_once_when_it_begins_and_again_while_it_lasts(bench: Bench) -> None:
     """One line with the cause at its begin, then one line now and then that it is not over, however often it is looked."""
     with patch.object(watchdog, "COMPLAINS_EVERY_S", 1.0):
         mirror = await bench.mirror()
@@ -55,7 +55,7 @@ async def test_an_outage_is_said_once_when_it_begins_and_again_while_it_lasts(be
 
 
 @benched
-async def test_seeds_that_fail_are_counted_and_said_now_and_then(bench: Testbed) -> None:
+async def test_seeds_that_fail_are_counted_and_said_now_and_then(bench: Bench) -> None:
     """A periodic seed that fails for a time leaves a line with its cause, and a counter that has all of them."""
     mirror = await bench.mirror()
 
@@ -71,7 +71,7 @@ async def test_seeds_that_fail_are_counted_and_said_now_and_then(bench: Testbed)
 
 
 @benched
-async def test_whom_a_sweep_takes_offline_is_said_and_counted(bench: Testbed) -> None:
+async def test_whom_a_sweep_takes_offline_is_said_and_counted(bench: Bench) -> None:
     """A line for each mitra, with what was last heard of her; none for who stays."""
     silent, missing, fresh = [await bench.mitra(online=True) for _ in range(3)]
     mirror = await bench.mirror()
@@ -86,7 +86,7 @@ async def test_whom_a_sweep_takes_offline_is_said_and_counted(bench: Testbed) ->
 
 
 @benched
-async def test_without_the_mirror_a_sweep_says_so_as_well(bench: Testbed) -> None:
+async def test_without_the_mirror_a_sweep_says_so_as_well(bench: Bench) -> None:
     """The same line and counter where Postgres alone tells who is silent."""
     id_ = await bench.mitra(online=True)
     off = MirrorOff(settings(bench.stack.postgres.url, "redis://127.0.0.1:1"), bench.db)
@@ -97,7 +97,7 @@ async def test_without_the_mirror_a_sweep_says_so_as_well(bench: Testbed) -> Non
 
 
 @benched
-async def test_a_sixth_request_for_a_code_is_told_what_to_do(bench: Testbed) -> None:
+async def test_a_sixth_request_for_a_code_is_told_what_to_do(bench: Bench) -> None:
     """In production: the words do not advise what is just being refused, and the log does not show whose phone it is."""
     otp = Otp(production(), bench.db)
     await bench.db.execute("TRUNCATE otp_requests")
@@ -115,7 +115,7 @@ async def test_a_sixth_request_for_a_code_is_told_what_to_do(bench: Testbed) -> 
 
 
 @benched
-async def test_a_sixth_answer_is_told_what_to_do(bench: Testbed) -> None:
+async def test_a_sixth_answer_is_told_what_to_do(bench: Bench) -> None:
     """After five wrong codes: the words say that a new code is needed, and it is logged and counted."""
     otp = Otp(production(), bench.db)
     await bench.db.execute("TRUNCATE otp_requests")
