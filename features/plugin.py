@@ -22,6 +22,7 @@ from rig.environment.step_errors import blamed
 from rig.environment.testbed import Testbed
 from rig.fixtures import SchemaMismatch, load_schema
 from rig.record import Recorder, RunDirectory
+from rig.record.lines.common import Broken, Kept, StackOpened, Starts
 from rig.runs.checklist.pytest_process import RELEASE
 from rig.runs.checklist.scenario_fault import ScenarioFault
 from rig.runs.checklist.scenario_log import ScenarioLog, items_of
@@ -159,7 +160,7 @@ def bench(settings: Settings) -> Iterator[Testbed]:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
     supervisor = Supervisor.attach(os.environ["RIG_SUPERVISOR"])
     with Recorder(settings.run, worker) as recorder, opened(settings.spec, supervisor, worker, recorder) as stack:
-        recorder.write("stack", worker=worker, mode=settings.spec.mode)
+        recorder.add(StackOpened(t=time.time(), worker=worker, mode=settings.spec.mode))
         kind = AttachedTestbed if settings.spec.attached else Testbed
         given = (settings.cadence, settings.random_seed, settings.ready_within_s, settings.schema, settings.level)
         bench = kind(stack, recorder, *given)
@@ -175,7 +176,7 @@ def bench(settings: Settings) -> Iterator[Testbed]:
             state_file.unlink(missing_ok=True)
             if fault is not None:
                 fault.remove()
-            recorder.write("starts", worker=worker, count=bench.starts)
+            recorder.add(Starts(t=time.time(), worker=worker, count=bench.starts))
             bench.close()
 
 
@@ -186,7 +187,7 @@ def require_schema(bench: Testbed) -> None:
             with suppress(StackError):  # a server that does not come up is told by the scenarios
                 bench.ready(bench.environment_for(), quiet=False)
         except SchemaMismatch as error:
-            bench.recorder.write("broken", text=str(error))
+            bench.recorder.add(Broken(t=time.time(), text=str(error)))
             raise
 
 
@@ -197,7 +198,7 @@ def opened(spec: StackSpec, supervisor: Supervisor, worker: str, recorder: Recor
         try:
             services = stack.enter_context(open_stack(spec, supervisor, worker))
         except StackError as error:
-            recorder.write("broken", text=str(error))
+            recorder.add(Broken(t=time.time(), text=str(error)))
             raise
         yield services
 
@@ -205,7 +206,7 @@ def opened(spec: StackSpec, supervisor: Supervisor, worker: str, recorder: Recor
 def hold(run: RunDirectory, bench: Testbed) -> None:
     """Leave the stack as the failed scenario left it, until the driver says that the user has seen enough."""
     announce(bench.stack, "checklist", bench.schema)  # with the servers that run now
-    bench.recorder.write("kept", pid=os.getpid())
+    bench.recorder.add(Kept(t=time.time(), pid=os.getpid()))
     while not (run.path / RELEASE).exists():
         time.sleep(0.1)
 

@@ -13,6 +13,7 @@ from rig.fixtures.schema import CONTRACT_TABLES
 from rig.observe import LagSentinel, Mirror, ServerLog, StatementLog, Tables
 from rig.record import Recorder
 from rig.record.evidence import Evidence
+from rig.record.lines.common import PostgresEvent
 from rig.stack import ServerInstance, Stack, StackError
 from rig.stack.sut.managed import READY_S
 from rig.stores import Lacks
@@ -182,12 +183,12 @@ class Testbed:
 
     def truth_away(self) -> None:
         """Stop Postgres; the record tells from when a 503 is what the contract asks for."""
-        self.recorder.write("postgres", event="away")
+        self.recorder.add(PostgresEvent(t=time.time(), event="away"))
         self.stack.postgres.stop()
 
     def truth_back(self) -> None:
         self.stack.postgres.start()
-        self.recorder.write("postgres", event="back")
+        self.recorder.add(PostgresEvent(t=time.time(), event="back"))
 
     def outage_begun(self) -> None:
         self.dirty("Valkey was stopped; whether every instance has noticed its return is not ours to assume")

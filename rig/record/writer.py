@@ -1,13 +1,22 @@
 """Writes a run as it goes: one JSON line an observation or event, with secrets masked on the way in."""
 
+import datetime
+import decimal
 import json
 import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from rig.record.directory import RunDirectory
 from rig.record.lines import decoded
+from rig.record.lines.base import Line
+
+# What `write` makes text of, by `str`.
+AS_TEXT = (datetime.datetime, datetime.date, datetime.time, datetime.timedelta, uuid.UUID, decimal.Decimal)
 
 
 class Recorder:
@@ -53,6 +62,12 @@ class Recorder:
             raise ValueError(f"no line of a record: {error}: {line[:200]}") from None
         with self._lock:
             self._file.write(self.masked(line) + "\n")
+
+    def add(self, line: Line) -> None:
+        """Append one line. What the record is `about` is told with it, unless the line says it."""
+        told = msgspec.to_builtins(line, builtin_types=AS_TEXT)
+        assert isinstance(told, dict)
+        self.write(told.pop("kind"), **told)
 
     def close(self) -> None:
         with self._lock:

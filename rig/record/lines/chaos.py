@@ -100,7 +100,7 @@ class Statement(Line, frozen=True, kw_only=True, tag="statement"):
     contract_text: str | None = None
 
 
-class Command(Line, frozen=True, kw_only=True, tag="command"):
+class CommandTaken(Line, frozen=True, kw_only=True, tag="command"):
     """One command that Valkey took from an instance; `lua`: from a script."""
 
     at: float

@@ -58,7 +58,7 @@ class Window(Line, frozen=True, kw_only=True, tag="window"):
     until: float = msgspec.field(name="to")
 
 
-class Arm(ArmLine, frozen=True, kw_only=True, tag="arm"):
+class ArmUp(ArmLine, frozen=True, kw_only=True, tag="arm"):
     """An arm is up: its mitras, its instances, and the processes that are measured."""
 
     fleet: int

@@ -9,6 +9,7 @@ from rig.environment.testbed import Testbed
 from rig.faults import Cycle, Ground
 from rig.faults.requirements import missing, needs_of
 from rig.record import Recorder
+from rig.record.lines.chaos import Strikes
 from rig.runs.chaos.schedule import Strike, length_s
 from rig.stack import CapabilityMissing
 
@@ -102,4 +103,4 @@ def refuse_what_is_missing(bench: Testbed, strikes: Sequence[Strike]) -> None:
 
 
 def note_schedule(recorder: Recorder, strikes: Sequence[Strike]) -> None:
-    recorder.write("strikes", strikes=[strike.plain() for strike in sorted(strikes)])
+    recorder.add(Strikes(t=time.time(), strikes=[strike.plain() for strike in sorted(strikes)]))

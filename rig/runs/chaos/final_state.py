@@ -1,11 +1,14 @@
 """What a campaign's servers did to the stores, and what they left there: read once at its end, into the record."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from rig.checks.common.valkey_commands import contract_keys
 from rig.environment.testbed import Testbed
 from rig.observe import CannotObserve, Command, NoStatementLog
+from rig.record.lines.chaos import CommandTaken, Watched
+from rig.record.lines.common import Weakness
 
 # Verbs that change nothing by themselves; what a script does follows as commands of its own.
 LOOKS = frozenset({
@@ -48,16 +51,16 @@ def write_history(bench: Testbed, since: float, until: float) -> None:
             if plain["class"] != "observer":
                 bench.recorder.write("statement", t=plain["at"], **plain)
     except NoStatementLog as missing:
-        bench.recorder.write("weakness", text=str(missing))
+        bench.recorder.add(Weakness(t=time.time(), text=str(missing)))
     bench.monitor.fence()
     for command in seen_commands(bench, since, until):
         if command.verb not in LOOKS:
             args = kept(command.verb, command.args)
-            bench.recorder.write(
-                "command", t=command.at, at=command.at, args=args, instance=command.instance, lua=command.lua
+            bench.recorder.add(
+                CommandTaken(t=command.at, at=command.at, args=args, instance=command.instance, lua=command.lua)
             )
     blind = [span for span in bench.monitor.blind if span[0] < until and span[1] > since]
-    bench.recorder.write("watched", blind=blind, statements=bench.statements.available)
+    bench.recorder.add(Watched(t=time.time(), blind=blind, statements=bench.statements.available))
     left: dict[str, Any] = {name: bench.tables.query(query).dicts() for name, query in LEFT.items()}
     info = bench.mirror.client.info("stats")
     bench.recorder.write("left", **left, evicted_keys=int(info["evicted_keys"]))
@@ -68,5 +71,5 @@ def seen_commands(bench: Testbed, since: float, until: float) -> list[Command]:
     try:
         return [command for command in bench.monitor.window(since, until) if command.instance is not None]
     except CannotObserve as missing:
-        bench.recorder.write("weakness", text=str(missing))
+        bench.recorder.add(Weakness(t=time.time(), text=str(missing)))
         return []

@@ -7,6 +7,7 @@ import time
 import httpx
 
 from rig.environment.testbed import Testbed
+from rig.record.lines.chaos import Metrics, Readiness
 
 EVERY_S = 0.5
 PATIENCE_S = 0.3
@@ -43,7 +44,7 @@ class Scraper:
                     except httpx.HTTPError:
                         continue
                     if values := numbers(told):
-                        self._bench.recorder.write("metrics", t=at, instance=name, values=values)
+                        self._bench.recorder.add(Metrics(t=at, instance=name, values=values))
                     self._note_readiness(at, name, ready)
 
     def _note_readiness(self, at: float, name: str, answer: httpx.Response) -> None:
@@ -51,7 +52,7 @@ class Scraper:
         news = f"{answer.status_code} {COUNTS.sub('0', answer.text)}"
         if self._told.get(name) != news:
             self._told[name] = news
-            self._bench.recorder.write("readiness", t=at, instance=name, status=answer.status_code, text=answer.text)
+            self._bench.recorder.add(Readiness(t=at, instance=name, status=answer.status_code, text=answer.text))
 
 
 def numbers(exposition: str) -> dict[str, float]:

@@ -14,6 +14,8 @@ from rig.environment.testbed import Testbed
 from rig.faults.catalogue import faults
 from rig.faults.requirements import OWN_CLOCKS, RESOLVER, TRUTH_PROXIED, libfaketime, no_resolver
 from rig.record import Verdict, exit_code, overall
+from rig.record.lines.chaos import Phase, Schedule
+from rig.record.lines.common import Missing, Weakness
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.chaos.campaign import Campaign
 from rig.runs.chaos.fault_scheduler import FaultScheduler, note_schedule, refuse_what_is_missing
@@ -143,7 +145,7 @@ def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = 
     plan = {"scenario": campaign.name, "bounds": campaign.judged}
     with run_session("chaos", settings.reports, seed, items=items, replay=replay, meta=meta, plan=plan) as session:
         for text in weaknesses:
-            session.recorder.write("weakness", text=text)
+            session.recorder.add(Weakness(t=time.time(), text=text))
         with rescued(session.recorder):
             play(session, settings, campaign)
     results = conclude(session.directory)
@@ -182,7 +184,7 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
             with rescued(recorder, exits):
                 course(bench, campaign, exits)
         except Lacks as lack:
-            recorder.write("missing", text=str(lack))
+            recorder.add(Missing(t=time.time(), text=str(lack)))
         finally:
             keep_logs(bench)
             bench.close()
@@ -193,11 +195,11 @@ def course(bench: Testbed, campaign: Campaign, exits: Exits) -> None:
     spans = campaign.phases
     workload = people(bench, campaign)
     steps = schedule(campaign.pace, bench.random_seed, spans.traffic_s + TRAFFIC_SPARE_S * len(campaign.strikes))
-    bench.recorder.write("schedule", steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace))
+    bench.recorder.add(Schedule(t=time.time(), steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace)))
     note_schedule(bench.recorder, campaign.strikes)
     if campaign.excused:
         text = f"not judged, as the fault itself changes it: {', '.join(campaign.excused)}"
-        bench.recorder.write("weakness", text=text)
+        bench.recorder.add(Weakness(t=time.time(), text=text))
 
     def wait(seconds: float) -> None:
         pass_time(exits, workload, seconds)
@@ -225,7 +227,7 @@ def course(bench: Testbed, campaign: Campaign, exits: Exits) -> None:
             workload.stop()
         if workload.left_out:
             text = f"{workload.left_out} steps were left out: their actor was still busy"
-            bench.recorder.write("weakness", text=text)
+            bench.recorder.add(Weakness(t=time.time(), text=text))
         with phase(bench, "drain"):
             wait(spans.drain_s)
     write_history(bench, began, time.time())
@@ -238,7 +240,7 @@ def phase(bench: Testbed, name: str) -> Iterator[None]:
     began = time.time()
     yield
     ended = time.time()
-    bench.recorder.write("phase", t=ended, name=name, **{"from": began, "to": ended})
+    bench.recorder.add(Phase(t=ended, name=name, since=began, until=ended))
 
 
 def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:

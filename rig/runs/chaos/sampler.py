@@ -11,6 +11,7 @@ import redis
 
 from rig.contract import CAPACITY, CHANNEL, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 from rig.environment.testbed import TRUTH, Testbed
+from rig.record.lines.chaos import Sample
 
 EVERY_S, CROWD_EVERY_S = 0.2, 0.4  # a sample of a crowd is large, and its changes are many
 CROWD = 100
@@ -54,12 +55,18 @@ class Sampler:
             before, truth = self._mirror(), self._truth()
             after = None if before is None else self._mirror()
             ended = time.time()
-            self._bench.recorder.write(
-                "sample", t=began, ended=ended, truth=truth,
-                mirror_before=before and before["online"], mirror_after=after and after["online"],
-                keys_before=before, keys_after=after,
-                lag_s=round(self._bench.lag.worst(looked, ended), 3),
-            )  # fmt: skip
+            self._bench.recorder.add(
+                Sample(
+                    t=began,
+                    ended=ended,
+                    truth=truth,
+                    mirror_before=before and before["online"],
+                    mirror_after=after and after["online"],
+                    keys_before=before,
+                    keys_after=after,
+                    lag_s=round(self._bench.lag.worst(looked, ended), 3),
+                )
+            )
             looked = ended
 
     def _mirror(self) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from rig.checks.checklist.fault_conditions import FaultCondition
 from rig.config import HANDED, INTERNAL_PREFIX, PLUGIN, Settings
 from rig.environment.stack_spec import level_of
 from rig.paths import CHECKOUT
+from rig.record.lines.common import Broken
 from rig.runs.checklist.progress import Progress
 from rig.runs.common.session import Session
 from rig.stack import StackSpec
@@ -84,4 +85,4 @@ def run_features(
     ran = any(b'"kind": "scenario"' in path.read_bytes() for path in session.directory.records())
     if code not in (0, 1) or not ran:  # 1: some scenario failed, which the record tells better
         tail = [line.split(" ", 1)[-1] for line in log.read_text().splitlines()[-12:]]
-        session.recorder.write("broken", text=f"the feature runner ended with {code}: " + " / ".join(tail))
+        session.recorder.add(Broken(t=time.time(), text=f"the feature runner ended with {code}: " + " / ".join(tail)))

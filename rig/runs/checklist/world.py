@@ -15,6 +15,8 @@ from rig.faults import treats_a_connection
 from rig.observe import NoMonitor
 from rig.record import Recorder, Verdict, evidence
 from rig.record.evidence import Evidence
+from rig.record.lines.checklist import Observation
+from rig.record.lines.common import Weakness
 from rig.runs.checklist.observation import ANSWERS, Observed
 from rig.stores.urls import ValkeyUrl
 from rig.traffic import Customer, Mitra, Operator
@@ -61,12 +63,22 @@ class World:
             judgement = judge_seen(item, observed.seen, observed.bounds, self.bench.level)
         if judgement.lost:
             self.voids.append(judgement.lost)
-        self.recorder.write(
-            "observation",
-            item=item, scenario=self.scenario, variant=self.variant, attempt=self.attempt, seen=observed.seen,
-            bounds=observed.bounds, evidence=observed.evidence, started=started, ended=ended, error=error,
-            lag_so_far_s=self._lag_s(self.began, ended),
-        )  # fmt: skip
+        self.recorder.add(
+            Observation(
+                t=time.time(),
+                item=item,
+                scenario=self.scenario,
+                variant=self.variant,
+                attempt=self.attempt,
+                seen=observed.seen,
+                bounds=observed.bounds,
+                evidence=observed.evidence,
+                started=started,
+                ended=ended,
+                error=error,
+                lag_so_far_s=self._lag_s(self.began, ended),
+            )
+        )
         self.outcomes[item] = judgement
         return judgement
 
@@ -106,7 +118,7 @@ class World:
 
     def weaken(self, text: str) -> None:
         """Say in the report what makes this run's verdict weaker than it looks."""
-        self.recorder.write("weakness", text=text, scenario=self.scenario)
+        self.recorder.add(Weakness(t=time.time(), text=text, scenario=self.scenario))
 
     # --- people ----------------------------------------------------------------------------------------------
 

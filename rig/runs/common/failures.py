@@ -1,5 +1,6 @@
 """What campaigns and load runs do alike with what goes wrong: every end of the course becomes a line of the record."""
 
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from rig.contract import LINE_MARKS
 from rig.faults import Unconfirmed, Unhealed
 from rig.observe import ServerLog
 from rig.record import Recorder
+from rig.record.lines.common import Broken, Exited, Weakness
 from rig.stack import ServerInstance
 
 
@@ -39,7 +41,7 @@ class Exits:
                 self._noted.add(name)
                 tail = "; ".join(text for _, text in self._bench.log(name).lines()[-3:])
                 text = f"server {name} exited by itself ({server.exit_code}): {tail}"
-                self._bench.recorder.write("exited", instance=name, text=text)
+                self._bench.recorder.add(Exited(t=time.time(), instance=name, text=text))
         return bool(self._noted)
 
 
@@ -49,13 +51,15 @@ def rescued(recorder: Recorder, exits: Exits | None = None) -> Iterator[None]:
     try:
         yield
     except (Unconfirmed, Unhealed) as doubt:
-        recorder.write("weakness", text=str(doubt))
+        recorder.add(Weakness(t=time.time(), text=str(doubt)))
     except Exception as error:
         if exits is not None and exits.note():
             return
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
-        recorder.write("broken", text=f"{type(error).__name__}: {error} ({where})", traceback=traceback.format_exc())
+        recorder.add(
+            Broken(t=time.time(), text=f"{type(error).__name__}: {error} ({where})", traceback=traceback.format_exc())
+        )
 
 
 def keep_logs(bench: HasServers, **facts: str) -> None:

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from rig.errors import UsageError
 from rig.record import Recorder, RunDirectory, new_run
+from rig.record.lines.common import End
 from rig.stack import Supervisor
 
 
@@ -57,4 +59,4 @@ def run_session(
             session.interrupted = True
             raise
         finally:
-            recorder.write("end", interrupted=session.interrupted)
+            recorder.add(End(t=time.time(), interrupted=session.interrupted))

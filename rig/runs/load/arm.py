@@ -16,6 +16,7 @@ from rig.observe.postgres.fingerprint import template
 from rig.observe.postgres.pg_stat_statements import CountedLedger
 from rig.observe.postgres.statement import Statement
 from rig.record import Recorder
+from rig.record.lines.load import Statements, Template
 from rig.stack import ServerInstance, Stack
 from rig.stores.valkey import OURS
 
@@ -187,9 +188,16 @@ class Arm:
             elif entry.kind == "work":
                 shape = self._number(entry.template)
                 rows += [[at, entry.instance, shape, len(rows) + n, "LOG", [], 0, 0, 0] for n in range(entry.calls)]
-        self.recorder.write(
-            "statements", arm=self.id, rows=rows, drivers=drivers, strangers=sorted(strangers), source=self.counted.source
-        )  # fmt: skip
+        self.recorder.add(
+            Statements(
+                t=time.time(),
+                arm=self.id,
+                rows=rows,
+                drivers=drivers,
+                strangers=sorted(strangers),
+                source=self.counted.source,
+            )
+        )
 
     def record_statements(self, since: float, until: float) -> None:
         """Every statement of the servers in the span, into the record: its shape once, then a short row each.
@@ -210,8 +218,15 @@ class Arm:
             elif one.kind == "work":
                 unit = units.setdefault(id(one.transaction or one), len(units))
                 rows.append([one.at, one.instance, self._shape(one), unit, one.severity, *ids_of(one, known)])
-        self.recorder.write(
-            "statements", arm=self.id, rows=rows, drivers=drivers, strangers=sorted(strangers), source="statement log"
+        self.recorder.add(
+            Statements(
+                t=time.time(),
+                arm=self.id,
+                rows=rows,
+                drivers=drivers,
+                strangers=sorted(strangers),
+                source="statement log",
+            )
         )
 
     def _shape(self, statement: Statement) -> int:
@@ -220,7 +235,7 @@ class Arm:
     def _number(self, text: str) -> int:
         if text not in self._templates:
             self._templates[text] = len(self._templates)
-            self.recorder.write("template", arm=self.id, number=self._templates[text], text=text)
+            self.recorder.add(Template(t=time.time(), arm=self.id, number=self._templates[text], text=text))
         return self._templates[text]
 
 

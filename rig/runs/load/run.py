@@ -13,6 +13,8 @@ from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
 from rig.observe import LagSentinel
 from rig.observe.postgres.ledger import LedgerBroken
 from rig.record.arms import NAMES
+from rig.record.lines.common import Lag
+from rig.record.lines.load import ArmUp, NoBaseline, Phases, Unfenced, Unseeded, Window
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
@@ -72,7 +74,7 @@ def play(session: Session, settings: Settings, options: LoadOptions, plan: LoadP
         try:
             prepare(session, settings, options, arms)
         except NeverSeeded as failure:
-            session.recorder.write("unseeded", text=str(failure))
+            session.recorder.add(Unseeded(t=time.time(), text=str(failure)))
             return
         exits = [Exits(arm) for arm in arms]
         with ExitStack() as logs:
@@ -118,13 +120,15 @@ def prepare(session: Session, settings: Settings, options: LoadOptions, arms: li
                 if arm.id == "on":
                     raise
                 text = f"the server does not start with AVAILABILITY_MIRROR=off: {str(error).splitlines()[0]}"
-                session.recorder.write("no_baseline", text=text)
+                session.recorder.add(NoBaseline(t=time.time(), text=text))
     for arm in [arm for arm in arms if not all(server.running for server in arm.servers.values())]:
         arms.remove(arm)
     for arm in arms:
         most = pace.mitras + pace.togglers
-        session.recorder.write(
-            "arm", arm=arm.id, fleet=pace.mitras, online=most, instances=list(arm.servers), pids=arm.pids()
+        session.recorder.add(
+            ArmUp(
+                t=time.time(), arm=arm.id, fleet=pace.mitras, online=most, instances=list(arm.servers), pids=arm.pids()
+            )
         )
 
 
@@ -161,13 +165,13 @@ def course(
             try:
                 arm.record_statements(began, until)
             except TimeoutError as missing:
-                session.recorder.write("unfenced", arm=arm.id, text=str(missing))
+                session.recorder.add(Unfenced(t=time.time(), arm=arm.id, text=str(missing)))
         for witness in witnesses:
             witness.tell()
-        session.recorder.write("lag", worst_s=round(lag.worst(began, until), 3))
+        session.recorder.add(Lag(t=time.time(), worst_s=round(lag.worst(began, until), 3)))
         gone = [one.note() for one in exits]
         if span is not None and not any(gone):
-            session.recorder.write("window", **{"from": began, "to": until})
+            session.recorder.add(Window(t=time.time(), since=began, until=until))
 
 
 def watched(
@@ -208,7 +212,7 @@ def edges(
     """What is to be done when, by the clock of the plan: counters at the end of idle spans, the log at blocks."""
     due: list[tuple[float, Callable[[], None]]] = []
     by_name = {phase["name"]: phase for phase in phases}
-    session.recorder.write("phases", phases=phases)
+    session.recorder.add(Phases(t=time.time(), phases=phases))
     for name in (SETTLE, IDLE):
         if name in by_name:
             due += [(by_name[name]["to"] - EARLY_S, one.counters(name)) for one in witnesses]
@@ -234,6 +238,6 @@ def counts_of(arm: Arm, at: float) -> Callable[[], None]:
         try:
             arm.record_counts(at)
         except LedgerBroken as lost:
-            arm.recorder.write("unfenced", arm=arm.id, text=str(lost))
+            arm.recorder.add(Unfenced(t=time.time(), arm=arm.id, text=str(lost)))
 
     return take

@@ -20,6 +20,8 @@ from rig.errors import UsageError
 from rig.paths import CHECKOUT
 from rig.record import Recorder
 from rig.record.histogram import quantile
+from rig.record.lines.common import Weakness
+from rig.record.lines.scaling import PingsDuring
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
@@ -129,7 +131,7 @@ def measure(bench: Testbed, floors: Floors, size: int, empty: int, *, last: bool
             recorder.write("growth", operation=operation, size=size, seconds=seconds(), **floor)
         except NotSeen as lack:
             recorder.write("growth", operation=operation, size=size, seconds=None, **floor)
-            recorder.write("weakness", text=f"{operation} at {size} mitras: {lack}")
+            recorder.add(Weakness(t=time.time(), text=f"{operation} at {size} mitras: {lack}"))
 
     print(f"  {size:,} mitras", flush=True)
     floor, packed = floors.seed(fleet.ids), floors.seed_packed(fleet.ids)
@@ -188,18 +190,27 @@ def storms(fleet: FleetSize, recorder: Recorder) -> None:
                 spans.append((found[-2] - epoch, found[-1] - epoch))
                 time.sleep(0.5)
         except NotSeen as lack:
-            recorder.write("weakness", text=f"under pings: {lack}")
+            recorder.add(Weakness(t=time.time(), text=f"under pings: {lack}"))
         ending(plan).touch()
         process.wait(STORM_MAX_S)
         shots = shots_of(plan)
         inside = [shot for shot in shots if any(since <= shot.planned < to for since, to in spans)]
         calm = [shot for shot in shots if begin + 1.0 <= shot.planned < begin + CALM_S]
         if inside:
-            recorder.write(
-                "pings_during", during=during, size=fleet.size, sent=len(inside), times=len(spans),
-                failed=sum(shot.status != 200 for shot in inside), p50_ms=latency(inside, 0.5),
-                p99_ms=latency(inside, 0.99), slowest_ms=latency(inside, 1.0), calm_p99_ms=latency(calm, 0.99),
-            )  # fmt: skip
+            recorder.add(
+                PingsDuring(
+                    t=time.time(),
+                    during=during,
+                    size=fleet.size,
+                    sent=len(inside),
+                    times=len(spans),
+                    failed=sum(shot.status != 200 for shot in inside),
+                    p50_ms=latency(inside, 0.5),
+                    p99_ms=latency(inside, 0.99),
+                    slowest_ms=latency(inside, 1.0),
+                    calm_p99_ms=latency(calm, 0.99),
+                )
+            )
 
 
 def latency(shots: Sequence[Shot], share: float) -> float:
