@@ -40,4 +40,5 @@ RESEED_S = 5.0  # from the answering of Valkey to a finished seed
 WRITE_THROUGH_S = 1.0  # from the answer of a change to its key in Valkey
 LOG_FLUSH_S = 1.0  # from an event to its log line
 SLACK_S = 1.0  # that a job may be late, beyond its cadence
+SETTING_S = 1.0  # from a change of a setting until every instance has it, and has deleted the snapshot
 SNAPSHOT_S = 10.0  # time to live of the snapshot

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 from rig.checks.framework import HARDENED
+from rig.contract import SETTING_S
 from rig.environment.cadence import ENVIRONMENT, QUIET, Cadence
 from rig.environment.observers import watch_commands, why_no_log
 from rig.environment.step_errors import Unmet
@@ -20,6 +21,7 @@ from rig.stores import Lacks
 from rig.stores.valkey import OURS
 from rig.traffic import Operator
 
+MARGIN_S = 0.1
 DEFAULT_SETTINGS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
 TRUTH = {
     "online": "SELECT mitra_id::text FROM mitra_online_status WHERE is_online ORDER BY 1",
@@ -223,6 +225,8 @@ class Testbed:
                 if not (answer := operator.set_config(key, value)).ok:
                     raise Unmet(f"{key} could not be set back to {value}: {answer}")
             self._settings_touched = False
+            # Until then any instance may still delete the snapshot because of it, and nothing tells when all have.
+            time.sleep(SETTING_S + MARGIN_S)
 
     def settings_touched(self) -> None:
         """A setting was changed through the API: the next scenario puts the defaults back the same way."""
