@@ -21,6 +21,7 @@ AROUND_S = 1.0
 INTERRUPTED = "the run was interrupted before this could be judged"
 MOMENTS_MAX, LINES_MAX, SHOWN_MAX = 3, 30, 5
 UNREACHED = "never reached: "
+UNENDED = "the record has no end of this scenario: what was seen after it is not known"
 
 
 def judge_run(run: Run) -> dict[str, Any]:
@@ -35,6 +36,8 @@ def judge_run(run: Run) -> dict[str, Any]:
     answers = judge_observations(run, plan, scenarios)
     broken = next((line["text"] for line in run.of("broken")), None)
     note_unrun(plan, scenarios, answers, end, broken)
+    if not broken and not cut_short(end):  # else that is why
+        note_unended(scenarios.values(), answers)
     charge_breaches(scenarios.values(), plan, answers)
     charge_exits(run, plan, answers)
     judge_whole_run(run, plan, answers, broken)
@@ -154,6 +157,14 @@ def note_unrun(
         error = {"verdict": verdict, "step": named, "message": why}
         for item in told & set(one["items"]):
             answers[item].append(unreached_entry({**one, "error": error, "t": plan["t"]}, interrupted=False))
+
+
+def note_unended(scenarios: Iterable[dict[str, Any]], answers: Answers) -> None:
+    """Whoever ran it died, or its last lines are lost: that its boxes were seen before is no pass."""
+    for scenario in scenarios:
+        if scenario["phase"] == "begin":
+            for item in scenario["items"]:
+                answers[item].append(never(scenario, UNENDED))
 
 
 def charge_breaches(scenarios: Iterable[dict[str, Any]], plan: dict[str, Any], answers: Answers) -> None:
