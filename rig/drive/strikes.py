@@ -75,7 +75,7 @@ class Siege:
         bench: Bench,
         strikes: Sequence[Strike],
         instances: tuple[str, ...],
-        stand_still: Callable[[float], None] = lambda _: None,
+        stand_still: Callable[[float], None],
     ) -> None:
         self._pending = sorted(strikes)
         self._ends: list[tuple[float, Cycle]] = []
