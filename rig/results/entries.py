@@ -7,6 +7,7 @@ from rig.record import Run, Verdict, overall
 
 Answers = dict[str, list[dict[str, Any]]]
 INTERRUPTED = "the run was interrupted before this could be judged"
+UNENDED = "the record has no end of this scenario: what was seen after it is not known"
 UNREACHED = "never reached: "
 
 

@@ -13,7 +13,7 @@ from rig.results.blame import again, charge_breaches, charge_contract, charge_ex
 from rig.results.chaos import figures
 from rig.results.claims_registry import claims
 from rig.results.entries import INTERRUPTED, cut_short, item_entry, run_ended, scenario_entry
-from rig.results.observations import judge_observations, last_attempts, note_unrun, observations
+from rig.results.observations import judge_observations, last_attempts, note_unended, note_unrun, observations
 from rig.results.whole_run import judge_whole_run
 
 
@@ -29,6 +29,8 @@ def judge_run(run: Run) -> dict[str, Any]:
     answers = judge_observations(run, plan, scenarios)
     broken = next((line["text"] for line in run.of("broken")), None)
     note_unrun(plan, scenarios, answers, end, broken)
+    if not broken and not cut_short(end):  # else that is why
+        note_unended(scenarios.values(), answers)
     charge_breaches(scenarios.values(), plan, answers)
     charge_exits(run, plan, answers)
     judge_whole_run(run, plan, answers, broken)

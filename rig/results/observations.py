@@ -1,7 +1,7 @@
 """The answers of scenarios: each observation judged, tries counted, and what was owed and never seen."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from rig.checks import CHECKS, Judgement, Kind, judge_seen
 from rig.checks.framework import HARDENED, LAG_VOID_S
 from rig.record import Run, Verdict
 from rig.results.blame import breaches_of
-from rig.results.entries import Answers, answer_entry, cut_short, unreached_entry
+from rig.results.entries import UNENDED, Answers, answer_entry, cut_short, never, unreached_entry
 
 
 def observations(run: Run) -> dict[str, int]:
@@ -74,6 +74,14 @@ def note_unrun(
         error = {"verdict": verdict, "step": named, "message": why}
         for item in told & set(one["items"]):
             answers[item].append(unreached_entry({**one, "error": error, "t": plan["t"]}, interrupted=False))
+
+
+def note_unended(scenarios: Iterable[dict[str, Any]], answers: Answers) -> None:
+    """Whoever ran it died, or its last lines are lost: that its boxes were seen before is no pass."""
+    for scenario in scenarios:
+        if scenario["phase"] == "begin":
+            for item in scenario["items"]:
+                answers[item].append(never(scenario, UNENDED))
 
 
 def judge_try(lines: list[dict[str, Any]], level: str) -> Iterator[tuple[dict[str, Any], Judgement]]:

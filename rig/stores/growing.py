@@ -1,5 +1,6 @@
 """A log that grows while it is read: renamed, made anew or truncated in between, every line of it comes once."""
 
+import glob
 import os
 import weakref
 from collections.abc import Iterator
@@ -50,6 +51,10 @@ class Generation:
         finally:
             os.close(file)
 
+    def copied(self, path: Path) -> bool:
+        """Whether that other file begins with what was read here: somebody has copied it, and may truncate it next."""
+        return bool(self._last) and self.lost(path) is not None
+
     def begin_again(self) -> None:
         self._at, self._rest, self._last = 0, b"", b""
 
@@ -64,7 +69,7 @@ class Growing:
     def __init__(self, path: Path, *, may_come: bool = False) -> None:
         self.path = path
         self._held: list[Generation] = []
-        self._copies: set[tuple[int, int]] = set()  # files that were read as copies
+        self._copies: set[tuple[int, ...]] = set()  # what was read as copies
         try:
             self._held.append(Generation(path))
         except FileNotFoundError:
@@ -97,18 +102,23 @@ class Growing:
 
     def _lost_by_truncation(self, one: Generation) -> list[bytes]:
         """What was written between the last reading and the truncation: it stands in the copy that was made before it."""
-        for path in sorted(self.path.parent.glob(f"{self.path.name}*"), key=last_change, reverse=True):
-            if path == self.path or (lines := one.lost(path)) is None:
+        stem = self.path.name.partition(".")[0]  # of `a.json`: `a.json.1`, `a.1.json`, `a-20260525.json`
+        for path in sorted(self.path.parent.glob(f"{glob.escape(stem)}*"), key=last_change, reverse=True):
+            if path == self.path or not path.is_file() or (lines := one.lost(path)) is None:
                 continue
-            found = identity(path.stat())
+            found = version(path.stat())
             if found not in self._copies:
                 self._copies.add(found)
                 return lines
         return []
 
-    def holds(self, found: tuple[int, int]) -> bool:
+    def holds(self, stat: os.stat_result) -> bool:
         """Whether that file is read here, under whatever name."""
-        return found in self._copies or any(one.identity == found for one in self._held)
+        return version(stat) in self._copies or any(one.identity == identity(stat) for one in self._held)
+
+    def copied(self, path: Path) -> bool:
+        """Whether that other file is a copy of one that is read here."""
+        return any(one.copied(path) for one in self._held)
 
     def close(self) -> None:
         for one in self._held:
@@ -127,6 +137,11 @@ def rest_of(file: int, at: int) -> bytes:
 
 def identity(stat: os.stat_result) -> tuple[int, int]:
     return stat.st_dev, stat.st_ino
+
+
+def version(stat: os.stat_result) -> tuple[int, ...]:
+    """Of a copy: the next one may be written over it, or get the number of one that was deleted."""
+    return *identity(stat), stat.st_size, stat.st_mtime_ns
 
 
 def last_change(path: Path) -> float:

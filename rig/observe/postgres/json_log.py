@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rig.stores.growing import Growing, identity
+from rig.stores.growing import Growing, version
 
 MESSAGE = re.compile(
     r"statement: (?P<simple>.*)|execute (?P<fetch>fetch from )?[^:]*: (?P<extended>.*)"
@@ -26,9 +26,10 @@ class JsonLog:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._files: dict[Path, Growing] = {}
+        self._copies: set[tuple[int, ...]] = set()  # of files that are read under other names
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """New lines of client backends. ValueError names the file with a line that is no JSON, after all others are read.
+        """New lines of client backends. ValueError names the file with a line that is no entry, after all others are read.
 
         Names that are not UTF-8 come with replacement characters: Postgres logs bytes as a client sent them.
         """
@@ -40,7 +41,9 @@ class JsonLog:
                 except ValueError as error:
                     wrong = wrong or f"{path}: a line is not JSON ({error}): {line[:200]!r}"
                     continue
-                if entry.get("backend_type") == "client backend":
+                if not isinstance(entry, dict):
+                    wrong = wrong or f"{path}: a line is no entry of a log: {line[:200]!r}"
+                elif entry.get("backend_type") == "client backend":
                     yield entry
         if wrong:
             raise ValueError(wrong)
@@ -53,12 +56,16 @@ class JsonLog:
         yield from (line for line in self._files[path].lines() if line.strip())
 
     def _read_elsewhere(self, path: Path) -> bool:
-        """Whether it is a file that had another name when it was opened."""
+        """Whether it is a file that had another name when it was opened, or the copy of one."""
         try:
-            found = identity(path.stat())
+            stat = path.stat()
         except FileNotFoundError:
             return False
-        return any(file.holds(found) for file in self._files.values())
+        if any(file.holds(stat) for file in self._files.values()):
+            return True
+        if any(file.copied(path) for file in self._files.values()):
+            self._copies.add(version(stat))  # once what it was copied from is truncated, they are no longer alike
+        return version(stat) in self._copies
 
 
 def age(path: Path) -> tuple[float, str]:

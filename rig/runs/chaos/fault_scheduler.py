@@ -22,7 +22,7 @@ class FaultScheduler:
         bench: Testbed,
         strikes: Sequence[Strike],
         instances: tuple[str, ...],
-        stand_still: Callable[[float], None] = lambda _: None,
+        stand_still: Callable[[float], None],
     ) -> None:
         self._pending = sorted(strikes)
         self._ends: list[tuple[float, Cycle]] = []

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from rig.checks import load_checks
+from rig.checks import Judgement, load_checks
 from rig.paths import CHECKOUT
-from rig.record import Run, RunDirectory
+from rig.record import Recorder, Run, RunDirectory, Verdict, new_run
 from rig.results.judge import judge_run
 from rig.runs.checklist.scenario_log import owed
 
@@ -36,6 +36,61 @@ def test_a_box_of_several_scenarios_is_owed_by_each() -> None:
 def test_every_box_of_the_checklist_is_owed() -> None:
     boxes = {id for id, check in load_checks().items() if not check.whole_run and "/" not in id}
     assert {item for one in owed(FEATURES, boxes) for item in one["items"]} == boxes
+
+
+SEEN = {"scenario": "b.feature: a toggle", "attempt": 1}
+
+
+def record_of(root: Path, *variants: str, whole: bool = True, ended: bool = True) -> dict[str, Any]:
+    """The item B-01 of a run that owes two variants, has the lines of these, and of each all of them if `whole`."""
+    directory = new_run(root, "checklist", 7, {"command": "rig checklist"})
+    line = {"item": "B-01", "bounds": {}, "seen": {}, "evidence": [], "error": None, "started": 3.0, "ended": 4.0}
+    due = [{"scenario": SEEN["scenario"], "variant": variant, "items": ["B-01"]} for variant in ("killed", "cut off")]
+    with Recorder(directory) as recorder:
+        recorder.write("plan", t=1.0, items=["B-01"], owed=due, replay="rig checklist --only {item}")
+        for variant in variants:
+            own = {**SEEN, "variant": variant}
+            recorder.write("scenario", t=2.0, phase="begin", items=["B-01"], **own)
+            recorder.write("observation", t=4.0, **line, **own)
+            if whole:
+                recorder.write("scenario", t=5.0, phase="end", items=["B-01"], began=2.0, steps=[], error=None, **own)
+        if ended:
+            recorder.write("end", t=9.0, interrupted=False)
+    (item,) = judge_run(Run.load(directory))["items"]
+    return item
+
+
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was observed is a pass: what is judged here is what was not."""
+    monkeypatch.setattr("rig.results.observations.judge_seen", lambda *_: Judgement(Verdict.PASSED, "seen"))
+
+
+@pytest.mark.usefixtures("passing")
+@pytest.mark.parametrize(
+    ("variants", "verdict", "told"),
+    [
+        (("killed", "cut off"), "passed", "seen"),
+        (("killed",), "inconclusive", "never reached: b.feature: a toggle [cut off]: the record has nothing of it"),
+        (("cut off",), "inconclusive", "never reached: b.feature: a toggle [killed]: the record has nothing of it"),
+        ((), "inconclusive", "no scenario answered this"),
+    ],
+)
+def test_all_that_is_owed_has_to_stand_in_the_record(
+    variants: tuple[str, ...], verdict: str, told: str, tmp_path: Path
+) -> None:
+    item = record_of(tmp_path, *variants)
+    assert (item["verdict"], item["message"]) == (verdict, told)
+
+
+@pytest.mark.usefixtures("passing")
+def test_a_scenario_without_an_end_is_not_passed(tmp_path: Path) -> None:
+    """Its box was seen, but whoever ran it died, or its last lines are lost: what it saw next nobody knows."""
+    item = record_of(tmp_path, "killed", "cut off", whole=False)
+    assert (item["verdict"], item["message"]) == (
+        "inconclusive",
+        "the record has no end of this scenario: what was seen after it is not known",
+    )
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from rig.cli.option_rules import RUNNING, Way
-from rig.config import PREFIX, Settings
+from rig.config import PREFIX, Settings, read
 from rig.errors import UsageError
 from rig.record import RunDirectory
 from rig.runs.benchmark import hot_path as hotpath
@@ -23,7 +23,7 @@ from rig.runs.benchmark import outage as goals
 from rig.runs.chaos import run as chaos
 from rig.runs.chaos.campaign import INVARIANTS
 from rig.runs.checklist import run as checklist
-from rig.runs.common.replay import NOT_REPEATED, SECRET
+from rig.runs.common.replay import SECRET, replay_command
 from rig.runs.load import run as load
 from rig.runs.load.options import options_of
 from rig.runs.model import run as model
@@ -42,7 +42,8 @@ RUNS = [
     )
 ]  # fmt: skip
 # Neither where it is kept, nor how often it is repeated or what else is written, changes what one run tests.
-NOT_TESTED = NOT_REPEATED | {"repeat", "write_docs"}
+KEPT_WHERE = frozenset({"random_seed", "reports", "keep"})  # the random seed is drawn, and looked at by itself
+NOT_TESTED = KEPT_WHERE | {"repeat", "write_docs"}
 A_RUNNING_SERVER = ("base_url", "internal_url", "jwt_secret", "otp_code", "postgres", "valkey", "toxiproxy")
 SUMMARY = {
     "items": [], "verdict": "passed", "exit_code": 0, "random_seed": SEED, "seconds": 1.0,
@@ -146,7 +147,7 @@ def same(words: Words) -> Any:
     if end == "runs.load.options.run":  # a given Postgres leaves less of a load, said or not
         arguments = {"options": options_of(Settings.model_construct(**settings), **arguments["given"])}
     seed = SEED if settings["random_seed"] is None else settings["random_seed"]
-    kept = {name: value for name, value in settings.items() if name not in NOT_REPEATED}
+    kept = {name: value for name, value in settings.items() if name not in KEPT_WHERE}
     return end, {**arguments, "docs": None, "times": None}, kept, seed
 
 
@@ -208,6 +209,19 @@ def test_every_option_that_changes_what_is_tested_is_repeated(
             )
         for secret in hidden:
             monkeypatch.delenv(PREFIX + secret.upper())
+
+
+@pytest.mark.parametrize(("name", "other"), [("mode", "docker"), ("cadence", "written"), ("sut", "another")])
+def test_a_default_that_overrules_the_environment_is_repeated(
+    name: str, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left out, the same line in the same environment would test something else."""
+    typed = Settings.model_fields[name].default
+    monkeypatch.setenv(PREFIX + name.upper(), other)
+    assert (
+        replay_command(["rig", "checklist"], read(**{name: typed}))
+        == f"rig checklist --{name} {shlex.quote(str(typed))}"
+    )
 
 
 def schedule_in(directory: Path) -> Path:

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,22 @@ def test_stores_of_ours_are_named_by_their_programs(tmp_path: Path) -> None:
     assert told["stores"]["postgres"].startswith("Postgres 18.")
     assert told["stores"]["valkey"].startswith("Valkey 8.1.")
     assert told["lacks"] == {}
+
+
+@pytest.mark.parametrize("mode", ["embedded", "docker"])
+@pytest.mark.parametrize("given", [("postgres",), ("valkey",), ("postgres", "valkey")])
+def test_a_store_that_is_given_is_named_by_itself_beside_one_of_ours(
+    given: tuple[str, ...], mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two is enough to be another stack than the one that the rig would start."""
+    for name in ("postgres", "valkey"):
+        answer = SimpleNamespace(named=f"{name} of theirs", lacking={"DUMP": f"{name} refuses it"})
+        monkeypatch.setattr(f"rig.runs.common.run_facts.ask_{name}", lambda *_, answer=answer, **__: answer)
+    monkeypatch.setattr("rig.runs.common.run_facts.protect", lambda _: None)
+    urls = {name: f"{name}://h:1" if name in given else None for name in ("postgres", "valkey")}
+    told = stack_facts(SimpleNamespace(mode=mode, named=lambda: "x", postgres_log=None, **urls))  # type: ignore[arg-type]
+    assert {name for name, said in told["stores"].items() if said == f"{name} of theirs"} == set(given), told["stores"]
+    assert told["lacks"] == {f"{name}: DUMP": f"{name} refuses it" for name in given}
 
 
 @pytest.fixture(scope="module")
