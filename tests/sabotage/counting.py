@@ -8,7 +8,7 @@ from tests.sabotage.people import late
 
 @sabotage(
     "counts-in-a-while", "The capacity is mirrored a second and a half after the answer.",
-    "D-03", "D-05", "D-06", "D-07", "D-09", "D-11", "SMOKE-04",
+    "D-03", "D-05", "D-06", "D-07", "D-09", "D-11", "SMOKE-04", also=True,  # what comes late may fall into the next scenario
 )  # fmt: skip
 def counts_in_a_while() -> None:
     late("recomputeCapacity", 1.5)
