@@ -5,8 +5,8 @@ Pure ASGI around Starlette's router, for a wrapped middleware costs ten times th
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
@@ -69,18 +69,20 @@ class Call:
         return {field.name: field.read(value.get(field.name)) for field in self.takes}
 
 
-Handler = Callable[[Call], Awaitable[Any]]  # a response, None (204), or what becomes JSON
-Guard = Callable[[Request], Awaitable[Identity]]
+Handler = Callable[[Call], Awaitable[object]]  # a response, None (204), or what becomes JSON
 
 
-def guards(security: str, *refuses: str) -> Callable[[Guard], Guard]:
-    """Declares what a guard asks for (a security scheme of the OpenAPI document) and the codes it refuses with."""
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Who may call a route.
 
-    def declare(guard: Any) -> Any:
-        guard.security, guard.refuses = security, refuses
-        return guard
+    `check` identifies the caller or raises an ApiError. `security`: the security scheme of the OpenAPI document, "" for
+    none. `refuses`: the codes that `check` raises.
+    """
 
-    return declare
+    check: Callable[[Request], Awaitable[Identity]]
+    security: str = ""
+    refuses: tuple[str, ...] = ()
 
 
 class Observer(Protocol):
@@ -89,7 +91,7 @@ class Observer(Protocol):
     def observe(self, listener: str, method: str, route: str, status: int, seconds: float) -> None: ...
 
 
-def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """`value` as JSON; times as ISO-8601 with `Z`."""
     content = orjson.dumps(value, option=orjson.OPT_UTC_Z)
     return Response(content, status_code=status, headers=headers, media_type="application/json")
@@ -111,7 +113,7 @@ async def _read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def json_list(request: Request, name: str, pages: AsyncIterator[list[Any]]) -> Response:
+def json_list(request: Request, name: str, pages: AsyncIterator[Sequence[object]]) -> Response:
     """A JSON object with one long list, sent page by page: each has the time that another request has as a whole.
 
     What fails on the way cuts the answer off, which its reader can tell from a whole one.
@@ -133,8 +135,9 @@ def json_list(request: Request, name: str, pages: AsyncIterator[list[Any]]) -> R
 class Endpoint:
     """One route's ASGI application, guard first, then the handler; its declarations also describe it.
 
-    `takes`: the fields of its body. `asks`: the parameters of its query, each optional. `refuses`: codes beyond those that guard, body and path imply. `also`: the shape
-    of an answer by a status of its own. The handler's docstring and return annotation tell the rest.
+    `takes`: the fields of its body. `asks`: the parameters of its query, each optional. `refuses`: codes beyond those that
+    guard, body and path imply. `also`: other statuses with which the handler answers in the same shape. The handler's
+    docstring and return annotation tell the rest.
     """
 
     method: str
@@ -145,32 +148,29 @@ class Endpoint:
     asks: Sequence[Field] = ()
     refuses: Sequence[str] = ()
     status: int = 200
-    also: Mapping[int, str] = field(default_factory=dict)
+    also: Collection[int] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["route_path"] = self.path
         request = Request(scope, receive)
-        identity = await self.guard(request)
+        identity = await self.guard.check(request)
         answer = await self.handler(Call(request, identity, self.takes, self.asks))
         await self._response(answer)(scope, receive, send)
 
-    def _response(self, answer: Any) -> Response:
+    def _response(self, answer: object) -> Response:
         if isinstance(answer, Response):
             return answer
         return Response(status_code=204) if answer is None else json_response(answer, self.status)
 
 
-def route(method: str, path: str, handler: Handler, guard: Guard, **declared: Any) -> Route:
-    """`declared`: what an Endpoint takes by name."""
-    return Route(path, Endpoint(method, path, handler, guard, **declared), methods=[method])
-
-
 class Listener:
     """The ASGI application of one port: every exception becomes the contract's error, never a bare 500."""
 
-    def __init__(self, name: str, routes: Iterable[Route], observer: Observer) -> None:
+    def __init__(self, name: str, endpoints: Iterable[Endpoint], observer: Observer) -> None:
+        """The router tries `endpoints` in their order."""
         self._name = name
-        self._router = Router(routes=list(routes), redirect_slashes=False)
+        routes = [Route(endpoint.path, endpoint, methods=[endpoint.method]) for endpoint in endpoints]
+        self._router = Router(routes=routes, redirect_slashes=False)
         self._observer = observer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

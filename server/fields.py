@@ -5,7 +5,7 @@ A route declares its fields once: they read its body and they describe it, so th
 
 import re
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from server import errors
 
@@ -27,7 +27,7 @@ class Field(Protocol):
     @property
     def schema(self) -> Schema: ...
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: object) -> object:
         """The value to work with, `value` being None where the member is missing. Raises 400 VALIDATION_ERROR."""
 
 
@@ -41,7 +41,7 @@ class Text:
     def schema(self) -> Schema:
         return {"type": "string", "minLength": 1}
 
-    def read(self, value: Any) -> str:
+    def read(self, value: object) -> str:
         if not isinstance(value, str) or not value:
             raise errors.validation_error(f"{self.name} must be a string that is not empty")
         return value
@@ -57,7 +57,7 @@ class Phone:
     def schema(self) -> Schema:
         return {"type": "string", "pattern": f"^{_E164.pattern}$", "description": "E.164, such as +6281234567890"}
 
-    def read(self, value: Any) -> str:
+    def read(self, value: object) -> str:
         if not isinstance(value, str) or _E164.fullmatch(value) is None:
             raise errors.validation_error(f"{self.name} must be in E.164 form, such as +6281234567890")
         return value
@@ -73,7 +73,7 @@ class Boolean:
     def schema(self) -> Schema:
         return {"type": "boolean"}
 
-    def read(self, value: Any) -> bool:
+    def read(self, value: object) -> bool:
         if not isinstance(value, bool):
             raise errors.validation_error(f"{self.name} must be true or false")
         return value
@@ -90,11 +90,10 @@ class Whole:
     def schema(self) -> Schema:
         return {"type": "integer", "minimum": 1, "maximum": self.most}
 
-    def read(self, value: Any) -> int:
-        whole = isinstance(value, int) and not isinstance(value, bool)
+    def read(self, value: object) -> int:
         if isinstance(value, float) and value.is_integer():
-            value, whole = int(value), True
-        if not whole or not 1 <= value <= self.most:
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= self.most:
             raise errors.validation_error(f"{self.name} must be a whole number from 1 to {self.most}")
         return value
 
@@ -103,9 +102,10 @@ class Whole:
 class Count(Whole):
     """The same in a query, where it is written in digits."""
 
-    def read(self, value: Any) -> int:
-        digits = value.isascii() and value.isdigit()
-        return super().read(int(value[:20]) if digits else None)
+    def read(self, value: object) -> int:
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            return super().read(int(value[:20]))
+        return super().read(None)
 
 
 @dataclass(frozen=True)
@@ -118,14 +118,14 @@ class Uuid:
     def schema(self) -> Schema:
         return {"type": "string", "format": "uuid"}
 
-    def read(self, value: Any) -> str:
+    def read(self, value: object) -> str:
         """In lower case."""
         if not is_uuid(value):
             raise errors.validation_error(f"{self.name} must be a uuid")
         return value.lower()
 
 
-def is_uuid(text: Any) -> bool:
+def is_uuid(text: object) -> TypeGuard[str]:
     return isinstance(text, str) and _UUID.fullmatch(text) is not None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from asyncpg import Connection
 
-from server.db import Database
+from server.db import Database, only
 from server.errors import ServiceUnavailable
 from server.log import log, log_defect
 
@@ -152,7 +152,7 @@ async def _codes(connection: Connection, place: Any) -> tuple[int, Any]:
 
 
 async def _tokens(connection: Connection, place: Any) -> tuple[int, Any]:
-    done = await connection.fetchrow(_TOKENS, place or _FIRST, STEP)
+    done = only(await connection.fetchrow(_TOKENS, place or _FIRST, STEP))
     return done["rows"], done["place"]
 
 

@@ -199,4 +199,5 @@ def statements(names: Collection[str]) -> list[str]:
             made.append(CreateTable(table, if_not_exists=True))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         made.extend(CreateIndex(i, if_not_exists=True) for i in indexes if table.name in names or i.name in names)
-    return [str(ddl.compile(dialect=postgresql.dialect())) for ddl in made]
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy does not annotate it
+    return [str(ddl.compile(dialect=dialect)) for ddl in made]

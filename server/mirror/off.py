@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from asyncpg import Connection
 
@@ -15,6 +15,9 @@ from server.log import log
 from server.mirror.reads import PostgresReads
 from server.mirror.settings import AppConfig
 from server.mirror.sweeps import AUDIT, SET_OFFLINE, every
+
+if TYPE_CHECKING:
+    from server import shapes
 
 _RESOLVE = "SELECT is_active FROM mitras WHERE id = $1"
 _TOUCH = """
@@ -30,7 +33,7 @@ _STILL = _STALE.replace("ORDER BY mitra_id", "AND mitra_id = $2")
 
 
 class MirrorOff:
-    """The methods of `Mirror` on Postgres alone."""
+    """`Mirror` on Postgres alone."""
 
     def __init__(self, settings: Settings, db: Database) -> None:
         self._db = db
@@ -70,7 +73,7 @@ class MirrorOff:
             raise errors.account_inactive()
         return bool(await self._db.fetchval(_TOUCH, mitra_id))
 
-    async def beacon(self) -> dict[str, Any]:
+    async def beacon(self) -> "shapes.Availability":
         count = len(await self._available())
         return {"available": count > 0, "count": count}
 

@@ -104,7 +104,8 @@ class Seeder:
         async with self._valkey.redis.pipeline(transaction=False) as pipeline:
             pipeline.info("server")  # one section each: Redis 6 takes no two, and is to be told so by its name
             pipeline.info("replication")
-            server, replication = await self._valkey.bounded(pipeline.execute())
+            replies: list[dict[str, Any]] = await self._valkey.bounded(pipeline.execute())
+        server, replication = replies
         unfit = why_unfit({**server, **replication})
         if unfit and unfit != self._unfit:
             log(f"[valkey] not used: {unfit}")
@@ -136,9 +137,9 @@ class Seeder:
         made, counts = 0, Counter[str]()
         for first in range(0, len(rows), STEP):
             some = rows[first : first + STEP]
-            touched = (keys.SYNTHETIC, steps, online, deactivated, versions, changes, keys.SEED)
+            built = (keys.SYNTHETIC, steps, online, deactivated, versions, changes, keys.SEED)
             await sync_point("seed steps", instance=self._coordinator.instance)
-            await self._run(scripts.SEED, touched, nonce, made, now, int(grace), LIFE_S, *facts(some), latest)
+            await self._run(scripts.SEED, built, nonce, made, now, int(grace), LIFE_S, *facts(some), latest)
             made += 1
             counts["online"] += sum(row["is_online"] for row in some)
             counts["deactivated"] += sum(not row["is_active"] for row in some)
