@@ -15,6 +15,7 @@ from server.config import Settings
 from server.db import Database
 from server.errors import ApiError
 from server.otp import Otp
+from server.sql import IS_ACTIVE
 
 if TYPE_CHECKING:
     from server import shapes
@@ -55,7 +56,7 @@ UPDATE auth_sessions SET revoked_at = clock_timestamp()
 WHERE refresh_token_hash = $1 AND role = $2 AND revoked_at IS NULL
 """
 _KNOWN_BY_ROLE = {
-    MITRA: "SELECT is_active FROM mitras WHERE id = $1",
+    MITRA: IS_ACTIVE,
     CLIENT: "SELECT true FROM customers WHERE id = $1",
 }
 

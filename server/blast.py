@@ -11,6 +11,7 @@ from server.chats import HOLD, RECOMPUTE, START, Chats, need, owned, session
 from server.db import Database, only
 from server.fields import is_uuid
 from server.mirror import Mirror
+from server.sql import IS_ACTIVE
 from server.timers import Timers
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Blast:
                 raise errors.already_taken()
             need(held["status"] == "searching", "the chat is no longer searching")
             need(not declined, "this mitra has declined the chat")
-            if not await connection.fetchval("SELECT is_active FROM mitras WHERE id = $1", mitra_id):
+            if not await connection.fetchval(IS_ACTIVE, mitra_id):
                 raise errors.account_inactive()  # deactivated since the guard looked
             await ensure_room(connection, mitra_id)
             row = only(await connection.fetchrow(START, session_id, self._timers.origin, mitra_id))

@@ -15,12 +15,12 @@ from server.capacity import ensure_room
 from server.db import Database, only
 from server.errors import ApiError, ServiceUnavailable
 from server.mirror import Mirror
+from server.sql import IS_ACTIVE, OPEN_STATUSES
 from server.timers import LEFT, NOTIFY, Timers
 
 if TYPE_CHECKING:
     from server import shapes
 
-OPEN_STATUSES = ("active", "pending_payment")  # what counts in the load
 RECOMPUTE = "recomputeCapacity"
 ATTEMPTS_MAX = 5  # of a change whose session goes to another mitra in the meantime
 
@@ -151,7 +151,7 @@ class Chats:
             need(row["mitra_id"] != mitra_id, "the chat is already with this mitra")
 
         async def room(connection: Connection) -> None:
-            if not await connection.fetchval("SELECT is_active FROM mitras WHERE id = $1", mitra_id):
+            if not await connection.fetchval(IS_ACTIVE, mitra_id):
                 raise errors.mitra_unreachable()  # deactivated since it was found reachable
             await ensure_room(connection, mitra_id)
 

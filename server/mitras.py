@@ -8,16 +8,15 @@ from asyncpg import Record
 from server import errors
 from server.db import Database, only
 from server.mirror import Mirror
+from server.sql import AUDIT, SET_OFFLINE
 
 if TYPE_CHECKING:
     from server import shapes
 
-_AUDIT = "INSERT INTO mitra_online_logs (mitra_id, status) VALUES ($1, $2)"
 _ONLINE = """
 INSERT INTO mitra_online_status (mitra_id, is_online) SELECT id, true FROM mitras WHERE id = $1
 ON CONFLICT (mitra_id) DO UPDATE SET is_online = true WHERE NOT mitra_online_status.is_online RETURNING mitra_id
 """
-_OFFLINE = "UPDATE mitra_online_status SET is_online = false WHERE mitra_id = $1 AND is_online RETURNING mitra_id"
 _SHOWN = """
 SELECT m.id, m.display_name, m.is_active, coalesce(o.is_online, false) AS is_online
 FROM mitras AS m LEFT JOIN mitra_online_status AS o ON o.mitra_id = m.id
@@ -33,14 +32,14 @@ async def set_online(mirror: Mirror, db: Database, mitra_id: str) -> "shapes.IsO
     """Go online: counts as a ping, audited if it changed anything."""
     async with mirror.changing("setOnline", mitra_id, ping=True) as connection:
         if await connection.fetchval(_ONLINE, mitra_id):
-            await connection.execute(_AUDIT, mitra_id, "online")
+            await connection.execute(AUDIT, mitra_id, "online")
     return {"is_online": True}
 
 
 async def set_offline(mirror: Mirror, db: Database, mitra_id: str) -> "shapes.IsOnline":
     async with mirror.changing("setOffline", mitra_id) as connection:
-        if await connection.fetchval(_OFFLINE, mitra_id):
-            await connection.execute(_AUDIT, mitra_id, "offline")
+        if await connection.fetchval(SET_OFFLINE, mitra_id):
+            await connection.execute(AUDIT, mitra_id, "offline")
     return {"is_online": False}
 
 

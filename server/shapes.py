@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field, NonNegativeInt, WithJsonSchema, with_
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
 from server import errors
+from server.sql import Status
 
 Uuid = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
 # No other members, in the document: mypy keeps handlers to it.
@@ -95,7 +96,7 @@ class ChatSession(TypedDict):
     id: Uuid
     customer_id: Uuid
     mitra_id: Uuid | None
-    status: Literal["searching", "active", "pending_payment", "ended", "cancelled"]
+    status: Status
     duration_seconds: int
     ends_at: AwareDatetime | None
 

@@ -12,6 +12,7 @@ from server.log import log
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
 from server.mirror.settings import AppConfig
+from server.sql import LOADS, OPEN
 
 if TYPE_CHECKING:
     from server import shapes
@@ -26,20 +27,18 @@ SMALL_FLEET = 2000
 YOURS, WAIT = 1, 0
 LEASE_MS, WAIT_S, LOOK_AGAIN_S = 3000, 3.5, 0.05
 # It stands still during an outage, so last_heartbeat_at must not count here.
-_AVAILABLE = """
+_AVAILABLE = f"""
 SELECT o.mitra_id FROM mitra_online_status AS o JOIN mitras AS m ON m.id = o.mitra_id
-LEFT JOIN (SELECT mitra_id, count(*) AS load FROM chat_sessions
-  WHERE mitra_id IS NOT NULL AND status IN ('active', 'pending_payment') GROUP BY mitra_id) AS s
-  ON s.mitra_id = o.mitra_id
+LEFT JOIN {LOADS} AS s ON s.mitra_id = o.mitra_id
 WHERE o.is_online AND m.is_active AND coalesce(s.load, 0) < $1 ORDER BY o.mitra_id
 """
 _REACHABLE = """
 SELECT o.is_online AND m.is_active FROM mitra_online_status AS o JOIN mitras AS m ON m.id = o.mitra_id
 WHERE o.mitra_id = $1
 """
-_LOADS = """
+_LOADS = f"""
 SELECT m.id, count(s.id) AS load FROM mitras AS m LEFT JOIN chat_sessions AS s
-  ON s.mitra_id = m.id AND s.status IN ('active', 'pending_payment')
+  ON s.mitra_id = m.id AND s.status IN {OPEN}
 WHERE m.id::text = ANY($1::text[]) GROUP BY m.id
 """
 _ONLINE_COUNT = "SELECT count(*) FROM mitra_online_status WHERE is_online"

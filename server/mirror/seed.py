@@ -15,6 +15,7 @@ from server.mirror.clock import steady_ms
 from server.mirror.coordinator import SEED, InstanceCoordinator, read_history
 from server.mirror.sync_points import sync_point
 from server.mirror.valkey_fit import why_unfit
+from server.sql import LOADS
 
 STEP = 1000  # mitras that a script takes in one go: a few ms of Valkey's, so that no ping waits longer
 PAGE = 2000  # keys that are looked at in one go
@@ -22,12 +23,11 @@ LIFE_S = 60  # of what a seed leaves behind when it breaks off
 # A seed that gets nowhere is given up; what it may take grows with what it has to do.
 WITHIN_S, MITRAS_A_SECOND, KEYS_A_SECOND = 4.0, 20_000, 100_000
 STATES = {(True, True): "o", (False, False): "d", (True, False): "b", (False, True): "-"}  # online, active
-_TRUTH = """
+_TRUTH = f"""
 SELECT m.id, m.is_active, m.mirror_version AS version, coalesce(o.is_online, false) AS is_online,
   coalesce(s.load, 0) AS load
 FROM mitras AS m LEFT JOIN mitra_online_status AS o ON o.mitra_id = m.id
-LEFT JOIN (SELECT mitra_id, count(*) AS load FROM chat_sessions
-  WHERE mitra_id IS NOT NULL AND status IN ('active', 'pending_payment') GROUP BY mitra_id) AS s ON s.mitra_id = m.id
+LEFT JOIN {LOADS} AS s ON s.mitra_id = m.id
 """
 # The lock that one seed holds at a time; the scripts come while the transaction is idle.
 _ALONE = f"""

@@ -108,7 +108,7 @@ def offline_in_a_while() -> None:
 def offline_by_pairs() -> None:
     from server import mitras
 
-    mitras._AUDIT = """
+    mitras.AUDIT = """
         INSERT INTO mitra_online_logs (mitra_id, status) SELECT $1, $2 WHERE NOT EXISTS (
           SELECT FROM mitra_online_logs WHERE mitra_id = $1 AND status = $2 AND created_at > now() - interval '1 second')
         """
