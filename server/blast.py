@@ -9,7 +9,7 @@ from server import errors
 from server.capacity import ensure_room
 from server.chats import HOLD, RECOMPUTE, START, Chats, need, owned, session
 from server.db import Database, only
-from server.fields import is_uuid
+from server.inputs import is_uuid
 from server.mirror import Mirror
 from server.sql import IS_ACTIVE
 from server.timers import Timers

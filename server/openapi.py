@@ -10,8 +10,9 @@ from starlette.responses import Response
 from typing_extensions import is_typeddict
 
 from server import errors, shapes
-from server.asgi import BODY_BYTES_MAX, PATH_ID, Endpoint
+from server.asgi import BODY_BYTES_MAX, Endpoint
 from server.auth import ACCESS_TOKEN, INTERNAL_TOKEN
+from server.inputs import UUID
 
 _REF = "#/components/schemas/{model}"
 _SCHEMES = {
@@ -57,7 +58,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         operation["security"] = [{key(endpoint.guard.security): []}]
     names = re.findall(r"{(\w+)}", endpoint.path)
     parameters = [{"name": name, "in": "path", "required": True, "schema": _path_schema(name)} for name in names]
-    parameters += [{"name": field.name, "in": "query", "schema": field.schema} for field in endpoint.asks]
+    parameters += [{"name": name, "in": "query", "schema": kind.schema} for name, kind in endpoint.asks.items()]
     if parameters:
         operation["parameters"] = parameters
     if endpoint.takes:
@@ -89,7 +90,7 @@ def _refusals(endpoint: Endpoint) -> dict[int, list[str]]:
     codes = [
         *endpoint.guard.refuses,
         *(_BODY_REFUSES if endpoint.takes else ()),
-        *(("VALIDATION_ERROR",) if "{id}" in endpoint.path or endpoint.asks else ()),
+        *(("VALIDATION_ERROR",) if endpoint.has_id or endpoint.asks else ()),
         *endpoint.refuses,
         "SERVICE_UNAVAILABLE",
     ]
@@ -119,14 +120,14 @@ def _content(answer: Any) -> dict[str, Any]:
 def _body_schema(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {field.name: field.schema for field in endpoint.takes},
-        "required": [field.name for field in endpoint.takes],
+        "properties": {name: kind.schema for name, kind in endpoint.takes.items()},
+        "required": list(endpoint.takes),
         "description": f"at most {BODY_BYTES_MAX} bytes; members that are not named here are ignored",
     }
 
 
 def _path_schema(name: str) -> dict[str, Any]:
-    return PATH_ID.schema if name == "id" else {"type": "string", "minLength": 1}
+    return UUID.schema if name == "id" else {"type": "string", "minLength": 1}
 
 
 def _error_schema(codes: Sequence[str]) -> dict[str, Any]:

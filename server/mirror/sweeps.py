@@ -12,12 +12,12 @@ from asyncpg import Connection
 from server.config import Settings
 from server.db import Database
 from server.errors import ServiceUnavailable
+from server.inputs import is_uuid
 from server.log import log, log_defect
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey, end
 from server.mirror.clock import steady_ms
 from server.mirror.coordinator import SWEEP
-from server.mirror.keys import is_uuid
 from server.mirror.settings import AppConfig
 from server.mirror.sync_points import sync_point
 from server.mirror.watchdog import Watchdog

@@ -10,12 +10,12 @@ from asyncpg import Connection
 from redis.exceptions import ResponseError
 
 from server.errors import ServiceUnavailable
+from server.inputs import is_uuid
 from server.log import log, log_defect
 from server.mirror import keys
 from server.mirror.client import MirrorUnavailable, Valkey, command_of, connect, end, one_line
 from server.mirror.clock import steady_ms
 from server.mirror.coordinator import InstanceCoordinator
-from server.mirror.keys import is_uuid
 from server.mirror.seed import Seeder
 from server.mirror.settings import AppConfig
 from server.mirror.writes import Writes
