@@ -9,7 +9,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, SupportsFloat
 
 import asyncpg
 
@@ -77,7 +77,7 @@ class Timers:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def arm(self, session_id: str, left_seconds: Any, delay_s: float = 0.0) -> None:
+    def arm(self, session_id: str, left_seconds: SupportsFloat | None, delay_s: float = 0.0) -> None:
         """Set the session's timer to `left_seconds` before its goodbye window; None takes it away."""
         if left_seconds is None:
             self._disarm(session_id)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from asyncpg import Connection, Record
+
 from server.db import Database
 from server.log import log
 from server.mirror import keys, scripts
@@ -63,7 +65,7 @@ class Seeder:
             await connection.execute(_ALONE)
             return await self._alone(connection, limit, grace)
 
-    async def _alone(self, connection: Any, limit: asyncio.Timeout, grace: bool) -> bool:
+    async def _alone(self, connection: Connection, limit: asyncio.Timeout, grace: bool) -> bool:
         asked_ms = steady_ms()
         info = await self._info()
         self._valkey.clock.hear(int(info["server_time_usec"]) // 1000, asked_ms)
@@ -125,7 +127,7 @@ class Seeder:
         await sync_point("seed begins", instance=self._coordinator.instance)
         return bool(await self._run(scripts.SEED_BEGIN, touched, nonce, prefix, f"|{identity}|", LIFE_S))
 
-    async def _swap(self, nonce: str, rows: Sequence[Any], prefix: str, grace: bool) -> tuple[int, Counter[str]]:
+    async def _swap(self, nonce: str, rows: Sequence[Record], prefix: str, grace: bool) -> tuple[int, Counter[str]]:
         """Build the new mirror step by step, then swap it in; how many keys Valkey holds then, and who was read.
 
         Each mitra's own keys are written at their step, fenced by their version as any change is.
@@ -168,7 +170,7 @@ class Seeder:
         return await self._valkey.bounded(self._valkey.evaluate(script, touched, *arguments))
 
 
-def facts(rows: Sequence[Any]) -> tuple[str, str, str, str]:
+def facts(rows: Sequence[Record]) -> tuple[str, str, str, str]:
     """Ids, states, versions and loads, a text each: far cheaper to send than a value each."""
     return (
         "".join(row["id"] for row in rows),

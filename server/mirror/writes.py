@@ -102,7 +102,7 @@ class Writes:
             with suppress(ServiceUnavailable):
                 await self.coordinator.block_sweeps()
 
-    async def apply(self, row: Any, pinged: str) -> bool:
+    async def apply(self, row: Record, pinged: str) -> bool:
         """Carry one mitra's committed state to Valkey; False if a newer one is there. Raises MirrorUnavailable."""
         mitra_id = row["id"]
         touched = (
