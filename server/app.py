@@ -5,12 +5,11 @@ import gc
 import signal
 import socket
 import time
-from typing import TYPE_CHECKING, Any
-
-from starlette.routing import Route
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from server import streams
-from server.asgi import Listener
+from server.asgi import Endpoint, Listener
 from server.auth import Auth
 from server.blast import Blast
 from server.chats import Chats
@@ -23,6 +22,7 @@ from server.housekeeping import Housekeeping
 from server.listeners import Port, bind
 from server.log import log
 from server.metrics import Metrics
+from server.mirror import Mirror
 from server.postgres_fit import MIXED_UP, TRANSACTION_POOLING, UnfitPostgres, check_postgres, what_broke
 from server.routes_internal import InternalRoutes
 from server.routes_public import PublicRoutes
@@ -30,7 +30,7 @@ from server.schema import SchemaError, ensure_schema
 from server.timers import Timers
 
 if TYPE_CHECKING:
-    from server.mirror import Mirror
+    from server import shapes
 
 DATABASE_START_TIMEOUT_S = 8.0  # the start without Postgres fails within 10 s
 PART_STOP_TIMEOUT_S = 1.0
@@ -40,6 +40,12 @@ LAST_DRAIN_S = 1.0  # of the internal listener, at least, which tells until the 
 # be searched, in vain.
 NEW_OBJECTS_BEFORE_A_COLLECTION = 10_000
 MIRROR_GAUGES = ("warm", "may_be_evicted", "writes_owed")  # all else that the mirror tells only grows
+
+
+class Part(Protocol):
+    """What has to be stopped in order."""
+
+    async def stop(self) -> None: ...
 
 
 class StartError(Exception):
@@ -63,19 +69,19 @@ class App:
         self._crowd = Crowd()
         public = PublicRoutes(self.db, self.mirror, self.auth, self.chats, self.blast)
         internal = InternalRoutes(self.db, self.mirror, self.auth, self.chats, self.metrics, self.readiness)
-        self._public = self._port("public", "For the apps.", public.routes())
-        self._internal = self._port("internal", "For the control center.", internal.routes())
+        self._public = self._port("public", "For the apps.", public.endpoints())
+        self._internal = self._port("internal", "For the control center.", internal.endpoints())
 
-    def _port(self, name: str, description: str, routes: list[Route]) -> Port:
-        docs = Docs(f"Chat backend, {name} API", description, routes, self.auth.anyone)
-        return Port(Listener(name, [*routes, *docs.routes()], self.metrics), self._crowd)
+    def _port(self, name: str, description: str, endpoints: Sequence[Endpoint]) -> Port:
+        docs = Docs(f"Chat backend, {name} API", description, endpoints, self.auth.anyone)
+        return Port(Listener(name, [*endpoints, *docs.endpoints()], self.metrics), self._crowd)
 
-    async def readiness(self) -> tuple[bool, dict[str, object]]:
+    async def readiness(self) -> "tuple[bool, shapes.Readiness]":
         """Whether this process serves, with the reason: its phase, and Postgres asked now.
 
         The mirror's numbers and alerts are told but never decide: without Valkey the server serves all the same.
         """
-        details: dict[str, object] = {
+        details: shapes.Readiness = {
             "status": self.phase,
             "postgres": "ok",
             "mirror": self.mirror.metrics(),
@@ -129,7 +135,7 @@ class App:
         began = time.monotonic()
         await self._public.stop(DRAIN_S)
         await self._internal.stop(max(LAST_DRAIN_S, DRAIN_S - (time.monotonic() - began)))
-        parts = {
+        parts: dict[str, Part] = {
             "housekeeping": self.housekeeping, "timers": self.timers, "mirror": self.mirror, "postgres": self.db,
         }  # fmt: skip
         for name, part in parts.items():
@@ -173,18 +179,18 @@ class App:
         log("[config] no SMS provider is built in: one-time codes reach nobody in production")
 
 
-def build_mirror(settings: Settings, db: Database) -> "Mirror":
+def build_mirror(settings: Settings, db: Database) -> Mirror:
     """The mirror the settings ask for: Valkey's, or Postgres alone."""
     if settings.availability_mirror:
-        from server.mirror import Mirror
+        from server.mirror.on import MirrorOn
 
-        return Mirror(settings, db)
+        return MirrorOn(settings, db)
     from server.mirror.off import MirrorOff
 
     return MirrorOff(settings, db)
 
 
-async def _stop_part(name: str, part: Any) -> None:
+async def _stop_part(name: str, part: Part) -> None:
     try:
         async with asyncio.timeout(PART_STOP_TIMEOUT_S):
             await part.stop()

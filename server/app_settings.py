@@ -3,7 +3,7 @@
 import json
 
 from server.errors import ApiError
-from server.fields import VALUE
+from server.inputs import SETTING, SETTING_MAX
 from server.log import log
 
 DEFAULTS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
@@ -19,12 +19,12 @@ def in_force(key: str, stored: str | None) -> int:
     if stored is None:
         return DEFAULTS[key]
     try:
-        value = VALUE.read(json.loads(stored))
+        value = SETTING.read(key, json.loads(stored))
     except (ApiError, ValueError, RecursionError):  # a number of thousands of digits; arrays in arrays without end
         if _told.get(key) != stored:
             _told[key] = stored
             shown = stored if len(stored) <= SHOWN_MAX else f"{stored[:SHOWN_MAX]}..."
-            log(f"[config] {key} is {shown} in app_config, no whole number from 1 to {VALUE.most}: counts as absent")
+            log(f"[config] {key} is {shown} in app_config, no whole number from 1 to {SETTING_MAX}: counts as absent")
         return DEFAULTS[key]
     _told.pop(key, None)
     return value

@@ -5,8 +5,9 @@ Pure ASGI around Starlette's router, for a wrapped middleware costs ten times th
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import orjson
@@ -18,13 +19,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from server import errors
 from server.errors import ApiError, ServiceUnavailable
-from server.fields import Field, Uuid
+from server.inputs import UUID, Kind, members
 from server.log import log, log_defect
+
+Members = dict[str, Kind[Any]]
 
 BODY_BYTES_MAX = 64 * 1024
 BODY_TIMEOUT_S = 4.0  # for the client to send its body
 REQUEST_DEADLINE_S = 4.5  # under the 5 s in which every request is answered
-PATH_ID = Uuid("the id in the path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,46 +43,28 @@ class Call:
 
     request: Request
     identity: Identity
-    takes: Sequence[Field]
-    asks: Sequence[Field]
+    path_id: str  # the uuid in the path, lower case; "" where the path has none
 
     @property
     def user_id(self) -> str:
         return self.identity.id
 
-    def path_id(self) -> str:
-        """The uuid in the path, lower case. Raises 400 VALIDATION_ERROR when it is none."""
-        return PATH_ID.read(self.request.path_params["id"])
 
-    def query(self) -> dict[str, Any]:
-        """The declared parameters of the query, None where one is missing. Raises 400 VALIDATION_ERROR."""
-        given = self.request.query_params
-        return {field.name: field.read(given[field.name]) if field.name in given else None for field in self.asks}
-
-    async def body(self) -> dict[str, Any]:
-        """The declared fields of the JSON object in the body. Raises 413, 400 BAD_JSON or 400 VALIDATION_ERROR."""
-        raw = await _read_body(self.request)
-        try:
-            value = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            raise errors.bad_json() from error
-        if not isinstance(value, dict):
-            raise errors.validation_error("the body must be a JSON object")
-        return {field.name: field.read(value.get(field.name)) for field in self.takes}
+# Takes a Call, and `body` or `query` if it declares them; gives a response, None (204), or what becomes JSON.
+Handler = Callable[..., Awaitable[object]]
 
 
-Handler = Callable[[Call], Awaitable[Any]]  # a response, None (204), or what becomes JSON
-Guard = Callable[[Request], Awaitable[Identity]]
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Who may call a route.
 
+    `check` identifies the caller or raises an ApiError. `security`: the security scheme of the OpenAPI document, "" for
+    none. `refuses`: the codes that `check` raises.
+    """
 
-def guards(security: str, *refuses: str) -> Callable[[Guard], Guard]:
-    """Declares what a guard asks for (a security scheme of the OpenAPI document) and the codes it refuses with."""
-
-    def declare(guard: Any) -> Any:
-        guard.security, guard.refuses = security, refuses
-        return guard
-
-    return declare
+    check: Callable[[Request], Awaitable[Identity]]
+    security: str = ""
+    refuses: tuple[str, ...] = ()
 
 
 class Observer(Protocol):
@@ -89,13 +73,30 @@ class Observer(Protocol):
     def observe(self, listener: str, method: str, route: str, status: int, seconds: float) -> None: ...
 
 
-def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """`value` as JSON; times as ISO-8601 with `Z`."""
     content = orjson.dumps(value, option=orjson.OPT_UTC_Z)
     return Response(content, status_code=status, headers=headers, media_type="application/json")
 
 
-async def _read_body(request: Request) -> bytes:
+def _read_query(request: Request, asks: Members) -> dict[str, object]:
+    """The declared parameters, None where one is missing. Raises 400 VALIDATION_ERROR."""
+    given = request.query_params
+    return {name: kind.read(name, given[name]) if name in given else None for name, kind in asks.items()}
+
+
+async def _read_body(request: Request, takes: Members) -> dict[str, object]:
+    """The declared members of the JSON object. Raises 413, 400 BAD_JSON or 400 VALIDATION_ERROR."""
+    try:
+        value = orjson.loads(await _received(request))
+    except orjson.JSONDecodeError as error:
+        raise errors.bad_json() from error
+    if not isinstance(value, dict):
+        raise errors.validation_error("the body must be a JSON object")
+    return {name: kind.read(name, value.get(name)) for name, kind in takes.items()}
+
+
+async def _received(request: Request) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:18]) > BODY_BYTES_MAX:
         raise errors.payload_too_large(BODY_BYTES_MAX)
@@ -111,7 +112,7 @@ async def _read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def json_list(request: Request, name: str, pages: AsyncIterator[list[Any]]) -> Response:
+def json_list(request: Request, name: str, pages: AsyncIterator[Sequence[object]]) -> Response:
     """A JSON object with one long list, sent page by page: each has the time that another request has as a whole.
 
     What fails on the way cuts the answer off, which its reader can tell from a whole one.
@@ -133,44 +134,65 @@ def json_list(request: Request, name: str, pages: AsyncIterator[list[Any]]) -> R
 class Endpoint:
     """One route's ASGI application, guard first, then the handler; its declarations also describe it.
 
-    `takes`: the fields of its body. `asks`: the parameters of its query, each optional. `refuses`: codes beyond those that guard, body and path imply. `also`: the shape
-    of an answer by a status of its own. The handler's docstring and return annotation tell the rest.
+    `refuses`: codes beyond those that guard, body and path imply. `also`: other statuses with which the handler answers in
+    the same shape. The handler's docstring and annotations tell the rest: its parameters `body` and `query` (whose members
+    are all optional) are shapes of `server.inputs`, what it returns is one of `server.shapes`.
     """
 
     method: str
     path: str
     handler: Handler
     guard: Guard
-    takes: Sequence[Field] = ()
-    asks: Sequence[Field] = ()
     refuses: Sequence[str] = ()
     status: int = 200
-    also: Mapping[int, str] = field(default_factory=dict)
+    also: Collection[int] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["route_path"] = self.path
         request = Request(scope, receive)
-        identity = await self.guard(request)
-        answer = await self.handler(Call(request, identity, self.takes, self.asks))
+        identity = await self.guard.check(request)
+        path_id = UUID.read("the id in the path", request.path_params["id"]) if self.has_id else ""
+        call = Call(request, identity, path_id)
+        if self.takes:
+            answer = await self.handler(call, body=await _read_body(request, self.takes))
+        elif self.asks:
+            answer = await self.handler(call, query=_read_query(request, self.asks))
+        else:
+            answer = await self.handler(call)
         await self._response(answer)(scope, receive, send)
 
-    def _response(self, answer: Any) -> Response:
+    @cached_property
+    def has_id(self) -> bool:
+        return "{id}" in self.path
+
+    @cached_property
+    def takes(self) -> Members:
+        """Of the body, by name; none where there is no body."""
+        return self._declared("body")
+
+    @cached_property
+    def asks(self) -> Members:
+        """Of the query, by name."""
+        return self._declared("query")
+
+    def _declared(self, parameter: str) -> Members:
+        shape = self.handler.__annotations__.get(parameter)
+        return members(shape) if shape else {}
+
+    def _response(self, answer: object) -> Response:
         if isinstance(answer, Response):
             return answer
         return Response(status_code=204) if answer is None else json_response(answer, self.status)
 
 
-def route(method: str, path: str, handler: Handler, guard: Guard, **declared: Any) -> Route:
-    """`declared`: what an Endpoint takes by name."""
-    return Route(path, Endpoint(method, path, handler, guard, **declared), methods=[method])
-
-
 class Listener:
     """The ASGI application of one port: every exception becomes the contract's error, never a bare 500."""
 
-    def __init__(self, name: str, routes: Iterable[Route], observer: Observer) -> None:
+    def __init__(self, name: str, endpoints: Iterable[Endpoint], observer: Observer) -> None:
+        """The router tries `endpoints` in their order."""
         self._name = name
-        self._router = Router(routes=list(routes), redirect_slashes=False)
+        routes = [Route(endpoint.path, endpoint, methods=[endpoint.method]) for endpoint in endpoints]
+        self._router = Router(routes=routes, redirect_slashes=False)
         self._observer = observer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,16 +4,21 @@ A sign-in is one row of `auth_sessions` whose hash each refresh replaces in plac
 revocation meet on one row lock: whichever is second sees the first.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from asyncpg import Connection, Record
 from starlette.requests import Request
 
 from server import errors, tokens
-from server.asgi import Identity, guards
+from server.asgi import Guard, Identity
 from server.config import Settings
 from server.db import Database
+from server.errors import ApiError
 from server.otp import Otp
+from server.sql import IS_ACTIVE
+
+if TYPE_CHECKING:
+    from server import shapes
 
 MITRA = "mitra"
 CLIENT = "client"
@@ -51,7 +56,7 @@ UPDATE auth_sessions SET revoked_at = clock_timestamp()
 WHERE refresh_token_hash = $1 AND role = $2 AND revoked_at IS NULL
 """
 _KNOWN_BY_ROLE = {
-    MITRA: "SELECT is_active FROM mitras WHERE id = $1",
+    MITRA: IS_ACTIVE,
     CLIENT: "SELECT true FROM customers WHERE id = $1",
 }
 
@@ -64,26 +69,39 @@ class Auth:
         self._db = db
         self.otp = Otp(settings, db)
         self._access = tokens.AccessTokens(settings.jwt_secret)
+        refuses = ("UNAUTHENTICATED", "TOKEN_EXPIRED", "FORBIDDEN")
+        self.anyone = Guard(self._anyone)
+        self.mitra_token = Guard(self._mitra_token, ACCESS_TOKEN, refuses)
+        self.known_mitra = Guard(self._known_mitra, ACCESS_TOKEN, refuses)
+        self.active_mitra = Guard(self._active_mitra, ACCESS_TOKEN, (*refuses, "ACCOUNT_INACTIVE"))
+        self.client = Guard(self._client, ACCESS_TOKEN, refuses)
+        self.operator = Guard(self._operator, INTERNAL_TOKEN, ("UNAUTHENTICATED",))
 
-    async def verify(self, role: str, phone: str, code: str) -> dict[str, Any]:
+    async def verify(self, role: str, phone: str, code: str) -> "shapes.Tokens":
         """Trade a one-time code for tokens. Raises 401 OTP_INVALID, 429, or 403 for a deactivated mitra."""
         async with self._db.transaction() as connection:
-            refusal = await self.otp.check(connection, role, phone, code)
-            if refusal is None:
-                user = await self._user(connection, role, phone)
-                if user is None:
-                    await self.otp.count_miss(connection, role, phone)
-                    refusal = errors.otp_invalid()
-                elif role == MITRA and not user["is_active"]:
-                    refusal = errors.account_inactive()
-                else:
-                    refresh = await self._open_session(connection, role, user["id"])
-                    await self.otp.use(connection, role, phone)
-        if refusal is not None:
-            raise refusal
-        return self._tokens(role, user, refresh)
+            signed_in = await self._sign_in(connection, role, phone, code)
+        if isinstance(signed_in, ApiError):
+            raise signed_in
+        user, refresh_token = signed_in
+        return self._tokens(role, user, refresh_token)
 
-    async def refresh(self, role: str, token: str) -> dict[str, Any]:
+    async def _sign_in(self, connection: Connection, role: str, phone: str, code: str) -> tuple[Record, str] | ApiError:
+        """The user and a refresh token; or the error to raise *after* the transaction, whose count of misses must stand."""
+        refusal = await self.otp.check(connection, role, phone, code)
+        if refusal is not None:
+            return refusal
+        user = await self._user(connection, role, phone)
+        if user is None:
+            await self.otp.count_miss(connection, role, phone)
+            return errors.otp_invalid()
+        if role == MITRA and not user["is_active"]:
+            return errors.account_inactive()
+        refresh_token = await self._open_session(connection, role, user["id"])
+        await self.otp.use(connection, role, phone)
+        return user, refresh_token
+
+    async def refresh(self, role: str, token: str) -> "shapes.Tokens":
         """Trade a refresh token, once, for tokens. Raises 401 REFRESH_INVALID; a successor lives on."""
         successor = tokens.new_refresh_token()
         user = await self._db.fetchrow(
@@ -101,40 +119,34 @@ class Auth:
         """Revoke the session of a refresh token; nothing when it is unknown."""
         await self._db.execute(_REVOKE, tokens.refresh_hash(token), role)
 
-    @guards("")
-    async def anyone(self, request: Request) -> Identity:
+    async def _anyone(self, request: Request) -> Identity:
         """The guard of open routes."""
         return Identity("", "")
 
-    @guards(ACCESS_TOKEN, "UNAUTHENTICATED", "TOKEN_EXPIRED", "FORBIDDEN")
-    async def mitra_token(self, request: Request) -> Identity:
+    async def _mitra_token(self, request: Request) -> Identity:
         """A mitra's token, no row looked up: the guard of the ping, whose own check is the mirror's."""
         identity = self._bearer(request)
         if identity.role != MITRA:
             raise errors.forbidden("this route is for mitras")
         return identity
 
-    @guards(ACCESS_TOKEN, "UNAUTHENTICATED", "TOKEN_EXPIRED", "FORBIDDEN")
-    async def known_mitra(self, request: Request) -> Identity:
+    async def _known_mitra(self, request: Request) -> Identity:
         """A mitra with an account, deactivated or not (the profile)."""
         identity, _ = await self._known(request, MITRA)
         return identity
 
-    @guards(ACCESS_TOKEN, "UNAUTHENTICATED", "TOKEN_EXPIRED", "FORBIDDEN", "ACCOUNT_INACTIVE")
-    async def active_mitra(self, request: Request) -> Identity:
+    async def _active_mitra(self, request: Request) -> Identity:
         """A mitra whose account is active: the guard of every other mitra route."""
         identity, is_active = await self._known(request, MITRA)
         if not is_active:
             raise errors.account_inactive()
         return identity
 
-    @guards(ACCESS_TOKEN, "UNAUTHENTICATED", "TOKEN_EXPIRED", "FORBIDDEN")
-    async def client(self, request: Request) -> Identity:
+    async def _client(self, request: Request) -> Identity:
         identity, _ = await self._known(request, CLIENT)
         return identity
 
-    @guards(INTERNAL_TOKEN, "UNAUTHENTICATED")
-    async def operator(self, request: Request) -> Identity:
+    async def _operator(self, request: Request) -> Identity:
         """The control center, by the internal API's token."""
         if not tokens.same(_bearer_token(request), self._settings.internal_api_token):
             raise errors.unauthenticated("the internal API's token is needed")
@@ -168,7 +180,7 @@ class Auth:
         await connection.execute(_NEW_SESSION, user_id, role, tokens.refresh_hash(token), REFRESH_TTL_SECONDS)
         return token
 
-    def _tokens(self, role: str, user: Record, refresh_token: str) -> dict[str, Any]:
+    def _tokens(self, role: str, user: Record, refresh_token: str) -> "shapes.Tokens":
         ttl_seconds = self._settings.access_token_ttl_seconds
         access = tokens.mint_access_token(self._settings.jwt_secret, user["id"], role, ttl_seconds)
         return {

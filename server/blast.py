@@ -1,19 +1,21 @@
 """From payment to acceptance: the blast of a paid chat to every available mitra, and what they answer."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asyncpg import Connection, Record
 
 from server import errors
 from server.capacity import ensure_room
 from server.chats import HOLD, RECOMPUTE, START, Chats, need, owned, session
-from server.db import Database
-from server.fields import is_uuid
+from server.db import Database, only
+from server.inputs import is_uuid
+from server.mirror import Mirror
+from server.sql import IS_ACTIVE
 from server.timers import Timers
 
 if TYPE_CHECKING:
-    from server.mirror import Mirror
+    from server import shapes
 
 BATCH = 10_000  # offers a statement: over well before a statement's time is, and others are served in between
 _ANY_OFFER = """
@@ -51,13 +53,13 @@ WHERE chat_session_id = $1 AND mitra_id = $2
 class Blast:
     """Payment of a `searching` chat, its offers, and their acceptance; raises ApiError as `Chats` does."""
 
-    def __init__(self, db: Database, mirror: "Mirror", timers: Timers, chats: Chats) -> None:
+    def __init__(self, db: Database, mirror: Mirror, timers: Timers, chats: Chats) -> None:
         self._db = db
         self._mirror = mirror
         self._timers = timers
         self._chats = chats
 
-    async def pay(self, customer_id: str, session_id: str) -> dict[str, Any]:
+    async def pay(self, customer_id: str, session_id: str) -> "shapes.PaidSession":
         """Offer the chat to every available mitra; a chat counts as paid once it was offered.
 
         Paying again blasts again, free, unless an offer is still open to a mitra who is available. Raises
@@ -82,11 +84,11 @@ class Blast:
                 raise errors.no_mitra_available()
         return {**session(held), "offered": offered}
 
-    async def offers(self, mitra_id: str) -> list[dict[str, Any]]:
+    async def offers(self, mitra_id: str) -> "list[shapes.ChatRequest]":
         """The open offers of a mitra, oldest first."""
-        return [dict(row) for row in await self._db.fetch(_OFFERS, mitra_id)]
+        return [_offer(row) for row in await self._db.fetch(_OFFERS, mitra_id)]
 
-    async def accept(self, mitra_id: str, session_id: str) -> dict[str, Any]:
+    async def accept(self, mitra_id: str, session_id: str) -> "shapes.ChatSession":
         """Take the chat, the first one gets it. Raises ALREADY_TAKEN, INVALID_STATE, MITRA_AT_CAPACITY."""
         async with self._mirror.changing(RECOMPUTE, mitra_id) as connection:
             held, declined = await self._offered(connection, mitra_id, session_id)
@@ -94,10 +96,10 @@ class Blast:
                 raise errors.already_taken()
             need(held["status"] == "searching", "the chat is no longer searching")
             need(not declined, "this mitra has declined the chat")
-            if not await connection.fetchval("SELECT is_active FROM mitras WHERE id = $1", mitra_id):
+            if not await connection.fetchval(IS_ACTIVE, mitra_id):
                 raise errors.account_inactive()  # deactivated since the guard looked
             await ensure_room(connection, mitra_id)
-            row = await connection.fetchrow(START, session_id, self._timers.origin, mitra_id)
+            row = only(await connection.fetchrow(START, session_id, self._timers.origin, mitra_id))
         return self._chats.armed(row)
 
     async def decline(self, mitra_id: str, session_id: str) -> None:
@@ -119,6 +121,15 @@ class Blast:
     def _check_payable(self, row: Record, customer_id: str) -> None:
         owned(row, "customer_id", customer_id)
         need(row["status"] == "searching", "only a searching chat can be paid")
+
+
+def _offer(row: Record) -> "shapes.ChatRequest":
+    return {
+        "chat_session_id": row["chat_session_id"],
+        "duration_seconds": row["duration_seconds"],
+        "customer_id": row["customer_id"],
+        "offered_at": row["offered_at"],
+    }
 
 
 def batches(ids: Sequence[str]) -> Iterator[str]:

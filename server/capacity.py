@@ -4,10 +4,9 @@ from asyncpg import Connection
 
 from server import errors
 from server.app_settings import in_force
+from server.sql import OPEN
 
-_LOAD = """
-SELECT count(*) FROM chat_sessions WHERE mitra_id = $1 AND status IN ('active', 'pending_payment')
-"""
+_LOAD = f"SELECT count(*) FROM chat_sessions WHERE mitra_id = $1 AND status IN {OPEN}"
 # Who changes a setting, by the API or by hand, waits for the accept that still counts with the old one. The whole table: a
 # setting that has no row yet has no row that could be locked.
 _STILL = "LOCK TABLE app_config IN SHARE MODE"

@@ -6,25 +6,25 @@ load after the commit. All times are Postgres' clock, so that instances can't di
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asyncpg import Connection, Record
 
 from server import errors
 from server.capacity import ensure_room
-from server.db import Database
+from server.db import Database, only
 from server.errors import ApiError, ServiceUnavailable
+from server.mirror import Mirror
+from server.sql import IS_ACTIVE, OPEN_STATUSES
 from server.timers import LEFT, NOTIFY, Timers
 
 if TYPE_CHECKING:
-    from server.mirror import Mirror
+    from server import shapes
 
-OPEN_STATUSES = ("active", "pending_payment")  # what counts in the load
 RECOMPUTE = "recomputeCapacity"
 ATTEMPTS_MAX = 5  # of a change whose session goes to another mitra in the meantime
 
-COLUMNS = ("id", "customer_id", "mitra_id", "status", "duration_seconds", "ends_at")
-_SELECTED = ", ".join(COLUMNS)
+_SELECTED = "id, customer_id, mitra_id, status, duration_seconds, ends_at"  # what `session` shows
 _RETURNING = f"WHERE id = $1 RETURNING {_SELECTED}, {LEFT} AS left_seconds, {NOTIFY}"
 FIND = f"SELECT {_SELECTED}, {LEFT} AS left_seconds FROM chat_sessions WHERE id = $1"
 HOLD = f"{FIND} FOR NO KEY UPDATE"
@@ -50,9 +50,16 @@ UPDATE chat_sessions SET status = 'active', mitra_id = $3,
 Check = Callable[[Record], None]
 
 
-def session(row: Record) -> dict[str, Any]:
+def session(row: Record) -> "shapes.ChatSession":
     """A row as the API shows it."""
-    return {column: row[column] for column in COLUMNS}
+    return {
+        "id": row["id"],
+        "customer_id": row["customer_id"],
+        "mitra_id": row["mitra_id"],
+        "status": row["status"],
+        "duration_seconds": row["duration_seconds"],
+        "ends_at": row["ends_at"],
+    }
 
 
 def need(condition: bool, message: str) -> None:
@@ -72,35 +79,34 @@ class Chats:
     409 for a state that doesn't allow it, 503.
     """
 
-    def __init__(self, db: Database, mirror: "Mirror", timers: Timers, goodbye_window_seconds: int) -> None:
+    def __init__(self, db: Database, mirror: Mirror, timers: Timers, goodbye_window_seconds: int) -> None:
         self._db = db
         self._mirror = mirror
         self._timers = timers
         self._goodbye_window_seconds = goodbye_window_seconds
 
-    async def create(self, customer_id: str, duration_seconds: int) -> dict[str, Any]:
-        row = await self._db.fetchrow(_CREATE, customer_id, duration_seconds)
-        return session(row)
+    async def create(self, customer_id: str, duration_seconds: int) -> "shapes.ChatSession":
+        return session(only(await self._db.fetchrow(_CREATE, customer_id, duration_seconds)))
 
-    async def get(self, customer_id: str, session_id: str) -> dict[str, Any]:
+    async def get(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
         row = await self.find(session_id)
         owned(row, "customer_id", customer_id)
         return session(row)
 
-    async def cancel(self, customer_id: str, session_id: str) -> dict[str, Any]:
+    async def cancel(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
         def check(row: Record) -> None:
             owned(row, "customer_id", customer_id)
             need(row["status"] == "searching", "only a searching chat can be cancelled")
 
         return await self._move(session_id, check, _CANCEL)
 
-    async def end_by_customer(self, customer_id: str, session_id: str) -> dict[str, Any]:
+    async def end_by_customer(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
         return await self._end(session_id, "customer_id", customer_id)
 
-    async def end_by_mitra(self, mitra_id: str, session_id: str) -> dict[str, Any]:
+    async def end_by_mitra(self, mitra_id: str, session_id: str) -> "shapes.ChatSession":
         return await self._end(session_id, "mitra_id", mitra_id)
 
-    async def goodbye(self, customer_id: str, session_id: str) -> dict[str, Any]:
+    async def goodbye(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
         """End a chat whose time is up, before its goodbye window is."""
 
         def check(row: Record) -> None:
@@ -111,7 +117,7 @@ class Chats:
 
         return await self._move(session_id, check, _END)
 
-    async def extend(self, customer_id: str, session_id: str, duration_seconds: int) -> dict[str, Any]:
+    async def extend(self, customer_id: str, session_id: str, duration_seconds: int) -> "shapes.ChatSession":
         """Hold an extension until it is paid. Raises 409 MITRA_UNREACHABLE."""
 
         def check(row: Record) -> None:
@@ -126,7 +132,7 @@ class Chats:
             raise errors.mitra_unreachable()
         return await self._move(session_id, check, _EXTEND, duration_seconds)
 
-    async def pay_extension(self, customer_id: str, session_id: str) -> dict[str, Any]:
+    async def pay_extension(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
         """Move the end by the extension, from where it was; possible until the goodbye window is up."""
 
         def check(row: Record) -> None:
@@ -137,7 +143,7 @@ class Chats:
 
         return await self._move(session_id, check, _PAY_EXTENSION)
 
-    async def reroute(self, session_id: str, mitra_id: str) -> dict[str, Any]:
+    async def reroute(self, session_id: str, mitra_id: str) -> "shapes.ChatSession":
         """Move an active chat to another mitra. Raises 409 MITRA_UNREACHABLE or MITRA_AT_CAPACITY."""
 
         def check(row: Record) -> None:
@@ -145,7 +151,7 @@ class Chats:
             need(row["mitra_id"] != mitra_id, "the chat is already with this mitra")
 
         async def room(connection: Connection) -> None:
-            if not await connection.fetchval("SELECT is_active FROM mitras WHERE id = $1", mitra_id):
+            if not await connection.fetchval(IS_ACTIVE, mitra_id):
                 raise errors.mitra_unreachable()  # deactivated since it was found reachable
             await ensure_room(connection, mitra_id)
 
@@ -183,12 +189,12 @@ class Chats:
             raise errors.not_found("chat session")
         return row
 
-    def armed(self, row: Record) -> dict[str, Any]:
+    def armed(self, row: Record) -> "shapes.ChatSession":
         """The session as the API shows it, once its timer is set to the row's end."""
         self._timers.arm(row["id"], row["left_seconds"])
         return session(row)
 
-    async def _end(self, session_id: str, column: str, user_id: str) -> dict[str, Any]:
+    async def _end(self, session_id: str, column: str, user_id: str) -> "shapes.ChatSession":
         def check(row: Record) -> None:
             owned(row, column, user_id)
             need(row["status"] in OPEN_STATUSES, "only a running chat can be ended")
@@ -205,10 +211,10 @@ class Chats:
         session_id: str,
         check: Check,
         update: str,
-        *args: Any,
+        *args: object,
         also: tuple[str, ...] = (),
         inside: Callable[[Connection], Awaitable[None]] | None = None,
-    ) -> dict[str, Any]:
+    ) -> "shapes.ChatSession":
         """Run `update` on a session that passes `check`, its mitra (and `also`) locked before it.
 
         `inside` runs under the locks and may still refuse. The session's mitra must be known before the
@@ -228,7 +234,7 @@ class Chats:
                 check(held)
                 if inside is not None:
                     await inside(connection)
-                row = await connection.fetchrow(update, session_id, self._timers.origin, *args)
+                row = only(await connection.fetchrow(update, session_id, self._timers.origin, *args))
             return self.armed(row)
         raise ServiceUnavailable("the chat session keeps changing its mitra")
 

@@ -35,8 +35,8 @@ class Connection(HttpToolsProtocol):
         self._done: Any = None  # the scope of the last request that is here whole: another one has begun if it differs
         self._unread = 0  # bytes since a part of a body or a request was last complete
         self._used = self.loop.time()  # when the last answer was given
-        self._late: Any = None  # the timer of a request that has begun and is not whole
-        self._stuck: Any = None  # the timer of an answer that the client does not take
+        self._late: asyncio.TimerHandle | None = None  # the timer of a request that has begun and is not whole
+        self._stuck: asyncio.TimerHandle | None = None  # the timer of an answer that the client does not take
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -195,7 +195,7 @@ class _AfterHead:
 class Leaving(asyncio.Protocol):
     """Takes in what a refused client still sends, for a moment: closed at once, it would see a reset, not the answer."""
 
-    def __init__(self, refused: Connection, transport: Any) -> None:
+    def __init__(self, refused: Connection, transport: asyncio.Transport) -> None:
         self._refused = refused
         self._transport = transport
         self._bytes = 0

@@ -1,8 +1,9 @@
 """All connections of the process: how many there may be, and who goes so that a newcomer finds room."""
 
+import asyncio
 import heapq
 import resource
-from typing import Any, Protocol
+from typing import Protocol
 
 FILES_FOR_OTHERS = 128  # Postgres, Valkey, the listeners and what the process has open anyway
 CONNECTIONS_MAX = 50_000  # a silent one costs about 7 kB
@@ -12,7 +13,7 @@ SHED_AT_ONCE = 1 / 50  # of all: to look for the oldest costs a walk through all
 class Member(Protocol):
     """A connection, as far as it matters here."""
 
-    transport: Any
+    transport: asyncio.Transport
 
     @property
     def spared(self) -> bool:

@@ -74,7 +74,13 @@ class Database:
             return await self._open()
 
     async def _open(self) -> Connection:
-        connection = await asyncpg.connect(client_url(self.url), **_connection_options())
+        connection = await asyncpg.connect(
+            client_url(self.url),
+            timeout=START_TIMEOUT_S,
+            command_timeout=STATEMENT_TIMEOUT_S,
+            # A frozen instance must not hold row locks for ever: Postgres ends its transaction.
+            server_settings={"idle_in_transaction_session_timeout": "10000", "TimeZone": "UTC"},
+        )
         try:
             await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
         except BaseException:
@@ -111,12 +117,10 @@ class Database:
             pool.give_back(connection)
 
     @asynccontextmanager
-    async def transaction(
-        self, *, isolation: str = "read_committed", readonly: bool = False
-    ) -> AsyncIterator[Connection]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         """A connection inside a transaction: commits when the block ends, rolls back when it raises."""
         async with self.acquire() as connection:
-            transaction = connection.transaction(isolation=isolation, readonly=readonly)
+            transaction = connection.transaction(isolation="read_committed")
             await transaction.start()
             try:
                 yield connection
@@ -142,6 +146,13 @@ class Database:
         """`within_s`: instead of what any statement may take."""
         async with self.acquire() as connection:
             return await connection.execute(query, *args, timeout=within_s)
+
+
+def only(row: Record | None) -> Record:
+    """The row of a statement that always gives one. Raises LookupError if it gave none, which is a defect."""
+    if row is None:
+        raise LookupError("a statement that always gives a row gave none")
+    return row
 
 
 async def until_lost(connection: Connection, prove: Callable[[], Awaitable[object]]) -> None:
@@ -175,15 +186,6 @@ def client_url(url: str) -> str:
     parts = urlsplit(url)
     kept = [(k, v) for k, v in parse_qsl(parts.query) if k not in LIBPQ_ONLY]
     return urlunsplit(parts._replace(query=urlencode(kept)))
-
-
-def _connection_options() -> dict[str, Any]:
-    return {
-        "timeout": START_TIMEOUT_S,
-        "command_timeout": STATEMENT_TIMEOUT_S,
-        # A frozen instance must not hold row locks for ever: Postgres ends its transaction.
-        "server_settings": {"idle_in_transaction_session_timeout": "10000", "TimeZone": "UTC"},
-    }
 
 
 def _as_unavailable(error: Exception, closed: bool = True) -> ServiceUnavailable | None:

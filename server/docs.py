@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
-from starlette.routing import Route
 
-from server.asgi import Call, Guard, json_response, route
+from server.asgi import Call, Endpoint, Guard, json_response
 
 TEMPLATE = Path(__file__).with_name("docs.html")
 
@@ -16,17 +16,17 @@ TEMPLATE = Path(__file__).with_name("docs.html")
 class Docs:
     """Describes the routes of one listener. Both answers are made once, at the first call."""
 
-    def __init__(self, title: str, description: str, routes: list[Route], guard: Guard) -> None:
+    def __init__(self, title: str, description: str, endpoints: Sequence[Endpoint], guard: Guard) -> None:
         self._about = (title, description)
-        self._described = routes
+        self._described = endpoints
         self._guard = guard
         self._made: dict[str, Any] | None = None
         self._page: str | None = None
 
-    def routes(self) -> list[Route]:
+    def endpoints(self) -> list[Endpoint]:
         return [
-            route("GET", "/openapi.json", self.openapi, self._guard),
-            route("GET", "/docs", self.docs, self._guard),
+            Endpoint("GET", "/openapi.json", self.openapi, self._guard),
+            Endpoint("GET", "/docs", self.docs, self._guard),
         ]
 
     async def openapi(self, call: Call) -> Response:
@@ -66,7 +66,7 @@ def page(document: dict[str, Any]) -> str:
 def words(schema: dict[str, Any]) -> str:
     """A schema in a few words: `uuid or null`, `whole number 1 to 86400`, `list of Mitra`."""
     if "$ref" in schema:
-        return schema["$ref"].rpartition("/")[2]
+        return str(schema["$ref"]).rpartition("/")[2]
     if "anyOf" in schema:
         return " or ".join(map(words, schema["anyOf"]))
     if "allOf" in schema:

@@ -12,9 +12,10 @@ from typing import Any
 
 from asyncpg import Connection
 
-from server.db import Database
+from server.db import Database, only
 from server.errors import ServiceUnavailable
 from server.log import log, log_defect
+from server.sql import OPEN
 
 FIRST_AFTER_S = 60.0  # of the start: then there is enough else to do
 ROUND_EVERY_S = 3600.0
@@ -48,8 +49,8 @@ WHERE (chat_session_id, mitra_id) > ($1, $2)
 ORDER BY chat_session_id, mitra_id LIMIT $3
 """
 # The chats first, as everybody who answers an offer does. One that runs is none of ours.
-_CHATS_OVER = """
-SELECT id FROM chat_sessions WHERE id = ANY($1::uuid[]) AND status NOT IN ('active', 'pending_payment')
+_CHATS_OVER = f"""
+SELECT id FROM chat_sessions WHERE id = ANY($1::uuid[]) AND status NOT IN {OPEN}
 AND CASE WHEN mitra_id IS NULL THEN created_at ELSE coalesce(ends_at, created_at) END < clock_timestamp() - interval '7 days'
 FOR NO KEY UPDATE SKIP LOCKED
 """
@@ -152,7 +153,7 @@ async def _codes(connection: Connection, place: Any) -> tuple[int, Any]:
 
 
 async def _tokens(connection: Connection, place: Any) -> tuple[int, Any]:
-    done = await connection.fetchrow(_TOKENS, place or _FIRST, STEP)
+    done = only(await connection.fetchrow(_TOKENS, place or _FIRST, STEP))
     return done["rows"], done["place"]
 
 

@@ -44,6 +44,7 @@ class Port:
         self._server = _QuietServer(
             Config(
                 app,
+                # uvicorn calls it as it calls a class, but its annotation names classes alone.
                 http=functools.partial(Connection, crowd),  # type: ignore[arg-type]
                 ws="none",
                 lifespan="off",
@@ -71,6 +72,7 @@ class Port:
         """Refuse new connections, wait for answers in flight up to the drain time; nothing if not started."""
         if self._task is None:
             return
+        # uvicorn hands it on to asyncio.wait_for, which takes a float as well.
         self._server.config.timeout_graceful_shutdown = drain_s  # type: ignore[assignment]
         self._server.should_exit = True
         await asyncio.wait({self._task}, timeout=drain_s + 0.5)

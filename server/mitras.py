@@ -1,20 +1,22 @@
 """A mitra's own state: online or offline, active or shut out. Each change is one transaction, mirrored after it."""
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from asyncpg import Record
 
 from server import errors
-from server.db import Database
+from server.db import Database, only
+from server.mirror import Mirror
+from server.sql import AUDIT, SET_OFFLINE
 
 if TYPE_CHECKING:
-    from server.mirror import Mirror
+    from server import shapes
 
-_AUDIT = "INSERT INTO mitra_online_logs (mitra_id, status) VALUES ($1, $2)"
 _ONLINE = """
 INSERT INTO mitra_online_status (mitra_id, is_online) SELECT id, true FROM mitras WHERE id = $1
 ON CONFLICT (mitra_id) DO UPDATE SET is_online = true WHERE NOT mitra_online_status.is_online RETURNING mitra_id
 """
-_OFFLINE = "UPDATE mitra_online_status SET is_online = false WHERE mitra_id = $1 AND is_online RETURNING mitra_id"
 _SHOWN = """
 SELECT m.id, m.display_name, m.is_active, coalesce(o.is_online, false) AS is_online
 FROM mitras AS m LEFT JOIN mitra_online_status AS o ON o.mitra_id = m.id
@@ -26,22 +28,22 @@ UPDATE auth_sessions SET revoked_at = clock_timestamp() WHERE user_id = $1 AND r
 _STATUS = "SELECT is_online, last_heartbeat_at FROM mitra_online_status WHERE mitra_id = $1"
 
 
-async def set_online(mirror: "Mirror", db: Database, mitra_id: str) -> dict[str, bool]:
+async def set_online(mirror: Mirror, db: Database, mitra_id: str) -> "shapes.IsOnline":
     """Go online: counts as a ping, audited if it changed anything."""
     async with mirror.changing("setOnline", mitra_id, ping=True) as connection:
         if await connection.fetchval(_ONLINE, mitra_id):
-            await connection.execute(_AUDIT, mitra_id, "online")
+            await connection.execute(AUDIT, mitra_id, "online")
     return {"is_online": True}
 
 
-async def set_offline(mirror: "Mirror", db: Database, mitra_id: str) -> dict[str, bool]:
+async def set_offline(mirror: Mirror, db: Database, mitra_id: str) -> "shapes.IsOnline":
     async with mirror.changing("setOffline", mitra_id) as connection:
-        if await connection.fetchval(_OFFLINE, mitra_id):
-            await connection.execute(_AUDIT, mitra_id, "offline")
+        if await connection.fetchval(SET_OFFLINE, mitra_id):
+            await connection.execute(AUDIT, mitra_id, "offline")
     return {"is_online": False}
 
 
-async def set_active(mirror: "Mirror", db: Database, mitra_id: str, active: bool) -> dict[str, Any]:
+async def set_active(mirror: Mirror, db: Database, mitra_id: str, active: bool) -> "shapes.Mitra":
     """Shut a mitra out, all sign-ins revoked in the same transaction, or let them in again. Raises 404 NOT_FOUND.
 
     `is_online` stays as it is: the pings are refused from now on, so auto-offline follows.
@@ -52,26 +54,37 @@ async def set_active(mirror: "Mirror", db: Database, mitra_id: str, active: bool
             raise errors.not_found("mitra")
         if not active:
             await connection.execute(_REVOKE, mitra_id)
-        row = await connection.fetchrow(f"{_SHOWN} WHERE m.id = $1", mitra_id)
-    return dict(row)
+        row = only(await connection.fetchrow(f"{_SHOWN} WHERE m.id = $1", mitra_id))
+    return _shown(row)
 
 
-async def page(db: Database, after: str | None, limit: int) -> list[dict[str, Any]]:
+async def page(db: Database, after: str | None, limit: int) -> "list[shapes.Mitra]":
     """So many mitras behind that id, with account and availability as Postgres has them, in order of id."""
     behind = "" if after is None else "WHERE m.id > $2"
     query = f"{_SHOWN} {behind} ORDER BY m.id LIMIT $1"
-    return [dict(row) for row in await db.fetch(query, limit, *([] if after is None else [after]))]
+    return [_shown(row) for row in await db.fetch(query, limit, *([] if after is None else [after]))]
 
 
-async def pages(db: Database, first: list[dict[str, Any]]) -> AsyncIterator[list[dict[str, Any]]]:
+async def pages(db: Database, first: "list[shapes.Mitra]") -> AsyncIterator["list[shapes.Mitra]"]:
     """`first` and all pages of its size behind it. No connection is held between two of them: a reader may be slow."""
     size, latest = len(first), first
     while latest:
         yield latest
-        latest = await page(db, str(latest[-1]["id"]), size) if len(latest) == size else []
+        latest = await page(db, latest[-1]["id"], size) if len(latest) == size else []
 
 
-async def status(db: Database, mitra_id: str) -> dict[str, Any]:
+async def status(db: Database, mitra_id: str) -> "shapes.MitraStatus":
     """The Postgres columns; the heartbeat may lag by a cycle of the heartbeat mirror."""
     row = await db.fetchrow(_STATUS, mitra_id)
-    return dict(row) if row else {"is_online": False, "last_heartbeat_at": None}
+    if row is None:
+        return {"is_online": False, "last_heartbeat_at": None}
+    return {"is_online": row["is_online"], "last_heartbeat_at": row["last_heartbeat_at"]}
+
+
+def _shown(row: Record) -> "shapes.Mitra":
+    return {
+        "id": row["id"],
+        "display_name": row["display_name"],
+        "is_active": row["is_active"],
+        "is_online": row["is_online"],
+    }

@@ -29,6 +29,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateIndex, CreateSequence, CreateTable
 from sqlmodel import Field, SQLModel
 
+from server.sql import OPEN, STATUSES, one_of
+
 MIRROR_VERSION = Sequence("mirror_version")
 
 
@@ -105,12 +107,12 @@ class ChatSession(SQLModel, table=True):
     __tablename__ = "chat_sessions"
     __table_args__ = (
         CheckConstraint(
-            "status IN ('searching', 'active', 'pending_payment', 'ended', 'cancelled')",
+            f"status IN {one_of(STATUSES)}",
             name="chat_sessions_status",
         ),
         Index("chat_sessions_customer", "customer_id"),
         Index("chat_sessions_searching", "id", postgresql_where=text("status = 'searching'")),
-        Index("chat_sessions_load", "mitra_id", postgresql_where=text("status IN ('active', 'pending_payment')")),
+        Index("chat_sessions_load", "mitra_id", postgresql_where=text(f"status IN {OPEN}")),
     )
     id: UUID = _id()
     customer_id: UUID = _reference("customers")
@@ -199,4 +201,5 @@ def statements(names: Collection[str]) -> list[str]:
             made.append(CreateTable(table, if_not_exists=True))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         made.extend(CreateIndex(i, if_not_exists=True) for i in indexes if table.name in names or i.name in names)
-    return [str(ddl.compile(dialect=postgresql.dialect())) for ddl in made]
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy does not annotate it
+    return [str(ddl.compile(dialect=dialect)) for ddl in made]

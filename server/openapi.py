@@ -2,16 +2,17 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any, get_type_hints
+from collections.abc import Sequence
+from typing import Any, get_args, get_type_hints
 
-from pydantic.json_schema import models_json_schema
+from pydantic import TypeAdapter
 from starlette.responses import Response
-from starlette.routing import Route
+from typing_extensions import is_typeddict
 
 from server import errors, shapes
-from server.asgi import BODY_BYTES_MAX, PATH_ID, Endpoint
+from server.asgi import BODY_BYTES_MAX, Endpoint
 from server.auth import ACCESS_TOKEN, INTERNAL_TOKEN
+from server.inputs import UUID
 
 _REF = "#/components/schemas/{model}"
 _SCHEMES = {
@@ -22,15 +23,16 @@ _REASONS = {200: "Done", 201: "Made", 204: "Done, nothing to tell", 503: "Not se
 _BODY_REFUSES = ("BAD_JSON", "VALIDATION_ERROR", "PAYLOAD_TOO_LARGE")
 
 
-def document(title: str, description: str, routes: Iterable[Route]) -> dict[str, Any]:
-    """The document as plain JSON; `routes` are those of one listener, all made by `server.asgi.route`."""
-    endpoints = [route.app for route in routes]
+def document(title: str, description: str, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The document as plain JSON; `endpoints` are those of one listener."""
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for endpoint in endpoints:
         paths[endpoint.path][endpoint.method.lower()] = _operation(endpoint)
-    models = [found for endpoint in endpoints for found in _models(endpoint)]
-    unique = list(dict.fromkeys((*models, shapes.Error)))
-    _, definitions = models_json_schema([(model, "serialization") for model in unique], ref_template=_REF)
+    answers = [answer for answer in map(_answer, endpoints) if is_typeddict(answer)]
+    unique = dict.fromkeys((*answers, shapes.Error))
+    _, definitions = TypeAdapter.json_schemas(
+        [(shape, "serialization", TypeAdapter(shape)) for shape in unique], ref_template=_REF
+    )
     used = dict.fromkeys(endpoint.guard.security for endpoint in endpoints if endpoint.guard.security)
     return {
         "openapi": "3.1.0",
@@ -56,7 +58,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         operation["security"] = [{key(endpoint.guard.security): []}]
     names = re.findall(r"{(\w+)}", endpoint.path)
     parameters = [{"name": name, "in": "path", "required": True, "schema": _path_schema(name)} for name in names]
-    parameters += [{"name": field.name, "in": "query", "schema": field.schema} for field in endpoint.asks]
+    parameters += [{"name": name, "in": "query", "schema": kind.schema} for name, kind in endpoint.asks.items()]
     if parameters:
         operation["parameters"] = parameters
     if endpoint.takes:
@@ -72,12 +74,12 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     responses[str(status)] = {"description": _REASONS[status], **_content(answer)}
     for refused, codes in sorted(_refusals(endpoint).items()):
         responses[str(refused)] = {"description": " or ".join(codes), "content": _json(_error_schema(codes))}
-    for told, shape in endpoint.also.items():
-        responses[str(told)] = {"description": _REASONS[told], "content": _json(_any_of(_named(shape), told, endpoint))}
+    for told in endpoint.also:
+        responses[str(told)] = {"description": _REASONS[told], "content": _json(_any_of(answer, told, endpoint))}
     return responses
 
 
-def _any_of(shape: type, status: int, endpoint: Endpoint) -> dict[str, Any]:
+def _any_of(shape: Any, status: int, endpoint: Endpoint) -> dict[str, Any]:
     """That shape, or the error that the same status has elsewhere."""
     codes = _refusals(endpoint).get(status)
     return {"anyOf": [_reference(shape), _error_schema(codes)]} if codes else _reference(shape)
@@ -88,7 +90,7 @@ def _refusals(endpoint: Endpoint) -> dict[int, list[str]]:
     codes = [
         *endpoint.guard.refuses,
         *(_BODY_REFUSES if endpoint.takes else ()),
-        *(("VALIDATION_ERROR",) if "{id}" in endpoint.path or endpoint.asks else ()),
+        *(("VALIDATION_ERROR",) if endpoint.has_id or endpoint.asks else ()),
         *endpoint.refuses,
         "SERVICE_UNAVAILABLE",
     ]
@@ -98,24 +100,17 @@ def _refusals(endpoint: Endpoint) -> dict[int, list[str]]:
     return by_status
 
 
-def _models(endpoint: Endpoint) -> list[type]:
-    found = [_answer(endpoint), *(_named(name) for name in endpoint.also.values())]
-    return [one for one in found if isinstance(one, type) and issubclass(one, shapes.Shape)]
-
-
 def _answer(endpoint: Endpoint) -> Any:
-    """The handler's return annotation: a shape, None, or a Response, which is text."""
-    return get_type_hints(endpoint.handler, localns={"shapes": shapes}).get("return")
-
-
-def _named(name: str) -> type[shapes.Shape]:
-    return getattr(shapes, name.removeprefix("shapes."))
+    """The handler's return annotation: a shape (perhaps made into a Response already), None, or a Response, which is text."""
+    annotated = get_type_hints(endpoint.handler, localns={"shapes": shapes}).get("return")
+    shape = [answer for answer in get_args(annotated) if answer is not Response]
+    return shape[0] if shape else annotated
 
 
 def _content(answer: Any) -> dict[str, Any]:
     if answer is type(None):
         return {}
-    if isinstance(answer, type) and issubclass(answer, shapes.Shape):
+    if is_typeddict(answer):
         return {"content": _json(_reference(answer))}
     if isinstance(answer, type) and issubclass(answer, Response):
         return {"content": {"text/plain": {"schema": {"type": "string"}}}}
@@ -125,14 +120,14 @@ def _content(answer: Any) -> dict[str, Any]:
 def _body_schema(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {field.name: field.schema for field in endpoint.takes},
-        "required": [field.name for field in endpoint.takes],
+        "properties": {name: kind.schema for name, kind in endpoint.takes.items()},
+        "required": list(endpoint.takes),
         "description": f"at most {BODY_BYTES_MAX} bytes; members that are not named here are ignored",
     }
 
 
 def _path_schema(name: str) -> dict[str, Any]:
-    return PATH_ID.schema if name == "id" else {"type": "string", "minLength": 1}
+    return UUID.schema if name == "id" else {"type": "string", "minLength": 1}
 
 
 def _error_schema(codes: Sequence[str]) -> dict[str, Any]:
@@ -140,7 +135,7 @@ def _error_schema(codes: Sequence[str]) -> dict[str, Any]:
     return {"allOf": [_reference(shapes.Error), code]}
 
 
-def _reference(shape: type) -> dict[str, Any]:
+def _reference(shape: Any) -> dict[str, Any]:
     return {"$ref": _REF.format(model=shape.__name__)}
 
 

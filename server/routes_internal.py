@@ -4,22 +4,21 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
-from starlette.routing import Route
 
-from server import errors, fields, mitras
+from server import errors, inputs, mitras
 from server.app_settings import DEFAULTS
-from server.asgi import Call, json_list, json_response, route
+from server.asgi import Call, Endpoint, json_list, json_response
 from server.auth import Auth
 from server.chats import Chats
 from server.db import Database
 from server.metrics import CONTENT_TYPE, Metrics
+from server.mirror import Mirror
 
 if TYPE_CHECKING:
     from server import shapes
-    from server.mirror import Mirror
 
 
-Readiness = Callable[[], Awaitable[tuple[bool, dict[str, object]]]]
+Readiness = Callable[[], Awaitable[tuple[bool, "shapes.Readiness"]]]
 
 
 class InternalRoutes:
@@ -28,7 +27,7 @@ class InternalRoutes:
     def __init__(
         self,
         db: Database,
-        mirror: "Mirror",
+        mirror: Mirror,
         auth: Auth,
         chats: Chats,
         metrics: Metrics,
@@ -41,37 +40,34 @@ class InternalRoutes:
         self._metrics = metrics
         self._readiness = readiness
 
-    def routes(self) -> list[Route]:
+    def endpoints(self) -> list[Endpoint]:
         anyone, operator = self._auth.anyone, self._auth.operator
         mitra = "/internal/mitras/{id}"
         return [
-            route("GET", "/healthz", self.health, anyone),
-            route("GET", "/readyz", self.ready, anyone, also={503: "shapes.Readiness"}),
-            route("GET", "/metrics", self.metrics, anyone),
-            route("GET", "/internal/dashboard", self.dashboard, operator),
-            route("GET", "/internal/mitras", self.mitras, operator, asks=[fields.AFTER, fields.LIMIT]),
-            route("GET", "/internal/mitras/available", self.available, operator),
-            route("GET", f"{mitra}/reachable", self.reachable, operator),
-            route("PATCH", mitra, self.set_active, operator, takes=[fields.IS_ACTIVE], refuses=("NOT_FOUND",)),
-            route(
-                "POST", "/internal/chat-sessions/{id}/reroute", self.reroute, operator, takes=[fields.MITRA_ID],
+            Endpoint("GET", "/healthz", self.health, anyone),
+            Endpoint("GET", "/readyz", self.ready, anyone, also=(503,)),
+            Endpoint("GET", "/metrics", self.metrics, anyone),
+            Endpoint("GET", "/internal/dashboard", self.dashboard, operator),
+            Endpoint("GET", "/internal/mitras", self.mitras, operator),
+            Endpoint("GET", "/internal/mitras/available", self.available, operator),
+            Endpoint("GET", f"{mitra}/reachable", self.reachable, operator),
+            Endpoint("PATCH", mitra, self.set_active, operator, refuses=("NOT_FOUND",)),
+            Endpoint(
+                "POST", "/internal/chat-sessions/{id}/reroute", self.reroute, operator,
                 refuses=("NOT_FOUND", "INVALID_STATE", "MITRA_UNREACHABLE", "MITRA_AT_CAPACITY"),
             ),
-            route("GET", "/internal/config", self.config, operator),
-            route(
-                "PUT", "/internal/config/{key}", self.set_config, operator,
-                takes=[fields.VALUE], refuses=("NOT_FOUND",),
-            ),
+            Endpoint("GET", "/internal/config", self.config, operator),
+            Endpoint("PUT", "/internal/config/{key}", self.set_config, operator, refuses=("NOT_FOUND",)),
         ]  # fmt: skip
 
     async def health(self, call: Call) -> "shapes.Health":
         """Whether the process lives."""
         return {"status": "ok"}
 
-    async def ready(self, call: Call) -> "shapes.Readiness":
+    async def ready(self, call: Call) -> "shapes.Readiness | Response":
         """Whether the process serves: not before its start is done, nor without Postgres, nor while it stops."""
         ready, details = await self._readiness()
-        return json_response(details, 200 if ready else 503)
+        return details if ready else json_response(details, 503)
 
     async def metrics(self, call: Call) -> Response:
         """Counters and gauges in Prometheus' text format."""
@@ -81,11 +77,10 @@ class InternalRoutes:
         """How many mitras are online, deactivated ones included."""
         return {"online_mitras": await self._mirror.online_count()}
 
-    async def mitras(self, call: Call) -> "shapes.Mitras":
+    async def mitras(self, call: Call, query: inputs.Page) -> "shapes.Mitras | Response":
         """Every mitra, as Postgres has them, in order of id; with `limit` so many of them, with `after` those behind it."""
-        asked = call.query()
-        first = await mitras.page(self._db, asked["after"], asked["limit"] or fields.PAGE_MAX)
-        if asked["limit"] or len(first) < fields.PAGE_MAX:
+        first = await mitras.page(self._db, query["after"], query["limit"] or inputs.PAGE_MAX)
+        if query["limit"] or len(first) < inputs.PAGE_MAX:
             return {"mitras": first}
         return json_list(call.request, "mitras", mitras.pages(self._db, first))
 
@@ -95,25 +90,23 @@ class InternalRoutes:
 
     async def reachable(self, call: Call) -> "shapes.Reachable":
         """Whether a mitra could be given a chat; an unknown one could not."""
-        return {"reachable": await self._mirror.is_reachable(call.path_id())}
+        return {"reachable": await self._mirror.is_reachable(call.path_id)}
 
-    async def set_active(self, call: Call) -> "shapes.Mitra":
+    async def set_active(self, call: Call, body: inputs.Account) -> "shapes.Mitra":
         """Shut a mitra out, all sign-ins revoked, or let them in again."""
-        mitra_id = call.path_id()
-        return await mitras.set_active(self._mirror, self._db, mitra_id, (await call.body())["is_active"])
+        return await mitras.set_active(self._mirror, self._db, call.path_id, body["is_active"])
 
-    async def reroute(self, call: Call) -> "shapes.ChatSession":
+    async def reroute(self, call: Call, body: inputs.Destination) -> "shapes.ChatSession":
         """Move an active chat to another mitra."""
-        session_id = call.path_id()
-        return await self._chats.reroute(session_id, **await call.body())
+        return await self._chats.reroute(call.path_id, **body)
 
     async def config(self, call: Call) -> "shapes.Config":
         """The settings in force."""
         return {"config": await self._mirror.app_config.all()}
 
-    async def set_config(self, call: Call) -> "shapes.Setting":
+    async def set_config(self, call: Call, body: inputs.Value) -> "shapes.Setting":
         """Change a setting, on every instance within a second."""
-        key, value = call.request.path_params["key"], (await call.body())["value"]
+        key, value = call.request.path_params["key"], body["value"]
         if key not in DEFAULTS:
             raise errors.not_found("setting")
         await self._mirror.app_config.set(key, value)

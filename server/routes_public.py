@@ -2,21 +2,21 @@
 
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route
-
-from server import errors, fields, mitras
-from server.asgi import Call, route
+from server import errors, inputs, mitras
+from server.asgi import Call, Endpoint
 from server.auth import CLIENT, MITRA, Auth
 from server.blast import Blast
 from server.chats import Chats
 from server.db import Database
+from server.mirror import Mirror
 
 if TYPE_CHECKING:
     from server import shapes
-    from server.mirror import Mirror
 
 _PROFILE = "SELECT id, phone, display_name FROM mitras WHERE id = $1"
-_PROVIDERS = {"providers": [{"id": "otp", "name": "One-time code", "roles": [MITRA, CLIENT]}]}
+_PROVIDERS: "shapes.AuthProviders" = {
+    "providers": [{"id": "otp", "name": "One-time code", "roles": ["mitra", "client"]}]
+}
 
 INACTIVE = ("ACCOUNT_INACTIVE",)
 CHANGE = ("FORBIDDEN", "NOT_FOUND", "INVALID_STATE")  # what any change of a chat may meet
@@ -25,88 +25,82 @@ CHANGE = ("FORBIDDEN", "NOT_FOUND", "INVALID_STATE")  # what any change of a cha
 class PublicRoutes:
     """Handlers of the public listener."""
 
-    def __init__(self, db: Database, mirror: "Mirror", auth: Auth, chats: Chats, blast: Blast) -> None:
+    def __init__(self, db: Database, mirror: Mirror, auth: Auth, chats: Chats, blast: Blast) -> None:
         self._db = db
         self._mirror = mirror
         self._auth = auth
         self._chats = chats
         self._blast = blast
 
-    def routes(self) -> list[Route]:
+    def endpoints(self) -> list[Endpoint]:
         """All of them; the ping and the beacon first, for the router tries them in order."""
         return [
-            route("POST", "/api/mitra/status/heartbeat", self.heartbeat, self._auth.mitra_token, refuses=INACTIVE),
-            route("GET", "/public/bestie-availability", self.beacon, self._auth.anyone),
-            route("GET", "/api/shared/auth-providers", self.providers, self._auth.anyone),
-            *self._sign_in_routes(MITRA),
-            *self._sign_in_routes(CLIENT),
-            *self._mitra_routes(),
-            *self._customer_routes(),
+            Endpoint("POST", "/api/mitra/status/heartbeat", self.heartbeat, self._auth.mitra_token, refuses=INACTIVE),
+            Endpoint("GET", "/public/bestie-availability", self.beacon, self._auth.anyone),
+            Endpoint("GET", "/api/shared/auth-providers", self.providers, self._auth.anyone),
+            *self._sign_in_endpoints(MITRA),
+            *self._sign_in_endpoints(CLIENT),
+            *self._mitra_endpoints(),
+            *self._customer_endpoints(),
         ]
 
-    def _mitra_routes(self) -> list[Route]:
+    def _mitra_endpoints(self) -> list[Endpoint]:
         auth, mitra = self._auth, self._auth.active_mitra
         offer, chat = "/api/mitra/chat-requests/{id}", "/api/mitra/chat-sessions/{id}"
         return [
-            route("GET", "/api/mitra/profile", self.profile, auth.known_mitra),
-            route("GET", "/api/mitra/status", self.status, mitra),
-            route("POST", "/api/mitra/status/online", self.online, mitra),
-            route("POST", "/api/mitra/status/offline", self.offline, mitra),
-            route("GET", "/api/mitra/chat-requests", self.chat_requests, mitra),
-            route(
+            Endpoint("GET", "/api/mitra/profile", self.profile, auth.known_mitra),
+            Endpoint("GET", "/api/mitra/status", self.status, mitra),
+            Endpoint("POST", "/api/mitra/status/online", self.online, mitra),
+            Endpoint("POST", "/api/mitra/status/offline", self.offline, mitra),
+            Endpoint("GET", "/api/mitra/chat-requests", self.chat_requests, mitra),
+            Endpoint(
                 "POST", f"{offer}/accept", self.accept, mitra,
                 refuses=("NOT_FOUND", "ALREADY_TAKEN", "INVALID_STATE", "MITRA_AT_CAPACITY"),
             ),
-            route("POST", f"{offer}/decline", self.decline, mitra, refuses=("NOT_FOUND", "INVALID_STATE")),
-            route("POST", f"{chat}/end", self.end_by_mitra, mitra, refuses=CHANGE),
+            Endpoint("POST", f"{offer}/decline", self.decline, mitra, refuses=("NOT_FOUND", "INVALID_STATE")),
+            Endpoint("POST", f"{chat}/end", self.end_by_mitra, mitra, refuses=CHANGE),
         ]  # fmt: skip
 
-    def _customer_routes(self) -> list[Route]:
+    def _customer_endpoints(self) -> list[Endpoint]:
         chats, chat, client = "/api/client/chat-sessions", "/api/client/chat-sessions/{id}", self._auth.client
         return [
-            route("POST", chats, self.create, client, takes=[fields.DURATION_SECONDS], status=201),
-            route("GET", chat, self.get, client, refuses=("NOT_FOUND",)),
-            route("POST", f"{chat}/pay", self.pay, client, refuses=(*CHANGE, "NO_MITRA_AVAILABLE")),
-            route("POST", f"{chat}/cancel", self.cancel, client, refuses=CHANGE),
-            route("POST", f"{chat}/end", self.end_by_customer, client, refuses=CHANGE),
-            route("POST", f"{chat}/goodbye", self.goodbye, client, refuses=CHANGE),
-            route(
-                "POST", f"{chat}/extend", self.extend, client,
-                takes=[fields.DURATION_SECONDS], refuses=(*CHANGE, "MITRA_UNREACHABLE"),
-            ),
-            route("POST", f"{chat}/extension/pay", self.pay_extension, client, refuses=CHANGE),
-        ]  # fmt: skip
+            Endpoint("POST", chats, self.create, client, status=201),
+            Endpoint("GET", chat, self.get, client, refuses=("NOT_FOUND",)),
+            Endpoint("POST", f"{chat}/pay", self.pay, client, refuses=(*CHANGE, "NO_MITRA_AVAILABLE")),
+            Endpoint("POST", f"{chat}/cancel", self.cancel, client, refuses=CHANGE),
+            Endpoint("POST", f"{chat}/end", self.end_by_customer, client, refuses=CHANGE),
+            Endpoint("POST", f"{chat}/goodbye", self.goodbye, client, refuses=CHANGE),
+            Endpoint("POST", f"{chat}/extend", self.extend, client, refuses=(*CHANGE, "MITRA_UNREACHABLE")),
+            Endpoint("POST", f"{chat}/extension/pay", self.pay_extension, client, refuses=CHANGE),
+        ]
 
-    def _sign_in_routes(self, role: str) -> list[Route]:
-        auth, phone = self._auth, fields.PHONE
+    def _sign_in_endpoints(self, role: str) -> list[Endpoint]:
+        auth = self._auth
 
-        async def request(call: Call) -> "shapes.OtpRequested":
+        async def request(call: Call, body: inputs.Phone) -> "shapes.OtpRequested":
             """Have a one-time code sent; the same answer for a phone that nobody has."""
-            return {"expires_in": await auth.otp.request(role, (await call.body())["phone"])}
+            return {"expires_in": await auth.otp.request(role, body["phone"])}
 
-        async def verify(call: Call) -> "shapes.Tokens":
+        async def verify(call: Call, body: inputs.PhoneAndCode) -> "shapes.Tokens":
             """Trade the one-time code for tokens; an unknown customer is signed up, an unknown mitra refused."""
-            return await auth.verify(role, **await call.body())
+            return await auth.verify(role, **body)
 
-        async def refresh(call: Call) -> "shapes.Tokens":
+        async def refresh(call: Call, body: inputs.RefreshToken) -> "shapes.Tokens":
             """Trade a refresh token, once, for tokens."""
-            return await auth.refresh(role, (await call.body())["refresh_token"])
+            return await auth.refresh(role, body["refresh_token"])
 
-        async def logout(call: Call) -> None:
+        async def logout(call: Call, body: inputs.RefreshToken) -> None:
             """Revoke the session of a refresh token; an unknown one is no error."""
-            await auth.logout(role, (await call.body())["refresh_token"])
+            await auth.logout(role, body["refresh_token"])
 
-        base, token = f"/api/{role}/auth", [fields.REFRESH_TOKEN]
+        base = f"/api/{role}/auth"
         wrong = ("OTP_INVALID", "OTP_TOO_MANY_ATTEMPTS", *(INACTIVE if role == MITRA else ()))
         return [
-            route(
-                "POST", f"{base}/otp/request", request, auth.anyone,
-                takes=[phone], refuses=("OTP_TOO_MANY_ATTEMPTS",),
-            ),
-            route("POST", f"{base}/otp/verify", verify, auth.anyone, takes=[phone, fields.CODE], refuses=wrong),
-            route("POST", f"{base}/refresh", refresh, auth.anyone, takes=token, refuses=("REFRESH_INVALID",)),
-            route("POST", f"{base}/logout", logout, auth.anyone, takes=token),
-        ]  # fmt: skip
+            Endpoint("POST", f"{base}/otp/request", request, auth.anyone, refuses=("OTP_TOO_MANY_ATTEMPTS",)),
+            Endpoint("POST", f"{base}/otp/verify", verify, auth.anyone, refuses=wrong),
+            Endpoint("POST", f"{base}/refresh", refresh, auth.anyone, refuses=("REFRESH_INVALID",)),
+            Endpoint("POST", f"{base}/logout", logout, auth.anyone),
+        ]
 
     async def providers(self, call: Call) -> "shapes.AuthProviders":
         """The ways to sign in."""
@@ -125,7 +119,7 @@ class PublicRoutes:
         row = await self._db.fetchrow(_PROFILE, call.user_id)
         if row is None:
             raise errors.unauthenticated("the token speaks for nobody we know")
-        return dict(row)
+        return {"id": row["id"], "phone": row["phone"], "display_name": row["display_name"]}
 
     async def status(self, call: Call) -> "shapes.MitraStatus":
         """Whether the mitra is online, as Postgres has it."""
@@ -145,45 +139,44 @@ class PublicRoutes:
 
     async def accept(self, call: Call) -> "shapes.ChatSession":
         """Take the chat; the first to accept gets it."""
-        return await self._blast.accept(call.user_id, call.path_id())
+        return await self._blast.accept(call.user_id, call.path_id)
 
     async def decline(self, call: Call) -> None:
         """Refuse the offer; once more is no error."""
-        await self._blast.decline(call.user_id, call.path_id())
+        await self._blast.decline(call.user_id, call.path_id)
 
     async def end_by_mitra(self, call: Call) -> "shapes.ChatSession":
         """End a running chat, as its mitra."""
-        return await self._chats.end_by_mitra(call.user_id, call.path_id())
+        return await self._chats.end_by_mitra(call.user_id, call.path_id)
 
-    async def create(self, call: Call) -> "shapes.ChatSession":
+    async def create(self, call: Call, body: inputs.Duration) -> "shapes.ChatSession":
         """Ask for a chat; it is offered to mitras once it is paid."""
-        return await self._chats.create(call.user_id, **await call.body())
+        return await self._chats.create(call.user_id, **body)
 
     async def get(self, call: Call) -> "shapes.ChatSession":
         """One's own chat."""
-        return await self._chats.get(call.user_id, call.path_id())
+        return await self._chats.get(call.user_id, call.path_id)
 
     async def pay(self, call: Call) -> "shapes.PaidSession":
         """Pay, and offer the chat to every available mitra; when there is none, nothing is paid."""
-        return await self._blast.pay(call.user_id, call.path_id())
+        return await self._blast.pay(call.user_id, call.path_id)
 
     async def cancel(self, call: Call) -> "shapes.ChatSession":
         """Cancel a chat that nobody has taken."""
-        return await self._chats.cancel(call.user_id, call.path_id())
+        return await self._chats.cancel(call.user_id, call.path_id)
 
     async def end_by_customer(self, call: Call) -> "shapes.ChatSession":
         """End a running chat, as its customer."""
-        return await self._chats.end_by_customer(call.user_id, call.path_id())
+        return await self._chats.end_by_customer(call.user_id, call.path_id)
 
     async def goodbye(self, call: Call) -> "shapes.ChatSession":
         """End a chat whose time is up before its goodbye window is."""
-        return await self._chats.goodbye(call.user_id, call.path_id())
+        return await self._chats.goodbye(call.user_id, call.path_id)
 
-    async def extend(self, call: Call) -> "shapes.ChatSession":
+    async def extend(self, call: Call, body: inputs.Duration) -> "shapes.ChatSession":
         """Hold an extension for payment, if the mitra is reachable."""
-        session_id = call.path_id()
-        return await self._chats.extend(call.user_id, session_id, **await call.body())
+        return await self._chats.extend(call.user_id, call.path_id, **body)
 
     async def pay_extension(self, call: Call) -> "shapes.ChatSession":
         """Pay the extension: the end moves from where it was."""
-        return await self._chats.pay_extension(call.user_id, call.path_id())
+        return await self._chats.pay_extension(call.user_id, call.path_id)

@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 
@@ -114,7 +113,7 @@ def _uncounted(limit: asyncio.Timeout | None) -> Iterator[None]:
     limit.reschedule(ends + clock() - began)
 
 
-async def _look(connection: Any) -> tuple[list[str], int]:
+async def _look(connection: asyncpg.Connection) -> tuple[list[str], int]:
     """The names of missing tables, indexes and sequences, and the number of the last change. Raises SchemaError."""
     missing = [row["name"] for row in await connection.fetch(_MISSING, [*COLUMNS, *OTHER_RELATIONS])]
     version = 0 if "schema_changes" in missing else await connection.fetchval(_VERSION) or 0

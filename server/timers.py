@@ -9,13 +9,14 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, SupportsFloat
 
 import asyncpg
 
 from server.db import PROOF_WITHIN_S, Database, until_lost
 from server.errors import ServiceUnavailable
 from server.log import log, log_defect
+from server.sql import OPEN
 
 CHANNEL = "chat_timers"
 OTHERS_DELAY_S = 0.5  # a timer of another instance's session: that instance goes first
@@ -24,14 +25,13 @@ SLEEP_S_MAX = 86_400.0  # a timer further off looks again by then
 SLEEP_S_MIN = 0.02
 ENDING_AT_ONCE_MAX = 4  # connections of the pool that endings may take together
 
-_RUNNING_STATUSES = "status IN ('active', 'pending_payment')"
 # SQL: seconds until `ends_at`, null for a session that no timer ends.
-LEFT = f"CASE WHEN {_RUNNING_STATUSES} THEN extract(epoch FROM ends_at - clock_timestamp()) END"
+LEFT = f"CASE WHEN status IN {OPEN} THEN extract(epoch FROM ends_at - clock_timestamp()) END"
 # SQL: tell the other instances, when the transaction commits; $2 is the origin.
 NOTIFY = f"pg_notify('{CHANNEL}', json_build_object('id', id, 'left', {LEFT}, 'by', $2::text)::text)"
 _RUNNING = f"""
 SELECT id, {LEFT} AS left_seconds FROM chat_sessions
-WHERE {_RUNNING_STATUSES} AND ends_at IS NOT NULL
+WHERE status IN {OPEN} AND ends_at IS NOT NULL
 """
 
 Expire = Callable[[str], Awaitable[float | None]]
@@ -77,7 +77,7 @@ class Timers:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def arm(self, session_id: str, left_seconds: Any, delay_s: float = 0.0) -> None:
+    def arm(self, session_id: str, left_seconds: SupportsFloat | None, delay_s: float = 0.0) -> None:
         """Set the session's timer to `left_seconds` before its goodbye window; None takes it away."""
         if left_seconds is None:
             self._disarm(session_id)

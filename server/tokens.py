@@ -7,17 +7,18 @@ import time
 import warnings
 
 import jwt
+from jwt.types import Options
 
 from server import errors
 from server.asgi import Identity
-from server.fields import is_uuid
+from server.inputs import is_uuid
 
 # A short JWT_SECRET is the operator's choice; the start logs it once instead of PyJWT at each token.
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 NEVER = 2**53  # any later expiry is as good as this one, and no more than a float holds
 REMEMBERED_MAX = 200_000  # some 100 MB of them at the most
-_OPTIONS = {"require": ["exp", "sub"], "verify_iat": False, "verify_aud": False}
+_OPTIONS: Options = {"require": ["exp", "sub"], "verify_iat": False, "verify_aud": False}
 
 
 def mint_access_token(secret: str, user_id: str, role: str, ttl_seconds: int) -> str:

@@ -543,7 +543,7 @@ def process_is_killed(rules: Rules, state: State, instance: int) -> Iterator[Sta
         yield on(state, instance, known=0, flight=Flight(), **yes, **no, **idle)
 
 
-@action("instance", kind=Kind.HEAL, code="server/mirror/__init__.py:Mirror.start", lanes=_TO_POSTGRES)
+@action("instance", kind=Kind.HEAL, code="server/mirror/on.py:MirrorOn.start", lanes=_TO_POSTGRES)
 def process_starts(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The process starts: it reads the settings, then it subscribes and listens."""
     if not state.up[instance]:

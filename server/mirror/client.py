@@ -173,12 +173,12 @@ class Valkey:
 
     async def call(self, *command: Any) -> Any:
         """One command, whatever the state of the mirror."""
-        return await self.bounded(self.redis.execute_command(*command))
+        return await self.bounded(command_of(self.redis, *command))
 
     async def read(self, *commands: Sequence[Any]) -> list[Any]:
         """Several reads in one round trip, believed only if the epoch read with them is valid."""
         self.need_warm()
-        replies = await self.bounded(self._pipeline([("GET", keys.EPOCH), *commands]))
+        replies: list[Any] = await self.bounded(self._pipeline([("GET", keys.EPOCH), *commands]))
         if not (replies[0] or "").startswith(self.prefix):
             self.cold("the mirror was lost")
             raise MirrorUnavailable("the mirror was lost")
@@ -192,7 +192,8 @@ class Valkey:
 
     async def write_all(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """Several commands in one round trip, whatever the state of the mirror."""
-        return await self.bounded(self._pipeline(commands))
+        replies: list[Any] = await self.bounded(self._pipeline(commands))
+        return replies
 
     async def run(self, script: str, script_keys: Sequence[str], *arguments: Any) -> Any:
         """A script whose first argument is the epoch's prefix; only while warm.
@@ -237,6 +238,7 @@ class _Told:
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         try:
+            # A mixin: the class behind it has the method.
             await super().send_packed_command(command, check_health)  # type: ignore[misc]
         except (RuntimeError, TypeError, AttributeError) as error:  # uvloop, CPython 3.12, CPython 3.13
             raise LostConnection(f"the connection is closed: {one_line(error)}") from error
@@ -301,6 +303,13 @@ def connect(url: str, connections_max: int, look: Callable[[Any], Awaitable[None
     encrypted = issubclass(pool.connection_class, SSLConnection)
     pool.connection_class = _Local if local else _Encrypted if encrypted else _Plain
     return Redis.from_pool(pool)
+
+
+def command_of(client: Redis, *words: Any) -> Coroutine[Any, Any, Any]:
+    """The exchange of one command, not begun yet."""
+    # redis-py does not annotate execute_command.
+    exchange: Coroutine[Any, Any, Any] = client.execute_command(*words)  # type: ignore[no-untyped-call]
+    return exchange
 
 
 async def end(*tasks: asyncio.Task[Any] | None) -> None:

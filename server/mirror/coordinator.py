@@ -7,15 +7,15 @@ does not have. A sweep that did not know would take these mitras offline.
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import asyncpg
+from asyncpg import Connection, Record
 
-from server.db import PROOF_WITHIN_S, Database, until_lost
+from server.db import PROOF_WITHIN_S, Database, only, until_lost
 from server.errors import ServiceUnavailable
 from server.log import log, log_defect
 from server.mirror.client import end
@@ -65,6 +65,10 @@ SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE
 """
 
 
+# Is told of a new connection when notifications may have been missed.
+Missed = Callable[[Connection], Awaitable[None]]
+
+
 @dataclass(frozen=True)
 class History:
     """Which history of Postgres this is, and the last version that was drawn in it."""
@@ -73,9 +77,12 @@ class History:
     last_version: int
 
 
-async def read_history(connection: Any, within_s: float | None = None) -> History:
+async def read_history(connection: Connection | Database, within_s: float | None = None) -> History:
     """The history as `connection` (or the database) sees it. Raises what its query raises."""
-    row = await connection.fetchrow(_HISTORY, **({"timeout": within_s} if within_s else {}))
+    if isinstance(connection, Database):
+        row = only(await connection.fetchrow(_HISTORY))
+    else:
+        row = only(await connection.fetchrow(_HISTORY, timeout=within_s))
     return History(row["identity"], row["last_version"])
 
 
@@ -173,7 +180,7 @@ class InstanceCoordinator:
         self._note_block(await self._db.fetchval(_ANNOUNCE, self.instance, run_id, float(self._stale_after())))
         await self.survey(self._db)
 
-    async def survey(self, connection: Any) -> list[Any]:
+    async def survey(self, connection: Connection | Database) -> list[Record]:
         """The rows of all instances; notes which of them have lost their lock, and since when."""
         now = time.monotonic()
         rows = [row for row in await connection.fetch(_INSTANCES) if row["instance"] != self.instance or row["blocks"]]
@@ -181,7 +188,7 @@ class InstanceCoordinator:
         self._absent_since = {instance: self._absent_since.get(instance, now) for instance in absent}
         return rows
 
-    async def obstacle(self, connection: Any) -> str:
+    async def obstacle(self, connection: Connection) -> str:
         """Why nobody may sweep now, '' when one may. `connection` holds SWEEP: a later block waits for it."""
         await sync_point("sweep reads instances", instance=self.instance)
         rows = await self.survey(connection)
@@ -191,11 +198,11 @@ class InstanceCoordinator:
             return "instances rely on different Valkeys"
         return ""
 
-    def has_split_brain(self, rows: list[Any]) -> bool:
+    def has_split_brain(self, rows: Sequence[Record]) -> bool:
         """Whether another instance took pings in another Valkey within the last W."""
         return any(row["store"] not in ("", self._store) and self._counts(row) for row in rows)
 
-    def _counts(self, row: Any) -> bool:
+    def _counts(self, row: Record) -> bool:
         since = self._absent_since.get(row["instance"])
         return since is None or time.monotonic() - since < self._stale_after()
 
@@ -224,7 +231,7 @@ class InstanceCoordinator:
         self._went_back = True
         self.restored(why)
 
-    async def check_history(self, connection: Any, within_s: float | None = None) -> bool:
+    async def check_history(self, connection: Connection | Database, within_s: float | None = None) -> bool:
         """Whether Postgres is still the one that the mirror was built from; tells `restored` if it is not."""
         highest, known = self.highest_version, self.history
         now = await read_history(connection, within_s)
@@ -240,11 +247,11 @@ class InstanceCoordinator:
             return False
         return True
 
-    def listen(self, heard: Callable[[str], None], missed: Callable[[Any], Awaitable[None]]) -> None:
+    def listen(self, heard: Callable[[str], None], missed: Missed) -> None:
         """Call `heard` with each notification until `stop`, and `missed(connection)` when some may have been missed."""
         self._link = asyncio.create_task(self._keep_link(heard, missed))
 
-    async def _keep_link(self, heard: Callable[[str], None], missed: Callable[[Any], Awaitable[None]]) -> None:
+    async def _keep_link(self, heard: Callable[[str], None], missed: Missed) -> None:
         while True:
             try:
                 connection = await self._db.connect()
@@ -261,9 +268,7 @@ class InstanceCoordinator:
             self.linked.clear()
             await asyncio.sleep(RETRY_S)
 
-    async def _use_link(
-        self, connection: Any, heard: Callable[[str], None], missed: Callable[[Any], Awaitable[None]]
-    ) -> None:
+    async def _use_link(self, connection: Connection, heard: Callable[[str], None], missed: Missed) -> None:
         """Listen until the connection is lost, or does not prove that it is alive."""
         await connection.add_listener(CHANGED, lambda _c, _p, _n, payload: heard(str(payload)))
         await connection.execute("SELECT pg_advisory_lock_shared($1, $2)", ALIVE, self.instance)
@@ -273,7 +278,7 @@ class InstanceCoordinator:
             await missed(connection)
         await until_lost(connection, lambda: self._prove(connection))
 
-    async def _prove(self, connection: Any) -> None:
+    async def _prove(self, connection: Connection) -> None:
         try:
             await self.check_history(connection, PROOF_WITHIN_S)
         except TimeoutError:

@@ -33,7 +33,7 @@ class Heartbeat:
         self._writes = writes
         self._valkey = valkey
         self._instance = writes.coordinator.instance
-        self._together = Together(self._carry)
+        self._together: Together[str, str] = Together(self._carry)
 
     async def ping(self, mitra_id: str) -> bool:
         """Whether the mitra is online. Raises ApiError 403 ACCOUNT_INACTIVE, 503 without either store."""
@@ -108,4 +108,5 @@ class Heartbeat:
                 raise errors.account_inactive()
             if row["is_online"]:
                 self._writes.owe(mitra_id, pinged)
-            return row["is_online"]
+            online: bool = row["is_online"]
+            return online

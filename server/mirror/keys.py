@@ -19,7 +19,6 @@ LEASE = "mirror:recompute"  # held by the one who finds the beacon's answer page
 PROBE = "mirror:probe"  # written before a sweep: reads that work prove nothing of writes
 
 FUTURE_MS_MAX = 5000  # a heartbeat further ahead than this is clamped
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|[+-]00:?00)")
 
 
@@ -39,10 +38,6 @@ def of_seed(nonce: str, part: str) -> str:
 def leaving(mitra_id: str) -> str:
     """The mark: a sweep is taking this mitra offline, `version of the locked row:nonce`. A ping that meets it asks Postgres."""
     return f"mirror:leaving:{mitra_id}"
-
-
-def is_uuid(text: str) -> bool:
-    return _UUID.fullmatch(text) is not None
 
 
 def stamp(ms: int) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from asyncpg import Connection
 
@@ -14,14 +14,16 @@ from server.errors import ServiceUnavailable
 from server.log import log
 from server.mirror.reads import PostgresReads
 from server.mirror.settings import AppConfig
-from server.mirror.sweeps import AUDIT, SET_OFFLINE, every
+from server.mirror.sweeps import every
+from server.sql import AUDIT, IS_ACTIVE, LOCK_MITRAS, SET_OFFLINE
 
-_RESOLVE = "SELECT is_active FROM mitras WHERE id = $1"
+if TYPE_CHECKING:
+    from server import shapes
+
 _TOUCH = """
 UPDATE mitra_online_status SET last_heartbeat_at = clock_timestamp() WHERE mitra_id = $1 AND is_online
 RETURNING mitra_id
 """
-_LOCK = "SELECT id FROM mitras WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 _STALE = """
 SELECT mitra_id FROM mitra_online_status WHERE is_online
 AND (last_heartbeat_at IS NULL OR last_heartbeat_at < clock_timestamp() - make_interval(secs => $1)) ORDER BY mitra_id
@@ -30,7 +32,7 @@ _STILL = _STALE.replace("ORDER BY mitra_id", "AND mitra_id = $2")
 
 
 class MirrorOff:
-    """The methods of `Mirror` on Postgres alone."""
+    """`Mirror` on Postgres alone."""
 
     def __init__(self, settings: Settings, db: Database) -> None:
         self._db = db
@@ -57,7 +59,7 @@ class MirrorOff:
     async def changing(self, what: str, *mitra_ids: str, ping: bool = False) -> AsyncIterator[Connection]:
         """The same locks as with the mirror, and nothing to carry anywhere afterwards."""
         async with self._db.transaction() as connection:
-            await connection.execute(_LOCK, sorted(set(mitra_ids)))
+            await connection.execute(LOCK_MITRAS, sorted(set(mitra_ids)))
             yield connection
             if ping:
                 for mitra_id in mitra_ids:
@@ -65,12 +67,12 @@ class MirrorOff:
 
     async def ping(self, mitra_id: str) -> bool:
         """Resolve the mitra, update its row. Raises ApiError 403 ACCOUNT_INACTIVE."""
-        active = await self._db.fetchval(_RESOLVE, mitra_id)
+        active = await self._db.fetchval(IS_ACTIVE, mitra_id)
         if active is False:
             raise errors.account_inactive()
         return bool(await self._db.fetchval(_TOUCH, mitra_id))
 
-    async def beacon(self) -> dict[str, Any]:
+    async def beacon(self) -> "shapes.Availability":
         count = len(await self._available())
         return {"available": count > 0, "count": count}
 

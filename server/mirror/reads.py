@@ -5,13 +5,19 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from server.db import Database
 from server.log import log
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
 from server.mirror.settings import AppConfig
+from server.sql import LOADS, OPEN
+
+if TYPE_CHECKING:
+    from server import shapes
+
+T = TypeVar("T")
 
 FALLBACK_SHARED_S = 1.25  # in an outage less than one JOIN a second answers any number of polls
 PARTED_AT_ONCE = 5000
@@ -21,20 +27,18 @@ SMALL_FLEET = 2000
 YOURS, WAIT = 1, 0
 LEASE_MS, WAIT_S, LOOK_AGAIN_S = 3000, 3.5, 0.05
 # It stands still during an outage, so last_heartbeat_at must not count here.
-_AVAILABLE = """
+_AVAILABLE = f"""
 SELECT o.mitra_id FROM mitra_online_status AS o JOIN mitras AS m ON m.id = o.mitra_id
-LEFT JOIN (SELECT mitra_id, count(*) AS load FROM chat_sessions
-  WHERE mitra_id IS NOT NULL AND status IN ('active', 'pending_payment') GROUP BY mitra_id) AS s
-  ON s.mitra_id = o.mitra_id
+LEFT JOIN {LOADS} AS s ON s.mitra_id = o.mitra_id
 WHERE o.is_online AND m.is_active AND coalesce(s.load, 0) < $1 ORDER BY o.mitra_id
 """
 _REACHABLE = """
 SELECT o.is_online AND m.is_active FROM mitra_online_status AS o JOIN mitras AS m ON m.id = o.mitra_id
 WHERE o.mitra_id = $1
 """
-_LOADS = """
+_LOADS = f"""
 SELECT m.id, count(s.id) AS load FROM mitras AS m LEFT JOIN chat_sessions AS s
-  ON s.mitra_id = m.id AND s.status IN ('active', 'pending_payment')
+  ON s.mitra_id = m.id AND s.status IN {OPEN}
 WHERE m.id::text = ANY($1::text[]) GROUP BY m.id
 """
 _ONLINE_COUNT = "SELECT count(*) FROM mitra_online_status WHERE is_online"
@@ -55,7 +59,8 @@ class PostgresReads:
         return bool(await self._db.fetchval(_REACHABLE, mitra_id))
 
     async def online_count(self) -> int:
-        return await self._db.fetchval(_ONLINE_COUNT)
+        count: int = await self._db.fetchval(_ONLINE_COUNT)
+        return count
 
     async def loads(self, mitra_ids: list[str]) -> dict[str, int]:
         """The load of each of these ids; one that is no mitra has none."""
@@ -71,7 +76,7 @@ class Reads:
         self._config = config
         self._postgres = PostgresReads(db, config)
         self._flights: dict[str, asyncio.Task[Any]] = {}
-        self._shared: tuple[float, dict[str, Any]] = (-FALLBACK_SHARED_S, {})
+        self._shared: tuple[float, shapes.Availability] | None = None  # the last fallback, and when it was made
 
     def _fell_back(self, who: str, line: str, error: MirrorUnavailable) -> None:
         self._valkey.counts[f"fallbacks_{who}"] += 1
@@ -125,7 +130,7 @@ class Reads:
 
     # --- the beacon ------------------------------------------------------------------------------------------
 
-    async def beacon(self) -> dict[str, Any]:
+    async def beacon(self) -> "shapes.Availability":
         """The cached snapshot; on a miss one recompute a process at a time, and one in the whole cluster.
 
         Polls at the same time share one look: when Valkey hangs, none waits behind the others for a connection.
@@ -136,22 +141,26 @@ class Reads:
             return answer_of(cached) if cached is not None else await self._once("recompute", self._recompute)
         except (MirrorUnavailable, ValueError) as error:
             self._valkey.counts["fallbacks_beacon"] += 1
-            if time.monotonic() - self._shared[0] < FALLBACK_SHARED_S:
+            if self._shared and time.monotonic() - self._shared[0] < FALLBACK_SHARED_S:
                 return self._shared[1]
             log(f"[beacon] valkey unavailable, falling back to Postgres: {error}")
             return await self._once("join", self._join)
 
-    async def _once(self, name: str, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """Join the flight of that name, or begin one; a poll that is cancelled does not end it for the others."""
-        flight = self._flights.get(name)
+    async def _once(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Join the flight of that name, or begin one; a poll that is cancelled does not end it for the others.
+
+        One name always goes with the same `work`, so the flight's result has its type.
+        """
+        flight: asyncio.Task[T] | None = self._flights.get(name)
         if flight is None or flight.done():
             flight = self._flights[name] = asyncio.create_task(work())
         return await asyncio.shield(flight)
 
     async def _look(self) -> str | None:
-        return await self._valkey.call("GET", keys.SNAPSHOT)
+        cached: str | None = await self._valkey.call("GET", keys.SNAPSHOT)
+        return cached
 
-    async def _recompute(self) -> dict[str, Any]:
+    async def _recompute(self) -> "shapes.Availability":
         loads: dict[str, int] = {}
         touched = (keys.EPOCH, keys.SNAPSHOT, keys.ONLINE, keys.DEACTIVATED, keys.LEASE)
         waited_until = time.monotonic() + WAIT_S
@@ -180,9 +189,9 @@ class Reads:
                 loads |= await self._postgres.loads(answer)
         raise MirrorUnavailable("no recompute came to its end")
 
-    async def _join(self) -> dict[str, Any]:
+    async def _join(self) -> "shapes.Availability":
         count = len(await self._postgres.available())
-        answer = {"available": count > 0, "count": count}
+        answer: shapes.Availability = {"available": count > 0, "count": count}
         self._shared = (time.monotonic(), answer)
         return answer
 
@@ -191,14 +200,14 @@ class Reads:
     async def online_count(self) -> int:
         """All of mitras:online, deactivated ones included."""
         try:
-            (count,) = await self._valkey.read(("SCARD", keys.ONLINE))
+            count: int = (await self._valkey.read(("SCARD", keys.ONLINE)))[0]
         except MirrorUnavailable as error:
             self._fell_back("dashboard", "[dashboard] valkey unavailable, falling back to Postgres", error)
             return await self._postgres.online_count()
         return count
 
 
-def answer_of(snapshot: str) -> dict[str, Any]:
+def answer_of(snapshot: str) -> "shapes.Availability":
     """The snapshot as the beacon's answer, whoever wrote it. ValueError if it is none."""
     found = json.loads(snapshot)
     if not isinstance(found, dict) or not isinstance(found.get("count"), int):

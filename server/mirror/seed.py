@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from asyncpg import Connection, Record
+
 from server.db import Database
 from server.log import log
 from server.mirror import keys, scripts
@@ -15,6 +17,7 @@ from server.mirror.clock import steady_ms
 from server.mirror.coordinator import SEED, InstanceCoordinator, read_history
 from server.mirror.sync_points import sync_point
 from server.mirror.valkey_fit import why_unfit
+from server.sql import LOADS
 
 STEP = 1000  # mitras that a script takes in one go: a few ms of Valkey's, so that no ping waits longer
 PAGE = 2000  # keys that are looked at in one go
@@ -22,12 +25,11 @@ LIFE_S = 60  # of what a seed leaves behind when it breaks off
 # A seed that gets nowhere is given up; what it may take grows with what it has to do.
 WITHIN_S, MITRAS_A_SECOND, KEYS_A_SECOND = 4.0, 20_000, 100_000
 STATES = {(True, True): "o", (False, False): "d", (True, False): "b", (False, True): "-"}  # online, active
-_TRUTH = """
+_TRUTH = f"""
 SELECT m.id, m.is_active, m.mirror_version AS version, coalesce(o.is_online, false) AS is_online,
   coalesce(s.load, 0) AS load
 FROM mitras AS m LEFT JOIN mitra_online_status AS o ON o.mitra_id = m.id
-LEFT JOIN (SELECT mitra_id, count(*) AS load FROM chat_sessions
-  WHERE mitra_id IS NOT NULL AND status IN ('active', 'pending_payment') GROUP BY mitra_id) AS s ON s.mitra_id = m.id
+LEFT JOIN {LOADS} AS s ON s.mitra_id = m.id
 """
 # The lock that one seed holds at a time; the scripts come while the transaction is idle.
 _ALONE = f"""
@@ -63,7 +65,7 @@ class Seeder:
             await connection.execute(_ALONE)
             return await self._alone(connection, limit, grace)
 
-    async def _alone(self, connection: Any, limit: asyncio.Timeout, grace: bool) -> bool:
+    async def _alone(self, connection: Connection, limit: asyncio.Timeout, grace: bool) -> bool:
         asked_ms = steady_ms()
         info = await self._info()
         self._valkey.clock.hear(int(info["server_time_usec"]) // 1000, asked_ms)
@@ -104,7 +106,8 @@ class Seeder:
         async with self._valkey.redis.pipeline(transaction=False) as pipeline:
             pipeline.info("server")  # one section each: Redis 6 takes no two, and is to be told so by its name
             pipeline.info("replication")
-            server, replication = await self._valkey.bounded(pipeline.execute())
+            replies: list[dict[str, Any]] = await self._valkey.bounded(pipeline.execute())
+        server, replication = replies
         unfit = why_unfit({**server, **replication})
         if unfit and unfit != self._unfit:
             log(f"[valkey] not used: {unfit}")
@@ -124,7 +127,7 @@ class Seeder:
         await sync_point("seed begins", instance=self._coordinator.instance)
         return bool(await self._run(scripts.SEED_BEGIN, touched, nonce, prefix, f"|{identity}|", LIFE_S))
 
-    async def _swap(self, nonce: str, rows: Sequence[Any], prefix: str, grace: bool) -> tuple[int, Counter[str]]:
+    async def _swap(self, nonce: str, rows: Sequence[Record], prefix: str, grace: bool) -> tuple[int, Counter[str]]:
         """Build the new mirror step by step, then swap it in; how many keys Valkey holds then, and who was read.
 
         Each mitra's own keys are written at their step, fenced by their version as any change is.
@@ -136,9 +139,9 @@ class Seeder:
         made, counts = 0, Counter[str]()
         for first in range(0, len(rows), STEP):
             some = rows[first : first + STEP]
-            touched = (keys.SYNTHETIC, steps, online, deactivated, versions, changes, keys.SEED)
+            built = (keys.SYNTHETIC, steps, online, deactivated, versions, changes, keys.SEED)
             await sync_point("seed steps", instance=self._coordinator.instance)
-            await self._run(scripts.SEED, touched, nonce, made, now, int(grace), LIFE_S, *facts(some), latest)
+            await self._run(scripts.SEED, built, nonce, made, now, int(grace), LIFE_S, *facts(some), latest)
             made += 1
             counts["online"] += sum(row["is_online"] for row in some)
             counts["deactivated"] += sum(not row["is_active"] for row in some)
@@ -167,7 +170,7 @@ class Seeder:
         return await self._valkey.bounded(self._valkey.evaluate(script, touched, *arguments))
 
 
-def facts(rows: Sequence[Any]) -> tuple[str, str, str, str]:
+def facts(rows: Sequence[Record]) -> tuple[str, str, str, str]:
     """Ids, states, versions and loads, a text each: far cheaper to send than a value each."""
     return (
         "".join(row["id"] for row in rows),

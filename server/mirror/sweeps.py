@@ -12,16 +12,17 @@ from asyncpg import Connection
 from server.config import Settings
 from server.db import Database
 from server.errors import ServiceUnavailable
+from server.inputs import is_uuid
 from server.log import log, log_defect
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey, end
 from server.mirror.clock import steady_ms
 from server.mirror.coordinator import SWEEP
-from server.mirror.keys import is_uuid
 from server.mirror.settings import AppConfig
 from server.mirror.sync_points import sync_point
 from server.mirror.watchdog import Watchdog
 from server.mirror.writes import Writes
+from server.sql import AUDIT, SET_OFFLINE
 
 MASS_MIN = 3
 MASS_SHARE = 0.3
@@ -32,10 +33,6 @@ MARK_LIFE_MS = 60_000
 AGAIN_AFTER_S = 0.3  # a change that was on its way to Valkey is there by then
 PAGE = 1000  # mitras that a script looks at in one go: a few ms of Valkey's
 
-SET_OFFLINE = """
-UPDATE mitra_online_status SET is_online = false WHERE mitra_id = $1 AND is_online RETURNING mitra_id
-"""
-AUDIT = "INSERT INTO mitra_online_logs (mitra_id, status) VALUES ($1, $2)"
 MIRROR_WITHIN_S = 30.0  # one statement for a whole fleet, which nobody waits for
 # Ids and times come as a text each: of a hundred thousand, a value each would keep the process from all else for too long.
 # Rows are locked in order of id, so that two instances' mirrors can't deadlock; a time never goes back.

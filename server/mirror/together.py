@@ -2,28 +2,30 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Generic, TypeVar
 
 TOGETHER_MAX = 200  # of one round trip: more would make the first of them wait for the last
 
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
 # Takes what was asked, gives the answers in that order; an exception among them is the answer of that one alone.
-Carry = Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]
+Carry = Callable[[Sequence[Question]], Awaitable[Sequence[Answer | Exception]]]
 
 
-class Together:
+class Together(Generic[Question, Answer]):
     """Each gets its own answer, or what `carry` raised; who is cancelled leaves the others theirs."""
 
-    def __init__(self, carry: Carry) -> None:
+    def __init__(self, carry: Carry[Question, Answer]) -> None:
         self._carry = carry
-        self._asked: list[tuple[Any, asyncio.Future[Any]]] = []
+        self._asked: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def ask(self, question: Any) -> asyncio.Future[Any]:
+    def ask(self, question: Question) -> asyncio.Future[Answer]:
         """The answer, or the exception that `carry` raised or gave in its place."""
         loop = asyncio.get_running_loop()
         if not self._asked:
             loop.call_soon(self._go)
-        answer = loop.create_future()
+        answer: asyncio.Future[Answer] = loop.create_future()
         self._asked.append((question, answer))
         return answer
 
@@ -34,7 +36,7 @@ class Together:
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    async def _send(self, batch: Sequence[tuple[Any, asyncio.Future[Any]]]) -> None:
+    async def _send(self, batch: Sequence[tuple[Question, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._carry([question for question, _ in batch])
             if len(answers) != len(batch):

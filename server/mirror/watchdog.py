@@ -10,12 +10,12 @@ from asyncpg import Connection
 from redis.exceptions import ResponseError
 
 from server.errors import ServiceUnavailable
+from server.inputs import is_uuid
 from server.log import log, log_defect
 from server.mirror import keys
-from server.mirror.client import MirrorUnavailable, Valkey, connect, end, one_line
+from server.mirror.client import MirrorUnavailable, Valkey, command_of, connect, end, one_line
 from server.mirror.clock import steady_ms
 from server.mirror.coordinator import InstanceCoordinator
-from server.mirror.keys import is_uuid
 from server.mirror.seed import Seeder
 from server.mirror.settings import AppConfig
 from server.mirror.writes import Writes
@@ -168,7 +168,7 @@ class Watchdog:
         if "server_time_usec" in info:  # one too old for that is refused by the seed
             self._valkey.clock.hear(int(info["server_time_usec"]) // 1000, asked_ms)
         self._look_at_policy(memory.get("maxmemory_policy", ""))
-        epoch: Any = await self._valkey.bounded(self._own.get(keys.EPOCH)) if kind == "string" else None
+        epoch: Any = await self._valkey.bounded(command_of(self._own, "GET", keys.EPOCH)) if kind == "string" else None
         return info["run_id"], epoch or ""
 
     def _look_at_policy(self, policy: str) -> None:

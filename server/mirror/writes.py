@@ -15,13 +15,13 @@ from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
 from server.mirror.coordinator import CHANGED, InstanceCoordinator
 from server.mirror.sync_points import sync_point
+from server.sql import LOCK_MITRAS, OPEN
 
-_LOCK = "SELECT id FROM mitras WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
-_ROW = """
+_ROW = f"""
 m.id, m.is_active, m.mirror_version AS version,
   coalesce((SELECT o.is_online FROM mitra_online_status AS o WHERE o.mitra_id = m.id), false) AS is_online,
   (SELECT count(*) FROM chat_sessions AS s
-    WHERE s.mitra_id = m.id AND s.status IN ('active', 'pending_payment')) AS load
+    WHERE s.mitra_id = m.id AND s.status IN {OPEN}) AS load
 """
 # The version is drawn under the row's lock, so versions of one mitra are in the order of their commits. Every instance is
 # told when the transaction commits, and only then: also of a COMMIT whose reply never came.
@@ -67,7 +67,7 @@ class Writes:
         try:
             async with self._db.transaction() as connection:
                 await sync_point("change locks", **where)
-                await connection.execute(_LOCK, ids)
+                await connection.execute(LOCK_MITRAS, ids)
                 yield connection
                 pinged = keys.stamp(self._valkey.now_ms()) if ping else ""
                 rows = await connection.fetch(_DRAW, ids, pinged)
@@ -102,7 +102,7 @@ class Writes:
             with suppress(ServiceUnavailable):
                 await self.coordinator.block_sweeps()
 
-    async def apply(self, row: Any, pinged: str) -> bool:
+    async def apply(self, row: Record, pinged: str) -> bool:
         """Carry one mitra's committed state to Valkey; False if a newer one is there. Raises MirrorUnavailable."""
         mitra_id = row["id"]
         touched = (

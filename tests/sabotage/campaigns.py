@@ -412,9 +412,9 @@ def eviction_unsaid() -> None:
     by=("--fault", "eviction allowed"),
 )  # fmt: skip
 def ready_for_eviction() -> None:
-    from server.mirror import Mirror
+    from server.mirror.on import MirrorOn
 
-    Mirror.alerts = lambda self: []  # type: ignore[method-assign]
+    MirrorOn.alerts = lambda self: []  # type: ignore[method-assign]
 
 
 @sabotage(

@@ -108,7 +108,7 @@ def offline_in_a_while() -> None:
 def offline_by_pairs() -> None:
     from server import mitras
 
-    mitras._AUDIT = """
+    mitras.AUDIT = """
         INSERT INTO mitra_online_logs (mitra_id, status) SELECT $1, $2 WHERE NOT EXISTS (
           SELECT FROM mitra_online_logs WHERE mitra_id = $1 AND status = $2 AND created_at > now() - interval '1 second')
         """
@@ -128,13 +128,7 @@ def profile_without_plus() -> None:
 def profile_checks_again() -> None:
     from server.auth import Auth
 
-    guard = Auth.active_mitra
-
-    async def known_mitra(self: Auth, request: Any) -> Any:
-        return await guard(self, request)
-
-    known_mitra.security, known_mitra.refuses = guard.security, guard.refuses  # type: ignore[attr-defined]
-    Auth.known_mitra = known_mitra  # type: ignore[method-assign]
+    Auth._known_mitra = Auth._active_mitra  # type: ignore[method-assign]
 
 
 @sabotage("shut-mitra-decides", "Who is deactivated is still let through to the routes of a chat.", "E-06")
@@ -145,7 +139,7 @@ def shut_mitra_decides() -> None:
 
     async def open_chats(self: Endpoint, scope: Any, receive: Any, send: Any) -> None:
         if self.path.startswith("/api/mitra/chat-requests/"):
-            auth = self.guard.__self__  # type: ignore[attr-defined]
+            auth = self.guard.check.__self__  # type: ignore[attr-defined]
             self = Endpoint(self.method, self.path, self.handler, auth.known_mitra)
         await call(self, scope, receive, send)
 
@@ -160,7 +154,7 @@ def shut_mitra_toggles() -> None:
 
     async def open_toggle(self: Endpoint, scope: Any, receive: Any, send: Any) -> None:
         if self.path == "/api/mitra/status/offline":
-            auth = self.guard.__self__  # type: ignore[attr-defined]
+            auth = self.guard.check.__self__  # type: ignore[attr-defined]
             self = Endpoint(self.method, self.path, self.handler, auth.known_mitra)
         await call(self, scope, receive, send)
 

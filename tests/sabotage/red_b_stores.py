@@ -288,7 +288,7 @@ def audits_what_it_saw() -> None:
         async with mirror.changing("setOnline", mitra_id, ping=True) as connection:
             await connection.fetchval(mitras._ONLINE, mitra_id)
             if not before:
-                await connection.execute(mitras._AUDIT, mitra_id, "online")
+                await connection.execute(mitras.AUDIT, mitra_id, "online")
         return {"is_online": True}
 
     mitras.set_online = set_online

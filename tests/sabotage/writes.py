@@ -61,7 +61,7 @@ def mirror_before_commit() -> None:
     async def changing(self, what, *mitra_ids, ping=False):  # type: ignore[no-untyped-def]
         ids = sorted(set(mitra_ids))
         async with self._db.transaction() as connection:
-            await connection.execute(writes._LOCK, ids)
+            await connection.execute(writes.LOCK_MITRAS, ids)
             yield connection
             pinged = writes.keys.stamp(self._valkey.now_ms()) if ping else ""
             for row in await connection.fetch(writes._DRAW, ids, pinged):

@@ -15,8 +15,9 @@ import redis.asyncio
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
 from server.config import Settings
 from server.db import Database
-from server.mirror import Mirror, keys
+from server.mirror import keys
 from server.mirror.client import end
+from server.mirror.on import MirrorOn
 from server.schema import ensure_schema
 
 PATIENCE_S = 5.0  # the contract's bound for what heals after a fault
@@ -50,7 +51,7 @@ class Bench:
     db: CountingDatabase
     valkey: redis.asyncio.Redis
     capsys: Any
-    mirrors: list[Mirror] = field(default_factory=list)
+    mirrors: list[MirrorOn] = field(default_factory=list)
 
     _logged: list[str] = field(default_factory=list)
 
@@ -59,10 +60,10 @@ class Bench:
         self._logged += self.capsys.readouterr().out.splitlines()
         return [line for line in self._logged if containing in line]
 
-    async def mirror(self, name: str = "a", **cadences: int) -> Mirror:
+    async def mirror(self, name: str = "a", **cadences: int) -> MirrorOn:
         """A started mirror of instance `name`, behind that instance's proxy; every cadence an hour unless given."""
         seat = self.stack.server(name).seat
-        made = Mirror(settings(seat.database_url, seat.valkey_url, **cadences), self.db)
+        made = MirrorOn(settings(seat.database_url, seat.valkey_url, **cadences), self.db)
         self.mirrors.append(made)
         context = copy_context()
         context.run(_OF_A_MIRROR.set, True)

@@ -12,7 +12,7 @@ from redis.exceptions import TimeoutError as SocketTimeout
 from server import db as server_db
 from server.db import Database
 from server.errors import ServiceUnavailable
-from server.mirror import Mirror
+from server.mirror.on import MirrorOn
 
 PATIENCE_S = 5.0
 ANSWERS = "fallback answers"  # no sync point: the row was read from Postgres, and the answer is about to be given
@@ -192,10 +192,10 @@ class SteppedDatabase(Database):
             wire.connection.terminate()
 
     @asynccontextmanager
-    async def transaction(self, *, isolation: str = "read_committed", readonly: bool = False) -> AsyncIterator[Any]:
+    async def transaction(self) -> AsyncIterator[Any]:
         operation = _OPERATION.get()
         async with self.acquire() as wire:
-            transaction = wire.connection.transaction(isolation=isolation, readonly=readonly)
+            transaction = wire.connection.transaction(isolation="read_committed")
             await transaction.start()
             try:
                 yield wire
@@ -220,7 +220,7 @@ class SteppedDatabase(Database):
         return row
 
 
-def lose_replies_on_demand(mirror: Mirror) -> None:
+def lose_replies_on_demand(mirror: MirrorOn) -> None:
     """From now on a script of an operation that `loses_reply` is kept instead of sent, and the server waits in vain."""
     evaluate = mirror._valkey.evaluate
 

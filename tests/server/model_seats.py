@@ -15,9 +15,10 @@ from redis.exceptions import RedisError
 
 from rig.stack import Stack
 from server.db import Database
-from server.mirror import Mirror, coordinator, heartbeat, keys, seed, sweeps, watchdog, writes
+from server.mirror import coordinator, heartbeat, keys, seed, sweeps, watchdog, writes
 from server.mirror.client import MirrorUnavailable
 from server.mirror.clock import steady_ms
+from server.mirror.on import MirrorOn
 
 NAMES = ("a", "b")
 OLD_S = 1000
@@ -43,7 +44,7 @@ class Seat:
 
     name: str
     db: SteppedDatabase
-    mirror: Mirror = field(init=False)
+    mirror: MirrorOn = field(init=False)
     operations: dict[str, Operation] = field(
         default_factory=dict
     )  # by what the specification calls it: write, sweep, ...
@@ -183,7 +184,7 @@ class Table:
 
     async def sits_down(self, seat: Seat) -> None:
         """A new process: it hears notifications, and has not seeded."""
-        seat.mirror = Mirror(settings(seat.db.url, self.stack.server(seat.name).seat.valkey_url), seat.db)
+        seat.mirror = MirrorOn(settings(seat.db.url, self.stack.server(seat.name).seat.valkey_url), seat.db)
         lose_replies_on_demand(seat.mirror)
         seat.heard = {}
         hear = seat.mirror._writes.hear
@@ -265,7 +266,7 @@ class Table:
         return beat > keys.stamp(int((time.time() - 90) * 1000))
 
 
-async def _stop(mirror: Mirror) -> None:
+async def _stop(mirror: MirrorOn) -> None:
     await mirror._watchdog.stop()
     await mirror._valkey.close()
     await mirror._subscriber._redis.aclose()

@@ -12,9 +12,10 @@ from mirror_support import Bench, benched, mirror_stack
 from test_mirror_sweeps import sweep
 
 from rig.faults.requirements import libfaketime
-from server.mirror import Mirror, keys
+from server.mirror import keys
 from server.mirror.client import end
 from server.mirror.clock import SharedClock, steady_ms
+from server.mirror.on import MirrorOn
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
@@ -42,7 +43,7 @@ def valkey_clock_set(step_s: int) -> Iterator[None]:
         yield
 
 
-async def watched_no_more(mirror: Mirror) -> None:
+async def watched_no_more(mirror: MirrorOn) -> None:
     """What is seen now happens between two looks of the watchdog."""
     await end(mirror._watchdog._task)
 

@@ -9,7 +9,8 @@ from mirror_support import Bench, benched, mirror_stack
 from test_mirror_reads import calls
 
 from server import blast, mitras
-from server.mirror import Mirror, reads, seed
+from server.mirror import reads, seed
+from server.mirror.on import MirrorOn
 from server.mirror.reads import in_order
 from server.mirror.sync_points import Paused
 
@@ -144,7 +145,7 @@ async def test_versions_of_another_postgres_count_for_nothing(bench: Bench) -> N
     assert await bench.differences() == []
 
 
-async def large(mirror: Mirror) -> dict[str, object]:
+async def large(mirror: MirrorOn) -> dict[str, object]:
     with patch.object(reads, "SMALL_FLEET", 0):
         return await mirror.beacon()
 

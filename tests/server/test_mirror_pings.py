@@ -7,8 +7,8 @@ from mirror_support import Bench, benched, mirror_stack, until
 from test_mirror_heartbeat import sets
 
 from server.errors import ApiError
-from server.mirror import Mirror
 from server.mirror.client import end
+from server.mirror.on import MirrorOn
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
 FELL_BACK = "[heartbeat] valkey check failed, falling back to DB"
@@ -18,7 +18,7 @@ async def scripts_run(bench: Bench) -> int:
     return (await bench.valkey.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"]
 
 
-async def told(mirror: Mirror, ids: Sequence[str]) -> list[object]:
+async def told(mirror: MirrorOn, ids: Sequence[str]) -> list[object]:
     """What each of these pings of one turn was told: True, False, or the code it was refused with."""
     answers = await asyncio.gather(*map(mirror.ping, ids), return_exceptions=True)
     return [answer.code if isinstance(answer, ApiError) else answer for answer in answers]

@@ -12,8 +12,9 @@ from postgres_relay import PostgresRelay
 from server import mitras
 from server.db import Database
 from server.errors import ApiError, ServiceUnavailable
-from server.mirror import Mirror, coordinator
+from server.mirror import coordinator
 from server.mirror import settings as mirror_settings
+from server.mirror.on import MirrorOn
 from server.mirror.sync_points import Paused
 
 __all__ = ["mirror_stack"]
@@ -23,11 +24,11 @@ ANSWER_WITHIN_S = 5.0  # the contract's bound for every answer
 MEANWHILE_S = 0.5  # for so long a test looks that something which has to wait does wait
 
 
-def instance(mirror: Mirror) -> int:
+def instance(mirror: MirrorOn) -> int:
     return mirror._writes.coordinator.instance
 
 
-async def sweep(mirror: Mirror) -> None:
+async def sweep(mirror: MirrorOn) -> None:
     """One auto-offline tick, as if the last seed's grace were over."""
     mirror._watchdog.recovered_at -= 10_000
     await mirror._sweeps.auto_offline()
@@ -45,7 +46,7 @@ async def until_marked(bench: Bench, mitra_id: str) -> None:
     await until(marked, "the sweep has marked the mitra")
 
 
-async def until_cold(mirror: Mirror) -> None:
+async def until_cold(mirror: MirrorOn) -> None:
     async def cold() -> bool:
         return not mirror._valkey.warm
 
@@ -76,12 +77,12 @@ async def sweep_lock_held(bench: Bench) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def behind_relay(bench: Bench, name: str) -> AsyncIterator[tuple[Mirror, PostgresRelay, Database]]:
+async def behind_relay(bench: Bench, name: str) -> AsyncIterator[tuple[MirrorOn, PostgresRelay, Database]]:
     """A mirror of instance `name` that reaches Postgres through a relay."""
     relay = PostgresRelay(bench.stack.postgres.url)
     db = Database(relay.url)
     await db.start()
-    mirror = Mirror(settings(db.url, bench.stack.server(name).seat.valkey_url), db)
+    mirror = MirrorOn(settings(db.url, bench.stack.server(name).seat.valkey_url), db)
     await mirror.start()
     try:
         yield mirror, relay, db

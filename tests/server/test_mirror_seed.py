@@ -6,7 +6,7 @@ from uuid import uuid4
 from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
-from server.mirror import Mirror
+from server.mirror.on import MirrorOn
 from server.mirror.sync_points import Paused
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
@@ -51,7 +51,7 @@ async def test_a_toggle_between_the_reading_and_the_swap_survives(bench: Bench) 
     assert await bench.differences() == []
 
 
-async def seed_often(mirror: Mirror) -> None:
+async def seed_often(mirror: MirrorOn) -> None:
     for _ in range(10):
         await mirror._watchdog.reseed()
 

@@ -5,18 +5,18 @@ import asyncio
 from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
-from server.mirror import Mirror
+from server.mirror.on import MirrorOn
 from server.mirror.sync_points import Paused
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
 
-def out_of_grace(mirror: Mirror) -> None:
+def out_of_grace(mirror: MirrorOn) -> None:
     """As if stale_after_seconds had passed since the last recovery."""
     mirror._watchdog.recovered_at -= 10_000
 
 
-async def sweep(mirror: Mirror) -> None:
+async def sweep(mirror: MirrorOn) -> None:
     out_of_grace(mirror)
     await mirror._sweeps.auto_offline()
 
