@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from rig.model import cut_off, stores, sweep
 from rig.model.catalogue import specifications
 from rig.model.checker import explore
 from rig.model.language import Kind, Rules, Spec, State, Step
-from rig.model.stores import counts
+from rig.model.specs import cut_off, stores, sweep
+from rig.model.specs.stores import counts
 
 SPECS = [sweep.SPEC, cut_off.SPEC]
 NAMES = [spec.name for spec in SPECS]

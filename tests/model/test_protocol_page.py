@@ -15,4 +15,4 @@ def test_the_page_lists_the_bounds_of_every_specification() -> None:
 
 def test_the_page_names_the_specification_of_each_section() -> None:
     for name in specifications():
-        assert f"rig/model/{name}.py" in PAGE, f"no section of docs/protocol.md names {name}"
+        assert f"rig/model/specs/{name}.py" in PAGE, f"no section of docs/protocol.md names {name}"

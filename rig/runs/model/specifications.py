@@ -15,7 +15,7 @@ from rig.errors import UsageError
 from rig.model.language import Mutant, Spec, SpecError
 from rig.model.wellformed import check
 
-PACKAGE = "rig.model"
+PACKAGE = "rig.model.specs"
 SUFFIX = ".py"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from rig.model.language import Kind, Lane, Rules, Spec, action, mutant
-from rig.model.stores import (
+from rig.model.specs.stores import (
     EPOCH,
     IN_VALKEY,
     NOBODY,
@@ -34,7 +34,7 @@ from rig.model.stores import (
     seed_swaps,
     sweep_is_open,
 )  # fmt: skip
-from rig.model.sweep import (
+from rig.model.specs.sweep import (
     CHANGES,
     INVARIANTS,
     UNKILLED,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from rig.model.language import Kind, Lane, Rules, Spec, Step, action, invariant, mutant, put
-from rig.model.stores import (
+from rig.model.specs.stores import (
     ALONE,
     EPOCH,
     IN_VALKEY,
