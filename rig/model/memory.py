@@ -5,7 +5,6 @@ leaf that is read next, with one branch per value of the leaf. `Forest` follows 
 functions that read the same leaf next, and have read the same values so far, share one look-up.
 """
 
-import inspect
 import traceback
 from collections.abc import Callable, Iterable
 from operator import itemgetter
@@ -179,6 +178,8 @@ class Forest:
 
 def _line(spec: Spec, error: Exception) -> str:
     """Where in the specification's file it happened."""
-    file = inspect.getfile(inspect.unwrap(spec.initial))
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f" in line {own[-1].lineno}" if own else ""
+    files = {str(path): path.name for path in spec.files}
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    if not own:
+        return ""
+    return f" in line {own[-1].lineno}" + (f" of {files[own[-1].filename]}" if len(files) > 1 else "")
