@@ -171,7 +171,8 @@ class _Exploration:
                     self.idle.discard(variant.action.name)
                 if taken.judges is not None:
                     if broken := taken.judges.outcomes(leaves + reached):
-                        self._violated(*min(broken, key=lambda one: self.invariants.index(one[0])), numbers)
+                        one, message = min(broken, key=lambda found: self.invariants.index(found[0]))
+                        self._violated(one, message, numbers)
                         return []
                     if not taken.judges.root:
                         taken.judges = None

@@ -129,7 +129,8 @@ class Forest:
         return found
 
     def _start(self, numbers: Numbers) -> Any:
-        known, extra = [], []
+        known: list[tuple[Remembered, Tree]] = []
+        extra: list[Any] = []
         for function in self.functions:
             outcome = function.learn(numbers) if function.tree is None else ()
             if function.tree is None:
@@ -144,7 +145,8 @@ class Forest:
 
     def _grow(self, branches: dict[int, Any], number: int, members: list[Any], numbers: Numbers) -> Any:
         """What becomes known, and what is to be read next, once a field is known to have the value `number`."""
-        known, extra = [], []
+        known: list[tuple[Remembered, Tree]] = []
+        extra: list[Any] = []
         for function, above in members:
             tree = above[1].get(number)
             if tree is None:

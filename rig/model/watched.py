@@ -101,7 +101,7 @@ class Watch:
         if shape.type not in self.types:
             self.types[shape.type] = made = self._watched(shape.type)
             self.watched.add(made)
-        record = tuple.__new__(self.types[shape.type], values)
+        record: Any = tuple.__new__(self.types[shape.type], values)
         record._shape, record._offset, record._own = shape, offset, NONE
         return record
 
@@ -123,7 +123,7 @@ class Watch:
 
     def plain(self, value: Any) -> Any:
         """A value without watched records in it. They count as read."""
-        kind = type(value)
+        kind: Any = type(value)
         if kind in self.watched:
             return kind.__base__._make(map(self.plain, value))
         if kind is frozenset:
@@ -153,7 +153,7 @@ class Watch:
             values = list(items(self))
             for name, value in new.items():
                 values[places[name]] = value
-            reached = build(made, values)
+            reached: Any = build(made, values)
             reached._shape, reached._offset = self._shape, self._offset
             reached._own = self._own.union([places[name] for name in new])
             return reached

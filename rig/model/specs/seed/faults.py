@@ -45,11 +45,13 @@ def script_lands_late(rules: Rules, state: State) -> Iterator[Any]:
     """Valkey runs a script whose reply was lost."""
     for late in state.late:
         left = state._replace(late=state.late - {late})
-        seed = late.seed
         if late.row:
             landed = rules.holds("a script checks the epoch first", state.epoch)
             yield "apply", apply_script(rules, left, late.mitra, late.row) if landed else left
-        elif seed.stage is Stage.LOCKED:
+            continue
+        seed = late.seed
+        assert seed, "a script is that of a change or that of a seed"
+        if seed.stage is Stage.LOCKED:
             yield "begin", begin_script(rules, left)
         elif late.mitra != NOBODY:
             what = step_script if seed.stage is Stage.READ else strays_script

@@ -113,7 +113,8 @@ def initial(rules: Rules) -> State:
 
 def on(state: State, instance: int, **changes: Any) -> State:
     """The state with other values in the place of an instance."""
-    return state._replace(**{name: put(getattr(state, name), instance, value) for name, value in changes.items()})
+    changed: dict[str, Any] = {name: put(getattr(state, name), instance, value) for name, value in changes.items()}
+    return state._replace(**changed)
 
 
 PER_INSTANCE = (
@@ -124,5 +125,5 @@ PER_INSTANCE = (
 
 def relabel(state: State, instances: tuple[int, ...], mitras: tuple[int, ...]) -> State:
     lease = state.lease if state.lease in (NOBODY, GONE) else instances.index(state.lease)
-    moved = {name: tuple(getattr(state, name)[old] for old in instances) for name in PER_INSTANCE}
+    moved: dict[str, Any] = {name: tuple(getattr(state, name)[old] for old in instances) for name in PER_INSTANCE}
     return state._replace(lease=lease, **moved)

@@ -192,7 +192,8 @@ def first(rules: Rules) -> World:
 
 def at(world: World, place: int, **values: Any) -> World:
     """The world with other values of one mitra, or of one instance."""
-    return world._replace(**{name: put(getattr(world, name), place, value) for name, value in values.items()})
+    changed: dict[str, Any] = {name: put(getattr(world, name), place, value) for name, value in values.items()}
+    return world._replace(**changed)
 
 
 def relabel(world: World, instances: tuple[int, ...], mitras: tuple[int, ...]) -> World:

@@ -72,7 +72,7 @@ def late_script_lands(rules: Rules, world: World) -> Iterator[tuple[str, World]]
         what = f"{'change of' if late.seen == () else 'second look at'} {late.write.mitra}"
         if not rules.holds("every script checks the epoch first", world.epoch):
             yield f"{what}, refused", after
-        elif late.seen == ():
+        elif isinstance(late.seen, tuple):
             yield what, applied(rules, after, IN_VALKEY, late.write)
         else:
             yield what, looked(rules, after, late.write, late.seen) or after

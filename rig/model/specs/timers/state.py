@@ -119,7 +119,8 @@ def initial(rules: Rules) -> State:
 
 def on(state: State, instance: int, **changes: Any) -> State:
     """The state with other values in the place of an instance."""
-    return state._replace(**{name: put(getattr(state, name), instance, value) for name, value in changes.items()})
+    changed: dict[str, Any] = {name: put(getattr(state, name), instance, value) for name, value in changes.items()}
+    return state._replace(**changed)
 
 
 def left(state: State) -> int:
@@ -170,7 +171,7 @@ def committed(rules: Rules, state: State, what: What, instance: int) -> State:
 
 def relabel(state: State, instances: tuple[int, ...], mitras: tuple[int, ...]) -> State:
     names = ("up", "ear", "follow", "rows", "heard", "timer", "ending", "work")
-    moved = {name: tuple(getattr(state, name)[old] for old in instances) for name in names}
+    moved: dict[str, Any] = {name: tuple(getattr(state, name)[old] for old in instances) for name in names}
     orphan = state.orphan
     if orphan != NONE and orphan.left != UNSET:
         orphan = orphan._replace(left=instances.index(orphan.left))
