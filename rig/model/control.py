@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from rig.model.checker import Explored, Violation, explore
+from rig.model.checker import explore
+from rig.model.found import Explored, Violation
 from rig.model.language import Spec, SpecError
 from rig.model.limits import GIGABYTE
 from rig.model.workers import spread
@@ -186,9 +187,7 @@ def _key(bounds: Bounds) -> tuple[tuple[str, int], ...]:
 def _explored(
     spec: Spec, bounds: Bounds, without: frozenset[str], limits: Most, only: Collection[str] = ()
 ) -> Explored:
-    return explore(
-        spec, bounds, without, only=only, seconds_max=limits.seconds, memory_max_bytes=limits.memory_bytes
-    )
+    return explore(spec, bounds, without, only=only, seconds_max=limits.seconds, memory_max_bytes=limits.memory_bytes)
 
 
 def _names_known_rules(spec: Spec, rules: list[str], limits: Most) -> None:
@@ -268,9 +267,7 @@ def _break_the_rest(spec: Spec, done: Control, workers: int, limits: Most) -> No
             (done.untold if verdict is None else done.unbroken).append(rest[place])
 
 
-def _breaks(
-    spec: Spec, title: str, tried: list[tuple[frozenset[str], Bounds]], limits: Most
-) -> bool | None:
+def _breaks(spec: Spec, title: str, tried: list[tuple[frozenset[str], Bounds]], limits: Most) -> bool | None:
     """Whether something breaks an invariant; None if a limit was reached before that was known."""
     until = time.monotonic() + limits.seconds
     known: bool | None = False

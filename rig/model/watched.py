@@ -107,9 +107,10 @@ class Watch:
 
     def changes(self, shape: Shape, value: Any) -> Iterator[tuple[Shape, Any]]:
         """The leaves that a function gave a new value, by what it made of a watched state."""
+        kind: type = type(value)
         if shape.is_leaf:
             yield shape, self.plain(value)
-        elif type(value) in self.watched and shape.is_record and self.types[shape.type] is type(value):
+        elif kind in self.watched and shape.is_record and self.types[shape.type] is kind:
             moved = value._shape is not shape
             for k, part in enumerate(shape.parts):
                 if moved and k not in value._own and value._shape.leaves[k] >= 0:
@@ -139,7 +140,7 @@ class Watch:
         """A subclass of a record's type whose instances note which fields are read."""
         log, watched = self.log, self.watched
         item, items, build = tuple.__getitem__, tuple.__iter__, tuple.__new__
-        places = {name: k for k, name in enumerate(record._fields)}  # type: ignore[attr-defined]
+        places = {name: k for k, name in enumerate(record._fields)}  # type: ignore[attr-defined]  # a NamedTuple
 
         def getter(k: int) -> property:
             def get(self: Any) -> Any:

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from rig.model import catalogue, memory
-from rig.model.checker import LIVENESS, explore
+from rig.model.checker import explore
 from rig.model.control import Verdict, control
-from rig.model.language import Rules, Spec, SpecError, action, invariant, mutant
+from rig.model.language import LIVENESS, Rules, Spec, SpecError, action, invariant, mutant
 from rig.model.walk import breadth_first_walks, coverage, random_walk
 from rig.model.workers import spread
 from rig.paths import CHECKOUT

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from rig.model.checker import Explored, explore
+from rig.model.checker import explore
+from rig.model.found import Explored
 from rig.model.language import Mutant, Rules, Spec, State
 from rig.model.specs import capacity, snapshot, timers, tokens
 

@@ -137,7 +137,11 @@ def postgres_goes_back(rules: Rules, state: State) -> Iterator[Any]:
         compares = one.alive and rules.keeps(COMPARES)
         state = having(state, i, hears=one.alive, compares=compares, change=(), retry=(), heard=(0,) * len(state.rows))
     old = (Row(True, True, 1, False),) * len(state.rows)
-    nothing: dict[str, Any] = {"late_commits": frozenset(), "late_scripts": frozenset(), "promised": (False,) * len(old)}
+    nothing: dict[str, Any] = {
+        "late_commits": frozenset(),
+        "late_scripts": frozenset(),
+        "promised": (False,) * len(old),
+    }
     state = state._replace(rows=old, drawn=1, **nothing)
     yield "under its old identity", state
     yield "under a new identity", state._replace(history=state.history + 1)
