@@ -359,7 +359,7 @@ BOUNDS = "How far it explores"
 def model(
     ctx: typer.Context,
     spec: Annotated[
-        list[str] | None, typer.Option(help="A specification of rig/model, or a file of your own; all when none.")
+        list[str] | None, typer.Option(help="A specification of rig/model/specs, or a file of your own; all when none.")
     ] = None,
     mutant: Annotated[
         str | None, typer.Option(help="Explore this mutant instead, by its name, its finding, or a rule that it lacks.")

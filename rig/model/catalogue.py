@@ -1,11 +1,11 @@
-"""Finds the specifications: the modules beside this file that have a SPEC."""
+"""Finds the specifications: the modules and packages of rig/model/specs that have a SPEC."""
 
 import difflib
 import importlib
 import pkgutil
 from functools import cache
 
-import rig.model
+import rig.model.specs
 from rig.model.language import Spec, SpecError
 
 
@@ -17,16 +17,17 @@ class UnknownSpec(LookupError):
 def specifications() -> dict[str, Spec]:
     """Every specification by its name, in the order of the names."""
     found: dict[str, Spec] = {}
-    for module in pkgutil.iter_modules(rig.model.__path__):
+    for module in pkgutil.iter_modules(rig.model.specs.__path__):
+        place = f"rig/model/specs/{module.name}{'' if module.ispkg else '.py'}"
         try:
-            spec = getattr(importlib.import_module(f"rig.model.{module.name}"), "SPEC", None)
+            spec = getattr(importlib.import_module(f"rig.model.specs.{module.name}"), "SPEC", None)
         except Exception as error:
             problem = f"it cannot be imported: {type(error).__name__}: {error}"
-            raise SpecError(f"rig/model/{module.name}.py: {problem}") from error
+            raise SpecError(f"{place}: {problem}") from error
         if spec is None:
             continue
         if not isinstance(spec, Spec):
-            raise SpecError(f"rig/model/{module.name}.py: SPEC is a {type(spec).__name__}, not a Spec")
+            raise SpecError(f"{place}: SPEC is a {type(spec).__name__}, not a Spec")
         if spec.name in found:
             raise SpecError(f"{spec.file}: {found[spec.name].file} has a specification of the name {spec.name!r} too")
         found[spec.name] = spec

@@ -5,11 +5,11 @@ import random
 import time
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from rig.model.calm import first_without_way
 from rig.model.compact import DependentParts, Numbers, Parts, Symmetry, WrongOrder
+from rig.model.found import Explored, Violation
 from rig.model.language import LIVENESS, Action, Invariant, Kind, Rules, Spec, SpecError, State, Step
 from rig.model.limits import GIGABYTE, Limits
 from rig.model.memory import Forest, Memory, Remembered
@@ -19,34 +19,6 @@ from rig.model.wellformed import check
 OWN_KINDS = (Kind.STEP, Kind.HEAL, Kind.TIME)  # quiet must be reached by these alone
 WALKS, WALK_STEPS = 12, 20  # by which is found how `relabel` treats the parts of a state
 SAMPLED, SAMPLED_FIRST = 2048, 32  # one state of so many, and so many of the first, are tried the slow way too
-
-
-@dataclass(frozen=True)
-class Violation:
-    """An invariant that a reachable step breaks, with the path that leads there."""
-
-    number: str
-    title: str
-    message: str
-    path: tuple[tuple[Step, State], ...]
-
-
-@dataclass
-class Explored:
-    """What an exploration found. `complete`: every reachable state within the bounds was seen."""
-
-    bounds: Mapping[str, int]
-    without: frozenset[str]
-    states: int = 0
-    transitions: int = 0
-    depth: int = 0
-    seconds: float = 0.0
-    complete: bool = False
-    stopped: str = ""  # why it is not complete
-    violation: Violation | None = None
-    taken: dict[str, int] = field(default_factory=dict)  # action -> how often
-    never: tuple[str, ...] = ()  # the actions that were never taken
-    rules: Rules | None = None
 
 
 def explore(
@@ -171,7 +143,8 @@ class _Exploration:
                     self.idle.discard(variant.action.name)
                 if taken.judges is not None:
                     if broken := taken.judges.outcomes(leaves + reached):
-                        self._violated(*min(broken, key=lambda one: self.invariants.index(one[0])), numbers)
+                        one, message = min(broken, key=lambda found: self.invariants.index(found[0]))
+                        self._violated(one, message, numbers)
                         return []
                     if not taken.judges.root:
                         taken.judges = None

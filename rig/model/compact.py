@@ -29,10 +29,10 @@ class Parts:
     """The numbers of the values of each part and of each leaf, and the states that are made of them."""
 
     def __init__(self, spec: Spec, first: State, whole: set[tuple[int, ...]]) -> None:
+        self.type: Any = type(first)  # a NamedTuple's, which typing cannot name
         if not (isinstance(first, tuple) and hasattr(first, "_fields")):
-            raise SpecError(f"{spec.file}: the initial state is a {type(first).__name__}, not a NamedTuple")
+            raise SpecError(f"{spec.file}: the initial state is a {self.type.__name__}, not a NamedTuple")
         self.spec = spec
-        self.type = type(first)
         self.watch = Watch()
         self.shape, leaves = shape_of(first, whole)
         self.rows = [

@@ -4,12 +4,22 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import NamedTuple
 
-from rig.model.checker import GIGABYTE, Explored, Violation, explore
+from rig.model.checker import explore
+from rig.model.found import Explored, Violation
 from rig.model.language import Spec, SpecError
+from rig.model.limits import GIGABYTE
 from rig.model.workers import spread
 
 Bounds = Mapping[str, int]
+
+
+class Most(NamedTuple):
+    """The limits of one exploration."""
+
+    seconds: float
+    memory_bytes: int
 
 
 class Verdict(StrEnum):
@@ -111,7 +121,7 @@ def control(
     has a reason in `unkilled` is tried in `small` alone, unless `thorough`; one that another specification shows, not at all.
     """
     began = time.monotonic()
-    limits = {"seconds_max": seconds_max, "memory_max_bytes": memory_max_bytes}
+    limits = Most(seconds_max, memory_max_bytes)
     done = Control(spec.name)
     bounds = [spec.small, *spec.bounds]
     there = {_key(one.bounds): one for one in clean if not one.without}
@@ -124,7 +134,7 @@ def control(
         return done
     rules = list(dict.fromkeys(rule for one in done.clean if one.rules for rule in one.rules.asked))
     _names_known_rules(spec, rules, limits)
-    mutants = [
+    mutants: list[tuple[Spec, Trial, list[Bounds], Most]] = [
         (
             spec,
             Trial(one.name, one.without, one.breaks, one.finding),
@@ -156,7 +166,7 @@ def control(
 
 
 def _in_order(
-    jobs: Sequence[tuple[Spec, Trial, list[Bounds], dict[str, float]]], workers: int, on_trial: Callable[[Trial], None]
+    jobs: Sequence[tuple[Spec, Trial, list[Bounds], Most]], workers: int, on_trial: Callable[[Trial], None]
 ) -> list[Trial]:
     trials: dict[int, Trial] = {}
     for place, trial in spread(_try, jobs, workers):
@@ -175,12 +185,12 @@ def _key(bounds: Bounds) -> tuple[tuple[str, int], ...]:
 
 
 def _explored(
-    spec: Spec, bounds: Bounds, without: frozenset[str], limits: dict[str, float], only: Collection[str] = ()
+    spec: Spec, bounds: Bounds, without: frozenset[str], limits: Most, only: Collection[str] = ()
 ) -> Explored:
-    return explore(spec, bounds, without, only=only, **limits)  # type: ignore[arg-type]
+    return explore(spec, bounds, without, only=only, seconds_max=limits.seconds, memory_max_bytes=limits.memory_bytes)
 
 
-def _names_known_rules(spec: Spec, rules: list[str], limits: dict[str, float]) -> None:
+def _names_known_rules(spec: Spec, rules: list[str], limits: Most) -> None:
     for name, named in (("unkilled", spec.unkilled), ("shown_by", spec.shown_by)):
         for rule in named:
             if rule not in rules:
@@ -220,10 +230,11 @@ def _tried(spec: Spec, rule: str, clean: list[Explored], thorough: bool) -> list
     return [one.bounds for one in in_turn if _decides(rule, one)]
 
 
-def _try(spec: Spec, trial: Trial, bounds: Iterable[Bounds], limits: dict[str, float]) -> Trial:
+def _try(spec: Spec, trial: Trial, bounds: Iterable[Bounds], limits: Most) -> Trial:
     """Explores without the trial's rules, in one of the bounds after the other, until what is expected breaks."""
     began = time.monotonic()
-    violation, states, stopped, last = None, 0, "", {}
+    violation, states, stopped = None, 0, ""
+    last: Bounds = {}
     for one in bounds:
         found = _explored(spec, one, trial.without, limits)
         if found.violation and trial.expected not in ("", found.violation.number):
@@ -245,7 +256,7 @@ def _try(spec: Spec, trial: Trial, bounds: Iterable[Bounds], limits: dict[str, f
     )
 
 
-def _break_the_rest(spec: Spec, done: Control, workers: int, limits: dict[str, float]) -> None:
+def _break_the_rest(spec: Spec, done: Control, workers: int, limits: Most) -> None:
     """Looks for what breaks the invariants that no trial has broken, because another one broke earlier."""
     broken = {one.violation.title for one in (*done.rules, *done.mutants) if one.violation}
     rest = [one.title for one in spec.invariants if one.title not in broken]
@@ -256,18 +267,16 @@ def _break_the_rest(spec: Spec, done: Control, workers: int, limits: dict[str, f
             (done.untold if verdict is None else done.unbroken).append(rest[place])
 
 
-def _breaks(
-    spec: Spec, title: str, tried: list[tuple[frozenset[str], Bounds]], limits: dict[str, float]
-) -> bool | None:
+def _breaks(spec: Spec, title: str, tried: list[tuple[frozenset[str], Bounds]], limits: Most) -> bool | None:
     """Whether something breaks an invariant; None if a limit was reached before that was known."""
-    until = time.monotonic() + limits["seconds_max"]
+    until = time.monotonic() + limits.seconds
     known: bool | None = False
     for bounds in (spec.small, *spec.bounds):
         for without, own in tried:
             left = until - time.monotonic()
             if left <= 0:
                 return None
-            found = _explored(spec, {**bounds, **own}, without, {**limits, "seconds_max": left}, {title})
+            found = _explored(spec, {**bounds, **own}, without, limits._replace(seconds=left), {title})
             if found.violation:
                 return True
             known = None if found.stopped else known

@@ -1,17 +1,19 @@
 """The words in which a specification is written: states, actions, rules, invariants, bounds.
 
-A specification is one module with one `SPEC`. Its state is a NamedTuple of hashable values. An action is a generator
+A specification is one module with one `SPEC`, or a package whose `__init__` has it. Its state is a NamedTuple of hashable values. An action is a generator
 function that yields the states which one atomic step of the server (one script, one statement that commits or locks),
 of a client, of time or of a fault can lead to. It yields nothing where the step is not possible.
 """
 
 import inspect
 import itertools
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 State = Any  # a NamedTuple, different for each specification
@@ -83,6 +85,16 @@ def action(
         return Action(effect.__name__, kind, over, code, point, tuple(lanes), effect)
 
     return made
+
+
+def actions_of(*modules: ModuleType) -> tuple[Action, ...]:
+    """The actions that are written in these modules, in the order in which they stand there."""
+    return tuple(
+        one
+        for module in modules
+        for one in vars(module).values()
+        if isinstance(one, Action) and one.effect.__module__ == module.__name__
+    )
 
 
 @dataclass(frozen=True)
@@ -165,9 +177,11 @@ class Mutant:
     bounds: Mapping[str, int] = field(default_factory=dict)  # in which it shows, where they are not the specification's
 
 
-def mutant(name: str, *without: str, breaks: str, finding: str = "", **bounds: int) -> Mutant:
-    """A mutant by the rules that it lacks."""
-    return Mutant(name, frozenset(without), breaks, finding, bounds)
+def mutant(
+    name: str, *without: str, breaks: str, finding: str = "", within: Mapping[str, int] | None = None, **bounds: int
+) -> Mutant:
+    """A mutant by the rules that it lacks. `within` and `bounds`: the bounds in which it shows, as in `Mutant.bounds`."""
+    return Mutant(name, frozenset(without), breaks, finding, {**(within or {}), **bounds})
 
 
 @dataclass(frozen=True)
@@ -199,18 +213,37 @@ class Spec:
 
     @property
     def file(self) -> str:
-        """The file in which it is written, for messages."""
-        path = Path(inspect.getfile(inspect.unwrap(self.initial)))
+        """Where it is written, for messages: its file, or the folder of its package."""
+        files = self.files
+        path = files[0] if len(files) == 1 else files[0].parent
         root = Path(__file__).parents[2]
         return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files in which it is written: one, or those of its package."""
+        module, _ = self._home()
+        if module is not None and hasattr(module, "__path__"):
+            return tuple(sorted(path for folder in module.__path__ for path in Path(folder).glob("*.py")))
+        return (Path(inspect.getfile(inspect.unwrap(self.initial))),)
+
+    def _home(self) -> tuple[ModuleType | None, str]:
+        """The module in which it has a name, and the name: that of `initial`, or a package around it."""
+        place = self.initial.__module__
+        while place:
+            module = sys.modules.get(place)
+            for name, value in vars(module).items() if module else ():
+                if value is self:
+                    return module, name
+            place = place.rpartition(".")[0]
+        return None, ""
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its name, so that other processes can explore it."""
-        module = self.initial.__module__
-        for name, value in vars(import_module(module)).items():
-            if value is self:
-                return _named, (module, name)
-        raise TypeError(f"{self.file}: other processes cannot explore {self.name}: it is no name in its module")
+        module, name = self._home()
+        if module is None:
+            raise TypeError(f"{self.file}: other processes cannot explore {self.name}: it is no name in its module")
+        return _named, (module.__name__, name)
 
     def steps(self, rules: Rules, state: State) -> Iterable[tuple[Step, State]]:
         """Every step that is possible in a state, with where it leads."""

@@ -5,7 +5,6 @@ leaf that is read next, with one branch per value of the leaf. `Forest` follows 
 functions that read the same leaf next, and have read the same values so far, share one look-up.
 """
 
-import inspect
 import traceback
 from collections.abc import Callable, Iterable
 from operator import itemgetter
@@ -130,7 +129,8 @@ class Forest:
         return found
 
     def _start(self, numbers: Numbers) -> Any:
-        known, extra = [], []
+        known: list[tuple[Remembered, Tree]] = []
+        extra: list[Any] = []
         for function in self.functions:
             outcome = function.learn(numbers) if function.tree is None else ()
             if function.tree is None:
@@ -145,7 +145,8 @@ class Forest:
 
     def _grow(self, branches: dict[int, Any], number: int, members: list[Any], numbers: Numbers) -> Any:
         """What becomes known, and what is to be read next, once a field is known to have the value `number`."""
-        known, extra = [], []
+        known: list[tuple[Remembered, Tree]] = []
+        extra: list[Any] = []
         for function, above in members:
             tree = above[1].get(number)
             if tree is None:
@@ -179,6 +180,8 @@ class Forest:
 
 def _line(spec: Spec, error: Exception) -> str:
     """Where in the specification's file it happened."""
-    file = inspect.getfile(inspect.unwrap(spec.initial))
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f" in line {own[-1].lineno}" if own else ""
+    files = {str(path): path.name for path in spec.files}
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    if not own:
+        return ""
+    return f" in line {own[-1].lineno}" + (f" of {files[own[-1].filename]}" if len(files) > 1 else "")

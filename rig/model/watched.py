@@ -101,15 +101,16 @@ class Watch:
         if shape.type not in self.types:
             self.types[shape.type] = made = self._watched(shape.type)
             self.watched.add(made)
-        record = tuple.__new__(self.types[shape.type], values)
+        record: Any = tuple.__new__(self.types[shape.type], values)
         record._shape, record._offset, record._own = shape, offset, NONE
         return record
 
     def changes(self, shape: Shape, value: Any) -> Iterator[tuple[Shape, Any]]:
         """The leaves that a function gave a new value, by what it made of a watched state."""
+        kind: type = type(value)
         if shape.is_leaf:
             yield shape, self.plain(value)
-        elif type(value) in self.watched and shape.is_record and self.types[shape.type] is type(value):
+        elif kind in self.watched and shape.is_record and self.types[shape.type] is kind:
             moved = value._shape is not shape
             for k, part in enumerate(shape.parts):
                 if moved and k not in value._own and value._shape.leaves[k] >= 0:
@@ -123,7 +124,7 @@ class Watch:
 
     def plain(self, value: Any) -> Any:
         """A value without watched records in it. They count as read."""
-        kind = type(value)
+        kind: Any = type(value)
         if kind in self.watched:
             return kind.__base__._make(map(self.plain, value))
         if kind is frozenset:
@@ -139,7 +140,7 @@ class Watch:
         """A subclass of a record's type whose instances note which fields are read."""
         log, watched = self.log, self.watched
         item, items, build = tuple.__getitem__, tuple.__iter__, tuple.__new__
-        places = {name: k for k, name in enumerate(record._fields)}  # type: ignore[attr-defined]
+        places = {name: k for k, name in enumerate(record._fields)}  # type: ignore[attr-defined]  # a NamedTuple
 
         def getter(k: int) -> property:
             def get(self: Any) -> Any:
@@ -153,7 +154,7 @@ class Watch:
             values = list(items(self))
             for name, value in new.items():
                 values[places[name]] = value
-            reached = build(made, values)
+            reached: Any = build(made, values)
             reached._shape, reached._offset = self._shape, self._offset
             reached._own = self._own.union([places[name] for name in new])
             return reached

@@ -30,7 +30,7 @@ def spread(
     context = multiprocessing.get_context("spawn")
     waiting = list(enumerate(jobs))[::-1]
     processes = []
-    busy: dict[Any, int] = {}
+    busy: dict[Connection, int] = {}
     try:
         for _ in range(min(workers, len(jobs))):
             ours, theirs = context.Pipe()
@@ -41,17 +41,18 @@ def spread(
             busy[ours], job = waiting.pop()
             ours.send(job)
         while busy:
-            for connection in wait(list(busy)):
+            ready = set(wait(list(busy)))
+            for connection in [one for one in busy if one in ready]:
                 place = busy.pop(connection)
                 try:
-                    result, error = connection.recv()  # type: ignore[union-attr]
+                    result, error = connection.recv()
                 except EOFError:
                     raise WorkerEnded("a process ended before it gave its result") from None
                 if error is not None:
                     raise error
                 if waiting:
                     busy[connection], job = waiting.pop()
-                    connection.send(job)  # type: ignore[union-attr]
+                    connection.send(job)
                 yield place, result
     finally:
         for process, connection in processes:

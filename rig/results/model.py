@@ -1,11 +1,9 @@
 """What a report shows of explorations beside the verdicts: bounds and figures, controls, violations."""
 
-from typing import Any
-
 from rig.record import Run
 
 
-def model_figures(run: Run) -> dict[str, Any]:
+def model_figures(run: Run) -> dict[str, object]:
     """`model`: every exploration, every mutant and dropped rule, every violation with its path."""
     explored = sorted(run.of("explored"), key=lambda line: line["number"])
     counts: dict[str, int] = {}

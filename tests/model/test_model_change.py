@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from rig.model import change, seed, split
 from rig.model.checker import explore
 from rig.model.language import Rules, Spec, State
+from rig.model.specs import change, seed, split
 
 SPECS = [change.SPEC, seed.SPEC, split.SPEC]
 NAMES = [spec.name for spec in SPECS]

@@ -1,6 +1,9 @@
 """The checker, its own rules, the negative control, the catalogue and the walks, on a small specification."""
 
 import dataclasses
+import importlib
+import inspect
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,11 +13,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from rig.model import catalogue, memory
-from rig.model.checker import LIVENESS, explore
+from rig.model.checker import explore
 from rig.model.control import Verdict, control
-from rig.model.language import Rules, Spec, SpecError, action, invariant, mutant
+from rig.model.language import LIVENESS, Rules, Spec, SpecError, action, invariant, mutant
 from rig.model.walk import breadth_first_walks, coverage, random_walk
 from rig.model.workers import spread
+from rig.paths import CHECKOUT
+from rig.runs.model.specifications import rules_of
 from tests.support import model_sample
 from tests.support.model_sample import SPEC, At, Sample, Worker, moved
 
@@ -390,6 +395,86 @@ def test_an_error_in_another_process_comes_back() -> None:
 
 
 # --- catalogue and walks --------------------------------------------------------------------------------------------------
+
+
+def test_each_specification_of_ours_has_a_place_and_a_name() -> None:
+    for spec in catalogue.specifications().values():
+        assert pickle.loads(pickle.dumps(spec)) is spec
+        assert pickle.loads(pickle.dumps(spec.actions[0])).name == spec.actions[0].name
+        assert (CHECKOUT / spec.file).exists()
+        assert (
+            Path(inspect.getfile(spec.quiet)) in spec.files or spec.name == "cut_off"
+        )  # whose `quiet` is that of sweep
+
+
+PACKAGE = {
+    "__init__": '''"""A specification in a package."""
+from rig.model.language import Rules, Spec, actions_of
+from {name} import more, steps
+from {name}.steps import State
+
+SPEC = Spec(
+    name="{name}", title="In a package", initial=steps.initial, actions=actions_of(steps, more), invariants=[],
+    quiet=lambda rules, state: True, bounds=[{{"faults": 1}}], small={{"faults": 1}},
+)
+''',
+    "steps": '''"""Its state, and a step."""
+from typing import NamedTuple
+
+from rig.model.language import action
+
+
+class State(NamedTuple):
+    number: int
+
+
+def initial(rules):
+    return State(0)
+
+
+@action()
+def count(rules, state):
+    """It counts."""
+    if state.number < 2 and rules.holds("it ends", True):
+        yield state._replace(number=state.number + 1)
+''',
+    "more": '''"""A step that is wrong."""
+from rig.model.language import action
+from {name}.steps import count
+
+
+@action()
+def divide(rules, state):
+    """It divides."""
+    if rules.keeps("it divides"):
+        yield state._replace(number=1 // (state.number - 1))
+''',
+}
+
+
+def test_a_package_is_a_specification(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "packaged").mkdir()
+    for name, source in PACKAGE.items():
+        (tmp_path / "packaged" / f"{name}.py").write_text(source.format(name="packaged"))
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("packaged")
+    spec: Spec = module.SPEC
+    assert [one.name for one in spec.actions] == ["count", "divide"]
+    assert spec.file == str(tmp_path / "packaged")
+    assert {path.name for path in spec.files} == {"__init__.py", "steps.py", "more.py"}
+    assert pickle.loads(pickle.dumps(spec)) is spec
+    assert rules_of(module) == ["it divides", "it ends"]
+    with pytest.raises(
+        SpecError, match=r"packaged: the action `divide` fails in line 10 of more\.py: ZeroDivisionError"
+    ):
+        explore(spec, spec.small)
+
+
+def test_a_mutant_has_bounds_of_both_kinds() -> None:
+    assert mutant("it", "a rule", breaks="INV-01", within={"faults": 1, "mitras": 2}, faults=3).bounds == {
+        "faults": 3,
+        "mitras": 2,
+    }
 
 
 def test_specifications_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from rig.model import capacity, snapshot, timers, tokens
-from rig.model.checker import Explored, explore
+from rig.model.checker import explore
+from rig.model.found import Explored
 from rig.model.language import Mutant, Rules, Spec, State
+from rig.model.specs import capacity, snapshot, timers, tokens
 
 MODULES = {"snapshot": snapshot, "capacity": capacity, "timers": timers, "tokens": tokens}
 # Bounds that are explored within a second each, and that together need every action.

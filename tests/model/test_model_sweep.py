@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from rig.model import cut_off, stores, sweep
 from rig.model.catalogue import specifications
 from rig.model.checker import explore
 from rig.model.language import Kind, Rules, Spec, State, Step
-from rig.model.stores import counts
+from rig.model.specs import cut_off, sweep
+from rig.model.specs.stores.state import World, counts
 
 SPECS = [sweep.SPEC, cut_off.SPEC]
 NAMES = [spec.name for spec in SPECS]
@@ -57,7 +57,7 @@ def test_a_rule_that_is_taken_back_breaks_the_invariant_that_it_names(spec: Spec
     found = explore(spec, {**spec.small, **mutant.bounds}, mutant.without, only={mutant.breaks})
     assert found.violation is not None
     assert found.violation.number == mutant.breaks
-    assert isinstance(found.violation.path[-1][1], stores.World)
+    assert isinstance(found.violation.path[-1][1], World)
 
 
 def test_each_finding_has_its_mutant() -> None:

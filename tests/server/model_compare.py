@@ -6,7 +6,7 @@ from typing import Any
 from model_conductor import ANSWERS
 from model_seats import Seat, Seen, Table
 
-from rig.model.stores import NOBODY, Beat, Block, Owed, Pass, Stage, Turn, World
+from rig.model.specs.stores.state import NOBODY, Beat, Block, Owed, Pass, Stage, Turn, World
 
 STANDS = {  # where an operation stands, by how far the specification says that it has come
     Stage.CHOSEN: "change locks", Stage.ROW: "sweep takes the lock", Stage.LOCK: "sweep reads instances",

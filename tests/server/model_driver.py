@@ -11,7 +11,7 @@ from model_steps import Steps
 from model_walks import Named
 
 from rig.model.language import Rules, Step
-from rig.model.stores import Turn, World
+from rig.model.specs.stores.state import Turn, World
 from rig.model.walk import Walk
 from server.errors import ServiceUnavailable
 from server.mirror.client import MirrorUnavailable

@@ -9,7 +9,7 @@ from model_conductor import Operation
 from model_seats import Seat, Table
 
 from rig.model.language import Step
-from rig.model.stores import Late, Orphan, World
+from rig.model.specs.stores.state import Late, Orphan, World
 from server.mirror import keys
 
 Call = Coroutine[Any, Any, Any]

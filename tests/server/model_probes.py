@@ -7,7 +7,7 @@ from model_conductor import Operation
 from model_seats import Seat, Table
 
 from rig.model.language import Rules, Spec
-from rig.model.stores import Turn, World
+from rig.model.specs.stores.state import Turn, World
 from rig.model.walk import Walk
 from server import mitras
 

@@ -11,7 +11,7 @@ from model_faults import Call, Faults
 from model_seats import Seat
 
 from rig.model.language import Step
-from rig.model.stores import Beat, Late, World
+from rig.model.specs.stores.state import Beat, Late, World
 from server import mitras
 from server.mirror import keys
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from rig.model import cut_off, sweep
 from rig.model.language import Rules, Spec, Step
-from rig.model.stores import Pass, Stage, World, counts
+from rig.model.specs import cut_off, sweep
+from rig.model.specs.stores.state import Pass, Stage, World, counts
 from rig.model.walk import Walk, breadth_first_walks, pairs, random_walk
 
 STEPS = 12

@@ -1,18 +1,78 @@
 """Judges explorations of specifications: one verdict for each invariant of each, one for its actions and its rules."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict, cast
 
 from rig.checks.framework import CHECKS, Bounds, Check, Judge, Kind, Lines
 from rig.record import evidence
 
-Line = Mapping[str, Any]
 LIVENESS, ACTIONS, CONTROL = "LIVENESS", "ACTIONS", "CONTROL"
 LIVENESS_TITLE = "From every state, quiet is reached once the faults are over"
 ACTIONS_TITLE = "Every action of the specification takes place"
 CONTROL_TITLE = "Every mutant, and every rule that is dropped, breaks an invariant"
 KILLED, EXPLAINED = "killed", "explained"
+Function = Callable[[Judge, Lines, Bounds], None]
+
+
+class PlannedSpec(TypedDict):
+    """What a run's plan says of a specification."""
+
+    name: str
+    title: str
+    file: str
+    invariants: list[tuple[str, str]]  # number and title; a number may come twice
+    actions: list[str]
+    explorations: list[int]  # the numbers of the jobs that must have explored
+    explorations_told: dict[str, str]  # by the number of a job: within which bounds
+    controlled: bool
+    mutant: str
+
+
+class ToldStep(TypedDict):
+    """A step of a path, as far as it is read here."""
+
+    text: str
+    detail: str
+    parameters: list[tuple[str, str]]
+
+
+class ToldViolation(TypedDict):
+    """A violation with its path."""
+
+    invariant: dict[str, str]
+    message: str
+    steps: list[ToldStep]
+
+
+class ExploredLine(TypedDict):
+    """An `explored` line of the record, as far as it is read here."""
+
+    spec: str
+    number: int
+    within: str
+    states: int
+    transitions: int
+    depth: int
+    seconds: float
+    complete: bool
+    stopped: str
+    mutant: str
+    taken: dict[str, int]
+    violation: ToldViolation | None
+
+
+class ControlLine(TypedDict):
+    """A `control` line of the record, as far as it is read here."""
+
+    spec: str
+    what: str
+    name: str
+    outcome: str
+    killed_by: str
+    steps: int
+    reason: str
+    stopped: str
 
 
 @dataclass(frozen=True)
@@ -30,14 +90,14 @@ class ModelCheck(Check):
         return f"{self.section}: {self.spec_title}"
 
 
-def items_of(spec: Mapping[str, Any]) -> list[str]:
+def items_of(spec: PlannedSpec) -> list[str]:
     """The ids of all that one specification of a plan is judged for."""
     numbers = dict.fromkeys(number for number, _ in spec["invariants"])
     extra = [LIVENESS, *([] if spec["mutant"] else [ACTIONS]), *([CONTROL] if spec["controlled"] else [])]
     return [f"{spec['name']}/{number}" for number in (*numbers, *extra)]
 
 
-def declare_model(specs: Sequence[Mapping[str, Any]]) -> None:
+def declare_model(specs: Sequence[PlannedSpec]) -> None:
     """Make checks of the specifications that a plan names.
 
     Each has `name`, `title`, `file`, `invariants`, `actions`, `explorations` (numbers of jobs), `controlled`, `mutant`.
@@ -48,7 +108,7 @@ def declare_model(specs: Sequence[Mapping[str, Any]]) -> None:
             titles[number] = f"{titles[number]}; {title}" if number in titles else title
         for item in items_of(spec):
             name = item.partition("/")[2]
-            function: Callable[[Judge, Any, Bounds], None]
+            function: Function
             if name == ACTIONS:
                 kind, title, function = Kind.PRECONDITION, ACTIONS_TITLE, actions_take_place(spec)
             elif name == CONTROL:
@@ -59,11 +119,11 @@ def declare_model(specs: Sequence[Mapping[str, Any]]) -> None:
             CHECKS[item] = ModelCheck(item, kind, "", title, function, True, spec["title"])
 
 
-def explored(lines: Lines, spec: Mapping[str, Any]) -> list[Line]:
-    return [line for line in lines.get("explored", ()) if line["spec"] == spec["name"]]
+def explored(lines: Lines, spec: PlannedSpec) -> list[ExploredLine]:
+    return [cast(ExploredLine, line) for line in lines.get("explored", ()) if line["spec"] == spec["name"]]
 
 
-def figures(line: Line) -> str:
+def figures(line: ExploredLine) -> str:
     """Within which bounds, and how much was seen."""
     return (
         f"{line['within']}: {line['states']:,} states, {line['transitions']:,} transitions,"
@@ -71,7 +131,7 @@ def figures(line: Line) -> str:
     )
 
 
-def invariant_holds(spec: Mapping[str, Any], number: str) -> Callable[[Judge, Any, Bounds], None]:
+def invariant_holds(spec: PlannedSpec, number: str) -> Function:
     """Failed: a path breaks it. Passed: every state within all planned bounds was seen, and no step breaks it."""
 
     def check(judge: Judge, lines: Lines, bounds: Bounds) -> None:
@@ -98,22 +158,22 @@ def invariant_holds(spec: Mapping[str, Any], number: str) -> Callable[[Judge, An
     return check
 
 
-def said(line: Line) -> str:
+def said(line: ExploredLine) -> str:
     """Says first that it was a mutant that broke it, and not the protocol."""
     return f"explored was the mutant “{line['mutant']}”, not the protocol: " if line["mutant"] else ""
 
 
-def ended(line: Line) -> str:
+def ended(line: ExploredLine) -> str:
     if line["violation"]:
         return f"ended at a violation of {line['violation']['invariant']['number']}, so not every state was seen"
     return "exhausted" if line["complete"] else f"not exhausted, {line['stopped'] or 'it ended early'}"
 
 
-def counted(things: Sequence[Any], word: str) -> str:
+def counted(things: Sequence[object], word: str) -> str:
     return f"{len(things)} {word}{'' if len(things) == 1 else 's'}"
 
 
-def told_path(violation: Line) -> list[str]:
+def told_path(violation: ToldViolation) -> list[str]:
     """A path as numbered lines, the broken invariant last."""
     told = []
     for number, step in enumerate(violation["steps"], start=1):
@@ -122,7 +182,7 @@ def told_path(violation: Line) -> list[str]:
     return [*told, f"    {violation['invariant']['number']}: {violation['message']}"]
 
 
-def actions_take_place(spec: Mapping[str, Any]) -> Callable[[Judge, Any, Bounds], None]:
+def actions_take_place(spec: PlannedSpec) -> Function:
     """What never takes place was not checked: each action comes in one of the bounds at least."""
 
     def check(judge: Judge, lines: Lines, bounds: Bounds) -> None:
@@ -139,11 +199,11 @@ def actions_take_place(spec: Mapping[str, Any]) -> Callable[[Judge, Any, Bounds]
     return check
 
 
-def rules_matter(spec: Mapping[str, Any]) -> Callable[[Judge, Any, Bounds], None]:
+def rules_matter(spec: PlannedSpec) -> Function:
     """A specification in which nothing breaks when a rule is taken away says nothing of that rule."""
 
     def check(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-        own = [line for line in lines.get("control", ()) if line["spec"] == spec["name"]]
+        own = [cast(ControlLine, line) for line in lines.get("control", ()) if line["spec"] == spec["name"]]
         for line in lines.get("uncontrolled", ()):
             if line["spec"] == spec["name"]:
                 judge.assume(False, f"the negative control was not finished: {line['stopped']}")
@@ -167,7 +227,7 @@ def rules_matter(spec: Mapping[str, Any]) -> Callable[[Judge, Any, Bounds], None
     return check
 
 
-def told_control(line: Line) -> str:
+def told_control(line: ControlLine) -> str:
     """What became of a mutant or a dropped rule."""
     if line["killed_by"]:
         wanted = f", {line['outcome']}" if line["outcome"] != KILLED else ""

@@ -94,7 +94,7 @@ def sequence(violation: Mapping[str, Any]) -> Markup:
     places = _places(lanes)
     steps = moves(violation)
     parts: list[Markup] = []
-    y = HEAD
+    y: float = HEAD
     for step in steps:
         drawn, height = _row(step, places, y)
         parts.append(drawn)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rig.model.checker import Explored
 from rig.model.control import Control, Trial, Verdict, control
+from rig.model.found import Explored
 from rig.model.language import Spec
 from rig.runs.model.summary import told_bounds
 

@@ -134,7 +134,7 @@ class Pool:
 
     def _missed(self, job: Job, why: str, seconds: float = 0.0) -> None:
         """A job that has no line of its own: nothing is known but why."""
-        common = {"spec": job.spec, "number": job.number, "stopped": why, "seconds": round(seconds, 3)}
+        common: dict[str, Any] = {"spec": job.spec, "number": job.number, "stopped": why, "seconds": round(seconds, 3)}
         if job.do == "control":
             self._session.recorder.write("uncontrolled", **common)
         else:

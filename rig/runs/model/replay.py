@@ -29,14 +29,13 @@ def run(settings: Settings, file: Path, console: Console | None = None) -> int:
 def read(file: Path) -> dict[str, Any]:
     """A violation as `rig model` has saved it."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found: object = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--replay {file}: {error.strerror}") from None
     except ValueError as error:
         raise UsageError(f"--replay {file} is not JSON: {error}") from None
-    lacking = NEEDED - found.keys() if isinstance(found, dict) else NEEDED
-    if lacking:
-        told = ", ".join(sorted(lacking))
+    if not isinstance(found, dict) or not found.keys() >= NEEDED:
+        told = ", ".join(sorted(NEEDED - found.keys() if isinstance(found, dict) else NEEDED))
         raise UsageError(f"--replay {file} is no violation that `rig model` has saved: it lacks {told}")
     return found
 

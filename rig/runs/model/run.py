@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from rig.checks.model.explorations import items_of
+from rig.checks.model.explorations import PlannedSpec, items_of
 from rig.config import Settings
 from rig.model.language import Mutant
 from rig.record import Run
@@ -142,7 +142,7 @@ def plan_jobs(
     return jobs
 
 
-def plan_spec(found: Found, jobs: Sequence[Job], changed: Mutant | None) -> dict[str, Any]:
+def plan_spec(found: Found, jobs: Sequence[Job], changed: Mutant | None) -> PlannedSpec:
     """What the judging has to know of a specification, as it stands in the record's plan."""
     spec = found.spec
     own = [job for job in jobs if job.spec == spec.name]
@@ -151,7 +151,7 @@ def plan_spec(found: Found, jobs: Sequence[Job], changed: Mutant | None) -> dict
         "name": spec.name,
         "title": spec.title,
         "file": spec.file,
-        "invariants": [[one.number, one.title] for one in spec.invariants],
+        "invariants": [(one.number, one.title) for one in spec.invariants],
         "actions": [one.name for one in spec.actions],
         "explorations": [job.number for job in explorations if not job.chained],
         "explorations_told": {str(job.number): told_bounds(job.bounds) for job in explorations},
@@ -160,7 +160,7 @@ def plan_spec(found: Found, jobs: Sequence[Job], changed: Mutant | None) -> dict
     }
 
 
-def within(specs: Sequence[Mapping[str, Any]], item: str) -> dict[str, str]:
+def within(specs: Sequence[PlannedSpec], item: str) -> dict[str, str]:
     """The bounds of an item, as the report prints them."""
     spec = next(spec for spec in specs if item.startswith(f"{spec['name']}/"))
     if item.endswith("/CONTROL"):

@@ -15,7 +15,7 @@ from rig.errors import UsageError
 from rig.model.language import Mutant, Spec, SpecError
 from rig.model.wellformed import check
 
-PACKAGE = "rig.model"
+PACKAGE = "rig.model.specs"
 SUFFIX = ".py"
 
 
@@ -24,16 +24,20 @@ class Found:
     """A specification and where it comes from: `source` finds it again in another process."""
 
     spec: Spec
-    source: str  # the name of a module of rig.model, or the path of a file
-    file: Path
+    source: str  # the name of a module or package of rig.model.specs, or the path of a file
+    file: Path  # of a package: its `__init__.py`
     rules: tuple[str, ...]  # that its actions ask for
 
 
 def known_specs() -> list[str]:
-    """The names of all modules of rig.model that hold a specification."""
-    package = importlib.import_module(PACKAGE)
-    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
-    return [name for name in names if "SPEC" in assigned(Path(package.__path__[0]) / f"{name}{SUFFIX}")]
+    """The names of all modules and packages of rig.model.specs that hold a specification."""
+    folder = Path(importlib.import_module(PACKAGE).__path__[0])
+    found = []
+    for module in pkgutil.iter_modules([str(folder)]):
+        file = folder / module.name / f"__init__{SUFFIX}" if module.ispkg else folder / f"{module.name}{SUFFIX}"
+        if "SPEC" in assigned(file):
+            found.append(module.name)
+    return found
 
 
 def assigned(file: Path) -> set[str]:
@@ -48,7 +52,7 @@ def assigned(file: Path) -> set[str]:
 
 
 def load(source: str) -> Found:
-    """The specification of a module of rig.model, or of a file. UsageError when there is none, or it can't be read."""
+    """The specification of a module or package of rig.model.specs, or of a file. UsageError when there is none, or it can't be read."""
     file = Path(source)
     try:
         if source.endswith(SUFFIX):
@@ -72,7 +76,7 @@ def load(source: str) -> Found:
         raise UsageError(f"{file} holds no specification: it must assign SPEC = Spec(...)")
     if reason := lacks(spec):
         raise UsageError(reason)
-    return Found(spec, source, file, tuple(rules_of(file, module)))
+    return Found(spec, source, file, tuple(rules_of(module)))
 
 
 def lacks(spec: Spec) -> str:
@@ -90,7 +94,7 @@ def lacks(spec: Spec) -> str:
 
 
 def select(words: Sequence[str]) -> list[Found]:
-    """The specifications asked for, each once; all of rig.model when none is. UsageError names what there is."""
+    """The specifications asked for, each once; all of rig.model.specs when none is. UsageError names what there is."""
     known = known_specs()
     chosen: list[str] = []
     for word in (part.strip() for text in words for part in text.split(",")):
@@ -111,10 +115,18 @@ def meant(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
 
 
-def rules_of(file: Path, module: ModuleType) -> list[str]:
-    """The rules that a specification's source asks for by `rules.holds(...)` and `rules.keeps(...)`."""
-    found = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+def rules_of(module: ModuleType) -> list[str]:
+    """The rules that a specification's source, a module or a package, asks for by `rules.holds` and `rules.keeps`."""
+    parts = [module]
+    for part in pkgutil.iter_modules(getattr(module, "__path__", ())):
+        parts.append(importlib.import_module(f"{module.__name__}.{part.name}"))
+    return list(dict.fromkeys(rule for part in parts for rule in asked_in(part)))
+
+
+def asked_in(module: ModuleType) -> list[str]:
+    """The rules that the source of one module asks for, in the order in which it does."""
+    found: list[object] = []
+    for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
@@ -126,7 +138,7 @@ def rules_of(file: Path, module: ModuleType) -> list[str]:
                 found.append(given.value)
             elif isinstance(given, ast.Name):
                 found.append(getattr(module, given.id, None))
-    return [rule for rule in dict.fromkeys(found) if isinstance(rule, str)]
+    return [rule for rule in found if isinstance(rule, str)]
 
 
 def select_mutant(name: str, among: Sequence[Found]) -> tuple[Found, Mutant]:

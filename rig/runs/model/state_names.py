@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Any
 
@@ -93,7 +93,7 @@ class Names:
         """`instance` or `mitra` if the number here is the number of one, else ''."""
         return self._known("names", place, self._find_names)
 
-    def _known(self, what: str, place: Place, find: Any) -> str:
+    def _known(self, what: str, place: Place, find: Callable[[Place], str]) -> str:
         key = (what, place)
         if key not in self._cache:
             try:
@@ -125,7 +125,7 @@ class Names:
 
     def _find_names(self, place: Place) -> str:
         if place[-1] in self._counts:  # a field `mitra` or `instance`
-            return place[-1]
+            return str(place[-1])
         state = next(state for state in self._states if has(state, place))
         for who, count in self._counts.items():
             if count >= 2 and [self._swapped(state, place, number, who) for number in (0, 1)] == [1, 0]:

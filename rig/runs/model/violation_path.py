@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rig.model.checker import Violation
+from rig.model.found import Violation
 from rig.model.language import Lane, Rules, Spec, Step
 from rig.runs.model.state_names import INSTANCE, Names, name_of, named
 

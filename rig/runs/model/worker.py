@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rig.model.checker import Explored, explore
+from rig.model.checker import explore
+from rig.model.found import Explored
 from rig.model.language import Spec, SpecError
 from rig.record import Recorder, RunDirectory
 from rig.runs.model.control import controlled, unfinished

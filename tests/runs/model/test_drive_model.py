@@ -17,6 +17,7 @@ import pytest
 from rig.cli import main as entry
 from rig.cli.commands import app
 from rig.errors import UsageError
+from rig.model.catalogue import specifications
 from rig.model.checker import explore
 from rig.model.language import Rules
 from rig.paths import CHECKOUT
@@ -408,6 +409,7 @@ def test_a_near_name_is_meant() -> None:
 
 
 def test_all_of_ours_can_be_read() -> None:
+    assert known_specs() == list(specifications())
     for name in known_specs():
         found = select([name])[0]
         assert found.rules, f"{found.file} asks for no rule"

@@ -3,11 +3,22 @@
 from collections.abc import Iterator
 
 from rig.model.language import Kind, Lane, Rules, Spec, action, mutant
-from rig.model.stores import (
-    EPOCH,
+from rig.model.specs.lanes import TO_POSTGRES
+from rig.model.specs.stores.faults import instance_is_back, instance_is_cut_off
+from rig.model.specs.stores.locks import owing, row_is_held, sweep_is_open
+from rig.model.specs.stores.rules import EPOCH, OWN_NONCE
+from rig.model.specs.stores.seed import (
+    seed_begins,
+    seed_clears_strays,
+    seed_fails,
+    seed_passes_the_lock,
+    seed_reads,
+    seed_steps,
+    seed_swaps,
+)
+from rig.model.specs.stores.state import (
     IN_VALKEY,
     NOBODY,
-    OWN_NONCE,
     UNCOVERED,
     Beat,
     Block,
@@ -20,32 +31,20 @@ from rig.model.stores import (
     at,
     counts,
     first,
-    instance_is_back,
-    instance_is_cut_off,
-    owing,
     relabel,
-    row_is_held,
-    seed_begins,
-    seed_clears_strays,
-    seed_fails,
-    seed_passes_the_lock,
-    seed_reads,
-    seed_steps,
-    seed_swaps,
-    sweep_is_open,
-)  # fmt: skip
-from rig.model.sweep import (
-    CHANGES,
-    INVARIANTS,
-    UNKILLED,
+)
+from rig.model.specs.sweep.changes import CHANGES
+from rig.model.specs.sweep.faults import (
     given_up_transaction_ends,
     mark_expires,
     mitra_falls_silent,
-    mitra_pings,
-    ping_gives_up,
     process_is_killed,
-    quiet,
     reply_of_sweeps_commit_is_lost,
+)
+from rig.model.specs.sweep.invariants import INVARIANTS, quiet
+from rig.model.specs.sweep.pings import mitra_pings, ping_gives_up
+from rig.model.specs.sweep.rules import UNKILLED
+from rig.model.specs.sweep.sweeping import (
     rolled_back,
     sweep_commits,
     sweep_locks_row,
@@ -57,7 +56,6 @@ from rig.model.sweep import (
 
 _PING = "server/mirror/heartbeat.py:Heartbeat.in_postgres"
 _BLOCK = "server/mirror/coordinator.py:InstanceCoordinator.block_sweeps"
-_TO_POSTGRES = (Lane.INSTANCE, Lane.POSTGRES)
 
 
 def _turn(world: World, instance: int, turn: Turn) -> Ping | tuple[()]:
@@ -87,7 +85,7 @@ def mitra_pings_without_valkey(rules: Rules, world: World, instance: int, mitra:
     yield at(world, instance, block=block, passed=passed, ping=Ping(mitra, Turn.BLOCKED, covered=block == Block.FULL))
 
 
-@action("instance", code=_BLOCK, lanes=_TO_POSTGRES, point="fallback waits")
+@action("instance", code=_BLOCK, lanes=TO_POSTGRES, point="fallback waits")
 def ping_passes_the_lock(rules: Rules, world: World, instance: int) -> Iterator[tuple[str, World]]:
     """The instance takes the lock SWEEP shared and gives it back, or gives it up after 1 s."""
     ping = _turn(world, instance, Turn.BLOCKED)
@@ -107,7 +105,7 @@ def _read(world: World, instance: int, ping: Ping) -> tuple[str, World]:
     return "answered offline", at(world, instance, ping=())
 
 
-@action("instance", code=_PING, lanes=_TO_POSTGRES, point="fallback reads")
+@action("instance", code=_PING, lanes=TO_POSTGRES, point="fallback reads")
 def ping_reads(rules: Rules, world: World, instance: int) -> Iterator[tuple[str, World]]:
     """The ping reads her row, as no sweep is under way that does not see the block."""
     ping = _turn(world, instance, Turn.BLOCKED)
@@ -115,7 +113,7 @@ def ping_reads(rules: Rules, world: World, instance: int) -> Iterator[tuple[str,
         yield _read(world, instance, ping)
 
 
-@action("instance", code=_PING, lanes=_TO_POSTGRES, point="ping waits")
+@action("instance", code=_PING, lanes=TO_POSTGRES, point="ping waits")
 def ping_locks_and_reads(rules: Rules, world: World, instance: int) -> Iterator[tuple[str, World]]:
     """The ping locks her row, so it waits for a sweep of hers, and reads it."""
     ping = _turn(world, instance, Turn.ROW)
@@ -136,7 +134,7 @@ def ping_is_answered(rules: Rules, world: World, instance: int) -> Iterator[Worl
 @action(
     "instance",
     code="server/mirror/coordinator.py:InstanceCoordinator.release_sweeps",
-    lanes=_TO_POSTGRES,
+    lanes=TO_POSTGRES,
     point="block ends",
 )
 def block_ends(rules: Rules, world: World, instance: int) -> Iterator[World]:

@@ -1,0 +1,1 @@
+"""The specifications of the protocol: a module each, or a package where it is long."""

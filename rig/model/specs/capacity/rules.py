@@ -1,0 +1,12 @@
+"""The rules of capacity, by name."""
+
+MITRA_LOCK = "a mitra's row is locked before her load is counted"
+IN_ORDER = "mitras are locked in the order of their ids"
+OWN_STATEMENT = "the load is counted in a statement after the lock"
+CHAT_LOCK = "the chat's row is locked before it is looked at"
+MOVED = "a change starts again if its chat has another mitra by now"
+STILL_OPEN = "the chat is looked at again under its lock"
+TABLE = "the whole table of settings is locked, not the setting's row"
+READ_AFTER = "the maximum is read in a statement after the lock"
+IN_POSTGRES = "the maximum is read in Postgres, not taken from memory"
+ROOM = "a load at the maximum takes no further chat"
