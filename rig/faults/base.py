@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import redis
 
 from rig.faults.requirements import Requirement
-from rig.stores.valkey import OURS, connect
+from rig.stores.valkey import OURS, Word, connect, run
 
 ANSWERS, CLOSES, SILENT, REFUSED = "answers", "closes", "silent", "refused"
 ENDED = "ended"  # in `FaultContext.kept`: the time (epoch seconds) at which it was over, where that is before `remove` returns
@@ -111,14 +111,14 @@ class FaultContext:
         tls = self.stack.valkey.facts.tls
         return {end: treats_a_connection(*address, tls=tls) for end, address in ends.items()}
 
-    def answers(self, *command: Any, within_s: float = CONNECT_S) -> Observation:
+    def answers(self, *command: Word, within_s: float = CONNECT_S) -> Observation:
         """What a command gets, by end, each as that end's own user: the reply as text, or the error's first word.
 
         A connection that is not answered at all tells `closes`, `silent` or `refused`.
         """
         return {end: answer_to(url, *command, within_s=within_s) for end, url in self._urls().items()}
 
-    def round_trips(self, *command: Any) -> Observation:
+    def round_trips(self, *command: Word) -> Observation:
         """How long a command (a PING) takes to be answered on a connection that is open already, as `12.3 ms`, by end."""
         return {end: round_trip(url, *(command or ("PING",))) for end, url in self._urls().items()}
 
@@ -236,19 +236,19 @@ def unverified(plain: socket.socket) -> ssl.SSLSocket:
     return context.wrap_socket(plain)
 
 
-def answer_to(url: str, *command: Any, within_s: float = CONNECT_S) -> str:
+def answer_to(url: str, *command: Word, within_s: float = CONNECT_S) -> str:
     """One command on a new connection of that URL's user: its reply, or the first word of the error."""
-    return told_by(url, within_s, lambda connection: str(connection.execute_command(*command)))
+    return told_by(url, within_s, lambda connection: str(run(connection, *command)))
 
 
-def round_trip(url: str, *command: Any) -> str:
+def round_trip(url: str, *command: Word) -> str:
     """Of the second command on a connection, so that its opening is not counted; or what became of it."""
 
     def measured(connection: redis.Redis) -> str:
-        with connection.client() as one:
+        with redis.Redis(connection_pool=connection.connection_pool, single_connection_client=True) as one:
             one.ping()
             began = time.monotonic()
-            one.execute_command(*command)
+            run(one, *command)
             return f"{(time.monotonic() - began) * 1000:.1f} ms"
 
     return told_by(url, SLOWEST_S, measured)

@@ -102,12 +102,14 @@ class Stack:
         """The server that runs already, under the name of the first instance: there is no second."""
         if name != FIRST:
             raise CapabilityMissing("one running server was given: such a scenario needs a second instance")
+        assert self.spec.attached is not None, "a stack without one starts its servers"
         if FIRST not in self.servers:
             path = self.spec.logs / f"{self.name}-server-{FIRST}.log"
             self.servers[FIRST] = AttachedServer(
                 FIRST, self.spec.attached, self.postgres, self.valkey, self.toxiproxy, path
             )
-        return self.servers[FIRST]
+        server: AttachedServer = self.servers[FIRST]
+        return server
 
     def _seat(self, name: str, proxied: bool, earlier: Seat | None) -> Seat:
         login = self.postgres.login(name)

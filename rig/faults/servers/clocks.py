@@ -10,6 +10,7 @@ import jwt
 from rig.faults.base import FaultContext, Observation
 from rig.faults.requirements import Requirement, libfaketime
 from rig.faults.servers.processes import AWAY, LOOK_S, READY, OfAServer, revive
+from rig.stack import ServerInstance
 
 CLOCK_AHEAD_S = 20
 STEP_S = 60
@@ -99,7 +100,7 @@ class ClocksBack(ClockBack):
     aims = ()
 
 
-def clock_of(server, step_s: float) -> str:
+def clock_of(server: ServerInstance, step_s: float) -> str:
     """By a token that expires in half a step, and one that has expired half a step ago."""
     fresh, old = (expired(server, sign * step_s / 2) for sign in (1, -1))
     if fresh is None or old is None:
@@ -107,7 +108,7 @@ def clock_of(server, step_s: float) -> str:
     return AHEAD if fresh else OURS if old else BEHIND
 
 
-def expired(server, left_s: float) -> bool | None:
+def expired(server: ServerInstance, left_s: float) -> bool | None:
     """Whether the instance refuses a token that has so long left by our clock as expired; None without an answer."""
     claims = {"sub": str(uuid.UUID(int=0)), "role": "mitra", "iat": 0, "exp": int(time.time() + left_s)}
     token = jwt.encode(claims, server.jwt_secret, algorithm="HS256")
@@ -115,6 +116,6 @@ def expired(server, left_s: float) -> bool | None:
         answer = httpx.get(
             server.public_url + PROFILE, headers={"Authorization": f"Bearer {token}"}, timeout=LOOK_S, trust_env=False
         )
-        return answer.json()["error"]["code"] == "TOKEN_EXPIRED"
+        return bool(answer.json()["error"]["code"] == "TOKEN_EXPIRED")
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None

@@ -1,10 +1,11 @@
 """Valkey lives, answers, and is wrong: data changed behind the servers' back. All happens at once, nothing to take back."""
 
 import time
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rig.faults.base import BACK_S, Fault, FaultContext, Observation
 from rig.faults.requirements import Requirement
+from rig.stores.valkey import Word, run, text
 
 BOGUS = "00000000-0000-4000-8000-0000000000ff"  # well-formed, and nobody's
 EVICT_BYTES = 1
@@ -21,7 +22,7 @@ class DataCorruption(Fault):
     )
     family = "wrong"
 
-    def commands(self, context: FaultContext) -> list[tuple[Any, ...]]:
+    def commands(self, context: FaultContext) -> list[tuple[Word, ...]]:
         raise NotImplementedError
 
     def inject(self, context: FaultContext) -> None:
@@ -30,7 +31,7 @@ class DataCorruption(Fault):
         while True:
             with context.valkey.pipeline(transaction=True) as together:
                 for command in self.commands(context):
-                    together.execute_command(*command)
+                    run(together, *command)
                 context.kept["replies"] = together.execute()
             if not context.alone or self.is_active(self.observe(context), context) or time.monotonic() >= deadline:
                 return
@@ -56,7 +57,7 @@ class Flushed(DataCorruption):
     seeds = True
     noticed = True  # by the contract's word, within 5 s
 
-    def commands(self, context: FaultContext) -> list[tuple[Any, ...]]:
+    def commands(self, context: FaultContext) -> list[tuple[Word, ...]]:
         return [("FLUSHDB",), ("DBSIZE",)]
 
     def is_active(self, observation: Observation, context: FaultContext) -> bool:
@@ -68,7 +69,7 @@ class HeartbeatDeleted(DataCorruption):
     shows = "The heartbeat of one online mitra is gone"
     exempt_checks = ("INV-07",)  # a sweep that comes before her next ping takes her offline, as the contract has it
 
-    def commands(self, context: FaultContext) -> list[tuple[Any, ...]]:
+    def commands(self, context: FaultContext) -> list[tuple[Word, ...]]:
         return [("DEL", f"mitra:heartbeat:{somebody_online(context)}")]
 
 
@@ -76,7 +77,7 @@ class CapacityDeleted(DataCorruption):
     name = "capacity deleted"
     shows = "The capacity of one online mitra is gone"
 
-    def commands(self, context: FaultContext) -> list[tuple[Any, ...]]:
+    def commands(self, context: FaultContext) -> list[tuple[Word, ...]]:
         return [("DEL", f"mitra:capacity:{somebody_online(context)}")]
 
 
@@ -84,7 +85,7 @@ class CapacityOverwritten(DataCorruption):
     name = "capacity overwritten"
     shows = "The capacity of one online mitra says 99"
 
-    def commands(self, context: FaultContext) -> list[tuple[Any, ...]]:
+    def commands(self, context: FaultContext) -> list[tuple[Word, ...]]:
         return [("SET", f"mitra:capacity:{somebody_online(context)}", "99")]
 
 
@@ -92,7 +93,7 @@ class MemberLost(DataCorruption):
     name = "member removed"
     shows = "One online mitra is no longer a member of mitras:online"
 
-    def commands(self, context: FaultContext) -> list[tuple[Any, ...]]:
+    def commands(self, context: FaultContext) -> list[tuple[Word, ...]]:
         return [("SREM", "mitras:online", somebody_online(context))]
 
 
@@ -101,7 +102,7 @@ class MemberMade(DataCorruption):
     shows = "An id that is nobody's is a member of mitras:online"
     expects_events = ("SEEN-03",)
 
-    def commands(self, context: FaultContext) -> list[tuple[Any, ...]]:
+    def commands(self, context: FaultContext) -> list[tuple[Word, ...]]:
         return [("SADD", "mitras:online", BOGUS)]
 
 
@@ -110,7 +111,7 @@ class ShutOutByHand(DataCorruption):
     shows = "One online mitra is a member of mitras:deactivated, though Postgres has her active"
     exempt_checks = ("INV-18",)  # until the next seed she is refused
 
-    def commands(self, context: FaultContext) -> list[tuple[Any, ...]]:
+    def commands(self, context: FaultContext) -> list[tuple[Word, ...]]:
         return [("SADD", "mitras:deactivated", somebody_online(context))]
 
 
@@ -165,5 +166,5 @@ class EvictionAllowed(Fault):
 
 def somebody_online(context: FaultContext) -> str:
     """One of them, drawn; an id that nobody has when nobody is online."""
-    online = sorted(context.valkey.smembers("mitras:online"))
+    online = sorted(map(text, context.valkey.smembers("mitras:online")))
     return context.random.choice(online) if online else BOGUS

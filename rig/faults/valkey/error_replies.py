@@ -8,6 +8,7 @@ import redis
 
 from rig.faults.base import CLOSES, ENDED, REFUSED, Fault, FaultContext, Observation
 from rig.faults.requirements import Requirement
+from rig.stores.valkey import run, setting
 
 PROBE = ("SET", "rig:probe", "1", "PX", "50")  # a write that leaves nothing
 DONE = ("True", "OK")
@@ -41,7 +42,7 @@ class Configured(Refusing):
     def inject(self, context: FaultContext) -> None:
         before = context.kept.setdefault("settings", {})
         for name, value in self.settings.items():
-            before.setdefault(name, context.valkey.config_get(name)[name])
+            before.setdefault(name, setting(context.valkey, name))
             context.valkey.config_set(name, value)
 
     def remove(self, context: FaultContext) -> None:
@@ -71,10 +72,10 @@ class ReadOnly(Refusing):
     requirements = (Requirement.REPLICAOF,)
 
     def inject(self, context: FaultContext) -> None:
-        context.valkey.execute_command("REPLICAOF", "127.0.0.1", "1")
+        run(context.valkey, "REPLICAOF", "127.0.0.1", "1")
 
     def remove(self, context: FaultContext) -> None:
-        context.valkey.execute_command("REPLICAOF", "NO", "ONE")
+        run(context.valkey, "REPLICAOF", "NO", "ONE")
 
 
 class CannotSave(Refusing):
@@ -103,7 +104,7 @@ class Forbidden(Refusing):
 
     def inject(self, context: FaultContext) -> None:
         for user in context.users():
-            context.valkey.execute_command("ACL", "SETUSER", user, *self.rules)
+            run(context.valkey, "ACL", "SETUSER", user, *self.rules)
 
     def is_active(self, observation: Observation, context: FaultContext) -> bool:
         others = [observation[f"through {name}"] for name in context.servers if name not in context.hit]
@@ -111,7 +112,7 @@ class Forbidden(Refusing):
 
     def remove(self, context: FaultContext) -> None:
         for user in context.users():
-            context.valkey.execute_command("ACL", "SETUSER", user, "+@all")
+            run(context.valkey, "ACL", "SETUSER", user, "+@all")
 
 
 class WritesForbidden(Forbidden):
@@ -136,13 +137,13 @@ class WrongPassword(Refusing):
 
     def inject(self, context: FaultContext) -> None:
         for user in context.users():
-            context.valkey.execute_command("ACL", "SETUSER", user, "resetpass", ">another")
-            context.valkey.execute_command("CLIENT", "KILL", "USER", user)
+            run(context.valkey, "ACL", "SETUSER", user, "resetpass", ">another")
+            run(context.valkey, "CLIENT", "KILL", "USER", user)
 
     def remove(self, context: FaultContext) -> None:
         for name in context.hit:
             user = context.stack.valkey.user(name)
-            context.valkey.execute_command("ACL", "SETUSER", user.name, "resetpass", f">{user.password}")
+            run(context.valkey, "ACL", "SETUSER", user.name, "resetpass", f">{user.password}")
 
 
 class Full(Refusing):
@@ -153,7 +154,7 @@ class Full(Refusing):
     word = "ERR"
 
     def inject(self, context: FaultContext) -> None:
-        context.kept.setdefault("maxclients", context.valkey.config_get("maxclients")["maxclients"])
+        context.kept.setdefault("maxclients", setting(context.valkey, "maxclients"))
         others = (
             context.valkey.info("clients")["connected_clients"]
             - len(context.clients())
@@ -161,7 +162,7 @@ class Full(Refusing):
         )
         context.valkey.config_set("maxclients", others)
         for user in context.users():
-            context.valkey.execute_command("CLIENT", "KILL", "USER", user)
+            run(context.valkey, "CLIENT", "KILL", "USER", user)
 
     def is_active(self, observation: Observation, context: FaultContext) -> bool:
         return all(seen in (self.word, CLOSES, REFUSED) for seen in context.hits(observation))
@@ -178,7 +179,7 @@ class Busy(Refusing):
     word = "BUSY"
 
     def inject(self, context: FaultContext) -> None:
-        context.kept.setdefault("threshold", context.valkey.config_get("busy-reply-threshold")["busy-reply-threshold"])
+        context.kept.setdefault("threshold", setting(context.valkey, "busy-reply-threshold"))
         context.valkey.config_set("busy-reply-threshold", 20)
         runner = threading.Thread(target=run_endless, args=(context.stack.valkey.url,), daemon=True)
         context.kept["script"] = runner
@@ -249,7 +250,7 @@ class Loading(Refusing):
 
     def inject(self, context: FaultContext) -> None:
         """The keys that there are, and as many others as take four seconds to load."""
-        context.valkey.execute_command("DEBUG", "POPULATE", LOADING_KEYS, "rig:ballast")
+        run(context.valkey, "DEBUG", "POPULATE", LOADING_KEYS, "rig:ballast")
         snapshot = context.stack.valkey.save()
         context.stack.valkey.kill()
         slow = {"key-load-delay": LOADING_DELAY_US, "loading-process-events-interval-bytes": 1024}

@@ -4,6 +4,7 @@ import time
 
 from rig.faults.base import ENDED, SILENT, STILL_S, Fault, FaultContext, Observation, none_answers
 from rig.faults.requirements import Requirement
+from rig.stores.valkey import run
 
 PAUSE_MS = 3000
 PAUSED_S = 0.2
@@ -68,7 +69,7 @@ class Paused(Fault):
 
     def inject(self, context: FaultContext) -> None:
         context.kept["paused until"] = time.time() + PAUSE_MS / 1000
-        context.valkey.execute_command("CLIENT", "PAUSE", PAUSE_MS, "ALL")
+        run(context.valkey, "CLIENT", "PAUSE", PAUSE_MS, "ALL")
 
     def observe(self, context: FaultContext) -> Observation:
         return context.answers("PING", within_s=PAUSED_S)  # one without a login would be refused, not left waiting
@@ -96,7 +97,7 @@ class WritesPaused(Fault):
     seeds = False
 
     def inject(self, context: FaultContext) -> None:
-        context.valkey.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
+        run(context.valkey, "CLIENT", "PAUSE", 60_000, "WRITE")
 
     def observe(self, context: FaultContext) -> Observation:
         reads = {f"read {end}": seen for end, seen in context.answers("PING").items()}
@@ -107,7 +108,7 @@ class WritesPaused(Fault):
         return all(seen == SILENT for seen in context.hits(observation)) and all(map(is_pong, reads))
 
     def remove(self, context: FaultContext) -> None:
-        context.valkey.execute_command("CLIENT", "UNPAUSE")
+        run(context.valkey, "CLIENT", "UNPAUSE")
 
     def healed(self, observation: Observation, context: FaultContext) -> bool:
         return all(seen == "0" for seen in context.hits(observation))
@@ -130,7 +131,7 @@ class ClientsKilled(Fault):
     def inject(self, context: FaultContext) -> None:
         context.kept["clients"] = context.clients_to_end(self.type)
         for user in context.users():
-            context.valkey.execute_command("CLIENT", "KILL", "TYPE", self.type, "USER", user)
+            run(context.valkey, "CLIENT", "KILL", "TYPE", self.type, "USER", user)
 
     def observe(self, context: FaultContext) -> Observation:
         return context.clients_left(context.kept.get("clients", set()), self.type)
@@ -162,8 +163,8 @@ class SubscriptionsBarred(Fault):
 
     def inject(self, context: FaultContext) -> None:
         for user in context.users():
-            context.valkey.execute_command("ACL", "SETUSER", user, *(f"-{command}" for command in SUBSCRIBING))
-            context.valkey.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "USER", user)
+            run(context.valkey, "ACL", "SETUSER", user, *(f"-{command}" for command in SUBSCRIBING))
+            run(context.valkey, "CLIENT", "KILL", "TYPE", "pubsub", "USER", user)
 
     def observe(self, context: FaultContext) -> Observation:
         return {"subscribed": str(len(context.clients("pubsub"))), **context.answers("SPUBLISH", "rig:nobody", "x")}
@@ -173,7 +174,7 @@ class SubscriptionsBarred(Fault):
 
     def remove(self, context: FaultContext) -> None:
         for user in context.users():
-            context.valkey.execute_command("ACL", "SETUSER", user, "+@all")
+            run(context.valkey, "ACL", "SETUSER", user, "+@all")
 
     def healed(self, observation: Observation, context: FaultContext) -> bool:
         return all(seen == "0" for seen in context.hits(observation))

@@ -9,6 +9,7 @@ from rig.faults.base import Fault, FaultContext, Observation, told_by
 from rig.faults.network.proxies import Refused
 from rig.faults.network.toxics import RequestsLost
 from rig.faults.requirements import Requirement
+from rig.stack.embedded.valkey import EmbeddedValkey
 
 LAG_S = 1.0  # of writes that the replica never gets
 
@@ -20,14 +21,15 @@ class Elsewhere(Fault):
     also = ("way",)
     requirements = (Requirement.EMBEDDED_VALKEY,)
 
-    def second(self, context: FaultContext):
+    def second(self, context: FaultContext) -> EmbeddedValkey:
         if "second" not in context.kept:
             context.kept["second"] = context.stack.valkey.twin()
             context.kept["run ids"] = {
                 context.stack.valkey.run_id(): "first",
                 context.kept["second"].run_id(): "second",
             }
-        return context.kept["second"]
+        second: EmbeddedValkey = context.kept["second"]
+        return second
 
     def lead(self, context: FaultContext, address: str) -> None:
         for proxy in context.proxies():

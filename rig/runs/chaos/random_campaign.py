@@ -23,7 +23,7 @@ RARE_SHARE = 5  # then one strike in about so many is of it
 DRAWN = {**INVARIANTS, "INV-17": {**INVARIANTS["INV-17"], "reads_min": 0}}
 # With a fleet: its mitras do not ping, and are heard of at each change of theirs; and each chat is offered to them all.
 FLEET_SETTINGS = {"stale_after_seconds": 14}
-FLEET_PACE = {"chat_every_s": 6.0, "silent_every_s": 30.0}
+FLEET_PACE = Pace(chat_every_s=6.0, silent_every_s=30.0)
 FLEET_BASELINE_S = 15.0  # beside its crowd few pings have their mitra for themselves
 
 
@@ -61,7 +61,7 @@ def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
         settings=FLEET_SETTINGS if fleet else SETTINGS,
         phases=Phases(baseline_s=FLEET_BASELINE_S, fault_s=last) if fleet else Phases(fault_s=last),
         checks=DRAWN,
-        pace=Pace(fleet=fleet, **FLEET_PACE) if fleet else Pace(),
+        pace=replace(FLEET_PACE, fleet=fleet) if fleet else Pace(),
         replay=("random", "--minutes", number(minutes), *(("--fleet", str(fleet)) if fleet else ())),
     )
 

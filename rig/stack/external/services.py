@@ -27,7 +27,7 @@ from rig.stack.external.scratch_mark import MARK_KEY, mark_valkey, postgres_is_m
 from rig.stack.spec import StackSpec
 from rig.stores.postgres import PostgresFacts, connect
 from rig.stores.urls import ValkeyUrl
-from rig.stores.valkey import OURS, ValkeyFacts
+from rig.stores.valkey import OURS, ValkeyFacts, run
 
 LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -254,7 +254,7 @@ class ExternalValkey:
         if name not in self._users:
             password = secrets.token_hex(12)
             with client(self.url) as connection:
-                connection.execute_command("ACL", "SETUSER", name, "reset", *rules(password).split())
+                run(connection, "ACL", "SETUSER", name, "reset", *rules(password).split())
             self._instances[name] = instance
             self._users[name] = User(name, password)
         return self._users[name]
@@ -277,7 +277,7 @@ class ExternalValkey:
         """Remove our users and put the marker back, which a FLUSHDB of the run took along."""
         with client(self.url) as connection:
             for name in self._users:
-                connection.execute_command("ACL", "DELUSER", name)
+                run(connection, "ACL", "DELUSER", name)
         mark_valkey(self.url, even_if_used=True)
 
     def _refuse(self, what: str) -> NoReturn:
