@@ -12,7 +12,10 @@ from rig.stack.embedded.postgres import EmbeddedPostgres
 from rig.stack.embedded.toxiproxy import EmbeddedToxiproxy
 from rig.stack.embedded.valkey import EmbeddedValkey
 from rig.stack.errors import CapabilityMissing, StackError
-from rig.stack.external.services import ExternalPostgres, ExternalToxiproxy, ExternalValkey, protect
+from rig.stack.external.postgres import ExternalPostgres
+from rig.stack.external.protection import protect
+from rig.stack.external.toxiproxy import ExternalToxiproxy
+from rig.stack.external.valkey import ExternalValkey
 from rig.stack.processes.ports import PORTS
 from rig.stack.processes.process import Supervisor
 from rig.stack.spec import StackSpec

@@ -9,7 +9,7 @@ from rig.faults.catalogue import fault_named
 from rig.faults.requirements import missing
 from rig.runs.chaos.fault_scheduler import refuse_what_is_missing
 from rig.stack import CapabilityMissing
-from rig.stack.external.services import ExternalValkey
+from rig.stack.external.valkey import ExternalValkey
 from rig.stores.valkey import ValkeyFacts
 
 
