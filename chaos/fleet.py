@@ -1,9 +1,10 @@
 """A thousand mitras come and go while Valkey fails now and then: enough changes to say how often one is lost."""
 
+from dataclasses import replace
+
 from rig.runs.chaos.campaign import FULL, Campaign, Phases
 from rig.runs.chaos.random_campaign import FLEET_BASELINE_S, FLEET_PACE, FLEET_SETTINGS
 from rig.runs.chaos.schedule import Strike
-from rig.traffic.background.workload import Pace
 
 FAULTS = ("valkey killed", "hung", "read-only", "half-open connections", "all connections cut")
 CAMPAIGN = Campaign(
@@ -13,6 +14,6 @@ CAMPAIGN = Campaign(
     instances=("a", "b"),
     settings=FLEET_SETTINGS,
     phases=Phases(baseline_s=FLEET_BASELINE_S, fault_s=200.0),
-    pace=Pace(fleet=1500, **FLEET_PACE),
+    pace=replace(FLEET_PACE, fleet=1500),
     profiles=(FULL,),
 )

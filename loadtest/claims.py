@@ -5,11 +5,15 @@ requests that must have been sent. `difference` compares with the arm without th
 """
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rig.runs.load.plan import LoadOptions
 
 PING, POLL, LOOK = "ping", "beacon", "dashboard"
 
 
-def updates_in(options) -> int:
+def updates_in(options: "LoadOptions") -> int:
     """⌈T/M⌉ + 1 for an instance, over the whole span that is looked at."""
     spans = [phase.seconds for phase in options.phases() if phase.name in ("pings and polls", "chats and toggles too")]
     idle = [phase.seconds for phase in options.phases() if phase.name == "idle"]

@@ -14,6 +14,7 @@ from typing import Any
 import gevent
 import locust.runners
 from gevent.event import Event
+from hooks import listens_to, tell
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -49,18 +50,21 @@ class Conductor:
         self._awaited: set[str] = set()
         self._from = 0.0
         runner = environment.runner
-        if self.worker:
+        if isinstance(runner, WorkerRunner):
             runner.register_message("rig-go", lambda environment, msg, **_: self._begin(msg.data))
         elif isinstance(runner, MasterRunner):
             runner.register_message("rig-done", lambda environment, msg, **_: self._done(msg.node_id, msg.data))
         events = environment.events
-        events.test_start.add_listener(lambda **_: self._reset())
-        events.report_to_master.add_listener(lambda client_id, data: data.update(rig=self._told()))
-        events.worker_report.add_listener(lambda client_id, data: self._keep(client_id, data.get("rig")))
+        listens_to(events.test_start)(lambda **_: self._reset())
+        listens_to(events.report_to_master)(lambda client_id, data: data.update(rig=self._told()))
+        listens_to(events.worker_report)(lambda client_id, data: self._keep(client_id, data.get("rig")))
         if not self.worker:
-            events.spawning_complete.add_listener(lambda **_: gevent.spawn(self._lead))
+            listens_to(events.spawning_complete)(lambda **_: self._begin_to_lead())
 
     # --- the one who leads ---------------------------------------------------------------------------------------
+
+    def _begin_to_lead(self) -> None:
+        gevent.spawn(self._lead)
 
     def _lead(self) -> None:
         """Everybody is there: tell each worker which lanes are its own, and when to begin."""
@@ -69,6 +73,7 @@ class Conductor:
         go = self._make_go()
         plan = LoadPlan.of(go["plan"])
         runner = self.environment.runner
+        assert runner is not None, "nobody spawns users without a runner"
         present = {LOCAL: dict(runner.user_classes_count)}
         if isinstance(runner, MasterRunner):
             present = {node.id: dict(node.user_classes_count) for node in runner.clients.all if node.user_count}
@@ -89,7 +94,7 @@ class Conductor:
             message = {**go, "lanes": lanes, "lead_s": lead_s, "node": node}
             if node == LOCAL:
                 self._begin(message)
-            else:
+            elif isinstance(runner, MasterRunner):
                 runner.send_message("rig-go", message, client_id=node)
         gevent.spawn(self._give_up, self._from + plan.seconds + GRACE_S + 8.0)
 
@@ -175,8 +180,9 @@ class Conductor:
         facts = generator.facts()
         generator.drain()
         data = {"told": self._told(), "facts": facts, "tallies": [tally.plain() for tally in generator.tallies.all()]}
-        if self.worker:
-            self.environment.runner.send_message("rig-done", json.loads(json.dumps(data)))
+        runner = self.environment.runner
+        if isinstance(runner, WorkerRunner):
+            runner.send_message("rig-done", json.loads(json.dumps(data)))
         else:
             self._done(self._node, json.loads(json.dumps(data)))
 
@@ -193,7 +199,7 @@ class Conductor:
 
     def _report(self, arm: str, method: str, action: str, ms: float, length: int, error: str | None) -> None:
         """Locust's own statistics: latency from the planned moment, a row an arm and action."""
-        self.environment.events.request.fire(
-            request_type=arm, name=action, response_time=ms, response_length=length,
+        tell(
+            self.environment.events.request, request_type=arm, name=action, response_time=ms, response_length=length,
             exception=RuntimeError(error) if error else None, context={},
         )  # fmt: skip

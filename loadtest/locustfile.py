@@ -10,11 +10,13 @@ import os
 import random
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gevent
 from conductor import Conductor
+from hooks import listens_to
 from locust import LoadTestShape, User, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
@@ -25,6 +27,7 @@ from rig.traffic.load.schedule import SHAPES, STEADY, WRITING, LoadPace, LoadPla
 PLAN = "RIG_INTERNAL_LOAD"  # a file with all that `rig load` has prepared
 ARM = "on"
 SPAWNED_A_SECOND = 100
+Number = TypeVar("Number", int, float)
 conductors: dict[int, Conductor] = {}
 
 
@@ -85,7 +88,7 @@ class Everybody(LoadTestShape):
         return len(EVERYBODY) * max(1, workers), SPAWNED_A_SECOND
 
 
-@events.init_command_line_parser.add_listener
+@listens_to(events.init_command_line_parser)
 def add_options(parser: Any) -> None:
     """Each has the pace's default; what a load of one's own needs besides is named at the end."""
     pace = LoadPace()
@@ -125,7 +128,7 @@ def span(text: str) -> float:
     return bounded(text, float, 0.01)
 
 
-def bounded(text: str, kind: Any, least: float) -> Any:
+def bounded(text: str, kind: Callable[[str], Number], least: float) -> Number:
     """Argparse turns the ValueError into a usage error; it names the option itself."""
     value = kind(text)
     if not least <= value < 1e9:
@@ -133,9 +136,10 @@ def bounded(text: str, kind: Any, least: float) -> Any:
     return value
 
 
-@events.init.add_listener
+@listens_to(events.init)
 def prepare(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
+    assert options is not None, "Locust reads the command line before it calls this"
     prepared = os.environ.get(PLAN)
     run = json.loads(Path(prepared).read_text())["run"] if prepared else None
     if prepared is None and not isinstance(environment.runner, WorkerRunner):
@@ -188,7 +192,7 @@ def one_up(host: str) -> str:
     return f"{front}:{int(port) + 1}" if port.isdigit() else host
 
 
-@events.quitting.add_listener
+@listens_to(events.quitting)
 def tell(environment: Environment, **_: Any) -> None:
     """The verdict on the traffic alone, where no rig waits for it: what it cost in SQL only `rig load` can count."""
     conductor = conductors.get(id(environment))
@@ -199,4 +203,5 @@ def tell(environment: Environment, **_: Any) -> None:
 if __name__ == "__main__":  # `locust --help` does not read this file
     from locust.main import main
 
-    sys.exit(main())
+    start: Callable[[], int | None] = main
+    sys.exit(start())

@@ -69,7 +69,7 @@ def process_variable(server: ServerInstance, variable: str) -> str | None:
 
 def pings_of(world: World, since: float | None = None) -> list[dict[str, Any]]:
     """What the background pings of this scenario were answered so far."""
-    found = [exchange for pinger in world.notes.get("pingers", []) for exchange in pinger.exchanges]
+    found = [exchange for pings in world.notes.get("background pings", []) for exchange in pings.exchanges]
     return [
         {
             "id": exchange.subject,
@@ -85,7 +85,7 @@ def pings_of(world: World, since: float | None = None) -> list[dict[str, Any]]:
 
 def pinging(world: World) -> list[str]:
     """Ids of the mitras who ping in the background, answered or not."""
-    return sorted({mitra.id for pinger in world.notes.get("pingers", []) for mitra in pinger.mitras})
+    return sorted({mitra.id for pings in world.notes.get("background pings", []) for mitra in pings.mitras})
 
 
 def pings_evidence(world: World, pings: Sequence[dict[str, Any]]) -> Evidence:

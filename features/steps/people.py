@@ -9,7 +9,7 @@ from pytest_bdd import given, parsers, when
 from features.steps.held import with_commit_held
 from rig.environment.step_errors import Broke, Unmet
 from rig.runs.checklist.world import World
-from rig.traffic import Exchange, Pinger
+from rig.traffic import BackgroundPings, Exchange
 
 NOBODY = "00000000-0000-0000-0000-000000000999"  # an id that no mitra has, as somebody may put it into Valkey by hand
 TIMED = ("extend",)  # refused once the chat's time is up, which a rig that is late may bring about
@@ -103,17 +103,17 @@ def pings_often(world: World, name: str, count: str) -> None:
 @given(parsers.re(NAMES + r" keeps? pinging every (?P<seconds>\d+) seconds"))
 def keep_pinging(world: World, names: str, seconds: str) -> None:
     every_s = world.cadence.seconds("ping", int(seconds))
-    pinger = Pinger([world.mitra(name) for name in split_names(names)], every_s)
-    pinger.start()
+    pings = BackgroundPings([world.mitra(name) for name in split_names(names)], every_s)
+    pings.start()
     world.notes["pings every"] = every_s
-    world.notes.setdefault("pingers", []).append(pinger)
-    world.notes[f"pinger {len(world.notes['pingers'])}"] = pinger
+    world.notes.setdefault("background pings", []).append(pings)
+    world.notes[f"background pings {len(world.notes['background pings'])}"] = pings
 
 
 @when("they stop pinging")
 def stop_pinging(world: World) -> None:
-    for pinger in world.notes.get("pingers", []):
-        pinger.stop()
+    for pings in world.notes.get("background pings", []):
+        pings.stop()
 
 
 # --- chats ------------------------------------------------------------------------------------------------------

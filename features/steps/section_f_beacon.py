@@ -28,7 +28,7 @@ from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 from rig.stack import CapabilityMissing
-from rig.traffic import Customer, Exchange, poll_rapidly, volley
+from rig.traffic import Customer, Exchange, burst, poll_rapidly
 
 BETWEEN_S = 9.5  # no two recomputes within this
 LATE_S = 0.3
@@ -102,8 +102,8 @@ def crowd(world: World, per_second: str, count: str, seconds: str) -> None:
     drop_snapshot(world)
     with window(world, "crowd"):
         with held_back(world) as let_go:
-            burst = volley([customer.client for customer in customers], "beacon", server.public_url + BEACON, let_go)
-        world.notes |= {"burst": burst.exchanges, "early": burst.early}
+            came = burst([customer.client for customer in customers], "beacon", server.public_url + BEACON, let_go)
+        world.notes |= {"burst": came.exchanges, "early": came.early}
         sources = [f"127.0.0.{2 + i}" for i in range(int(count))]
         world.notes["crowd polls"] = {"sources": sources, "since": time.time()}
         polls = poll_rapidly(

@@ -26,7 +26,7 @@ from rig.contract import SEED_LINE, SLACK_S, WRITE_THROUGH_S
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
-from rig.traffic import Exchange, Pinger
+from rig.traffic import BackgroundPings, Exchange
 
 BOTH = ("a", "b")
 WAYS = ("online", "offline")
@@ -192,9 +192,9 @@ def keep_pinging_via(world: World, names: str, where: str, seconds: str) -> None
     """Through both backends: by turns, so that each instance's mirror meets heartbeats that the other one took."""
     instances = BOTH if where == "both backends" else (where[-1],)
     mitras = [world.mitra(name, via=via) for name in split_names(names) for via in instances]
-    pinger = Pinger(mitras, world.cadence.seconds("ping", int(seconds)))
-    world.notes.setdefault("pingers", []).append(pinger.start())
-    world.notes[f"pinger {len(world.notes['pingers'])}"] = pinger
+    pings = BackgroundPings(mitras, world.cadence.seconds("ping", int(seconds)))
+    world.notes.setdefault("background pings", []).append(pings.start())
+    world.notes[f"background pings {len(world.notes['background pings'])}"] = pings
 
 
 @when(parsers.re(r"both backends have mirrored (?P<count>\d+) times"))
@@ -218,7 +218,7 @@ def mirrors_side_by_side(world: World) -> Observed:
     noted = world.notes["side by side"]
     noted["samples"].append(sample_of(world))
     read_at = noted["samples"][-1]["at"]
-    pings = [exchange for pinger in world.notes["pingers"] for exchange in pinger.exchanges]
+    pings = [exchange for pings in world.notes["background pings"] for exchange in pings.exchanges]
     heartbeats = world.bench.mirror.heartbeats()
     every = world.statements(noted["from"], read_at)
     statements = [s for s in every if failed(s) or s["class"] == "unknown" or uses_unnest(s)]

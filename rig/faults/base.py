@@ -1,4 +1,4 @@
-"""What a fault is: it acts on a stack and can tell, from both ends, whether it bites and whether it has healed."""
+"""What a fault is: it acts on a stack and can tell, from both ends, whether it is active and whether it has healed."""
 
 import socket
 import ssl
@@ -12,24 +12,23 @@ from urllib.parse import urlsplit
 
 import redis
 
-from rig.stores.valkey import OURS, connect
+from rig.faults.requirements import Requirement
+from rig.stores.valkey import OURS, Word, connect, run
 
 ANSWERS, CLOSES, SILENT, REFUSED = "answers", "closes", "silent", "refused"
-ENDED = (
-    "ended"  # in `Ground.kept`: the time (epoch seconds) at which it was over, where that is before `remove` returns
-)
-TERMINATED = "terminated"  # in `Ground.kept`: the time at which SIGTERM was sent
+ENDED = "ended"  # in `FaultContext.kept`: the time (epoch seconds) at which it was over, where that is before `remove` returns
+TERMINATED = "terminated"  # in `FaultContext.kept`: the time at which SIGTERM was sent
 SLOWEST_S = 3.0  # a delay is measured, not waited out for ever
 CONNECT_S = 1.0  # above any latency that a fault which lets answers through may add
 STILL_S = 7.0  # the 5 s in which a server has to heal, the second that a difference must last to count, and a margin
 BACK_S = 5.0  # how long a fault waits for what it is for: connections that an earlier one ended, somebody who is online
 
 # What was seen, by the end that it was seen from: goes into the record as it is.
-Sight = dict[str, str]
+Observation = dict[str, str]
 
 
 @dataclass
-class Ground:
+class FaultContext:
     """What a fault acts on and looks at.
 
     `stack`: the open stack. `servers`: the instances that run, by name. `hit`: those that the fault is for (all of
@@ -102,24 +101,24 @@ class Ground:
                 return {client["id"] for client in listed}
             time.sleep(0.02)  # between two looks
 
-    def clients_left(self, before: set[str], type: str = "normal") -> Sight:
+    def clients_left(self, before: set[str], type: str = "normal") -> Observation:
         return {"connections before": str(len(before)), "connections left": str(len(before & self.clients(type)))}
 
-    def connections(self) -> Sight:
+    def connections(self) -> Observation:
         """How Valkey treats a new connection, by end: `direct` (the rig's way), `through NAME` (an instance's way)."""
         ends = {"direct": (self.stack.valkey.host, self.stack.valkey.port)}
         ends |= {f"through {name}": self.address(name) for name in self.servers}
         tls = self.stack.valkey.facts.tls
         return {end: treats_a_connection(*address, tls=tls) for end, address in ends.items()}
 
-    def answers(self, *command: Any, within_s: float = CONNECT_S) -> Sight:
+    def answers(self, *command: Word, within_s: float = CONNECT_S) -> Observation:
         """What a command gets, by end, each as that end's own user: the reply as text, or the error's first word.
 
         A connection that is not answered at all tells `closes`, `silent` or `refused`.
         """
         return {end: answer_to(url, *command, within_s=within_s) for end, url in self._urls().items()}
 
-    def round_trips(self, *command: Any) -> Sight:
+    def round_trips(self, *command: Word) -> Observation:
         """How long a command (a PING) takes to be answered on a connection that is open already, as `12.3 ms`, by end."""
         return {end: round_trip(url, *(command or ("PING",))) for end, url in self._urls().items()}
 
@@ -127,17 +126,17 @@ class Ground:
         urls = {f"through {name}": server.env["VALKEY_URL"] for name, server in self.servers.items()}
         return {"direct": self.stack.valkey.url, **urls}
 
-    def spared(self, sight: Sight) -> bool:
+    def others_unaffected(self, observation: Observation) -> bool:
         """Whether every end that is not to be hit is answered."""
         if not self.alone:
             return True
         silent = (ANSWERS, CLOSES, SILENT, REFUSED)
-        others = [sight[f"through {name}"] for name in self.servers if name not in self.hit]
-        return all(seen == ANSWERS or seen not in silent for seen in (*others, sight.get("direct", ANSWERS)))
+        others = [observation[f"through {name}"] for name in self.servers if name not in self.hit]
+        return all(seen == ANSWERS or seen not in silent for seen in (*others, observation.get("direct", ANSWERS)))
 
-    def hits(self, sight: Sight) -> list[str]:
+    def hits(self, observation: Observation) -> list[str]:
         """Of what was seen: what the instances saw that the fault is for."""
-        return [sight[f"through {name}"] for name in self.hit]
+        return [observation[f"through {name}"] for name in self.hit]
 
 
 class Fault(ABC):
@@ -146,7 +145,7 @@ class Fault(ABC):
     name: ClassVar[str]  # as reports and the command line call it
     family: ClassVar[str]  # reachability, silence, slowness, cuts, refusing, wrong, partial, truth, server
     shows: ClassVar[str]  # one sentence: what happens
-    needs: ClassVar[tuple[str, ...]] = ()  # capabilities of stack or machine, by name (rig.faults.requirements)
+    requirements: ClassVar[tuple[Requirement, ...]] = ()  # what stack or machine has to have for it
     # Where it acts: on the `way` of an instance to Valkey, on `valkey`, on Postgres (`truth`), on a `server` or as its
     # `clients`. Two of one layer never overlap: each would be taken for the other.
     layer: ClassVar[str] = "valkey"
@@ -165,49 +164,54 @@ class Fault(ABC):
     # The cadence of the periodic seed that it is healed by, where nothing else notices it; in seconds.
     reconcile_s: ClassVar[float | None] = None
     # Invariants that it changes as it must: declared here, said in each run, and not judged under it alone.
-    excuses: ClassVar[tuple[str, ...]] = ()
+    exempt_checks: ClassVar[tuple[str, ...]] = ()
 
     # What must have happened under it, or it has proved nothing: ids of `rig.checks.chaos.coverage`.
-    brings: ClassVar[tuple[str, ...]] = ()
+    expects_events: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def layers(cls) -> set[str]:
         return {cls.layer, *cls.also}
 
-    @abstractmethod
-    def inject(self, ground: Ground) -> None: ...
-
-    def look(self, ground: Ground) -> Sight:
-        """What tells whether it bites: how new connections are treated, unless the fault shows otherwise."""
-        return ground.connections()
+    @classmethod
+    def all_requirements(cls) -> tuple[Requirement, ...]:
+        """Those that it declares, and what all faults of its layer need."""
+        return (Requirement.VALKEY_PROXY, *cls.requirements) if cls.layer == "way" else cls.requirements
 
     @abstractmethod
-    def bites(self, sight: Sight, ground: Ground) -> bool:
+    def inject(self, context: FaultContext) -> None: ...
+
+    def observe(self, context: FaultContext) -> Observation:
+        """What tells whether it is active: how new connections are treated, unless the fault shows otherwise."""
+        return context.connections()
+
+    @abstractmethod
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
         """Whether it is seen to be in force, from both ends where it has two."""
 
     @abstractmethod
-    def remove(self, ground: Ground) -> None: ...
+    def remove(self, context: FaultContext) -> None: ...
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
         """Whether it is seen to be gone: every end is answered again, unless the fault shows otherwise."""
-        return all_answer(sight)
+        return all_answer(observation)
 
 
 class Unconfirmed(Exception):
-    """A fault was injected and not seen to bite in time: nothing that follows says anything of the server."""
+    """A fault was injected and not seen to be active in time: nothing that follows says anything of the server."""
 
 
 class Unhealed(Exception):
     """A fault was taken back and not seen to heal in time."""
 
 
-def all_answer(sight: Sight) -> bool:
-    return all(found == ANSWERS for found in sight.values())
+def all_answer(observation: Observation) -> bool:
+    return all(found == ANSWERS for found in observation.values())
 
 
-def none_answers(sight: Sight) -> bool:
+def none_answers(observation: Observation) -> bool:
     """What a dead or cut-off Valkey looks like."""
-    return all(found != ANSWERS for found in sight.values())
+    return all(found != ANSWERS for found in observation.values())
 
 
 def treats_a_connection(host: str, port: int, *, tls: bool = False) -> str:
@@ -232,19 +236,19 @@ def unverified(plain: socket.socket) -> ssl.SSLSocket:
     return context.wrap_socket(plain)
 
 
-def answer_to(url: str, *command: Any, within_s: float = CONNECT_S) -> str:
+def answer_to(url: str, *command: Word, within_s: float = CONNECT_S) -> str:
     """One command on a new connection of that URL's user: its reply, or the first word of the error."""
-    return told_by(url, within_s, lambda connection: str(connection.execute_command(*command)))
+    return told_by(url, within_s, lambda connection: str(run(connection, *command)))
 
 
-def round_trip(url: str, *command: Any) -> str:
+def round_trip(url: str, *command: Word) -> str:
     """Of the second command on a connection, so that its opening is not counted; or what became of it."""
 
     def measured(connection: redis.Redis) -> str:
-        with connection.client() as one:
+        with redis.Redis(connection_pool=connection.connection_pool, single_connection_client=True) as one:
             one.ping()
             began = time.monotonic()
-            one.execute_command(*command)
+            run(one, *command)
             return f"{(time.monotonic() - began) * 1000:.1f} ms"
 
     return told_by(url, SLOWEST_S, measured)

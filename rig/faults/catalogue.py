@@ -4,7 +4,7 @@ import difflib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def faults() -> dict[str, type[Fault]]:
     for module in pkgutil.walk_packages([str(Path(__file__).parent)], "rig.faults."):
         importlib.import_module(module.name)
     found: dict[str, type[Fault]] = {}
-    for fault in concrete(Fault):
+    for fault in concrete(Fault.__subclasses__()):
         if fault.family not in FAMILIES or fault.name in found:
             raise ValueError(f"{fault.__module__}.{fault.__name__}: name {fault.name!r} or family is no good")
         found[fault.name] = fault
@@ -41,12 +41,12 @@ def faults() -> dict[str, type[Fault]]:
     return dict(sorted(found.items(), key=lambda item: (order.index(item[1].family), item[0])))
 
 
-def concrete(kind: type[Fault]) -> Iterator[type[Fault]]:
-    """Those that have a name of their own: the others are bases."""
-    for fault in kind.__subclasses__():
+def concrete(kinds: Iterable[type[Fault]]) -> Iterator[type[Fault]]:
+    """Of these and all below them, those that have a name of their own: the others are bases."""
+    for fault in kinds:
         if "name" in vars(fault) and not inspect.isabstract(fault):
             yield fault
-        yield from concrete(fault)
+        yield from concrete(fault.__subclasses__())
 
 
 def fault_named(name: str) -> Fault:

@@ -1,36 +1,52 @@
-"""Named capabilities that a fault may need of the stack or of the machine, each with a look whether it is there."""
+"""Named capabilities that a fault may need of the stack or of the machine, each with a check whether it is there."""
 
 import ctypes.util
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from rig import caller
 from rig.faults.network.socket_filter import refused_here
-from rig.stores.valkey import ABILITIES
+from rig.stores.valkey import ABILITIES, ValkeyFacts
 
-FAKETIME = "libfaketime"
-OWN_CLOCKS = "clocks of the instances' own"
-RESOLVER = "a resolver of ours"
-OWN_PROXY = "a proxy of ours"
-TRUTH_PROXIED = "a proxy before postgres"
-WAY = "a proxy before Valkey"
-SOCKET_FILTERS = "filters on the proxy's sockets"
 FAKETIME_PLACES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1")
 
 
-def missing(need: str, stack: Any) -> str | None:
-    """Why it is not there, with what to do; None when it is. KeyError for a need that nobody has named."""
-    if need in ABILITIES or need == "CONFIG SET":
-        return stack.valkey.facts.lacking.get(need)
-    return LOOKS[need](stack)
+class Requirement(StrEnum):
+    """What a fault may need beyond any stack and any machine; the value is how reports and docs/faults.md call it."""
+
+    # Commands of Valkey, which a given one may refuse to us.
+    ACL = "ACL"
+    CLIENT_KILL = "CLIENT KILL"
+    CLIENT_LIST = "CLIENT LIST"
+    CLIENT_PAUSE = "CLIENT PAUSE"
+    CONFIG_SET = "CONFIG SET"
+    REPLICAOF = "REPLICAOF"
+    # Of the stack.
+    EMBEDDED_VALKEY = "embedded valkey"
+    EMBEDDED_POSTGRES = "embedded postgres"
+    POSTGRES_SUPERUSER = "a superuser of Postgres"
+    POSTGRES_PROXY = "a proxy before postgres"
+    VALKEY_PROXY = "a proxy before Valkey"
+    OWN_PROXY = "a proxy of ours"
+    OWN_SERVER = "a server of ours"
+    OWN_CLOCKS = "clocks of the instances' own"
+    OWN_RESOLVER = "a resolver of ours"
+    # Of the machine.
+    LIBFAKETIME = "libfaketime"
+    SOCKET_FILTERS = "filters on the proxy's sockets"
 
 
-def needs_of(fault: Any) -> tuple[str, ...]:
-    """Those that it declares, and what all faults of its layer need."""
-    return (WAY, *fault.needs) if fault.layer == "way" else fault.needs
+def missing(requirement: Requirement, stack: Any) -> str | None:
+    """Why it is not there, with what to do; None when it is."""
+    if requirement in ABILITIES or requirement is Requirement.CONFIG_SET:
+        facts: ValkeyFacts = stack.valkey.facts
+        return facts.lacking.get(requirement)
+    return CHECKS[requirement](stack)
 
 
 def libfaketime() -> str | None:
@@ -49,7 +65,7 @@ def _embedded_postgres(stack: Any) -> str | None:
     return None if ours else "this Postgres is not a process of ours to restart: use --mode embedded"
 
 
-def _observer(stack: Any) -> str | None:
+def _postgres_superuser(stack: Any) -> str | None:
     ours = getattr(stack.postgres, "managed", False)
     return None if ours else "it takes a superuser: use --mode embedded or docker"
 
@@ -58,12 +74,12 @@ def _own_server(stack: Any) -> str | None:
     return "the server was started by somebody else" if stack.spec.attached is not None else None
 
 
-def _faketime(stack: Any) -> str | None:
+def _libfaketime(stack: Any) -> str | None:
     return _own_server(stack) or (None if libfaketime() else "install it (Debian: apt install libfaketime)")
 
 
 def _own_clocks(stack: Any) -> str | None:
-    return _faketime(stack) or (None if stack.spec.clock_library else "this stack was opened without them")
+    return _libfaketime(stack) or (None if stack.spec.clock_library else "this stack was opened without them")
 
 
 def no_resolver() -> str | None:
@@ -74,7 +90,7 @@ def no_resolver() -> str | None:
     return f"there is no mount namespace to be had ({done.stderr.strip()})" if done.returncode else None
 
 
-def _resolver(stack: Any) -> str | None:
+def _own_resolver(stack: Any) -> str | None:
     return (
         _own_server(stack)
         or no_resolver()
@@ -94,26 +110,21 @@ def _socket_filters(stack: Any) -> str | None:
     return None if why is None else f"the kernel refuses them here ({why}): run the rig as root, outside a container"
 
 
-def _way(stack: Any) -> str | None:
+def _valkey_proxy(stack: Any) -> str | None:
     host = getattr(stack.toxiproxy, "host", None)
     return None if host is None else stack.valkey.why_direct(host) or None
 
 
-def _root(stack: Any) -> str | None:
-    return None if os.geteuid() == 0 else "run the rig as root"
-
-
-LOOKS = {
-    "embedded valkey": _embedded_valkey,
-    "embedded postgres": _embedded_postgres,
-    "a superuser of Postgres": _observer,
-    TRUTH_PROXIED: lambda stack: None if stack.spec.truth_proxied else "this stack has none",
-    "a server of ours": _own_server,
-    WAY: _way,
-    FAKETIME: _faketime,
-    OWN_CLOCKS: _own_clocks,
-    RESOLVER: _resolver,
-    OWN_PROXY: _own_proxy,
-    SOCKET_FILTERS: _socket_filters,
-    "root": _root,
+CHECKS: Mapping[Requirement, Callable[[Any], str | None]] = {
+    Requirement.EMBEDDED_VALKEY: _embedded_valkey,
+    Requirement.EMBEDDED_POSTGRES: _embedded_postgres,
+    Requirement.POSTGRES_SUPERUSER: _postgres_superuser,
+    Requirement.POSTGRES_PROXY: lambda stack: None if stack.spec.truth_proxied else "this stack has none",
+    Requirement.VALKEY_PROXY: _valkey_proxy,
+    Requirement.OWN_PROXY: _own_proxy,
+    Requirement.OWN_SERVER: _own_server,
+    Requirement.OWN_CLOCKS: _own_clocks,
+    Requirement.OWN_RESOLVER: _own_resolver,
+    Requirement.LIBFAKETIME: _libfaketime,
+    Requirement.SOCKET_FILTERS: _socket_filters,
 }

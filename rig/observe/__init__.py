@@ -2,7 +2,8 @@
 
 from rig.observe.errors import CannotObserve
 from rig.observe.postgres.queries import Result, Tables
-from rig.observe.postgres.statement_log import NoStatementLog, Statement, StatementLog
+from rig.observe.postgres.statement import Statement
+from rig.observe.postgres.statement_log import NoStatementLog, StatementLog
 from rig.observe.process.scheduling_lag import LagSentinel
 from rig.observe.process.server_log import ServerLog
 from rig.observe.valkey.command import Command

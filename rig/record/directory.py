@@ -2,10 +2,10 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rig.record.archive import archived_run
 from rig.record.lines import RECORD_VERSION
@@ -37,7 +37,7 @@ class RunDirectory:
         return sorted(self.path.glob("record-*.jsonl"))
 
 
-def new_run(root: Path, kind: str, random_seed: int, meta: dict[str, Any]) -> RunDirectory:
+def new_run(root: Path, kind: str, random_seed: int, meta: Mapping[str, object]) -> RunDirectory:
     """Make the directory of a run that starts now and write its `run.json`.
 
     `meta` is plain JSON: command, cadence, level, stack, versions. Raises FileExistsError never: a

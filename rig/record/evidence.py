@@ -6,7 +6,9 @@ from typing import Any
 Evidence = dict[str, Any]
 
 
-def sql(statement: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, at: float | None = None) -> Evidence:
+def sql(
+    statement: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, at: float | None = None
+) -> Evidence:
     """A query that the rig ran and the rows it got; `at` is when, in epoch seconds, where that matters."""
     found = {"kind": "sql", "statement": statement, "columns": list(columns), "rows": [list(row) for row in rows]}
     return found if at is None else {**found, "at": at}
@@ -17,7 +19,7 @@ def moment(piece: Evidence) -> float | None:
     return piece.get("started") or piece.get("at")
 
 
-def valkey(command: str, value: Any, *, type: str | None = None, ttl_ms: int | None = None) -> Evidence:
+def valkey(command: str, value: object, *, type: str | None = None, ttl_ms: int | None = None) -> Evidence:
     """A Valkey command that the rig ran: its reply, and the key's type and TTL in ms (-1 none, -2 no key)."""
     return {"kind": "valkey", "command": command, "value": value, "type": type, "ttl_ms": ttl_ms}
 
@@ -37,9 +39,9 @@ def http(
     actor: str,
     method: str,
     url: str,
-    body: Any,
+    body: object,
     status: int | None,
-    reply: Any,
+    reply: object,
     error: str | None,
     started: float,
     ended: float,

@@ -1,6 +1,6 @@
 """Which records this rig can read: its own version, and older ones that a step here brings up to it."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from rig.record.lines import RECORD_VERSION
 
@@ -8,7 +8,7 @@ from rig.record.lines import RECORD_VERSION
 OLDEST = 1
 
 
-def readable_version(meta: dict[str, Any]) -> int:
+def readable_version(meta: Mapping[str, object]) -> int:
     """The version of the record, by run.json. ValueError names one that this rig can't read."""
     version = meta.get("record_version", OLDEST)
     if not isinstance(version, int) or not OLDEST <= version <= RECORD_VERSION:

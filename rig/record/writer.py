@@ -7,7 +7,6 @@ import threading
 import time
 import uuid
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -32,9 +31,9 @@ class Recorder:
         self._file = self.path.open("a", encoding="utf-8", buffering=1)
         self._lock = threading.Lock()
         self._secrets: dict[str, str] = {}
-        self._about: dict[str, Any] = {}
+        self._about: dict[str, object] = {}
 
-    def about(self, **fields: Any) -> None:
+    def about(self, **fields: object) -> None:
         """From now on each line tells these fields too (which scenario it is of), unless it has them of its own."""
         self._about = fields
 
@@ -50,7 +49,7 @@ class Recorder:
                 text = text.replace(secret, placeholder)
         return text
 
-    def write(self, kind: str, /, t: float | None = None, **fields: Any) -> None:
+    def write(self, kind: str, /, t: float | None = None, **fields: object) -> None:
         """Append one line; `fields` must be plain JSON (dates and uuids are written as text).
 
         ValueError for a kind or field that no line of a record has (`rig/record/lines`).

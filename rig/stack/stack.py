@@ -12,7 +12,10 @@ from rig.stack.embedded.postgres import EmbeddedPostgres
 from rig.stack.embedded.toxiproxy import EmbeddedToxiproxy
 from rig.stack.embedded.valkey import EmbeddedValkey
 from rig.stack.errors import CapabilityMissing, StackError
-from rig.stack.external.services import ExternalPostgres, ExternalToxiproxy, ExternalValkey, protect
+from rig.stack.external.postgres import ExternalPostgres
+from rig.stack.external.protection import protect
+from rig.stack.external.toxiproxy import ExternalToxiproxy
+from rig.stack.external.valkey import ExternalValkey
 from rig.stack.processes.ports import PORTS
 from rig.stack.processes.process import Supervisor
 from rig.stack.spec import StackSpec
@@ -102,12 +105,14 @@ class Stack:
         """The server that runs already, under the name of the first instance: there is no second."""
         if name != FIRST:
             raise CapabilityMissing("one running server was given: such a scenario needs a second instance")
+        assert self.spec.attached is not None, "a stack without one starts its servers"
         if FIRST not in self.servers:
             path = self.spec.logs / f"{self.name}-server-{FIRST}.log"
             self.servers[FIRST] = AttachedServer(
                 FIRST, self.spec.attached, self.postgres, self.valkey, self.toxiproxy, path
             )
-        return self.servers[FIRST]
+        server: AttachedServer = self.servers[FIRST]
+        return server
 
     def _seat(self, name: str, proxied: bool, earlier: Seat | None) -> Seat:
         login = self.postgres.login(name)

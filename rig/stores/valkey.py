@@ -4,9 +4,10 @@ import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import redis
+from redis.client import PubSub
 
 from rig.stores.lacks import Lacks, Unfit, Unreachable
 from rig.stores.urls import ValkeyUrl
@@ -18,6 +19,24 @@ EVENTS = "K$gx"  # events by key: writes of strings, DEL, EXPIRE and the like, k
 PROBE = "rig:probe"
 SYNTAX = "syntax error"  # of a command that was let through to its own arguments
 DEMO_S = 1.0
+
+
+Word = str | bytes | int | float
+Answer = TypeVar("Answer")
+
+
+class Connection(Protocol):
+    """One connection of a client's pool, as far as the rig uses it past the client."""
+
+    def connect(self) -> None: ...
+
+    def disconnect(self) -> None: ...
+
+    def on_connect(self) -> None: ...
+
+    def send_command(self, *words: Word, check_health: bool = True) -> None: ...
+
+    def read_response(self) -> Any: ...
 
 
 class Ability(NamedTuple):
@@ -80,7 +99,7 @@ def connect(
     A name that is refused is no reason to fail: what is lost by it is told by `ask`.
     """
 
-    def named(connection: Any) -> None:
+    def named(connection: Connection) -> None:
         connection.on_connect()
         with suppress(redis.ResponseError):
             connection.send_command("CLIENT", "SETNAME", name, check_health=False)
@@ -96,6 +115,40 @@ def connect(
     if database is not None:
         told["db"] = database
     return client
+
+
+def run(client: redis.Redis, *words: Word) -> Any:
+    """The reply to any command, as in `run(client, "ACL", "LIST")`; a pipeline keeps it for later. redis.RedisError."""
+    execute: Callable[..., Any] = client.execute_command  # redis-py gives it no types
+    return execute(*words)
+
+
+def subscriber(client: redis.Redis, **options: bool) -> PubSub:
+    """A connection of its own for subscriptions; `options` are those of redis-py's PubSub."""
+    opened: Callable[..., PubSub] = client.pubsub  # redis-py gives it no types
+    return opened(**options)
+
+
+def bare_connection(client: redis.Redis) -> Connection:
+    """A new connection with the client's settings, not connected yet, which the client doesn't know."""
+    made: Connection = client.connection_pool.make_connection()
+    return made
+
+
+def text(reply: object) -> str:
+    """A reply of a client that decodes, as `connect` makes them: redis-py's types leave open whether it is text."""
+    assert isinstance(reply, str), f"text was expected, not {reply!r}"
+    return reply
+
+
+def text_or_none(reply: object) -> str | None:
+    """The same, for what may not be there."""
+    return None if reply is None else text(reply)
+
+
+def setting(client: redis.Redis, name: str) -> str:
+    """A setting of Valkey's by CONFIG GET. KeyError for one that it doesn't know."""
+    return text(client.config_get(name)[name])
 
 
 def check(url: str) -> Mapping[str, Any]:
@@ -116,7 +169,7 @@ def ask(url: str) -> ValkeyFacts:
         return ValkeyFacts(kind, version, where.tls, where.database, lacking_of(client, where.database))
 
 
-def asked(question: Callable[[], Any], hint: str = "") -> Any:
+def asked(question: Callable[[], Answer], hint: str = "") -> Answer:
     """The answer; Unreachable or Unfit says in one line why there is none, `hint` what else may be the matter."""
     try:
         return question()
@@ -161,7 +214,7 @@ def lacking_of(client: redis.Redis, database: int) -> dict[str, str]:
     """Each ability that is refused, with the words of the refusal and what is lost."""
     pipeline = client.pipeline(transaction=False)
     for ability in ABILITIES.values():
-        pipeline.execute_command(*ability.probe)
+        run(pipeline, *ability.probe)
     replies = asked(lambda: pipeline.execute(raise_on_error=False))
     lacking = {}
     for (name, ability), reply in zip(ABILITIES.items(), replies, strict=True):
@@ -188,9 +241,7 @@ def refused(command: str, error: Exception, lost: str) -> str:
 def refusal_of_settings(client: redis.Redis) -> redis.ResponseError | None:
     """Tried by setting what is set."""
     try:
-        client.config_set(
-            "notify-keyspace-events", client.config_get("notify-keyspace-events")["notify-keyspace-events"]
-        )
+        client.config_set("notify-keyspace-events", setting(client, "notify-keyspace-events"))
     except redis.ResponseError as error:
         return error
     except KeyError:
@@ -200,7 +251,7 @@ def refusal_of_settings(client: redis.Redis) -> redis.ResponseError | None:
 
 def refusal_of_monitor(client: redis.Redis) -> redis.ResponseError | None:
     """On a connection of its own, which shows commands from then on."""
-    connection = client.connection_pool.make_connection()
+    connection = bare_connection(client)
     try:
         connection.connect()
         connection.send_command("MONITOR", check_health=False)
@@ -215,7 +266,7 @@ def refusal_of_monitor(client: redis.Redis) -> redis.ResponseError | None:
 def hears_events(client: redis.Redis, database: int) -> bool:
     """Whether a change of a key is told, as somebody may have set it where we may not look."""
     try:
-        with client.pubsub(ignore_subscribe_messages=False) as heard:
+        with subscriber(client, ignore_subscribe_messages=False) as heard:
             heard.subscribe(f"__keyspace@{database}__:{PROBE}")
             heard.get_message(timeout=DEMO_S)
             client.set(PROBE, "1", px=1000)

@@ -6,18 +6,18 @@ from rig.traffic.actors.mitra import Mitra
 from rig.traffic.actors.operator import Operator
 from rig.traffic.actors.tokens import mint
 from rig.traffic.background.beacon_polls import poll_rapidly
-from rig.traffic.background.burst import Volley, volley
-from rig.traffic.background.pinger import Pinger
+from rig.traffic.background.burst import Burst, burst
+from rig.traffic.background.pings import BackgroundPings
 
 __all__ = [
+    "BackgroundPings",
+    "Burst",
     "Customer",
     "Exchange",
     "Mitra",
     "Operator",
     "Outcome",
-    "Pinger",
-    "Volley",
+    "burst",
     "mint",
     "poll_rapidly",
-    "volley",
 ]

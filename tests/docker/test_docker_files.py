@@ -13,7 +13,7 @@ from rig.stack import StackError, StackSpec
 from rig.stack.docker.images import IMAGES
 from rig.stack.embedded.postgres_binaries import MAJOR
 from rig.stack.embedded.toxiproxy_binary import VERSION
-from rig.stack.external.services import protect
+from rig.stack.external.protection import protect
 
 COMPOSE = (CHECKOUT / "compose.yaml").read_text()
 DOCKERFILE = (CHECKOUT / "server" / "Dockerfile").read_text()

@@ -1,4 +1,4 @@
-"""Each fault of the catalogue on a real stack: seen to bite, seen to heal, and nothing left of it."""
+"""Each fault of the catalogue on a real stack: seen to be active, seen to heal, and nothing left of it."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from rig.checks.chaos.timeline import MOMENTS
-from rig.faults import Cycle, Fault, Ground, Unconfirmed, Unhealed
+from rig.faults import Cycle, Fault, FaultContext, Unconfirmed, Unhealed
 from rig.faults.catalogue import FAMILIES, UnknownFault, fault_named, faults
 from rig.faults.docs import DOCS, page
 from rig.faults.postgres.locks import SETTING
@@ -56,8 +56,8 @@ def stack(tmp_path_factory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def ground(stack: Stack) -> Iterator[Ground]:
-    made = Ground(stack, {name: stack.server(name) for name in INSTANCES}, hit=("a",))
+def context(stack: Stack) -> Iterator[FaultContext]:
+    made = FaultContext(stack, {name: stack.server(name) for name in INSTANCES}, hit=("a",))
     url = made.servers["a"].env["VALKEY_URL"]
     with redis.Redis.from_url(url, protocol=2) as clients, clients.pubsub() as subscription, clients.client() as one:
         one.sadd("mitras:online", MITRA)
@@ -76,14 +76,14 @@ ASKED = (
 
 
 @contextmanager
-def at_work(ground: Ground, fault: Fault) -> Iterator[None]:
+def at_work(context: FaultContext, fault: Fault) -> Iterator[None]:
     """What a fault of Postgres or of a server needs: an instance that runs, and requests of its that a lock makes wait."""
     if fault.layer not in ("truth", "server", "clients"):
         yield
         return
-    server = ground.servers["a"]
+    server = context.servers["a"]
     server.start()
-    rows = Fixtures(ground.stack.postgres.url)
+    rows = Fixtures(context.stack.postgres.url)
     rows.session(rows.customer(), rows.mitra(online=True))
     stopping, asking = threading.Event(), []
 
@@ -128,78 +128,78 @@ NAMES = list(faults())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_bites_heals_and_leaves_nothing(stack: Stack, ground: Ground, name: str) -> None:
+def test_it_acts_heals_and_leaves_nothing(stack: Stack, context: FaultContext, name: str) -> None:
     fault, notes = fault_named(name), Notes()
-    if lacks := [why for need in fault.needs if (why := missing(need, stack))]:
+    if lacks := [why for need in fault.requirements if (why := missing(need, stack))]:
         pytest.skip("; ".join(lacks))
     before = state(stack)
-    with at_work(ground, fault):
-        cycle = Cycle(fault, ground, notes)
+    with at_work(context, fault):
+        cycle = Cycle(fault, context, notes)
         cycle.inject()
         cycle.remove()
-        fault.remove(ground)
+        fault.remove(context)
     assert notes.moments == ["requested", "confirmed", "removed", "healed"]
     assert state(stack) == before
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_injection_without_effect_is_unconfirmed(ground: Ground, monkeypatch, name: str) -> None:
+def test_an_injection_without_effect_is_unconfirmed(context: FaultContext, monkeypatch, name: str) -> None:
     monkeypatch.setattr("rig.faults.lifecycle.CONFIRM_S", 0.1)
     fault = fault_named(name)
-    monkeypatch.setattr(fault, "inject", lambda ground: None, raising=False)
-    with at_work(ground, fault), pytest.raises(Unconfirmed), Cycle(fault, ground, Notes()) as cycle:
+    monkeypatch.setattr(fault, "inject", lambda context: None, raising=False)
+    with at_work(context, fault), pytest.raises(Unconfirmed), Cycle(fault, context, Notes()) as cycle:
         cycle.inject()
 
 
-def test_subscribers_who_are_just_coming_back_are_waited_for(stack: Stack, ground: Ground) -> None:
+def test_subscribers_who_are_just_coming_back_are_waited_for(stack: Stack, context: FaultContext) -> None:
     """An earlier fault has ended them, and they return at their own pace: there has to be somebody to end."""
-    ground.hit = ("b",)
+    context.hit = ("b",)
     fault, notes = fault_named("subscribers killed"), Notes()
-    with redis.Redis.from_url(ground.servers["b"].env["VALKEY_URL"], protocol=2) as client, client.pubsub() as late:
+    with redis.Redis.from_url(context.servers["b"].env["VALKEY_URL"], protocol=2) as client, client.pubsub() as late:
         back = threading.Timer(0.5, late.subscribe, ["config:invalidate"])
         back.start()
-        with Cycle(fault, ground, notes) as cycle:
+        with Cycle(fault, context, notes) as cycle:
             cycle.inject()
             cycle.remove()
         back.join()
     assert notes.moments == ["requested", "confirmed", "removed", "healed"]
 
 
-def test_who_left_just_before_is_not_taken_for_the_one_to_lose(ground: Ground, monkeypatch) -> None:
+def test_who_left_just_before_is_not_taken_for_the_one_to_lose(context: FaultContext, monkeypatch) -> None:
     """Somebody who is online is drawn; by the time of the command she may have gone."""
     fault, notes, drawn = fault_named("member removed"), Notes(), iter([BOGUS, BOGUS, MITRA])
     monkeypatch.setattr("rig.faults.valkey.data_corruption.somebody_online", lambda _: next(drawn))
-    Cycle(fault, ground, notes).inject()
+    Cycle(fault, context, notes).inject()
     assert notes.moments == ["requested", "confirmed"]
 
 
-def test_a_removal_without_effect_is_unhealed(ground: Ground, monkeypatch) -> None:
+def test_a_removal_without_effect_is_unhealed(context: FaultContext, monkeypatch) -> None:
     monkeypatch.setattr("rig.faults.lifecycle.HEAL_S", 0.1)
     fault = fault_named("refused")
     remove = fault.remove
-    monkeypatch.setattr(fault, "remove", lambda ground: None, raising=False)
-    cycle = Cycle(fault, ground, Notes())
+    monkeypatch.setattr(fault, "remove", lambda context: None, raising=False)
+    cycle = Cycle(fault, context, Notes())
     cycle.inject()
     with pytest.raises(Unhealed, match="through a refused"):
         cycle.remove()
-    remove(ground)
+    remove(context)
 
 
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_setting_that_was_put_to_be_locked_goes_and_a_changed_one_stays(
-    stack: Stack, ground: Ground, changed: bool
+    stack: Stack, context: FaultContext, changed: bool
 ) -> None:
-    server, fault = ground.servers["a"], fault_named("setting locked")
+    server, fault = context.servers["a"], fault_named("setting locked")
     server.start()  # makes the tables
     server.stop()
     with Fixtures(stack.postgres.url) as rows, ThreadPoolExecutor(1) as pool:
-        fault.hold(ground)
+        fault.hold(context)
         if changed:
             writer = psycopg.connect(server.env["DATABASE_URL"], autocommit=True)
             waiting = pool.submit(writer.execute, "UPDATE app_config SET value = '7'")
-            while not fault.bites(fault.look(ground), ground):
+            while not fault.is_active(fault.observe(context), context):
                 assert not waiting.done()
-        fault.remove(ground)
+        fault.remove(context)
         if changed:
             waiting.result(5)
             writer.close()

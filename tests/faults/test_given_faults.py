@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from rig.faults.catalogue import fault_named
-from rig.faults.requirements import missing, needs_of
+from rig.faults.requirements import missing
 from rig.runs.chaos.fault_scheduler import refuse_what_is_missing
 from rig.stack import CapabilityMissing
-from rig.stack.external.services import ExternalValkey
+from rig.stack.external.valkey import ExternalValkey
 from rig.stores.valkey import ValkeyFacts
 
 
@@ -37,7 +37,7 @@ def test_the_command_that_is_refused_is_named(fault: str, command: str) -> None:
 @pytest.mark.parametrize("fault", ["refused", "requests lost"])
 def test_a_fault_of_the_way_needs_a_proxy_before_valkey(fault: str) -> None:
     """None can stand before a Unix socket, or before a certificate that names another host."""
-    (way,) = [need for need in needs_of(fault_named(fault)) if "proxy" in need]
+    (way,) = [one for one in fault_named(fault).all_requirements() if "proxy" in one]
     assert missing(way, stack_on("redis://h")) is None
     assert "Unix socket" in str(missing(way, stack_on("unix:///run/valkey.sock")))
     assert "certificate" in str(missing(way, stack_on("rediss://h")))

@@ -10,8 +10,8 @@ from rig.observe.postgres.ledger import unattributed
 from rig.observe.postgres.pg_stat_statements import CountedLedger
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
 from rig.stack.embedded.valkey import EmbeddedValkey
+from rig.stack.external.postgres import ExternalPostgres
 from rig.stack.external.scratch_mark import mark
-from rig.stack.external.services import ExternalPostgres
 from tests.support.debian_postgres import DebianPostgres, debian  # noqa: F401
 
 

@@ -7,7 +7,7 @@ from store_urls import BAD_VALKEY_URLS, GOOD_VALKEY_URLS
 
 from rig.stack import SpecError
 from rig.stack.external.scratch_mark import mark
-from rig.stack.external.services import ExternalValkey
+from rig.stack.external.valkey import ExternalValkey
 from rig.stores.urls import BadUrl, ValkeyUrl
 from server.urls import valkey_url
 from tests.support.stack_support import spec_of

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from rig.traffic import Mitra, Pinger, poll_rapidly
-from rig.traffic.background.periodic import PacedThread
+from rig.traffic import BackgroundPings, Mitra, poll_rapidly
+from rig.traffic.background.periodic import PeriodicThread
 from tests.support.answering_server import Asked, Server, server  # noqa: F401
 
 IDS = [f"7b0c5f2e-0000-4000-8000-00000000000{i}" for i in range(3)]
@@ -23,14 +23,14 @@ def wait_until(condition: object, within_s: float = 5.0) -> None:
 
 def test_every_mitra_is_pinged_until_the_block_ends(server: Server) -> None:  # noqa: F811
     mitras = [Mitra.from_secret(server, id) for id in IDS]
-    with Pinger(mitras, every_s=0.05) as pinger:
-        wait_until(lambda: len(pinger.exchanges) >= 9)
+    with BackgroundPings(mitras, every_s=0.05) as pings:
+        wait_until(lambda: len(pings.exchanges) >= 9)
     count = len(server.asked)
-    exchanges = pinger.exchanges
+    exchanges = pings.exchanges
     assert len(exchanges) == count
     assert {exchange.subject for exchange in exchanges} == set(IDS)
     assert exchanges == sorted(exchanges, key=lambda exchange: exchange.started)
-    assert not any(thread.name.startswith("paced-") for thread in threading.enumerate())
+    assert not any(thread.name.startswith("periodic-") for thread in threading.enumerate())
 
 
 def test_a_hung_ping_does_not_hold_up_the_others(server: Server) -> None:  # noqa: F811
@@ -44,9 +44,9 @@ def test_a_hung_ping_does_not_hold_up_the_others(server: Server) -> None:  # noq
         return 200, {}
 
     server.answer = answer
-    with Pinger(mitras, every_s=0.02) as pinger:
-        wait_until(lambda: len(pinger.exchanges) >= 10)
-        assert IDS[0] not in {exchange.subject for exchange in pinger.exchanges}
+    with BackgroundPings(mitras, every_s=0.02) as pings:
+        wait_until(lambda: len(pings.exchanges) >= 10)
+        assert IDS[0] not in {exchange.subject for exchange in pings.exchanges}
         freed.set()
 
 
@@ -67,7 +67,7 @@ def test_what_is_raised_in_a_thread_comes_out_at_its_end() -> None:
     def broken() -> None:
         raise RuntimeError("no such thing")
 
-    thread = PacedThread(broken, print, every_s=0.01)  # type: ignore[arg-type]
+    thread = PeriodicThread(broken, print, every_s=0.01)  # type: ignore[arg-type]
     thread.start()
     with pytest.raises(RuntimeError, match="no such thing"):
         thread.finish(5)
@@ -81,7 +81,7 @@ def test_moments_that_a_slow_call_missed_fall_out() -> None:
         time.sleep(0.05)
         return None
 
-    thread = PacedThread(slow, lambda _: None, every_s=0.02)  # type: ignore[arg-type]
+    thread = PeriodicThread(slow, lambda _: None, every_s=0.02)  # type: ignore[arg-type]
     thread.start()
     wait_until(lambda: len(begun) >= 4)
     thread.stop()

@@ -156,13 +156,13 @@ def test_a_restore_has_the_state_stand_still_before_and_after_it(monkeypatch: py
     monkeypatch.setattr(restores, "barred", lambda _: next(looks))
     monkeypatch.setattr(TruthRestored, "seen", lambda *_: (1, 5))
     postgres = SimpleNamespace(dump=lambda: told.append("dump"), restore=lambda _: told.append("restore"))
-    ground = SimpleNamespace(
+    context = SimpleNamespace(
         stack=SimpleNamespace(postgres=postgres), kept={}, stand_still=lambda seconds: told.append("still")
     )
     fault = TruthRestored()
-    fault.inject(ground)  # type: ignore[arg-type]
+    fault.inject(context)  # type: ignore[arg-type]
     assert told == ["dump", "still", "restore", "still"]
-    assert fault.look(ground)["barred otherwise"] == "1"  # type: ignore[arg-type]
+    assert fault.observe(context)["barred otherwise"] == "1"  # type: ignore[arg-type]
 
 
 def test_an_old_snapshot_has_the_state_stand_still_before_and_after_it() -> None:
@@ -171,14 +171,14 @@ def test_an_old_snapshot_has_the_state_stand_still_before_and_after_it() -> None
     valkey = SimpleNamespace(
         save=lambda: b"keys", kill=lambda: None, start=lambda **how: told.append("older keys" if how else "start")
     )
-    ground = SimpleNamespace(
+    context = SimpleNamespace(
         stack=SimpleNamespace(valkey=valkey), kept={}, stand_still=lambda seconds: told.append("still"),
         connect=lambda: None,
     )  # fmt: skip
     fault = OldSnapshot()
-    fault.inject(ground)  # type: ignore[arg-type]
+    fault.inject(context)  # type: ignore[arg-type]
     assert told == [], "while Valkey is away the traffic goes on: what it changes is what the snapshot lacks"
-    fault.remove(ground)  # type: ignore[arg-type]
+    fault.remove(context)  # type: ignore[arg-type]
     assert told[:3] == ["still", "older keys", "still"]
 
 

@@ -2,7 +2,8 @@
 
 import socket
 
-from rig.faults.base import CLOSES, REFUSED, SILENT, Fault, Ground, Sight
+from rig.faults.base import CLOSES, REFUSED, SILENT, Fault, FaultContext, Observation
+from rig.faults.requirements import Requirement
 
 NOWHERE = "127.0.0.1:1"  # nobody may listen below 1024 without being root
 
@@ -14,16 +15,16 @@ class Refused(Fault):
     layer = "way"
     noticed = True
 
-    def inject(self, ground: Ground) -> None:
-        for proxy in ground.proxies():
-            ground.stack.toxiproxy.set_enabled(proxy, False)
+    def inject(self, context: FaultContext) -> None:
+        for proxy in context.proxies():
+            context.stack.toxiproxy.set_enabled(proxy, False)
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == REFUSED for seen in ground.hits(sight)) and ground.spared(sight)
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == REFUSED for seen in context.hits(observation)) and context.others_unaffected(observation)
 
-    def remove(self, ground: Ground) -> None:
-        for proxy in ground.proxies():
-            ground.stack.toxiproxy.set_enabled(proxy, True)
+    def remove(self, context: FaultContext) -> None:
+        for proxy in context.proxies():
+            context.stack.toxiproxy.set_enabled(proxy, True)
 
 
 class AcceptedThenClosed(Fault):
@@ -33,45 +34,45 @@ class AcceptedThenClosed(Fault):
     layer = "way"
     noticed = True
 
-    def inject(self, ground: Ground) -> None:
-        for proxy in ground.proxies():
-            ground.stack.toxiproxy.set_upstream(proxy, NOWHERE)
+    def inject(self, context: FaultContext) -> None:
+        for proxy in context.proxies():
+            context.stack.toxiproxy.set_upstream(proxy, NOWHERE)
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == CLOSES for seen in ground.hits(sight)) and ground.spared(sight)
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == CLOSES for seen in context.hits(observation)) and context.others_unaffected(observation)
 
-    def remove(self, ground: Ground) -> None:
-        for proxy in ground.proxies():
-            ground.stack.toxiproxy.set_upstream(proxy, ground.valkey_address)
+    def remove(self, context: FaultContext) -> None:
+        for proxy in context.proxies():
+            context.stack.toxiproxy.set_upstream(proxy, context.valkey_address)
 
 
 class CutOnce(Fault):
     name = "all connections cut"
     family = "cuts"
     shows = "Every connection of an instance is cut at the same moment; new ones are served"
-    needs = ("CLIENT LIST",)
+    requirements = (Requirement.CLIENT_LIST,)
     layer = "way"
     outage = False
     noticed = True
     lasts_s = 0.0
 
-    def inject(self, ground: Ground) -> None:
-        before = ground.clients_to_end()
-        for proxy in ground.proxies():
-            ground.stack.toxiproxy.set_enabled(proxy, False)
-            ground.stack.toxiproxy.set_enabled(proxy, True)
-        ground.kept["clients"] = before
+    def inject(self, context: FaultContext) -> None:
+        before = context.clients_to_end()
+        for proxy in context.proxies():
+            context.stack.toxiproxy.set_enabled(proxy, False)
+            context.stack.toxiproxy.set_enabled(proxy, True)
+        context.kept["clients"] = before
 
-    def look(self, ground: Ground) -> Sight:
-        return ground.clients_left(ground.kept.get("clients", set()))
+    def observe(self, context: FaultContext) -> Observation:
+        return context.clients_left(context.kept.get("clients", set()))
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return sight["connections left"] == "0" and sight["connections before"] != "0"
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return observation["connections left"] == "0" and observation["connections before"] != "0"
 
-    def remove(self, ground: Ground) -> None:
+    def remove(self, context: FaultContext) -> None:
         """It is over as it happens."""
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
         return True
 
 
@@ -82,12 +83,12 @@ class Unanswered(Fault):
     layer = "way"
     noticed = True
 
-    def inject(self, ground: Ground) -> None:
+    def inject(self, context: FaultContext) -> None:
         """A listener whose queue is full drops each further SYN: what a firewall's DROP looks like, without being root."""
-        kept = ground.kept.setdefault("unanswered", [])
-        for name in ground.hit:
-            ground.stack.toxiproxy.set_enabled(ground.servers[name].proxy, False)
-            host, port = ground.address(name)
+        kept = context.kept.setdefault("unanswered", [])
+        for name in context.hit:
+            context.stack.toxiproxy.set_enabled(context.servers[name].proxy, False)
+            host, port = context.address(name)
             listener = socket.socket()
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((host, port))
@@ -99,11 +100,11 @@ class Unanswered(Fault):
                 filler.connect_ex((host, port))
                 kept.append(filler)
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == SILENT for seen in ground.hits(sight)) and ground.spared(sight)
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == SILENT for seen in context.hits(observation)) and context.others_unaffected(observation)
 
-    def remove(self, ground: Ground) -> None:
-        for taken in ground.kept.pop("unanswered", []):
+    def remove(self, context: FaultContext) -> None:
+        for taken in context.kept.pop("unanswered", []):
             taken.close()
-        for proxy in ground.proxies():
-            ground.stack.toxiproxy.set_enabled(proxy, True)
+        for proxy in context.proxies():
+            context.stack.toxiproxy.set_enabled(proxy, True)

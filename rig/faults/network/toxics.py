@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from rig.faults.base import ANSWERS, Fault, Ground, Sight
+from rig.faults.base import ANSWERS, Fault, FaultContext, Observation
 
 TOXIC = "rig-fault"
 # What the server's client waits: a reply 0.25 s, a whole call 0.6 s (a foreign one may wait otherwise).
@@ -17,17 +17,17 @@ class Toxic(Fault):
     stream: ClassVar[str] = "downstream"  # from Valkey to the server; `upstream`: the requests
     attributes: ClassVar[dict[str, Any]] = {}
 
-    def inject(self, ground: Ground) -> None:
-        for proxy in ground.proxies():
-            ground.stack.toxiproxy.add_toxic(proxy, TOXIC, self.type, self.stream, self.attributes)
+    def inject(self, context: FaultContext) -> None:
+        for proxy in context.proxies():
+            context.stack.toxiproxy.add_toxic(proxy, TOXIC, self.type, self.stream, self.attributes)
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen != ANSWERS for seen in ground.hits(sight)) and ground.spared(sight)
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen != ANSWERS for seen in context.hits(observation)) and context.others_unaffected(observation)
 
-    def remove(self, ground: Ground) -> None:
-        for proxy in ground.proxies():
-            if TOXIC in ground.stack.toxiproxy.toxics(proxy):
-                ground.stack.toxiproxy.remove_toxic(proxy, TOXIC)
+    def remove(self, context: FaultContext) -> None:
+        for proxy in context.proxies():
+            if TOXIC in context.stack.toxiproxy.toxics(proxy):
+                context.stack.toxiproxy.remove_toxic(proxy, TOXIC)
 
 
 class RequestsLost(Toxic):
@@ -47,20 +47,22 @@ class RepliesLost(Toxic):
 
 
 class Delay(Toxic):
-    """Bites as a round trip of `command` that takes at least `least_ms`."""
+    """Active as a round trip of `command` that takes at least `least_ms`."""
 
     type = "latency"
     command: ClassVar[tuple[str, ...]] = ("PING",)
     least_ms: ClassVar[float]
 
-    def look(self, ground: Ground) -> Sight:
-        return ground.round_trips(*self.command)
+    def observe(self, context: FaultContext) -> Observation:
+        return context.round_trips(*self.command)
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(milliseconds(seen) >= self.least_ms for seen in ground.hits(sight)) and ground.spared(sight)
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(
+            milliseconds(seen) >= self.least_ms for seen in context.hits(observation)
+        ) and context.others_unaffected(observation)
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(milliseconds(seen) < self.least_ms for seen in sight.values())
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return all(milliseconds(seen) < self.least_ms for seen in observation.values())
 
 
 class SlowerThanPatience(Delay):
@@ -124,14 +126,16 @@ class CutMidReply(Toxic):
     type = "limit_data"
     attributes: ClassVar = {"bytes": 40}
 
-    def look(self, ground: Ground) -> Sight:
-        return ground.answers("ECHO", "x" * 200)
+    def observe(self, context: FaultContext) -> Observation:
+        return context.answers("ECHO", "x" * 200)
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(not seen.startswith("x") for seen in ground.hits(sight)) and ground.spared(sight)
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(not seen.startswith("x") for seen in context.hits(observation)) and context.others_unaffected(
+            observation
+        )
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen.startswith("x") for seen in sight.values())
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen.startswith("x") for seen in observation.values())
 
 
 class CutMidRequest(CutMidReply):
@@ -140,8 +144,8 @@ class CutMidRequest(CutMidReply):
     stream = "upstream"
     attributes: ClassVar = {"bytes": 200}
 
-    def look(self, ground: Ground) -> Sight:
-        return ground.answers("ECHO", "x" * 400)
+    def observe(self, context: FaultContext) -> Observation:
+        return context.answers("ECHO", "x" * 400)
 
 
 def milliseconds(seen: str) -> float:

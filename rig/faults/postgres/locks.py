@@ -3,7 +3,7 @@
 import time
 from typing import Any, ClassVar
 
-from rig.faults.base import BACK_S, Ground, Sight
+from rig.faults.base import BACK_S, FaultContext, Observation
 from rig.faults.postgres.outages import Truth, roles, superuser
 
 AWAITED_S = 3.5  # by then somebody waits for a row that traffic uses; else another one is taken
@@ -19,50 +19,50 @@ SETTING, DEFAULT = "max_customers_per_mitra", 3
 class RowLocked(Truth):
     """A transaction of the rig's superuser locks one row FOR UPDATE and is left open.
 
-    Bites when it stands, and a session of an instance waits for it.
+    Active when it stands, and a session of an instance waits for it.
     """
 
     beyond = True
     used: ClassVar[str]  # the keys of rows that traffic is about to use
     lock: ClassVar[str]  # one of them
 
-    def inject(self, ground: Ground) -> None:
+    def inject(self, context: FaultContext) -> None:
         """A row that nobody asks for hurts nobody: another one is taken until somebody waits."""
         deadline = time.monotonic() + BACK_S
         while True:
-            self.hold(ground)
+            self.hold(context)
             until = time.monotonic() + AWAITED_S
-            while not self.bites(self.look(ground), ground) and time.monotonic() < until:
+            while not self.is_active(self.observe(context), context) and time.monotonic() < until:
                 time.sleep(LOOK_EVERY_S)  # between two looks
-            if self.bites(self.look(ground), ground) or not ground.alone or time.monotonic() >= deadline:
+            if self.is_active(self.observe(context), context) or not context.alone or time.monotonic() >= deadline:
                 return
-            self.remove(ground)
+            self.remove(context)
 
-    def hold(self, ground: Ground) -> None:
+    def hold(self, context: FaultContext) -> None:
         """Of a transaction of its own, so that the lock ends with its connection, too."""
-        holder = ground.kept["holder"] = superuser(ground, autocommit=False)
+        holder = context.kept["holder"] = superuser(context, autocommit=False)
         found = [row[0] for row in holder.execute(self.used).fetchall()]
         if found:
-            holder.execute(self.lock, (ground.random.choice(found),))
+            holder.execute(self.lock, (context.random.choice(found),))
 
-    def look(self, ground: Ground) -> Sight:
-        holder = ground.kept.get("holder")
-        pid = holder.info.backend_pid if holder is not None else ground.kept.get("held by", 0)
-        ground.kept["held by"] = pid
-        with superuser(ground) as connection:
-            asked: dict[str, Any] = {"holder": pid, "roles": roles(ground)}
+    def observe(self, context: FaultContext) -> Observation:
+        holder = context.kept.get("holder")
+        pid = holder.info.backend_pid if holder is not None else context.kept.get("held by", 0)
+        context.kept["held by"] = pid
+        with superuser(context) as connection:
+            asked: dict[str, Any] = {"holder": pid, "roles": roles(context)}
             held, waiting = connection.execute(WAITING, asked).fetchone() or (False, 0)
         return {"row": HELD if held else FREE, "sessions that wait for it": str(waiting)}
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return sight["row"] == HELD and sight["sessions that wait for it"] != "0"
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return observation["row"] == HELD and observation["sessions that wait for it"] != "0"
 
-    def remove(self, ground: Ground) -> None:
-        if (holder := ground.kept.pop("holder", None)) is not None:
+    def remove(self, context: FaultContext) -> None:
+        if (holder := context.kept.pop("holder", None)) is not None:
             holder.close()
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return sight["row"] == FREE
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return observation["row"] == FREE
 
 
 class MitraLocked(RowLocked):
@@ -99,17 +99,17 @@ class SettingLocked(RowLocked):
     used = f"SELECT key FROM app_config WHERE key = '{SETTING}'"
     lock = "SELECT FROM app_config WHERE key = %s FOR UPDATE"
 
-    def hold(self, ground: Ground) -> None:
+    def hold(self, context: FaultContext) -> None:
         """An absent row means the default, and cannot be locked: then a row that says the same is put there first."""
         put = "INSERT INTO app_config (key, value) VALUES (%s, to_jsonb(%s::bigint)) ON CONFLICT DO NOTHING"
-        with superuser(ground) as connection:
-            ground.kept["put"] = connection.execute(put, (SETTING, DEFAULT)).rowcount == 1 or ground.kept.get("put")
-        super().hold(ground)
+        with superuser(context) as connection:
+            context.kept["put"] = connection.execute(put, (SETTING, DEFAULT)).rowcount == 1 or context.kept.get("put")
+        super().hold(context)
 
-    def remove(self, ground: Ground) -> None:
+    def remove(self, context: FaultContext) -> None:
         """What was put goes, unless somebody who waited has changed it."""
-        super().remove(ground)
-        if ground.kept.pop("put", None):
-            with superuser(ground) as connection:
+        super().remove(context)
+        if context.kept.pop("put", None):
+            with superuser(context) as connection:
                 unchanged = "DELETE FROM app_config WHERE key = %s AND value = to_jsonb(%s::bigint)"
                 connection.execute(unchanged, (SETTING, DEFAULT))

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from rig.faults.base import Fault, Ground, Sight
+from rig.faults.base import Fault, FaultContext, Observation
 from rig.faults.network.toxics import TOXIC, milliseconds
-from rig.faults.requirements import TRUTH_PROXIED
+from rig.faults.requirements import Requirement
 from rig.stores.postgres import connect
 from rig.stores.valkey import OURS
 
@@ -24,113 +24,115 @@ class Truth(Fault):
     layer = "truth"
     outage = False
     seeds = False
-    needs = ("a superuser of Postgres",)
+    requirements: ClassVar[tuple[Requirement, ...]] = (Requirement.POSTGRES_SUPERUSER,)
 
 
-def superuser(ground: Ground, *, autocommit: bool = True) -> psycopg.Connection:
+def superuser(context: FaultContext, *, autocommit: bool = True) -> psycopg.Connection:
     """The rig's own, to whom the contract's names mean what the server calls otherwise."""
-    path = "" if ground.tables is None else ground.tables.search_path
+    path = "" if context.tables is None else context.tables.search_path
     settings = {"search_path": path} if path else {}
-    connection = connect(ground.stack.postgres.observer_url, f"{OURS}fault", settings=settings)
+    connection = connect(context.stack.postgres.observer_url, f"{OURS}fault", settings=settings)
     connection.autocommit = autocommit
     return connection
 
 
-def roles(ground: Ground) -> list[str]:
-    return [ground.servers[name].role for name in ground.hit]
+def roles(context: FaultContext) -> list[str]:
+    return [context.servers[name].role for name in context.hit]
 
 
-def backends(ground: Ground, which: str = "true") -> set[int]:
+def backends(context: FaultContext, which: str = "true") -> set[int]:
     """Process ids of the sessions that the instances that are hit have in Postgres."""
     query = f"SELECT pid FROM pg_stat_activity WHERE usename = ANY(%s) AND {which}"
-    with superuser(ground) as connection:
-        return {row[0] for row in connection.execute(query, (roles(ground),)).fetchall()}
+    with superuser(context) as connection:
+        return {row[0] for row in connection.execute(query, (roles(context),)).fetchall()}
 
 
-class TruthCut(Truth):
+class PostgresConnectionsCut(Truth):
     name = "postgres connections cut"
     shows = "Every session of an instance in Postgres is terminated at once; new ones are served"
     lasts_s = 0.0
 
-    def inject(self, ground: Ground) -> None:
+    def inject(self, context: FaultContext) -> None:
         """By their ids, found before: in one query the planner may end sessions before it asks whose they are."""
-        ground.kept["backends"] = backends(ground)
-        with superuser(ground) as connection:
-            connection.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) pid", (list(ground.kept["backends"]),))
+        context.kept["backends"] = backends(context)
+        with superuser(context) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM unnest(%s) pid", (list(context.kept["backends"]),)
+            )
 
-    def look(self, ground: Ground) -> Sight:
-        ended = ground.kept.get("backends", set())
-        return {"sessions before": str(len(ended)), "sessions left": str(len(ended & backends(ground)))}
+    def observe(self, context: FaultContext) -> Observation:
+        ended = context.kept.get("backends", set())
+        return {"sessions before": str(len(ended)), "sessions left": str(len(ended & backends(context)))}
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return sight["sessions before"] != "0" and sight["sessions left"] == "0"
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return observation["sessions before"] != "0" and observation["sessions left"] == "0"
 
-    def remove(self, ground: Ground) -> None:
+    def remove(self, context: FaultContext) -> None:
         """It is over as it happens."""
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
         return True
 
 
 class TruthRestarted(Truth):
     name = "postgres restarted"
     shows = "Postgres shuts down, is away for a while and comes back with what was committed"
-    needs = ("embedded postgres",)
+    requirements = (Requirement.EMBEDDED_POSTGRES,)
 
-    def inject(self, ground: Ground) -> None:
-        ground.stack.postgres.stop()
+    def inject(self, context: FaultContext) -> None:
+        context.stack.postgres.stop()
 
-    def look(self, ground: Ground) -> Sight:
-        return {"direct": "answers" if answers(ground) else "refused"}
+    def observe(self, context: FaultContext) -> Observation:
+        return {"direct": "answers" if answers(context) else "refused"}
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return sight["direct"] == "refused"
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return observation["direct"] == "refused"
 
-    def remove(self, ground: Ground) -> None:
-        ground.stack.postgres.start()
+    def remove(self, context: FaultContext) -> None:
+        context.stack.postgres.start()
 
 
-def answers(ground: Ground) -> bool:
+def answers(context: FaultContext) -> bool:
     try:
-        superuser(ground).close()
+        superuser(context).close()
     except psycopg.OperationalError:
         return False
     return True
 
 
 class TruthSlow(Truth):
-    """Bites as a statement that takes long, on a connection that was open before."""
+    """Active as a statement that takes long, on a connection that was open before."""
 
     name = "postgres slow"
     shows = f"Every answer of Postgres comes {SLOW_MS} ms late, give or take {JITTER_MS}"
-    needs = (TRUTH_PROXIED, "a superuser of Postgres")
+    requirements = (Requirement.POSTGRES_PROXY, Requirement.POSTGRES_SUPERUSER)
     slow_ms: ClassVar[int] = SLOW_MS
 
-    def proxies(self, ground: Ground) -> Sequence[str]:
-        return [f"postgres-{name}" for name in ground.hit]
+    def proxies(self, context: FaultContext) -> Sequence[str]:
+        return [f"postgres-{name}" for name in context.hit]
 
-    def inject(self, ground: Ground) -> None:
-        ground.kept["probes"] = {name: connected_through(ground, name) for name in ground.hit}
-        for proxy in self.proxies(ground):
+    def inject(self, context: FaultContext) -> None:
+        context.kept["probes"] = {name: connected_through(context, name) for name in context.hit}
+        for proxy in self.proxies(context):
             attributes = {"latency": self.slow_ms, "jitter": JITTER_MS}
-            ground.stack.toxiproxy.add_toxic(proxy, TOXIC, "latency", "downstream", attributes)
+            context.stack.toxiproxy.add_toxic(proxy, TOXIC, "latency", "downstream", attributes)
 
-    def look(self, ground: Ground) -> Sight:
-        probes = ground.kept.get("probes", {})
-        return {f"through {name}": statement_takes(ground, name, probes.get(name)) for name in ground.hit}
+    def observe(self, context: FaultContext) -> Observation:
+        probes = context.kept.get("probes", {})
+        return {f"through {name}": statement_takes(context, name, probes.get(name)) for name in context.hit}
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(self.slow_ms / 2 <= milliseconds(seen) < float("inf") for seen in sight.values())
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(self.slow_ms / 2 <= milliseconds(seen) < float("inf") for seen in observation.values())
 
-    def remove(self, ground: Ground) -> None:
-        for proxy in self.proxies(ground):
-            if TOXIC in ground.stack.toxiproxy.toxics(proxy):
-                ground.stack.toxiproxy.remove_toxic(proxy, TOXIC)
-        for probe in ground.kept.pop("probes", {}).values():
+    def remove(self, context: FaultContext) -> None:
+        for proxy in self.proxies(context):
+            if TOXIC in context.stack.toxiproxy.toxics(proxy):
+                context.stack.toxiproxy.remove_toxic(proxy, TOXIC)
+        for probe in context.kept.pop("probes", {}).values():
             probe.close()
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(milliseconds(seen) < self.slow_ms / 2 for seen in sight.values())
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return all(milliseconds(seen) < self.slow_ms / 2 for seen in observation.values())
 
 
 class TruthSlower(TruthSlow):
@@ -147,21 +149,21 @@ class TruthSlowest(TruthSlow):
     slow_ms = SLOWEST_MS
 
 
-def connected_through(ground: Ground, name: str) -> psycopg.Connection:
+def connected_through(context: FaultContext, name: str) -> psycopg.Connection:
     """By an instance's way to Postgres, as the rig's own superuser: its statements are nobody's."""
-    way = urlsplit(ground.servers[name].env["DATABASE_URL"])
+    way = urlsplit(context.servers[name].env["DATABASE_URL"])
     return psycopg.connect(
-        ground.stack.postgres.observer_url, host=way.hostname, port=way.port, autocommit=True,
+        context.stack.postgres.observer_url, host=way.hostname, port=way.port, autocommit=True,
         connect_timeout=CONNECT_S, application_name="rig-fault",
     )  # fmt: skip
 
 
-def statement_takes(ground: Ground, name: str, probe: psycopg.Connection | None) -> str:
+def statement_takes(context: FaultContext, name: str, probe: psycopg.Connection | None) -> str:
     """How long one statement takes to be answered, on that connection or a new one, as `812.0 ms`; or what became of it."""
     try:
         if probe is None:
-            with connected_through(ground, name) as fresh:
-                return statement_takes(ground, name, fresh)
+            with connected_through(context, name) as fresh:
+                return statement_takes(context, name, fresh)
         began = time.monotonic()
         probe.execute("SELECT 1")
     except psycopg.OperationalError:
@@ -173,20 +175,20 @@ class PoolExhausted(Truth):
     name = "postgres pool exhausted"
     shows = "A lock on mitras is held: what would change one waits, until no connection of the pool is left"
 
-    def inject(self, ground: Ground) -> None:
+    def inject(self, context: FaultContext) -> None:
         """In a transaction of its own, so that it ends with its connection, too. Plain reads pass."""
-        holder = ground.kept["holder"] = superuser(ground, autocommit=False)
+        holder = context.kept["holder"] = superuser(context, autocommit=False)
         holder.execute("LOCK TABLE mitras IN EXCLUSIVE MODE")
 
-    def look(self, ground: Ground) -> Sight:
-        return {"sessions that wait": str(len(backends(ground, "wait_event_type = 'Lock'")))}
+    def observe(self, context: FaultContext) -> Observation:
+        return {"sessions that wait": str(len(backends(context, "wait_event_type = 'Lock'")))}
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return int(sight["sessions that wait"]) >= WAITERS_MIN
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return int(observation["sessions that wait"]) >= WAITERS_MIN
 
-    def remove(self, ground: Ground) -> None:
-        if (holder := ground.kept.pop("holder", None)) is not None:
+    def remove(self, context: FaultContext) -> None:
+        if (holder := context.kept.pop("holder", None)) is not None:
             holder.close()
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return int(sight["sessions that wait"]) == 0
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return int(observation["sessions that wait"]) == 0

@@ -2,8 +2,9 @@
 
 import time
 
-from rig.faults.base import STILL_S, Ground, Sight
+from rig.faults.base import STILL_S, FaultContext, Observation
 from rig.faults.postgres.outages import Truth, superuser
+from rig.faults.requirements import Requirement
 
 LAG_S = 2.0  # of changes that the dump does not hold
 LOOK = "SELECT oid::int8, (SELECT count(*) FROM mitra_online_logs) FROM pg_database WHERE datname = current_database()"
@@ -12,9 +13,9 @@ LOOK_EVERY_S = 0.05
 SAME, ANOTHER = "the same", "another"
 
 
-def barred(ground: Ground) -> set[str]:
+def barred(context: FaultContext) -> set[str]:
     """Who is deactivated, by Postgres."""
-    with superuser(ground) as connection:
+    with superuser(context) as connection:
         return {row[0] for row in connection.execute("SELECT id::text FROM mitras WHERE NOT is_active").fetchall()}
 
 
@@ -26,50 +27,50 @@ class TruthRestored(Truth):
 
     name = "postgres restored"
     shows = f"Postgres is restored from a dump that is {LAG_S:g} s old, into another database of the same name"
-    needs = ("embedded postgres",)
+    requirements = (Requirement.EMBEDDED_POSTGRES,)
     lasts_s = 0.0
     rewinds = True
     beyond = True
-    excuses = ("INV-12", "INV-13", "INV-14", "INV-20")
+    exempt_checks = ("INV-12", "INV-13", "INV-14", "INV-20")
 
-    def inject(self, ground: Ground) -> None:
-        postgres = ground.stack.postgres
-        before = barred(ground)
+    def inject(self, context: FaultContext) -> None:
+        postgres = context.stack.postgres
+        before = barred(context)
         dump = postgres.dump()
         time.sleep(LAG_S)  # what changes meanwhile is lost
         deadline = time.monotonic() + BARRED_WITHIN_S
-        while barred(ground) == before and time.monotonic() < deadline:
+        while barred(context) == before and time.monotonic() < deadline:
             time.sleep(LOOK_EVERY_S)  # between two looks
         # The older rows differ from Valkey in just what changed since: that stands still until it was looked at.
-        ground.stand_still(STILL_S)
-        ground.kept["barred"] = barred(ground)
-        ground.kept["database"], ground.kept["rows"] = self.seen(ground)
+        context.stand_still(STILL_S)
+        context.kept["barred"] = barred(context)
+        context.kept["database"], context.kept["rows"] = self.seen(context)
         postgres.restore(dump)
-        ground.stand_still(STILL_S)  # from now on, however long that took
-        ground.kept["barred anew"] = barred(ground)
+        context.stand_still(STILL_S)  # from now on, however long that took
+        context.kept["barred anew"] = barred(context)
 
-    def seen(self, ground: Ground) -> tuple[int, int]:
+    def seen(self, context: FaultContext) -> tuple[int, int]:
         """Which database it is, and how many rows its audit has."""
-        with superuser(ground) as connection:
+        with superuser(context) as connection:
             found = connection.execute(LOOK).fetchone()
         assert found is not None
         return found
 
-    def look(self, ground: Ground) -> Sight:
-        database, rows = self.seen(ground)
-        before, had = ground.kept.get("database", database), ground.kept.get("rows", rows)
-        differ = ground.kept.get("barred", set()) ^ ground.kept.get("barred anew", set())
+    def observe(self, context: FaultContext) -> Observation:
+        database, rows = self.seen(context)
+        before, had = context.kept.get("database", database), context.kept.get("rows", rows)
+        differ = context.kept.get("barred", set()) ^ context.kept.get("barred anew", set())
         return {
             "database": SAME if database == before else ANOTHER,
             "audit rows fewer": str(had - rows),
             "barred otherwise": str(len(differ)),
         }
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return sight["database"] == ANOTHER
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return observation["database"] == ANOTHER
 
-    def remove(self, ground: Ground) -> None:
+    def remove(self, context: FaultContext) -> None:
         """It is over as it happens: the servers have to find their way."""
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
         return True

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from rig.faults.base import CONNECT_S, Ground, Sight
+from rig.faults.base import CONNECT_S, FaultContext, Observation
 from rig.faults.network.socket_filter import ESTABLISHED
 from rig.faults.servers.processes import OfAServer
 
@@ -16,17 +16,17 @@ OURS, THEIRS = "stand", "taken by the instance"
 
 
 class Crowd(OfAServer):
-    """Bites when the connections stand at our end, and the instance has taken them; heals when it has given them back."""
+    """Active when the connections stand at our end, and the instance has taken them; heals when it has given them back."""
 
     layer = "clients"
     down = False
     beyond = True
     says: ClassVar[bytes]
 
-    def inject(self, ground: Ground) -> None:
-        crowd = ground.kept.setdefault("crowd", [])
-        for name in ground.hit:
-            url = urlsplit(ground.servers[name].public_url)
+    def inject(self, context: FaultContext) -> None:
+        crowd = context.kept.setdefault("crowd", [])
+        for name in context.hit:
+            url = urlsplit(context.servers[name].public_url)
             with suppress(OSError):  # what another fault does to the instance: it shows in how many stand
                 for _ in range(CLIENTS):
                     one = socket.create_connection((url.hostname, url.port), CONNECT_S)
@@ -34,25 +34,25 @@ class Crowd(OfAServer):
                     one.sendall(self.says)
                     one.setblocking(False)
 
-    def look(self, ground: Ground) -> Sight:
-        crowd = ground.kept.get("crowd", [])
-        ground.kept["ports"] = {(name, port) for name, port, _ in crowd} or ground.kept.get("ports", set())
-        sight = {}
-        for name in ground.hit:
-            ports = {port for whose, port in ground.kept["ports"] if whose == name}
-            sight[f"{OURS} at {name}"] = str(sum(whose == name and stands(one) for whose, _, one in crowd))
-            sight[f"{THEIRS} {name}"] = str(taken(urlsplit(ground.servers[name].public_url).port or 0, ports))
-        return sight
+    def observe(self, context: FaultContext) -> Observation:
+        crowd = context.kept.get("crowd", [])
+        context.kept["ports"] = {(name, port) for name, port, _ in crowd} or context.kept.get("ports", set())
+        observation = {}
+        for name in context.hit:
+            ports = {port for whose, port in context.kept["ports"] if whose == name}
+            observation[f"{OURS} at {name}"] = str(sum(whose == name and stands(one) for whose, _, one in crowd))
+            observation[f"{THEIRS} {name}"] = str(taken(urlsplit(context.servers[name].public_url).port or 0, ports))
+        return observation
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(int(seen) >= MOST for seen in sight.values())
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(int(seen) >= MOST for seen in observation.values())
 
-    def remove(self, ground: Ground) -> None:
-        for _, _, one in ground.kept.pop("crowd", []):
+    def remove(self, context: FaultContext) -> None:
+        for _, _, one in context.kept.pop("crowd", []):
             one.close()
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == "0" for seen in sight.values())
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == "0" for seen in observation.values())
 
 
 class SilentClients(Crowd):

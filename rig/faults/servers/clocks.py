@@ -7,9 +7,10 @@ from typing import ClassVar
 import httpx
 import jwt
 
-from rig.faults.base import Ground, Sight
-from rig.faults.requirements import FAKETIME, OWN_CLOCKS, libfaketime
+from rig.faults.base import FaultContext, Observation
+from rig.faults.requirements import Requirement, libfaketime
 from rig.faults.servers.processes import AWAY, LOOK_S, READY, OfAServer, revive
+from rig.stack import ServerInstance
 
 CLOCK_AHEAD_S = 20
 STEP_S = 60
@@ -20,60 +21,60 @@ PROFILE = "/api/mitra/profile"
 class ClockAhead(OfAServer):
     name = "clock ahead"
     shows = f"An instance is started with a clock that is {CLOCK_AHEAD_S} s ahead of all others"
-    needs = ("a server of ours", FAKETIME)
+    requirements = (Requirement.OWN_SERVER, Requirement.LIBFAKETIME)
 
-    def inject(self, ground: Ground) -> None:
+    def inject(self, context: FaultContext) -> None:
         env = {"LD_PRELOAD": libfaketime() or "", "FAKETIME": f"+{CLOCK_AHEAD_S}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-        for name in ground.hit:
-            ground.ended.add(name)
-            ground.servers[name].stop()
-            revive(ground, name, env)
+        for name in context.hit:
+            context.ended.add(name)
+            context.servers[name].stop()
+            revive(context, name, env)
 
-    def look(self, ground: Ground) -> Sight:
-        clocks = {f"clock of {name}": clock_of(ground.servers[name], CLOCK_AHEAD_S) for name in ground.hit}
-        return clocks | super().look(ground)
+    def observe(self, context: FaultContext) -> Observation:
+        clocks = {f"clock of {name}": clock_of(context.servers[name], CLOCK_AHEAD_S) for name in context.hit}
+        return clocks | super().observe(context)
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen in (READY, AHEAD) for seen in sight.values())
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen in (READY, AHEAD) for seen in observation.values())
 
-    def remove(self, ground: Ground) -> None:
-        for name in ground.hit:
-            if clock_of(ground.servers[name], CLOCK_AHEAD_S) == AHEAD:
-                ground.ended.add(name)
-                ground.servers[name].stop()
-            revive(ground, name)
+    def remove(self, context: FaultContext) -> None:
+        for name in context.hit:
+            if clock_of(context.servers[name], CLOCK_AHEAD_S) == AHEAD:
+                context.ended.add(name)
+                context.servers[name].stop()
+            revive(context, name)
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen in (READY, OURS) for seen in sight.values())
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen in (READY, OURS) for seen in observation.values())
 
 
 class ClockStepped(OfAServer):
-    """Bites, and heals, when the instance takes tokens for expired by another clock than ours, and by ours again."""
+    """Active, and healed, when the instance takes tokens for expired by another clock than ours, and by ours again."""
 
     down = False
     beyond = True
-    needs = ("a server of ours", OWN_CLOCKS)
+    requirements = (Requirement.OWN_SERVER, Requirement.OWN_CLOCKS)
     ahead_s: ClassVar[int] = STEP_S
 
-    def set(self, ground: Ground, ahead_s: float) -> None:
-        for name in ground.hit:
-            if (clock := ground.servers[name].clock) is not None:
+    def set(self, context: FaultContext, ahead_s: float) -> None:
+        for name in context.hit:
+            if (clock := context.servers[name].clock) is not None:
                 clock.set(ahead_s)
 
-    def inject(self, ground: Ground) -> None:
-        self.set(ground, self.ahead_s)
+    def inject(self, context: FaultContext) -> None:
+        self.set(context, self.ahead_s)
 
-    def look(self, ground: Ground) -> Sight:
-        return {f"clock of {name}": clock_of(ground.servers[name], STEP_S) for name in ground.hit}
+    def observe(self, context: FaultContext) -> Observation:
+        return {f"clock of {name}": clock_of(context.servers[name], STEP_S) for name in context.hit}
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == (AHEAD if self.ahead_s > 0 else BEHIND) for seen in sight.values())
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == (AHEAD if self.ahead_s > 0 else BEHIND) for seen in observation.values())
 
-    def remove(self, ground: Ground) -> None:
-        self.set(ground, 0)
+    def remove(self, context: FaultContext) -> None:
+        self.set(context, 0)
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == OURS for seen in sight.values())
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == OURS for seen in observation.values())
 
 
 class ClockForward(ClockStepped):
@@ -99,7 +100,7 @@ class ClocksBack(ClockBack):
     aims = ()
 
 
-def clock_of(server, step_s: float) -> str:
+def clock_of(server: ServerInstance, step_s: float) -> str:
     """By a token that expires in half a step, and one that has expired half a step ago."""
     fresh, old = (expired(server, sign * step_s / 2) for sign in (1, -1))
     if fresh is None or old is None:
@@ -107,7 +108,7 @@ def clock_of(server, step_s: float) -> str:
     return AHEAD if fresh else OURS if old else BEHIND
 
 
-def expired(server, left_s: float) -> bool | None:
+def expired(server: ServerInstance, left_s: float) -> bool | None:
     """Whether the instance refuses a token that has so long left by our clock as expired; None without an answer."""
     claims = {"sub": str(uuid.UUID(int=0)), "role": "mitra", "iat": 0, "exp": int(time.time() + left_s)}
     token = jwt.encode(claims, server.jwt_secret, algorithm="HS256")
@@ -115,6 +116,6 @@ def expired(server, left_s: float) -> bool | None:
         answer = httpx.get(
             server.public_url + PROFILE, headers={"Authorization": f"Bearer {token}"}, timeout=LOOK_S, trust_env=False
         )
-        return answer.json()["error"]["code"] == "TOKEN_EXPIRED"
+        return bool(answer.json()["error"]["code"] == "TOKEN_EXPIRED")
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None

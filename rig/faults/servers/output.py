@@ -5,7 +5,7 @@ import select
 import time
 from contextlib import suppress
 
-from rig.faults.base import Ground, Sight
+from rig.faults.base import FaultContext, Observation
 from rig.faults.servers.processes import OfAServer
 
 FULL, ROOM, GONE = "full", "has room", "gone"
@@ -26,31 +26,31 @@ class OutputUnread(OfAServer):
     shows = "Nobody reads what an instance prints, and the pipe is full; in the end somebody goes on reading"
     down = False
     beyond = True
-    excuses = ("INV-09", "INV-15", "INV-22", "INV-24")
+    exempt_checks = ("INV-09", "INV-15", "INV-22", "INV-24")
 
-    def inject(self, ground: Ground) -> None:
-        for name in ground.hit:
-            ground.servers[name].process.read_output(False)
-            fill(ground.servers[name].pid)
+    def inject(self, context: FaultContext) -> None:
+        for name in context.hit:
+            context.servers[name].process.read_output(False)
+            fill(context.servers[name].pid)
 
-    def look(self, ground: Ground) -> Sight:
-        sight = {}
-        for name in ground.hit:
-            server = ground.servers[name]
-            sight[f"pipe of {name}"] = pipe(server.pid)
-            sight[f"reader of {name}"] = "reads" if server.process.output_is_read else "stands still"
-        return sight
+    def observe(self, context: FaultContext) -> Observation:
+        observation = {}
+        for name in context.hit:
+            server = context.servers[name]
+            observation[f"pipe of {name}"] = pipe(server.pid)
+            observation[f"reader of {name}"] = "reads" if server.process.output_is_read else "stands still"
+        return observation
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen in (FULL, "stands still") for seen in sight.values())
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen in (FULL, "stands still") for seen in observation.values())
 
-    def remove(self, ground: Ground) -> None:
-        for name in ground.hit:
-            if (process := ground.servers[name].process) is not None:
+    def remove(self, context: FaultContext) -> None:
+        for name in context.hit:
+            if (process := context.servers[name].process) is not None:
                 process.read_output(True)
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen in (ROOM, "reads") for seen in sight.values())
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen in (ROOM, "reads") for seen in observation.values())
 
 
 def fill(pid: int) -> None:

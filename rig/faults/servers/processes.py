@@ -2,10 +2,12 @@
 
 import signal
 import time
+from typing import ClassVar
 
 import httpx
 
-from rig.faults.base import TERMINATED, Fault, Ground, Sight
+from rig.faults.base import TERMINATED, Fault, FaultContext, Observation
+from rig.faults.requirements import Requirement
 from rig.faults.servers.under_way import request_under_way
 
 READY, AWAY = "ready", "no answer"
@@ -18,20 +20,20 @@ class OfAServer(Fault):
     family = "server"
     layer = "server"
     instances = ("a", "b")
-    aims = ("b",)
+    aims: ClassVar[tuple[str, ...]] = ("b",)
     down = True
     outage = False
     seeds = False
-    needs = ("a server of ours",)
+    requirements: ClassVar[tuple[Requirement, ...]] = (Requirement.OWN_SERVER,)
 
-    def look(self, ground: Ground) -> Sight:
-        return {f"instance {name}": readiness(ground.servers[name].internal_url) for name in ground.hit}
+    def observe(self, context: FaultContext) -> Observation:
+        return {f"instance {name}": readiness(context.servers[name].internal_url) for name in context.hit}
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == AWAY for seen in sight.values())
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == AWAY for seen in observation.values())
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == READY for seen in sight.values())
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == READY for seen in observation.values())
 
 
 def readiness(url: str) -> str:
@@ -41,51 +43,51 @@ def readiness(url: str) -> str:
         return AWAY
 
 
-def revive(ground: Ground, name: str, env: dict[str, str] | None = None) -> None:
+def revive(context: FaultContext, name: str, env: dict[str, str] | None = None) -> None:
     """Have it run and be ready, unless it does."""
-    if not ground.servers[name].running:
-        ground.servers[name].start(env)
-    ground.ended.discard(name)
+    if not context.servers[name].running:
+        context.servers[name].start(env)
+    context.ended.discard(name)
 
 
 class ServerKilled(OfAServer):
     name = "server killed"
     shows = "An instance dies by SIGKILL and is started again: what it had not yet carried to Valkey dies with it"
 
-    def inject(self, ground: Ground) -> None:
-        for name in ground.hit:
-            ground.ended.add(name)
-            ground.servers[name].kill()
+    def inject(self, context: FaultContext) -> None:
+        for name in context.hit:
+            context.ended.add(name)
+            context.servers[name].kill()
 
-    def remove(self, ground: Ground) -> None:
-        for name in ground.hit:
-            revive(ground, name)
+    def remove(self, context: FaultContext) -> None:
+        for name in context.hit:
+            revive(context, name)
 
 
 class ServerStopped(ServerKilled):
     name = "server stopped"
     shows = "An instance is told to stop by SIGTERM and is started again: nobody goes offline for it, and what is in flight is answered"
 
-    def inject(self, ground: Ground) -> None:
+    def inject(self, context: FaultContext) -> None:
         """With a request in flight, which the contract promises an answer: ordinary ones are too short to be met."""
-        for name in ground.hit:
-            with request_under_way(ground, name) as sent:
-                ground.ended.add(name)
-                ground.kept[TERMINATED] = time.time()
-                code = ground.servers[name].stop()
-            ground.lines.append(("stopped", {"instance": name, "code": code}))
-            ground.lines += [("request", {"t": request["started"], **request}) for request in sent]
+        for name in context.hit:
+            with request_under_way(context, name) as sent:
+                context.ended.add(name)
+                context.kept[TERMINATED] = time.time()
+                code = context.servers[name].stop()
+            context.lines.append(("stopped", {"instance": name, "code": code}))
+            context.lines += [("request", {"t": request["started"], **request}) for request in sent]
 
 
 class ServerFrozen(OfAServer):
     name = "server frozen"
     shows = "An instance is stopped by SIGSTOP in the middle of what it does and goes on later, with old knowledge"
 
-    def inject(self, ground: Ground) -> None:
-        for name in ground.hit:
-            ground.servers[name].process.signal(signal.SIGSTOP, tree=True)
+    def inject(self, context: FaultContext) -> None:
+        for name in context.hit:
+            context.servers[name].process.signal(signal.SIGSTOP, tree=True)
 
-    def remove(self, ground: Ground) -> None:
-        for name in ground.hit:
-            if ground.servers[name].running:
-                ground.servers[name].process.signal(signal.SIGCONT, tree=True)
+    def remove(self, context: FaultContext) -> None:
+        for name in context.hit:
+            if context.servers[name].running:
+                context.servers[name].process.signal(signal.SIGCONT, tree=True)

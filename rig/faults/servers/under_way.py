@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from rig.faults.base import Ground
+from rig.faults.base import FaultContext
 from rig.faults.postgres.outages import superuser
 
 # Of a mitra whom nobody bars while the traffic goes on (those have sign-ins), so that being active is no change.
@@ -26,20 +26,20 @@ PATIENCE_S = 8.0
 
 
 @contextmanager
-def request_under_way(ground: Ground, name: str) -> Iterator[list[dict[str, Any]]]:
+def request_under_way(context: FaultContext, name: str) -> Iterator[list[dict[str, Any]]]:
     """While in it that instance has a request in flight, HELD_S long; it is in the list once the block has ended.
 
     None is sent beside another fault, or where there is no mitra to ask about: then the list stays empty.
     """
     sent: list[dict[str, Any]] = []
-    holder = locked(ground) if ground.alone else None
+    holder = locked(context) if context.alone else None
     if holder is None:
         yield sent
         return
     connection, mitra_id = holder
     gone = threading.Event()
     asking = threading.Thread(
-        target=lambda: sent.append(asked(ground.servers[name], name, mitra_id, gone)), daemon=True
+        target=lambda: sent.append(asked(context.servers[name], name, mitra_id, gone)), daemon=True
     )
     asking.start()
     gone.wait(SEEN_S)
@@ -53,10 +53,10 @@ def request_under_way(ground: Ground, name: str) -> Iterator[list[dict[str, Any]
         asking.join(PATIENCE_S)
 
 
-def locked(ground: Ground) -> tuple[psycopg.Connection, str] | None:
+def locked(context: FaultContext) -> tuple[psycopg.Connection, str] | None:
     """A transaction that holds such a row, and whose it is; None where Postgres or the row cannot be had now."""
     with suppress(psycopg.Error):
-        connection = superuser(ground, autocommit=False)
+        connection = superuser(context, autocommit=False)
         with suppress(psycopg.Error):
             connection.execute(f"SET LOCAL lock_timeout = {LOCK_MS}")
             if (found := connection.execute(ROW).fetchone()) is not None:

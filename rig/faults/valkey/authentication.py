@@ -4,14 +4,14 @@ import socketserver
 import threading
 from typing import Any
 
-from rig.faults.base import Ground, Sight
-from rig.faults.requirements import OWN_PROXY
+from rig.faults.base import FaultContext, Observation
+from rig.faults.requirements import Requirement
 from rig.faults.valkey.error_replies import Refusing
 
 GREETINGS = (b"AUTH", b"HELLO")
 
 
-class Doorkeeper(socketserver.StreamRequestHandler):
+class AuthRejectingHandler(socketserver.StreamRequestHandler):
     """Speaks just enough of the protocol: whoever greets is welcome, and everything else is refused."""
 
     def handle(self) -> None:
@@ -30,7 +30,7 @@ class Doorkeeper(socketserver.StreamRequestHandler):
         return words
 
 
-class Door(socketserver.ThreadingTCPServer):
+class AuthRejectingServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
 
@@ -46,21 +46,21 @@ class Unauthenticated(Refusing):
     layer = "way"
     noticed = True
     word = "NOAUTH"
-    needs = (OWN_PROXY,)
+    requirements = (Requirement.OWN_PROXY,)
 
-    def inject(self, ground: Ground) -> None:
-        door = Door(("127.0.0.1", 0), Doorkeeper)
-        ground.kept.setdefault("doors", []).append(door)
+    def inject(self, context: FaultContext) -> None:
+        door = AuthRejectingServer(("127.0.0.1", 0), AuthRejectingHandler)
+        context.kept.setdefault("doors", []).append(door)
         threading.Thread(target=door.serve_forever, args=(0.05,), daemon=True).start()
-        for proxy in ground.proxies():
-            ground.stack.toxiproxy.set_upstream(proxy, f"127.0.0.1:{door.server_address[1]}")
+        for proxy in context.proxies():
+            context.stack.toxiproxy.set_upstream(proxy, f"127.0.0.1:{door.server_address[1]}")
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return super().bites(sight, ground) and sight["direct"] == "True"
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return super().is_active(observation, context) and observation["direct"] == "True"
 
-    def remove(self, ground: Ground) -> None:
-        for proxy in ground.proxies():
-            ground.stack.toxiproxy.set_upstream(proxy, ground.valkey_address)
-        for door in ground.kept.pop("doors", []):
+    def remove(self, context: FaultContext) -> None:
+        for proxy in context.proxies():
+            context.stack.toxiproxy.set_upstream(proxy, context.valkey_address)
+        for door in context.kept.pop("doors", []):
             door.shutdown()
             door.server_close()

@@ -2,7 +2,9 @@
 
 import time
 
-from rig.faults.base import ENDED, SILENT, STILL_S, Fault, Ground, Sight, none_answers
+from rig.faults.base import ENDED, SILENT, STILL_S, Fault, FaultContext, Observation, none_answers
+from rig.faults.requirements import Requirement
+from rig.stores.valkey import run
 
 PAUSE_MS = 3000
 PAUSED_S = 0.2
@@ -15,15 +17,15 @@ class ValkeyKilled(Fault):
     shows = "Valkey dies by SIGKILL, no farewell to clients, and comes back on the same port without any key"
     noticed = True
 
-    def inject(self, ground: Ground) -> None:
-        ground.stack.valkey.kill()
+    def inject(self, context: FaultContext) -> None:
+        context.stack.valkey.kill()
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return none_answers(sight)
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return none_answers(observation)
 
-    def remove(self, ground: Ground) -> None:
-        ground.stack.valkey.start()
-        ground.connect()
+    def remove(self, context: FaultContext) -> None:
+        context.stack.valkey.start()
+        context.connect()
 
 
 class OldSnapshot(ValkeyKilled):
@@ -31,16 +33,16 @@ class OldSnapshot(ValkeyKilled):
     family = "wrong"
     shows = "Valkey dies and comes back with the keys of the moment before: what happened meanwhile it has not seen"
 
-    def inject(self, ground: Ground) -> None:
-        ground.kept["snapshot"] = ground.stack.valkey.save()
-        ground.stack.valkey.kill()
+    def inject(self, context: FaultContext) -> None:
+        context.kept["snapshot"] = context.stack.valkey.save()
+        context.stack.valkey.kill()
 
-    def remove(self, ground: Ground) -> None:
-        if (snapshot := ground.kept.pop("snapshot", None)) is not None:
-            ground.stand_still(STILL_S)  # just what changed since is wrong now
-            ground.stack.valkey.start(snapshot=snapshot)
-            ground.stand_still(STILL_S)  # from now on, however long that took
-        super().remove(ground)
+    def remove(self, context: FaultContext) -> None:
+        if (snapshot := context.kept.pop("snapshot", None)) is not None:
+            context.stand_still(STILL_S)  # just what changed since is wrong now
+            context.stack.valkey.start(snapshot=snapshot)
+            context.stand_still(STILL_S)  # from now on, however long that took
+        super().remove(context)
 
 
 class Hung(Fault):
@@ -48,68 +50,68 @@ class Hung(Fault):
     family = "silence"
     shows = "Valkey's process is stopped by SIGSTOP: it holds its connections and says nothing"
 
-    def inject(self, ground: Ground) -> None:
-        ground.stack.valkey.pause()
+    def inject(self, context: FaultContext) -> None:
+        context.stack.valkey.pause()
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == SILENT for seen in sight.values())
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == SILENT for seen in observation.values())
 
-    def remove(self, ground: Ground) -> None:
-        ground.stack.valkey.resume()
+    def remove(self, context: FaultContext) -> None:
+        context.stack.valkey.resume()
 
 
 class Paused(Fault):
     name = "client pause"
-    needs = ("CLIENT PAUSE",)
+    requirements = (Requirement.CLIENT_PAUSE,)
     family = "silence"
     shows = f"CLIENT PAUSE ALL: every command waits; it ends by itself after {PAUSE_MS / 1000:g} s"
     lasts_s = PAUSE_MS / 1000
 
-    def inject(self, ground: Ground) -> None:
-        ground.kept["paused until"] = time.time() + PAUSE_MS / 1000
-        ground.valkey.execute_command("CLIENT", "PAUSE", PAUSE_MS, "ALL")
+    def inject(self, context: FaultContext) -> None:
+        context.kept["paused until"] = time.time() + PAUSE_MS / 1000
+        run(context.valkey, "CLIENT", "PAUSE", PAUSE_MS, "ALL")
 
-    def look(self, ground: Ground) -> Sight:
-        return ground.answers("PING", within_s=PAUSED_S)  # one without a login would be refused, not left waiting
+    def observe(self, context: FaultContext) -> Observation:
+        return context.answers("PING", within_s=PAUSED_S)  # one without a login would be refused, not left waiting
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == SILENT for seen in sight.values())
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == SILENT for seen in observation.values())
 
-    def remove(self, ground: Ground) -> None:
+    def remove(self, context: FaultContext) -> None:
         """Nobody can take it back: UNPAUSE would wait as all else does. What comes late finds it over already."""
-        until = ground.kept.pop("paused until", None)
+        until = context.kept.pop("paused until", None)
         if until is not None:
             time.sleep(max(0.0, until - time.time()))
-            ground.kept[ENDED] = until
+            context.kept[ENDED] = until
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(map(is_pong, sight.values()))
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return all(map(is_pong, observation.values()))
 
 
 class WritesPaused(Fault):
     name = "client pause write"
-    needs = ("CLIENT PAUSE",)
+    requirements = (Requirement.CLIENT_PAUSE,)
     family = "silence"
     shows = "CLIENT PAUSE WRITE: reads are answered, every write waits"
     outage = False
     seeds = False
 
-    def inject(self, ground: Ground) -> None:
-        ground.valkey.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
+    def inject(self, context: FaultContext) -> None:
+        run(context.valkey, "CLIENT", "PAUSE", 60_000, "WRITE")
 
-    def look(self, ground: Ground) -> Sight:
-        reads = {f"read {end}": seen for end, seen in ground.answers("PING").items()}
-        return {**reads, **ground.answers("DEL", "rig:nothing", within_s=PAUSED_S)}
+    def observe(self, context: FaultContext) -> Observation:
+        reads = {f"read {end}": seen for end, seen in context.answers("PING").items()}
+        return {**reads, **context.answers("DEL", "rig:nothing", within_s=PAUSED_S)}
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        reads = [seen for end, seen in sight.items() if end.startswith("read ")]
-        return all(seen == SILENT for seen in ground.hits(sight)) and all(map(is_pong, reads))
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        reads = [seen for end, seen in observation.items() if end.startswith("read ")]
+        return all(seen == SILENT for seen in context.hits(observation)) and all(map(is_pong, reads))
 
-    def remove(self, ground: Ground) -> None:
-        ground.valkey.execute_command("CLIENT", "UNPAUSE")
+    def remove(self, context: FaultContext) -> None:
+        run(context.valkey, "CLIENT", "UNPAUSE")
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == "0" for seen in ground.hits(sight))
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == "0" for seen in context.hits(observation))
 
 
 def is_pong(seen: str) -> bool:
@@ -120,27 +122,27 @@ class ClientsKilled(Fault):
     name = "clients killed"
     family = "cuts"
     shows = "CLIENT KILL ends every ordinary connection of an instance; new ones are served"
-    needs = ("CLIENT KILL", "CLIENT LIST")
+    requirements = (Requirement.CLIENT_KILL, Requirement.CLIENT_LIST)
     outage = False
     noticed = True
     lasts_s = 0.0
     type = "normal"
 
-    def inject(self, ground: Ground) -> None:
-        ground.kept["clients"] = ground.clients_to_end(self.type)
-        for user in ground.users():
-            ground.valkey.execute_command("CLIENT", "KILL", "TYPE", self.type, "USER", user)
+    def inject(self, context: FaultContext) -> None:
+        context.kept["clients"] = context.clients_to_end(self.type)
+        for user in context.users():
+            run(context.valkey, "CLIENT", "KILL", "TYPE", self.type, "USER", user)
 
-    def look(self, ground: Ground) -> Sight:
-        return ground.clients_left(ground.kept.get("clients", set()), self.type)
+    def observe(self, context: FaultContext) -> Observation:
+        return context.clients_left(context.kept.get("clients", set()), self.type)
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return sight["connections left"] == "0" and sight["connections before"] != "0"
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return observation["connections left"] == "0" and observation["connections before"] != "0"
 
-    def remove(self, ground: Ground) -> None:
+    def remove(self, context: FaultContext) -> None:
         """It is over as it happens."""
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
         return True
 
 
@@ -159,20 +161,20 @@ class SubscriptionsBarred(Fault):
     outage = False
     seeds = False
 
-    def inject(self, ground: Ground) -> None:
-        for user in ground.users():
-            ground.valkey.execute_command("ACL", "SETUSER", user, *(f"-{command}" for command in SUBSCRIBING))
-            ground.valkey.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "USER", user)
+    def inject(self, context: FaultContext) -> None:
+        for user in context.users():
+            run(context.valkey, "ACL", "SETUSER", user, *(f"-{command}" for command in SUBSCRIBING))
+            run(context.valkey, "CLIENT", "KILL", "TYPE", "pubsub", "USER", user)
 
-    def look(self, ground: Ground) -> Sight:
-        return {"subscribed": str(len(ground.clients("pubsub"))), **ground.answers("SPUBLISH", "rig:nobody", "x")}
+    def observe(self, context: FaultContext) -> Observation:
+        return {"subscribed": str(len(context.clients("pubsub"))), **context.answers("SPUBLISH", "rig:nobody", "x")}
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return sight["subscribed"] == "0" and all(seen == "NOPERM" for seen in ground.hits(sight))
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return observation["subscribed"] == "0" and all(seen == "NOPERM" for seen in context.hits(observation))
 
-    def remove(self, ground: Ground) -> None:
-        for user in ground.users():
-            ground.valkey.execute_command("ACL", "SETUSER", user, "+@all")
+    def remove(self, context: FaultContext) -> None:
+        for user in context.users():
+            run(context.valkey, "ACL", "SETUSER", user, "+@all")
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == "0" for seen in ground.hits(sight))
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == "0" for seen in context.hits(observation))

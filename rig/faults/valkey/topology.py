@@ -5,48 +5,54 @@ from typing import ClassVar
 
 import redis
 
-from rig.faults.base import Fault, Ground, Sight, told_by
+from rig.faults.base import Fault, FaultContext, Observation, told_by
 from rig.faults.network.proxies import Refused
 from rig.faults.network.toxics import RequestsLost
+from rig.faults.requirements import Requirement
+from rig.stack.embedded.valkey import EmbeddedValkey
 
 LAG_S = 1.0  # of writes that the replica never gets
 
 
 class Elsewhere(Fault):
-    """The ways of the instances that are hit lead to a second Valkey. Bites when they meet its run_id."""
+    """The ways of the instances that are hit lead to a second Valkey. Active when they meet its run_id."""
 
     layer = "valkey"
     also = ("way",)
-    needs = ("embedded valkey",)
+    requirements = (Requirement.EMBEDDED_VALKEY,)
 
-    def second(self, ground: Ground):
-        if "second" not in ground.kept:
-            ground.kept["second"] = ground.stack.valkey.twin()
-            ground.kept["run ids"] = {ground.stack.valkey.run_id(): "first", ground.kept["second"].run_id(): "second"}
-        return ground.kept["second"]
+    def second(self, context: FaultContext) -> EmbeddedValkey:
+        if "second" not in context.kept:
+            context.kept["second"] = context.stack.valkey.twin()
+            context.kept["run ids"] = {
+                context.stack.valkey.run_id(): "first",
+                context.kept["second"].run_id(): "second",
+            }
+        second: EmbeddedValkey = context.kept["second"]
+        return second
 
-    def lead(self, ground: Ground, address: str) -> None:
-        for proxy in ground.proxies():
-            ground.stack.toxiproxy.set_upstream(proxy, address)
+    def lead(self, context: FaultContext, address: str) -> None:
+        for proxy in context.proxies():
+            context.stack.toxiproxy.set_upstream(proxy, address)
 
-    def look(self, ground: Ground) -> Sight:
-        known = ground.kept.get("run ids", {})
+    def observe(self, context: FaultContext) -> Observation:
+        known = context.kept.get("run ids", {})
         found = {}
-        for name, server in ground.servers.items():
+        for name, server in context.servers.items():
             seen = told_by(server.env["VALKEY_URL"], 1.0, run_id)
             found[f"through {name}"] = known.get(seen, seen)
         return found
 
-    def bites(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == "second" for seen in ground.hits(sight))
+    def is_active(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == "second" for seen in context.hits(observation))
 
-    def healed(self, sight: Sight, ground: Ground) -> bool:
-        return all(seen == "first" for seen in ground.hits(sight))
+    def healed(self, observation: Observation, context: FaultContext) -> bool:
+        return all(seen == "first" for seen in context.hits(observation))
 
-    def drop_second(self, ground: Ground) -> None:
-        second = ground.kept.pop("second", None)
+    def drop_second(self, context: FaultContext) -> None:
+        second = context.kept.pop("second", None)
         if second is not None:
-            self.lead(ground, ground.valkey_address)
+            self.lead(context, context.valkey_address)
             second.close()
 
 
@@ -61,18 +67,18 @@ class Failover(Elsewhere):
     noticed = True  # every connection ends
     outage = False
 
-    def inject(self, ground: Ground) -> None:
-        second = self.second(ground)
-        second.follow(ground.stack.valkey)
+    def inject(self, context: FaultContext) -> None:
+        second = self.second(context)
+        second.follow(context.stack.valkey)
         second.lead()
         time.sleep(LAG_S)  # what is written meanwhile is lost
-        self.lead(ground, f"{second.host}:{second.port}")
+        self.lead(context, f"{second.host}:{second.port}")
 
-    def remove(self, ground: Ground) -> None:
-        if "second" in ground.kept:
-            ground.stack.valkey.follow(ground.kept["second"])
-            ground.stack.valkey.lead()
-            self.drop_second(ground)
+    def remove(self, context: FaultContext) -> None:
+        if "second" in context.kept:
+            context.stack.valkey.follow(context.kept["second"])
+            context.stack.valkey.lead()
+            self.drop_second(context)
 
 
 class TwoStores(Elsewhere):
@@ -85,12 +91,12 @@ class TwoStores(Elsewhere):
     outage = False
     parts = True
 
-    def inject(self, ground: Ground) -> None:
-        second = self.second(ground)
-        self.lead(ground, f"{second.host}:{second.port}")
+    def inject(self, context: FaultContext) -> None:
+        second = self.second(context)
+        self.lead(context, f"{second.host}:{second.port}")
 
-    def remove(self, ground: Ground) -> None:
-        self.drop_second(ground)
+    def remove(self, context: FaultContext) -> None:
+        self.drop_second(context)
 
 
 class OneCutOff(Refused):

@@ -55,7 +55,7 @@ class Tables:
 
     def __init__(self, url: str, search_path: str = "") -> None:
         self.url, self.search_path = url, search_path
-        self._settings = {"statement_timeout": STATEMENT_TIMEOUT_MS, "timezone": "UTC"}
+        self._settings: dict[str, str | int] = {"statement_timeout": STATEMENT_TIMEOUT_MS, "timezone": "UTC"}
         if search_path:  # where the contract's names mean views
             self._settings["search_path"] = search_path
         self._lock = threading.RLock()

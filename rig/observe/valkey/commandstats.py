@@ -8,7 +8,7 @@ import redis
 
 from rig.observe.errors import CannotObserve
 from rig.stores.urls import ValkeyUrl
-from rig.stores.valkey import OURS, connect
+from rig.stores.valkey import OURS, connect, setting, subscriber
 
 TIMEOUT_S = 2.0
 READ_SLICE_S = 0.2
@@ -99,7 +99,7 @@ class Rewrites:
         self._stopping = threading.Event()
         try:
             self._before = None if given else self._ask_for_events()
-            self._pubsub = self._client.pubsub()
+            self._pubsub = subscriber(self._client)
             self._subscribe()
         except BaseException:
             self._client.close()
@@ -149,7 +149,7 @@ class Rewrites:
     def _ask_for_events(self) -> str:
         """The setting as it was."""
         try:
-            before = self._client.config_get("notify-keyspace-events")["notify-keyspace-events"]
+            before = setting(self._client, "notify-keyspace-events")
             self._client.config_set("notify-keyspace-events", with_needed(before, self._needed))
         except (redis.ResponseError, KeyError) as error:
             raise CannotObserve(

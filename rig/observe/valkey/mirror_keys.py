@@ -10,7 +10,7 @@ from redis.retry import Retry
 from rig.contract import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 from rig.record import evidence
 from rig.record.evidence import Evidence
-from rig.stores.valkey import OURS, connect
+from rig.stores.valkey import OURS, connect, run, text, text_or_none
 
 SCAN_COUNT = 1000
 
@@ -44,10 +44,10 @@ class Mirror:
 
     def capacity(self, id: str) -> str | None:
         """The text of that mitra's capacity key; None when there is none, or it is no string."""
-        return self.client.mget([CAPACITY + id])[0]
+        return text_or_none(self.client.mget([CAPACITY + id])[0])
 
     def heartbeat(self, id: str) -> str | None:
-        return self.client.mget([HEARTBEAT + id])[0]
+        return text_or_none(self.client.mget([HEARTBEAT + id])[0])
 
     def capacities(self) -> dict[str, str | None]:
         """The text of every capacity key, by mitra id; None for one that is no string."""
@@ -58,7 +58,7 @@ class Mirror:
 
     def snapshot(self) -> str | None:
         """The beacon's answer as it stands in Valkey: JSON text."""
-        return self.client.mget([SNAPSHOT])[0]
+        return text_or_none(self.client.mget([SNAPSHOT])[0])
 
     def expiring(self) -> dict[str, int]:
         """Those of the keys that must not expire which do, with their remaining life in ms."""
@@ -78,10 +78,13 @@ class Mirror:
     def describe(self, key: str) -> Evidence:
         """The key as evidence: the command that shows it, its value, its type and its remaining life."""
         for _ in range(3):  # its type may change between the two looks
-            kind, ttl_ms = self.client.pipeline(transaction=True).type(key).pttl(key).execute()
+            together = self.client.pipeline(transaction=True)
+            together.type(key)
+            together.pttl(key)
+            kind, ttl_ms = together.execute()
             verb, *rest = READERS.get(kind, ("GET",))
             try:
-                value = self.client.execute_command(verb, key, *rest)
+                value = run(self.client, verb, key, *rest)
                 break
             except redis.ResponseError as error:
                 value = str(error)
@@ -90,7 +93,7 @@ class Mirror:
 
     def run(self, *words: str | int | float) -> Any:
         """Any command, as the rig: `run("SADD", "mitras:online", id)` for a corruption by hand."""
-        return self.client.execute_command(*words)
+        return run(self.client, *words)
 
     def flush(self) -> None:
         """FLUSHDB, which a server has to notice."""
@@ -112,17 +115,17 @@ class Mirror:
 
     def _members(self, key: str) -> set[str]:
         try:
-            return set(self.client.smembers(key))
+            return set(map(text, self.client.smembers(key)))
         except redis.ResponseError as error:
             if "WRONGTYPE" not in str(error):
                 raise
-            return {f"(not a set but a {self.client.type(key)})"}
+            return {f"(not a set but a {text(self.client.type(key))})"}
 
     def _values(self, prefix: str) -> dict[str, str | None]:
         """MGET answers nil for a wrong type and for a key gone since the scan: the latter are left out."""
         keys = self.keys(prefix + "*")
         values = self.client.mget(keys) if keys else []
-        found = dict(zip(keys, values, strict=True))
+        found = dict(zip(keys, map(text_or_none, values), strict=True))
         gone = [key for key, value in found.items() if value is None and not self.client.exists(key)]
         return {key.removeprefix(prefix): value for key, value in found.items() if key not in gone}
 

@@ -14,7 +14,7 @@ from rig.observe.errors import CannotObserve
 from rig.observe.valkey.command import SCRIPT_COMMANDS, SIGN_IN_COMMANDS, Command, parse_line
 from rig.observe.valkey.keyspace_events import Told
 from rig.observe.valkey.monitor_socket import Wire
-from rig.stores.valkey import OURS, connect
+from rig.stores.valkey import OURS, connect, run
 
 OBSERVER_TIMEOUT_S = 2.0
 USERS_EVERY_S = 0.1
@@ -84,7 +84,7 @@ class Monitor:
         while time.monotonic() < deadline:
             mark, connection = f"rig-fence-{uuid.uuid4()}", self._connections
             try:
-                self._side.execute_command("ECHO", mark)
+                run(self._side, "ECHO", mark)
             except redis.RedisError as error:
                 if not self.connected:
                     return  # all that came before the loss of the connection has been read

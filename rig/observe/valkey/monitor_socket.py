@@ -5,7 +5,7 @@ from typing import Any
 
 import redis
 
-from rig.stores.valkey import OURS, connect
+from rig.stores.valkey import OURS, bare_connection, connect
 
 READ_BYTES = 1 << 16
 
@@ -21,7 +21,7 @@ class Wire:
     @classmethod
     def monitor(cls, url: str, timeout_s: float) -> "Wire":
         """Connect by a URL under our name, by which it is told from a server's, and start MONITOR; ConnectionError."""
-        connection = connect(url, f"{OURS}monitor", timeout_s=timeout_s).connection_pool.make_connection()
+        connection = bare_connection(connect(url, f"{OURS}monitor", timeout_s=timeout_s))
         try:
             connection.connect()
             wire = cls(connection)

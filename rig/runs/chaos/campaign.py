@@ -105,7 +105,7 @@ class Campaign:
     @property
     def excused(self) -> tuple[str, ...]:
         """Items that its faults change as they must: said in the run, and not judged."""
-        found = {item for fault in self.faults for item in fault.excuses}
+        found = {item for fault in self.faults for item in fault.exempt_checks}
         if not any(fault.outage for fault in self.faults):
             found.add("INV-09")
         return tuple(item for item in self.checks if item in found)
@@ -113,7 +113,7 @@ class Campaign:
     @property
     def events(self) -> tuple[str, ...]:
         """What has to happen in it (rig.checks.chaos.coverage), in their order."""
-        found = {event for fault in self.faults for event in fault.brings} | set(self.must_see)
+        found = {event for fault in self.faults for event in fault.expects_events} | set(self.must_see)
         for strike, fault in zip(self.strikes, self.faults, strict=True):
             if fault.outage and length_s(strike) >= FELT_S and not (strike.hit or fault.aims):
                 found.update(FELT)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from rig.environment.testbed import Testbed
-from rig.faults import Cycle, Ground
-from rig.faults.requirements import missing, needs_of
+from rig.faults import Cycle, FaultContext
+from rig.faults.requirements import missing
 from rig.record import Recorder
 from rig.record.lines.chaos import Strikes
 from rig.runs.chaos.schedule import Strike, length_s
@@ -33,7 +33,7 @@ class FaultScheduler:
         self.ended: set[str] = set()  # instances that a fault has stopped: nobody wonders that they are gone
         for number, strike in enumerate(self._pending):
             fault = strike.made()
-            ground = Ground(
+            context = FaultContext(
                 bench.stack,
                 bench.servers,
                 hit=strike.hit or fault.aims or instances,
@@ -42,8 +42,8 @@ class FaultScheduler:
                 tables=bench.tables,
                 stand_still=stand_still,
             )
-            self._held.callback(ground.close)
-            self._cycles[strike] = Cycle(fault, ground, bench.recorder, number)
+            self._held.callback(context.close)
+            self._cycles[strike] = Cycle(fault, context, bench.recorder, number)
 
     def __enter__(self) -> "FaultScheduler":
         return self
@@ -97,9 +97,9 @@ class FaultScheduler:
 def refuse_what_is_missing(bench: Testbed, strikes: Sequence[Strike]) -> None:
     """CapabilityMissing names what this stack or machine lacks for the first fault that cannot be made on it."""
     for strike in strikes:
-        for need in needs_of(strike.made()):
-            if (why := missing(need, bench.stack)) is not None:
-                raise CapabilityMissing(f"{strike.fault!r} needs {need}: {why}")
+        for requirement in strike.made().all_requirements():
+            if (why := missing(requirement, bench.stack)) is not None:
+                raise CapabilityMissing(f"{strike.fault!r} needs {requirement}: {why}")
 
 
 def note_schedule(recorder: Recorder, strikes: Sequence[Strike]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rig.faults import Fault
 from rig.faults.catalogue import faults
-from rig.faults.requirements import FAKETIME, OWN_CLOCKS, RESOLVER, libfaketime, no_resolver
+from rig.faults.requirements import Requirement, libfaketime, no_resolver
 from rig.runs.chaos.campaign import INVARIANTS, SETTINGS, Campaign, Phases
 from rig.runs.chaos.schedule import Strike
 from rig.runs.common.replay import number
@@ -23,7 +23,7 @@ RARE_SHARE = 5  # then one strike in about so many is of it
 DRAWN = {**INVARIANTS, "INV-17": {**INVARIANTS["INV-17"], "reads_min": 0}}
 # With a fleet: its mitras do not ping, and are heard of at each change of theirs; and each chat is offered to them all.
 FLEET_SETTINGS = {"stale_after_seconds": 14}
-FLEET_PACE = {"chat_every_s": 6.0, "silent_every_s": 30.0}
+FLEET_PACE = Pace(chat_every_s=6.0, silent_every_s=30.0)
 FLEET_BASELINE_S = 15.0  # beside its crowd few pings have their mitra for themselves
 
 
@@ -61,14 +61,17 @@ def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
         settings=FLEET_SETTINGS if fleet else SETTINGS,
         phases=Phases(baseline_s=FLEET_BASELINE_S, fault_s=last) if fleet else Phases(fault_s=last),
         checks=DRAWN,
-        pace=Pace(fleet=fleet, **FLEET_PACE) if fleet else Pace(),
+        pace=replace(FLEET_PACE, fleet=fleet) if fleet else Pace(),
         replay=("random", "--minutes", number(minutes), *(("--fleet", str(fleet)) if fleet else ())),
     )
 
 
 def rare(fault: type[Fault]) -> bool:
     """Whether it excuses a check of the whole run, or needs what not every machine has."""
-    return bool(fault.excuses or {FAKETIME, OWN_CLOCKS, RESOLVER} & set(fault.needs))
+    return bool(
+        fault.exempt_checks
+        or {Requirement.LIBFAKETIME, Requirement.OWN_CLOCKS, Requirement.OWN_RESOLVER} & set(fault.requirements)
+    )
 
 
 def rare_one(random_seed: int, weight: int) -> list[type[Fault]]:
@@ -82,11 +85,16 @@ def possible_here(campaign: Campaign) -> tuple[Campaign, list[str]]:
     """The campaign without what this machine lacks, and what was left out for it, with the reason."""
     lacking: dict[str, str] = {}
     if libfaketime() is None:
-        lacking |= dict.fromkeys((FAKETIME, OWN_CLOCKS), "it takes libfaketime (Debian: apt install libfaketime)")
+        lacking |= dict.fromkeys(
+            (Requirement.LIBFAKETIME, Requirement.OWN_CLOCKS), "it takes libfaketime (Debian: apt install libfaketime)"
+        )
     if (why := no_resolver()) is not None:
-        lacking[RESOLVER] = why
+        lacking[Requirement.OWN_RESOLVER] = why
     left_out = {
-        strike.fault: lacking[need] for strike in campaign.strikes for need in strike.made().needs if need in lacking
+        strike.fault: lacking[need]
+        for strike in campaign.strikes
+        for need in strike.made().requirements
+        if need in lacking
     }
     kept = tuple(strike for strike in campaign.strikes if strike.fault not in left_out)
     told = [f"left out on this machine: {fault}: {why}" for fault, why in sorted(left_out.items())]

@@ -12,7 +12,7 @@ from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
 from rig.environment.testbed import Testbed
 from rig.faults.catalogue import faults
-from rig.faults.requirements import OWN_CLOCKS, RESOLVER, TRUTH_PROXIED, libfaketime, no_resolver
+from rig.faults.requirements import Requirement, libfaketime, no_resolver
 from rig.record import Verdict, exit_code, overall
 from rig.record.lines.chaos import Phase, Schedule
 from rig.record.lines.common import Missing, Weakness
@@ -164,14 +164,14 @@ def lenient(settings: Settings) -> Settings:
 def play(session: Session, settings: Settings, campaign: Campaign) -> None:
     """From an empty stack to the last observation. What goes wrong comes out as an exception."""
     recorder = session.recorder
-    needs = {need for fault in campaign.faults for need in fault.needs}
+    required = {need for fault in campaign.faults for need in fault.requirements}
     logs = session.directory.logs.resolve()
     spec = replace(
         stack_spec(settings, Path(".")),
         logs=logs,
-        truth_proxied=TRUTH_PROXIED in needs,
-        clock_library=libfaketime() if OWN_CLOCKS in needs else None,
-        own_resolver=RESOLVER in needs and no_resolver() is None,
+        truth_proxied=Requirement.POSTGRES_PROXY in required,
+        clock_library=libfaketime() if Requirement.OWN_CLOCKS in required else None,
+        own_resolver=Requirement.OWN_RESOLVER in required and no_resolver() is None,
     )
     with open_stack(spec, session.supervisor, "chaos") as stack:
         bench = Testbed(

@@ -9,6 +9,7 @@ from rig.checks.checklist.fault_conditions import FaultCondition
 from rig.config import Settings
 from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
 from rig.faults.catalogue import fault_named
+from rig.faults.requirements import Requirement
 from rig.paths import CHECKOUT
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.checklist.pytest_process import WORKERS, run_features, workers_for
@@ -39,7 +40,7 @@ def run_once(
 
     items = select_items(only)
     spec = stack_spec(settings, Path("."))
-    if under is not None and "a proxy before postgres" in fault_named(under.fault).needs:
+    if under is not None and Requirement.POSTGRES_PROXY in fault_named(under.fault).requirements:
         spec = replace(spec, truth_proxied=True)
     mapped_schema(settings)
     on = run_facts(settings, spec)

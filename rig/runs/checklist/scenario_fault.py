@@ -1,4 +1,4 @@
-"""A fault before the steps of a scenario: injected, seen to bite, taken back and healed, or left in force where it may be."""
+"""A fault before the steps of a scenario: injected, seen to be active, taken back and healed, or left in force where it may be."""
 
 import random
 import time
@@ -9,7 +9,7 @@ import redis
 
 from rig.contract import CHANNEL, SEED_LINE
 from rig.environment.testbed import Testbed
-from rig.faults import Cycle, Ground
+from rig.faults import Cycle, FaultContext
 from rig.faults.catalogue import fault_named
 
 HOLD_S = 1.5  # above the second that a server may take to call silence an outage
@@ -35,19 +35,19 @@ class ScenarioFault:
             try:
                 cycle.remove()
             finally:
-                cycle.ground.close()
+                cycle.context.close()
 
     def inject(self) -> None:
         """Unconfirmed or Unhealed when the fault did not take: nothing that follows would be under it."""
         servers = self.bench.servers
-        ground = Ground(
+        context = FaultContext(
             self.bench.stack,
             servers,
             hit=tuple(servers),
             random=random.Random(self.bench.random_seed),
             tables=self.bench.tables,
         )
-        cycle = Cycle(fault_named(self.fault), ground, self.bench.recorder)
+        cycle = Cycle(fault_named(self.fault), context, self.bench.recorder)
         self._held.append(cycle)
         cycle.inject()
         if not self.persistent:

@@ -15,7 +15,7 @@ from rig.stack.docker import images as docker_images
 from rig.stack.embedded import postgres_binaries
 from rig.stack.embedded.valkey import binary
 from rig.stack.external.given import ask_postgres, ask_valkey
-from rig.stack.external.services import protect
+from rig.stack.external.protection import protect
 
 TOLD_S = 10
 

@@ -117,7 +117,8 @@ class Container:
             container.reload()
         except docker.errors.NotFound:
             return {"Running": False, "ExitCode": 137, "Pid": 0}  # removed from outside
-        return container.attrs["State"]
+        state: dict[str, Any] = container.attrs["State"]
+        return state
 
     @property
     def pid(self) -> int:

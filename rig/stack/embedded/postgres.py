@@ -17,7 +17,7 @@ from rig.stack.embedded.postgres_binaries import binaries, run_as
 from rig.stack.errors import StackError, tail
 from rig.stack.external.given import ask_postgres
 from rig.stack.processes.ports import PORTS
-from rig.stack.processes.process import Process, Supervisor
+from rig.stack.processes.process import Process, Running, Supervisor
 from rig.stores.postgres import PostgresFacts
 
 OWNER = "mirror"
@@ -84,7 +84,7 @@ class EmbeddedPostgres:
         self._name = f"{name}-postgres"
         self._log = logs / f"{self._name}.log"
         self._passwords = {OWNER: secrets.token_hex(12), OBSERVER: secrets.token_hex(12)}
-        self._process: Process | None = None
+        self._process: Running | None = None
         self.port = PORTS.take()
         self._home = supervisor.temporary_directory(self._name)
         self._data = self._home / "data"
@@ -132,7 +132,7 @@ class EmbeddedPostgres:
             owner = pwd.getpwnam(self._user)
             for path in (self._home, password_file):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
-        command = [
+        command: list[str | Path] = [
             self._bin / "initdb", "-D", self._data, "-U", OBSERVER, f"--pwfile={password_file}",
             "-A", "scram-sha-256", "-E", "UTF8", *self.initdb_options, "--locale=C",
             "--no-sync", "--no-instructions",
@@ -243,7 +243,7 @@ class EmbeddedPostgres:
             self._process.wait(STOP_S)
         PORTS.give_back(self.port)
 
-    def _launch(self) -> Process:
+    def _launch(self) -> Running:
         return self._spawn("postgres", [self._bin / "postgres", "-D", self._data])
 
     def _spawn(self, name: str, command: list[str | Path]) -> Process:

@@ -15,7 +15,7 @@ from rig import caller
 from rig.stack.embedded.toxiproxy_binary import toxiproxy_binary
 from rig.stack.errors import StackError, tail
 from rig.stack.processes.ports import PORTS
-from rig.stack.processes.process import Process, Supervisor
+from rig.stack.processes.process import Running, Supervisor
 
 READY_S = 10.0
 TIMEOUT_S = 5.0
@@ -33,7 +33,8 @@ class Toxiproxy:
 
     def proxies(self) -> dict[str, dict[str, Any]]:
         """Name → the proxy as Toxiproxy tells it: listen, upstream, enabled, toxics."""
-        return self._call("GET", "/proxies")
+        found: dict[str, dict[str, Any]] = self._call("GET", "/proxies")
+        return found
 
     def create_proxy(self, name: str, port: int, upstream: str) -> str:
         """Listen on `port` for `upstream` (host:port), replacing one of that name; what to connect to."""
@@ -103,7 +104,7 @@ class EmbeddedToxiproxy(Toxiproxy):
         self._supervisor = supervisor
         self._name = f"{name}-toxiproxy"
         self._log = logs / f"{self._name}.log"
-        self._process: Process | None = None
+        self._process: Running | None = None
         self._prepare()
         self.port = PORTS.take()
         super().__init__(f"http://127.0.0.1:{self.port}")
@@ -112,8 +113,8 @@ class EmbeddedToxiproxy(Toxiproxy):
         # Here, in the caller's thread: a first run builds it for half a minute, and Ctrl-C has to end that at once.
         self._program = toxiproxy_binary(self._supervisor)
 
-    def _launch(self) -> Process:
-        command = [self._program, "-host", "127.0.0.1", "-port", str(self.port)]
+    def _launch(self) -> Running:
+        command: list[str | Path] = [self._program, "-host", "127.0.0.1", "-port", str(self.port)]
         return self._supervisor.spawn(self._name, command, env=caller.bare(), log=self._log)
 
     def create(self) -> None:

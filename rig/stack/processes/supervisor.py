@@ -1,11 +1,11 @@
 """The process that starts all others: it outlives even a SIGKILL of the rig, ends them, tidies and leaves.
 
 Run by path, by the interpreter alone (`python -I -S supervisor.py BASE READY_FD`): it imports the standard
-library only, so that it is up in some 20 ms and can start what finds out that a package is missing.
+library and two modules beside it that do the same, so that it is up in some 20 ms and can start what finds out
+that a package is missing.
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import pwd
@@ -17,87 +17,22 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
+if TYPE_CHECKING:
+    from rig.stack.processes.process_tree import adopt_orphans, descendants, parents
+    from rig.stack.processes.supervised_child import Child
+else:  # with -I nobody finds what stands beside it; at the end, so that nothing hides a module of the standard library
+    sys.path.append(str(Path(__file__).parent))
+    from process_tree import adopt_orphans, descendants, parents
+    from supervised_child import Child
+
 GRACE_S = 1.5  # for those that asked for a last signal before SIGKILL
 KILL_S = 3.0  # how long we go on killing what still forks
 DRAIN_S = 1.0  # for all logs together; a pipe that somebody else holds has no end to wait for
 LAST_COMMAND_S = 6.0  # for a command that tidies outside our processes
-READ_BYTES = 1 << 16
-LINE_BYTES_MAX = 1 << 20
-
-
-class Child:
-    """A process that we started: its log's pump, its last signal and, once reaped, its exit code."""
-
-    def __init__(self, name: str, popen: subprocess.Popen[bytes], last_signal: int, log: Path | None) -> None:
-        self.name = name
-        self.popen = popen
-        self.pid = popen.pid
-        self.last_signal = last_signal
-        self.started = time.time()
-        self.exited: float | None = None
-        self.exit_code: int | None = None
-        self.pump: threading.Thread | None = None
-        self.read = threading.Event()  # whether anybody reads what it prints
-        self.read.set()
-        if log is not None:
-            self.pump = threading.Thread(target=stamp_lines, args=(popen.stdout, log, self.read), daemon=True)
-            self.pump.start()
-
-    def reaped(self, status: int) -> None:
-        self.exit_code = os.waitstatus_to_exitcode(status)
-        self.exited = time.time()
-        self.popen.returncode = self.exit_code  # or Popen would look for a process that is gone
-
-    def state(self) -> dict[str, Any]:
-        return {
-            "pid": self.pid, "exit_code": self.exit_code, "started": self.started, "exited": self.exited,
-            "read": self.read.is_set(),
-        }  # fmt: skip
-
-
-def stamp_lines(source: Any, log: Path, read: threading.Event) -> None:
-    """Copy lines to the log, each behind the epoch second of its arrival, until all writers have gone.
-
-    While `read` is not set they stay in the pipe, but for what a call that waits already may still take.
-    """
-    with source, log.open("ab", buffering=0) as file:
-        rest = b""
-        while read.wait() and (chunk := os.read(source.fileno(), READ_BYTES)):
-            stamp = b"%.6f " % time.time()
-            *lines, rest = (rest + chunk).split(b"\n")
-            if len(rest) > LINE_BYTES_MAX:
-                lines, rest = [*lines, rest], b""
-            if lines:
-                file.write(b"".join(stamp + line + b"\n" for line in lines))
-        if rest:
-            file.write(b"%.6f " % time.time() + rest + b"\n")
-
-
-def parents() -> dict[int, tuple[int, int]]:
-    """Process id → (parent id, session id) of every process; empty where there is no /proc."""
-    found: dict[int, tuple[int, int]] = {}
-    with contextlib.suppress(OSError):
-        for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                with contextlib.suppress(OSError, IndexError, ValueError):
-                    # The command's name may hold spaces and brackets: fields count from the last one.
-                    fields = Path("/proc", entry, "stat").read_bytes().rpartition(b")")[2].split()
-                    found[int(entry)] = (int(fields[1]), int(fields[3]))
-    return found
-
-
-def descendants(root: int, table: dict[int, tuple[int, int]]) -> set[int]:
-    """All processes below `root`. Being a subreaper, we are the ancestor of orphaned ones too."""
-    below: set[int] = set()
-    fresh = {root}
-    while fresh:
-        fresh = {pid for pid, (parent, _) in table.items() if parent in fresh} - below
-        below |= fresh
-    return below
 
 
 def identity(user: str | None) -> dict[str, Any]:
@@ -230,8 +165,10 @@ class Supervisor:
         self.drain()
         for command in self.last_commands:
             with contextlib.suppress(OSError, subprocess.SubprocessError):
-                quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-                subprocess.run(command["argv"], env=command["env"], timeout=LAST_COMMAND_S, **quiet)
+                subprocess.run(
+                    command["argv"], env=command["env"], timeout=LAST_COMMAND_S,
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                )  # fmt: skip
         shutil.rmtree(self.base, ignore_errors=True)
 
     def drain(self) -> None:
@@ -258,17 +195,11 @@ class Supervisor:
         if within_s:
             self.until(nothing_left, within_s)
 
-    def until(self, condition: Any, within_s: float) -> None:
+    def until(self, condition: Callable[[], bool], within_s: float) -> None:
         deadline = time.monotonic() + within_s
         while not condition() and time.monotonic() < deadline:
             time.sleep(0.01)
             self.reap()
-
-
-def adopt_orphans() -> None:
-    """Become the parent of orphaned descendants; elsewhere than on Linux only groups can be ended."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def stop_by_signals() -> threading.Event:

@@ -72,11 +72,12 @@ class AttachedServer:
             raise StackError(
                 "nobody but the rig is connected to the Postgres given: is the server's DATABASE_URL another?"
             )
-        return Counter(row[0] for row in rows).most_common(1)[0][0]
+        roles: Counter[str] = Counter(row[0] for row in rows)
+        return roles.most_common(1)[0][0]
 
     @property
     def valkey_user(self) -> str:
-        users = Counter(each["user"] for each in others(self._valkey))
+        users: Counter[str] = Counter(each["user"] for each in others(self._valkey))
         if not users:
             raise StackError("nobody but the rig is connected to the Valkey given: is the server's VALKEY_URL another?")
         return users.most_common(1)[0][0]

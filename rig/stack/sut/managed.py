@@ -244,7 +244,8 @@ class ServerInstance:
         try:
             code = self._process.wait(timeout_s)
         except TimeoutError:
-            return self.kill()
+            self._process.signal(signal.SIGKILL, tree=True)
+            return self._process.wait(STOP_S)
         self._process.signal(signal.SIGKILL, tree=True)
         return code
 
@@ -291,7 +292,8 @@ def holder(port: int) -> str:
 
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr
+            if listens and listens.port == port and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except (psutil.Error, OSError):
         pass

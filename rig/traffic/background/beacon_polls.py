@@ -8,7 +8,7 @@ from rig.contract import BEACON
 from rig.record import Recorder
 from rig.traffic.actors.client import TIMEOUT_S, Client, http_client
 from rig.traffic.actors.exchange import Exchange
-from rig.traffic.background.periodic import PacedThread
+from rig.traffic.background.periodic import PeriodicThread
 
 
 def poll_rapidly(
@@ -41,7 +41,7 @@ def poll_rapidly(
                 instance=instance, http=http, interface=source,
             )  # fmt: skip
             threads.append(
-                PacedThread(
+                PeriodicThread(
                     functools.partial(client.send, "beacon", "GET", url),
                     keep,
                     every_s=1 / per_second,

@@ -14,14 +14,14 @@ from rig.traffic.actors.exchange import Exchange
 
 
 @dataclass(frozen=True)
-class Volley:
+class Burst:
     """What came of it, in the clients' order. `early` of the answers were there before the last request was complete."""
 
     exchanges: list[Exchange]
     early: int
 
 
-def volley(clients: Sequence[Client], action: str, url: str, when_sent: Callable[[], None] = lambda: None) -> Volley:
+def burst(clients: Sequence[Client], action: str, url: str, when_sent: Callable[[], None] = lambda: None) -> Burst:
     """One GET by each client, on connections of their own that are opened first; answers are waited for 8 s in all.
 
     Each request is sent but for its last byte, and then all the last bytes in one go. `when_sent` is called once
@@ -49,7 +49,7 @@ def volley(clients: Sequence[Client], action: str, url: str, when_sent: Callable
     finally:
         for connection in connections:
             connection.close()
-    return Volley(exchanges, early)
+    return Burst(exchanges, early)
 
 
 def connect(scheme: str, host: str, port: int | None) -> socket.socket:

@@ -8,7 +8,7 @@ from rig.traffic.actors.client import TIMEOUT_S
 from rig.traffic.actors.exchange import Exchange
 
 
-class PacedThread(threading.Thread):
+class PeriodicThread(threading.Thread):
     """Calls `action` every `every_s` seconds from `first_s` on, `times` times at most, until stopped.
 
     Without `times` the moments that a slow call missed fall out; with it they are made up for at once.
@@ -23,7 +23,7 @@ class PacedThread(threading.Thread):
         first_s: float = 0.0,
         times: int | None = None,
     ) -> None:
-        super().__init__(daemon=True, name=f"paced-{getattr(action, '__name__', 'action')}")
+        super().__init__(daemon=True, name=f"periodic-{getattr(action, '__name__', 'action')}")
         self._action, self._keep = action, keep
         self._every_s, self._first_s, self._times = every_s, first_s, times
         self._stopping = threading.Event()

@@ -55,9 +55,28 @@ class _Connection(asyncio.Protocol):
         if self.waiting is not None and not self.waiting.done():
             self.waiting.set_exception(error or ConnectionResetError("closed by the server"))
 
+    def send(self, request: bytes) -> asyncio.Future[int]:
+        """The status of its answer, once that is there."""
+        assert self.transport is not None, "it is connected before anybody sends"
+        self.waiting = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        return self.waiting
+
+    def close(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
     @property
     def usable(self) -> bool:
         return self.transport is not None and not self.transport.is_closing()
+
+
+async def _connected(url: str) -> _Connection:
+    """A new connection to where that URL leads; OSError."""
+    target = urlsplit(url)
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(_Connection, target.hostname or "", target.port or 80)
+    return connection
 
 
 def head(method: str, url: str, token: str | None = None) -> bytes:
@@ -73,23 +92,19 @@ async def saturate(url: str, requests: Sequence[bytes], connections: int, second
 
     ValueError when one is answered with another status than 200, OSError when a connection breaks off.
     """
-    target, loop = urlsplit(url), asyncio.get_running_loop()
     answered = 0
     until = time.monotonic() + seconds
 
     async def one(first: int) -> None:
         nonlocal answered
-        _, connection = await loop.create_connection(_Connection, target.hostname, target.port or 80)
-        assert connection.transport is not None
+        connection = await _connected(url)
         turn = first
         while time.monotonic() < until:
-            connection.waiting = loop.create_future()
-            connection.transport.write(requests[turn % len(requests)])
-            if (status := await connection.waiting) != 200:
+            if (status := await connection.send(requests[turn % len(requests)])) != 200:
                 raise ValueError(f"{url} answered {status}")
             answered += 1
             turn += connections
-        connection.transport.close()
+        connection.close()
 
     async with asyncio.TaskGroup() as group:
         for number in range(connections):
@@ -102,9 +117,9 @@ async def fire(url: str, moments: Iterable[float], requests: Sequence[bytes] = (
 
     `requests` go by turns; without any it is a GET of the url.
     """
-    target = urlsplit(url)
     turns = itertools.cycle(requests or [head("GET", url)])
-    loop, idle, shots = asyncio.get_running_loop(), [], []
+    idle: list[_Connection] = []
+    shots: list[Shot] = []
 
     async def one(planned: float, request: bytes) -> None:
         status = 0
@@ -114,10 +129,8 @@ async def fire(url: str, moments: Iterable[float], requests: Sequence[bytes] = (
                 while idle and not (connection := idle.pop()).usable:
                     connection = None
                 if connection is None:
-                    _, connection = await loop.create_connection(_Connection, target.hostname, target.port or 80)
-                connection.waiting = loop.create_future()
-                connection.transport.write(request)
-                status = await connection.waiting
+                    connection = await _connected(url)
+                status = await connection.send(request)
             idle.append(connection)
         except (OSError, TimeoutError, httptools.HttpParserError):
             if connection is not None and connection.transport is not None:
@@ -129,5 +142,5 @@ async def fire(url: str, moments: Iterable[float], requests: Sequence[bytes] = (
             await asyncio.sleep(max(0.0, planned - time.monotonic()))
             group.create_task(one(planned, next(turns)))
     for connection in idle:
-        connection.transport.close()
+        connection.close()
     return sorted(shots, key=lambda shot: shot.planned)

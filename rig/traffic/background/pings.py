@@ -6,10 +6,10 @@ from typing import Self
 
 from rig.traffic.actors.exchange import Exchange
 from rig.traffic.actors.mitra import Mitra
-from rig.traffic.background.periodic import PacedThread
+from rig.traffic.background.periodic import PeriodicThread
 
 
-class Pinger:
+class BackgroundPings:
     """Pings each mitra every `every_s` seconds from entering to leaving the block.
 
     A thread a mitra, because a hung server holds each ping for seconds and must not make the others late.
@@ -21,7 +21,7 @@ class Pinger:
         self._exchanges: list[Exchange] = []
         share = every_s / max(1, len(mitras))  # spread over the interval, as independent apps are
         self._threads = [
-            PacedThread(mitra.ping, self._keep, every_s=every_s, first_s=share * position)
+            PeriodicThread(mitra.ping, self._keep, every_s=every_s, first_s=share * position)
             for position, mitra in enumerate(mitras)
         ]
 

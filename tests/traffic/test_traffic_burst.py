@@ -1,8 +1,8 @@
-"""A volley arrives together, each request is answered and recorded, and a lost answer is no exception."""
+"""A burst arrives together, each request is answered and recorded, and a lost answer is no exception."""
 
 import threading
 
-from rig.traffic import Customer, Outcome, volley
+from rig.traffic import Customer, Outcome, burst
 from tests.support.answering_server import Asked, Server, server  # noqa: F401
 
 URL_PATH = "/public/bestie-availability"
@@ -21,7 +21,7 @@ def test_all_are_there_before_one_is_answered(server: Server) -> None:  # noqa: 
         return 200, {"available": True, "count": 2}
 
     server.answer = answer
-    came = volley(crowd(server, 8), "beacon", server.public_url + URL_PATH, when_sent=sent.set)
+    came = burst(crowd(server, 8), "beacon", server.public_url + URL_PATH, when_sent=sent.set)
     assert [(e.status, e.reply) for e in came.exchanges] == [(200, {"available": True, "count": 2})] * 8
     assert came.early == 0
     assert {asked.path for asked in server.asked} == {URL_PATH}
@@ -37,7 +37,7 @@ def test_a_connection_that_is_hung_up_is_an_unknown_outcome(server: Server) -> N
         return None if lost.acquire(blocking=False) else (200, {})
 
     server.answer = answer
-    came = volley(crowd(server, 3), "beacon", server.public_url + URL_PATH)
+    came = burst(crowd(server, 3), "beacon", server.public_url + URL_PATH)
     outcomes = sorted(str(e.outcome) for e in came.exchanges)
     assert outcomes == ["answered", "answered", "unknown"]
     [unknown] = [e for e in came.exchanges if e.outcome is Outcome.UNKNOWN]
