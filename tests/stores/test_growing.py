@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rig.observe.postgres.json_log import JsonLog
-from rig.stores.growing import HELD_MAX, Growing
+from rig.stores.growing import Growing
 
 
 def append(path: Path, *lines: str) -> None:
@@ -103,12 +103,12 @@ def test_another_file_that_is_moved_over_it_is_read_after_the_old_one(tmp_path: 
 
 
 def test_a_writer_that_is_told_several_rotations_late_loses_nothing(tmp_path: Path) -> None:
-    """As many old files are read on as are held."""
+    """Seven are survived: more than any rotation keeps a writer waiting for."""
     path = tmp_path / "server.log"
     append(path, "0")
     log = Growing(path)
     with path.open("a") as writer:
-        for turn in range(1, HELD_MAX):
+        for turn in range(1, 8):
             path.rename(path.with_name(f"server.log.{turn}"))
             append(path, f"{turn}")
             read(log)
