@@ -21,7 +21,8 @@ from tests.support.stack_support import alive, spec_of, until
 OPEN_AND_WAIT = """
 import sys, time
 from pathlib import Path
-from rig.stack import StackSpec, Supervisor, open_stack, postgres_binaries
+from rig.stack import StackSpec, Supervisor, open_stack
+from rig.stack.embedded import postgres_binaries
 if len(sys.argv) > 2:
     postgres_binaries.installed = lambda: Path(sys.argv[2])
 with Supervisor.start() as supervisor, open_stack(StackSpec(logs=Path(sys.argv[1])), supervisor) as stack:
