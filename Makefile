@@ -10,7 +10,7 @@ MACHINE := $(subst arm64,aarch64,$(shell uname -m))
 WHEELS_FOR := $(foreach version,_2_17 2014 _2_28 _2_12 2010 _2_5 1,--platform manylinux$(version)_$(MACHINE))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test bench serve doctor lock wheelhouse image images clean
+.PHONY: help setup verify test bench serve doctor lock wheel wheelhouse image images clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ lock: ## Compile the requirements again (UPGRADE=--upgrade for newer versions); 
 	$(COMPILE) requirements-load.in -o requirements-load.txt
 	$(COMPILE) requirements-go.in -o requirements-go.txt
 
+wheel: setup ## Build the wheel that needs no checkout, into dist/
+	@$(VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --wheel-dir dist .
+	@rm -rf build
+
 wheelhouse: wheelhouse/.complete ## Fetch the pinned packages of the server's and the load's image (Linux, Python 3.11)
 
 image: wheelhouse ## Build the server's image, mirror-rig/server
@@ -48,7 +52,7 @@ images: setup ## Make stand-ins for the official images where none can be pulled
 	@$(VENV)/bin/python tests/docker/make-images
 
 clean: ## Remove what setup and runs made, but not reports/
-	rm -rf $(VENV) wheelhouse .rig .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info build
+	rm -rf $(VENV) wheelhouse .rig .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 wheelhouse/.complete: requirements-server.txt requirements-load.txt $(INSTALLED)

@@ -1,10 +1,22 @@
-"""Where the rig keeps what outlives a run: the user's cache, or a place for users without a home."""
+"""Where the rig finds the files that it ships, and where it keeps what outlives a run."""
 
 import os
 import tempfile
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+# A wheel holds here what stands at the root of a checkout (setup.py); a checkout has no such directory.
+_IN_WHEEL = Path(__file__).resolve().with_name("shipped")
+# The root of the checkout that this rig runs from; None for a rig that was installed from a wheel.
+CHECKOUT: Path | None = None if _IN_WHEEL.is_dir() else Path(__file__).resolve().parents[1]
+
+
+def shipped(*parts: str) -> Path:
+    """A file or directory that comes with the rig, by its path in a checkout: `shipped("docs", "contract.md")`.
+
+    Without parts it is the directory that holds `features`, `chaos`, `loadtest` and `docs`. A process that is
+    started there with `python -m` can import `features`.
+    """
+    return (CHECKOUT or _IN_WHEEL).joinpath(*parts)
 
 
 def cache_directory() -> Path:

@@ -7,7 +7,7 @@ import sys
 from rig import caller
 from rig.cli.shells import NO_TLS, tls_client
 from rig.contract import CHANNEL, SEED_LINE, SUBSCRIBED_LINE
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 from rig.record import evidence
 from rig.record.evidence import Evidence
 from rig.runs.checklist.observation import Observed, answers
@@ -95,6 +95,6 @@ def prompts(world: World) -> Observed:
 
 def prompt(world: World, *words: str) -> dict[str, object]:
     command = [sys.executable, "-m", "rig", words[0], "--stack", str(os.getpid()), *words[1:]]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=20, cwd=CHECKOUT, env=caller.own())
+    run = subprocess.run(command, capture_output=True, text=True, timeout=20, cwd=shipped(), env=caller.own())
     shown = f"rig {' '.join(words)}"
     return {"command": shown, "code": run.returncode, "output": (run.stdout + run.stderr).strip()}

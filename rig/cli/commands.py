@@ -47,6 +47,25 @@ def typed(ctx: typer.Context) -> dict[str, str]:
     return found
 
 
+def tell_version(wanted: bool) -> None:
+    """The version, and the commit of a checkout; then the command is done."""
+    if wanted:
+        from rig.runs.common.provenance import rig_itself
+
+        print(f"rig {rig_itself()}")
+        raise typer.Exit()
+
+
+@app.callback()
+def before_any(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=tell_version, is_eager=True, help="Tell the version of the rig, and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
 # Options that several commands share. None means "not given": the environment (RIG_*) or the default counts.
 Mode = Annotated[str | None, typer.Option(help="Where services come from: embedded, docker or external.")]
 PostgresUrl = Annotated[str | None, typer.Option("--postgres", help="URL of a scratch Postgres to use.")]
@@ -434,6 +453,14 @@ def compare(
 def doctor() -> None:
     """Tell what is there, what is missing and what to do about it."""
     from rig.cli import doctor as runner
+
+    raise typer.Exit(runner.run())
+
+
+@subcommand()
+def clean() -> None:
+    """Empty the rig's cache: programs that were built or fetched once, and come again when they are needed."""
+    from rig.cli import clean as runner
 
     raise typer.Exit(runner.run())
 

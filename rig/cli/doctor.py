@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from rig import caller
-from rig.paths import CHECKOUT, cache_directory
+from rig.extras import EXTRAS, lacking
+from rig.paths import CHECKOUT, cache_directory, shipped
 from rig.stack import StackError, Supervisor
 from rig.stack.docker import images as docker_images
 from rig.stack.embedded import postgres_binaries, toxiproxy_binary, valkey
@@ -45,10 +46,16 @@ def python() -> Finding:
 
 
 def packages() -> Finding:
-    """Whether each pinned package that this platform needs is installed in the pinned version."""
-    lines = (CHECKOUT / "requirements.txt").read_text().splitlines()
-    pins = [Requirement(line.rstrip("\\ ")) for line in lines if line and not line[0].isspace() and line[0] != "#"]
-    wanted = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+    """Whether each package that this platform needs is installed: as a checkout pins it, or as the wheel asks for it."""
+    if CHECKOUT:
+        lines = (CHECKOUT / "requirements.txt").read_text().splitlines()
+        asked = [line.rstrip("\\ ") for line in lines if line and not line[0].isspace() and line[0] != "#"]
+        how, to_do = "as pinned", "make setup"
+    else:
+        asked = importlib.metadata.requires("mirror-rig") or []
+        how, to_do = "in a version that will do", "pip install --upgrade mirror-rig"
+    pins = [Requirement(line) for line in asked]
+    wanted = [pin for pin in pins if pin.marker is None or pin.marker.evaluate({"extra": ""})]
     wrong = []
     for pin in wanted:
         try:
@@ -57,8 +64,21 @@ def packages() -> Finding:
         except importlib.metadata.PackageNotFoundError:
             wrong.append(pin.name)
     if wrong:
-        return Finding("packages", "missing", f"not as pinned: {', '.join(wrong)}", "make setup")
-    return Finding("packages", "ok", f"all {len(wanted)} as pinned")
+        return Finding("packages", "missing", f"not {how}: {', '.join(wrong)}", to_do)
+    return Finding("packages", "ok", f"all {len(wanted)} {how}")
+
+
+def extras() -> Finding:
+    """Packages that only some commands need."""
+    absent = [extra for extra in EXTRAS if lacking(extra, "")]
+    if not absent:
+        return Finding("extras", "ok", ", ".join(EXTRAS))
+    told = "; ".join(f"without {EXTRAS[extra].told}" for extra in absent)
+    return Finding("extras", "note", told, f"nothing, unless you want it: pip install 'mirror-rig[{','.join(absent)}]'")
+
+
+def documents() -> Finding:
+    return Finding("documents", "ok", str(shipped("docs")))
 
 
 def postgres() -> Finding:
@@ -149,7 +169,8 @@ def abandoned(path: Path) -> bool:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    python, packages, postgres, valkey_server, toxiproxy, supervisor, ports, cache, docker, processors, leftovers,
+    python, packages, extras, documents, postgres, valkey_server, toxiproxy, supervisor, ports, cache, docker,
+    processors, leftovers,
 )  # fmt: skip
 
 

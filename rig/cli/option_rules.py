@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from rig import extras
 from rig.config import PREFIX, ConfigError, Settings, read
 from rig.errors import UsageError
 
@@ -35,6 +36,7 @@ class Way:
     asked: Callable[[Values], object] = lambda values: True
     starts: bool = False  # a stack
     names_max: int | None = None  # how many words may stand after the command
+    extra: str | None = None  # without which it cannot be had
 
     @property
     def settings(self) -> frozenset[str]:
@@ -74,10 +76,10 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
             "load --scale", JUDGED, SERVER - {"schema"}, {"scale", "sizes"},
             asked=lambda values: values["scale"], starts=True,
         ),
-        way("load", RUN, PACE, starts=True),
+        way("load", RUN, PACE, starts=True, extra="load"),
     ),
     "bench": (
-        way("bench --fleet", {"fleet", "random_seed"}, asked=lambda values: values["fleet"] is not None),
+        way("bench --fleet", {"fleet", "random_seed"}, asked=lambda values: values["fleet"] is not None, extra="load"),
         way("bench --hot", STACK, SERVER, {"hot"}, asked=lambda values: values["hot"], starts=True),
         way("bench", STACK, SERVER, {"polls", "postgres_log"}, starts=True),
     ),
@@ -95,6 +97,7 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
     "recheck": (way("recheck", {"run", "reports"}),),
     "compare": (way("compare", {"before", "after", "as_json", "reports"}),),
     "doctor": (way("doctor"),),
+    "clean": (way("clean"),),
     "serve": (way("serve", STACK, SERVER, {"instances"}, starts=True),),
     "vk": (way("vk", {"command", "stack"}),),
     "sql": (way("sql", {"statement", "stack"}),),
@@ -173,6 +176,8 @@ def refuse_unread(command: str, values: Values, given: Mapping[str, str]) -> Set
     if chosen.names_max is not None and len(names) > chosen.names_max:
         raise UsageError(f"`{chosen.words}` does not take {names[chosen.names_max]!r}: leave it out")
     settings = settings_of(chosen, values)
+    if chosen.extra and (lacks := extras.lacking(chosen.extra, f"`{chosen.words}`")):
+        raise UsageError(lacks)
     own = {name: value for name, value in values.items() if name not in Settings.model_fields}
     one = SimpleNamespace(**settings.model_dump(), **own)
     for name, written in given.items():

@@ -15,8 +15,9 @@ from rig.stack.stack import Stack
 
 
 def directories() -> list[Path]:
-    """Where state files may be: in the checkout, and in the user's cache where the checkout is read-only."""
-    return [CHECKOUT / ".rig" / "running", cache_directory() / "running"]
+    """Where state files may be: in the checkout, and in the user's cache where that is read-only or there is none."""
+    in_checkout = [CHECKOUT / ".rig" / "running"] if CHECKOUT else []
+    return [*in_checkout, cache_directory() / "running"]
 
 
 @contextmanager

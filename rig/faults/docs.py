@@ -4,9 +4,9 @@ from itertools import groupby
 from pathlib import Path
 
 from rig.faults.catalogue import FAMILIES, faults
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 
-DOCS = CHECKOUT / "docs" / "faults.md"
+DOCS = shipped("docs", "faults.md")
 HEAD = """# Faults
 
 What `rig chaos` can do to a stack, written from the catalogue (`python -m rig.faults.docs` renews this page). Each fault is confirmed from outside before it

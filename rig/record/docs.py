@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 from msgspec.inspect import Field, type_info
 
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 from rig.record.lines import ANY_LINE, MODULES, RECORD_VERSION, kinds_of
 
-PAGE, SCHEMA = CHECKOUT / "docs" / "record.md", CHECKOUT / "docs" / "record.schema.json"
+PAGE, SCHEMA = shipped("docs", "record.md"), shipped("docs", "record.schema.json")
 HEAD = f"""# The record of a run
 
 A run directory holds `run.json` (what was run, on what) and `record-<writer>.jsonl`, one JSON object per line, as it was observed. All else is made from these two by

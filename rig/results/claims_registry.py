@@ -6,9 +6,9 @@ from typing import Any
 
 from rig.checks import load_checks
 from rig.checks.load.claims import declare_claims
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 
-FILE = CHECKOUT / "loadtest" / "claims.py"
+FILE = shipped("loadtest", "claims.py")
 
 
 @cache

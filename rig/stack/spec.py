@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from rig import caller
-from rig.paths import CHECKOUT
+from rig import caller, extras
+from rig.paths import shipped
+from rig.stack.embedded import platforms
 from rig.stack.errors import SpecError
 from rig.stack.external.given import check_urls
 from rig.stack.sut.attachment import Attachment
@@ -34,7 +35,7 @@ class StackSpec:
     scratch: bool = False  # the user's word that the external services may be emptied
     postgres_log: Path | None = None  # where an external Postgres writes its jsonlog, if we can read it
     sut: str = DEFAULT_SUT  # the command of the server under test
-    sut_cwd: Path | None = None  # None: the checkout for the default command, else the current directory
+    sut_cwd: Path | None = None  # None: where the rig is for the default command, else the current directory
     sut_setup: str | None = None  # a command to be run once a database, before the first start of the server
     truth_proxied: bool = False  # Postgres, too, is reached through a proxy of each instance
     clock_library: str | None = None  # libfaketime: each instance then has a clock of its own, which can be set
@@ -60,6 +61,8 @@ class StackSpec:
         if self.mode == "external" and not (self.postgres and self.valkey):
             raise SpecError("an external stack needs --postgres URL and --valkey URL")
         check_urls(self.postgres, self.valkey)
+        if lacks := self._lacks():
+            raise SpecError(lacks)
         if self.toxiproxy and not is_url(self.toxiproxy, TOXIPROXY_SCHEMES):
             raise SpecError(f"--toxiproxy {self.toxiproxy!r} is no URL of that kind: write http://HOST:PORT/...")
         if self.postgres_log and not self.postgres:
@@ -73,6 +76,14 @@ class StackSpec:
         self._check_program("--sut", self.sut)
         if self.sut_setup is not None:
             self._check_program("--sut-setup", self.sut_setup)
+
+    def _lacks(self) -> str | None:
+        """What this installation or machine lacks for the services that are ours to start."""
+        if self.mode == "docker":
+            given = self.postgres and self.valkey and self.toxiproxy
+            return None if given else extras.lacking("docker", "--mode docker")
+        wanted = ((self.postgres, platforms.POSTGRES), (self.valkey, platforms.VALKEY))
+        return next((lacks for url, wheel in wanted if not url and (lacks := platforms.refusal(wheel))), None)
 
     def _check_attached(self) -> None:
         """A running server says neither where its stores are nor takes a command."""
@@ -109,7 +120,7 @@ class StackSpec:
         """Where the server is started."""
         if self.sut_cwd is not None:
             return self.sut_cwd
-        return CHECKOUT if self.sut == DEFAULT_SUT else Path(os.getcwd())
+        return shipped() if self.sut == DEFAULT_SUT else Path(os.getcwd())
 
 
 def words(command: str, flag: str) -> list[str]:

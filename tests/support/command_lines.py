@@ -22,7 +22,7 @@ ENDS = (
     "runs.load.options.run", "runs.scaling.run.run", "runs.benchmark.outage.run", "runs.benchmark.hot_path.run",
     "runs.benchmark.load_generator.run", "runs.mutation.run.run", "runs.mutation.run.list_entries", "runs.model.run.run",
     "runs.model.run.list_specs", "runs.model.replay.run", "runs.recheck.run", "runs.serve.run", "results.compare.run",
-    "cli.doctor.run", "cli.shells.valkey", "cli.shells.sql", "cli.mark.run",
+    "cli.doctor.run", "cli.clean.run", "cli.shells.valkey", "cli.shells.sql", "cli.mark.run",
 )  # fmt: skip
 # A value for each option that takes a text; numbers are made from their range.
 TEXTS = {

@@ -12,7 +12,7 @@ from rich.console import Console
 from rig import caller
 from rig.checks.load.request_accounting import BUSY
 from rig.config import Settings
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 from rig.record import new_run
 from rig.record.histogram import merged, quantile_ms
 from rig.runs.benchmark.table import Figure, print_figures
@@ -39,7 +39,7 @@ def run(settings: Settings, mitras: int) -> int:
         directory = new_run(Path(kept), "fleet", seed, {})
         log = directory.logs / "answering.log"
         command = [sys.executable, "-m", "rig.traffic.load.noop_server"]
-        supervisor.spawn("answering", command, env=caller.own(), cwd=CHECKOUT, log=log)
+        supervisor.spawn("answering", command, env=caller.own(), cwd=shipped(), log=log)
         url = f"http://127.0.0.1:{port_of(log)}"
         arm = {"instances": [{"public": url, "internal": url}], "jwt_secret": SECRET, "internal_token": ""}
         ids = [str(uuid.UUID(int=number)) for number in range(mitras)]

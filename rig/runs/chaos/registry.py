@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rig.errors import UsageError
 from rig.faults.catalogue import faults
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 from rig.runs.chaos.campaign import CI, FULL, Campaign, Phases, restored_campaign
 from rig.runs.chaos.schedule import Strike
 
-DIRECTORY = CHECKOUT / "chaos"
+DIRECTORY = shipped("chaos")
 
 
 def from_file(path: Path) -> Campaign:

@@ -5,12 +5,14 @@ import os
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 from rig import caller
 from rig.checks.checklist.fault_conditions import FaultCondition
 from rig.config import HANDED, INTERNAL_PREFIX, PLUGIN, Settings
 from rig.environment.stack_spec import level_of
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 from rig.record.lines.common import Broken
 from rig.runs.checklist.progress import Progress
 from rig.runs.common.session import Session
@@ -31,7 +33,7 @@ def handed_over(
     """What the process that runs the features has to know, as JSON."""
     handed = {
         "run": str(session.directory.path.resolve()),
-        "spec": {**{name: value for name, value in asdict(spec).items() if name != "logs"}},
+        "spec": spec_for_anywhere(spec),
         "cadence": settings.cadence,
         "random_seed": session.random_seed,
         "items": items,
@@ -42,6 +44,19 @@ def handed_over(
         "under": under and {"fault": under.fault, "persistent": under.persistent},
     }
     return json.dumps(handed, default=str)
+
+
+def spec_for_anywhere(spec: StackSpec) -> dict[str, Any]:
+    """As plain data, with absolute paths: the process that restores it is started in another directory than ours."""
+    plain = {name: value for name, value in asdict(spec).items() if name != "logs"}
+    if spec.attached is None:
+        return {**plain, "sut_cwd": spec.directory().absolute(), "postgres_log": absolute(spec.postgres_log)}
+    attached = {**plain["attached"], "log": absolute(spec.attached.log)}
+    return {**plain, "attached": attached, "postgres_log": absolute(spec.postgres_log)}
+
+
+def absolute(path: Path | None) -> Path | None:
+    return path and path.absolute()
 
 
 def run_features(
@@ -56,7 +71,7 @@ def run_features(
     command = [sys.executable, "-m", "pytest", "features", "-p", "pytest_bdd.plugin", "-p", "xdist.plugin"]
     command += ["-p", "features.plugin", "-p", "no:cacheprovider", "-q", "--assert", "plain"]
     command += ["-p", os.environ[PLUGIN]] if PLUGIN in os.environ else []
-    command += ["-c", str(CHECKOUT / "features" / "pytest.ini"), "--rootdir", str(CHECKOUT)]
+    command += ["-c", str(shipped("features", "pytest.ini")), "--rootdir", str(shipped())]
     command += ["-n", str(workers), "--dist", "loadgroup"] if workers > 1 else ["-p", "no:xdist"]
     command += ["-x"] if settings.keep else []  # what comes after would change what is to be looked at
     handed_on = {
@@ -68,7 +83,7 @@ def run_features(
     }
     log = session.directory.logs / "pytest.log"
     process = session.supervisor.spawn(
-        "pytest", command, env=caller.own(handed_on, engine=settings.mode == "docker"), cwd=CHECKOUT, log=log
+        "pytest", command, env=caller.own(handed_on, engine=settings.mode == "docker"), cwd=shipped(), log=log
     )
     with Progress(session.directory, len(items)) as progress:
         try:

@@ -10,7 +10,7 @@ from rig.config import Settings
 from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
 from rig.faults.catalogue import fault_named
 from rig.faults.requirements import Requirement
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.checklist.pytest_process import WORKERS, run_features, workers_for
 from rig.runs.checklist.scenario_log import owed
@@ -48,7 +48,7 @@ def run_once(
     tell_lacks(on)
     replay, meta = told_of(settings, on, only, seed, under)
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
-    plan = {"owed": owed(CHECKOUT / "features", items)}
+    plan = {"owed": owed(shipped("features"), items)}
     with run_session("checklist", settings.reports, seed, items=items, replay=replay, meta=meta, plan=plan) as session:
         if not (spec.toxiproxy or spec.attached):
             toxiproxy_binary(session.supervisor)  # here, so that whoever waits for its build sees it

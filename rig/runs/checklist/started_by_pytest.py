@@ -44,6 +44,6 @@ def a_run_of(items: Sequence[str], told: list[str]) -> Iterator[Session]:
 
 
 def settings_here() -> Settings:
-    """Those of the environment; reports go into the checkout wherever pytest was started."""
+    """Those of the environment; reports go into the checkout, if there is one, wherever pytest was started."""
     settings = read()
-    return settings.model_copy(update={"reports": CHECKOUT / settings.reports, "keep": False})
+    return settings.model_copy(update={"reports": (CHECKOUT or Path.cwd()) / settings.reports, "keep": False})

@@ -28,7 +28,7 @@ def judged(settings: Settings) -> dict[str, Any]:
 
 
 def sources_of(settings: Settings) -> Path | None:
-    """Where the server's command is run; None for a server that somebody else started."""
+    """Where the server's command is run; None for a server that somebody else started, or that a wheel brought."""
     if settings.base_url is not None:
         return None
     return settings.sut_cwd or (CHECKOUT if settings.sut == DEFAULT_SUT else Path.cwd())
@@ -36,7 +36,8 @@ def sources_of(settings: Settings) -> Path | None:
 
 def rig_itself() -> str:
     """Its version, and its commit where it runs from a checkout."""
-    commit, changed = state_of(CHECKOUT)
+    # A wheel may lie in somebody's repository (its .venv), whose commit is not the rig's.
+    commit, changed = state_of(CHECKOUT) if CHECKOUT else (None, None)
     at = f" at {commit[:DIGITS]}{' with uncommitted changes' if changed else ''}" if commit else ""
     return version("mirror-rig") + at
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from rig import caller
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 from rig.record import RunDirectory
 from rig.runs.load.plan import LoadOptions
 from rig.stack.processes.ports import PORTS
 from rig.stack.processes.process import Process, Supervisor
 from rig.traffic.load.schedule import LoadPlan
 
-LOCUSTFILE = CHECKOUT / "loadtest" / "locustfile.py"
+LOCUSTFILE = shipped("loadtest", "locustfile.py")
 OVERTIME_S = 90.0  # what it may take to start, sign in, drain and end, beyond the plan
 MASTER_PORT = 5557
 STOP_S = 5.0
@@ -64,7 +64,7 @@ class Locust:
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--loglevel", "WARNING", "--only-summary"]
         command += ["--exit-code-on-error", "0", *words]
         return self._supervisor.spawn(
-            name, command, env=caller.own({"RIG_INTERNAL_LOAD": str(self._plan)}), cwd=CHECKOUT, log=self.log
+            name, command, env=caller.own({"RIG_INTERNAL_LOAD": str(self._plan)}), cwd=shipped(), log=self.log
         )
 
     def running(self) -> bool:

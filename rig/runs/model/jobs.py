@@ -13,7 +13,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rig import caller
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 from rig.runs.common.session import Session
 from rig.runs.model.summary import told_bounds, told_control, told_exploration
 from rig.stack.processes.process import Process
@@ -105,7 +105,7 @@ class Pool:
         return self._session.supervisor.spawn(
             f"model-{job.number}",
             [sys.executable, "-m", "rig.runs.model.worker", str(self._session.directory.path.resolve()), str(file.resolve())],
-            env=caller.own({"PYTHONHASHSEED": "0", "PYTHONPATH": str(CHECKOUT)}),  # the same paths each time
+            env=caller.own({"PYTHONHASHSEED": "0", "PYTHONPATH": str(shipped())}),  # the same paths each time
             cwd=Path.cwd(),
             log=self._session.directory.logs / f"job-{job.number:03d}.log",
         )  # fmt: skip

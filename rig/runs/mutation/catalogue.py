@@ -62,11 +62,11 @@ class Entry:
         return [*words, "--sut", self.server, "--level", "hardened"]
 
 
-def read_catalogue(checkout: Path = CHECKOUT) -> list[Entry]:
+def read_catalogue(checkout: Path | None = CHECKOUT) -> list[Entry]:
     """All entries, in the order of their declaration. UsageError outside a checkout, or when it can't be read."""
-    if not (checkout / MODULE.replace(".", "/")).is_dir():
+    if checkout is None or not (checkout / MODULE.replace(".", "/")).is_dir():
         raise UsageError(
-            f"the catalogue of broken servers is no part of an installed rig, only of a checkout: no {checkout}/tests/sabotage"
+            "`rig prove` needs a checkout of the rig: its broken servers (tests/sabotage) are no part of an installed rig"
         )
     command = [sys.executable, "-m", MODULE, "--list"]
     asked = subprocess.run(command, cwd=checkout, env=caller.own(), capture_output=True, text=True, timeout=LIST_S)

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 from rig.report.formats import files
 from rig.report.formats.markdown import code, escape
 from rig.runs.mutation.catalogue import Entry
 from rig.runs.mutation.outcome import Outcome, Proof
 
-DOCS = CHECKOUT / "docs" / "sabotage.md"
+DOCS = shipped("docs", "sabotage.md")
 BEGIN, END = "<!-- written by `rig prove --write-docs` -->", "<!-- end of what is written -->"
 ROW = re.compile(r"^\| `(?P<name>[^`]+)` \| .* \| (?P<proved>[^|]*) \|$", re.MULTILINE)
 HEAD = "| broken server | defect | must fell | proved |\n| --- | --- | --- | --- |"

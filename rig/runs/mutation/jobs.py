@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from rig import caller
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 from rig.record import RunDirectory
 from rig.runs.mutation.catalogue import Entry
 from rig.runs.mutation.outcome import Outcome, Proof, judge_entry
@@ -39,7 +39,7 @@ class Job:
         with self.log.open("wb") as output:
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", "rig.cli.child", *words],
-                cwd=CHECKOUT,
+                cwd=shipped(),
                 env=caller.own({**kept, **entry.environment}),
                 stdin=subprocess.PIPE,  # the tether
                 stdout=output,

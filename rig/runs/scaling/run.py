@@ -17,7 +17,7 @@ from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import level_of, stack_spec
 from rig.environment.testbed import Testbed
 from rig.errors import UsageError
-from rig.paths import CHECKOUT
+from rig.paths import shipped
 from rig.record import Recorder
 from rig.record.histogram import quantile
 from rig.record.lines.common import Weakness
@@ -179,7 +179,7 @@ def storms(fleet: FleetSize, recorder: Recorder) -> None:
             f"storm-{during}",
             command,
             env=caller.own(),
-            cwd=CHECKOUT,
+            cwd=shipped(),
             log=fleet.bench.stack.spec.logs / "storm.log",
         )
         time.sleep(max(0.0, begin + CALM_S - time.monotonic()))

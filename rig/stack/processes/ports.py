@@ -86,4 +86,14 @@ class Ports:
         return True
 
 
+def held_by_a_rig() -> bool:
+    """Whether some process of this user holds a port; this one does not count, as its own locks never exclude it."""
+    with (cache_directory() / "ports.lock").open("a+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
 PORTS = Ports()

@@ -123,7 +123,7 @@ def test_each_kind_of_entry_has_its_command() -> None:
 
 
 def test_outside_a_checkout_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="only of a checkout"):
+    with pytest.raises(UsageError, match="needs a checkout"):
         read_catalogue(tmp_path)
 
 

@@ -1,0 +1,32 @@
+"""`rig clean`: empties the rig's cache and tells what that freed."""
+
+import shutil
+from pathlib import Path
+
+from rig.errors import UsageError
+from rig.paths import cache_directory
+from rig.stack.processes.ports import held_by_a_rig
+
+KEPT = ".lock"  # empty files, by which rigs that start meanwhile exclude each other
+MB = 1_000_000
+
+
+def run() -> int:
+    """Exit code 0. UsageError while a rig runs, which uses what lies there."""
+    directory = cache_directory()
+    if held_by_a_rig():
+        raise UsageError(f"a rig is running and uses {directory}: end it first")
+    found = [path for path in sorted(directory.iterdir()) if path.suffix != KEPT]
+    files = [file for path in found for file in (path, *path.rglob("*")) if file.is_file() and not file.is_symlink()]
+    size = sum(file.stat().st_size for file in files)
+    for path in found:
+        remove(path)
+    print(f"freed {size / MB:.1f} MB in {len(files)} files of {directory}")
+    return 0
+
+
+def remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
