@@ -204,7 +204,17 @@ def test_each_package_that_is_imported_is_declared() -> None:
     owners = importlib.metadata.packages_distributions()
     by_extra = {"loadtest": "load", "rig/traffic/load": "load", "rig/stack/docker": "docker"}
     with_extra = {"load": {"locust", "gevent"}, "docker": {"testcontainers", "docker", "requests"}}
-    ours = {"rig", "server", "features", "conductor", "hooks", "outcome", "process_tree", *sys.stdlib_module_names}
+    ours = {
+        "rig",
+        "server",
+        "features",
+        "conductor",
+        "hooks",
+        "outcome",
+        "process_tree",
+        "supervised_child",
+        *sys.stdlib_module_names,
+    }
     for room in ("rig", "server", "features", "chaos", "loadtest"):
         for path in sorted((CHECKOUT / room).rglob("*.py")):
             place = path.relative_to(CHECKOUT).as_posix()
