@@ -252,7 +252,7 @@ def test_every_program_settles_its_process_or_is_started_by_one_that_has() -> No
             workers.add(place)
     assert programs == ENTRANCES | STARTED_BY_US | OF_THE_USERS_OWN
     assert workers == SPAWNS_WORKERS
-    assert "with caller.settled():" in (CHECKOUT / "rig/cli/commands.py").read_text()
+    assert "with caller.settled():" in (CHECKOUT / "rig/cli/commands/__init__.py").read_text()
 
 
 @pytest.mark.parametrize("kind", sorted(HARMFUL))

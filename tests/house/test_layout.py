@@ -26,3 +26,31 @@ def test_imports_keep_to_the_layers() -> None:
 @pytest.mark.parametrize("path", OURS, ids=named)
 def test_a_module_says_why_it_exists(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text())), f"{path} has no docstring"
+
+
+MODULES_MAX, LINES_MAX, FUNCTION_MAX, SHARE_MAX = 20, 300, 60, 0.15
+RIG = [path for path in OURS if named(path).startswith("rig/")]
+
+
+def lines_of(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+@pytest.mark.parametrize("path", RIG, ids=named)
+def test_a_module_and_its_functions_fit_a_reader(path: Path) -> None:
+    assert lines_of(path) <= LINES_MAX
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < FUNCTION_MAX, f"{named(path)}: {node.name}"
+
+
+def test_no_room_is_too_big() -> None:
+    """A room is a folder's own modules, those of the folders in it apart."""
+    rooms: dict[Path, list[Path]] = {}
+    for path in RIG:
+        rooms.setdefault(path.parent, []).append(path)
+    whole = sum(lines_of(path) for path in RIG)
+    for room, paths in rooms.items():
+        modules = [path for path in paths if path.name != "__init__.py"]
+        assert len(modules) <= MODULES_MAX, named(room)
+        assert sum(lines_of(path) for path in paths) <= SHARE_MAX * whole, named(room)
