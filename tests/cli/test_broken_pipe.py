@@ -19,16 +19,16 @@ def saved(root: Path, *, passes: bool) -> RunDirectory:
     """A run of one box, to be judged again: passed, or failed."""
     load_checks()
     directory = new_run(root, "checklist", 1 + passes, {"command": "rig checklist --only SMOKE-01"})
-    scenario = {"scenario": "a.feature: one", "variant": "", "attempt": 1, "items": ["A-01"]}
+    scenario = {"scenario": "a.feature: one", "variant": "", "attempt": 1}
     error = {"verdict": "failed", "message": "no"}
     with Recorder(directory) as recorder:
         recorder.write("plan", t=1.0, items=["A-01"], replay="rig checklist --only {item}")
-        recorder.write("scenario", t=2.0, phase="begin", **scenario)
+        recorder.write("scenario", t=2.0, phase="begin", items=["A-01"], **scenario)
         recorder.write(
             "observation", t=3.0, item="A-01", seen={}, bounds={}, evidence=[{"kind": "note", "text": "seen"}],
             started=2.0, ended=3.0, **scenario, **({"error": {"verdict": "skipped", "message": "x"}} if passes else {"error": error}),
         )  # fmt: skip
-        recorder.write("scenario", t=4.0, phase="end", began=2.0, steps=[], **scenario)
+        recorder.write("scenario", t=4.0, phase="end", items=["A-01"], began=2.0, steps=[], **scenario)
         recorder.write("end", t=5.0, interrupted=False)
     return directory
 
