@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from rig.record.lines.base import Line
+from rig.record.lines.base import Line, ScenarioLine
 
 
 class Phase(Line, frozen=True, kw_only=True, tag="phase"):
@@ -38,7 +38,7 @@ class Schedule(Line, frozen=True, kw_only=True, tag="schedule"):
     pace: dict[str, Any]
 
 
-class FaultEvent(Line, frozen=True, kw_only=True, tag="fault"):
+class FaultEvent(ScenarioLine, frozen=True, kw_only=True, tag="fault"):
     """A step in the life of a fault, and what the fault declares of itself."""
 
     number: int
@@ -127,7 +127,7 @@ class Left(Line, frozen=True, kw_only=True, tag="left"):
     evicted_keys: int
 
 
-class Stopped(Line, frozen=True, kw_only=True, tag="stopped"):
+class Stopped(ScenarioLine, frozen=True, kw_only=True, tag="stopped"):
     """A server that a fault stopped, with its exit code."""
 
     instance: str

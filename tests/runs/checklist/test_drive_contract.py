@@ -82,7 +82,11 @@ def test_a_503_is_allowed_while_postgres_is_away(
 def test_a_fault_of_postgres_before_the_scenario_allows_its_503_and_no_500(tmp_path: Path) -> None:
     def write(status: int) -> Callable[[Recorder], None]:
         def lines(recorder: Recorder) -> None:
-            recorder.write("fault", t=2.5, event="requested", name="postgres slow", truth=True, **WHERE)
+            traits = dict.fromkeys(("outage", "noticed", "seeds", "down", "rewinds", "beyond"), False)
+            recorder.write(
+                "fault", t=2.5, number=1, event="requested", name="postgres slow", ends=None, hit=[], truth=True,
+                **traits, **WHERE,
+            )  # fmt: skip
             recorder.write("request", t=3.0, **exchange(status), **WHERE)
             ended(recorder)
 
