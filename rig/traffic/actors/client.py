@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from rig.record import Recorder
+from rig.record import RecordWriter
 from rig.traffic.actors.exchange import Exchange, Outcome, curl_line
 
 TIMEOUT_S = 8.0  # the contract's 5 s and a margin, so that an answer that breaks the bound is still seen
@@ -56,7 +56,7 @@ class Client:
     def __init__(
         self,
         actor: str,
-        recorder: Recorder | None,
+        recorder: RecordWriter | None,
         *,
         placeholder: str,
         instance: str | None = None,
