@@ -22,11 +22,20 @@ UNSENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, ht
 class ServerHandle(Protocol):
     """What traffic needs to know of a server; `name`, where there is one, is recorded as the instance."""
 
-    public_url: str
-    internal_url: str
-    jwt_secret: str | None
-    internal_token: str | None
-    otp_code: str | None
+    @property
+    def public_url(self) -> str: ...
+
+    @property
+    def internal_url(self) -> str: ...
+
+    @property
+    def jwt_secret(self) -> str | None: ...
+
+    @property
+    def internal_token(self) -> str | None: ...
+
+    @property
+    def otp_code(self) -> str | None: ...
 
 
 @functools.cache
