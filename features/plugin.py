@@ -22,6 +22,7 @@ from rig.environment.step_errors import blamed
 from rig.environment.testbed import Testbed
 from rig.fixtures import SchemaMismatch, load_schema
 from rig.record import Recorder, RunDirectory
+from rig.record.lines.checklist import StepError
 from rig.record.lines.common import Broken, Kept, StackOpened, Starts
 from rig.runs.checklist.pytest_process import RELEASE
 from rig.runs.checklist.scenario_fault import ScenarioFault
@@ -262,7 +263,7 @@ def pytest_bdd_step_error(request: pytest.FixtureRequest, step: Any, exception: 
 
 
 def pytest_bdd_step_func_lookup_error(request: pytest.FixtureRequest, step: Any, exception: Exception) -> None:
-    request.node.stash[LOG].step_fails(step.keyword, step.name, {"verdict": "broken", "message": str(exception)})
+    request.node.stash[LOG].step_fails(step.keyword, step.name, StepError("broken", str(exception)))
 
 
 def pytest_bdd_after_scenario(request: pytest.FixtureRequest) -> None:

@@ -60,7 +60,9 @@ class Settings(BaseSettings):
         description="Names of variables, a space between, that the server under test gets of your shell besides; `*` stands for any letters.",
     )
     ready_within_s: float = Field(15.0, gt=0, description="Seconds a server has to get ready in.")
-    schema: Path | None = Field(None, description="TOML file that maps the server's tables, columns and values.")
+    schema: Path | None = Field(  # type: ignore[assignment]  # the base has a deprecated method of that name
+        None, description="TOML file that maps the server's tables, columns and values."
+    )
     level: Literal["hardened", "contract"] | None = Field(
         None, description="Which promises count; else hardened for the default server, contract for any other."
     )
@@ -80,7 +82,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags and the environment; no file decides."""
         return init_settings, env_settings

@@ -8,15 +8,15 @@ from typing import NoReturn
 
 import typer
 
+# Typer brings its own copy of click, and of its errors it exports BadParameter but not what all misuse is.
+from typer._click.exceptions import UsageError as Misuse
+
 from rig.cli.output import outlive_readers
 
 # Kept apart from `rig.record` so that a mistyped option need not load it; a test holds the two together.
 EXIT_BROKEN = 3
 EXIT_USAGE = 4
 EXIT_INTERRUPTED = 130
-
-# Typer brings its own copy of click and exports only this of its errors; that of any misuse is its base.
-Misuse = typer.BadParameter.__mro__[1]
 
 
 def run(app: typer.Typer) -> NoReturn:

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from rig.environment.cadence import ENVIRONMENT, QUIET
 from rig.environment.sign_in import sign_in
 from rig.environment.testbed import Testbed
 from rig.stack import CapabilityMissing, StackError
 from rig.stack.stack import FIRST
+from rig.stack.sut.attached import AttachedServer
 from rig.traffic import Mitra
 
 SETTLE_S = 15.0  # the contract gives a server 5 s to be back on Valkey
@@ -74,8 +75,9 @@ class AttachedTestbed(Testbed):
         self.environment = dict(environment)
         self.restore_settings()
 
-    def start_together(self) -> float:
-        return self._server().spawn()
+    def start_together(self) -> NoReturn:
+        server: AttachedServer = self._server()
+        server.spawn()
 
     def stop(self, name: str = FIRST) -> int:
         return self.servers[name].stop()

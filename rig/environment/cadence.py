@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 # Written seconds of each cadence a scenario may ask for, and what a fast run uses instead. Only the one under
 # test is shortened; every other one stands at QUIET, so that what is seen belongs to the scenario.
-FAST = {
+FAST: dict[str, dict[int, float]] = {
     "auto-offline": {10: 1, 30: 1},
     "stale": {15: 2, 90: 2},
     "heartbeat-mirror": {15: 1, 60: 1},

@@ -82,7 +82,8 @@ def the_stack(name: str | None) -> dict[str, Any]:
     stacks = running()
     chosen = [facts for facts in stacks if name in (None, facts["name"], str(facts["pid"]))]
     if len(chosen) == 1:
-        return chosen[0]["stack"]
+        stack: dict[str, Any] = chosen[0]["stack"]
+        return stack
     names = ", ".join(facts["name"] for facts in stacks)
     if not stacks:
         raise UsageError("no stack is running: start one with `rig serve`, or keep one with --keep")

@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from rig.fixtures import Row
-from rig.record import Recorder
+from rig.record import RecordWriter
 from rig.stack import StackError
 from rig.traffic import Customer, Mitra
 from rig.traffic.actors.client import ServerHandle
@@ -12,7 +12,7 @@ Person = TypeVar("Person", Mitra, Customer)
 
 
 def sign_in(
-    kind: type[Person], server: ServerHandle, row: Row, recorder: Recorder | None = None, *, active: bool = True
+    kind: type[Person], server: ServerHandle, row: Row, recorder: RecordWriter | None = None, *, active: bool = True
 ) -> Person:
     """The person of a planted row, with a token; one who is not `active` could not sign in, and gets none that way.
 

@@ -1,8 +1,7 @@
 """What a step of a scenario raises when it could not do its work, and whom that blames."""
 
-from typing import Any
-
 from rig.checks.framework import CATCH_ALL
+from rig.record.lines.checklist import StepError
 
 
 class Unmet(AssertionError):
@@ -17,8 +16,8 @@ class Broke(AssertionError):
         self.owner = owner
 
 
-def blamed(exception: Exception) -> dict[str, Any] | None:
+def blamed(exception: Exception) -> StepError | None:
     """What a step's own exception says of the boxes after it, and whom it charges; None for any other exception."""
     if isinstance(exception, Broke):
-        return {"verdict": "inconclusive", "message": str(exception), "owner": exception.owner}
-    return {"verdict": "inconclusive", "message": str(exception)} if isinstance(exception, Unmet) else None
+        return StepError("inconclusive", str(exception), owner=exception.owner)
+    return StepError("inconclusive", str(exception)) if isinstance(exception, Unmet) else None

@@ -12,8 +12,9 @@ from rig.environment.step_errors import Unmet
 from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_path, translator
 from rig.fixtures.schema import CONTRACT_TABLES
 from rig.observe import LagSentinel, Mirror, ServerLog, StatementLog, Tables
-from rig.record import Recorder
+from rig.record import RecordWriter
 from rig.record.evidence import Evidence
+from rig.record.lines.checklist import StepError
 from rig.record.lines.common import PostgresEvent
 from rig.stack import ServerInstance, Stack, StackError
 from rig.stack.sut.managed import READY_S
@@ -51,7 +52,7 @@ class Testbed:
     def __init__(
         self,
         stack: Stack,
-        recorder: Recorder,
+        recorder: RecordWriter,
         cadence: Cadence,
         random_seed: int,
         ready_within_s: float = READY_S,
@@ -254,13 +255,13 @@ class Testbed:
 
     # --- blame -----------------------------------------------------------------------------------------------
 
-    def classify_failure(self, failure: Exception) -> dict[str, str]:
+    def classify_failure(self, failure: Exception) -> StepError:
         """Whose fault an exception is: an instance that was ready and left by itself has failed, else the rig is broken."""
         if isinstance(failure, Lacks):
-            return {"verdict": "skipped", "message": str(failure)}
+            return StepError("skipped", str(failure))
         for server in self.exited():
-            return {"verdict": "failed", "message": self.crash_message(server)}
-        return {"verdict": "broken", "message": f"{type(failure).__name__}: {failure}"}
+            return StepError("failed", self.crash_message(server))
+        return StepError("broken", f"{type(failure).__name__}: {failure}")
 
     def exited(self) -> list[ServerInstance]:
         """Instances that had been ready and then left without our doing."""

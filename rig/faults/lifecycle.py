@@ -6,7 +6,7 @@ from collections.abc import Callable
 import redis
 
 from rig.faults.base import ENDED, TERMINATED, Fault, FaultContext, Observation, Unconfirmed, Unhealed
-from rig.record import Recorder
+from rig.record import RecordWriter
 
 CONFIRM_S = 5.0
 HEAL_S = 5.0
@@ -16,7 +16,7 @@ LOOK_EVERY_S = 0.02
 class Cycle:
     """Leaves no fault behind: as a context manager it removes what is still injected, after Ctrl-C too."""
 
-    def __init__(self, fault: Fault, context: FaultContext, recorder: Recorder, number: int = 0) -> None:
+    def __init__(self, fault: Fault, context: FaultContext, recorder: RecordWriter, number: int = 0) -> None:
         self.fault, self.context, self.recorder, self.number = fault, context, recorder, number
         self.injected = False
 

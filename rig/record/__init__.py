@@ -3,10 +3,11 @@
 from rig.record.directory import RunDirectory, new_run, resolve_run
 from rig.record.reader import Run
 from rig.record.verdict import EXIT_USAGE, Verdict, exit_code, overall
-from rig.record.writer import Recorder
+from rig.record.writer import Recorder, RecordWriter
 
 __all__ = [
     "EXIT_USAGE",
+    "RecordWriter",
     "Recorder",
     "Run",
     "RunDirectory",

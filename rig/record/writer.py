@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -18,7 +19,23 @@ from rig.record.lines.base import Line
 AS_TEXT = (datetime.datetime, datetime.date, datetime.time, datetime.timedelta, uuid.UUID, decimal.Decimal)
 
 
-class Recorder:
+class RecordWriter(Protocol):
+    """What takes the lines of a run: a `Recorder`, or a `NullRecorder` where no run is kept."""
+
+    def about(self, **fields: object) -> None:
+        """From now on each line tells these fields too."""
+
+    def mask(self, secret: str, placeholder: str) -> None:
+        """From now on `placeholder` is written wherever `secret` stands."""
+
+    def write(self, kind: str, /, t: float | None = None, **fields: object) -> None:
+        """Append one line."""
+
+    def add(self, line: Line) -> None:
+        """Append one line."""
+
+
+class Recorder(RecordWriter):
     """Appends lines to `record-<writer>.jsonl`; one recorder a process, safe to use from its threads.
 
     A line is `{"t": epoch seconds, "kind": ..., ...}`. Each is flushed when written, so a killed run

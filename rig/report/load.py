@@ -19,7 +19,7 @@ def view(results: Raw) -> Load | None:
     if not load:
         return None
     arms = Arms.of(load)
-    parts = [
+    parts: list[Table | Figures | None] = [
         _claims(load, results.get("items") or ()),
         _thresholds(load),
         _courses(load, results),
@@ -33,15 +33,13 @@ def view(results: Raw) -> Load | None:
         load_tables.generator(load),
         load_tables.observing(load),
     ]
-    kept = tuple(part for part in parts if part is not None and (part.figures if _drawn(part) else part.rows))
+    kept = tuple(
+        part for part in parts if part is not None and (part.figures if isinstance(part, Figures) else part.rows)
+    )
     raw = tuple(text.clean(name) for name in load.get("raw") or () if _beside(text.clean(name)))
     took = results.get("seconds")
     thresholds = tuple(_threshold_box(one, n, took) for n, one in enumerate(load.get("thresholds") or (), 1))
     return Load(kept, thresholds, raw)
-
-
-def _drawn(part: Table | Figures) -> bool:
-    return isinstance(part, Figures)
 
 
 def _beside(name: str) -> bool:
@@ -138,7 +136,7 @@ def _courses(load: Raw, results: Raw) -> Figures:
 def _spreads(load: Raw, arms: Arms) -> Figures:
     by_action: dict[str, list[tuple[str, str, Sequence[Sequence[float]]]]] = {}
     for one in arms.sort(load.get("histograms") or ()):
-        entry = (arms.name(one.get("arm")), one.get("arm"), one.get("buckets") or ())
+        entry = (arms.name(one.get("arm")), one.get("arm", ""), one.get("buckets") or ())
         by_action.setdefault(text.clean(one.get("action") or ""), []).append(entry)
     return Figures(
         "spreads",

@@ -11,6 +11,7 @@ from rig.report.table import Cell, Table
 Raw = Mapping[str, Any]
 LEDGER_OPEN, LEDGER_MAX = 12, 300
 TEMPLATE_MAX = 400  # characters; the whole statement is in results.json
+FINISHED: Mapping[object, str] = {True: "yes", False: "no"}
 TIMES = ("p50", "p90", "p95", "p99", "max")
 
 
@@ -61,7 +62,12 @@ def words_of(row: Raw, key: str) -> Cell:
 
 
 def _made(
-    name: str, title: str, caption: str, columns: Sequence[str], rows: Iterable[Raw], cut: Callable[[Raw], tuple]
+    name: str,
+    title: str,
+    caption: str,
+    columns: Sequence[str],
+    rows: Iterable[Raw],
+    cut: Callable[[Raw], tuple[Cell, ...]],
 ) -> Table:
     return Table(name, title, caption, tuple(columns), tuple(cut(row) for row in rows))
 
@@ -191,7 +197,7 @@ def generator(load: Raw) -> Table:
             words_of(row, "worker"),
             Cell(figure(100 * row["cpu"] if plots.finite(row.get("cpu")) else None)),
             *cells(row, "rss_mb", "late_p99_ms", "peak_to_mean"),
-            Cell({True: "yes", False: "no"}.get(row.get("finished"), "—")),
+            Cell(FINISHED.get(row.get("finished"), "—")),
         ),
     )
 

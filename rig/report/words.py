@@ -93,7 +93,9 @@ def headline(results: Mapping[str, Any]) -> str:
     one, many = NOUNS.get(results.get("kind", ""), NOUNS["chaos"])
     if verdict is not Verdict.INCONCLUSIVE or not counts[verdict]:
         return f"Interrupted. {judged(results)}"
-    others = {other: n for other, n in counts.items() if n and other not in (verdict, Verdict.PASSED)}
+    others: dict[Verdict, int] = {
+        other: n for other, n in counts.items() if n and other not in (verdict, Verdict.PASSED)
+    }
     said = f"Interrupted: {counts[verdict]} of {plural(sum(counts.values()), one, many)} could not be judged."
     return f"{said} Besides: {tally(others).replace(' ·', ',')}." if others else said
 
@@ -120,7 +122,9 @@ def judged(results: Mapping[str, Any]) -> str:
         sentence = f"An assumption did not hold: {number} of {plural(total, one, many)} could not be judged."
     else:
         sentence = f"Nothing was tried: {_all_of(number, total, one, many)} need what this stack lacks."
-    others = {other: n for other, n in counts.items() if n and other not in (verdict, Verdict.PASSED)}
+    others: dict[Verdict, int] = {
+        other: n for other, n in counts.items() if n and other not in (verdict, Verdict.PASSED)
+    }
     return f"{sentence} Besides: {tally(others).replace(' ·', ',')}." if others else sentence
 
 

@@ -63,7 +63,8 @@ def again(charged: list[dict[str, Any]], scenarios: dict[tuple[str, str], dict[s
     """The command that runs those scenarios again: by the boxes that they answer."""
     wanted = [item for answer in charged for item in scenarios[answer["scenario"], answer["variant"]]["items"]]
     named = ",".join(dict.fromkeys(item for item in wanted if item in plan["items"]))
-    return plan["replay"].replace("{item}", named)
+    replay: str = plan["replay"]
+    return replay.replace("{item}", named)
 
 
 def breaches_of(line: dict[str, Any], judgement: Judgement, plan: dict[str, Any]) -> Iterator[tuple[str, Judgement]]:

@@ -14,7 +14,8 @@ UNREACHED = "never reached: "
 def run_ended(run: Run) -> float:
     """Epoch seconds of the run's end; of its last line where it was killed."""
     end = next(run.of("end"), None)
-    return end["t"] if end else max((line["t"] for line in run.lines), default=run.meta["started"])
+    ended: float = end["t"] if end else max((line["t"] for line in run.lines), default=run.meta["started"])
+    return ended
 
 
 def answer_entry(line: dict[str, Any], judgement: Judgement) -> dict[str, Any]:

@@ -177,6 +177,6 @@ def availability_queries_a_second(lines: Mapping[str, Sequence[Line]]) -> float 
         for line in during("statement")
         if is_availability_query(line) and names(line, CHATS_TABLE) and not ids_in(line)
     ]
-    blasts = sum(line["action"] == "pay" for line in during("request"))
+    blasts = sum(1 for line in during("request") if line["action"] == "pay")
     instances = {line["instance"] for line in asked} or {""}
     return max(0.0, len(asked) - blasts) / seconds / len(instances)

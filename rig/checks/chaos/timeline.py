@@ -98,8 +98,16 @@ def one_fault(own: Sequence[Line]) -> Fault:
     at = {line["event"]: line["t"] for line in own}
     traits = {name: own[0][name] for name in TRAITS if name in own[0]}
     hit = tuple(own[0].get("hit") or ())
+    requested, confirmed, removed, healed = (at.get(event) for event in MOMENTS)
     return Fault(
-        *(at.get(event) for event in MOMENTS), hit=hit, masked="masked" in at, terminated=at.get("terminated"), **traits
+        requested=requested,
+        confirmed=confirmed,
+        removed=removed,
+        healed=healed,
+        hit=hit,
+        masked="masked" in at,
+        terminated=at.get("terminated"),
+        **traits,
     )
 
 

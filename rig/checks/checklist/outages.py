@@ -33,7 +33,7 @@ def longest_gap_s(pings: Iterable[Seen], mitra: str, since: float, until: float)
 
     Pings answered 200 count, whatever they say of `is_online`: that is the server's doing. So do the window's ends.
     """
-    taken = sorted(
+    taken: list[tuple[float, float]] = sorted(
         (ping["at"], ping["ended"])
         for ping in pings
         if ping["id"] == mitra and ping["status"] == 200 and since <= ping["at"] <= until

@@ -9,6 +9,7 @@ from rig.checks.checklist.section_a import SEED
 from rig.checks.common.http_answers import require_clean_exit, require_status
 from rig.checks.common.mirror_diff import heartbeat_time, require_mirror_is_truth
 from rig.checks.common.sql_statements import failed, unknown_roles, uses_unnest, writes
+from rig.checks.common.valkey_commands import verb
 from rig.checks.framework import Bounds, Judge, Seen, check
 
 STATUS = "mitra_online_status"
@@ -114,10 +115,6 @@ def require_one_recompute(judge: Judge, commands: Sequence[Seen], filler: str) -
 
 def deletes_snapshot(command: Seen) -> bool:
     return verb(command) in SNAPSHOT_DELETIONS and SNAPSHOT in command["args"][1:]
-
-
-def verb(command: Seen) -> str:
-    return command["args"][0].upper()
 
 
 @check("K-04", "CC", "A setting changed on one instance makes the other delete the snapshot too")

@@ -22,7 +22,8 @@ WRITES = SETS | DELETES | frozenset({
 
 
 def verb(command: Command) -> str:
-    return command["args"][0].upper()
+    word: str = command["args"][0]
+    return word.upper()
 
 
 def contract_keys(command: Command) -> list[str]:

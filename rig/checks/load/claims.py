@@ -78,7 +78,8 @@ def assume_begun(judge: Judge, lines: Lines, needs: Sequence[str], arms: Sequenc
 
 def no_baseline(lines: Lines) -> str:
     """Why nothing can be compared; empty when it can."""
-    if told := next((line["text"] for line in lines.get("no_baseline", ())), None):
+    told: str = next((line["text"] for line in lines.get("no_baseline", ())), "")
+    if told:
         return told
     arms = next(iter(lines.get("load", ())), {}).get("arms", ())
     if "off" not in arms:

@@ -98,7 +98,9 @@ def recomputes(lines: Lines, arm: str, bounds: Bounds) -> Measured:
             None, doubts=[f"rewrites of the snapshot could not be seen: {(line or {}).get('missing', 'no word')}"]
         )
     span = window(lines) or (0.0, 0.0)
-    most, recent, every = 0, [], []
+    most = 0
+    recent: list[float] = []
+    every: list[float] = []
     for at, name in line["events"]:
         if name in ("del", "unlink"):
             recent = []
@@ -140,9 +142,11 @@ def mirror_updates(lines: Lines, arm: str, bounds: Bounds) -> Measured:
     for one in in_window(lines, arm):
         if one.cause == causes.MIRROR:
             own[one.instance].append(one)
-    cycle_s, broken, shown = bounds["mirror_every_s"], [], []
-    doubts, pings = [], total(lines, arm, "planned", "ping")
-    unsent = pings - total(lines, arm, "sent", "ping")
+    cycle_s = bounds["mirror_every_s"]
+    broken: list[str] = []
+    doubts: list[str] = []
+    shown: list[Evidence] = []
+    unsent = total(lines, arm, "planned", "ping") - total(lines, arm, "sent", "ping")
     most = 0
     for instance, found in sorted(own.items()):
         for number, one in enumerate(found):

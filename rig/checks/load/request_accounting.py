@@ -112,7 +112,9 @@ def assume_load(judge: Judge, lines: Lines, bounds: Bounds, *wanted: str, arm: s
 
 def differs(one: Line) -> int:
     """Planned requests of a tally that nobody accounts for."""
-    return one["planned"] - one["completed"] - one["failed"] - one["missed"] - one["in_flight"]
+    planned: int = one["planned"]
+    accounted: int = one["completed"] + one["failed"] + one["missed"] + one["in_flight"]
+    return planned - accounted
 
 
 def failed_requests(lines: Lines, arm: str) -> list[Line]:

@@ -150,7 +150,8 @@ def _doers(lines: Lines, arm: str) -> dict[str, list[tuple[float, float, str]]]:
     for line in lines.get("cause", ()):
         if line["arm"] == arm:
             for id in line["ids"]:
-                found[id].append((line["from"], line["to"], CAUSES.get(line["action"], line["action"])))
+                action: str = line["action"]
+                found[id].append((line["from"], line["to"], CAUSES.get(action, action)))
     return found
 
 

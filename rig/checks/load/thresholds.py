@@ -3,6 +3,7 @@
 import difflib
 import operator
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,11 +95,17 @@ def claimed(id: str, lines: Lines) -> float | None:
     return MEASURES[bounds["measure"]](lines, "on", bounds).value
 
 
-def rows(lines: Lines, bounds: Bounds) -> list[dict[str, Any]]:
+def declared(bounds: Mapping[str, object]) -> list[Threshold]:
+    """The thresholds of a run, which stand among its bounds as plain data."""
+    given = bounds["thresholds"]
+    assert isinstance(given, Sequence)
+    return [Threshold(**plain) for plain in given]
+
+
+def rows(lines: Lines, bounds: Mapping[str, object]) -> list[dict[str, Any]]:
     """Each threshold with what was observed and its verdict."""
     found = []
-    for plain in bounds["thresholds"]:
-        threshold = Threshold(**plain)
+    for threshold in declared(bounds):
         value = observed(threshold, lines)
         verdict = "inconclusive" if value is None else "passed" if threshold.holds(value) else "failed"
         latency = threshold.metric not in COUNTED and threshold.metric.upper() not in CHECKS

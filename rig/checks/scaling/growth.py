@@ -28,7 +28,8 @@ def exponent(points: Sequence[tuple[float, float]]) -> float | None:
     logs = [(math.log(size), math.log(cost)) for size, cost in points if size > 0 and cost > 0]
     if len({x for x, _ in logs}) < SIZES_MIN:
         return None
-    mean_x, mean_y = (sum(axis) / len(logs) for axis in zip(*logs, strict=True))
+    mean_x = sum(x for x, _ in logs) / len(logs)
+    mean_y = sum(y for _, y in logs) / len(logs)
     spread = sum((x - mean_x) ** 2 for x, _ in logs)
     return sum((x - mean_x) * (y - mean_y) for x, y in logs) / spread
 
@@ -81,7 +82,8 @@ def grows_no_faster(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         points = growing(curve(figures, operation))
         found = exponent(points)
         judge.show(table(figures, operation))
-        if not judge.assume(found is not None, f"{operation} was measured at fewer than two sizes"):
+        judge.assume(found is not None, f"{operation} was measured at fewer than two sizes")
+        if found is None:
             continue
         judge.require(found <= bounds["exponent"], f"{operation} grows by the exponent {found:.2f}")
         judge.remark(f"{operation} {found:.2f}")

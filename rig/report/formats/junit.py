@@ -19,9 +19,8 @@ PROPERTIES = ("Random seed", "Cadence", "Level", "Server", "Label", "Commit", "R
 def junit(page: Page) -> str:
     """The document as text, with its XML declaration."""
     sections = [*page.sections, *_thresholds(page)]
-    root = xml.Element(
-        "testsuites", name=f"rig {page.kind}".strip(), **_totals([box for section in sections for box in section.boxes])
-    )
+    totals = _totals([box for section in sections for box in section.boxes])
+    root = xml.Element("testsuites", {"name": f"rig {page.kind}".strip(), **totals})
     facts = dict(page.facts)
     for section in sections:
         suite = _suite(root, section, page)
@@ -55,7 +54,7 @@ def _totals(boxes: list[Box]) -> dict[str, str]:
 
 
 def _suite(root: xml.Element, section: Section, page: Page) -> xml.Element:
-    suite = xml.SubElement(root, "testsuite", name=section.name, **_totals(list(section.boxes)))
+    suite = xml.SubElement(root, "testsuite", {"name": section.name, **_totals(list(section.boxes))})
     if page.started:
         suite.set("timestamp", page.started)
     return suite

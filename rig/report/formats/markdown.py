@@ -72,7 +72,11 @@ def _escaped(part: str) -> str:
     return SPECIAL.sub(r"\\\1", part)
 
 
-DRAWN = {"text": _escaped, "code": code, "strong": lambda part: f"**{_escaped(part)}**"}
+def _strong(part: str) -> str:
+    return f"**{_escaped(part)}**"
+
+
+DRAWN = {"text": _escaped, "code": code, "strong": _strong}
 
 
 def _replay(page: Page) -> list[str]:

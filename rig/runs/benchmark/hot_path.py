@@ -37,7 +37,7 @@ def run(settings: Settings) -> int:
         with open_stack(replace(spec, logs=Path(logs)), supervisor, "bench") as stack:
             bench = Testbed(
                 stack, NullRecorder(), Cadence("written"), 0, settings.ready_within_s, mapped_schema(settings)
-            )  # type: ignore[arg-type]
+            )
             try:
                 code = show(measure(bench), Console())
             finally:

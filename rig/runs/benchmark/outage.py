@@ -41,7 +41,7 @@ def run(settings: Settings, polls_a_second: int) -> int:
                 Cadence("written"),
                 0,  # nothing is drawn
                 settings.ready_within_s,
-                mapped_schema(settings),  # type: ignore[arg-type]
+                mapped_schema(settings),
             )
             try:
                 figures = measure(bench, polls_a_second)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 
@@ -25,8 +25,14 @@ class Figure:
 def print_figures(figures: Sequence[Figure], console: Console) -> None:
     """A line each, with its goal and whether it was reached."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bright_black")
-    for name, justify in (("", "left"), ("measured", "right"), ("goal", "right"), ("", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    columns: tuple[tuple[str, JustifyMethod], ...] = (
+        ("", "left"),
+        ("measured", "right"),
+        ("goal", "right"),
+        ("", "left"),
+    )
+    for name, justify in columns:
+        table.add_column(name, justify=justify)
     for figure in figures:
         value = "never" if figure.value is None else f"{plain(figure.value)} {figure.unit}".rstrip()
         goal = "" if figure.goal is None else f"≤ {figure.goal:g} {figure.unit}".rstrip()

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from rig.environment.testbed import Testbed
 from rig.faults import Cycle, FaultContext
 from rig.faults.requirements import missing
-from rig.record import Recorder
+from rig.record import RecordWriter
 from rig.record.lines.chaos import Strikes
 from rig.runs.chaos.schedule import Strike, length_s
 from rig.stack import CapabilityMissing
@@ -50,8 +50,8 @@ class FaultScheduler:
 
     def __exit__(self, *_: object) -> None:
         with self._held:
-            for _, cycle in self._ends:
-                self._held.push(cycle)  # each is taken back, whatever becomes of the others
+            for end in self._ends:
+                self._held.push(end[1])  # each is taken back, whatever becomes of the others
 
     def run(self, least_s: float, wait: Callable[[float], None]) -> None:
         """Until the last fault has been seen to heal, and `least_s` at the least. `wait` lets the traffic go on."""
@@ -102,5 +102,5 @@ def refuse_what_is_missing(bench: Testbed, strikes: Sequence[Strike]) -> None:
                 raise CapabilityMissing(f"{strike.fault!r} needs {requirement}: {why}")
 
 
-def note_schedule(recorder: Recorder, strikes: Sequence[Strike]) -> None:
-    recorder.add(Strikes(t=time.time(), strikes=[strike.plain() for strike in sorted(strikes)]))
+def note_schedule(recorder: RecordWriter, strikes: Sequence[Strike]) -> None:
+    recorder.add(Strikes(t=time.time(), strikes=[strike.scheduled() for strike in sorted(strikes)]))

@@ -60,8 +60,8 @@ class Sampler:
                     t=began,
                     ended=ended,
                     truth=truth,
-                    mirror_before=before and before["online"],
-                    mirror_after=after and after["online"],
+                    mirror_before=None if before is None else before["online"],
+                    mirror_after=None if after is None else after["online"],
                     keys_before=before,
                     keys_after=after,
                     lag_s=round(self._bench.lag.worst(looked, ended), 3),
@@ -85,9 +85,14 @@ class Sampler:
         """The contract's keys of the campaign's mitras, all of one moment."""
         try:
             pipeline = self._bench.mirror.client.pipeline(transaction=True)
-            pipeline.smembers(ONLINE).smembers(DEACTIVATED).get(SNAPSHOT).pttl(SNAPSHOT)
-            pipeline.mget([CAPACITY + id for id in self._ids]).mget([HEARTBEAT + id for id in self._ids])
-            pipeline.info("memory").pubsub_numsub(CHANNEL)
+            pipeline.smembers(ONLINE)
+            pipeline.smembers(DEACTIVATED)
+            pipeline.get(SNAPSHOT)
+            pipeline.pttl(SNAPSHOT)
+            pipeline.mget([CAPACITY + id for id in self._ids])
+            pipeline.mget([HEARTBEAT + id for id in self._ids])
+            pipeline.info("memory")
+            pipeline.pubsub_numsub(CHANNEL)
             online, deactivated, snapshot, ttl_ms, capacities, heartbeats, memory, heard = pipeline.execute()
         except redis.RedisError:
             return None

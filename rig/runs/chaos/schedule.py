@@ -7,6 +7,7 @@ from typing import Any
 from rig.errors import UsageError
 from rig.faults import Fault
 from rig.faults.catalogue import UnknownFault, fault_named
+from rig.record.lines.chaos import ScheduledFault
 
 
 @dataclass(frozen=True, order=True)
@@ -27,6 +28,10 @@ class Strike:
 
     def plain(self) -> dict[str, Any]:
         return {**asdict(self), "hit": list(self.hit)}
+
+    def scheduled(self) -> ScheduledFault:
+        """As it stands in the record."""
+        return ScheduledFault(fault=self.fault, at_s=self.at_s, for_s=self.for_s, hit=list(self.hit))
 
 
 def restored(plain: Mapping[str, Any]) -> Strike:

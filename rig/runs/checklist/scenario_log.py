@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from rig.record import Recorder
+from rig.record.lines.checklist import StepError
 
 ITEM = re.compile(r"^((?:SETUP|SMOKE|[A-K])-\d\d): ")
 
@@ -47,7 +50,7 @@ class ScenarioLog:
     attempt: int
     items: list[str]
     steps: list[dict[str, Any]] = field(default_factory=list)
-    error: dict[str, Any] | None = None
+    error: StepError | None = None
     _began: float = 0.0
     _step: tuple[str, str, float] | None = None
 
@@ -66,15 +69,16 @@ class ScenarioLog:
         keyword, text, began = self._step or ("", "", time.time())
         self.steps.append({"keyword": keyword, "text": text, "verdict": verdict, "seconds": time.time() - began})
 
-    def step_fails(self, keyword: str, text: str, error: dict[str, Any]) -> None:
+    def step_fails(self, keyword: str, text: str, error: StepError) -> None:
         self._step = self._step or (keyword, text, time.time())
-        self.step_ends(error["verdict"])
-        self.error = {**error, "step": f"{keyword} {text}"}
+        self.step_ends(error.verdict)
+        self.error = msgspec.structs.replace(error, step=f"{keyword} {text}")
 
     def end(self, voids: Sequence[str]) -> None:
         """`voids`: why this try does not count, if it does not."""
+        error = None if self.error is None else msgspec.to_builtins(self.error)
         self.recorder.write(
-            "scenario", phase="end", **self._identity(), began=self._began, steps=self.steps, error=self.error,
+            "scenario", phase="end", **self._identity(), began=self._began, steps=self.steps, error=error,
             voids=list(voids),
         )  # fmt: skip
 

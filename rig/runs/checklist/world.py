@@ -13,9 +13,9 @@ from rig.environment.sign_in import sign_in
 from rig.environment.testbed import Testbed
 from rig.faults import treats_a_connection
 from rig.observe import NoMonitor
-from rig.record import Recorder, Verdict, evidence
+from rig.record import RecordWriter, Verdict, evidence
 from rig.record.evidence import Evidence
-from rig.record.lines.checklist import Observation
+from rig.record.lines.checklist import Observation, StepError
 from rig.record.lines.common import Weakness
 from rig.runs.checklist.observation import ANSWERS, Observed
 from rig.stores.urls import ValkeyUrl
@@ -25,7 +25,7 @@ from rig.traffic import Customer, Mitra, Operator
 class World:
     """One scenario's view of the rig. Everything that a step needs to say, do or look at hangs here."""
 
-    def __init__(self, bench: Testbed, recorder: Recorder, scenario: str, variant: str, attempt: int) -> None:
+    def __init__(self, bench: Testbed, recorder: RecordWriter, scenario: str, variant: str, attempt: int) -> None:
         self.bench, self.recorder = bench, recorder
         self.scenario, self.variant, self.attempt = scenario, variant, attempt
         self.cadence: Cadence = bench.cadence
@@ -45,13 +45,14 @@ class World:
         within_s = declared.within_s(self) if callable(declared.within_s) else declared.within_s
         started, deadline = time.time(), time.monotonic() + within_s
         while True:
-            error, observed = None, Observed({})
+            error: StepError | None = None
+            observed = Observed({})
             try:
                 observed = declared.function(self)
                 judgement = judge_seen(item, observed.seen, observed.bounds, self.bench.level)
             except Exception as failure:  # what went wrong is saved as the answer: the run goes on
                 error = self.bench.classify_failure(failure)
-                judgement = Judgement(Verdict(error["verdict"]), error["message"])
+                judgement = Judgement(Verdict(error.verdict), error.message)
             if judgement.verdict is Verdict.PASSED or error or time.monotonic() >= deadline:
                 break
             time.sleep(0.02)
@@ -144,7 +145,8 @@ class World:
         return mitra if via is None else Mitra.from_secret(self.bench.server(via), mitra.id, mitra.phone, self.recorder)
 
     def customer(self, name: str) -> Customer:
-        return self.people[name]
+        customer: Customer = self.people[name]
+        return customer
 
     def operator(self, via: str = "a") -> Operator:
         return Operator(self.bench.server(via), self.recorder)
@@ -203,7 +205,8 @@ class World:
         for command in self.commands(since):
             args = command["args"]
             if args[0].upper() in verbs and key in args[1:] and (member is None or member in args[1:]):
-                return command["at"]
+                at: float = command["at"]
+                return at
         return None
 
     def log_lines(

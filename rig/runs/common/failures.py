@@ -9,8 +9,9 @@ from typing import Protocol
 from rig.contract import LINE_MARKS
 from rig.faults import Unconfirmed, Unhealed
 from rig.observe import ServerLog
-from rig.record import Recorder
+from rig.record import RecordWriter
 from rig.record.lines.common import Broken, Exited, Weakness
+from rig.record.lines.common import ServerLog as ServerLogLines
 from rig.stack import ServerInstance
 
 
@@ -21,7 +22,7 @@ class HasServers(Protocol):
     def servers(self) -> dict[str, ServerInstance]: ...
 
     @property
-    def recorder(self) -> Recorder: ...
+    def recorder(self) -> RecordWriter: ...
 
     def log(self, name: str) -> ServerLog: ...
 
@@ -46,7 +47,7 @@ class Exits:
 
 
 @contextmanager
-def rescued(recorder: Recorder, exits: Exits | None = None) -> Iterator[None]:
+def rescued(recorder: RecordWriter, exits: Exits | None = None) -> Iterator[None]:
     """An exception ends the course but not the run: it is recorded, by whose fault it was, and judged with the rest."""
     try:
         yield
@@ -62,8 +63,9 @@ def rescued(recorder: Recorder, exits: Exits | None = None) -> Iterator[None]:
         )
 
 
-def keep_logs(bench: HasServers, **facts: str) -> None:
-    """The lines that checks look for, of every instance, as one record line each, with these facts."""
+def keep_logs(bench: HasServers, arm: str = "") -> None:
+    """The lines that checks look for, of every instance, as one record line each; `arm`: of a load, its name."""
     for name, server in bench.servers.items():
         lines = [(at, text) for at, text in bench.log(name).lines() if any(mark in text for mark in LINE_MARKS)]
-        bench.recorder.write("log", instance=name, source=f"logs/{server.log.name}", lines=lines, **facts)
+        source = f"logs/{server.log.name}"
+        bench.recorder.add(ServerLogLines(t=time.time(), instance=name, source=source, lines=lines, arm=arm))

@@ -36,7 +36,8 @@ def machine() -> dict[str, str]:
 def stack_facts(spec: StackSpec) -> dict[str, Any]:
     """Stores that are given are asked, ours are told by their programs or images. `lacks`: what a given one lacks."""
     protect(spec)
-    stores, lacks = {}, {}
+    stores: dict[str, str] = {}
+    lacks: dict[str, str] = {}
     for name, found in (("postgres", postgres(spec)), ("valkey", valkey(spec))):
         stores[name], lacking = found
         lacks |= {f"{name}: {ability}": why for ability, why in lacking.items()}

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import redis
 
@@ -53,29 +53,36 @@ class Arm:
     stack: Stack
     recorder: Recorder
     schema: Schema
+    tables: Tables
+    fixtures: Fixtures
+    mirror: Mirror
+    statements: StatementLog
+    counted: CountedLedger | None  # where there is no log that we can read
     servers: dict[str, ServerInstance] = field(default_factory=dict)
     people: People = field(default_factory=lambda: People([], [], [], []))
+    _logs: dict[str, ServerLog] = field(default_factory=dict)
+    _views_made: bool = False
+    _bind: str = LOOPBACK
+    _templates: dict[str, int] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.tables = Tables(self.stack.postgres.observer_url, reading_path(self.schema))
-        self.fixtures = Fixtures(self.stack.postgres.url, self.schema)
-        self.mirror = Mirror(self.stack.valkey.url)
-        postgres, translate = self.stack.postgres, translator(self.schema)
-        self.statements = StatementLog(
+    @classmethod
+    def open(cls, id: str, stack: Stack, recorder: Recorder, schema: Schema) -> Self:
+        """Connect to the stack's stores; `close` ends it. Lacks where statements can be neither read nor counted."""
+        postgres, translate = stack.postgres, translator(schema)
+        tables = Tables(postgres.observer_url, reading_path(schema))
+        fixtures = Fixtures(postgres.url, schema)
+        mirror = Mirror(stack.valkey.url)
+        statements = StatementLog(
             postgres.statement_log, postgres.instance_of, postgres.observers, translate=translate,
             shared=postgres.shared_by, ours=OURS, database=postgres.facts.database,
         )  # fmt: skip
-        self.counted: CountedLedger | None = None  # where there is no log that we can read
-        if not self.statements.available:
-            postgres.facts.require(
-                "pg_stat_statements", "login roles"
-            )  # it knows roles alone, so ours has to be another
+        counted = None
+        if not statements.available:
+            # It knows roles alone, so ours has to be another.
+            postgres.facts.require("pg_stat_statements", "login roles")
             ours = {*postgres.observers, postgres.facts.login}
-            self.counted = CountedLedger(postgres.observer_url, postgres.instance_of, ours, translate=translate)
-        self._logs: dict[str, ServerLog] = {}
-        self._views_made = False
-        self._bind = LOOPBACK
-        self._templates: dict[str, int] = {}
+            counted = CountedLedger(postgres.observer_url, postgres.instance_of, ours, translate=translate)
+        return cls(id, stack, recorder, schema, tables, fixtures, mirror, statements, counted)
 
     # --- backends ----------------------------------------------------------------------------------------------
 
@@ -179,7 +186,9 @@ class Arm:
         LedgerBroken when counts were lost in between.
         """
         assert self.counted is not None, "only where there is no log"
-        rows, drivers, strangers = [], 0, set()
+        rows: list[list[Any]] = []
+        drivers = 0
+        strangers: set[str] = set()
         for entry in self.counted.end():
             if entry.kind == "unknown":
                 strangers.add(entry.role)
@@ -208,7 +217,9 @@ class Arm:
         self.statements.fence(self.tables.connection)
         known = dict.fromkeys(self.people.mitras, "fleet")
         known |= {id: "other" for own in vars(self.people).values() for id in own if id not in known}
-        rows, drivers, strangers = [], 0, set()
+        rows: list[list[Any]] = []
+        drivers = 0
+        strangers: set[str] = set()
         units: dict[int, int] = {}
         for one in self.statements.window(since, until):
             if one.kind == "unknown":

@@ -65,9 +65,10 @@ class Live:
     def _title(self, phase: dict[str, Any] | None) -> str:
         if phase is None:
             return "answers under way" if self._phases else "Locust starts, mitras sign in"
-        if phase["name"].startswith("block"):
+        name: str = phase["name"]
+        if name.startswith("block"):
             return "blocks: each arm by itself, with and without the statement log"
-        return phase["name"]
+        return name
 
     def _table(self, phase: dict[str, Any] | None, second: int) -> Any:
         from rich import box

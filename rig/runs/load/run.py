@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from rig.config import Settings
 from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
 from rig.observe import LagSentinel
 from rig.observe.postgres.ledger import LedgerBroken
 from rig.record.arms import NAMES
 from rig.record.lines.common import Lag
-from rig.record.lines.load import ArmUp, NoBaseline, Phases, Unfenced, Unseeded, Window
+from rig.record.lines.load import ArmUp, NoBaseline, Phases, PhaseSpan, Unfenced, Unseeded, Window
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
@@ -95,7 +97,7 @@ def opened_arms(session: Session, settings: Settings, options: LoadOptions) -> I
         entered = [open_stack(spec, session.supervisor, f"load-{id}") for id in options.arms]
         schema = mapped_schema(settings)
         arms = [
-            Arm(id, stacks.enter_context(one), session.recorder, schema)
+            Arm.open(id, stacks.enter_context(one), session.recorder, schema)
             for id, one in zip(options.arms, entered, strict=True)
         ]
         for arm in arms:
@@ -212,7 +214,7 @@ def edges(
     """What is to be done when, by the clock of the plan: counters at the end of idle spans, the log at blocks."""
     due: list[tuple[float, Callable[[], None]]] = []
     by_name = {phase["name"]: phase for phase in phases}
-    session.recorder.add(Phases(t=time.time(), phases=phases))
+    session.recorder.add(Phases(t=time.time(), phases=msgspec.convert(phases, list[PhaseSpan])))
     for name in (SETTLE, IDLE):
         if name in by_name:
             due += [(by_name[name]["to"] - EARLY_S, one.counters(name)) for one in witnesses]
@@ -224,10 +226,9 @@ def edges(
             due.append((measured[0]["from"] - EARLY_S, arm.counted.begin))
             due.append((measured[-1]["to"] + EARLY_S, counts_of(arm, (measured[0]["from"] + measured[-1]["to"]) / 2)))
     of = {arm.id: (arm, witness) for arm, witness in zip(arms, witnesses, strict=True)}
-    for phase, arm, logged in options.block_phases():
-        if arm in of:
-            span = by_name[phase.name]
-            due += of[arm][1].block(span, logged)
+    for block, alone, logged in options.block_phases():
+        if alone in of:
+            due += of[alone][1].block(by_name[block.name], logged)
     return sorted(due, key=lambda one: one[0])
 
 

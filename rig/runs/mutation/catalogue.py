@@ -5,9 +5,10 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rig import caller
 from rig.config import PLUGIN
@@ -76,7 +77,13 @@ def read_catalogue(checkout: Path | None = CHECKOUT) -> list[Entry]:
             f"the catalogue cannot be read: `python -m {MODULE} --list` ended with {asked.returncode}: {why}"
         )
     lines = [json.loads(line) for line in asked.stdout.splitlines()]
-    return [Entry(**{name: tuple(v) if isinstance(v, list) else v for name, v in line.items()}) for line in lines]
+    return [entry_of(line) for line in lines]
+
+
+def entry_of(line: Mapping[str, Any]) -> Entry:
+    """The entry of one line of the list; JSON has lists where an entry has tuples."""
+    fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in line.items()}
+    return Entry(**fields)
 
 
 def select_entries(entries: Sequence[Entry], names: Iterable[str], only: Iterable[str]) -> list[Entry]:

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from rig import caller
 from rig.paths import shipped
@@ -102,7 +101,7 @@ class Proving:
     def __init__(self, entries: Sequence[Entry], run: RunDirectory, everything: bool, seed: int, workers: int) -> None:
         self.waiting = deque((entry, 1) for entry in entries)
         self.running: list[Job] = []
-        self._how: tuple[Any, ...] = (run, everything, seed)
+        self._run, self._everything, self._seed = run, everything, seed
         self._workers = workers
 
     def outcomes(self) -> Iterator[Outcome | None]:
@@ -110,7 +109,7 @@ class Proving:
         while self.waiting or self.running:
             while self.waiting and len(self.running) < self._workers:
                 entry, attempt = self.waiting.popleft()
-                self.running.append(Job(entry, *self._how, attempt))
+                self.running.append(Job(entry, self._run, self._everything, self._seed, attempt))
             for job in [job for job in self.running if job.ended()]:
                 self.running.remove(job)
                 outcome = job.outcome()

@@ -11,6 +11,7 @@ import redis
 from rig.checks.common.sql_statements import is_availability_query, uses_unnest, writes
 from rig.contract import HEARTBEAT, SEED_LINE, SNAPSHOT
 from rig.environment.testbed import Testbed
+from rig.observe.postgres.statement import Statement
 from rig.runs.scaling.store_baseline import Floors, chunks, now_text
 from rig.stack import ServerInstance
 from rig.stores.postgres import connect as connect_postgres
@@ -60,7 +61,7 @@ class FleetSize:
         """A server with those cadences and no other, seeded; the one before it has ended."""
         for server in list(self.bench.servers.values()):
             server.stop()
-        made = self.bench.stack.server("a", env=self.bench.environment_for(**cadences), proxied=False)
+        made: Server = self.bench.stack.server("a", env=self.bench.environment_for(**cadences), proxied=False)
         self.bench.servers["a"] = made
         made.start(ready_within_s=self.bench.ready_within_s)
         return made
@@ -159,7 +160,7 @@ class FleetSize:
         assert self._customer is not None
         return Customer.from_secret(self.bench.server(), self._customer)
 
-    def _statements(self, since: float, until: float) -> list[Any]:
+    def _statements(self, since: float, until: float) -> list[Statement]:
         self.bench.statements.fence(self.bench.tables.connection, PATIENCE_S)
         return [s for s in self.bench.statements.window(since, until) if s.instance is not None]
 

@@ -1,5 +1,6 @@
 """Measures how the server's operations grow with the fleet, beside what the stores alone take: `rig load --scale`."""
 
+import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from rig.environment.stack_spec import level_of, stack_spec
 from rig.environment.testbed import Testbed
 from rig.errors import UsageError
 from rig.paths import shipped
-from rig.record import Recorder
+from rig.record import RecordWriter
 from rig.record.histogram import quantile
 from rig.record.lines.common import Weakness
 from rig.record.lines.scaling import PingsDuring
@@ -161,10 +162,10 @@ def measure(bench: Testbed, floors: Floors, size: int, empty: int, *, last: bool
 def of_blasts(blasts: Sequence[tuple[float, float, float, float]], place: int) -> float:
     if not blasts:
         raise NotSeen("the blast did not reach everybody")
-    return median(iter([blast[place] for blast in blasts]).__next__, len(blasts))
+    return statistics.median(blast[place] for blast in blasts)
 
 
-def storms(fleet: FleetSize, recorder: Recorder) -> None:
+def storms(fleet: FleetSize, recorder: RecordWriter) -> None:
     """Pings at planned moments, in calm and then while one operation is repeated: how long they wait for it."""
     server = fleet.bench.server()
     url = server.public_url.rstrip("/") + PING

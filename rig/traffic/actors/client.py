@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from rig.record import Recorder
+from rig.record import RecordWriter
 from rig.traffic.actors.exchange import Exchange, Outcome, curl_line
 
 TIMEOUT_S = 8.0  # the contract's 5 s and a margin, so that an answer that breaks the bound is still seen
@@ -22,11 +22,20 @@ UNSENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, ht
 class ServerHandle(Protocol):
     """What traffic needs to know of a server; `name`, where there is one, is recorded as the instance."""
 
-    public_url: str
-    internal_url: str
-    jwt_secret: str | None
-    internal_token: str | None
-    otp_code: str | None
+    @property
+    def public_url(self) -> str: ...
+
+    @property
+    def internal_url(self) -> str: ...
+
+    @property
+    def jwt_secret(self) -> str | None: ...
+
+    @property
+    def internal_token(self) -> str | None: ...
+
+    @property
+    def otp_code(self) -> str | None: ...
 
 
 @functools.cache
@@ -56,7 +65,7 @@ class Client:
     def __init__(
         self,
         actor: str,
-        recorder: Recorder | None,
+        recorder: RecordWriter | None,
         *,
         placeholder: str,
         instance: str | None = None,

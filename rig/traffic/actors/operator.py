@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rig.record import Recorder
+from rig.record import RecordWriter
 from rig.traffic.actors.client import Client, ServerHandle, instance_of
 from rig.traffic.actors.exchange import Exchange
 
@@ -12,7 +12,7 @@ PLACEHOLDER = "$INTERNAL_API_TOKEN"
 class Operator:
     """Holds the internal token; each method is one request."""
 
-    def __init__(self, server: ServerHandle, recorder: Recorder | None = None) -> None:
+    def __init__(self, server: ServerHandle, recorder: RecordWriter | None = None) -> None:
         self.server = server
         self.client = Client("operator", recorder, placeholder=PLACEHOLDER, instance=instance_of(server))
         self.client.keep_secret(server.internal_token, PLACEHOLDER)

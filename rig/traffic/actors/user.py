@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Self
 
-from rig.record import Recorder
+from rig.record import RecordWriter
 from rig.traffic.actors.client import Client, ServerHandle, instance_of
 from rig.traffic.actors.exchange import Exchange
 from rig.traffic.actors.tokens import Minted
@@ -21,7 +21,7 @@ class User:
         server: ServerHandle,
         id: str | None = None,
         phone: str | None = None,
-        recorder: Recorder | None = None,
+        recorder: RecordWriter | None = None,
         *,
         name: str | None = None,
     ) -> None:
@@ -43,7 +43,7 @@ class User:
         server: ServerHandle,
         id: str,
         phone: str | None = None,
-        recorder: Recorder | None = None,
+        recorder: RecordWriter | None = None,
         *,
         name: str | None = None,
     ) -> Self:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 
 from rig.contract import BEACON
-from rig.record import Recorder
+from rig.record import RecordWriter
 from rig.traffic.actors.client import TIMEOUT_S, Client, http_client
 from rig.traffic.actors.exchange import Exchange
 from rig.traffic.background.periodic import PeriodicThread
@@ -17,7 +17,7 @@ def poll_rapidly(
     *,
     per_second: float,
     seconds: float,
-    recorder: Recorder | None = None,
+    recorder: RecordWriter | None = None,
     instance: str | None = None,
 ) -> list[Exchange]:
     """Poll the beacon `per_second` times a second from each source address, for `seconds`; all polls by time.

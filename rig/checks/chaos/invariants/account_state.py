@@ -167,7 +167,9 @@ def no_overload(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             told = f"{id} had {load} chats at {sample['t']:.3f}, the maximum is {most:g}"
             judge.require(load <= max(most, before.get(id, 0)), told)
         before, since = sample["truth"]["loads"], sample["t"]
-    last = next((sample["truth"] for sample in reversed(lines.get("sample", ())) if sample["truth"]), {"loads": {}})
+    last: Line = next(
+        (sample["truth"] for sample in reversed(lines.get("sample", ())) if sample["truth"]), {"loads": {}}
+    )
     judge.show(evidence.sql("SELECT mitra_id, count(*) ...", ["mitra_id", "load at the end"], last["loads"].items()))
     judge.enough(highest, f"nobody had a chat in {looks} looks")
     judge.remark(f"{looks} loads read, the highest {highest}")

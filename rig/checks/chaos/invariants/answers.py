@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from rig.checks.chaos.invariants.account_state import RESEED_S, barred_then
+from rig.checks.chaos.invariants.account_state import barred_then
 from rig.checks.chaos.invariants.availability import available
 from rig.checks.chaos.timeline import (
     Fault,
@@ -20,6 +20,7 @@ from rig.checks.common.contract_item import DEFECTS, UNAVAILABLE
 from rig.checks.common.http_answers import CLEAN_EXITS
 from rig.checks.common.sql_statements import UUID
 from rig.checks.framework import LAG_VOID_S, Bounds, Judge, Kind, Lines, check
+from rig.contract import RESEED_S
 from rig.record import evidence
 
 SHOWN_MAX = 5
@@ -187,7 +188,9 @@ def touches(fault: Fault, request: Line) -> bool:
     """Whether it was in force at some moment of the request; what had to wait for Postgres may still be on its way."""
     healed = float("inf") if fault.healed is None else fault.healed
     until = healed + LINGER_S if fault.truth else healed
-    return request["started"] <= until and request["ended"] >= (fault.requested or 0.0)
+    started: float = request["started"]
+    ended: float = request["ended"]
+    return started <= until and ended >= (fault.requested or 0.0)
 
 
 def nobody_had_room(request: Line, lines: Lines, fault: Faults) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rig.checks.chaos.invariants.account_state import RESEED_S
 from rig.checks.chaos.timeline import (
     AFTER,
     Faults,
@@ -17,7 +16,7 @@ from rig.checks.chaos.timeline import (
     wrong_in,
 )
 from rig.checks.framework import Bounds, Judge, Kind, Lines, check
-from rig.contract import SEED_LINE
+from rig.contract import RESEED_S, SEED_LINE
 from rig.record import evidence
 
 SHOWN_MAX = 5

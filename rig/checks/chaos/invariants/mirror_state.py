@@ -23,7 +23,7 @@ PINGS = ("ping", "online")
 LATEST = "SELECT mitra_id, extract(epoch FROM last_heartbeat_at) FROM mitra_online_status"
 
 
-def keys(sample: Line) -> tuple[Mapping, Mapping, Mapping] | None:
+def keys(sample: Line) -> tuple[Line, Line, Line] | None:
     """Valkey before, Postgres, Valkey after; None for a blind sample."""
     before, truth, after = sample["keys_before"], sample["truth"], sample["keys_after"]
     return None if before is None or truth is None or after is None else (before, truth, after)
@@ -151,7 +151,7 @@ def heartbeat_mirrored(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     events = assume_fault(judge, lines)
     if events is None:
         return
-    owed, due = 0, dict[str, list]()
+    owed, due = 0, dict[str, list[object]]()
     heard: dict[str, list[Line]] = defaultdict(list)
     for request in lines.get("request", ()):
         if request["action"] in PINGS:
@@ -190,7 +190,7 @@ def heartbeat_mirrored(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 
 def shared(lines: Lines) -> set[str]:
     """Heartbeats that stood for several at once: a seed's, though the same moment may lie in somebody's slow request."""
-    found = set()
+    found: set[str] = set()
     for sample in lines.get("sample", ()):
         if sample["keys_before"] is not None:
             counts = Counter(sample["keys_before"]["heartbeats"].values())

@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from rig.checks.chaos.invariants.account_state import RESEED_S, auto_offlines, barred_spans, left, rows_evidence
+from rig.checks.chaos.invariants.account_state import auto_offlines, barred_spans, left, rows_evidence
 from rig.checks.chaos.invariants.availability import available, sample_evidence
 from rig.checks.chaos.timeline import Line, assume_fault, http_evidence, inside, quiet_spans
 from rig.checks.framework import Bounds, Judge, Kind, Lines, check
-from rig.contract import SEED_LINE, SWEEP_HELD_LINE
+from rig.contract import RESEED_S, SEED_LINE, SWEEP_HELD_LINE
 from rig.record import evidence
 
 COUNTS = re.compile(r"seed: (\d+) online, (\d+) deactivated, (\d+) with active sessions")
