@@ -1,4 +1,4 @@
-"""What keeps the code as it is: style, spelling, and the wording of commits. Types and layers stand in test_layout."""
+"""What keeps the code as it is: style, types, spelling, and the wording of commits. Layers stand in test_layout."""
 
 import subprocess
 import sys
@@ -17,6 +17,7 @@ HERE = Path(sys.executable).parent
         ("ruff", "check", "--no-cache"),
         ("ruff", "format", "--check", "--no-cache"),
         ("typos", "--format", "brief"),
+        ("mypy",),
         ("gitlint", "--commit", "HEAD"),
     ],
     ids=" ".join,

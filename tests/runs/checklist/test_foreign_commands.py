@@ -15,7 +15,7 @@ from rig.stack import SpecError, StackSpec
 from tests.support.stack_support import STUB
 
 RUN_S = 90
-WHIMS = Path(__file__).with_name("foreign_commands.py")
+WHIMS = CHECKOUT / "tests" / "support" / "foreign_commands.py"
 
 
 def whim(name: str) -> str:
