@@ -159,7 +159,7 @@ def refuse_half(options: Namespace) -> None:
     if not options.mitra_ids or not Path(options.mitra_ids).is_file():
         lacking.append("--mitra-ids FILE with the ids of mitras who are online, one a line")
     if lacking:
-        print(f"this load needs {'; '.join(lacking)}. `rig load` prepares all of that by itself", file=sys.stderr)
+        sys.stderr.write(f"this load needs {'; '.join(lacking)}. `rig load` prepares all of that by itself\n")
         sys.exit(4)
 
 

@@ -27,7 +27,8 @@ def main() -> int:
 
 
 def _refuse(reason: str) -> int:
-    print(f"server: {reason}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"server: {reason}\n")
+    sys.stderr.flush()
     return 1
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
+from typer import echo
 from typer.core import TyperCommand
 
 app = typer.Typer(
@@ -51,7 +52,7 @@ def tell_version(wanted: bool) -> None:
     if wanted:
         from rig.runs.common.provenance import rig_itself
 
-        print(f"rig {rig_itself()}")
+        echo(f"rig {rig_itself()}")
         raise typer.Exit()
 
 

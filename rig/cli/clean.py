@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+from typer import echo
+
 from rig.errors import UsageError
 from rig.paths import cache_directory
 from rig.stack.processes.ports import held_by_a_rig
@@ -21,7 +23,7 @@ def run() -> int:
     size = sum(file.stat().st_size for file in files)
     for path in found:
         remove(path)
-    print(f"freed {size / MB:.1f} MB in {len(files)} files of {directory}")
+    echo(f"freed {size / MB:.1f} MB in {len(files)} files of {directory}")
     return 0
 
 

@@ -7,6 +7,7 @@ from errno import EACCES, EDQUOT, ENOSPC, EROFS
 from typing import NoReturn
 
 import typer
+from typer import echo
 
 # Typer brings its own copy of click, and of its errors it exports BadParameter but not what all misuse is.
 from typer._click.exceptions import UsageError as Misuse
@@ -39,7 +40,7 @@ def run(app: typer.Typer) -> NoReturn:
             traceback.print_exc()
             code = EXIT_BROKEN
         else:
-            print(f"rig: {error}", file=sys.stderr)
+            echo(f"rig: {error}", err=True)
     sys.exit(code or 0)
 
 

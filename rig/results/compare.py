@@ -9,6 +9,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from typer import echo
 
 from rig.config import Settings
 from rig.errors import UsageError
@@ -43,7 +44,7 @@ def run(settings: Settings, before: str, after: str, as_json: bool) -> int:
     require_alike(old, new)
     comparison = compare(old, new)
     if as_json:
-        print(json.dumps(asdict(comparison), indent=1))
+        echo(json.dumps(asdict(comparison), indent=1))
     else:
         show(comparison, Console())
     return 1 if comparison.worse else 0

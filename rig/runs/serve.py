@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from typer import echo
 
 from rig.config import Settings
 from rig.environment.running_stacks import announce, announced
@@ -70,7 +71,7 @@ def introduce(stack: Stack, servers: list[ServerInstance], schema: Schema) -> No
     console.print(f"one-time code of everybody: {servers[0].otp_code}\n")
     console.print("[bold]to try[/] (in another terminal; the tokens last 12 hours)")
     for line in curl_lines(servers[0], mitras[0], customer):
-        print(line)
+        echo(line)
     console.print("\n`rig vk` and `rig sql` look into the stores. Ctrl-C ends it all. Log of the servers:\n")
 
 
@@ -118,5 +119,5 @@ def print_from(server: ServerInstance, offset: int) -> int:
     if not whole:
         return offset
     for line in whole.decode(errors="replace").splitlines():
-        print(f"{server.name} | {line.partition(' ')[2]}", flush=True)
+        echo(f"{server.name} | {line.partition(' ')[2]}")
     return offset + len(whole) + 1

@@ -11,6 +11,7 @@ import redis.asyncio
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from typer import echo
 
 from rig.config import Settings
 from rig.contract import BEACON, PING
@@ -42,7 +43,7 @@ def run(settings: Settings) -> int:
                 code = show(measure(bench), Console())
             finally:
                 bench.close()
-    print(f"replay       {replay_command(['rig', 'bench', '--hot'], settings)}", flush=True)
+    echo(f"replay       {replay_command(['rig', 'bench', '--hot'], settings)}")
     return code
 
 

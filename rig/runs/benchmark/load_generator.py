@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from typer import echo
 
 from rig import caller
 from rig.checks.load.request_accounting import BUSY
@@ -54,7 +55,7 @@ def run(settings: Settings, mitras: int) -> int:
         finally:
             locust.close()
     code = show(mitras, lines)
-    print(f"replay       {replay_command(['rig', 'bench', '--fleet', str(mitras)], settings, seed)}", flush=True)
+    echo(f"replay       {replay_command(['rig', 'bench', '--fleet', str(mitras)], settings, seed)}")
     return code
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
+from typer import echo
 
 from rig.checks.common.sql_statements import is_availability_query
 from rig.config import Settings
@@ -46,13 +47,13 @@ def run(settings: Settings, polls_a_second: int) -> int:
             try:
                 figures = measure(bench, polls_a_second)
             except CapabilityMissing as lack:
-                print(f"skipped: {lack}")
+                echo(f"skipped: {lack}")
                 return 0
             finally:
                 bench.close()
     code = show(figures, polls_a_second, Console())
     words = ["rig", "bench", "--polls", str(polls_a_second)]
-    print(f"replay       {replay_command(words, settings)}", flush=True)
+    echo(f"replay       {replay_command(words, settings)}")
     return code
 
 

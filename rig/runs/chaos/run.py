@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from typer import echo
+
 from rig.config import Settings
 from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
@@ -44,14 +46,14 @@ TRAFFIC_SPARE_S = 12.0  # what the confirming and healing of one fault may take 
 def list_campaigns(directory: Path = DIRECTORY) -> int:
     """Print each campaign with what a pass of it proves."""
     for campaign in campaigns(directory).values():
-        print(f"{campaign.name}: {campaign.shows} ({', '.join(campaign.profiles)})")
+        echo(f"{campaign.name}: {campaign.shows} ({', '.join(campaign.profiles)})")
     return 0
 
 
 def list_faults() -> int:
     """Print each fault of the catalogue with what it does."""
     for name, fault in faults().items():
-        print(f"{name}: {fault.shows} ({fault.family})")
+        echo(f"{name}: {fault.shows} ({fault.family})")
     return 0
 
 
@@ -107,20 +109,20 @@ def run_all(
         rows.append((campaign.name, verdict, skips, time.monotonic() - since))
     if len(rows) > 1:
         print_rows(rows, time.monotonic() - began)
-        print(f"replay       {replay_command(words, settings, seeds[0])}", flush=True)
+        echo(f"replay       {replay_command(words, settings, seeds[0])}")
     worst = overall(verdict for _, verdict, _, _ in rows)
     return exit_code(worst, skipped=sum(row[2] for row in rows), strict=settings.strict)
 
 
 def print_rows(rows: Sequence[tuple[str, Verdict, int, float]], seconds: float) -> None:
     """One line a campaign, the worst last, where a reader's eye is."""
-    print()
+    echo()
     for name, verdict, skips, took in sorted(rows, key=lambda row: list(Verdict).index(row[1]), reverse=True):
         skipped = f", {skips} skipped" if skips else ""
-        print(f"  {verdict:<12} {took:5.0f} s  {name}{skipped}")
+        echo(f"  {verdict:<12} {took:5.0f} s  {name}{skipped}")
     counts = Counter(verdict for _, verdict, _, _ in rows)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    print(f"{len(rows)} campaigns in {seconds / 60:.1f} min: {told}", flush=True)
+    echo(f"{len(rows)} campaigns in {seconds / 60:.1f} min: {told}")
 
 
 def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = ()) -> tuple[Verdict, int, bool]:
@@ -129,7 +131,7 @@ def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = 
 
     seed = draw_random_seed(settings.random_seed)
     replay = replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed)
-    print(f"campaign {campaign.name}, random seed {seed}", flush=True)
+    echo(f"campaign {campaign.name}, random seed {seed}")
     on = run_facts(settings, stack_spec(settings, Path(".")))
     tell_lacks(on)
     meta = {
@@ -152,7 +154,7 @@ def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = 
     print_summary(results, session.directory)
     if campaign.replay[:1] == ("random",) and results["verdict"] == Verdict.FAILED:
         shrink = replay_command(["rig", "chaos", "shrink", str(session.directory.path)], lenient(settings))
-        print(f"random seed {seed} failed; a smaller schedule: {shrink}", flush=True)
+        echo(f"random seed {seed} failed; a smaller schedule: {shrink}")
     return Verdict(results["verdict"]), results["counts"]["skipped"], session.interrupted
 
 
@@ -236,7 +238,7 @@ def course(bench: Testbed, campaign: Campaign, exits: Exits) -> None:
 @contextmanager
 def phase(bench: Testbed, name: str) -> Iterator[None]:
     """A phase that ends by an exception leaves no line: it was not completed."""
-    print(f"  {name}", flush=True)
+    echo(f"  {name}")
     began = time.time()
     yield
     ended = time.time()

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from typer import echo
+
 from rig.config import Settings
 from rig.errors import UsageError
 from rig.record import Run, Verdict, resolve_run
@@ -39,18 +41,18 @@ def run(settings: Settings, name: str) -> int:
         tried.append(found.directory.path / f"shrunk-{len(tried) + 1}.json")
         return fails_again(own, kept_in(tried[-1], smaller(campaign, strikes)), failed, runs)
 
-    print(f"{len(campaign.strikes)} faults; failed: {', '.join(sorted(failed))}", flush=True)
+    echo(f"{len(campaign.strikes)} faults; failed: {', '.join(sorted(failed))}")
     if not fails(campaign.strikes):
-        print(f"it failed in fewer than {NEEDED} of {TRIES} runs: inconclusive, nothing was left out")
+        echo(f"it failed in fewer than {NEEDED} of {TRIES} runs: inconclusive, nothing was left out")
         return 2
     strikes = shortened(fewer(campaign.strikes, fails), fails)
     shrunk = smaller(campaign, strikes)
     kept = runs[-1] / "schedule.json"
     kept_in(kept, shrunk)
     for strike in shrunk.strikes:
-        print(f"  {strike.at_s:6.1f} s  {strike.fault} for {length_s(strike):g} s, at {', '.join(strike.hit) or 'all'}")
+        echo(f"  {strike.at_s:6.1f} s  {strike.fault} for {length_s(strike):g} s, at {', '.join(strike.hit) or 'all'}")
     again = replay_command(["rig", "chaos", "--schedule", str(kept)], settings, found.meta["random_seed"])
-    print(f"replay       {again}")
+    echo(f"replay       {again}")
     return 0
 
 

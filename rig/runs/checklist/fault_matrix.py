@@ -9,6 +9,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from typer import echo
 
 from rig.checks.checklist.fault_conditions import CLASSES
 from rig.config import Settings
@@ -37,7 +38,7 @@ def run(settings: Settings, only: list[str], classes: Sequence[str]) -> int:
     columns: dict[str, dict[str, Any]] = {}
     interrupted = False
     for name, seed in zip(chosen, seeds, strict=True):
-        print(f"\n{name}: the checklist under {CLASSES[name].fault!r}, ", end="")
+        echo(f"\n{name}: the checklist under {CLASSES[name].fault!r}, ", nl=False)
         try:
             results, interrupted = run_once(settings, only, seed, under=CLASSES[name])
         except KeyboardInterrupt:
@@ -50,7 +51,7 @@ def run(settings: Settings, only: list[str], classes: Sequence[str]) -> int:
         cells = {name: cells_of(results, results["condition"]["changes"]) for name, results in columns.items()}
         kept = write(settings.reports, columns, cells, command)
         show(columns, cells, Console())
-        print(f"replay       {command}\nmatrix       {kept}")
+        echo(f"replay       {command}\nmatrix       {kept}")
     if interrupted:
         return EXIT_INTERRUPTED
     every = [cell.verdict for column in cells.values() for cell in column.values() if cell.verdict is not None]

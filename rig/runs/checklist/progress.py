@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from typer import echo
+
 from rig.environment.running_stacks import the_stack
 from rig.record import RunDirectory
 
@@ -54,12 +56,12 @@ class Progress:
         if self._bar:
             self._bar.stop()
         stack = the_stack(str(line["pid"]))
-        print(f"kept after a failure: Postgres {stack['postgres']['url']}  Valkey {stack['valkey']['url']}")
+        echo(f"kept after a failure: Postgres {stack['postgres']['url']}  Valkey {stack['valkey']['url']}")
         for name, server in stack["servers"].items():
-            print(
+            echo(
                 f"  backend {name}: public {server['public_url']}  internal {server['internal_url']}  log {server['log']}"
             )
-        print("`rig sql` and `rig vk` look into it; Ctrl-C ends it", flush=True)
+        echo("`rig sql` and `rig vk` look into it; Ctrl-C ends it")
 
     def __exit__(self, *_: object) -> None:
         if self._bar:

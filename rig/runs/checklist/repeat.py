@@ -7,6 +7,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from typer import echo
 
 from rig.config import Settings
 from rig.errors import UsageError
@@ -27,7 +28,7 @@ def run(settings: Settings, only: list[str], times: int) -> int:
     interrupted = False
     try:
         for number, seed in enumerate(random_seeds(first, times), 1):
-            print(f"\nrun {number} of {times}, ", end="")
+            echo(f"\nrun {number} of {times}, ", nl=False)
             results, interrupted = run_once(settings, only, seed)
             runs.append(results)
             if interrupted:
@@ -36,7 +37,7 @@ def run(settings: Settings, only: list[str], times: int) -> int:
         interrupted = True
     print_runs(runs, times, Console())
     words = ["rig", "checklist", "--repeat", str(times), *only_words(only)]
-    print(f"replay       {replay_command(words, settings, first)}", flush=True)
+    echo(f"replay       {replay_command(words, settings, first)}")
     if interrupted:
         return EXIT_INTERRUPTED
     skipped = sum(results["counts"][Verdict.SKIPPED] for results in runs)

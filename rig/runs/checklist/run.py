@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from typer import echo
+
 from rig.checks.checklist.fault_conditions import FaultCondition
 from rig.config import Settings
 from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
@@ -44,7 +46,7 @@ def run_once(
         spec = replace(spec, truth_proxied=True)
     mapped_schema(settings)
     on = run_facts(settings, spec)
-    print(f"random seed {seed}", flush=True)
+    echo(f"random seed {seed}")
     tell_lacks(on)
     replay, meta = told_of(settings, on, only, seed, under)
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))

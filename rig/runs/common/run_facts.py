@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from typer import echo
+
 from rig import caller
 from rig.config import Settings
 from rig.runs.common.provenance import judged
@@ -47,7 +49,7 @@ def stack_facts(spec: StackSpec) -> dict[str, Any]:
 def tell_lacks(told: Mapping[str, Any]) -> None:
     """A line for each thing that a given store lacks, before the run: each is the reason of some skip."""
     for ability, why in told["stack"]["lacks"].items():
-        print(f"lacking {ability}: {why}", flush=True)
+        echo(f"lacking {ability}: {why}")
 
 
 def postgres(spec: StackSpec) -> tuple[str, dict[str, str]]:

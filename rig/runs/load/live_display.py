@@ -5,6 +5,8 @@ import time
 from collections import defaultdict
 from typing import Any, Self
 
+from typer import echo
+
 from rig.record.arms import NAMES
 from rig.runs.load.arm import Arm
 from rig.traffic.load.schedule import LoadPlan
@@ -58,7 +60,7 @@ class Live:
                 self._told.add(phase["name"])
                 if not phase["name"].startswith("block") or "block" not in self._told:
                     self._told.add(phase["name"].partition(" ")[0])
-                    print(f"  {self._title(phase)}", flush=True)
+                    echo(f"  {self._title(phase)}")
             return
         self._live.update(self._table(phase, int(now) - BEHIND_S), refresh=True)
 

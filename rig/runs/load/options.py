@@ -3,6 +3,8 @@
 from dataclasses import fields
 from typing import Any
 
+from typer import echo
+
 from rig.config import Settings
 from rig.errors import UsageError
 from rig.runs.common.replay import number
@@ -47,7 +49,7 @@ def adapted(settings: Settings) -> dict[str, Any]:
     if settings.postgres_log is None:
         changed |= {"togglers": 0, "chats": 0}  # their statements could not be told from a ping's
         left_out += ", neither toggles nor chats (counts have no ids: --postgres-log would give them)"
-    print(f"on an external Postgres: {left_out}", flush=True)
+    echo(f"on an external Postgres: {left_out}")
     return changed
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from typer import echo
 
 from rig.config import Settings
 from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
@@ -47,7 +48,7 @@ def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
     seed = draw_random_seed(settings.random_seed)
     plan = options.plan(seed)
     replay = replay_command(words, settings, seed)
-    print(f"{options.pace.mitras} mitras for {options.seconds:g} s, random seed {seed}", flush=True)
+    echo(f"{options.pace.mitras} mitras for {options.seconds:g} s, random seed {seed}")
     on = run_facts(settings, stack_spec(settings, Path(".")))
     tell_lacks(on)
     meta = {
@@ -149,10 +150,7 @@ def course(
         locust = Locust(session.supervisor, session.directory, options, prepared)
         stack.callback(locust.close)
         if options.web:
-            print(
-                f"Locust's web UI: http://127.0.0.1:{options.web_port} (start it there; judged when all is sent)",
-                flush=True,
-            )
+            echo(f"Locust's web UI: http://127.0.0.1:{options.web_port} (start it there; judged when all is sent)")
         live = stack.enter_context(Live(arms, plan))
         span = watched(session, options, plan, arms, exits, witnesses, locust, live)
         if options.web:

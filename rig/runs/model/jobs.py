@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from typer import echo
 
 from rig import caller
 from rig.paths import shipped
@@ -200,7 +201,7 @@ class Showing:
             self._bar.update(self._task, advance=1)
             self._bar.console.print(text, highlight=False, markup=False)
         else:
-            print(text, flush=True)
+            echo(text)
 
     def __exit__(self, *_: object) -> None:
         if self._drawn:

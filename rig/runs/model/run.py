@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from typer import echo
 
 from rig.checks.model.explorations import PlannedSpec, items_of
 from rig.config import Settings
@@ -33,17 +34,15 @@ def list_specs(words: Sequence[str] = ()) -> int:
     """Print each specification: its bounds, its invariants, its mutants."""
     for found in select(words):
         spec = found.spec
-        print(f"{spec.name}: {spec.title} ({len(spec.actions)} actions, {len(found.rules)} rules)")
+        echo(f"{spec.name}: {spec.title} ({len(spec.actions)} actions, {len(found.rules)} rules)")
         for bounds in spec.bounds:
-            print(f"  within     {told_bounds(bounds)}")
+            echo(f"  within     {told_bounds(bounds)}")
         for bounds in spec.deep:
-            print(f"  with --deep {told_bounds(bounds)}")
+            echo(f"  with --deep {told_bounds(bounds)}")
         for one in spec.invariants:
-            print(f"  {one.number:<10} {one.title}")
+            echo(f"  {one.number:<10} {one.title}")
         for mutant in spec.mutants:
-            print(
-                f"  mutant     {mutant.name} ({', '.join(filter(None, (mutant.finding, 'breaks ' + mutant.breaks)))})"
-            )
+            echo(f"  mutant     {mutant.name} ({', '.join(filter(None, (mutant.finding, 'breaks ' + mutant.breaks)))})")
     return 0
 
 
@@ -69,10 +68,7 @@ def run(
     jobs = plan_jobs(chosen, changed, given, deep=deep, control=control)
     command = command_of(words, mutant, given, deep, control, settings)
     seconds = BUDGET_S[deep]
-    print(
-        f"{counted(len(chosen), 'specification')}, {counted(len(jobs), 'process', 'processes')}, {WORKERS} at a time",
-        flush=True,
-    )
+    echo(f"{counted(len(chosen), 'specification')}, {counted(len(jobs), 'process', 'processes')}, {WORKERS} at a time")
     specs = [plan_spec(found, jobs, changed) for found in chosen]
     items = [item for spec in specs for item in items_of(spec)]
     bounds = {item: within(specs, item) for item in items}
@@ -95,7 +91,7 @@ def run(
     console = Console()
     print_control(results, console)
     for file in files:
-        print(f"step by step: rig model --replay {shlex.quote(str(file))}", flush=True)
+        echo(f"step by step: rig model --replay {shlex.quote(str(file))}")
     print_summary(results, session.directory)
     return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from typer import echo
 
 from rig.config import Settings
 from rig.errors import UsageError
@@ -30,7 +31,7 @@ SHOWN_MAX = 70  # columns of the progress line's text
 def list_entries(names: Sequence[str] = (), only: Sequence[str] = ()) -> int:
     """Print each broken server (of those chosen): its defect, what it must fell, where it is declared."""
     for entry in select_entries(read_catalogue(), names, only):
-        print(f"{entry.name}: {entry.sentence} ({', '.join(entry.fails)}) {entry.where}")
+        echo(f"{entry.name}: {entry.sentence} ({', '.join(entry.fails)}) {entry.where}")
     return 0
 
 
@@ -41,7 +42,7 @@ def run(settings: Settings, names: list[str], only: list[str], *, sample: bool, 
     entries = draw_sample(entries, seed) if sample else entries
     workers = min(settings.workers or WORKERS, len(entries))
     command = command_of(names, only, sample, cross, settings, seed)
-    print(f"random seed {seed}: {len(entries)} broken servers, {workers} at a time", flush=True)
+    echo(f"random seed {seed}: {len(entries)} broken servers, {workers} at a time")
     directory = open_run(settings, seed, command, cross)
     outcomes, interrupted = prove(entries, directory, cross, seed, workers)
     results = results_of(json.loads(directory.meta.read_text()), outcomes, time.time(), interrupted)
@@ -123,7 +124,7 @@ class Watching:
         """Show what runs now, and that an entry has ended."""
         if not self._drawn:
             if outcome:
-                print(plain_line(outcome), flush=True)
+                echo(plain_line(outcome))
             return
         running = ", ".join(job.entry.name for job in proving.running)
         self._bar.update(self._task, advance=int(outcome is not None), description=running[:SHOWN_MAX])

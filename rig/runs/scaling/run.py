@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from typer import echo
 
 from rig import caller
 from rig.config import Settings
@@ -73,7 +74,7 @@ def run(settings: Settings, sizes: str | None = None) -> int:
     words = ["rig", "load", "--scale", *(["--sizes", ",".join(map(str, chosen))] if chosen != SIZES else [])]
     replay = replay_command(words, settings, seed)
     told = ", ".join(f"{size:,}" for size in chosen)
-    print(f"growth: {told} mitras, random seed {seed}", flush=True)
+    echo(f"growth: {told} mitras, random seed {seed}")
     meta = {
         "command": replay,
         "level": level_of(settings),
@@ -134,7 +135,7 @@ def measure(bench: Testbed, floors: Floors, size: int, empty: int, *, last: bool
             recorder.write("growth", operation=operation, size=size, seconds=None, **floor)
             recorder.add(Weakness(t=time.time(), text=f"{operation} at {size} mitras: {lack}"))
 
-    print(f"  {size:,} mitras", flush=True)
+    echo(f"  {size:,} mitras")
     floor, packed = floors.seed(fleet.ids), floors.seed_packed(fleet.ids)
     looks = median(floors.look, times)
     beats = median(floors.beats, times)

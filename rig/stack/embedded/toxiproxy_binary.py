@@ -29,7 +29,8 @@ Say = Callable[[str], None]
 
 
 def say_on_stderr(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def cached() -> Path:

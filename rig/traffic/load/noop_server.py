@@ -1,6 +1,7 @@
 """A server that answers every request at once and does nothing: what a generator is measured against. Prints its port."""
 
 import asyncio
+import sys
 from typing import cast
 
 import uvloop
@@ -21,7 +22,8 @@ class Answering(asyncio.Protocol):
 
 async def serve() -> None:
     server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
     await server.serve_forever()
 
 
