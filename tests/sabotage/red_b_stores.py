@@ -100,7 +100,7 @@ def reconciles_till_refused() -> None:
     Watchdog.reseed = once  # type: ignore[method-assign]
 
 
-@sabotage("heartbeats-expire", "A ping writes its heartbeat with a time to live.", "G-07", "I-04", "J-06")
+@sabotage("heartbeats-expire", "A ping writes its heartbeat with a time to live.", "G-07", "J-06")
 def heartbeats_expire() -> None:
     from server.mirror import scripts
 

@@ -15,10 +15,17 @@ def cycle_shortened(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def corrupted(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     # What the mirror lacked before could not be taken from it; a run from before it was looked at tells nothing.
     for lack in unlike_the_truth(seen["before"]) if "before" in seen else ():
-        judge.owes(False, f"before the corruption {lack}", "C-06" if "mitras:deactivated" in lack else CATCH_ALL)
+        judge.owes(False, f"before the corruption {lack}", owner_of(lack))
     for command, reply in seen["replies"]:
         judge.require(reply in (1, True, "OK"), f"{command} answered {reply!r}: it changed nothing")
     judge.remark(f"{len(seen['replies'])} corruptions")
+
+
+def owner_of(lack: str) -> str:
+    """The box whose promise a mirror breaks that is not as Postgres has it."""
+    if "expires in" in lack:
+        return "G-07"
+    return "C-06" if "mitras:deactivated" in lack else CATCH_ALL
 
 
 @check("I-03", "BE", "The log shows a new seed line within one cycle, with the counts of Postgres")

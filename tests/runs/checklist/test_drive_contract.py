@@ -167,6 +167,16 @@ def test_what_was_never_mirrored_cannot_be_corrupted_and_fails_its_owner(
     assert f"mitras:deactivated lacks {WATI}" in found[owner]["message"]
 
 
+def test_a_key_that_expires_is_charged_to_the_box_that_forbids_it(tmp_path: Path) -> None:
+    expiring = {**STORES["mirror"], "deactivated": [WATI], "expiring": {f"mitra:heartbeat:{WATI}": 3600_000}}
+
+    def write(recorder: Recorder) -> None:
+        observation(recorder, "I-02", {"replies": [["SET x", "OK"]], "before": {**STORES, "mirror": expiring}})
+        ended(recorder, items=("I-02",))
+
+    assert verdicts(saved(tmp_path, write, ("G-07", "I-02"))) == {"G-07": "failed", "I-02": "inconclusive"}
+
+
 def test_what_the_rigs_own_command_did_not_change_blames_nobody(tmp_path: Path) -> None:
     agreed = {**STORES, "mirror": {**STORES["mirror"], "deactivated": [WATI]}}
 
