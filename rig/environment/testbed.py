@@ -1,4 +1,4 @@
-"""One worker's bench: a stack, its observers and the backends on it, reset between scenarios instead of restarted."""
+"""The test bed of one worker: a stack, its observers and the backends on it, reset between scenarios instead of restarted."""
 
 import time
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from rig.stores import Lacks
 from rig.stores.valkey import OURS
 from rig.traffic import Operator
 
-MARGIN_S = 0.1
+MARGIN_S = 0.1  # beyond the contract's second, for clocks and scheduling
 DEFAULT_SETTINGS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
 TRUTH = {
     "online": "SELECT mitra_id::text FROM mitra_online_status WHERE is_online ORDER BY 1",
