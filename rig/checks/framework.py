@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from rig.record import Lines
 from rig.record.evidence import Evidence
+from rig.record.lines.chaos import FaultEvent
 from rig.record.sections import RUN_SECTIONS, SECTIONS
 from rig.record.verdict import Verdict
 
@@ -155,7 +157,7 @@ def sentence(findings: Sequence[str]) -> str:
 
 Seen = Mapping[str, Any]
 Bounds = Mapping[str, float]
-Lines = Mapping[str, Sequence[Mapping[str, Any]]]
+WholeRunFunction = Callable[[Judge, Lines, Bounds], None]
 
 
 @dataclass(frozen=True)
@@ -198,12 +200,20 @@ def check(
     return declare
 
 
+def whole_run_check(id: str, audience: str, title: str, kind: Kind) -> Callable[[WholeRunFunction], WholeRunFunction]:
+    """Declare the check of an item that is judged from all lines of a run. ValueError on a second one."""
+    return check(id, audience, title, kind, whole_run=True)
+
+
 def judge_seen(id: str, seen: Seen, bounds: Bounds, level: str = HARDENED) -> Judgement:
     """Judge one saved observation. What the check cannot read is the rig's fault: broken, with the reason.
 
     Where times are judged (there are bounds) while the rig itself stood still, neither a pass nor a failure counts.
     """
-    judgement, _ = judge_with_evidence(id, seen, bounds, level)
+    declared = CHECKS.get(id)
+    if declared is None:
+        return Judgement(Verdict.BROKEN, f"no check is declared for {id}")
+    judgement, _ = judge_by(declared, seen, bounds, Judge(declared.kind, level))
     lag_s = seen.get("lag_s", 0.0)
     if not bounds or lag_s <= LAG_VOID_S or judgement.verdict in (Verdict.SKIPPED, Verdict.BROKEN):
         return judgement
@@ -211,17 +221,22 @@ def judge_seen(id: str, seen: Seen, bounds: Bounds, level: str = HARDENED) -> Ju
     return Judgement(Verdict.INCONCLUSIVE, f"{lost}, so this does not count: {judgement.message}", lost)
 
 
-def judge_with_evidence(
-    id: str, seen: Seen | Lines, bounds: Bounds, level: str = HARDENED
-) -> tuple[Judgement, list[Evidence]]:
-    """The judgement and what the check chose to show; `seen` is the run's lines by kind for a check of a whole run."""
+def judge_lines(id: str, lines: Lines, bounds: Bounds, level: str = HARDENED) -> tuple[Judgement, list[Evidence]]:
+    """Judge an item from all lines of a run: the judgement, and the evidence that the check has chosen.
+
+    If the check cannot read the record, that is the rig's fault: the verdict is broken.
+    """
     declared = CHECKS.get(id)
     if declared is None:
         return Judgement(Verdict.BROKEN, f"no check is declared for {id}"), []
-    beyond = declared.whole_run and any(line.get("beyond") for line in seen.get("fault", ()))
-    judge = Judge(declared.kind, level, beyond)
+    beyond = any(event.beyond for event in lines.of(FaultEvent))
+    return judge_by(declared, lines, bounds, Judge(declared.kind, level, beyond))
+
+
+def judge_by(declared: Check, read: object, bounds: Bounds, judge: Judge) -> tuple[Judgement, list[Evidence]]:
+    """Run one check on what it reads. An error of the check makes the verdict broken."""
     try:
-        declared.function(judge, seen, bounds)
+        declared.function(judge, read, bounds)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         text = f"the check cannot read its observation: {type(error).__name__}: {error}"
         return Judgement(Verdict.BROKEN, text), judge.evidence

@@ -15,7 +15,7 @@ from rig.observe import LagSentinel, Mirror, ServerLog, StatementLog, Tables
 from rig.record import RecordWriter
 from rig.record.evidence import Evidence
 from rig.record.lines.checklist import StepError
-from rig.record.lines.common import PostgresEvent
+from rig.record.lines.common import Exited, PostgresEvent
 from rig.stack import ServerInstance, Stack, StackError
 from rig.stack.sut.managed import READY_S
 from rig.stores import Lacks
@@ -279,7 +279,7 @@ class Testbed:
                 self._noted.add((server.name, server.ready))
                 at = server.process.exited if server.process else time.time()
                 text = self.crash_message(server)
-                self.recorder.write("exited", t=at, instance=server.name, text=text, **self.scenario)
+                self.recorder.add(Exited(t=at or time.time(), instance=server.name, text=text, **self.scenario))
 
     def close(self) -> None:
         self.stop_servers()

@@ -8,6 +8,8 @@ from rig.checks import load_checks
 from rig.checks.framework import CATCH_ALL
 from rig.checks.model.explorations import declare_model
 from rig.record import Run, Verdict, exit_code, overall
+from rig.record.lines.checklist import Scenario
+from rig.record.lines.common import Broken, End, Plan, Weakness
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.results.blame import again, charge_breaches, charge_contract, charge_exits
 from rig.results.chaos import figures
@@ -17,28 +19,35 @@ from rig.results.observations import judge_observations, last_attempts, note_une
 from rig.results.whole_run import judge_whole_run
 
 
+class NoPlan(ValueError):
+    """The run has no plan: it ended before anything had begun."""
+
+
 def judge_run(run: Run) -> dict[str, Any]:
-    """The content of `results.json`. Pure: the same files give the same results, however often they are judged."""
+    """The content of `results.json`. Pure: the same files always give the same results.
+
+    NoPlan if nothing was planned, so that there is nothing to judge.
+    """
     load_checks()
     claims()
     run = until_its_end(run)
-    plan = next(run.of("plan"))
-    declare_model(plan.get("specs", ()))
-    end = next(run.of("end"), None)
+    plan, end = run.lines.first(Plan), run.lines.first(End)
+    if plan is None:
+        raise NoPlan("its record holds no plan")
+    declare_model(plan.specs)
     scenarios = last_attempts(run)
     answers = judge_observations(run, plan, scenarios)
-    broken = next((line["text"] for line in run.of("broken")), None)
+    broken = next((line.text for line in run.of(Broken)), None)
     note_unrun(plan, scenarios, answers, end, broken)
-    if not broken and not cut_short(end):  # else that is why
+    if not broken and not cut_short(end):  # otherwise that is the reason
         note_unended(scenarios.values(), answers)
     charge_breaches(scenarios.values(), plan, answers)
     charge_exits(run, plan, answers)
     judge_whole_run(run, plan, answers, broken)
     charge_contract(run, scenarios.values(), answers)
     unanswered = broken or (INTERRUPTED if cut_short(end) else "no scenario answered this")
-    replays = plan.get("replays", {})
     items = [
-        item_entry(item, answers[item], replays.get(item, plan["replay"]), broken, unanswered) for item in plan["items"]
+        item_entry(item, answers[item], plan.replays.get(item, plan.replay), broken, unanswered) for item in plan.items
     ]
     if answers[CATCH_ALL]:
         items.append(item_entry(CATCH_ALL, answers[CATCH_ALL], again(answers[CATCH_ALL], scenarios, plan), None, ""))
@@ -63,27 +72,25 @@ def judge_run(run: Run) -> dict[str, Any]:
 
 
 def until_its_end(run: Run) -> Run:
-    """Without what happened as an interrupted run was taken down: what broke then has stopped nothing."""
-    end = next(run.of("end"), None)
-    if not end or not end.get("interrupted"):
-        return run
-    return replace(run, lines=[line for line in run.lines if line["t"] <= end["t"]])
+    """The run without the lines after an interruption: what broke while it was taken down has stopped nothing."""
+    end = run.lines.first(End)
+    return replace(run, lines=run.lines.until(end.t)) if end and end.interrupted else run
 
 
-def code_of(run: Run, verdict: Verdict, counts: Counter[str], end: dict[str, Any] | None) -> int:
-    """That of the verdict, unless the run was ended by Ctrl-C or SIGTERM."""
-    if end and end.get("interrupted"):
+def code_of(run: Run, verdict: Verdict, counts: Counter[str], end: End | None) -> int:
+    """The exit code of the verdict, or that of an interruption by Ctrl-C or SIGTERM."""
+    if end and end.interrupted:
         return EXIT_INTERRUPTED
     return exit_code(verdict, skipped=counts["skipped"], strict=run.meta.get("strict", False))
 
 
-def weaknesses(run: Run, end: dict[str, Any] | None) -> list[str]:
-    """What makes the verdict weaker than it looks, each once, in the order in which it came up."""
-    found = [line["text"] for line in run.of("weakness")]
-    for line in run.of("scenario"):
-        if line.get("voids"):
-            why = "; ".join(dict.fromkeys(line["voids"]))
-            found.append(f"{line['scenario']}: try {line['attempt']} does not count: {why}")
+def weaknesses(run: Run, end: End | None) -> list[str]:
+    """What makes the verdict weaker than it looks, each once, in the order of time."""
+    found = [line.text for line in run.of(Weakness)]
+    for line in run.of(Scenario):
+        if line.voids:
+            why = "; ".join(dict.fromkeys(line.voids))
+            found.append(f"{line.scenario}: try {line.attempt} does not count: {why}")
     if cut_short(end):
         found.append("the run was interrupted: what was not reached is inconclusive")
     return list(dict.fromkeys(found))

@@ -7,12 +7,13 @@ from rig.checks import load_checks
 from rig.checks.checklist.section_e import require_one_transaction
 from rig.checks.common.sql_statements import ids_in
 from rig.checks.common.valkey_commands import deletes_key, sets_key
-from rig.checks.framework import Judge, Kind, judge_with_evidence
+from rig.checks.framework import Judge, Kind
 from rig.contract import HEARTBEAT, SNAPSHOT
 from rig.observe.postgres.statement import Statement
 from rig.runs.chaos.final_state import ARGUMENTS_MAX, kept
 from rig.runs.load.arm import IDS_KEPT, ids_of
 from tests.support.course_lines import course
+from tests.support.record_lines import judge_plain
 
 load_checks()
 
@@ -96,5 +97,5 @@ def test_a_broken_promise_needs_no_sample_size() -> None:
     """INV-19: a server that audits next to nothing, and that wrongly, is not open for having audited so little."""
     lines = course()
     lines["left"][0]["audit"] = [{"id": 1.0, "mitra_id": uuid(1), "status": "offline", "at": 1001.0}]
-    judgement, _ = judge_with_evidence("INV-19", lines, {"rows_min": 20})
+    judgement, _ = judge_plain("INV-19", lines, {"rows_min": 20})
     assert judgement.verdict == "failed"

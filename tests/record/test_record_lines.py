@@ -9,6 +9,7 @@ import pytest
 from rig.record import Recorder, Run, new_run
 from rig.record.docs import PAGE, SCHEMA, page, schema
 from rig.record.lines import KINDS, RECORD_VERSION, decoded
+from tests.support.record_lines import write
 
 
 def test_the_page_and_the_schema_are_those_of_the_classes() -> None:
@@ -45,14 +46,14 @@ def test_every_kind_says_what_it_is(kind: str) -> None:
 def test_a_line_that_is_none_is_not_written(tmp_path: Path, kind: str, fields: dict[str, object], told: str) -> None:
     directory = new_run(tmp_path, "checklist", 1, {})
     with Recorder(directory) as recorder, pytest.raises(ValueError, match=told):
-        recorder.write(kind, **fields)
+        write(recorder, kind, **fields)
     assert Run.load(directory).lines == []
 
 
 def test_a_line_that_is_none_is_refused_by_file_and_number(tmp_path: Path) -> None:
     directory = new_run(tmp_path, "checklist", 1, {})
     with Recorder(directory) as recorder:
-        recorder.write("lag", worst_s=0.1)
+        write(recorder, "lag", worst_s=0.1)
     with recorder.path.open("a") as file:
         file.write('{"t": 2.0, "kind": "lag", "worst": 0.1}\n')
     with pytest.raises(ValueError, match=r"record-main\.jsonl:2 is no line of record version 2: .*worst"):
@@ -70,7 +71,7 @@ def test_a_run_from_before_the_versions_is_read(tmp_path: Path) -> None:
     del meta["record_version"]
     directory.meta.write_text(json.dumps(meta))
     with Recorder(directory) as recorder:
-        recorder.write("lag", worst_s=0.1)
+        write(recorder, "lag", worst_s=0.1)
     assert len(Run.load(directory).lines) == 1
 
 

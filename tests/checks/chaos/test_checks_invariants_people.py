@@ -6,9 +6,9 @@ import pytest
 
 from rig.checks import load_checks
 from rig.checks.chaos.consistency import HEALTHY, OUTAGE, changes, person_minutes, tallies
-from rig.checks.framework import judge_with_evidence
 from tests.support.chaos_lines import SEED, Lines, T
 from tests.support.course_lines import BARRED, IDS, PINGER, QUIET, asked, course
+from tests.support.record_lines import judge_plain
 
 load_checks()
 BOUNDS: dict[str, dict[str, float]] = {
@@ -46,7 +46,7 @@ def people() -> Lines:
 
 
 def verdict(item: str, lines: Lines) -> tuple[str, str]:
-    judgement, _ = judge_with_evidence(item, lines, BOUNDS[item])
+    judgement, _ = judge_plain(item, lines, BOUNDS[item])
     return str(judgement.verdict), judgement.message
 
 

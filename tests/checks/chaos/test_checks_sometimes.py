@@ -4,19 +4,20 @@ import pytest
 
 from rig.checks import load_checks
 from rig.checks.chaos.coverage import EVENTS, FENCED, ghosts_removed
-from rig.checks.framework import CONTRACT, judge_with_evidence
+from rig.checks.framework import CONTRACT
 from rig.record import Verdict
 from rig.runs.chaos.campaign import FELT, Campaign
 from rig.runs.chaos.metrics_scraper import numbers
 from rig.runs.chaos.registry import alone
 from rig.runs.chaos.schedule import Strike
 from tests.support.chaos_lines import SEED, Lines, T, campaign
+from tests.support.record_lines import judge_plain
 
 load_checks()
 
 
 def verdict(item: str, lines: Lines, level: str = "hardened") -> tuple[Verdict, str]:
-    judgement, _ = judge_with_evidence(item, lines, {}, level)
+    judgement, _ = judge_plain(item, lines, {}, level)
     return judgement.verdict, judgement.message
 
 
