@@ -1,7 +1,5 @@
 """A limit of what is kept or shown decides no verdict: what a check looks for is found behind it."""
 
-from typing import Any
-
 from features.steps.windows import PARAMETERS_KEPT, tally
 from rig.checks import load_checks
 from rig.checks.checklist.section_e import require_one_transaction
@@ -10,9 +8,11 @@ from rig.checks.common.valkey_commands import deletes_key, sets_key
 from rig.checks.framework import Judge, Kind, judge_with_evidence
 from rig.contract import HEARTBEAT, SNAPSHOT
 from rig.observe.postgres.statement import Statement
+from rig.record.observations.parts import SqlStatement
 from rig.runs.chaos.final_state import ARGUMENTS_MAX, kept
 from rig.runs.load.arm import IDS_KEPT, ids_of
 from tests.support.course_lines import course
+from tests.support.seen_variants import T
 
 load_checks()
 
@@ -57,8 +57,11 @@ def test_a_chat_among_many_mitras_is_kept_as_the_cause_of_its_statement() -> Non
     assert (ids, carried, fleet, strangers) == ([chat], len(known) + 1, len(known), 1)
 
 
-def statement(pid: int, text: str) -> dict[str, Any]:
-    return {"pid": pid, "text": text}
+def statement(pid: int, text: str) -> SqlStatement:
+    return SqlStatement(
+        at=T, role="sut_a", instance="a", class_="work", text=text, parameters=[], severity="LOG", pid=pid,
+        committed_at=None,
+    )  # fmt: skip
 
 
 def test_each_sign_in_is_revoked_in_the_transaction_not_just_the_first() -> None:
