@@ -77,7 +77,7 @@ def stop_valkey(world: World, how: str) -> None:
     """What is noted is what was seen: a stop that does not stop must not pass for one."""
     world.stop_valkey(how)
     world.notes["valkey from both ends"] = seen = world.valkey_from_both_ends()
-    if seen["through_proxy"] == "answers":
+    if seen.reaches_backend:
         raise Unmet(f"Valkey was {how}, yet it still answers on the backend's address")
 
 
@@ -86,8 +86,8 @@ def start_valkey(world: World) -> None:
     """A return that does not return would blame the backend for what follows."""
     world.start_valkey()
     seen = world.valkey_from_both_ends()
-    if seen["through_proxy"] != "answers":
-        raise Unmet(f"Valkey was to come back, yet on the backend's address it {seen['through_proxy']}")
+    if not seen.reaches_backend:
+        raise Unmet(f"Valkey was to come back, yet on the backend's address it {seen.through_proxy}")
 
 
 @when("the backend has seeded again")

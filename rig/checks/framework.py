@@ -157,7 +157,6 @@ def sentence(findings: Sequence[str]) -> str:
 
 
 Facts = Mapping[str, object]  # an observation as it is saved
-Seen = Mapping[str, Any]
 Bounds = Mapping[str, float]
 Lines = Mapping[str, Sequence[Mapping[str, Any]]]
 

@@ -24,14 +24,11 @@ def uuid(number: int) -> str:
 def test_whom_a_statement_is_about_is_kept_however_often_it_ran() -> None:
     """C-02 looks for the mitra's id in the statements of 500 pings, of which equal ones are kept as one."""
     many = PARAMETERS_KEPT + 5
-    asked = [
-        {"role": "sut_a", "class": "work", "severity": "LOG", "text": "SELECT $1, $2", "parameters": [str(n), uuid(n)]}
-        for n in range(many)
-    ]
-    (one,) = tally(asked)
-    assert one["count"] == many
-    assert ids_in(one) == {uuid(n) for n in range(many)}
-    assert len(one["parameters"]) <= many + PARAMETERS_KEPT
+    asked = [statement(1, "SELECT $1, $2", str(n), uuid(n)) for n in range(many)]
+    (counted,) = tally(asked)
+    assert counted.count == many
+    assert ids_in(counted) == {uuid(n) for n in range(many)}
+    assert len(counted.parameters) <= many + PARAMETERS_KEPT
 
 
 def test_a_key_behind_many_others_is_seen_to_be_written() -> None:
@@ -57,9 +54,9 @@ def test_a_chat_among_many_mitras_is_kept_as_the_cause_of_its_statement() -> Non
     assert (ids, carried, fleet, strangers) == ([chat], len(known) + 1, len(known), 1)
 
 
-def statement(pid: int, text: str) -> SqlStatement:
+def statement(pid: int, text: str, *parameters: str) -> SqlStatement:
     return SqlStatement(
-        at=T, role="sut_a", instance="a", class_="work", text=text, parameters=[], severity="LOG", pid=pid,
+        at=T, role="sut_a", instance="a", class_="work", text=text, parameters=list(parameters), severity="LOG", pid=pid,
         committed_at=None,
     )  # fmt: skip
 

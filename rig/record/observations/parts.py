@@ -161,7 +161,7 @@ class MirrorState(Part, frozen=True, kw_only=True):
     expiring: dict[str, int] = {}
 
 
-class BothStores(Part, frozen=True, kw_only=True):
+class BothStores(Seen, frozen=True, kw_only=True):
     """Postgres and the mirror at the same moment."""
 
     truth: PostgresState

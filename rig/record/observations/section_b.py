@@ -91,7 +91,7 @@ class TogglesWithoutValkey(Seen, frozen=True, kw_only=True):
     valkey: ValkeyReach
 
 
-class HealedAfterOutage(Seen, BothStores, frozen=True, kw_only=True):
+class HealedAfterOutage(BothStores, frozen=True, kw_only=True):
     """B-08: both stores after Valkey's return; `healed_at` is None as long as the toggles are not in the mirror."""
 
     back_at: float

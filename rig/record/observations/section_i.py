@@ -39,7 +39,7 @@ class SeedAfterDrift(SeedCounts, frozen=True, kw_only=True):
     seeded_at: float | None
 
 
-class StoresAfterDrift(Seen, BothStores, frozen=True, kw_only=True):
+class StoresAfterDrift(BothStores, frozen=True, kw_only=True):
     """I-04: both stores after the seed. `kept` are heartbeats that it may not change, `missing` ids without one."""
 
     since: float

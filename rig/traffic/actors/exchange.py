@@ -9,6 +9,7 @@ from typing import Any
 
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.record.observations.parts import HttpExchange
 
 
 class Outcome(StrEnum):
@@ -64,13 +65,17 @@ class Exchange:
         )  # fmt: skip
 
     def plain(self) -> dict[str, Any]:
-        """All of it as plain JSON: a line of the history, an observation of a check."""
+        """All of it as plain JSON, as a line of the record has it."""
         facts = self.evidence()
         del facts["kind"]
         return facts | {
             "code": self.code, "action": self.action, "subject": self.subject, "instance": self.instance,
             "outcome": str(self.outcome),
         }  # fmt: skip
+
+    def seen(self) -> HttpExchange:
+        """All of it, as a part of an observation."""
+        return HttpExchange(**self.plain())
 
     def __str__(self) -> str:
         what = self.error if self.status is None else f"{self.status} {self.code or ''}".strip()
