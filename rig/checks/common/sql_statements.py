@@ -17,6 +17,8 @@ class HasText(Protocol):
 
 
 class HasParameters(HasText, Protocol):
+    """A statement with its parameters."""
+
     @property
     def parameters(self) -> Sequence[str | None]: ...
 
@@ -31,6 +33,8 @@ class HasRole(Protocol):
 
 
 class HasSeverity(Protocol):
+    """A statement with the severity of its log line."""
+
     @property
     def severity(self) -> str: ...
 

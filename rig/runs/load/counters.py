@@ -71,7 +71,7 @@ class Witnesses:
 
         def end() -> None:
             self._record(
-                "block", arm=self.arm.id, name=span["name"], logged=logged, seconds=time.time() - before["at"],
+                lines.Block, arm=self.arm.id, name=span["name"], logged=logged, seconds=time.time() - before["at"],
                 cpu_s=spent(before["used"], self._usage.read()),
             )  # fmt: skip
 

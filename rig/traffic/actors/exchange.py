@@ -10,6 +10,7 @@ from typing import Any
 from rig.record import evidence
 from rig.record.evidence import Evidence
 from rig.record.lines.common import Request
+from rig.record.observations.parts import HttpExchange
 
 
 class Outcome(StrEnum):
@@ -65,7 +66,7 @@ class Exchange:
         )  # fmt: skip
 
     def plain(self) -> dict[str, Any]:
-        """All of it as plain JSON, for the observation of a check."""
+        """All of it as plain JSON, for a line of the record or an observation."""
         facts = self.evidence()
         del facts["kind"]
         return facts | {
@@ -80,6 +81,10 @@ class Exchange:
             reply=self.reply, error=self.error, started=self.started, ended=self.ended, curl=self.curl, code=self.code,
             action=self.action, subject=self.subject, instance=self.instance, outcome=str(self.outcome),
         )  # fmt: skip
+
+    def seen(self) -> HttpExchange:
+        """All of it, as a part of an observation."""
+        return HttpExchange(**self.plain())
 
     def __str__(self) -> str:
         what = self.error if self.status is None else f"{self.status} {self.code or ''}".strip()
