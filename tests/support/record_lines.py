@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from msgspec import inspect
@@ -19,7 +20,7 @@ USUAL: Mapping[str, Mapping[str, Any]] = {"fault": {"outage": True, "noticed": T
 def lines_of(plain: Plain) -> Lines:
     """All lines of a run, as a check reads them."""
     return Lines(
-        line_from(KINDS[kind], filled(inspect.type_info(KINDS[kind]), {**USUAL.get(kind, {}), **fields}))
+        line_from(KINDS[kind], filled(type_of(kind), {**USUAL.get(kind, {}), **fields}))
         for kind, lines in plain.items()
         for fields in lines
     )
@@ -33,6 +34,11 @@ def judge_plain(item: str, plain: Plain, bounds: Bounds, level: str = HARDENED) 
 def write(recorder: RecordWriter, kind: str, /, **fields: Any) -> None:
     """Append a line of this kind to a record; `t` is now, unless it is given."""
     recorder.add(line_from(KINDS[kind], {"t": time.time(), **fields}))
+
+
+@cache
+def type_of(kind: str) -> inspect.Type:
+    return inspect.type_info(KINDS[kind])
 
 
 def filled(wanted: inspect.Type, value: Any) -> Any:

@@ -197,7 +197,7 @@ class Arm:
             elif entry.kind == "work":
                 shape = self._number(entry.template)
                 rows += [
-                    StatementRow(at, entry.instance, shape, len(rows) + n, "LOG", [], 0, 0, 0)
+                    StatementRow(at, entry.instance or "", shape, len(rows) + n, "LOG", [], 0, 0, 0)
                     for n in range(entry.calls)
                 ]
         self.recorder.add(

@@ -59,10 +59,13 @@ def more(kind: str, *added: dict[str, Any]) -> Callable[[Lines], None]:
     return broken
 
 
-def in_truth(key: str, id: str, value: Any, begin: float, end: float) -> Callable[[Lines], None]:
+def in_truth(key: str, id: str, value: float | None, begin: float, end: float) -> Callable[[Lines], None]:
+    """Postgres has another value for this id; with None it has none."""
+
     def broken(lines: Lines) -> None:
         for line in samples(lines, begin, end):
-            line["truth"][key][id] = value
+            line["truth"][key].pop(id)
+            line["truth"][key] |= {} if value is None else {id: value}
 
     return broken
 
