@@ -5,10 +5,11 @@ import time
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import process_variable
+from rig.checks.framework import LAG_VOID_S
 from rig.contract import LOG_FLUSH_S, RESEED_S
 from rig.environment.cadence import ENVIRONMENT
 from rig.environment.step_errors import Broke, Unmet
-from rig.runs.checklist.world import LAG_VOID_S, World
+from rig.runs.checklist.world import World
 
 BACKENDS = r"(?P<many>a|two)(?P<quiet> quiet)? backends?"
 HOW = r"(?P<how>killed|cut off)"

@@ -6,6 +6,7 @@ from pytest_bdd import when
 
 from rig.checks.common.sql_statements import writes
 from rig.contract import RESEED_S, SEED_LINE, WRITE_THROUGH_S
+from rig.observe.postgres.queries import Result
 from rig.record import evidence
 from rig.record.observations.section_b import (
     AskedToggle,
@@ -30,13 +31,13 @@ def repeats(world: World) -> None:
     world.notes["repeats"] = [sari.online(), sari.online(), sari.online(), sari.offline(), sari.offline()]
 
 
-def status_row(world: World, name: str):
+def status_row(world: World, name: str) -> Result:
     return world.bench.tables.query(
         "SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (world.mitra(name).id,)
     )
 
 
-def audit_rows(world: World, name: str):
+def audit_rows(world: World, name: str) -> Result:
     return world.bench.tables.query(
         "SELECT status FROM mitra_online_logs WHERE mitra_id = %s ORDER BY id", (world.mitra(name).id,)
     )

@@ -9,6 +9,7 @@ from features.steps.people import must, told
 from rig.checks.common.sql_statements import writes
 from rig.contract import WRITE_THROUGH_S
 from rig.environment.step_errors import Broke, Unmet
+from rig.observe.postgres.queries import Result
 from rig.record import evidence
 from rig.record.observations.section_d import (
     CapacityByHand,
@@ -29,7 +30,7 @@ WAIT_S = 10.0  # for a timer of the backend to show, over the time that it is du
 COUNTED_TEXT = "SELECT id::text, status, mitra_id::text FROM chat_sessions WHERE mitra_id = %s ORDER BY status, id"
 
 
-def session_row(world: World, customer: str):
+def session_row(world: World, customer: str) -> Result:
     return world.bench.tables.query(
         "SELECT status, mitra_id::text, extract(epoch FROM ends_at)::float8 FROM chat_sessions WHERE id = %s",
         (world.notes[f"{customer} chat"],),
@@ -68,7 +69,7 @@ def runs_out(world: World, goodbye: str) -> None:
         extended=extended,
         capacity_extended=capacity_extended,
         at_end=at_end,
-        goodbye=said and said.seen(),
+        goodbye=None if said is None else said.seen(),
         window_s=window_s,
         ended_seen_at=time.time() if status == "ended" else None,
         status=status,

@@ -7,6 +7,7 @@ from pytest_bdd import given
 
 from features.steps.people import must
 from rig.contract import WRITE_THROUGH_S
+from rig.observe.postgres.queries import Result
 from rig.record.observations.section_e import (
     AccountRow,
     ActiveChange,
@@ -89,7 +90,7 @@ def deactivated(world: World) -> Observed:
     return set_active(world, "deactivates")
 
 
-def account_rows(world: World):
+def account_rows(world: World) -> tuple[Result, Result]:
     mitras = world.bench.tables.query("SELECT display_name, is_active, id::text FROM mitras ORDER BY display_name")
     sessions = world.bench.tables.query(
         "SELECT user_id::text, revoked_at IS NOT NULL AS revoked FROM auth_sessions ORDER BY user_id, revoked"

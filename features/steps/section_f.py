@@ -28,6 +28,7 @@ from features.steps.windows import (
 from rig.checks.common.sql_statements import is_availability_query, names, unknown_roles
 from rig.checks.common.valkey_commands import is_recompute
 from rig.contract import ANSWER_S, BLAST_FALLBACK_LINE, LOG_FLUSH_S, REACHABLE_FALLBACK_LINE
+from rig.observe.postgres.queries import Result
 from rig.record import evidence
 from rig.record.evidence import Evidence
 from rig.record.observations.section_f import (
@@ -91,7 +92,7 @@ def asks_reachable_without(world: World) -> None:
     ask_reachable(world, "second")
 
 
-def status_rows(world: World):
+def status_rows(world: World) -> Result:
     return world.bench.tables.query(
         "SELECT m.id::text, m.display_name, m.is_active, o.is_online, o.last_heartbeat_at FROM mitras m"
         " JOIN mitra_online_status o ON o.mitra_id = m.id ORDER BY m.display_name"
@@ -127,35 +128,33 @@ def asks_and_pays(world: World, seconds: str) -> None:
     world.notes["reading after"] = reading(world)
 
 
-def reachability(world: World, note: str) -> Observed:
-    """The answers next to what the stores held; the rig has the states from the rows, not from the names."""
+def reachability(world: World, note: str) -> tuple[Reachability, list[Evidence]]:
+    """The answers next to what Postgres held: the states come from the rows, not from the mitras' names."""
     asked, rows, noted = world.notes[f"{note} answers"], world.notes[f"{note} status"], world.notes[note]
     statements = [s for s in statements_in(world, noted) if names(s, STATUS) or unknown_roles([s])]
-    return Observed(
-        Reachability(
-            answers={mitra: exchange.seen() for mitra, exchange in asked.items()},
-            names=names_by_id(world),
-            postgres={row[0]: AccountStatus(active=row[2], online=row[3]) for row in rows.rows},
-            statements=tally(statements),
-        ),
-        [
-            *(exchange.evidence() for exchange in asked.values()),
-            rows.evidence(),
-            statements_evidence("the backend's statements that name mitra_online_status meanwhile", statements),
-        ],
+    seen = Reachability(
+        answers={mitra: exchange.seen() for mitra, exchange in asked.items()},
+        names=names_by_id(world),
+        postgres={row[0]: AccountStatus(active=row[2], online=row[3]) for row in rows.rows},
+        statements=tally(statements),
     )
+    return seen, [
+        *(exchange.evidence() for exchange in asked.values()),
+        rows.evidence(),
+        statements_evidence("the backend's statements that name mitra_online_status meanwhile", statements),
+    ]
 
 
 def by_mirror(world: World, note: str, stale_s: float) -> tuple[ReachabilityByMirror, list[Evidence]]:
     """The same questions with what the mirror held, which the rule for Valkey is computed from."""
-    observed, noted = reachability(world, note), world.notes[f"{note} reading"]
+    (asked, shown), noted = reachability(world, note), world.notes[f"{note} reading"]
     seen = ReachabilityByMirror(
-        **msgspec.structs.asdict(observed.seen), **msgspec.structs.asdict(noted), stale_s=stale_s, maximum=MAXIMUM
+        **msgspec.structs.asdict(asked), **msgspec.structs.asdict(noted), stale_s=stale_s, maximum=MAXIMUM
     )
     mirror = noted.mirror
     heartbeats = {world.name_of(id): text for id, text in mirror.heartbeats.items()}
     return seen, [
-        *observed.evidence,
+        *shown,
         evidence.valkey("SMEMBERS mitras:online", [world.name_of(id) for id in mirror.online]),
         evidence.valkey("SMEMBERS mitras:deactivated", [world.name_of(id) for id in mirror.deactivated]),
         evidence.valkey("GET mitra:heartbeat:<id> of each", heartbeats),
@@ -183,15 +182,15 @@ def stale_is_unreachable(world: World) -> Observed:
 
 @answers("F-03", within_s=LOG_FLUSH_S)
 def reachable_from_postgres(world: World) -> Observed:
-    first, second = reachability(world, "first"), reachability(world, "second")
+    (first, first_shown), (second, second_shown) = reachability(world, "first"), reachability(world, "second")
     lines, shown = fallback_lines(world, REACHABLE_FALLBACK_LINE, world.notes["first"].since)
     return Observed(
         ReachabilityWithoutValkey(
             valkey=world.notes["valkey from both ends"],
-            rounds=[first.seen, second.seen],
+            rounds=[first, second],
             lines=len(lines),
         ),
-        [*first.evidence, *second.evidence, shown],
+        [*first_shown, *second_shown, shown],
         {"answer_s": ANSWER_S},
     )
 

@@ -87,9 +87,12 @@ def polled_by_several(world: World) -> None:
 
 
 def look_at_snapshot(world: World) -> SnapshotLook:
-    """Text and remaining life, with the time just before it was read: its life may be longer than told, never shorter."""
+    """The snapshot and the time just before it was read, so that its life is never shorter than `ttl_ms` from then."""
     at = time.time()
-    text, ttl_ms = world.bench.mirror.client.pipeline().get(SNAPSHOT).pttl(SNAPSHOT).execute()
+    pipeline = world.bench.mirror.client.pipeline()
+    pipeline.get(SNAPSHOT)
+    pipeline.pttl(SNAPSHOT)
+    text, ttl_ms = pipeline.execute()
     return SnapshotLook(at=at, text=text, ttl_ms=ttl_ms)
 
 

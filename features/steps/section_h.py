@@ -21,6 +21,7 @@ from features.steps.looks import (
 from features.steps.outages import seen_from_both_ends, skip_lines
 from features.steps.people import NOBODY, must
 from rig.checks.common.sql_statements import uses_unnest
+from rig.checks.framework import LAG_VOID_S
 from rig.contract import HEARTBEAT, MIRROR_SKIPPED_LINE, SLACK_S
 from rig.environment.step_errors import Broke, Unmet
 from rig.record import evidence
@@ -35,7 +36,7 @@ from rig.record.observations.section_h import (
     WrittenHeartbeats,
 )
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import LAG_VOID_S, World
+from rig.runs.checklist.world import World
 
 PINGED_S = 2.0  # over the interval in which everyone pings once
 STATUS = "mitra_online_status"

@@ -118,7 +118,10 @@ def no_memory(world: World, seconds: str, name: str) -> None:
     watch(world, world.cadence.seconds("reconcile", int(seconds)) + READING_S)
     rig_too = refuses_the_rig(client)
     memory.stop()
-    client.pipeline(transaction=True).delete("mitras:deactivated").set("mitras:deactivated", "not a set").execute()
+    pipeline = client.pipeline(transaction=True)
+    pipeline.delete("mitras:deactivated")
+    pipeline.set("mitras:deactivated", "not a set")
+    pipeline.execute()
     lines = world.log_lines(f"[valkey-mirror] setOnline {mitra.id} failed:", exchange.started)
     world.notes["drift"] = {
         "since": time.time(),

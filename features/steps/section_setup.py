@@ -54,11 +54,11 @@ def valkey_reached(world: World) -> Observed:
 def subscribers_alone(world: World, lines: list[tuple[float, str]], shown: Evidence) -> Observed:
     """Where nobody tells who is connected: how many are subscribed, of whom none is the rig."""
     world.weaken("SETUP-02 goes by the number of subscribers alone, as Valkey refuses CLIENT LIST to us")
-    ((channel, count),) = world.bench.mirror.client.pubsub_numsub(CHANNEL)
+    ((_, count),) = world.bench.mirror.client.pubsub_numsub(CHANNEL)
     clients = [ValkeyClient(user="(not told)", sub=1)] * int(count)
     return Observed(
         ValkeyConnection(lines=[text for _, text in lines], clients=clients, user="the backend"),
-        [shown, evidence.valkey(f"PUBSUB NUMSUB {channel}", int(count))],
+        [shown, evidence.valkey(f"PUBSUB NUMSUB {CHANNEL}", int(count))],
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of an observation."""
 
 
@@ -216,7 +216,7 @@ class SkippedTicks(Seen, frozen=True, kw_only=True):
     lines: list[LogLine]
 
 
-class WithoutPostgres(Seen, frozen=True, kw_only=True, tag_field="witness", tag="postgres stopped"):
+class WithoutPostgres(Seen, frozen=True, kw_only=True, omit_defaults=True, tag_field="witness", tag="postgres stopped"):
     """Requests that were sent while Postgres was stopped, per kind; `said` are the replies from before the stop."""
 
     postgres_alive: bool
