@@ -1,10 +1,10 @@
 """What a logged statement touches, by its text alone: the tables that it names and writes, the ids that it contains."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class HasText(Protocol):
@@ -47,8 +47,6 @@ class SqlText:
     contract_text: str | None = None
 
 
-Statement = HasText | Mapping[str, Any]
-
 LITERAL = re.compile(r"'(?:[^']|'')*'")
 COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -65,57 +63,57 @@ PARAMETER = r"(?:\$\d+|''|%s|:\w+|\?)"  # the last: in a statement's shape
 
 @lru_cache(maxsize=4096)
 def stripped(text: str) -> str:
+    """The text without comments and literals, in small letters."""
     return COMMENT.sub(" ", LITERAL.sub("''", text)).lower()
 
 
-def bare(statement: Statement) -> str:
+def bare(statement: HasText) -> str:
     """The statement with the contract's names, without comments and literals, in small letters."""
-    if isinstance(statement, Mapping):
-        return stripped(statement.get("contract_text") or statement["text"])
     return stripped(statement.contract_text or statement.text)
 
 
-def names(statement: Statement, table: str) -> bool:
+@lru_cache(maxsize=16384)
+def matches(pattern: str, text: str) -> bool:
+    """Whether the text contains the pattern. A server runs the same few statements again and again."""
+    return re.search(pattern, text) is not None
+
+
+def names(statement: HasText, table: str) -> bool:
     """Whether the statement names the table, outside of literals."""
-    return re.search(rf"\b{table}\b", bare(statement)) is not None
+    return matches(rf"\b{table}\b", bare(statement))
 
 
-def writes(statement: Statement, table: str) -> bool:
+def writes(statement: HasText, table: str) -> bool:
     """Whether it inserts into, updates, deletes from, merges into or truncates the table, also in a CTE.
 
     `SELECT ... FOR UPDATE OF` and a column of that name are not writes.
     """
     target = rf'(?:only\s+)?(?:"?\w+"?\s*\.\s*)?"?{table}"?(?![\w"])'
     verbs = r"insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+table)?|copy"
-    return re.search(rf"\b(?:{verbs})\s+{target}", bare(statement)) is not None
+    return matches(rf"\b(?:{verbs})\s+{target}", bare(statement))
 
 
-def keeps_house(statement: Statement) -> bool:
+def keeps_house(statement: HasText) -> bool:
     """Whether it deletes expired refresh tokens. The contract lets a server do so at any time."""
     return (
         writes(statement, "auth_sessions")
-        and re.search(r"\bdelete\s+from\b.*\bexpires_at\b", bare(statement), re.DOTALL) is not None
+        and matches(r"(?s)\bdelete\s+from\b.*\bexpires_at\b", bare(statement))
         and not any(names(statement, table) for table in ("mitras", STATUS))
     )
 
 
-def uses_unnest(statement: Statement) -> bool:
-    return re.search(r"\bunnest\s*\(", bare(statement)) is not None
+def uses_unnest(statement: HasText) -> bool:
+    return matches(r"\bunnest\s*\(", bare(statement))
 
 
-def ids_in(statement: HasParameters | Mapping[str, Any]) -> set[str]:
+def ids_in(statement: HasParameters) -> set[str]:
     """Every uuid in the statement's text and parameters, arrays included."""
-    if isinstance(statement, Mapping):
-        text, parameters = statement["text"], statement["parameters"]
-    else:
-        text, parameters = statement.text, statement.parameters
-    texts = [text, *(value for value in parameters if value)]
+    texts = [statement.text, *(value for value in statement.parameters if value)]
     return {uuid.lower() for each in texts for uuid in UUID.findall(each)}
 
 
-def failed(statement: HasSeverity | Mapping[str, Any]) -> bool:
-    severity = statement["severity"] if isinstance(statement, Mapping) else statement.severity
-    return severity in FAILED
+def failed(statement: HasSeverity) -> bool:
+    return statement.severity in FAILED
 
 
 def unknown_roles(statements: Iterable[HasRole]) -> list[str]:
@@ -123,16 +121,21 @@ def unknown_roles(statements: Iterable[HasRole]) -> list[str]:
     return sorted({statement.role for statement in statements if statement.class_ == "unknown"})
 
 
-def reads(statement: Statement, table: str) -> bool:
+def reads(statement: HasText, table: str) -> bool:
     """Whether a SELECT in it, also a nested one, reads rows of the table."""
     text = bare(statement)
     source = rf'(?:\b(?:from|join)|,)\s*(?:only\s+|lateral\s+|\(\s*)*(?:"?\w+"?\s*\.\s*)?"?{table}"?(?![\w"])'
-    return re.search(r"\bselect\b", text) is not None and re.search(source, text) is not None
+    return matches(r"\bselect\b", text) and matches(source, text)
 
 
-def fixes_one_mitra(statement: Statement) -> bool:
+def fixes_one_mitra(statement: HasText) -> bool:
     """Whether it is about a single mitra: `mitra_id`, or the `id` of `mitras`, equals one parameter or literal."""
-    text = bare(statement)
+    return names_one_id(bare(statement))
+
+
+@lru_cache(maxsize=4096)
+def names_one_id(text: str) -> bool:
+    """Whether a statement compares the id of a mitra with one parameter or literal."""
     qualifiers = {"mitras", STATUS} | aliases(text, "mitras") | aliases(text, STATUS)
     prefixes = "|".join(map(re.escape, sorted(qualifiers)))
     column = rf'(?:(?<![\w.])(?:"?(?:{prefixes})"?\s*\.\s*)?"?(?:mitra_id|id)"?)(?![\w"])'
@@ -146,7 +149,7 @@ def aliases(text: str, table: str) -> set[str]:
     return {word for word in words if word not in NO_ALIAS}
 
 
-def is_availability_query(statement: Statement) -> bool:
+def is_availability_query(statement: HasText) -> bool:
     """Whether it reads `mitra_online_status` of more than one mitra.
 
     A seed and a sweep do so too: it means something only in a window without background jobs.

@@ -1,8 +1,8 @@
 """What a Valkey command touches, by its arguments alone: which of the contract's keys, and whether it writes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from rig.contract import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 
@@ -21,8 +21,6 @@ class CommandText:
     args: Sequence[str]
 
 
-Command = HasArguments | Mapping[str, Any]
-
 CONTRACT_KEYS = (ONLINE, DEACTIVATED, SNAPSHOT)
 CONTRACT_PREFIXES = (CAPACITY, HEARTBEAT)
 
@@ -37,41 +35,33 @@ WRITES = SETS | DELETES | frozenset({
 })  # fmt: skip
 
 
-def arguments(command: Command) -> Sequence[str]:
-    """The verb as it was written, and what follows it."""
-    if isinstance(command, Mapping):
-        args: Sequence[str] = command["args"]
-        return args
-    return command.args
+def verb(command: HasArguments) -> str:
+    return command.args[0].upper()
 
 
-def verb(command: Command) -> str:
-    return arguments(command)[0].upper()
-
-
-def contract_keys(command: Command) -> list[str]:
+def contract_keys(command: HasArguments) -> list[str]:
     """The contract's keys among its arguments, in order."""
-    return [arg for arg in arguments(command)[1:] if arg in CONTRACT_KEYS or arg.startswith(CONTRACT_PREFIXES)]
+    return [arg for arg in command.args[1:] if arg in CONTRACT_KEYS or arg.startswith(CONTRACT_PREFIXES)]
 
 
-def writes_key(command: Command, key: str) -> bool:
+def writes_key(command: HasArguments, key: str) -> bool:
     """Whether it writes that key, its time to live included."""
-    return verb(command) in WRITES and key in arguments(command)[1:]
+    return verb(command) in WRITES and key in command.args[1:]
 
 
-def sets_key(command: Command, key: str) -> bool:
-    return verb(command) in SETS and key in arguments(command)[1:]
+def sets_key(command: HasArguments, key: str) -> bool:
+    return verb(command) in SETS and key in command.args[1:]
 
 
-def deletes_key(command: Command, key: str) -> bool:
-    return verb(command) in DELETES and key in arguments(command)[1:]
+def deletes_key(command: HasArguments, key: str) -> bool:
+    return verb(command) in DELETES and key in command.args[1:]
 
 
-def is_recompute(command: Command) -> bool:
+def is_recompute(command: HasArguments) -> bool:
     """The SDIFF from which availability is computed."""
-    return verb(command) in ("SDIFF", "SDIFFSTORE") and ONLINE in arguments(command)
+    return verb(command) in ("SDIFF", "SDIFFSTORE") and ONLINE in command.args
 
 
-def touches_mirror(command: Command) -> bool:
+def touches_mirror(command: HasArguments) -> bool:
     """Whether it reads or writes what the snapshot is computed from."""
     return verb(command) not in SCRIPTS and any(key != SNAPSHOT for key in contract_keys(command))

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from rig.checks.common.sql_statements import (
     STATUS,
+    SqlText,
     is_availability_query,
     keeps_house,
     names,
@@ -51,7 +52,7 @@ class Spent:
     cause: str
 
     def names(self, table: str) -> bool:
-        return _names(self.text, table)
+        return names(SqlText(self.text), table)
 
     @property
     def pings_tables(self) -> bool:
@@ -120,7 +121,7 @@ def _background_cause(
     shape = _shape(text)
     if shape in (MIRROR, OTHER):
         return shape
-    reading = not any(_writes(text, table) for table in PING_TABLES)
+    reading = not any(writes(SqlText(text), table) for table in PING_TABLES)
     if reading and _within(seeds.get(row.instance, ()), row.at, seed_s):
         return SEED
     near = fallbacks.get(row.instance)
@@ -134,7 +135,7 @@ def _background_cause(
 
 @lru_cache(maxsize=4096)
 def _shape(text: str) -> str:
-    statement = {"text": text}
+    statement = SqlText(text)
     if uses_unnest(statement) and writes(statement, STATUS):
         return MIRROR
     if reads(statement, STATUS) and re.search(r"\bselect\s+count\s*\(", text, re.IGNORECASE) and not names(
@@ -145,17 +146,7 @@ def _shape(text: str) -> str:
         return AVAILABILITY
     if keeps_house(statement):
         return OTHER
-    return UNEXPLAINED if any(_names(text, table) for table in PING_TABLES) else OTHER
-
-
-@lru_cache(maxsize=16384)
-def _names(text: str, table: str) -> bool:
-    return names({"text": text}, table)
-
-
-@lru_cache(maxsize=16384)
-def _writes(text: str, table: str) -> bool:
-    return writes({"text": text}, table)
+    return UNEXPLAINED if any(names(statement, table) for table in PING_TABLES) else OTHER
 
 
 def _requests(lines: Lines, arm: str) -> dict[str, list[tuple[float, float, str]]]:
