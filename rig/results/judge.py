@@ -15,7 +15,7 @@ from rig.results.blame import again, charge_breaches, charge_contract, charge_ex
 from rig.results.chaos import figures
 from rig.results.claims_registry import claims
 from rig.results.entries import INTERRUPTED, cut_short, item_entry, run_ended, scenario_entry
-from rig.results.observations import judge_observations, last_attempts, note_unended, note_unrun, observations
+from rig.results.observations import answers_of, counts, judged, last_attempts, note_unended, note_unrun
 from rig.results.whole_run import judge_whole_run
 
 
@@ -36,7 +36,8 @@ def judge_run(run: Run) -> dict[str, Any]:
         raise NoPlan("its record holds no plan")
     declare_model(plan.specs)
     scenarios = last_attempts(run)
-    answers = judge_observations(run, plan, scenarios)
+    observations = judged(run)
+    answers = answers_of(observations, plan, scenarios, cut_short(end))
     broken = next((line.text for line in run.of(Broken)), None)
     note_unrun(plan, scenarios, answers, end, broken)
     if not broken and not cut_short(end):  # otherwise that is the reason
@@ -51,16 +52,16 @@ def judge_run(run: Run) -> dict[str, Any]:
     ]
     if answers[CATCH_ALL]:
         items.append(item_entry(CATCH_ALL, answers[CATCH_ALL], again(answers[CATCH_ALL], scenarios, plan), None, ""))
-    counts = Counter(item["verdict"] for item in items)
+    verdicts = Counter(item["verdict"] for item in items)
     verdict = overall(Verdict(item["verdict"]) for item in items)
     ended = run_ended(run)
     return {
         **run.meta,
         "verdict": verdict,
         "interrupted": cut_short(end),
-        "exit_code": code_of(run, verdict, counts, end),
-        "counts": {name: counts[name] for name in Verdict},
-        "observations": observations(run),
+        "exit_code": code_of(run, verdict, verdicts, end),
+        "counts": {name: verdicts[name] for name in Verdict},
+        "observations": counts(observations),
         "weakens": weaknesses(run, end),
         "message": broken or "",
         "ended": ended,

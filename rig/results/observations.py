@@ -1,7 +1,7 @@
 """The answers of scenarios: judges each observation, and finds planned items that were not observed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from rig.checks import CHECKS, Judgement, Kind, judge_seen
@@ -12,12 +12,18 @@ from rig.record.lines.common import End, Plan
 from rig.results.blame import breaches_of
 from rig.results.entries import UNENDED, Answers, Key, cut_short, never, observed_entry, unreached_entry
 
+Judged = list[tuple[Observation, Judgement]]
 
-def observations(run: Run) -> dict[str, int]:
-    """How many observations were made, and how many do not count because of the rig itself."""
+
+def judged(run: Run) -> Judged:
+    """Every observation of the run with its judgement, in the order of their times."""
     level = run.meta.get("level", HARDENED)
-    lines = run.of(Observation)
-    return {"made": len(lines), "voided": sum(bool(judge_line(line, level).lost) for line in lines)}
+    return [(line, judge_line(line, level)) for line in run.of(Observation)]
+
+
+def counts(observations: Judged) -> dict[str, int]:
+    """How many observations were made, and how many do not count because of the rig itself."""
+    return {"made": len(observations), "voided": sum(bool(judgement.lost) for _, judgement in observations)}
 
 
 def last_attempts(run: Run) -> dict[Key, Scenario]:
@@ -25,17 +31,15 @@ def last_attempts(run: Run) -> dict[Key, Scenario]:
     return {(line.scenario, line.variant): line for line in run.of(Scenario)}
 
 
-def judge_observations(run: Run, plan: Plan, scenarios: Mapping[Key, Scenario]) -> Answers:
+def answers_of(observations: Judged, plan: Plan, scenarios: Mapping[Key, Scenario], interrupted: bool) -> Answers:
     """All answers by item: those of the last attempt of each scenario, and certain failures of earlier attempts."""
-    tries: dict[tuple[str, str, int], list[Observation]] = defaultdict(list)
-    for line in run.of(Observation):
-        tries[line.scenario, line.variant, line.attempt].append(line)
+    tries: dict[tuple[str, str, int], Judged] = defaultdict(list)
+    for line, judgement in observations:
+        tries[line.scenario, line.variant, line.attempt].append((line, judgement))
     answers: Answers = defaultdict(list)
-    level = run.meta.get("level", HARDENED)
-    interrupted = cut_short(run.lines.first(End))
     for (name, variant), scenario in scenarios.items():
         for attempt in range(1, scenario.attempt):
-            for line, judgement in judge_try(tries[name, variant, attempt], level):
+            for line, judgement in judge_try(tries[name, variant, attempt]):
                 if line.lag_so_far_s > LAG_VOID_S:
                     continue
                 for item, found in ((line.item, judgement), *breaches_of(line, judgement, plan)):
@@ -43,11 +47,11 @@ def judge_observations(run: Run, plan: Plan, scenarios: Mapping[Key, Scenario]) 
                         message = f"at try {attempt}: {found.message}"
                         answers[item].append(observed_entry(line, Judgement(Verdict.FAILED, message)))
         last = tries[name, variant, scenario.attempt]
-        for line, judgement in judge_try(last, level):
+        for line, judgement in judge_try(last):
             answers[line.item].append(observed_entry(line, judgement))
             for owner, breach in breaches_of(line, judgement, plan):
                 answers[owner].append(observed_entry(line, breach))
-        reached = {line.item for line in last}
+        reached = {line.item for line, _ in last}
         for item in scenario.items:
             if item not in reached:
                 answers[item].append(unreached_entry((name, variant), scenario.t, scenario.error, interrupted))
@@ -78,16 +82,15 @@ def note_unended(scenarios: Iterable[Scenario], answers: Answers) -> None:
                 answers[item].append(never((scenario.scenario, scenario.variant), scenario.t, UNENDED))
 
 
-def judge_try(lines: Sequence[Observation], level: str) -> Iterator[tuple[Observation, Judgement]]:
-    """Each observation of one attempt. After an action or precondition without effect no promise passes or fails."""
+def judge_try(observations: Judged) -> Iterator[tuple[Observation, Judgement]]:
+    """The observations of one attempt. After an action or precondition without effect no promise passes or fails."""
     unmet: str | None = None
-    for line in sorted(lines, key=lambda line: line.t):
-        judgement = judge_line(line, level)
+    for line, judgement in observations:
         acts = CHECKS[line.item].kind in (Kind.ACTION, Kind.PRECONDITION)
         if unmet and not acts and judgement.verdict in (Verdict.FAILED, Verdict.PASSED):
-            judgement = replace(
-                judgement, verdict=Verdict.INCONCLUSIVE, message=f"{unmet} took no effect; {judgement.message}"
-            )
+            message = f"{unmet} took no effect; {judgement.message}"
+            yield line, replace(judgement, verdict=Verdict.INCONCLUSIVE, message=message)
+            continue
         # A skipped action may have been done by somebody else, for example the start of a given server.
         if acts and judgement.verdict not in (Verdict.PASSED, Verdict.SKIPPED):
             unmet = unmet or line.item

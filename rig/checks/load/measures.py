@@ -57,7 +57,7 @@ def measure(name: str) -> Callable[[Measure], Measure]:
     return declare
 
 
-def in_window(lines: Lines, arm: str) -> list[Spent]:
+def in_window(lines: Lines, arm: str) -> Sequence[Spent]:
     span = window(lines)
     return [] if span is None else spent(lines, arm, *span)
 

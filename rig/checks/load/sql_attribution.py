@@ -59,7 +59,8 @@ class Spent:
         return any(self.names(table) for table in PING_TABLES)
 
 
-def spent(lines: Lines, arm: str, since: float | None = None, until: float | None = None) -> list[Spent]:
+@lru_cache(maxsize=8)  # each claim asks for the same ones again
+def spent(lines: Lines, arm: str, since: float | None = None, until: float | None = None) -> Sequence[Spent]:
     """The statements of an arm's servers in their order, from `since` to `until` (epoch seconds) or all of them."""
     texts = {line.number: line.text for line in lines.of(Template) if line.arm == arm}
     rows = [row for line in lines.of(Statements) if line.arm == arm for row in line.rows]

@@ -124,6 +124,7 @@ def fallback_tells_the_same(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         for fault in events.each
         if fault.outage and fault.noticed and not fault.truth and fault.confirmed and fault.removed
     ]
+    most_chats = max([bounds["max_customers"], *(value for _, value in maximum_requests(lines))])
     for path, spans in times.items():
         seen = 0
         for since, until, at in spans:
@@ -132,13 +133,13 @@ def fallback_tells_the_same(judge: Judge, lines: Lines, bounds: Bounds) -> None:
                     continue  # it uses a Valkey that the partitioned instance cannot write to
                 if request.status != 200 or request.action not in ("dashboard", "beacon"):
                     continue
-                seen += compare(judge, path, request, lines, bounds)
+                seen += compare(judge, path, request, lines, bounds, most_chats)
         judge.enough(seen >= bounds["reads_min"] or not spans, f"only {seen} answers of {path} could be compared")
         judge.note(f"{seen} answers of {path}")
 
 
-def compare(judge: Judge, path: str, request: Request, lines: Lines, bounds: Bounds) -> bool:
-    """Compare one answer with Postgres. False if there are too few samples to compare it with."""
+def compare(judge: Judge, path: str, request: Request, lines: Lines, bounds: Bounds, most_chats: float) -> bool:
+    """Compare one answer with Postgres; `most_chats` is the highest maximum of the run. False if there are too few samples to compare it with."""
     dashboard = request.action == "dashboard"
     age_s = bounds["visible_s"] if dashboard else bounds["snapshot_s"] + bounds["visible_s"]
     near = inside(lines.of(Sample), request.started - age_s, request.ended + NEAR_S)
@@ -154,7 +155,6 @@ def compare(judge: Judge, path: str, request: Request, lines: Lines, bounds: Bou
         least, most = min(counts) - turns.count("offline"), max(counts) + turns.count("online")
         told = request.fields.get("online_mitras")
     else:
-        most_chats = max([bounds["max_customers"], *(value for _, value in maximum_requests(lines))])
         everyone = {id for truth in truths for id in available(truth, most_chats)}
         told, least, most = request.fields.get("count"), 0, len(everyone)
     said = f"{path}: the {request.action} said {told}, Postgres {least} to {most} at that time"
