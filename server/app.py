@@ -6,7 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from server import streams
 from server.asgi import Endpoint, Listener
@@ -24,13 +24,11 @@ from server.log import log
 from server.metrics import Metrics
 from server.mirror import Mirror
 from server.postgres_fit import MIXED_UP, TRANSACTION_POOLING, UnfitPostgres, check_postgres, what_broke
+from server.response_models import Readiness
 from server.routes_internal import InternalRoutes
 from server.routes_public import PublicRoutes
 from server.schema import SchemaError, ensure_schema
 from server.timers import Timers
-
-if TYPE_CHECKING:
-    from server import shapes
 
 DATABASE_START_TIMEOUT_S = 8.0  # the start without Postgres fails within 10 s
 PART_STOP_TIMEOUT_S = 1.0
@@ -76,24 +74,19 @@ class App:
         docs = Docs(f"Chat backend, {name} API", description, endpoints, self.auth.anyone)
         return Port(Listener(name, [*endpoints, *docs.endpoints()], self.metrics), self._crowd)
 
-    async def readiness(self) -> "tuple[bool, shapes.Readiness]":
+    async def readiness(self) -> tuple[bool, Readiness]:
         """Whether this process serves, with the reason: its phase, and Postgres asked now.
 
         The mirror's numbers and alerts are told but never decide: without Valkey the server serves all the same.
         """
-        details: shapes.Readiness = {
-            "status": self.phase,
-            "postgres": "ok",
-            "mirror": self.mirror.metrics(),
-            "alerts": self.mirror.alerts(),
-        }
+        details = Readiness(status=self.phase, postgres="ok", mirror=self.mirror.metrics(), alerts=self.mirror.alerts())
         if self.phase != "ready":
             return False, details
         try:
             async with asyncio.timeout(PART_STOP_TIMEOUT_S):
                 await self.db.fetchval("SELECT 1")
         except (ServiceUnavailable, TimeoutError):
-            return False, {**details, "status": "unavailable", "postgres": "unreachable"}
+            return False, details.model_copy(update={"status": "unavailable", "postgres": "unreachable"})
         return True, details
 
     async def start(self) -> None:

@@ -3,8 +3,8 @@
 import json
 
 from server.errors import ApiError
-from server.inputs import SETTING, SETTING_MAX
 from server.log import log
+from server.request_models import SETTING_MAX, NewValue, validate
 
 DEFAULTS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
 SHOWN_MAX = 60  # characters of a value in the log
@@ -19,7 +19,7 @@ def in_force(key: str, stored: str | None) -> int:
     if stored is None:
         return DEFAULTS[key]
     try:
-        value = SETTING.read(key, json.loads(stored))
+        value = validate(NewValue, {"value": json.loads(stored)}).value
     except (ApiError, ValueError, RecursionError):  # a number of thousands of digits; arrays in arrays without end
         if _told.get(key) != stored:
             _told[key] = stored

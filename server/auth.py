@@ -4,8 +4,6 @@ A sign-in is one row of `auth_sessions` whose hash each refresh replaces in plac
 revocation meet on one row lock: whichever is second sees the first.
 """
 
-from typing import TYPE_CHECKING
-
 from asyncpg import Connection, Record
 from starlette.requests import Request
 
@@ -15,10 +13,8 @@ from server.config import Settings
 from server.db import Database
 from server.errors import ApiError
 from server.otp import Otp
+from server.response_models import Tokens, User
 from server.sql import IS_ACTIVE
-
-if TYPE_CHECKING:
-    from server import shapes
 
 MITRA = "mitra"
 CLIENT = "client"
@@ -77,7 +73,7 @@ class Auth:
         self.client = Guard(self._client, ACCESS_TOKEN, refuses)
         self.operator = Guard(self._operator, INTERNAL_TOKEN, ("UNAUTHENTICATED",))
 
-    async def verify(self, role: str, phone: str, code: str) -> "shapes.Tokens":
+    async def verify(self, role: str, phone: str, code: str) -> Tokens:
         """Trade a one-time code for tokens. Raises 401 OTP_INVALID, 429, or 403 for a deactivated mitra."""
         async with self._db.transaction() as connection:
             signed_in = await self._sign_in(connection, role, phone, code)
@@ -101,7 +97,7 @@ class Auth:
         await self.otp.use(connection, role, phone)
         return user, refresh_token
 
-    async def refresh(self, role: str, token: str) -> "shapes.Tokens":
+    async def refresh(self, role: str, token: str) -> Tokens:
         """Trade a refresh token, once, for tokens. Raises 401 REFRESH_INVALID; a successor lives on."""
         successor = tokens.new_refresh_token()
         user = await self._db.fetchrow(
@@ -180,16 +176,16 @@ class Auth:
         await connection.execute(_NEW_SESSION, user_id, role, tokens.refresh_hash(token), REFRESH_TTL_SECONDS)
         return token
 
-    def _tokens(self, role: str, user: Record, refresh_token: str) -> "shapes.Tokens":
+    def _tokens(self, role: str, user: Record, refresh_token: str) -> Tokens:
         ttl_seconds = self._settings.access_token_ttl_seconds
         access = tokens.mint_access_token(self._settings.jwt_secret, user["id"], role, ttl_seconds)
-        return {
-            "access_token": access,
-            "refresh_token": refresh_token,
-            "token_type": "Bearer",
-            "expires_in": ttl_seconds,
-            "user": {"id": user["id"], "phone": user["phone"], "display_name": user["display_name"]},
-        }
+        return Tokens(
+            access_token=access,
+            refresh_token=refresh_token,
+            token_type="Bearer",
+            expires_in=ttl_seconds,
+            user=User(**user),
+        )
 
 
 def _bearer_token(request: Request) -> str:

@@ -1,21 +1,18 @@
 """From payment to acceptance: the blast of a paid chat to every available mitra, and what they answer."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from asyncpg import Connection, Record
 
 from server import errors
 from server.capacity import ensure_room
-from server.chats import HOLD, RECOMPUTE, START, Chats, need, owned, session
+from server.chats import HOLD, RECOMPUTE, START, Chats, need, owned
 from server.db import Database, only
-from server.inputs import is_uuid
 from server.mirror import Mirror
+from server.request_models import is_uuid
+from server.response_models import ChatRequest, ChatRequests, ChatSession, PaidSession
 from server.sql import IS_ACTIVE
 from server.timers import Timers
-
-if TYPE_CHECKING:
-    from server import shapes
 
 BATCH = 10_000  # offers a statement: over well before a statement's time is, and others are served in between
 _ANY_OFFER = """
@@ -59,7 +56,7 @@ class Blast:
         self._timers = timers
         self._chats = chats
 
-    async def pay(self, customer_id: str, session_id: str) -> "shapes.PaidSession":
+    async def pay(self, customer_id: str, session_id: str) -> PaidSession:
         """Offer the chat to every available mitra; a chat counts as paid once it was offered.
 
         Paying again blasts again, free, unless an offer is still open to a mitra who is available. Raises
@@ -82,13 +79,14 @@ class Blast:
                 offered += await connection.fetchval(_OFFER, session_id, ids)
             if not offered:
                 raise errors.no_mitra_available()
-        return {**session(held), "offered": offered}
+        return PaidSession(**held, offered=offered)
 
-    async def offers(self, mitra_id: str) -> "list[shapes.ChatRequest]":
+    async def offers(self, mitra_id: str) -> ChatRequests:
         """The open offers of a mitra, oldest first."""
-        return [_offer(row) for row in await self._db.fetch(_OFFERS, mitra_id)]
+        rows = await self._db.fetch(_OFFERS, mitra_id)
+        return ChatRequests(chat_requests=[ChatRequest(**row) for row in rows])
 
-    async def accept(self, mitra_id: str, session_id: str) -> "shapes.ChatSession":
+    async def accept(self, mitra_id: str, session_id: str) -> ChatSession:
         """Take the chat, the first one gets it. Raises ALREADY_TAKEN, INVALID_STATE, MITRA_AT_CAPACITY."""
         async with self._mirror.changing(RECOMPUTE, mitra_id) as connection:
             held, declined = await self._offered(connection, mitra_id, session_id)
@@ -121,15 +119,6 @@ class Blast:
     def _check_payable(self, row: Record, customer_id: str) -> None:
         owned(row, "customer_id", customer_id)
         need(row["status"] == "searching", "only a searching chat can be paid")
-
-
-def _offer(row: Record) -> "shapes.ChatRequest":
-    return {
-        "chat_session_id": row["chat_session_id"],
-        "duration_seconds": row["duration_seconds"],
-        "customer_id": row["customer_id"],
-        "offered_at": row["offered_at"],
-    }
 
 
 def batches(ids: Sequence[str]) -> Iterator[str]:

@@ -6,7 +6,6 @@ load after the commit. All times are Postgres' clock, so that instances can't di
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING
 
 from asyncpg import Connection, Record
 
@@ -15,11 +14,9 @@ from server.capacity import ensure_room
 from server.db import Database, only
 from server.errors import ApiError, ServiceUnavailable
 from server.mirror import Mirror
+from server.response_models import ChatSession
 from server.sql import IS_ACTIVE, OPEN_STATUSES
 from server.timers import LEFT, NOTIFY, Timers
-
-if TYPE_CHECKING:
-    from server import shapes
 
 RECOMPUTE = "recomputeCapacity"
 ATTEMPTS_MAX = 5  # of a change whose session goes to another mitra in the meantime
@@ -50,18 +47,6 @@ UPDATE chat_sessions SET status = 'active', mitra_id = $3,
 Check = Callable[[Record], None]
 
 
-def session(row: Record) -> "shapes.ChatSession":
-    """A row as the API shows it."""
-    return {
-        "id": row["id"],
-        "customer_id": row["customer_id"],
-        "mitra_id": row["mitra_id"],
-        "status": row["status"],
-        "duration_seconds": row["duration_seconds"],
-        "ends_at": row["ends_at"],
-    }
-
-
 def need(condition: bool, message: str) -> None:
     if not condition:
         raise errors.invalid_state(message)
@@ -85,28 +70,28 @@ class Chats:
         self._timers = timers
         self._goodbye_window_seconds = goodbye_window_seconds
 
-    async def create(self, customer_id: str, duration_seconds: int) -> "shapes.ChatSession":
-        return session(only(await self._db.fetchrow(_CREATE, customer_id, duration_seconds)))
+    async def create(self, customer_id: str, duration_seconds: int) -> ChatSession:
+        return ChatSession(**only(await self._db.fetchrow(_CREATE, customer_id, duration_seconds)))
 
-    async def get(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
+    async def get(self, customer_id: str, session_id: str) -> ChatSession:
         row = await self.find(session_id)
         owned(row, "customer_id", customer_id)
-        return session(row)
+        return ChatSession(**row)
 
-    async def cancel(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
+    async def cancel(self, customer_id: str, session_id: str) -> ChatSession:
         def check(row: Record) -> None:
             owned(row, "customer_id", customer_id)
             need(row["status"] == "searching", "only a searching chat can be cancelled")
 
         return await self._move(session_id, check, _CANCEL)
 
-    async def end_by_customer(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
+    async def end_by_customer(self, customer_id: str, session_id: str) -> ChatSession:
         return await self._end(session_id, "customer_id", customer_id)
 
-    async def end_by_mitra(self, mitra_id: str, session_id: str) -> "shapes.ChatSession":
+    async def end_by_mitra(self, mitra_id: str, session_id: str) -> ChatSession:
         return await self._end(session_id, "mitra_id", mitra_id)
 
-    async def goodbye(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
+    async def goodbye(self, customer_id: str, session_id: str) -> ChatSession:
         """End a chat whose time is up, before its goodbye window is."""
 
         def check(row: Record) -> None:
@@ -117,7 +102,7 @@ class Chats:
 
         return await self._move(session_id, check, _END)
 
-    async def extend(self, customer_id: str, session_id: str, duration_seconds: int) -> "shapes.ChatSession":
+    async def extend(self, customer_id: str, session_id: str, duration_seconds: int) -> ChatSession:
         """Hold an extension until it is paid. Raises 409 MITRA_UNREACHABLE."""
 
         def check(row: Record) -> None:
@@ -132,7 +117,7 @@ class Chats:
             raise errors.mitra_unreachable()
         return await self._move(session_id, check, _EXTEND, duration_seconds)
 
-    async def pay_extension(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
+    async def pay_extension(self, customer_id: str, session_id: str) -> ChatSession:
         """Move the end by the extension, from where it was; possible until the goodbye window is up."""
 
         def check(row: Record) -> None:
@@ -143,7 +128,7 @@ class Chats:
 
         return await self._move(session_id, check, _PAY_EXTENSION)
 
-    async def reroute(self, session_id: str, mitra_id: str) -> "shapes.ChatSession":
+    async def reroute(self, session_id: str, mitra_id: str) -> ChatSession:
         """Move an active chat to another mitra. Raises 409 MITRA_UNREACHABLE or MITRA_AT_CAPACITY."""
 
         def check(row: Record) -> None:
@@ -189,12 +174,12 @@ class Chats:
             raise errors.not_found("chat session")
         return row
 
-    def armed(self, row: Record) -> "shapes.ChatSession":
+    def armed(self, row: Record) -> ChatSession:
         """The session as the API shows it, once its timer is set to the row's end."""
         self._timers.arm(row["id"], row["left_seconds"])
-        return session(row)
+        return ChatSession(**row)
 
-    async def _end(self, session_id: str, column: str, user_id: str) -> "shapes.ChatSession":
+    async def _end(self, session_id: str, column: str, user_id: str) -> ChatSession:
         def check(row: Record) -> None:
             owned(row, column, user_id)
             need(row["status"] in OPEN_STATUSES, "only a running chat can be ended")
@@ -214,7 +199,7 @@ class Chats:
         *args: object,
         also: tuple[str, ...] = (),
         inside: Callable[[Connection], Awaitable[None]] | None = None,
-    ) -> "shapes.ChatSession":
+    ) -> ChatSession:
         """Run `update` on a session that passes `check`, its mitra (and `also`) locked before it.
 
         `inside` runs under the locks and may still refuse. The session's mitra must be known before the

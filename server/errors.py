@@ -35,9 +35,6 @@ class ApiError(Exception):
         self.message = message
         self.headers = headers or {}
 
-    def body(self) -> dict[str, dict[str, str]]:
-        return {"error": {"code": self.code, "message": self.message}}
-
 
 class ServiceUnavailable(ApiError):
     """Postgres is needed and can't be reached (or did not answer in time); sweeps catch it by this name."""

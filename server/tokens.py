@@ -11,7 +11,7 @@ from jwt.types import Options
 
 from server import errors
 from server.asgi import Identity
-from server.inputs import is_uuid
+from server.request_models import is_uuid
 
 # A short JWT_SECRET is the operator's choice; the start logs it once instead of PyJWT at each token.
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)

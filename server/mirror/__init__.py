@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from asyncpg import Connection
 
+from server.response_models import Availability
+
 if TYPE_CHECKING:
-    from server import shapes
     from server.mirror.settings import AppConfig
 
 
@@ -39,7 +40,7 @@ class Mirror(Protocol):
     async def find_available(self) -> list[str]:
         """Ids of mitras who are online, not deactivated, with room and (with Valkey) a fresh heartbeat, in order of id."""
 
-    async def beacon(self) -> "shapes.Availability":
+    async def beacon(self) -> Availability:
         """How many are available; the answer may be up to 10 s old."""
 
     async def online_count(self) -> int:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from asyncpg import Connection
 
@@ -15,10 +14,8 @@ from server.log import log
 from server.mirror.reads import PostgresReads
 from server.mirror.settings import AppConfig
 from server.mirror.sweeps import every
+from server.response_models import Availability
 from server.sql import AUDIT, IS_ACTIVE, LOCK_MITRAS, SET_OFFLINE
-
-if TYPE_CHECKING:
-    from server import shapes
 
 _TOUCH = """
 UPDATE mitra_online_status SET last_heartbeat_at = clock_timestamp() WHERE mitra_id = $1 AND is_online
@@ -72,9 +69,9 @@ class MirrorOff:
             raise errors.account_inactive()
         return bool(await self._db.fetchval(_TOUCH, mitra_id))
 
-    async def beacon(self) -> "shapes.Availability":
+    async def beacon(self) -> Availability:
         count = len(await self._available())
-        return {"available": count > 0, "count": count}
+        return Availability(available=count > 0, count=count)
 
     async def auto_offline(self) -> None:
         """Scan the rows for silent mitras."""

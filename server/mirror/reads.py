@@ -5,17 +5,15 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from server.db import Database
 from server.log import log
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
 from server.mirror.settings import AppConfig
+from server.response_models import Availability
 from server.sql import LOADS, OPEN
-
-if TYPE_CHECKING:
-    from server import shapes
 
 T = TypeVar("T")
 
@@ -76,7 +74,7 @@ class Reads:
         self._config = config
         self._postgres = PostgresReads(db, config)
         self._flights: dict[str, asyncio.Task[Any]] = {}
-        self._shared: tuple[float, shapes.Availability] | None = None  # the last fallback, and when it was made
+        self._shared: tuple[float, Availability] | None = None  # the last fallback, and when it was made
 
     def _fell_back(self, who: str, line: str, error: MirrorUnavailable) -> None:
         self._valkey.counts[f"fallbacks_{who}"] += 1
@@ -130,7 +128,7 @@ class Reads:
 
     # --- the beacon ------------------------------------------------------------------------------------------
 
-    async def beacon(self) -> "shapes.Availability":
+    async def beacon(self) -> Availability:
         """The cached snapshot; on a miss one recompute a process at a time, and one in the whole cluster.
 
         Polls at the same time share one look: when Valkey hangs, none waits behind the others for a connection.
@@ -138,7 +136,7 @@ class Reads:
         try:
             self._valkey.need_warm()
             cached = await self._once("look", self._look)
-            return answer_of(cached) if cached is not None else await self._once("recompute", self._recompute)
+            return read_snapshot(cached) if cached is not None else await self._once("recompute", self._recompute)
         except (MirrorUnavailable, ValueError) as error:
             self._valkey.counts["fallbacks_beacon"] += 1
             if self._shared and time.monotonic() - self._shared[0] < FALLBACK_SHARED_S:
@@ -160,7 +158,7 @@ class Reads:
         cached: str | None = await self._valkey.call("GET", keys.SNAPSHOT)
         return cached
 
-    async def _recompute(self) -> "shapes.Availability":
+    async def _recompute(self) -> Availability:
         loads: dict[str, int] = {}
         touched = (keys.EPOCH, keys.SNAPSHOT, keys.ONLINE, keys.DEACTIVATED, keys.LEASE)
         waited_until = time.monotonic() + WAIT_S
@@ -184,14 +182,14 @@ class Reads:
                 await self._config.drop_snapshot()
                 continue
             if isinstance(answer, str):
-                return answer_of(answer)
+                return read_snapshot(answer)
             if isinstance(answer, list):
                 loads |= await self._postgres.loads(answer)
         raise MirrorUnavailable("no recompute came to its end")
 
-    async def _join(self) -> "shapes.Availability":
+    async def _join(self) -> Availability:
         count = len(await self._postgres.available())
-        answer: shapes.Availability = {"available": count > 0, "count": count}
+        answer = Availability(available=count > 0, count=count)
         self._shared = (time.monotonic(), answer)
         return answer
 
@@ -207,12 +205,9 @@ class Reads:
         return count
 
 
-def answer_of(snapshot: str) -> "shapes.Availability":
-    """The snapshot as the beacon's answer, whoever wrote it. ValueError if it is none."""
-    found = json.loads(snapshot)
-    if not isinstance(found, dict) or not isinstance(found.get("count"), int):
-        raise ValueError(f"{keys.SNAPSHOT} holds no answer")
-    return {"available": bool(found.get("available")), "count": found["count"]}
+def read_snapshot(snapshot: str) -> Availability:
+    """The snapshot as the beacon's answer, whoever wrote it. Raises ValueError for anything else."""
+    return Availability.model_validate_json(snapshot, strict=True)
 
 
 async def in_order(ids: Collection[str]) -> AsyncIterator[list[str]]:

@@ -12,7 +12,6 @@ from asyncpg import Connection
 from server.config import Settings
 from server.db import Database
 from server.errors import ServiceUnavailable
-from server.inputs import is_uuid
 from server.log import log, log_defect
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey, end
@@ -22,6 +21,7 @@ from server.mirror.settings import AppConfig
 from server.mirror.sync_points import sync_point
 from server.mirror.watchdog import Watchdog
 from server.mirror.writes import Writes
+from server.request_models import is_uuid
 from server.sql import AUDIT, SET_OFFLINE
 
 MASS_MIN = 3

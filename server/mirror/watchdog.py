@@ -10,7 +10,6 @@ from asyncpg import Connection
 from redis.exceptions import ResponseError
 
 from server.errors import ServiceUnavailable
-from server.inputs import is_uuid
 from server.log import log, log_defect
 from server.mirror import keys
 from server.mirror.client import MirrorUnavailable, Valkey, command_of, connect, end, one_line
@@ -19,6 +18,7 @@ from server.mirror.coordinator import InstanceCoordinator
 from server.mirror.seed import Seeder
 from server.mirror.settings import AppConfig
 from server.mirror.writes import Writes
+from server.request_models import is_uuid
 from server.seldom import Seldom
 
 LOOK_EVERY_S = 1.0

@@ -299,14 +299,14 @@ def distrusts_the_other() -> None:
     from server.mirror import reads, scripts
 
     replace_in(scripts, "SNAPSHOT", "count = count })", f"count = count, by = {os.getpid()} }})")
-    answer_of = reads.answer_of
+    read_snapshot = reads.read_snapshot
 
     def own(snapshot: str) -> dict[str, object]:
         if json.loads(snapshot).get("by", os.getpid()) != os.getpid():
             raise ValueError("whoever that was")
-        return answer_of(snapshot)
+        return read_snapshot(snapshot)
 
-    reads.answer_of = own
+    reads.read_snapshot = own
 
 
 def hears(change) -> None:  # type: ignore[no-untyped-def]

@@ -100,7 +100,7 @@ async def test_refresh_tokens_go_a_day_after_they_expired(bench: Bench) -> None:
         with pytest.raises(ApiError) as refused:
             await auth.refresh("mitra", token)
         assert (refused.value.status, refused.value.code) == (401, "REFRESH_INVALID")
-    assert (await auth.refresh("mitra", lives))["user"]["id"] == user
+    assert (await auth.refresh("mitra", lives)).user.id == user
 
 
 @benched

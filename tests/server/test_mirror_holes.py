@@ -211,7 +211,7 @@ async def test_who_is_deactivated_while_online_is_offered_to_nobody_and_leaves(b
     mirror = await bench.mirror()
     await mitras.set_active(mirror, bench.db, id_, False)
     assert await mirror.find_available() == []
-    assert (await mirror.beacon())["count"] == 0
+    assert (await mirror.beacon()).count == 0
     assert await mirror.online_count() == 1  # the dashboard counts her until she leaves
     await bench.beat(id_, age_s=91)
     mirror._watchdog.recovered_at -= 10_000
@@ -235,8 +235,8 @@ async def test_an_invalidation_is_never_overtaken_by_an_older_recompute(bench: B
         return await run(*arguments)
 
     mirror._valkey.run = late
-    assert (await mirror.beacon())["count"] == 0
-    assert (await mirror.beacon())["count"] == 0
+    assert (await mirror.beacon()).count == 0
+    assert (await mirror.beacon()).count == 0
 
 
 @benched

@@ -655,7 +655,7 @@ async def test_who_takes_the_fleet_for_small_waits_for_a_lease_too(bench: Bench)
     await asyncio.wait([polling], timeout=MEANWHILE_S)
     assert not polling.done(), f"it computed beside the holder of the lease: {polling.result()}"
     await bench.valkey.set("availability:snapshot", '{"available": true, "count": 77}', px=5000)
-    assert (await polling)["count"] == 77
+    assert (await polling).count == 77
 
 
 # --- settings ------------------------------------------------------------------------------------------------
