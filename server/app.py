@@ -14,7 +14,7 @@ from server.auth import Auth
 from server.blast import Blast
 from server.chats import Chats
 from server.config import Settings
-from server.crowd import Crowd
+from server.connection_limit import ConnectionLimit
 from server.db import Database
 from server.docs import Docs
 from server.errors import ServiceUnavailable
@@ -64,7 +64,7 @@ class App:
         self.blast = Blast(self.db, self.mirror, self.timers, self.chats)
         self.housekeeping = Housekeeping(self.db)
         self.metrics = Metrics(self._numbers)
-        self._crowd = Crowd()
+        self._connection_limit = ConnectionLimit()
         public = PublicRoutes(self.db, self.mirror, self.auth, self.chats, self.blast)
         internal = InternalRoutes(self.db, self.mirror, self.auth, self.chats, self.metrics, self.readiness)
         self._public = self._port("public", "For the apps.", public.endpoints())
@@ -72,7 +72,7 @@ class App:
 
     def _port(self, name: str, description: str, endpoints: Sequence[Endpoint]) -> Port:
         docs = Docs(f"Chat backend, {name} API", description, endpoints, self.auth.anyone)
-        return Port(Listener(name, [*endpoints, *docs.endpoints()], self.metrics), self._crowd)
+        return Port(Listener(name, [*endpoints, *docs.endpoints()], self.metrics), self._connection_limit)
 
     async def readiness(self) -> tuple[bool, Readiness]:
         """Whether this process serves, with the reason: its phase, and Postgres asked now.

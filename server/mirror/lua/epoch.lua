@@ -3,5 +3,5 @@
 -- Without a flag in the first line a script that may write is refused whole under OOM, MISCONF and READONLY.
 local epoch = redis.call('TYPE', KEYS[1]).ok == 'string' and redis.call('GET', KEYS[1])
 if not epoch or string.sub(epoch, 1, #ARGV[1]) ~= ARGV[1] then
-  return redis.error_reply('COLD the mirror has no valid epoch')
+  return redis.error_reply('NOEPOCH the mirror has no valid epoch')
 end
