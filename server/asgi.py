@@ -1,6 +1,6 @@
-"""The HTTP layer of both listeners: routing, guards, the body limit, and one JSON shape for every error.
+"""The HTTP layer of both listeners: routing, guards, the body limit, and one JSON format for every error.
 
-Pure ASGI around Starlette's router, for a wrapped middleware costs ten times the request.
+Plain ASGI around Starlette's router: its middleware classes would cost ten times as much as the request.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ from server.response_models import Error, ErrorDetail
 
 BODY_BYTES_MAX = 64 * 1024
 BODY_TIMEOUT_S = 4.0  # for the client to send its body
-REQUEST_DEADLINE_S = 4.5  # under the 5 s in which every request is answered
+REQUEST_DEADLINE_S = 4.5  # less than the 5 s in which every request must be answered
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls: `id` (uuid, lower case) and `role` (`mitra`, `client` or `operator`)."""
+    """The caller: `id` (uuid, lower case) and `role` (`mitra`, `client` or `operator`)."""
 
     id: str
     role: str
@@ -69,7 +69,7 @@ class Guard:
 
 
 class Observer(Protocol):
-    """Told of every answer: the metrics."""
+    """Called with every answer: the metrics."""
 
     def observe(self, listener: str, method: str, route: str, status: int, seconds: float) -> None: ...
 
@@ -117,9 +117,9 @@ async def _received(request: Request) -> bytes:
 
 
 def json_list(request: Request, name: str, pages: AsyncIterator[Sequence[object]]) -> Response:
-    """A JSON object with one long list, sent page by page: each has the time that another request has as a whole.
+    """A JSON object with one long list, sent page by page. Each page has REQUEST_DEADLINE_S.
 
-    What fails on the way cuts the answer off, which its reader can tell from a whole one.
+    If a page fails, the answer breaks off, which the client can tell from a complete one.
     """
 
     async def parts() -> AsyncIterator[bytes]:
@@ -136,10 +136,10 @@ def json_list(request: Request, name: str, pages: AsyncIterator[Sequence[object]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One route's ASGI application, guard first, then the handler; its declarations also describe it.
+    """One route's ASGI application: first the guard, then the handler. The OpenAPI document is made from the same fields.
 
-    `refuses`: codes beyond those that guard, body and path imply. `also`: other statuses with which the handler answers in
-    the same shape. The handler's docstring and annotations tell the rest: its parameters `body` and `query` are annotated
+    `refuses`: codes beyond those that guard, body and path imply. `also`: other statuses with which the handler returns
+    the same model. The handler's docstring and annotations give the rest: its parameters `body` and `query` are annotated
     with models of `server.request_models`, its return value with one of `server.response_models`.
     """
 
@@ -214,7 +214,7 @@ class Listener:
         self._observer.observe(self._name, scope["method"], path, status, time.perf_counter() - started)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> ApiError | None:
-        """Serve the request; what it raised, as the error to answer with."""
+        """Serve the request. Returns the error to answer with, if it raised one."""
         try:
             async with asyncio.timeout(REQUEST_DEADLINE_S) as scope["deadline"]:
                 await self._router(scope, receive, send)

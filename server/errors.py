@@ -68,7 +68,7 @@ def refresh_invalid() -> ApiError:
     return ApiError("REFRESH_INVALID", "the refresh token is unknown, used, expired or revoked")
 
 
-def forbidden(message: str = "this is somebody else's") -> ApiError:
+def forbidden(message: str = "this belongs to another user") -> ApiError:
     return ApiError("FORBIDDEN", message)
 
 

@@ -1,4 +1,4 @@
-"""A mitra's own state: online or offline, active or shut out. Each change is one transaction, mirrored after it."""
+"""A mitra's own state: online or offline, active or deactivated. Each change is one transaction and is mirrored after it."""
 
 from collections.abc import AsyncIterator
 
@@ -24,7 +24,7 @@ _STATUS = "SELECT is_online, last_heartbeat_at FROM mitra_online_status WHERE mi
 
 
 async def set_online(mirror: Mirror, db: Database, mitra_id: str) -> IsOnline:
-    """Go online: counts as a ping, audited if it changed anything."""
+    """Go online. Counts as a ping; a change gets an audit row."""
     async with mirror.changing("setOnline", mitra_id, ping=True) as connection:
         if await connection.fetchval(_ONLINE, mitra_id):
             await connection.execute(AUDIT, mitra_id, "online")
@@ -39,9 +39,9 @@ async def set_offline(mirror: Mirror, db: Database, mitra_id: str) -> IsOnline:
 
 
 async def set_active(mirror: Mirror, db: Database, mitra_id: str, active: bool) -> Mitra:
-    """Shut a mitra out, all sign-ins revoked in the same transaction, or let them in again. Raises 404 NOT_FOUND.
+    """Deactivate a mitra and revoke their sign-ins in the same transaction, or activate them again. Raises 404 NOT_FOUND.
 
-    `is_online` stays as it is: the pings are refused from now on, so auto-offline follows.
+    `is_online` stays as it is: pings are refused from now on, so auto-offline follows.
     """
     what = "setReactivated" if active else "setDeactivated"
     async with mirror.changing(what, mitra_id) as connection:
@@ -54,14 +54,14 @@ async def set_active(mirror: Mirror, db: Database, mitra_id: str, active: bool) 
 
 
 async def page(db: Database, after: str | None, limit: int) -> list[Mitra]:
-    """So many mitras behind that id, with account and availability as Postgres has them, in order of id."""
+    """At most `limit` mitras after that id, with account and availability as Postgres has them, in order of id."""
     behind = "" if after is None else "WHERE m.id > $2"
     query = f"{_SHOWN} {behind} ORDER BY m.id LIMIT $1"
     return [Mitra(**row) for row in await db.fetch(query, limit, *([] if after is None else [after]))]
 
 
 async def pages(db: Database, first: list[Mitra]) -> AsyncIterator[list[Mitra]]:
-    """`first` and all pages of its size behind it. No connection is held between two of them: a reader may be slow."""
+    """`first` and all later pages of its size. No connection is held between two pages, as the reader may be slow."""
     size, latest = len(first), first
     while latest:
         yield latest
@@ -69,6 +69,6 @@ async def pages(db: Database, first: list[Mitra]) -> AsyncIterator[list[Mitra]]:
 
 
 async def status(db: Database, mitra_id: str) -> MitraStatus:
-    """The Postgres columns; the heartbeat may lag by a cycle of the heartbeat mirror."""
+    """The columns in Postgres; the heartbeat may lag by one interval of the heartbeat mirror."""
     row = await db.fetchrow(_STATUS, mitra_id)
     return MitraStatus(**(row or {"is_online": False, "last_heartbeat_at": None}))

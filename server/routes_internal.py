@@ -1,4 +1,4 @@
-"""The routes of the internal listener, for the control center and for whoever watches the process."""
+"""The routes of the internal listener, for the control center and for monitoring."""
 
 from collections.abc import Awaitable, Callable
 
@@ -19,7 +19,7 @@ ReadinessProbe = Callable[[], Awaitable[tuple[bool, responses.Readiness]]]
 
 
 class InternalRoutes:
-    """Handlers of the internal listener; `readiness` tells whether the process serves, and why not."""
+    """Handlers of the internal listener; `readiness` returns whether the process serves, with details."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class InternalRoutes:
         return responses.Health(status="ok")
 
     async def ready(self, call: Call) -> responses.Readiness | Response:
-        """Whether the process serves: not before its start is done, nor without Postgres, nor while it stops."""
+        """Whether the process serves: not during its start, without Postgres, or while it stops."""
         ready, details = await self._readiness()
         return details if ready else json_response(details, 503)
 
@@ -75,22 +75,22 @@ class InternalRoutes:
         return responses.Dashboard(online_mitras=await self._mirror.online_count())
 
     async def mitras(self, call: Call, query: requests.Page) -> responses.Mitras | Response:
-        """Every mitra, as Postgres has them, in order of id; with `limit` so many of them, with `after` those behind it."""
+        """The mitras as Postgres has them, in order of id: all, or at most `limit`, or those after the id `after`."""
         first = await mitras.page(self._db, query.after, query.limit or requests.PAGE_MAX)
         if query.limit or len(first) < requests.PAGE_MAX:
             return responses.Mitras(mitras=first)
         return json_list(call.request, "mitras", mitras.pages(self._db, first))
 
     async def available(self, call: Call) -> responses.AvailableMitras:
-        """The mitras that a blast would ask now."""
+        """The mitras to whom a blast would offer a chat now."""
         return responses.AvailableMitras(mitra_ids=await self._mirror.find_available())
 
     async def reachable(self, call: Call) -> responses.Reachable:
-        """Whether a mitra could be given a chat; an unknown one could not."""
+        """Whether a mitra could get a chat now; false for an unknown one."""
         return responses.Reachable(reachable=await self._mirror.is_reachable(call.path_id))
 
     async def set_active(self, call: Call, body: requests.AccountChange) -> responses.Mitra:
-        """Shut a mitra out, all sign-ins revoked, or let them in again."""
+        """Deactivate a mitra and revoke their sign-ins, or activate them again."""
         return await mitras.set_active(self._mirror, self._db, call.path_id, body.is_active)
 
     async def reroute(self, call: Call, body: requests.Destination) -> responses.ChatSession:

@@ -16,7 +16,7 @@ _PROVIDERS = responses.AuthProviders(
 )
 
 INACTIVE = ("ACCOUNT_INACTIVE",)
-CHANGE = ("FORBIDDEN", "NOT_FOUND", "INVALID_STATE")  # what any change of a chat may meet
+CHANGE = ("FORBIDDEN", "NOT_FOUND", "INVALID_STATE")  # codes of any change of a chat
 
 
 class PublicRoutes:
@@ -30,7 +30,7 @@ class PublicRoutes:
         self._blast = blast
 
     def endpoints(self) -> list[Endpoint]:
-        """All of them; the ping and the beacon first, for the router tries them in order."""
+        """All routes; the ping and the beacon first, as the router tries them in order."""
         return [
             Endpoint("POST", "/api/mitra/status/heartbeat", self.heartbeat, self._auth.mitra_token, refuses=INACTIVE),
             Endpoint("GET", "/public/bestie-availability", self.beacon, self._auth.anyone),
@@ -75,15 +75,15 @@ class PublicRoutes:
         auth = self._auth
 
         async def request(call: Call, body: requests.OtpRequest) -> responses.OtpRequested:
-            """Have a one-time code sent; the same answer for a phone that nobody has."""
+            """Request a one-time code; the answer is the same for an unknown phone."""
             return responses.OtpRequested(expires_in=await auth.otp.request(role, body.phone))
 
         async def verify(call: Call, body: requests.OtpVerification) -> responses.Tokens:
-            """Trade the one-time code for tokens; an unknown customer is signed up, an unknown mitra refused."""
+            """Exchange the one-time code for tokens; an unknown customer is signed up, an unknown mitra is refused."""
             return await auth.verify(role, body.phone, body.code)
 
         async def refresh(call: Call, body: requests.RefreshToken) -> responses.Tokens:
-            """Trade a refresh token, once, for tokens."""
+            """Exchange a refresh token, once, for tokens."""
             return await auth.refresh(role, body.refresh_token)
 
         async def logout(call: Call, body: requests.RefreshToken) -> None:
@@ -104,18 +104,18 @@ class PublicRoutes:
         return _PROVIDERS
 
     async def beacon(self, call: Call) -> responses.Availability:
-        """Is anyone available? The answer is shared by all instances and up to 10 s old."""
+        """Whether any mitra is available. All instances share the answer, which is up to 10 s old."""
         return await self._mirror.beacon()
 
     async def heartbeat(self, call: Call) -> responses.IsOnline:
-        """The ping of an app that is open; without one a mitra goes offline after a while."""
+        """The ping of a mitra's open app; without pings the mitra goes offline after `stale_after_seconds`."""
         return responses.IsOnline(is_online=await self._mirror.ping(call.user_id))
 
     async def profile(self, call: Call) -> responses.User:
-        """The mitra's account; told to a deactivated one too."""
+        """The mitra's account, also of a deactivated one."""
         row = await self._db.fetchrow(_PROFILE, call.user_id)
         if row is None:
-            raise errors.unauthenticated("the token speaks for nobody we know")
+            raise errors.unauthenticated("the subject of the token is unknown")
         return responses.User(**row)
 
     async def status(self, call: Call) -> responses.MitraStatus:
@@ -135,45 +135,45 @@ class PublicRoutes:
         return await self._blast.offers(call.user_id)
 
     async def accept(self, call: Call) -> responses.ChatSession:
-        """Take the chat; the first to accept gets it."""
+        """Accept the offer; the first mitra to accept gets the chat."""
         return await self._blast.accept(call.user_id, call.path_id)
 
     async def decline(self, call: Call) -> None:
-        """Refuse the offer; once more is no error."""
+        """Decline the offer; repeating that is no error."""
         await self._blast.decline(call.user_id, call.path_id)
 
     async def end_by_mitra(self, call: Call) -> responses.ChatSession:
-        """End a running chat, as its mitra."""
+        """End a running chat of the mitra."""
         return await self._chats.end_by_mitra(call.user_id, call.path_id)
 
     async def create(self, call: Call, body: requests.Duration) -> responses.ChatSession:
-        """Ask for a chat; it is offered to mitras once it is paid."""
+        """Create a chat; it is offered to mitras once it is paid."""
         return await self._chats.create(call.user_id, body.duration_seconds)
 
     async def get(self, call: Call) -> responses.ChatSession:
-        """One's own chat."""
+        """A chat of the customer."""
         return await self._chats.get(call.user_id, call.path_id)
 
     async def pay(self, call: Call) -> responses.PaidSession:
-        """Pay, and offer the chat to every available mitra; when there is none, nothing is paid."""
+        """Pay and offer the chat to every available mitra. If there is none, nothing is paid."""
         return await self._blast.pay(call.user_id, call.path_id)
 
     async def cancel(self, call: Call) -> responses.ChatSession:
-        """Cancel a chat that nobody has taken."""
+        """Cancel a chat that no mitra has accepted."""
         return await self._chats.cancel(call.user_id, call.path_id)
 
     async def end_by_customer(self, call: Call) -> responses.ChatSession:
-        """End a running chat, as its customer."""
+        """End a running chat of the customer."""
         return await self._chats.end_by_customer(call.user_id, call.path_id)
 
     async def goodbye(self, call: Call) -> responses.ChatSession:
-        """End a chat whose time is up before its goodbye window is."""
+        """End a chat whose time is up and whose goodbye window is not."""
         return await self._chats.goodbye(call.user_id, call.path_id)
 
     async def extend(self, call: Call, body: requests.Duration) -> responses.ChatSession:
-        """Hold an extension for payment, if the mitra is reachable."""
+        """Reserve an extension until it is paid, if the mitra is reachable."""
         return await self._chats.extend(call.user_id, call.path_id, body.duration_seconds)
 
     async def pay_extension(self, call: Call) -> responses.ChatSession:
-        """Pay the extension: the end moves from where it was."""
+        """Pay the extension, which is added to the old end of the chat."""
         return await self._chats.pay_extension(call.user_id, call.path_id)
