@@ -75,7 +75,7 @@ class InternalRoutes:
         return responses.Dashboard(online_mitras=await self._mirror.online_count())
 
     async def mitras(self, call: Call, query: requests.Page) -> responses.Mitras | Response:
-        """The mitras as Postgres has them, in order of id: all, or at most `limit`, or those after the id `after`."""
+        """The mitras as Postgres has them, in order of id: all of them, or one page."""
         first = await mitras.page(self._db, query.after, query.limit or requests.PAGE_MAX)
         if query.limit or len(first) < requests.PAGE_MAX:
             return responses.Mitras(mitras=first)

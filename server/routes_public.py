@@ -108,7 +108,7 @@ class PublicRoutes:
         return await self._mirror.beacon()
 
     async def heartbeat(self, call: Call) -> responses.IsOnline:
-        """The ping of a mitra's open app; without pings the mitra goes offline after `stale_after_seconds`."""
+        """The ping of a mitra's open app; without pings the mitra goes offline after a while."""
         return responses.IsOnline(is_online=await self._mirror.ping(call.user_id))
 
     async def profile(self, call: Call) -> responses.User:

@@ -159,6 +159,13 @@ def wrong_beside_the_id(case: Case) -> bool:
     return any(parts[where].mode.is_negative for where in WRONG_WHERE if where in parts)
 
 
+def wrong_headers(case: Case) -> bool:
+    """Whether the headers alone may be what makes the request invalid."""
+    assert case.meta is not None
+    headers = case.meta.components.get(ParameterLocation.HEADER)
+    return headers is not None and headers.mode.is_negative
+
+
 def one_operation(
     operation: APIOperation,
     url: str,
@@ -176,6 +183,8 @@ def one_operation(
         if ids and "id" in case.path_parameters and data.draw(st.booleans(), label="with a real id"):
             case.path_parameters["id"] = data.draw(real, label="id")
             assume(mode is GenerationMode.POSITIVE or wrong_beside_the_id(case))
+        if headers:
+            assume(not wrong_headers(case))  # a missing token, say, which `headers` would put right
         case.call_and_validate(base_url=url, headers=headers, session=session)
 
     run()
