@@ -16,6 +16,7 @@ from rig.paths import CHECKOUT
 from tests.support.installed_wheel import ASK_S, BOXES, BUILD_S, WHOLE_S, Installed, run
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+SHIPPED = ("features", "chaos", "loadtest", "docs", "requirements-go.txt", "requirements-fallback.txt")
 
 
 @pytest.mark.timeout(BUILD_S)
@@ -86,7 +87,7 @@ def test_what_is_not_there_is_told_in_one_line(
 @pytest.mark.timeout(ASK_S + BUILD_S)
 def test_it_holds_all_that_stands_beside_the_packages(installed: Installed) -> None:
     """Each tracked file of these directories, at the same place below `rig/shipped`."""
-    tracked = run(["git", "ls-files", "-z", "features", "chaos", "loadtest", "docs"], CHECKOUT).split("\0")
+    tracked = run(["git", "ls-files", "-z", *SHIPPED], CHECKOUT).split("\0")
     assert not [name for name in tracked if name and not (installed.site / "rig" / "shipped" / name).is_file()]
     templates = run(["git", "ls-files", "-z", "rig", "server"], CHECKOUT).split("\0")
     assert not [
