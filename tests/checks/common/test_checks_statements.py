@@ -85,4 +85,4 @@ def test_reading_is_not_writing() -> None:
 )
 def test_house_keeping_deletes_by_the_expiry_alone(text: str, expected: bool) -> None:
     """The contract lets a server do so at any time: it is no ping's."""
-    assert keeps_house({"text": text}) is expected
+    assert keeps_house(logged(text)) is expected
