@@ -1,5 +1,7 @@
 """A limit of what is kept or shown decides no verdict: what a check looks for is found behind it."""
 
+from types import SimpleNamespace
+
 from features.steps.windows import PARAMETERS_KEPT, tally
 from rig.checks import load_checks
 from rig.checks.checklist.section_e import require_one_transaction
