@@ -1,5 +1,8 @@
 """The predicates by which statements are counted: a wrong one would convict an honest server or miss a broken one."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from rig.checks.common.sql_statements import fixes_one_mitra, is_availability_query, keeps_house, names, reads, writes
@@ -29,8 +32,9 @@ NONE = [
 ]
 
 
-def logged(text: str) -> dict[str, object]:
-    return {"text": text, "parameters": []}
+def logged(text: str) -> Any:
+    """A statement as far as these questions look at it."""
+    return SimpleNamespace(text=text, contract_text=None, parameters=[])
 
 
 @pytest.mark.parametrize("text", AVAILABILITY)
