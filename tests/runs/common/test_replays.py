@@ -73,7 +73,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
     ) -> Iterator:
         found.whole.append(meta["command"])
         found.one.append(replay)
-        recorder = SimpleNamespace(write=lambda *_, **__: None)
+        recorder = SimpleNamespace(add=lambda line: None)
         yield SimpleNamespace(
             directory=directory, recorder=recorder, random_seed=random_seed, interrupted=False, supervisor=None
         )
