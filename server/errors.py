@@ -1,4 +1,4 @@
-"""Every error the API answers with. Each code has one status; each constructor below makes one kind of error."""
+"""Every error the API answers with: one status and one constructor a code, so that they never drift apart."""
 
 OTP_ATTEMPTS_MAX = 5
 
@@ -26,7 +26,7 @@ STATUS = {
 
 
 class ApiError(Exception):
-    """An answer other than success: `status` (HTTP), `code` (as the contract names it), `message` (for people)."""
+    """An answer other than success: `status` (HTTP), `code` (the contract's word), `message` (for people)."""
 
     def __init__(self, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         self.status = STATUS[code]
@@ -35,9 +35,12 @@ class ApiError(Exception):
         self.message = message
         self.headers = headers or {}
 
+    def body(self) -> dict[str, dict[str, str]]:
+        return {"error": {"code": self.code, "message": self.message}}
+
 
 class ServiceUnavailable(ApiError):
-    """Postgres is needed and can't be reached or did not answer in time. `cause` is for the log; sweeps catch this class."""
+    """Postgres is needed and can't be reached (or did not answer in time); sweeps catch it by this name."""
 
     def __init__(self, cause: str = "") -> None:
         super().__init__("SERVICE_UNAVAILABLE", "the database is not reachable, try again shortly")
@@ -68,7 +71,7 @@ def refresh_invalid() -> ApiError:
     return ApiError("REFRESH_INVALID", "the refresh token is unknown, used, expired or revoked")
 
 
-def forbidden(message: str = "this belongs to another user") -> ApiError:
+def forbidden(message: str = "this is somebody else's") -> ApiError:
     return ApiError("FORBIDDEN", message)
 
 
@@ -113,7 +116,7 @@ def otp_too_many_attempts() -> ApiError:
 
 
 def otp_too_many_requests(requests_max: int, wait_s: int) -> ApiError:
-    """`wait_s`: seconds until a request is accepted again."""
+    """`wait_s`: until a request is taken again."""
     message = f"{requests_max} codes were requested for this phone: use the last one, or request another in {wait_s} s"
     return ApiError("OTP_TOO_MANY_ATTEMPTS", message, {"retry-after": str(wait_s)})
 
