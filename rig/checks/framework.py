@@ -228,7 +228,7 @@ def judge_seen(id: str, facts: Facts, bounds: Bounds, level: str = HARDENED) -> 
         return Judgement(Verdict.BROKEN, f"no check is declared for {id}")
     judgement, _ = judge_by(declared, facts, bounds, Judge(declared.kind, level))
     lag_s = facts.get("lag_s", 0.0)
-    delayed = isinstance(lag_s, float) and lag_s > LAG_VOID_S
+    delayed = isinstance(lag_s, (int, float)) and lag_s > LAG_VOID_S
     if not bounds or not delayed or judgement.verdict in (Verdict.SKIPPED, Verdict.BROKEN):
         return judgement
     lost = f"the rig itself stood still for {lag_s:.2f} s"

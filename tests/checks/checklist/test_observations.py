@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from rig.checks import CHECKS
+from rig.checks.framework import judge_seen
+from rig.record import Verdict
 from rig.record.observations.parts import Seen
 from tests.support.seen_variants import DELETE, Path, T, changed, exchange, verdict
 
@@ -60,3 +62,9 @@ def test_a_frozen_observation_is_written_as_it_is_read(id: str) -> None:
 
 
 RENAMED = {"from", "to", "setOnline", "setOffline", "online again"}
+
+
+@pytest.mark.parametrize("lag_s", [0.5, 1])
+def test_a_delay_of_the_rig_voids_a_timed_verdict_however_the_number_is_written(lag_s: float) -> None:
+    judgement = judge_seen("C-01", {**PINGED, "lag_s": lag_s}, CYCLE)
+    assert (judgement.verdict, bool(judgement.lost)) == (Verdict.INCONCLUSIVE, True)
