@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rig.errors import UsageError
+from rig.errors import UsageError, unknown
 from rig.fixtures import Schema, reading_options
 from rig.paths import CHECKOUT, cache_directory
 from rig.stack.stack import Stack
@@ -88,5 +88,5 @@ def the_stack(name: str | None) -> dict[str, Any]:
     if not stacks:
         raise UsageError("no stack is running: start one with `rig serve`, or keep one with --keep")
     if not chosen:
-        raise UsageError(f"no running stack is named {name!r}: there is {names}")
+        raise unknown("running stack", str(name), [facts["name"] for facts in stacks])
     raise UsageError(f"several stacks are running ({names}): choose one with --stack NAME")

@@ -8,7 +8,7 @@ __all__ = ["app", "chaos", "checklist", "load", "main", "proofs", "saved", "tool
 
 
 def main() -> None:
-    """The console script: usage errors exit 4, as they would be mistaken for an inconclusive run (2) else."""
+    """The console script. A usage error exits with 4, because 2 means an inconclusive run."""
     from rig import caller
     from rig.cli.main import run
 

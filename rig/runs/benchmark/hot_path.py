@@ -11,7 +11,6 @@ import redis.asyncio
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from typer import echo
 
 from rig.config import Settings
 from rig.contract import BEACON, PING
@@ -19,8 +18,9 @@ from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.environment.testbed import Testbed
 from rig.record.null_recorder import NullRecorder
-from rig.runs.common.replay import replay_command
+from rig.runs.benchmark.table import ended
 from rig.stack import ServerInstance, Supervisor, open_stack
+from rig.terminal import console
 from rig.traffic.actors.mitra import go_online
 from rig.traffic.actors.tokens import mint
 from rig.traffic.load.open_loop import head, saturate
@@ -40,11 +40,10 @@ def run(settings: Settings) -> int:
                 stack, NullRecorder(), Cadence("written"), 0, settings.ready_within_s, mapped_schema(settings)
             )
             try:
-                code = show(measure(bench), Console())
+                code = show(measure(bench), console())
             finally:
                 bench.close()
-    echo(f"replay       {replay_command(['rig', 'bench', '--hot'], settings)}")
-    return code
+    return ended(code, settings, ["rig", "bench", "--hot"])
 
 
 def measure(bench: Testbed) -> dict[str, list[float]]:

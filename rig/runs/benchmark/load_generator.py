@@ -7,21 +7,18 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from typer import echo
-
 from rig import caller
 from rig.checks.load.request_accounting import BUSY
 from rig.config import Settings
 from rig.paths import shipped
 from rig.record import new_run
 from rig.record.histogram import merged, quantile_ms
-from rig.runs.benchmark.table import Figure, print_figures
-from rig.runs.common.replay import replay_command
+from rig.runs.benchmark.table import Figure, ended, print_figures
 from rig.runs.common.seeds import draw_random_seed
 from rig.runs.load.locust_process import Locust
 from rig.runs.load.plan import LoadOptions
 from rig.stack import Supervisor
+from rig.terminal import console
 from rig.traffic.load.schedule import LoadPace
 
 EVERY_S, SECONDS = 30.0, 35.0  # so that each mitra has pinged once at least
@@ -55,23 +52,20 @@ def run(settings: Settings, mitras: int) -> int:
         finally:
             locust.close()
     code = show(mitras, lines)
-    echo(f"replay       {replay_command(['rig', 'bench', '--fleet', str(mitras)], settings, seed)}")
-    return code
+    return ended(code, settings, ["rig", "bench", "--fleet", str(mitras)], seed)
 
 
 def show(mitras: int, lines: list[dict[str, Any]]) -> int:
     tallies = [line for line in lines if line["kind"] == "tally"]
     (generator,) = [line for line in lines if line["kind"] == "generator"]
-    console = Console()
-    console.print(
+    out = console()
+    out.print(
         f"{mitras} mitras who ping every {EVERY_S:g} s, from one process of Locust, at a server that does nothing"
     )
     figures = figures_of(tallies, generator)
-    print_figures(figures, console)
+    print_figures(figures, out)
     if generator["cpu"] > BUSY:
-        console.print(
-            f"inconclusive: the generator was busy for {generator['cpu']:.0%} of its time: it measured itself"
-        )
+        out.print(f"inconclusive: the generator was busy for {generator['cpu']:.0%} of its time: it measured itself")
         return 2
     return 0 if tallies and all(figure.reached in (None, True) for figure in figures) else 1
 

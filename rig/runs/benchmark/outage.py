@@ -17,10 +17,11 @@ from rig.contract import BEACON, SEED_LINE
 from rig.environment.cadence import Cadence
 from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.environment.testbed import Testbed
+from rig.record import Verdict
 from rig.record.null_recorder import NullRecorder
-from rig.runs.benchmark.table import Figure, print_figures
-from rig.runs.common.replay import replay_command
+from rig.runs.benchmark.table import Figure, ended, print_figures
 from rig.stack import CapabilityMissing, Supervisor, open_stack
+from rig.terminal import console, print_result
 from rig.traffic.actors.mitra import go_online
 from rig.traffic.load.open_loop import Shot, fire
 
@@ -48,13 +49,12 @@ def run(settings: Settings, polls_a_second: int) -> int:
                 figures = measure(bench, polls_a_second)
             except CapabilityMissing as lack:
                 echo(f"skipped: {lack}")
+                print_result(Verdict.SKIPPED)
                 return 0
             finally:
                 bench.close()
-    code = show(figures, polls_a_second, Console())
-    words = ["rig", "bench", "--polls", str(polls_a_second)]
-    echo(f"replay       {replay_command(words, settings)}")
-    return code
+    code = show(figures, polls_a_second, console())
+    return ended(code, settings, ["rig", "bench", "--polls", str(polls_a_second)])
 
 
 def measure(bench: Testbed, polls_a_second: int) -> list[Figure]:

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from rig.errors import UsageError
+from rig.errors import UsageError, unknown
 from rig.faults.catalogue import faults
 from rig.paths import shipped
+from rig.results.last_run import AGAIN, Results, judged_runs, no_runs, tell_none
 from rig.runs.chaos.campaign import CI, FULL, Campaign, Phases, restored_campaign
 from rig.runs.chaos.schedule import Strike
 
 DIRECTORY = shipped("chaos")
+SHRUNK = "shrunk"  # the name of the campaigns that `rig chaos shrink` tries
 
 
 def from_file(path: Path) -> Campaign:
@@ -69,7 +71,7 @@ def of_profile(profile: str, directory: Path = DIRECTORY) -> list[Campaign]:
     if profile == CI:
         return [campaign for campaign in found if CI in campaign.profiles]
     if profile != FULL:
-        raise UsageError(f"--profile {profile!r} is none of {CI}, {FULL}")
+        raise unknown("profile", profile, (CI, FULL))
     return [*found, *(alone(name) for name in faults())]
 
 
@@ -79,5 +81,27 @@ def select(wanted: Iterable[str], directory: Path = DIRECTORY) -> list[Campaign]
     names = list(dict.fromkeys(wanted)) or list(known)
     for name in names:
         if name not in known:
-            raise UsageError(f"no campaign {name!r} (there are: {', '.join(known) or 'none'})")
+            raise unknown("campaign", name, known, "`rig chaos --list` lists them" if known else "")
     return [known[name] for name in names]
+
+
+def failed_campaigns(reports: Path, directory: Path = DIRECTORY) -> list[Campaign]:
+    """Each campaign that did not pass when it last ran, as it is declared now, or else as its record has it.
+
+    Says if there is none. Raises UsageError when no campaign was run.
+    """
+    last: dict[tuple[str, ...], Results] = {}
+    for _, results in judged_runs(reports, "chaos"):
+        campaign = results["campaign"]
+        if campaign["name"] != SHRUNK:
+            last[(campaign["name"], *campaign["replay"])] = results
+    if not last:
+        raise no_runs(reports, "chaos")
+    known = campaigns(directory)
+    failed = [results["campaign"] for results in last.values() if results["verdict"] in AGAIN]
+    if not failed:
+        tell_none("when its campaign last ran")
+    return [
+        known[plain["name"]] if plain["name"] in known and not plain["replay"] else restored_campaign(plain)
+        for plain in failed
+    ]

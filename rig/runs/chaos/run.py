@@ -24,7 +24,7 @@ from rig.runs.chaos.fault_scheduler import FaultScheduler, note_schedule, refuse
 from rig.runs.chaos.final_state import write_history
 from rig.runs.chaos.metrics_scraper import Scraper
 from rig.runs.chaos.random_campaign import drawn, possible_here
-from rig.runs.chaos.registry import DIRECTORY, alone, campaigns, from_file, of_profile, select
+from rig.runs.chaos.registry import DIRECTORY, alone, campaigns, failed_campaigns, from_file, of_profile, select
 from rig.runs.chaos.sampler import Sampler
 from rig.runs.chaos.schedule import require_possible
 from rig.runs.common.conclude import conclude
@@ -79,6 +79,13 @@ def run(
     words += [word for name in fault_names for word in ("--fault", name)]
     words += ["--schedule", str(schedule_file)] if schedule_file else []
     return run_all(settings, chosen, words)
+
+
+def run_failed(settings: Settings) -> int:
+    """Run each campaign that did not pass when it last ran. Exit code 0 when there is none."""
+    chosen = failed_campaigns(settings.reports)
+    words = [word for campaign in chosen for word in campaign.replay or (campaign.name,)]
+    return run_all(settings, chosen, ["rig", "chaos", *words]) if chosen else 0
 
 
 def run_random(settings: Settings, minutes: float, fleet: int = 0) -> int:

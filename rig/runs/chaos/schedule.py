@@ -6,7 +6,7 @@ from typing import Any
 
 from rig.errors import UsageError
 from rig.faults import Fault
-from rig.faults.catalogue import UnknownFault, fault_named
+from rig.faults.catalogue import fault_named
 from rig.record.lines.chaos import ScheduledFault
 
 
@@ -20,11 +20,8 @@ class Strike:
     hit: tuple[str, ...] = ()  # instances; none: whom the fault aims at
 
     def made(self) -> Fault:
-        """UsageError names near ones for a fault that there is not."""
-        try:
-            return fault_named(self.fault)
-        except UnknownFault as error:
-            raise UsageError(f"{error} (`rig chaos --list-faults` tells them all)") from None
+        """A new object of the fault. Raises UsageError, with a suggestion, for an unknown name."""
+        return fault_named(self.fault)
 
     def plain(self) -> dict[str, Any]:
         return {**asdict(self), "hit": list(self.hit)}

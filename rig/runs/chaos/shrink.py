@@ -12,6 +12,7 @@ from rig.config import Settings
 from rig.errors import UsageError
 from rig.record import Run, Verdict, resolve_run
 from rig.runs.chaos.campaign import Campaign, restored_campaign
+from rig.runs.chaos.registry import SHRUNK
 from rig.runs.chaos.run import run_one
 from rig.runs.chaos.schedule import Strike, length_s
 from rig.runs.common.replay import replay_command
@@ -114,7 +115,7 @@ def smaller(campaign: Campaign, strikes: Sequence[Strike]) -> Campaign:
     moved = tuple(replace(strike, at_s=round(strike.at_s - early, 1)) for strike in strikes)
     until = max(strike.at_s + length_s(strike) for strike in moved)
     phases = replace(campaign.phases, fault_s=min(campaign.phases.fault_s, until + LEAD_S))
-    return replace(campaign, name="shrunk", strikes=moved, phases=phases)
+    return replace(campaign, name=SHRUNK, strikes=moved, phases=phases)
 
 
 def kept_in(file: Path, campaign: Campaign) -> Campaign:

@@ -13,7 +13,7 @@ from typer import echo
 
 from rig.checks.checklist.fault_conditions import CLASSES
 from rig.config import Settings
-from rig.errors import UsageError
+from rig.errors import unknown
 from rig.record import Verdict, exit_code, overall
 from rig.record.sections import SECTIONS
 from rig.record.verdict import EXIT_INTERRUPTED
@@ -22,6 +22,7 @@ from rig.runs.checklist.run import run_once
 from rig.runs.checklist.selection import only_words, select_items
 from rig.runs.common.replay import replay_command
 from rig.runs.common.seeds import draw_random_seed, random_seeds
+from rig.terminal import console, print_result
 
 
 def run(settings: Settings, only: list[str], classes: Sequence[str]) -> int:
@@ -29,7 +30,7 @@ def run(settings: Settings, only: list[str], classes: Sequence[str]) -> int:
     chosen = list(classes) or list(CLASSES)
     for name in chosen:
         if name not in CLASSES:
-            raise UsageError(f"--class {name!r} is none of {', '.join(CLASSES)}")
+            raise unknown("class of faults", name, CLASSES)
     select_items(only)
     first = draw_random_seed(settings.random_seed)
     seeds = random_seeds(first, len(chosen))
@@ -50,11 +51,12 @@ def run(settings: Settings, only: list[str], classes: Sequence[str]) -> int:
     if columns:
         cells = {name: cells_of(results, results["condition"]["changes"]) for name, results in columns.items()}
         kept = write(settings.reports, columns, cells, command)
-        show(columns, cells, Console())
+        show(columns, cells, console())
         echo(f"replay       {command}\nmatrix       {kept}")
     if interrupted:
         return EXIT_INTERRUPTED
     every = [cell.verdict for column in cells.values() for cell in column.values() if cell.verdict is not None]
+    print_result(overall(every), kept)
     return exit_code(overall(every), skipped=every.count(Verdict.SKIPPED), strict=settings.strict)
 
 

@@ -14,13 +14,19 @@ from rig.errors import UsageError
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.checklist.run import run_once
-from rig.runs.checklist.selection import only_words
+from rig.runs.checklist.selection import failed_items, only_words
 from rig.runs.common.replay import replay_command
 from rig.runs.common.seeds import draw_random_seed, random_seeds
+from rig.terminal import console
 
 
-def run(settings: Settings, only: list[str], times: int) -> int:
-    """The worst run's exit code, 130 when Ctrl-C ended one. `--random-seed` fixes the seeds of all."""
+def run(settings: Settings, only: list[str], times: int, failed: bool = False) -> int:
+    """The worst run's exit code, 130 when Ctrl-C ended one. `--random-seed` fixes the seeds of all.
+
+    `failed`: of these items only those that did not pass in the last run.
+    """
+    if failed and not (only := failed_items(settings.reports, only)):
+        return 0
     if settings.keep:
         raise UsageError("--keep holds the stack of one run: leave it out, or leave out --repeat")
     first = draw_random_seed(settings.random_seed)
@@ -35,7 +41,7 @@ def run(settings: Settings, only: list[str], times: int) -> int:
                 break
     except KeyboardInterrupt:
         interrupted = True
-    print_runs(runs, times, Console())
+    print_runs(runs, times, console())
     words = ["rig", "checklist", "--repeat", str(times), *only_words(only)]
     echo(f"replay       {replay_command(words, settings, first)}")
     if interrupted:

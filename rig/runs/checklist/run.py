@@ -16,7 +16,7 @@ from rig.paths import shipped
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.checklist.pytest_process import WORKERS, run_features, workers_for
 from rig.runs.checklist.scenario_log import owed
-from rig.runs.checklist.selection import only_words, select_items
+from rig.runs.checklist.selection import failed_items, only_words, select_items
 from rig.runs.common.conclude import conclude
 from rig.runs.common.replay import ITEM, replay_command
 from rig.runs.common.run_facts import run_facts, tell_lacks
@@ -25,8 +25,13 @@ from rig.runs.common.session import run_session
 from rig.stack.embedded.toxiproxy_binary import toxiproxy_binary
 
 
-def run(settings: Settings, only: list[str]) -> int:
-    """The whole command; returns its exit code. UsageError for what can't be run at all."""
+def run(settings: Settings, only: list[str], failed: bool = False) -> int:
+    """Run the command; returns its exit code. `failed`: of these items only those that did not pass in the last run.
+
+    Raises UsageError for what cannot be run at all.
+    """
+    if failed and not (only := failed_items(settings.reports, only)):
+        return 0
     results, interrupted = run_once(settings, only, draw_random_seed(settings.random_seed))
     return EXIT_INTERRUPTED if interrupted else int(results["exit_code"])
 

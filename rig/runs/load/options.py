@@ -6,7 +6,7 @@ from typing import Any
 from typer import echo
 
 from rig.config import Settings
-from rig.errors import UsageError
+from rig.errors import UsageError, unknown
 from rig.runs.common.replay import number
 from rig.runs.load import run as load
 from rig.runs.load.plan import LoadOptions
@@ -29,7 +29,7 @@ def run(settings: Settings, **given: Any) -> int:
 
 def options_of(settings: Settings, **given: Any) -> LoadOptions:
     if given["storm_shape"] not in SHAPES:
-        raise UsageError(f"--storm-shape {given['storm_shape']!r}: there are {', '.join(SHAPES)}")
+        raise unknown("storm shape", given["storm_shape"], SHAPES)
     if given["processes"] > 1 and (given["workers"] or given["expect"]):
         raise UsageError("--processes makes workers of its own: leave it out beside --workers and --expect-workers")
     if settings.base_url:

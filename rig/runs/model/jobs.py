@@ -18,6 +18,7 @@ from rig.paths import shipped
 from rig.runs.common.session import Session
 from rig.runs.model.summary import told_bounds, told_control, told_exploration
 from rig.stack.processes.process import Process
+from rig.terminal import drawn
 
 LOOK_EVERY_S = 0.05
 LEAVE_S = 5.0  # for a process to write down what it has found, once it is told to end
@@ -175,7 +176,7 @@ class Showing:
         columns = (TextColumn("explorations"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._bar = Progress(*columns, TextColumn("[dim]{task.description}"), transient=True)
         self._task = self._bar.add_task("starting", total=total)
-        self._drawn = self._bar.console.is_terminal
+        self._drawn = drawn()
 
     def __enter__(self) -> "Showing":
         if self._drawn:

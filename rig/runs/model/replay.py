@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rig import terminal
 from rig.config import Settings
 from rig.errors import UsageError
 from rig.report import text
@@ -22,7 +23,7 @@ NEEDED = {"spec", "bounds", "without", "invariant", "message", "initial", "steps
 def run(settings: Settings, file: Path, console: Console | None = None) -> int:
     """Exit code 0 once it is printed; UsageError for what is no saved violation. `file` may be below the reports."""
     below = settings.reports / file
-    show(read(below if below.is_file() and not file.exists() else file), console or Console(highlight=False))
+    show(read(below if below.is_file() and not file.exists() else file), console or terminal.console(highlight=False))
     return 0
 
 

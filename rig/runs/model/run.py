@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from typer import echo
 
 from rig.checks.model.explorations import PlannedSpec, items_of
@@ -15,6 +14,7 @@ from rig.config import Settings
 from rig.model.language import Mutant
 from rig.record import Run
 from rig.record.verdict import EXIT_INTERRUPTED
+from rig.results.last_run import failed_of_last
 from rig.runs.common.conclude import conclude
 from rig.runs.common.replay import replay_command
 from rig.runs.common.run_facts import run_facts
@@ -22,6 +22,7 @@ from rig.runs.common.session import Session, run_session
 from rig.runs.model.jobs import Job, Pool
 from rig.runs.model.specifications import SUFFIX, Found, bounded, refuse_unused, select, select_mutant
 from rig.runs.model.summary import told_bounds
+from rig.terminal import console
 
 WORKERS = 2
 BUDGET_S = {False: 600.0, True: 2700.0}  # by whether the deep bounds are explored too
@@ -54,11 +55,17 @@ def run(
     *,
     deep: bool = False,
     control: bool = True,
+    failed: bool = False,
 ) -> int:
-    """The whole command; returns its exit code. UsageError for what can't be run at all."""
+    """Run the command; returns its exit code. `failed`: only the specifications that did not pass in the last run.
+
+    Raises UsageError for what cannot be run at all.
+    """
     from rig.report import print_summary
     from rig.report.model import print_control
 
+    if failed and not (words := failed_specs(settings.reports)):
+        return 0
     chosen = select(words)
     changed: Mutant | None = None
     if mutant is not None:
@@ -88,12 +95,18 @@ def run(
         file.unlink()
     results = conclude(session.directory)
     files = keep_violations(session)
-    console = Console()
-    print_control(results, console)
+    print_control(results, console())
     for file in files:
         echo(f"step by step: rig model --replay {shlex.quote(str(file))}")
     print_summary(results, session.directory)
     return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
+
+
+def failed_specs(reports: Path) -> list[str]:
+    """The specifications with an item that did not pass in the last run of no mutant, as `--spec` takes them."""
+    items = failed_of_last(reports, "model", lambda results: "--mutant" not in shlex.split(results["command"]))
+    commands = [shlex.split(item["replay"]) for item in items]
+    return list(dict.fromkeys(words[words.index("--spec") + 1] for words in commands))
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -1,17 +1,16 @@
 """Finds specifications, their mutants and their rules by the names that a user types."""
 
 import ast
-import difflib
 import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from rig.errors import UsageError
+from rig.errors import UsageError, suggestion
 from rig.model.language import Mutant, Spec, SpecError
 from rig.model.wellformed import check
 
@@ -101,18 +100,12 @@ def select(words: Sequence[str]) -> list[Found]:
         if word.endswith(SUFFIX) or word in known:
             chosen.append(word)
         else:
-            raise UsageError(f"--spec {word}: there is no such specification{meant(word, known)}: {', '.join(known)}")
+            raise UsageError(
+                f"--spec {word}: there is no such specification{suggestion(word, known)}: {', '.join(known)}"
+            )
     if not chosen and not known:
         raise UsageError(f"{PACKAGE} holds no specification yet: name a file with --spec FILE{SUFFIX}")
     return [load(name) for name in dict.fromkeys(chosen or known)]
-
-
-def meant(word: str, known: Iterable[str]) -> str:
-    """` (did you mean X?)` for what is near enough."""
-    by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
-    near = near or [name for name in by_lower if word.strip() and word.strip().lower() in name]
-    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
 
 
 def rules_of(module: ModuleType) -> list[str]:
@@ -155,8 +148,8 @@ def select_mutant(name: str, among: Sequence[Found]) -> tuple[Found, Mutant]:
     same = [(found, one) for word, found, one in every if word.lower() == name.strip().lower()]
     if not same:
         raise UsageError(
-            f"--mutant {name!r}: no mutant has this name or finding{meant(name, [word for word, *_ in every])};"
-            " `rig model --list` tells which there are"
+            f"--mutant {name!r}: no mutant has this name or finding{suggestion(name, [word for word, *_ in every])};"
+            " `rig model --list` lists them"
         )
     if len(same) > 1:
         told = "; ".join(f"{found.spec.name}: {one.name!r}" for found, one in same)

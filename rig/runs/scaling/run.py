@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from typer import echo
 
 from rig import caller
@@ -34,6 +33,7 @@ from rig.runs.common.session import Session, run_session
 from rig.runs.scaling.probe import TICK_S, TICKS, FleetSize, NotSeen, median
 from rig.runs.scaling.store_baseline import Floors
 from rig.stack import open_stack
+from rig.terminal import console
 from rig.traffic.actors.tokens import mint
 from rig.traffic.load.open_loop import Shot, head
 from rig.traffic.load.open_loop_process import ending, shots_of, write_plan
@@ -88,7 +88,7 @@ def run(settings: Settings, sizes: str | None = None) -> int:
         with rescued(session.recorder):
             play(session, settings, chosen)
     results = conclude(session.directory)
-    print_table(results, Console())
+    print_table(results, console())
     print_summary(results, session.directory)
     return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
 
