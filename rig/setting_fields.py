@@ -76,7 +76,7 @@ class Fields:
             SERVER, many=True,
         ),
     ] = None  # fmt: skip
-    ready_within_s: Annotated[float, Help("Seconds within which the server must be ready.", SERVER), Gt(0)] = 15.0
+    ready_within_s: Annotated[float, Help("Seconds that the server has to become ready.", SERVER), Gt(0)] = 15.0
     schema: Annotated[Path | None, Help("TOML file that maps the server's tables, columns and values.", SERVER)] = None
     level: Annotated[
         Literal["hardened", "contract"] | None,

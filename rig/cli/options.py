@@ -45,11 +45,12 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
 def parameter(field: Field) -> inspect.Parameter:
     """The option of one setting. Its default is None, which means that it was not given."""
     kind: Any = list[str] if field.help.many else field.type
+    flags = [field.flag, "-q"] if field.name == "quiet" else [field.flag]
     option = typer.Option(
-        *([field.flag, "-q"] if field.name == "quiet" else [field.flag]),
-        help=field.help.text,
+        *flags,
+        help=f"{field.help.text} Default: {field.default}." if field.default else field.help.text,
+        metavar="|".join(field.choices) or ("<str>" if field.help.many else None),
         rich_help_panel=field.help.panel,
-        show_default=str(field.default) if field.default else False,
         autocompletion=completion.of_words(field.choices) if field.choices else None,
     )
     return inspect.Parameter(

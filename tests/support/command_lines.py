@@ -10,15 +10,15 @@ import typer
 
 from rig.cli import main as entry
 from rig.cli.commands import app
-from rig.cli.option_rules import WAYS, Way
+from rig.cli.ways import WAYS, Way
 from rig.config import Settings
 
 GROUP: Any = typer.main.get_command(app)
 COMMANDS = GROUP.commands
 # Where a command line arrives: each is replaced, so that nothing runs.
 ENDS = (
-    "runs.checklist.run.run", "runs.checklist.repeat.run", "runs.checklist.fault_matrix.run", "runs.chaos.run.run",
-    "runs.chaos.run.run_random", "runs.chaos.run.list_campaigns", "runs.chaos.run.list_faults", "runs.chaos.shrink.run",
+    "runs.checklist.run.run", "runs.checklist.repeat.run", "runs.checklist.listing.run", "runs.checklist.fault_matrix.run", "runs.chaos.run.run",
+    "runs.chaos.run.run_random", "runs.chaos.run.run_failed", "runs.chaos.run.list_campaigns", "runs.chaos.run.list_faults", "runs.chaos.shrink.run",
     "runs.load.options.run", "runs.scaling.run.run", "runs.benchmark.outage.run", "runs.benchmark.hot_path.run",
     "runs.benchmark.load_generator.run", "runs.mutation.run.run", "runs.mutation.run.list_entries", "runs.model.run.run",
     "runs.model.run.list_specs", "runs.model.replay.run", "runs.recheck.run", "runs.serve.run", "results.compare.run",

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from rig.config import PREFIX, Settings
 
 ITEM = "{item}"  # stands in a replay for what is judged, until that is known
-# Where a run is kept, and what is left standing after it, change nothing of what is tested.
-NOT_REPEATED = frozenset({"random_seed", "reports", "keep"})
+# These change nothing of what is tested: where a run is kept, what is left running after it, how much is printed.
+NOT_REPEATED = frozenset({"random_seed", "reports", "keep", "quiet"})
 MANY = frozenset({"sut_env", "sut_pass_env"})  # flags that come again for each word
 SECRET = frozenset({"otp_code", "jwt_secret", "internal_token"})
 

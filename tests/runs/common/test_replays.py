@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from rig.cli.option_rules import RUNNING, Way
+from rig.cli.ways import RUNNING, Way
 from rig.config import PREFIX, Settings, read
 from rig.errors import UsageError
 from rig.record import RunDirectory
@@ -41,8 +41,8 @@ RUNS = [
         "rig bench --fleet", "rig bench --hot", "rig bench", "rig prove", "rig model",
     )
 ]  # fmt: skip
-# Neither where it is kept, nor how often it is repeated or what else is written, changes what one run tests.
-KEPT_WHERE = frozenset({"random_seed", "reports", "keep"})  # the random seed is drawn, and looked at by itself
+# Neither where it is kept, nor how much is printed, nor how often it is repeated or what else is written, changes what one run tests.
+KEPT_WHERE = frozenset({"random_seed", "reports", "keep", "quiet"})  # the random seed is drawn, and looked at by itself
 NOT_TESTED = KEPT_WHERE | {"repeat", "write_docs"}
 A_RUNNING_SERVER = ("base_url", "internal_url", "jwt_secret", "otp_code", "postgres", "valkey", "toxiproxy")
 SUMMARY = {
