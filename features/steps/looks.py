@@ -1,9 +1,9 @@
 """What several sections look at in the same way: a start in an environment, pings so far, rows of the online status."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
@@ -16,6 +16,9 @@ from rig.runs.checklist.observation import Observed
 from rig.runs.checklist.world import World
 from rig.stack import CapabilityMissing, ServerInstance
 from rig.traffic import Mitra
+from rig.waiting import poll_until
+
+T = TypeVar("T")
 
 LOOK_EVERY_S = 0.05
 SHOWN = 10  # of many lines of evidence, so many are shown
@@ -29,6 +32,23 @@ def watch(world: World, seconds: float) -> None:
         if gone:
             raise RuntimeError(f"backend {', '.join(gone)} ended while nothing was asked of it")
         time.sleep(min(LOOK_EVERY_S, left))
+
+
+def watch_until(
+    world: World,
+    look: Callable[[], T],
+    until_at: float,
+    *,
+    until: Callable[[T], object] = bool,
+    every_s: float = LOOK_EVERY_S,
+) -> T:
+    """`poll_until` up to a time in epoch seconds; RuntimeError when a backend ends meanwhile.
+
+    What has not come about by then is judged by the boxes, so the last value is returned.
+    """
+    return poll_until(
+        look, until_at - time.time(), until=until, every_s=every_s, sleep=lambda seconds: watch(world, seconds)
+    )
 
 
 def cadence_of(world: World, name: str) -> float:

@@ -11,6 +11,7 @@ from rig.environment.step_errors import Broke, Unmet
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
+from rig.waiting import poll_until
 
 WAIT_S = 10.0  # for a timer of the backend to show, over the time that it is due
 COUNTED_TEXT = "SELECT id::text, status, mitra_id::text FROM chat_sessions WHERE mitra_id = %s ORDER BY status, id"
@@ -42,7 +43,7 @@ def runs_out(world: World, goodbye: str) -> None:
     if "extension" in goodbye:
         seen["extended"] = must(budi.extend(chat, 600), 200).plain()
         seen["capacity_extended"] = capacity_of(world, "Sari")
-    wait_until(ends_at + 0.1)
+    sleep_until(ends_at + 0.1)
     at_end = session_row(world, "Budi").rows[0][0]
     seen["at_end"] = {"status": at_end, "capacity": capacity_of(world, "Sari"), "seen_at": time.time()}
     if "customer" in goodbye:
@@ -50,14 +51,13 @@ def runs_out(world: World, goodbye: str) -> None:
         seen["goodbye"] = world.notes["goodbye"].plain()
     seen["window_s"] = world.cadence.seconds("goodbye", 60)
     world.notes["runs out"] = seen
-    deadline = ends_at + seen["window_s"] + WAIT_S
-    while session_row(world, "Budi").rows[0][0] != "ended" and time.time() < deadline:
-        time.sleep(0.02)
-    seen["ended_seen_at"] = time.time() if session_row(world, "Budi").rows[0][0] == "ended" else None
+    left_s = ends_at + seen["window_s"] + WAIT_S - time.time()
+    ended = poll_until(lambda: session_row(world, "Budi").rows[0][0] == "ended", left_s)
+    seen["ended_seen_at"] = time.time() if ended else None
 
 
-def wait_until(at: float) -> None:
-    """Until a time of the wall clock: the event that is due then is what the scenario is about."""
+def sleep_until(at: float) -> None:
+    """Sleep until a time in epoch seconds, when the event that the scenario is about is due."""
     time.sleep(max(0.0, at - time.time()))
 
 

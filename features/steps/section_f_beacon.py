@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_bdd import parsers, when
 
-from features.steps.looks import watch
+from features.steps.looks import watch, watch_until
 from features.steps.section_f import MAXIMUM, STALE_DEFAULT_S
 from features.steps.states import come_online, heartbeats_by_hand, names_by_id, reading
 from features.steps.windows import (
@@ -153,15 +153,12 @@ def nobody_polls(world: World) -> None:
     """Gone by a deletion that followed the COMMIT, where that is told: one before it may be followed by another."""
     deadline, since = world.notes["set max_customers_per_mitra"].ended + WRITE_THROUGH_S, world.notes["released at"]
 
-    def waiting() -> bool:
+    def deleted() -> bool:
         if world.bench.mirror.client.exists(SNAPSHOT):
-            return True
-        return since is not None and not any(
-            deletes_key(c, SNAPSHOT) and c["at"] > since for c in world.commands(since)
-        )
+            return False
+        return since is None or any(deletes_key(c, SNAPSHOT) and c["at"] > since for c in world.commands(since))
 
-    while waiting() and time.time() < deadline:
-        watch(world, 0.005)
+    watch_until(world, deleted, deadline, every_s=0.005)
     there = bool(world.bench.mirror.client.exists(SNAPSHOT))
     world.notes["gone"] = {"gone": not there, "at": time.time()}
 

@@ -6,7 +6,6 @@ from typing import Any
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import (
-    LOOK_EVERY_S,
     audit_rows,
     cadence_of,
     ids_of,
@@ -16,6 +15,7 @@ from features.steps.looks import (
     pings_of,
     started_in,
     watch,
+    watch_until,
     writes_to,
 )
 from features.steps.outages import seen_from_both_ends, skip_lines
@@ -87,10 +87,15 @@ def taken_offline_or_time_is_up(world: World) -> None:
     silent = ids_of(world, world.notes["silent"])
     last_ping = max(world.notes[f"{name} ping"].ended for name in world.notes["silent"])
     seen_at: dict[str, float] = {}
-    while len(seen_at) < len(silent) and time.time() - last_ping < within_s(world) + 0.2:
-        watch(world, LOOK_EVERY_S)
+
+    def all_offline() -> bool:
         rows, _ = online_rows(world, silent)
-        seen_at = {id: seen_at.get(id, time.time()) for id in silent if not rows[id]}
+        offline = {id: seen_at.get(id, time.time()) for id in silent if not rows[id]}
+        seen_at.clear()
+        seen_at.update(offline)
+        return len(seen_at) == len(silent)
+
+    watch_until(world, all_offline, last_ping + within_s(world) + 0.2)
     world.notes["waited"] = {"waited_s": time.time() - last_ping, "all_offline": len(seen_at) == len(silent)}
     world.notes["offline seen at"] = seen_at
     if len(seen_at) == len(silent):

@@ -6,7 +6,6 @@ from typing import Any
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import (
-    LOOK_EVERY_S,
     SHOWN,
     cadence_of,
     online_rows,
@@ -15,7 +14,7 @@ from features.steps.looks import (
     pings_of,
     sample_of,
     started_in,
-    watch,
+    watch_until,
     writes_to,
 )
 from features.steps.outages import seen_from_both_ends, skip_lines
@@ -68,10 +67,13 @@ def cycles_have_passed(world: World, count: str) -> None:
     """
     since = time.time()
     deadline = since + (int(count) + 1) * cycle_s(world) + 2
-    samples = [sample_of(world)]
-    while len(mirrored(world, since)) <= int(count) and time.time() < deadline:
-        watch(world, LOOK_EVERY_S)
+    samples: list[Any] = []
+
+    def passed() -> bool:
         samples.append(sample_of(world))
+        return len(mirrored(world, since)) > int(count)
+
+    watch_until(world, passed, deadline)
     world.notes["cycles"] = {"from": since, "until": time.time()}
     world.notes["samples"] = samples
 
@@ -82,13 +84,18 @@ def have_been_mirrored(world: World) -> None:
     since = time.time()
     ids = {person.id for person in world.people.values()}
     deadline = since + 2 * cycle_s(world) + 2
-    while time.time() < deadline:
-        pinged = {ping["id"]: ping["ended"] for ping in reversed(pings_of(world)) if ping["status"] == 200}
-        if ids <= set(pinged) and mirrored(world, max(pinged.values())):
-            return
-        watch(world, LOOK_EVERY_S)
+
+    def pinged_at() -> dict[str, float]:
+        return {ping["id"]: ping["ended"] for ping in reversed(pings_of(world)) if ping["status"] == 200}
+
+    def all_mirrored() -> bool:
+        pinged = pinged_at()
+        return ids <= set(pinged) and bool(mirrored(world, max(pinged.values())))
+
+    if watch_until(world, all_mirrored, deadline):
+        return
     told = f"no statement mirrored the pings of all within {deadline - since:.0f} s"
-    pinged = {ping["id"]: ping["ended"] for ping in reversed(pings_of(world)) if ping["status"] == 200}
+    pinged = pinged_at()
     owed = ids <= set(pinged) and max(pinged.values()) <= since + cycle_s(world)
     if owed and world.bench.lag.worst(since, time.time()) <= LAG_VOID_S:
         raise Broke(told, "H-03")

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 from pytest_bdd import parsers, when
 
-from features.steps.looks import cadence_of, stamped, started_in, watch
+from features.steps.looks import cadence_of, stamped, started_in, watch, watch_until
 from features.steps.people import NOBODY
 from rig.checks.common.mirror_diff import unlike_the_truth
 from rig.contract import RESEED_S, SEED_LINE, SLACK_S, WRITE_THROUGH_S
@@ -34,12 +34,13 @@ class Undo:
 
 def agreed_stores(world: World) -> dict[str, Any]:
     """Both stores once they agree, or as they are when the last write's time to be mirrored is up."""
-    deadline = time.monotonic() + WRITE_THROUGH_S
-    while True:
-        stores = {"truth": world.truth(), "mirror": world.mirror_state()}
-        if not unlike_the_truth(stores) or time.monotonic() >= deadline:
-            return stores
-        watch(world, 0.02)
+
+    def stores() -> dict[str, Any]:
+        return {"truth": world.truth(), "mirror": world.mirror_state()}
+
+    return watch_until(
+        world, stores, time.time() + WRITE_THROUGH_S, until=lambda stores: not unlike_the_truth(stores), every_s=0.02
+    )
 
 
 def cycle_s(world: World) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import redis
 from pytest_bdd import parsers, when
 
-from features.steps.looks import LOOK_EVERY_S, SHOWN, stamped, watch
+from features.steps.looks import SHOWN, stamped, watch, watch_until
 from features.steps.outages import seen_from_both_ends
 from features.steps.people import open_chat, pay, split_names
 from features.steps.section_c import CLOCK_S
@@ -100,13 +100,15 @@ def changed_unheard(world: World, value: str) -> None:
 def by_the_new_setting(world: World) -> None:
     """A second from its subscription on, which may come a little after the seed; J-06 judges the polls that follow."""
     expected, _ = available_in_postgres(world)
-    latest, heard = max(world.notes["valkey back at"] + RESEED_S, time.time()), None
-    while time.time() < (heard or latest) + HEARD_S:
+    latest = max(world.notes["valkey back at"] + RESEED_S, time.time())
+
+    def by_the_setting() -> bool:
         poll = polled_anew(world)
-        if isinstance(poll.reply, dict) and poll.reply.get("count") == len(expected):
-            break
-        heard = heard or (time.time() if subscribed(world) else None)
-        watch(world, LOOK_EVERY_S)
+        return isinstance(poll.reply, dict) and poll.reply.get("count") == len(expected)
+
+    if not watch_until(world, lambda: by_the_setting() or subscribed(world), latest + HEARD_S):
+        return
+    watch_until(world, by_the_setting, time.time() + HEARD_S)
 
 
 def subscribed(world: World) -> bool:
@@ -118,12 +120,11 @@ def subscribed(world: World) -> bool:
 @when("both stores are read")
 def stores_read(world: World) -> None:
     """Until they agree, for a second at most: what was committed during the seed is written through after it."""
-    deadline = time.monotonic() + 1.0
-    while True:
-        world.notes["stores"] = {"truth": world.truth(), "mirror": world.mirror_state()}
-        if agree(world.notes["stores"]) or time.monotonic() >= deadline:
-            break
-        watch(world, 0.02)
+
+    def stores() -> dict[str, Any]:
+        return {"truth": world.truth(), "mirror": world.mirror_state()}
+
+    world.notes["stores"] = watch_until(world, stores, time.time() + 1.0, until=agree, every_s=0.02)
     world.notes["stores shown"] = [*world.truth_evidence(), *world.mirror_evidence()]
 
 
@@ -176,13 +177,18 @@ def told_of_a_setting(world: World) -> None:
     client, message = world.bench.mirror.client, json.dumps({"key": "max_customers_per_mitra"})
     deadline = max(world.notes["valkey back at"] + RESEED_S, time.time() + HEARD_S)
     told, gone = 0, False
+
+    def snapshot_gone() -> bool:
+        nonlocal told
+        if not client.exists(SNAPSHOT):
+            return True
+        client.publish(CHANNEL, message)
+        told += 1
+        return False
+
     with suppress(redis.RedisError):  # a Valkey that is not back is judged by what came before
         client.set(SNAPSHOT, '{"available": false, "count": 0}', ex=SNAPSHOT_LIFE_S)
-        while not gone and time.time() < deadline:
-            client.publish(CHANNEL, message)
-            told += 1
-            watch(world, LOOK_EVERY_S)
-            gone = not client.exists(SNAPSHOT)
+        gone = watch_until(world, snapshot_gone, deadline)
     world.notes["invalidation"] = {"told": told, "gone": gone}
 
 

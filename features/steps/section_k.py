@@ -9,7 +9,6 @@ from typing import Any
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import (
-    LOOK_EVERY_S,
     audit_rows,
     cadence_of,
     pinging,
@@ -17,7 +16,7 @@ from features.steps.looks import (
     sample_of,
     shown,
     stamped,
-    watch,
+    watch_until,
     writes_to,
 )
 from features.steps.people import NAMES, split_names
@@ -27,6 +26,7 @@ from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 from rig.traffic import BackgroundPings, Exchange
+from rig.waiting import poll_until
 
 BOTH = ("a", "b")
 WAYS = ("online", "offline")
@@ -152,18 +152,19 @@ def run_together(actions: Sequence[Callable[[], None]]) -> None:
 
 
 def await_agreement(world: World, id: str, answered_at: float) -> tuple[float | None, dict[str, Any]]:
-    """Until set, heartbeat and row say the same, with nobody toggling; None when they don't in time."""
-    while True:
+    """When set, heartbeat and row say the same, while nobody toggles (None when they don't in time), and what they say."""
+
+    def look() -> tuple[float | None, dict[str, Any]]:
         result = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (id,))
         postgres, now = bool(result.value), time.time()
         valkey = bool(world.bench.mirror.client.sismember("mitras:online", id))
         heartbeat = world.bench.mirror.heartbeat(id) is not None
         state = {"postgres": postgres, "valkey": valkey, "heartbeat": heartbeat}
-        if postgres == valkey == heartbeat:
-            return now, state
-        if now > answered_at + WRITE_THROUGH_S:
-            return None, state
-        time.sleep(0.005)
+        return (now if postgres == valkey == heartbeat else None), state
+
+    return poll_until(
+        look, answered_at + WRITE_THROUGH_S - time.time(), until=lambda seen: seen[0] is not None, every_s=0.005
+    )
 
 
 @answers("K-02")
@@ -202,13 +203,14 @@ def both_have_mirrored(world: World, count: str) -> None:
     """Meanwhile the column is sampled; after the time of so many cycles, one more and 2 s the box judges what there is."""
     since, every_s = time.time(), cadence_of(world, "heartbeat-mirror")
     deadline = since + (int(count) + 1) * every_s + 2
-    samples = [sample_of(world)]
-    while time.time() < deadline:
-        watch(world, LOOK_EVERY_S)
+    samples: list[Any] = []
+
+    def mirrored() -> bool:
         samples.append(sample_of(world))
-        mirrored = [s["instance"] for s in writes_to(world, [STATUS], since)[0] if uses_unnest(s)]
-        if all(mirrored.count(name) >= int(count) for name in BOTH):
-            break
+        instances = [s["instance"] for s in writes_to(world, [STATUS], since)[0] if uses_unnest(s)]
+        return all(instances.count(name) >= int(count) for name in BOTH)
+
+    watch_until(world, mirrored, deadline)
     world.notes["side by side"] = {"from": since, "samples": samples}
 
 

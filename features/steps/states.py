@@ -9,6 +9,7 @@ from rig.contract import HEARTBEAT, WRITE_THROUGH_S
 from rig.record.evidence import Evidence
 from rig.runs.checklist.world import World
 from rig.traffic import Mitra
+from rig.waiting import poll_until
 
 MARGIN_S = 5.0  # between a heartbeat by hand and its turning stale
 
@@ -44,10 +45,8 @@ def come_online(world: World) -> None:
 
 
 def await_deactivated(world: World) -> None:
-    """Until Valkey has who is deactivated, or the time for that is up: then the boxes tell that it has not."""
-    deadline = time.monotonic() + WRITE_THROUGH_S
-    while set(world.truth()["deactivated"]) - world.bench.mirror.deactivated() and time.monotonic() < deadline:
-        time.sleep(0.02)  # between two looks
+    """Wait until Valkey has every mitra who is deactivated. If it does not in time, the boxes report that."""
+    poll_until(lambda: not set(world.truth()["deactivated"]) - world.bench.mirror.deactivated(), WRITE_THROUGH_S)
 
 
 def set_heartbeat(world: World, name: str, age_s: float, zone: str = "Z") -> None:

@@ -9,6 +9,7 @@ import redis
 from rig.observe.errors import CannotObserve
 from rig.stores.urls import ValkeyUrl
 from rig.stores.valkey import OURS, connect, setting, subscriber
+from rig.waiting import poll_until
 
 TIMEOUT_S = 2.0
 READ_SLICE_S = 0.2
@@ -162,12 +163,15 @@ class Rewrites:
         """Both channels, confirmed: what happens from now on is heard."""
         self._pubsub.subscribe(FENCE_CHANNEL)
         (self._pubsub.psubscribe if self.channel.endswith("*") else self._pubsub.subscribe)(self.channel)
-        confirmed = 0
-        deadline = time.monotonic() + TIMEOUT_S
-        while confirmed < 2 and time.monotonic() < deadline:
+        confirmed: list[str] = []
+
+        def both() -> bool:
             message = self._pubsub.get_message(timeout=READ_SLICE_S)
-            confirmed += message is not None and message["type"] in ("subscribe", "psubscribe")
-        if confirmed < 2:
+            if message is not None and message["type"] in ("subscribe", "psubscribe"):
+                confirmed.append(message["channel"])
+            return len(confirmed) == 2
+
+        if not poll_until(both, TIMEOUT_S, every_s=0.0):
             raise CannotObserve(f"keyspace notifications: Valkey did not confirm SUBSCRIBE {self.channel}")
 
     def _listen(self) -> None:

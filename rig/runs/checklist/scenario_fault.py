@@ -11,6 +11,7 @@ from rig.contract import CHANNEL, SEED_LINE
 from rig.environment.testbed import Testbed
 from rig.faults import Cycle, FaultContext
 from rig.faults.catalogue import fault_named
+from rig.waiting import poll_until
 
 HOLD_S = 1.5  # above the second that a server may take to call silence an outage
 BELIEVED_S = 6.0  # the contract's 5 s from the answering of Valkey to the seed's line, and a margin
@@ -57,13 +58,17 @@ class ScenarioFault:
             self._await_believed(cycle, removed)
 
     def _await_believed(self, cycle: Cycle, since: float) -> None:
-        """Until every instance has seeded, where the fault asks for one, and listens again; what did not come the boxes will tell."""
-        deadline = time.monotonic() + BELIEVED_S
+        """Wait until every instance has seeded, if the fault causes a seed, and has subscribed again.
+
+        An instance that does not recover in time is reported by the checks that follow.
+        """
         logs = [self.bench.log(name) for name in self.bench.servers] if cycle.fault.seeds and self.bench.has_log else []
-        while time.monotonic() < deadline and not all(log.lines(since=since, containing=SEED_LINE) for log in logs):
-            time.sleep(0.02)  # between two looks
-        while time.monotonic() < deadline and self._subscribed() < len(self.bench.servers):
-            time.sleep(0.02)  # between two looks
+
+        def recovered() -> bool:
+            seeded = all(log.lines(since=since, containing=SEED_LINE) for log in logs)
+            return seeded and self._subscribed() >= len(self.bench.servers)
+
+        poll_until(recovered, BELIEVED_S)
         time.sleep(SETTLED_S)  # nothing tells when all is as before
 
     def _subscribed(self) -> int:

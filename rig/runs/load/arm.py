@@ -19,6 +19,7 @@ from rig.record import Recorder
 from rig.record.lines.load import Statements, Template
 from rig.stack import ServerInstance, Stack
 from rig.stores.valkey import OURS
+from rig.waiting import NotYet, poll_until, wait_until
 
 INSTANCES = ("a", "b", "c")
 SEEDED_S = 15.0  # after a FLUSHDB: the contract's 5 s, and what a hundred thousand mitras take beyond it
@@ -119,13 +120,11 @@ class Arm:
             self._wait_seeded(len(fleet))
 
     def _wait_seeded(self, online: int) -> None:
-        deadline = time.monotonic() + SEEDED_S
-        while (found := self._online()) != online:
-            if time.monotonic() > deadline:
-                raise NeverSeeded(
-                    f"{SEEDED_S:g} s after a FLUSHDB `SCARD mitras:online` is {found}, with {online} mitras online in Postgres"
-                )
-            time.sleep(0.02)  # between two looks
+        mirrored = poll_until(self._online, SEEDED_S, until=lambda mirrored: mirrored == online)
+        if mirrored != online:
+            raise NeverSeeded(
+                f"{SEEDED_S:g} s after a FLUSHDB `SCARD mitras:online` is {mirrored}, with {online} mitras online in Postgres"
+            )
 
     def _online(self) -> int | str:
         try:
@@ -157,11 +156,13 @@ class Arm:
         value = "all" if wanted else "none"
         self.tables.query(f"ALTER SYSTEM SET log_statement = '{value}'")
         self.tables.query("SELECT pg_reload_conf()")
-        deadline = time.monotonic() + RELOAD_S
-        while self.tables.query("SHOW log_statement").value != value:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"Postgres did not set log_statement to {value} within {RELOAD_S:g} s")
-            time.sleep(0.005)  # between two looks
+
+        def obeyed() -> bool:
+            if (current := self.tables.query("SHOW log_statement").value) != value:
+                raise NotYet(f"log_statement is {current}")
+            return True
+
+        wait_until(obeyed, RELOAD_S, f"Postgres to set log_statement to {value}", every_s=0.005)
 
     def close(self) -> None:
         for server in self.servers.values():

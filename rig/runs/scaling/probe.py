@@ -18,6 +18,7 @@ from rig.stores.postgres import connect as connect_postgres
 from rig.stores.valkey import OURS
 from rig.stores.valkey import connect as connect_valkey
 from rig.traffic import Customer, Operator
+from rig.waiting import poll_until
 
 PLANT = """
 WITH people AS (
@@ -113,41 +114,53 @@ class FleetSize:
     def unnest(self) -> float:
         """From the statement's line to the row that shows it; everybody has pinged since the seed."""
         look = "SELECT last_heartbeat_at IS NOT NULL FROM mitra_online_status WHERE mitra_id = %s"
-        deadline = time.monotonic() + PATIENCE_S
         self._ping_by_hand()
         with connect_postgres(self.bench.stack.postgres.observer_url, f"{OURS}fleet") as connection:
-            while time.monotonic() < deadline:
+
+            def shown() -> bool:
+                return connection.execute(look, (self.ids[-1],)).fetchone() == (True,)
+
+            def measured() -> float | None:
                 connection.execute("UPDATE mitra_online_status SET last_heartbeat_at = NULL")
                 connection.execute("VACUUM ANALYZE mitra_online_status")
                 began = time.time()
-                self._until(lambda: connection.execute(look, (self.ids[-1],)).fetchone() == (True,), "a mirrored ping")
+                if not poll_until(shown, PATIENCE_S, every_s=LOOK_S):
+                    raise NotSeen(f"a mirrored ping did not show within {PATIENCE_S:g} s")
                 seen = time.time()
                 batches = [s.at for s in self._statements(began, seen) if uses_unnest(s.plain())]
-                if batches:  # else it had begun before, and waited for us
-                    return seen - batches[-1]
-        raise NotSeen("no statement with UNNEST")
+                return seen - batches[-1] if batches else None  # None: it had begun before, and waited for our lock
+
+            seconds = poll_until(measured, PATIENCE_S, until=lambda seconds: seconds is not None, every_s=0.0)
+        if seconds is None:
+            raise NotSeen("no statement with UNNEST")
+        return seconds
 
     def tick(self) -> float:
         """From a tick's look at the settings to its last command in Valkey."""
         looking = connect_valkey(self.bench.stack.valkey.url, f"{OURS}ticks")
         began = time.time()
         last, calls = 0.0, self._calls(looking)
+
+        def measured() -> float | None:
+            nonlocal last, calls
+            now = self._calls(looking)
+            # One GET by itself is a look at the epoch.
+            if sum((now.get(name, 0) - calls.get(name, 0)) for name in now if name != "get"):
+                last = time.time()
+            calls = now
+            if not last or time.time() - last <= QUIET_S:
+                return None
+            ticks = [s.at for s in self._statements(began, time.time()) if "app_config" in s.text and s.at <= last]
+            ended, last = last, 0.0
+            return ended - ticks[-1] if ticks else None
+
         with looking:
-            while time.time() - began < TICK_S + PATIENCE_S:
-                time.sleep(LOOK_S)
-                now = self._calls(looking)
-                # One GET by itself is a look at the epoch.
-                if sum((now.get(name, 0) - calls.get(name, 0)) for name in now if name != "get"):
-                    last = time.time()
-                calls = now
-                if last and time.time() - last > QUIET_S:
-                    ticks = [
-                        s.at for s in self._statements(began, time.time()) if "app_config" in s.text and s.at <= last
-                    ]
-                    if ticks:
-                        return last - ticks[-1]
-                    last = 0.0
-        raise NotSeen("no tick of the auto-offline sweep")
+            seconds = poll_until(
+                measured, TICK_S + PATIENCE_S, until=lambda seconds: seconds is not None, every_s=LOOK_S
+            )
+        if seconds is None:
+            raise NotSeen("no tick of the auto-offline sweep")
+        return seconds
 
     def memory(self, empty_bytes: int) -> dict[str, Any]:
         used = self.bench.mirror.client.info("memory")["used_memory"] - empty_bytes
@@ -173,13 +186,6 @@ class FleetSize:
         stats = looking.info("commandstats")
         found = {name.removeprefix("cmdstat_"): facts["calls"] for name, facts in stats.items()}
         return {name: calls for name, calls in found.items() if name not in ASIDE}
-
-    def _until(self, seen: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not seen():
-            if time.monotonic() > deadline:
-                raise NotSeen(f"{what} did not show within {PATIENCE_S:g} s")
-            time.sleep(LOOK_S)
 
 
 def median(measure: Callable[[], float], times: int) -> float:
