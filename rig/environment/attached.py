@@ -60,12 +60,7 @@ class AttachedTestbed(Testbed):
                 f" {QUIET} there, and say so by --sut-env"
             )
         server.wait_ready(self.ready_within_s)
-        for secret, placeholder in (
-            (server.jwt_secret, "$JWT_SECRET"),
-            (self.told.internal_token, "$INTERNAL_API_TOKEN"),
-        ):
-            if secret:
-                self.recorder.mask(secret, placeholder)
+        self.mask_secrets(server.jwt_secret, self.told.internal_token)
         self.read_by_contract()
         self.refuse_missing_tables()
         self.empty_stores()

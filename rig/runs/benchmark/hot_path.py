@@ -2,10 +2,7 @@
 
 import asyncio
 import statistics
-import tempfile
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 
 import redis.asyncio
 from rich import box
@@ -15,12 +12,10 @@ from typer import echo
 
 from rig.config import Settings
 from rig.contract import BEACON, PING
-from rig.environment.cadence import Cadence
-from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.environment.testbed import Testbed
-from rig.record.null_recorder import NullRecorder
+from rig.runs.benchmark.quiet_testbed import benchmark_testbed
 from rig.runs.common.replay import replay_command
-from rig.stack import ServerInstance, Supervisor, open_stack
+from rig.stack import ServerInstance
 from rig.traffic.actors.mitra import go_online
 from rig.traffic.actors.tokens import mint
 from rig.traffic.load.open_loop import head, saturate
@@ -33,16 +28,8 @@ GOAL = 0.60  # of what the same server answers when it has nothing to do
 
 def run(settings: Settings) -> int:
     """Exit code 0 when ping and beacon reach the goal, 1 when one does not."""
-    spec = stack_spec(settings, Path("."))
-    with tempfile.TemporaryDirectory(prefix="rig-bench-") as logs, Supervisor.start() as supervisor:
-        with open_stack(replace(spec, logs=Path(logs)), supervisor, "bench") as stack:
-            bench = Testbed(
-                stack, NullRecorder(), Cadence("written"), 0, settings.ready_within_s, mapped_schema(settings)
-            )
-            try:
-                code = show(measure(bench), Console())
-            finally:
-                bench.close()
+    with benchmark_testbed(settings) as bench:
+        code = show(measure(bench), Console())
     echo(f"replay       {replay_command(['rig', 'bench', '--hot'], settings)}")
     return code
 
@@ -60,9 +47,8 @@ def measure(bench: Testbed) -> dict[str, list[float]]:
     mirrored = bench.stack.server("a", env=environment, proxied=False)
     plain = bench.stack.server("b", env={**environment, "AVAILABILITY_MIRROR": "off"}, proxied=False)
     bench.empty_stores()
-    for server in (mirrored, plain):
-        server.start(ready_within_s=bench.ready_within_s)
-        bench.servers[server.name] = server
+    bench.servers = {server.name: server for server in (mirrored, plain)}
+    bench.start_servers(bench.servers.values(), bench.ready_within_s)
     ids = [row.id for row in bench.fixtures.mitras(MITRAS, "mitra")]
     go_online(mirrored, ids)
     kinds: dict[str, Callable[[], float]] = {

@@ -1,12 +1,9 @@
 """Measures what an outage costs under a storm of beacon polls, beside the goals: `rig bench`."""
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 from typer import echo
@@ -14,13 +11,11 @@ from typer import echo
 from rig.checks.common.sql_statements import is_availability_query
 from rig.config import Settings
 from rig.contract import BEACON, SEED_LINE
-from rig.environment.cadence import Cadence
-from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.environment.testbed import Testbed
-from rig.record.null_recorder import NullRecorder
+from rig.runs.benchmark.quiet_testbed import benchmark_testbed
 from rig.runs.benchmark.table import Figure, print_figures
 from rig.runs.common.replay import replay_command
-from rig.stack import CapabilityMissing, Supervisor, open_stack
+from rig.stack import CapabilityMissing
 from rig.traffic.actors.mitra import go_online
 from rig.traffic.load.open_loop import Shot, fire
 
@@ -33,24 +28,12 @@ GENERATOR_LATE_MS = 50.0  # a generator that is itself later than this has measu
 
 def run(settings: Settings, polls_a_second: int) -> int:
     """Exit code 0 when every goal is reached, 1 when one is not, 2 when the storm itself was not what it should be."""
-    spec = stack_spec(settings, Path("."))
-    with tempfile.TemporaryDirectory(prefix="rig-bench-") as logs, Supervisor.start() as supervisor:
-        with open_stack(replace(spec, logs=Path(logs)), supervisor, "bench") as stack:
-            bench = Testbed(
-                stack,
-                NullRecorder(),
-                Cadence("written"),
-                0,  # nothing is drawn
-                settings.ready_within_s,
-                mapped_schema(settings),
-            )
-            try:
-                figures = measure(bench, polls_a_second)
-            except CapabilityMissing as lack:
-                echo(f"skipped: {lack}")
-                return 0
-            finally:
-                bench.close()
+    with benchmark_testbed(settings) as bench:
+        try:
+            figures = measure(bench, polls_a_second)
+        except CapabilityMissing as lack:
+            echo(f"skipped: {lack}")
+            return 0
     code = show(figures, polls_a_second, Console())
     words = ["rig", "bench", "--polls", str(polls_a_second)]
     echo(f"replay       {replay_command(words, settings)}")

@@ -10,15 +10,13 @@ from pathlib import Path
 from typer import echo
 
 from rig.config import Settings
-from rig.environment.cadence import Cadence
-from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
-from rig.environment.testbed import Testbed
+from rig.environment.stack_spec import stack_spec
+from rig.environment.testbed import Testbed, open_testbed
 from rig.faults.catalogue import faults
 from rig.faults.requirements import Requirement, libfaketime, no_resolver
 from rig.record import Verdict, exit_code, overall
 from rig.record.lines.chaos import Phase, Schedule
 from rig.record.lines.common import Missing, Weakness
-from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.chaos.campaign import Campaign
 from rig.runs.chaos.fault_scheduler import FaultScheduler, note_schedule, refuse_what_is_missing
 from rig.runs.chaos.final_state import write_history
@@ -27,13 +25,11 @@ from rig.runs.chaos.random_campaign import drawn, possible_here
 from rig.runs.chaos.registry import DIRECTORY, alone, campaigns, from_file, of_profile, select
 from rig.runs.chaos.sampler import Sampler
 from rig.runs.chaos.schedule import require_possible
-from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
 from rig.runs.common.replay import replay_command
-from rig.runs.common.run_facts import run_facts, tell_lacks
+from rig.runs.common.scaffold import FinishedRun, carry_out
 from rig.runs.common.seeds import draw_random_seed, random_seeds
-from rig.runs.common.session import Session, run_session
-from rig.stack import open_stack
+from rig.runs.common.session import RunPlan, Session
 from rig.stores import Lacks
 from rig.traffic import Customer, Mitra, Operator
 from rig.traffic.background.workload import Workload, digest, schedule
@@ -98,14 +94,14 @@ def run_all(
     """
     for campaign in chosen:
         require_possible(campaign.strikes, campaign.instances)
-    mapped_schema(settings)
     rows, began = [], time.monotonic()
     seeds = random_seeds(draw_random_seed(settings.random_seed), len(chosen))
     for campaign, seed in zip(chosen, seeds, strict=True):
         since = time.monotonic()
-        verdict, skips, interrupted = run_one(settings.model_copy(update={"random_seed": seed}), campaign, weaknesses)
-        if interrupted:
-            return EXIT_INTERRUPTED
+        finished = run_one(settings.model_copy(update={"random_seed": seed}), campaign, weaknesses)
+        if finished.interrupted:
+            return finished.exit_code
+        verdict, skips = Verdict(finished.results["verdict"]), finished.results["counts"]["skipped"]
         rows.append((campaign.name, verdict, skips, time.monotonic() - since))
     if len(rows) > 1:
         print_rows(rows, time.monotonic() - began)
@@ -125,37 +121,32 @@ def print_rows(rows: Sequence[tuple[str, Verdict, int, float]], seconds: float) 
     echo(f"{len(rows)} campaigns in {seconds / 60:.1f} min: {told}")
 
 
-def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = ()) -> tuple[Verdict, int, bool]:
-    """Its verdict, how many of its checks were skipped, and whether Ctrl-C ended it."""
-    from rig.report import print_summary
-
+def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = ()) -> FinishedRun:
+    """One campaign; see `run_all` for `weaknesses`."""
     seed = draw_random_seed(settings.random_seed)
-    replay = replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed)
-    echo(f"campaign {campaign.name}, random seed {seed}")
-    on = run_facts(settings, stack_spec(settings, Path(".")))
-    tell_lacks(on)
-    meta = {
-        "command": replay,
-        "campaign": campaign.plain(),
-        "excused": list(campaign.excused),
-        "level": level_of(settings),
-        "schema": settings.schema and str(settings.schema),
-        "strict": settings.strict,
-        **on,
-    }
-    items = list(campaign.judged)
-    plan = {"scenario": campaign.name, "bounds": campaign.judged}
-    with run_session("chaos", settings.reports, seed, items=items, replay=replay, meta=meta, plan=plan) as session:
+    command = replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed)
+
+    def work(session: Session) -> None:
         for text in weaknesses:
             session.recorder.add(Weakness(t=time.time(), text=text))
-        with rescued(session.recorder):
-            play(session, settings, campaign)
-    results = conclude(session.directory)
-    print_summary(results, session.directory)
-    if campaign.replay[:1] == ("random",) and results["verdict"] == Verdict.FAILED:
-        shrink = replay_command(["rig", "chaos", "shrink", str(session.directory.path)], lenient(settings))
+        play(session, settings, campaign)
+
+    plan = RunPlan(
+        "chaos",
+        list(campaign.judged),
+        command=command,
+        replay=command,
+        headline=f"campaign {campaign.name}, random seed {seed}",
+        random_seed=seed,
+        spec=stack_spec(settings, Path(".")),
+        meta={"campaign": campaign.plain(), "excused": list(campaign.excused)},
+        judging={"scenario": campaign.name, "bounds": campaign.judged},
+    )
+    finished = carry_out(settings, plan, work)
+    if campaign.replay[:1] == ("random",) and finished.results["verdict"] == Verdict.FAILED:
+        shrink = replay_command(["rig", "chaos", "shrink", str(finished.directory.path)], lenient(settings))
         echo(f"random seed {seed} failed; a smaller schedule: {shrink}")
-    return Verdict(results["verdict"]), results["counts"]["skipped"], session.interrupted
+    return finished
 
 
 def lenient(settings: Settings) -> Settings:
@@ -175,10 +166,7 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
         clock_library=libfaketime() if Requirement.OWN_CLOCKS in required else None,
         own_resolver=Requirement.OWN_RESOLVER in required and no_resolver() is None,
     )
-    with open_stack(spec, session.supervisor, "chaos") as stack:
-        bench = Testbed(
-            stack, recorder, Cadence("fast"), session.random_seed, settings.ready_within_s, mapped_schema(settings)
-        )
+    with open_testbed(spec, session.supervisor, "chaos", recorder, settings, random_seed=session.random_seed) as bench:
         try:
             refuse_what_is_missing(bench, campaign.strikes)
             bench.ready(bench.environment_for(**campaign.intervals), campaign.instances)
@@ -189,7 +177,6 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
             recorder.add(Missing(t=time.time(), text=str(lack)))
         finally:
             keep_logs(bench)
-            bench.close()
 
 
 def course(bench: Testbed, campaign: Campaign, exits: Exits) -> None:

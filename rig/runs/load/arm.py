@@ -3,22 +3,21 @@
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import redis
 
 from rig.checks.common.sql_statements import UUID
 from rig.environment.cadence import ENVIRONMENT
-from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_path, translator
-from rig.observe import Mirror, ServerLog, StatementLog, Tables
+from rig.environment.observed_stack import ObservedStack
+from rig.fixtures import Schema, translator
 from rig.observe.postgres.fingerprint import template
 from rig.observe.postgres.pg_stat_statements import CountedLedger
 from rig.observe.postgres.statement import Statement
-from rig.record import Recorder
+from rig.record import RecordWriter
 from rig.record.lines.load import Statements, Template
-from rig.stack import ServerInstance, Stack
-from rig.stores.valkey import OURS
+from rig.stack import Stack
 from rig.waiting import NotYet, poll_until, wait_until
 
 INSTANCES = ("a", "b", "c")
@@ -46,44 +45,26 @@ class NeverSeeded(Exception):
     """The server's mirror does not hold whom Postgres says is online: it breaks the contract before any load."""
 
 
-@dataclass
-class Arm:
-    """`id` is `on` (the mirror) or `off` (the same server as it was before it, without Valkey)."""
+class Arm(ObservedStack):
+    """`id` is `on` (the mirror) or `off` (the same server as it was before it, without Valkey).
 
-    id: str
-    stack: Stack
-    recorder: Recorder
-    schema: Schema
-    tables: Tables
-    fixtures: Fixtures
-    mirror: Mirror
-    statements: StatementLog
-    counted: CountedLedger | None  # where there is no log that we can read
-    servers: dict[str, ServerInstance] = field(default_factory=dict)
-    people: People = field(default_factory=lambda: People([], [], [], []))
-    _logs: dict[str, ServerLog] = field(default_factory=dict)
-    _views_made: bool = False
-    _bind: str = LOOPBACK
-    _templates: dict[str, int] = field(default_factory=dict)
+    Lacks where statements can be neither read nor counted.
+    """
 
-    @classmethod
-    def open(cls, id: str, stack: Stack, recorder: Recorder, schema: Schema) -> Self:
-        """Connect to the stack's stores; `close` ends it. Lacks where statements can be neither read nor counted."""
-        postgres, translate = stack.postgres, translator(schema)
-        tables = Tables(postgres.observer_url, reading_path(schema))
-        fixtures = Fixtures(postgres.url, schema)
-        mirror = Mirror(stack.valkey.url)
-        statements = StatementLog(
-            postgres.statement_log, postgres.instance_of, postgres.observers, translate=translate,
-            shared=postgres.shared_by, ours=OURS, database=postgres.facts.database,
-        )  # fmt: skip
-        counted = None
-        if not statements.available:
-            # It knows roles alone, so ours has to be another.
-            postgres.facts.require("pg_stat_statements", "login roles")
-            ours = {*postgres.observers, postgres.facts.login}
-            counted = CountedLedger(postgres.observer_url, postgres.instance_of, ours, translate=translate)
-        return cls(id, stack, recorder, schema, tables, fixtures, mirror, statements, counted)
+    def __init__(self, id: str, stack: Stack, recorder: RecordWriter, schema: Schema) -> None:
+        super().__init__(stack, recorder, schema)
+        self.id = id
+        self.people = People([], [], [], [])
+        self.counted = None if self.statements.available else self._count_statements()
+        self._bind = LOOPBACK
+        self._templates: dict[str, int] = {}
+
+    def _count_statements(self) -> CountedLedger:
+        """In place of a log that we can read. It knows roles alone, so ours has to be another."""
+        postgres = self.stack.postgres
+        postgres.facts.require("pg_stat_statements", "login roles")
+        ours = {*postgres.observers, postgres.facts.login}
+        return CountedLedger(postgres.observer_url, postgres.instance_of, ours, translate=translator(self.schema))
 
     # --- backends ----------------------------------------------------------------------------------------------
 
@@ -99,14 +80,8 @@ class Arm:
             environment["HOST"] = "0.0.0.0"
         for name in INSTANCES[:instances]:
             self.servers[name] = self.stack.server(name, env=environment, proxied=False)
-            self.recorder.mask(self.servers[name].internal_token, "$INTERNAL_API_TOKEN")
-            self.recorder.mask(self.servers[name].jwt_secret, "$JWT_SECRET")
-            self.servers[name].spawn()
-        for server in self.servers.values():
-            server.wait_ready(ready_within_s)
-        if self.schema.foreign:
-            make_views(self.stack.postgres.url, self.schema)
-            self._views_made = True
+        self.start_servers(self.servers.values(), ready_within_s)
+        self.read_by_contract()
         self.fixtures.clear()
 
     def plant(self, mitras: int, togglers: int, chats: int) -> None:
@@ -148,9 +123,6 @@ class Arm:
         found |= {f"server {name}": server.pid for name, server in self.servers.items()}
         return {name: pid for name, pid in found.items() if pid is not None}
 
-    def log(self, name: str) -> ServerLog:
-        return self._logs.setdefault(name, ServerLog(self.servers[name].log))
-
     def log_statements(self, wanted: bool) -> None:
         """Switch Postgres' statement log, for what counting itself costs; TimeoutError when it does not obey."""
         value = "all" if wanted else "none"
@@ -163,15 +135,6 @@ class Arm:
             return True
 
         wait_until(obeyed, RELOAD_S, f"Postgres to set log_statement to {value}", every_s=0.005)
-
-    def close(self) -> None:
-        for server in self.servers.values():
-            if server.running:
-                server.stop()
-        if self._views_made:
-            drop_views(self.stack.postgres.url)
-        for one in (self.tables, self.fixtures, self.mirror):
-            one.close()
 
     # --- what it cost -----------------------------------------------------------------------------------------
 

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from typer import echo
 
 from rig.config import Settings
-from rig.errors import UsageError
-from rig.record import RunDirectory, new_run
+from rig.record import RunDirectory
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.report.formats import files
+from rig.runs.common.progress_bar import ProgressBar
 from rig.runs.common.replay import replay_command
 from rig.runs.common.run_facts import run_facts
 from rig.runs.common.seeds import draw_random_seed
+from rig.runs.common.session import open_directory
 from rig.runs.mutation.catalogue import Entry, draw_sample, read_catalogue, select_entries
 from rig.runs.mutation.docs import write_docs
 from rig.runs.mutation.jobs import Proving
@@ -25,7 +25,7 @@ from rig.runs.mutation.outcome import Outcome, Proof
 from rig.runs.mutation.report import markdown, plain_line, print_outcomes, results_of
 
 WORKERS = 6  # most of their time passes in waits; more starve each other on two cores
-SHOWN_MAX = 70  # columns of the progress line's text
+SHOWN_MAX = 70  # columns of the progress bar's text
 
 
 def list_entries(names: Sequence[str] = (), only: Sequence[str] = ()) -> int:
@@ -74,12 +74,7 @@ def open_run(settings: Settings, seed: int, command: str, cross: bool) -> RunDir
         "cross": cross,
         **run_facts(settings),
     }
-    try:
-        return new_run(settings.reports, "prove", seed, meta)
-    except OSError as error:
-        raise UsageError(
-            f"no run can be kept in {settings.reports} ({error.strerror}): name another with --reports"
-        ) from None
+    return open_directory(settings.reports, "prove", seed, meta)
 
 
 def prove(
@@ -93,44 +88,17 @@ def prove(
     proving = Proving(drawn, directory, cross, seed, workers)
     found: dict[str, Outcome] = {}
     interrupted = False
-    with Watching(len(entries)) as watching:
+    with ProgressBar("broken servers", len(entries)) as bar:
         try:
             for outcome in proving.outcomes():
-                watching.look(proving, outcome)
+                bar.show(", ".join(job.entry.name for job in proving.running)[:SHOWN_MAX])
                 if outcome:
+                    bar.show(advance=1)
+                    if not bar.drawn or outcome.proof is not Proof.CAUGHT:
+                        bar.print(plain_line(outcome))
                     found[outcome.entry.name] = outcome
         except KeyboardInterrupt:
             interrupted = True
         finally:
             proving.let_go()
     return [found.get(entry.name, Outcome(entry, Proof.NOT_RUN)) for entry in entries], interrupted
-
-
-class Watching:
-    """Shows the run while it goes: a bar with what runs now on a terminal, a line an entry elsewhere."""
-
-    def __init__(self, total: int) -> None:
-        columns = (TextColumn("broken servers"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, TextColumn("[dim]{task.description}"), transient=True)
-        self._task = self._bar.add_task("starting", total=total)
-        self._drawn = self._bar.console.is_terminal
-
-    def __enter__(self) -> "Watching":
-        if self._drawn:
-            self._bar.start()
-        return self
-
-    def look(self, proving: Proving, outcome: Outcome | None) -> None:
-        """Show what runs now, and that an entry has ended."""
-        if not self._drawn:
-            if outcome:
-                echo(plain_line(outcome))
-            return
-        running = ", ".join(job.entry.name for job in proving.running)
-        self._bar.update(self._task, advance=int(outcome is not None), description=running[:SHOWN_MAX])
-        if outcome and outcome.proof is not Proof.CAUGHT:
-            self._bar.console.print(plain_line(outcome), highlight=False)
-
-    def __exit__(self, *_: object) -> None:
-        if self._drawn:
-            self._bar.stop()

@@ -64,7 +64,7 @@ class FleetSize:
             server.stop()
         made: Server = self.bench.stack.server("a", env=self.bench.environment_for(**cadences), proxied=False)
         self.bench.servers["a"] = made
-        made.start(ready_within_s=self.bench.ready_within_s)
+        self.bench.start_servers([made], self.bench.ready_within_s)
         return made
 
     # --- figures: seconds --------------------------------------------------------------------------------------
