@@ -218,11 +218,20 @@ def treats_a_connection(host: str, port: int, *, tls: bool = False) -> str:
     """`answers` (any bytes come back to a PING), `closes`, `silent` or `refused`, as a client would see it."""
     try:
         with socket.create_connection((host, port), timeout=CONNECT_S) as plain:
-            connection = unverified(plain) if tls else plain
-            connection.sendall(b"PING\r\n")
-            return ANSWERS if connection.recv(64) else CLOSES
+            return answers_to(unverified(plain) if tls else plain, b"PING\r\n")
     except ConnectionRefusedError:
         return REFUSED
+    except TimeoutError:
+        return SILENT
+    except OSError:
+        return CLOSES
+
+
+def answers_to(connection: socket.socket, question: bytes) -> str:
+    """`answers` if any bytes come back within the socket's timeout, else `silent` or `closes`."""
+    try:
+        connection.sendall(question)
+        return ANSWERS if connection.recv(64) else CLOSES
     except TimeoutError:
         return SILENT
     except OSError:

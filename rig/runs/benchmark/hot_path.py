@@ -18,7 +18,8 @@ from rig.runs.common.replay import replay_command
 from rig.stack import ServerInstance
 from rig.traffic.actors.mitra import go_online
 from rig.traffic.actors.tokens import mint
-from rig.traffic.load.open_loop import head, saturate
+from rig.traffic.load.open_loop import saturate
+from rig.traffic.request_bytes import request_bytes
 
 MITRAS = 300
 CONNECTIONS = 32
@@ -67,13 +68,13 @@ def measure(bench: Testbed) -> dict[str, list[float]]:
 
 def gets(listener: str, path: str) -> Callable[[], float]:
     url = listener.rstrip("/") + path
-    return lambda: asyncio.run(saturate(url, [head("GET", url)], CONNECTIONS, ROUND_S))
+    return lambda: asyncio.run(saturate(url, [request_bytes("GET", url)], CONNECTIONS, ROUND_S))
 
 
 def pings(server: ServerInstance, ids: list[str]) -> Callable[[], float]:
     """Of so many mitras in turn, each with one token, as an app uses one for a quarter of an hour."""
     url = server.public_url.rstrip("/") + PING
-    requests = [head("POST", url, mint(server.jwt_secret or "", id, "mitra")) for id in ids]
+    requests = [request_bytes("POST", url, mint(server.jwt_secret or "", id, "mitra")) for id in ids]
     return lambda: asyncio.run(saturate(url, requests, CONNECTIONS, ROUND_S))
 
 

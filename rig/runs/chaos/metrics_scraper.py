@@ -8,6 +8,7 @@ import httpx
 
 from rig.environment.testbed import Testbed
 from rig.record.lines.chaos import Metrics, Readiness
+from rig.stack.http import http_client
 
 EVERY_S = 0.5
 PATIENCE_S = 0.3
@@ -34,7 +35,7 @@ class Scraper:
         self._thread.join(10.0)
 
     def _run(self) -> None:
-        with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
+        with http_client(PATIENCE_S) as client:
             while not self._stopping.wait(EVERY_S):
                 for name, server in list(self._bench.servers.items()):
                     at = time.time()

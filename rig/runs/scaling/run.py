@@ -31,8 +31,9 @@ from rig.runs.common.session import RunPlan, Session
 from rig.runs.scaling.probe import TICK_S, TICKS, FleetSize, NotSeen, median
 from rig.runs.scaling.store_baseline import Floors
 from rig.traffic.actors.tokens import mint
-from rig.traffic.load.open_loop import Shot, head
+from rig.traffic.load.open_loop import Shot
 from rig.traffic.load.open_loop_process import ending, shots_of, write_plan
+from rig.traffic.request_bytes import request_bytes
 
 SIZES = (300, 1000, 3000, 10_000, 30_000, 100_000)
 SIZE_MIN, SIZE_MAX = 10, 300_000
@@ -159,7 +160,7 @@ def storms(fleet: FleetSize, recorder: RecordWriter) -> None:
     """Pings at planned moments, in calm and then while one operation is repeated: how long they wait for it."""
     server = fleet.bench.server()
     url = server.public_url.rstrip("/") + PING
-    requests = [head("POST", url, mint(server.jwt_secret or "", id, "mitra")) for id in fleet.ids[:PINGERS]]
+    requests = [request_bytes("POST", url, mint(server.jwt_secret or "", id, "mitra")) for id in fleet.ids[:PINGERS]]
     supervisor = fleet.bench.stack.supervisor
     for during, strike in (("blast", fleet.blast), ("reseed", fleet.reseed)):
         begin, epoch = time.monotonic() + 1.0, time.time() - time.monotonic()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import httpx
 
+from rig.stack.http import http_client
 from rig.waiting import NotYet, wait_until
 
 ANSWER_S = 1.0
@@ -15,7 +16,7 @@ def await_ready(internal_url: str, within_s: float, before_next: Callable[[], No
 
     `before_next` is called after each other answer; its errors end the wait.
     """
-    with httpx.Client(base_url=internal_url, timeout=ANSWER_S, trust_env=False) as client:
+    with http_client(ANSWER_S, base_url=internal_url) as client:
 
         def ready() -> bool:
             try:
