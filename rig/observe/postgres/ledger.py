@@ -113,8 +113,3 @@ def entries_of(found: Mapping[Key, Sum]) -> list[Entry]:
         for key, total in found.items()
     ]
     return sorted(entries, key=lambda entry: (-entry.calls, entry.role, entry.template))
-
-
-def unattributed(entries: Iterable[Entry]) -> list[Entry]:
-    """What no instance and no observer has sent: with any of these a run is inconclusive."""
-    return [entry for entry in entries if entry.kind == "unknown"]

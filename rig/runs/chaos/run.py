@@ -135,7 +135,6 @@ def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = 
         "chaos",
         list(campaign.judged),
         command=command,
-        replay=command,
         headline=f"campaign {campaign.name}, random seed {seed}",
         random_seed=seed,
         spec=stack_spec(settings, Path(".")),

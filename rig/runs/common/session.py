@@ -24,7 +24,7 @@ class RunPlan:
     kind: str
     items: Sequence[str]  # ids that must get a verdict
     command: str  # runs the whole again
-    replay: str  # answers one item again; `{item}` stands for its id
+    replay: str = ""  # answers one item again, `{item}` stands for its id; without it `command` does
     headline: str = ""
     random_seed: int | None = None
     spec: StackSpec | None = None  # None for a run without a stack
@@ -55,7 +55,7 @@ def run_session(settings: Settings, plan: RunPlan, facts: Mapping[str, Any]) -> 
         meta |= {"level": level_of(settings), "schema": settings.schema and str(settings.schema)}
     directory = open_directory(settings.reports, plan.kind, plan.random_seed or 0, {**meta, **plan.meta, **facts})
     with Recorder(directory) as recorder, Supervisor.start() as supervisor:
-        recorder.write("plan", items=list(plan.items), replay=plan.replay, **plan.judging)
+        recorder.write("plan", items=list(plan.items), replay=plan.replay or plan.command, **plan.judging)
         session = Session(directory, recorder, supervisor, plan.random_seed or 0)
         try:
             yield session

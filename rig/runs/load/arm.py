@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from rig.environment.cadence import ENVIRONMENT
 from rig.environment.observed_stack import ObservedStack
 from rig.fixtures import Schema, translator
 from rig.observe.postgres.fingerprint import template
+from rig.observe.postgres.ledger import Entry
 from rig.observe.postgres.pg_stat_statements import CountedLedger
 from rig.observe.postgres.statement import Statement
 from rig.record import RecordWriter
@@ -150,27 +151,14 @@ class Arm(ObservedStack):
         LedgerBroken when counts were lost in between.
         """
         assert self.counted is not None, "only where there is no log"
+        entries = self.counted.end()
         rows: list[list[Any]] = []
-        drivers = 0
-        strangers: set[str] = set()
-        for entry in self.counted.end():
-            if entry.kind == "unknown":
-                strangers.add(entry.role)
-            elif entry.kind == "driver":
-                drivers += entry.calls
-            elif entry.kind == "work":
+        for entry in entries:
+            if entry.kind == "work":
                 shape = self._number(entry.template)
                 rows += [[at, entry.instance, shape, len(rows) + n, "LOG", [], 0, 0, 0] for n in range(entry.calls)]
-        self.recorder.add(
-            Statements(
-                t=time.time(),
-                arm=self.id,
-                rows=rows,
-                drivers=drivers,
-                strangers=sorted(strangers),
-                source=self.counted.source,
-            )
-        )
+        drivers = sum(entry.calls for entry in entries if entry.kind == "driver")
+        self._record(rows, drivers, entries, self.counted.source)
 
     def record_statements(self, since: float, until: float) -> None:
         """Every statement of the servers in the span, into the record: its shape once, then a short row each.
@@ -181,31 +169,23 @@ class Arm(ObservedStack):
         self.statements.fence(self.tables.connection)
         known = dict.fromkeys(self.people.mitras, "fleet")
         known |= {id: "other" for own in vars(self.people).values() for id in own if id not in known}
+        statements = self.statements.window(since, until)
         rows: list[list[Any]] = []
-        drivers = 0
-        strangers: set[str] = set()
         units: dict[int, int] = {}
-        for one in self.statements.window(since, until):
-            if one.kind == "unknown":
-                strangers.add(one.role)
-            elif one.kind == "driver":
-                drivers += 1
-            elif one.kind == "work":
-                unit = units.setdefault(id(one.transaction or one), len(units))
-                rows.append([one.at, one.instance, self._shape(one), unit, one.severity, *ids_of(one, known)])
-        self.recorder.add(
-            Statements(
-                t=time.time(),
-                arm=self.id,
-                rows=rows,
-                drivers=drivers,
-                strangers=sorted(strangers),
-                source="statement log",
-            )
-        )
+        for statement in statements:
+            if statement.kind == "work":
+                shape = self._number(template(statement.contract_text or statement.text))
+                unit = units.setdefault(id(statement.transaction or statement), len(units))
+                rows.append(
+                    [statement.at, statement.instance, shape, unit, statement.severity, *ids_of(statement, known)]
+                )
+        drivers = sum(statement.kind == "driver" for statement in statements)
+        self._record(rows, drivers, statements, "statement log")
 
-    def _shape(self, statement: Statement) -> int:
-        return self._number(template(statement.contract_text or statement.text))
+    def _record(self, rows: list[list[Any]], drivers: int, seen: Iterable[Statement | Entry], source: str) -> None:
+        unknown = sorted({each.role for each in seen if each.kind == "unknown"})
+        line = Statements(t=time.time(), arm=self.id, rows=rows, drivers=drivers, strangers=unknown, source=source)
+        self.recorder.add(line)
 
     def _number(self, text: str) -> int:
         if text not in self._templates:

@@ -53,7 +53,6 @@ def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
         "load",
         list(bounds),
         command=command,
-        replay=command,
         headline=f"{scenario}, random seed {seed}",
         random_seed=seed,
         spec=stack_spec(settings, Path(".")),

@@ -73,7 +73,6 @@ def run(
         "model",
         items,
         command=command,
-        replay=command,
         headline=f"{told}, {WORKERS} at a time",
         judging={
             "specs": specs,

@@ -74,7 +74,6 @@ def run(settings: Settings, sizes: str | None = None) -> int:
         "load",
         list(BOUNDS),
         command=command,
-        replay=command,
         headline=f"{scenario}, random seed {seed}",
         random_seed=seed,
         spec=stack_spec(settings, Path(".")),

@@ -68,7 +68,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
     @contextmanager
     def run_session(settings: Settings, plan: RunPlan, facts: Any) -> Iterator[Any]:
         found.whole.append(plan.command)
-        found.one.append(plan.replay)
+        found.one.append(plan.replay or plan.command)
         recorder = SimpleNamespace(write=lambda *_, **__: None)
         yield SimpleNamespace(
             directory=directory, recorder=recorder, random_seed=plan.random_seed, interrupted=False, supervisor=None
