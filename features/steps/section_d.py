@@ -18,7 +18,7 @@ COUNTED_TEXT = "SELECT id::text, status, mitra_id::text FROM chat_sessions WHERE
 
 
 def session_row(world: World, customer: str):
-    return world.bench.tables.query(
+    return world.testbed.tables.query(
         "SELECT status, mitra_id::text, extract(epoch FROM ends_at)::float8 FROM chat_sessions WHERE id = %s",
         (world.notes[f"{customer} chat"],),
     )
@@ -86,15 +86,15 @@ def full_by_hand(world: World) -> None:
         raise Unmet(f"max_customers_per_mitra is {maximum}: no room for one below it")
     world.notes["maximum"] = maximum
     for name, value in (("Sari", maximum), ("Dewi", maximum - 1)):
-        world.bench.mirror.client.set(f"mitra:capacity:{world.mitra(name).id}", value)
+        world.testbed.mirror.client.set(f"mitra:capacity:{world.mitra(name).id}", value)
 
 
 def capacity_is(world: World, note: str | None) -> Observed:
     """The counter now, and when it became so: the last write of the key by the backend, against the answer."""
     sari = world.mitra("Sari").id
     found, seen_at = capacity_of(world, "Sari"), time.time()
-    rows = world.bench.tables.query(COUNTED_TEXT, (sari,))
-    shown = [world.bench.mirror.describe(f"mitra:capacity:{sari}"), rows.evidence()]
+    rows = world.testbed.tables.query(COUNTED_TEXT, (sari,))
+    shown = [world.testbed.mirror.describe(f"mitra:capacity:{sari}"), rows.evidence()]
     seen = {"capacity": found, "answered_at": None, "written_at": None}
     if note:
         exchange = world.notes[note]
@@ -214,7 +214,7 @@ def both_counters(world: World) -> Observed:
             *(one.evidence() for one in world.notes["refused"]),
             exchange.evidence(),
             row.evidence(),
-            *(world.bench.mirror.describe(key) for key in keys.values()),
+            *(world.testbed.mirror.describe(key) for key in keys.values()),
         ],
         {"within_s": WRITE_THROUGH_S},
     )
@@ -223,14 +223,14 @@ def both_counters(world: World) -> Observed:
 @answers("D-12")
 def set_by_hand(world: World) -> Observed:
     found = {name: capacity_of(world, name) for name in ("Sari", "Dewi")}
-    shown = [world.bench.mirror.describe(f"mitra:capacity:{world.mitra(name).id}") for name in found]
+    shown = [world.testbed.mirror.describe(f"mitra:capacity:{world.mitra(name).id}") for name in found]
     return Observed({"found": found, "maximum": world.notes["maximum"]}, shown)
 
 
 @answers("D-13")
 def left_out(world: World) -> Observed:
     paid = world.notes["Budi paid"]
-    rows = world.bench.tables.query(
+    rows = world.testbed.tables.query(
         "SELECT mitra_id::text FROM chat_request_notifications WHERE chat_session_id = %s ORDER BY 1",
         (world.notes["Budi chat"],),
     )

@@ -92,8 +92,8 @@ def seeded_or_not(world: World) -> None:
 @when(parsers.re(r"max_customers_per_mitra becomes (?P<value>\d+) in app_config, which nobody can be told of"))
 def changed_unheard(world: World, value: str) -> None:
     """As another backend would have it that is cut off as well: who subscribes again takes every setting as changed."""
-    world.bench.dirty("the scenario before wrote app_config by hand, and a backend may keep what it read")
-    world.bench.fixtures.setting("max_customers_per_mitra", int(value))
+    world.testbed.dirty("the scenario before wrote app_config by hand, and a backend may keep what it read")
+    world.testbed.fixtures.setting("max_customers_per_mitra", int(value))
 
 
 @when("the beacon goes by the new setting, or its time for it is up")
@@ -113,7 +113,7 @@ def by_the_new_setting(world: World) -> None:
 
 def subscribed(world: World) -> bool:
     with suppress(redis.RedisError):
-        return bool(world.bench.mirror.client.pubsub_numsub(CHANNEL)[0][1])
+        return bool(world.testbed.mirror.client.pubsub_numsub(CHANNEL)[0][1])
     return False
 
 
@@ -162,10 +162,10 @@ def toggle_noted(world: World) -> None:
     world.notes["toggles"] = {}
     for name, way, write in (("Sari", "online", "setOnline"), ("Dewi", "offline", "setOffline")):
         id, toggle = world.mitra(name).id, world.notes[f"{name} {way}"]
-        row = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (id,))
+        row = world.testbed.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (id,))
         text = f"[valkey-mirror] {write} {id} failed:"
         with suppress(TimeoutError):
-            world.bench.log().wait_for(text, toggle.started, LOG_FLUSH_S)
+            world.testbed.log().wait_for(text, toggle.started, LOG_FLUSH_S)
         world.notes["toggles"][name] = {
             "way": way, "exchange": toggle, "row": row, "text": text, "lines": world.log_lines(text, toggle.started),
         }  # fmt: skip
@@ -174,7 +174,7 @@ def toggle_noted(world: World) -> None:
 @when("config:invalidate says that a setting changed")
 def told_of_a_setting(world: World) -> None:
     """As another instance would; again and again, as a subscriber may come back a little after the seed."""
-    client, message = world.bench.mirror.client, json.dumps({"key": "max_customers_per_mitra"})
+    client, message = world.testbed.mirror.client, json.dumps({"key": "max_customers_per_mitra"})
     deadline = max(world.notes["valkey back at"] + RESEED_S, time.time() + HEARD_S)
     told, gone = 0, False
 
@@ -281,7 +281,9 @@ def healed_within_s(world: World) -> float:
 def toggles_survive(world: World) -> Observed:
     """The reconnect seed may heal before the sweep: either will do, within the later of their bounds."""
     noted, back = world.notes["toggles"], world.notes["valkey back at"]
-    members = {name: bool(world.bench.mirror.client.sismember("mitras:online", world.mitra(name).id)) for name in noted}
+    members = {
+        name: bool(world.testbed.mirror.client.sismember("mitras:online", world.mitra(name).id)) for name in noted
+    }
     healed = all(member is (noted[name]["way"] == "online") for name, member in members.items())
     if healed:
         world.notes.setdefault("healed at", time.time())  # of the first look that saw it, whatever else is waited for

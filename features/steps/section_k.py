@@ -42,9 +42,9 @@ STATUS = "mitra_online_status"
 def restart_both(world: World) -> None:
     """What the mirror holds once both say that they are ready is noted at once."""
     for name in BOTH:
-        world.bench.stop(name)
-    since = world.bench.start_together()
-    servers = {name: world.bench.server(name) for name in BOTH}
+        world.testbed.stop(name)
+    since = world.testbed.start_together()
+    servers = {name: world.testbed.server(name) for name in BOTH}
     world.notes["started together"] = {
         "since": since,
         "ready": world.mirror_state(),
@@ -57,7 +57,7 @@ def restart_both(world: World) -> None:
 @when("both backends are stopped")
 def stop_both(world: World) -> None:
     for name in BOTH:
-        world.notes["started together"]["instances"][name]["exit_code"] = world.bench.stop(name)
+        world.notes["started together"]["instances"][name]["exit_code"] = world.testbed.stop(name)
 
 
 @answers("K-01", within_s=1.0)
@@ -101,7 +101,7 @@ def further(world: World, name: str | None) -> Iterator[None]:
     if name is None:
         yield
         return
-    proxy, toxiproxy = world.bench.server(name).proxy, world.bench.stack.toxiproxy
+    proxy, toxiproxy = world.testbed.server(name).proxy, world.testbed.stack.toxiproxy
     toxiproxy.add_toxic(proxy, FAR, "latency", "upstream", {"latency": FAR_MS, "jitter": 0})
     try:
         yield
@@ -118,7 +118,7 @@ def toggle_round(world: World, name: str) -> dict[str, Any]:
     second = first if world.rng.random() < 1 / 3 else next(way for way in WAYS if way != first)
     ways = dict(zip(BOTH, (first, second), strict=True))
     shifts_s = {via: world.rng.choice((0, world.rng.uniform(0, 0.003))) for via in BOTH}
-    mitras = {via: world.mitra(name).via(world.bench.server(via)) for via in BOTH}
+    mitras = {via: world.mitra(name).via(world.testbed.server(via)) for via in BOTH}
     barrier, done = threading.Barrier(len(BOTH)), dict[str, Exchange]()
 
     def toggle(via: str) -> None:
@@ -155,10 +155,10 @@ def await_agreement(world: World, id: str, answered_at: float) -> tuple[float | 
     """When set, heartbeat and row say the same, while nobody toggles (None when they don't in time), and what they say."""
 
     def look() -> tuple[float | None, dict[str, Any]]:
-        result = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (id,))
+        result = world.testbed.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (id,))
         postgres, now = bool(result.value), time.time()
-        valkey = bool(world.bench.mirror.client.sismember("mitras:online", id))
-        heartbeat = world.bench.mirror.heartbeat(id) is not None
+        valkey = bool(world.testbed.mirror.client.sismember("mitras:online", id))
+        heartbeat = world.testbed.mirror.heartbeat(id) is not None
         state = {"postgres": postgres, "valkey": valkey, "heartbeat": heartbeat}
         return (now if postgres == valkey == heartbeat else None), state
 
@@ -176,7 +176,7 @@ def agree_after_each_round(world: World) -> Observed:
         {"rounds": rounds, "audit": audit[sari]},
         [
             evidence.note(f"the last {len(lines)} of {len(rounds)} rounds: " + " | ".join(lines)),
-            world.bench.mirror.describe("mitras:online"),
+            world.testbed.mirror.describe("mitras:online"),
             {**audit_shown, "rows": audit_shown["rows"][-2 * SHOWN_ROUNDS :]},
         ],
         {"within_s": WRITE_THROUGH_S},
@@ -221,7 +221,7 @@ def mirrors_side_by_side(world: World) -> Observed:
     noted["samples"].append(sample_of(world))
     read_at = noted["samples"][-1]["at"]
     pings = [exchange for pings in world.notes["background pings"] for exchange in pings.exchanges]
-    heartbeats = world.bench.mirror.heartbeats()
+    heartbeats = world.testbed.mirror.heartbeats()
     every = world.statements(noted["from"], read_at)
     statements = [s for s in every if failed(s) or s["class"] == "unknown" or uses_unnest(s)]
     counts = {name: sum(1 for s in statements if s["instance"] == name and uses_unnest(s)) for name in BOTH}
@@ -242,7 +242,7 @@ def mirrors_side_by_side(world: World) -> Observed:
         [
             evidence.statements("UNNEST statements by backend, and every failed statement", counts, shown(statements)),
             evidence.note(f"{len(noted['samples'])} samples of last_heartbeat_at, the last: {noted['samples'][-1]}"),
-            *(world.bench.mirror.describe(f"mitra:heartbeat:{person.id}") for person in world.people.values()),
+            *(world.testbed.mirror.describe(f"mitra:heartbeat:{person.id}") for person in world.people.values()),
         ],
         {"within_s": cadence_of(world, "heartbeat-mirror") + SLACK_S},
     )

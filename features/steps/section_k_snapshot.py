@@ -29,7 +29,7 @@ RECOMPUTE_VERBS = ("SDIFF", "SDIFFSTORE")
 
 def poller(world: World, via: str) -> Customer:
     """Somebody with the customer's app open, at that backend."""
-    return Customer(world.bench.server(via), recorder=world.recorder, name=f"at backend {via}")
+    return Customer(world.testbed.server(via), recorder=world.recorder, name=f"at backend {via}")
 
 
 @when(
@@ -42,7 +42,7 @@ def relay(world: World, filler: str, name: str, way: str, reader: str) -> None:
     """The toggle in between deletes no snapshot, and makes an answer that is computed anew differ."""
     mitra, since = world.mitra(name), time.time()
     available = len(world.truth()["online"])
-    world.bench.mirror.client.delete(SNAPSHOT)
+    world.testbed.mirror.client.delete(SNAPSHOT)
     first = poller(world, filler).beacon()
     toggle = mitra.online() if way == "online" else mitra.offline()
     second = poller(world, reader).beacon()
@@ -95,7 +95,7 @@ def commands_evidence(title: str, commands: Sequence[dict[str, Any]]) -> evidenc
 @given(parsers.re(r"the snapshot holds what backend (?P<via>[ab]) answers"))
 def warm(world: World, via: str) -> None:
     """As of now: what the steps before left in it is taken away first."""
-    world.bench.mirror.client.delete(SNAPSHOT)
+    world.testbed.mirror.client.delete(SNAPSHOT)
     must(poller(world, via).beacon(), 200)
 
 
@@ -111,7 +111,7 @@ def pinged_long_ago(world: World, name: str, seconds: str) -> None:
     )
 )
 def set_on_one(world: World, key: str, value: str, via: str, other: str) -> None:
-    world.bench.settings_touched()
+    world.testbed.settings_touched()
     before = standing_snapshot(world, via)
     held = with_commit_held(world, "app_config", lambda: world.operator(via).set_config(key, int(value)))
     exchange = held.exchange
@@ -138,7 +138,7 @@ def standing_snapshot(world: World, via: str) -> str | None:
     """With another poll while there is none: of a change before, the deletion of who told it may come after the polls."""
 
     def snapshot() -> str | None:
-        snapshot = world.bench.mirror.snapshot()
+        snapshot = world.testbed.mirror.snapshot()
         if snapshot is None:
             must(poller(world, via).beacon(), 200)
         return snapshot

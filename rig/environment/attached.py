@@ -1,4 +1,4 @@
-"""The bench of a server that somebody else started: it is taken as it runs, and what it cannot give is said by name."""
+"""The test bed of a server that somebody else started: it is used as it runs, and what it lacks is named."""
 
 from collections.abc import Mapping
 from typing import Any, NoReturn

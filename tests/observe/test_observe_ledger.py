@@ -9,9 +9,10 @@ import pytest
 
 from rig.observe import StatementLog, Tables
 from rig.observe.errors import CannotObserve
-from rig.observe.postgres.ledger import Entry, LedgerBroken, LogLedger
+from rig.observe.postgres.ledger import Entry, LedgerBroken
 from rig.observe.postgres.pg_stat_statements import CountedLedger
 from tests.support.debian_postgres import DebianPostgres, debian  # noqa: F401
+from tests.support.log_ledger import LogLedger
 from tests.support.observed_stack import CONTRACT_TABLES
 
 ROLES = {"sut_a": "a", "sut_b": "b"}

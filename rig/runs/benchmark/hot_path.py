@@ -29,13 +29,13 @@ GOAL = 0.60  # of what the same server answers when it has nothing to do
 
 def run(settings: Settings) -> int:
     """Exit code 0 when ping and beacon reach the goal, 1 when one does not."""
-    with benchmark_testbed(settings) as bench:
-        code = show(measure(bench), Console())
+    with benchmark_testbed(settings) as testbed:
+        code = show(measure(testbed), Console())
     echo(f"replay       {replay_command(['rig', 'bench', '--hot'], settings)}")
     return code
 
 
-def measure(bench: Testbed) -> dict[str, list[float]]:
+def measure(testbed: Testbed) -> dict[str, list[float]]:
     """Answers a second by kind, a value a round; the kinds take turns.
 
     The no-op goes through the same kind of listener and the same layers as ping and beacon; it only asks nobody.
@@ -43,21 +43,21 @@ def measure(bench: Testbed) -> dict[str, list[float]]:
     Servers and clients speak to Valkey without the proxy, and nobody watches: MONITOR has six lines for each ping, and
     to read them in the process that sends the pings costs as much again as sending them.
     """
-    bench.monitor.close()
-    environment = bench.environment_for()
-    mirrored = bench.stack.server("a", env=environment, proxied=False)
-    plain = bench.stack.server("b", env={**environment, "AVAILABILITY_MIRROR": "off"}, proxied=False)
-    bench.empty_stores()
-    bench.servers = {server.name: server for server in (mirrored, plain)}
-    bench.start_servers(bench.servers.values(), bench.ready_within_s)
-    ids = [row.id for row in bench.fixtures.mitras(MITRAS, "mitra")]
+    testbed.monitor.close()
+    environment = testbed.environment_for()
+    mirrored = testbed.stack.server("a", env=environment, proxied=False)
+    plain = testbed.stack.server("b", env={**environment, "AVAILABILITY_MIRROR": "off"}, proxied=False)
+    testbed.empty_stores()
+    testbed.servers = {server.name: server for server in (mirrored, plain)}
+    testbed.start_servers(testbed.servers.values(), testbed.ready_within_s)
+    ids = [row.id for row in testbed.fixtures.mitras(MITRAS, "mitra")]
     go_online(mirrored, ids)
     kinds: dict[str, Callable[[], float]] = {
         "no-op": gets(mirrored.internal_url, "/healthz"),
         "ping": pings(mirrored, ids),
         "beacon": gets(mirrored.public_url, BEACON),
         "baseline ping (no mirror)": pings(plain, ids),
-        "bare client loop": lambda: asyncio.run(bare(bench.stack.valkey.url)),
+        "bare client loop": lambda: asyncio.run(bare(testbed.stack.valkey.url)),
     }
     found: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(ROUNDS):

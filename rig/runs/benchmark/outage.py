@@ -28,9 +28,9 @@ GENERATOR_LATE_MS = 50.0  # a generator that is itself later than this has measu
 
 def run(settings: Settings, polls_a_second: int) -> int:
     """Exit code 0 when every goal is reached, 1 when one is not, 2 when the storm itself was not what it should be."""
-    with benchmark_testbed(settings) as bench:
+    with benchmark_testbed(settings) as testbed:
         try:
-            figures = measure(bench, polls_a_second)
+            figures = measure(testbed, polls_a_second)
         except CapabilityMissing as lack:
             echo(f"skipped: {lack}")
             return 0
@@ -40,13 +40,13 @@ def run(settings: Settings, polls_a_second: int) -> int:
     return code
 
 
-def measure(bench: Testbed, polls_a_second: int) -> list[Figure]:
+def measure(testbed: Testbed, polls_a_second: int) -> list[Figure]:
     """Calm, a hang by SIGSTOP, the way back, then FLUSHDB, all under the same storm."""
-    if not hasattr(bench.stack.valkey, "pause"):
+    if not hasattr(testbed.stack.valkey, "pause"):
         raise CapabilityMissing("this Valkey is not a process of ours to stop: use --mode embedded")
-    bench.ready(bench.environment_for())
-    server = bench.server()
-    go_online(server, [row.id for row in bench.fixtures.mitras(MITRAS, "mitra")])
+    testbed.ready(testbed.environment_for())
+    server = testbed.server()
+    go_online(server, [row.id for row in testbed.fixtures.mitras(MITRAS, "mitra")])
     begin = time.monotonic() + 0.5
     epoch = time.time() - time.monotonic()
     hang = begin + WARM_S + CALM_S
@@ -57,19 +57,19 @@ def measure(bench: Testbed, polls_a_second: int) -> list[Figure]:
         storm = pool.submit(lambda: asyncio.run(fire(server.public_url.rstrip("/") + BEACON, moments)))
         try:
             until(hang)
-            bench.stack.valkey.pause()
+            testbed.stack.valkey.pause()
             hung = time.monotonic()
             until(back)
         finally:
-            bench.stack.valkey.resume()
+            testbed.stack.valkey.resume()
         resumed = time.monotonic()
         until(flush)
-        bench.mirror.client.flushdb()
+        testbed.mirror.client.flushdb()
         flushed = time.monotonic()
         shots = storm.result(end - flushed + 30)
-    bench.statements.fence(bench.tables.connection)
-    asked = [s.at for s in bench.statements.window(hung + epoch, end + epoch) if is_availability_query(s.plain())]
-    seeds = [at for at, _ in bench.log().lines(containing=SEED_LINE)]
+    testbed.statements.fence(testbed.tables.connection)
+    asked = [s.at for s in testbed.statements.window(hung + epoch, end + epoch) if is_availability_query(s.plain())]
+    seeds = [at for at, _ in testbed.log().lines(containing=SEED_LINE)]
     calm = between(shots, begin + WARM_S, hang)
     in_hang = between(shots, hung, resumed)
     queries = sum(hung + epoch <= at < resumed + epoch for at in asked)

@@ -165,70 +165,72 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
         clock_library=libfaketime() if Requirement.OWN_CLOCKS in required else None,
         own_resolver=Requirement.OWN_RESOLVER in required and no_resolver() is None,
     )
-    with open_testbed(spec, session.supervisor, "chaos", recorder, settings, random_seed=session.random_seed) as bench:
+    with open_testbed(
+        spec, session.supervisor, "chaos", recorder, settings, random_seed=session.random_seed
+    ) as testbed:
         try:
-            refuse_what_is_missing(bench, campaign.strikes)
-            bench.ready(bench.environment_for(**campaign.intervals), campaign.instances)
-            exits = Exits(bench)
+            refuse_what_is_missing(testbed, campaign.strikes)
+            testbed.ready(testbed.environment_for(**campaign.intervals), campaign.instances)
+            exits = Exits(testbed)
             with rescued(recorder, exits):
-                course(bench, campaign, exits)
+                course(testbed, campaign, exits)
         except Lacks as lack:
             recorder.add(Missing(t=time.time(), text=str(lack)))
         finally:
-            keep_logs(bench)
+            keep_logs(testbed)
 
 
-def course(bench: Testbed, campaign: Campaign, exits: Exits) -> None:
+def course(testbed: Testbed, campaign: Campaign, exits: Exits) -> None:
     """The phases, each recorded once it is over."""
     spans = campaign.phases
-    workload = people(bench, campaign)
-    steps = schedule(campaign.pace, bench.random_seed, spans.traffic_s + TRAFFIC_SPARE_S * len(campaign.strikes))
-    bench.recorder.add(Schedule(t=time.time(), steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace)))
-    note_schedule(bench.recorder, campaign.strikes)
+    workload = people(testbed, campaign)
+    steps = schedule(campaign.pace, testbed.random_seed, spans.traffic_s + TRAFFIC_SPARE_S * len(campaign.strikes))
+    testbed.recorder.add(Schedule(t=time.time(), steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace)))
+    note_schedule(testbed.recorder, campaign.strikes)
     if campaign.excused:
         text = f"not judged, as the fault itself changes it: {', '.join(campaign.excused)}"
-        bench.recorder.add(Weakness(t=time.time(), text=text))
+        testbed.recorder.add(Weakness(t=time.time(), text=text))
 
     def wait(seconds: float) -> None:
         pass_time(exits, workload, seconds)
 
     began = time.time()
     with (
-        FaultScheduler(bench, campaign.strikes, campaign.instances, workload.stand_still) as scheduler,
-        Sampler(bench, workload.mitra_ids),
-        Scraper(bench),
+        FaultScheduler(testbed, campaign.strikes, campaign.instances, workload.stand_still) as scheduler,
+        Sampler(testbed, workload.mitra_ids),
+        Scraper(testbed),
     ):
         exits.expected = scheduler.ended
-        with phase(bench, "calm"):
+        with phase(testbed, "calm"):
             workload.ping_in_turn(range(campaign.pace.steady), CALM_ROUNDS)
         workload.start(steps)
         try:
-            with phase(bench, "warm-up"):
+            with phase(testbed, "warm-up"):
                 wait(spans.warm_up_s)
-            with phase(bench, "baseline"):
+            with phase(testbed, "baseline"):
                 wait(spans.baseline_s)
-            with phase(bench, "fault"):
+            with phase(testbed, "fault"):
                 scheduler.run(spans.fault_s, wait)
-            with phase(bench, "recovery"):
+            with phase(testbed, "recovery"):
                 wait(spans.recovery_s)
         finally:
             workload.stop()
         if workload.left_out:
             text = f"{workload.left_out} steps were left out: their actor was still busy"
-            bench.recorder.add(Weakness(t=time.time(), text=text))
-        with phase(bench, "drain"):
+            testbed.recorder.add(Weakness(t=time.time(), text=text))
+        with phase(testbed, "drain"):
             wait(spans.drain_s)
-    write_history(bench, began, time.time())
+    write_history(testbed, began, time.time())
 
 
 @contextmanager
-def phase(bench: Testbed, name: str) -> Iterator[None]:
+def phase(testbed: Testbed, name: str) -> Iterator[None]:
     """A phase that ends by an exception leaves no line: it was not completed."""
     echo(f"  {name}")
     began = time.time()
     yield
     ended = time.time()
-    bench.recorder.add(Phase(t=ended, name=name, since=began, until=ended))
+    testbed.recorder.add(Phase(t=ended, name=name, since=began, until=ended))
 
 
 def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
@@ -240,25 +242,25 @@ def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
         time.sleep(min(LOOK_EVERY_S, max(0.0, until - time.monotonic())))
 
 
-def people(bench: Testbed, campaign: Campaign) -> Workload:
+def people(testbed: Testbed, campaign: Campaign) -> Workload:
     """Mitras and customers, spread over the instances; all mitras but the fleet go online, as a day begins."""
-    servers = list(bench.servers.values())
+    servers = list(testbed.servers.values())
     everyone = []
-    for number, row in enumerate(bench.fixtures.mitras(campaign.pace.mitras + campaign.pace.fleet, "mitra")):
+    for number, row in enumerate(testbed.fixtures.mitras(campaign.pace.mitras + campaign.pace.fleet, "mitra")):
         server = servers[number % len(servers)]
-        everyone.append(Mitra.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
+        everyone.append(Mitra.from_secret(server, row.id, row.phone, testbed.recorder, name=str(number)))
     mitras, fleet = everyone[: campaign.pace.mitras], everyone[campaign.pace.mitras :]
     customers = []
     for number in range(campaign.pace.customers):
-        row = bench.fixtures.customer(f"customer {number}")
+        row = testbed.fixtures.customer(f"customer {number}")
         server = servers[number % len(servers)]
-        customers.append(Customer.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
+        customers.append(Customer.from_secret(server, row.id, row.phone, testbed.recorder, name=str(number)))
     for mitra in mitras:
         mitra.online()
     for mitra in mitras[len(mitras) - campaign.pace.barred :]:
         # A sign-in of hers that a deactivation has to revoke; she goes on with her minted token.
-        Mitra(mitra.server, mitra.id, mitra.phone, bench.recorder, name=mitra.name).login()
-    operator = Operator(servers[0], bench.recorder)
+        Mitra(mitra.server, mitra.id, mitra.phone, testbed.recorder, name=mitra.name).login()
+    operator = Operator(servers[0], testbed.recorder)
     for key, value in campaign.settings.items():
         operator.set_config(key, value)
     return Workload(mitras, customers, operator, fleet)

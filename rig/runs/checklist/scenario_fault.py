@@ -24,7 +24,7 @@ SETTLED_S = (
 class ScenarioFault:
     """What a checklist runs under: the fault's name, and whether it stays in force while a scenario runs."""
 
-    bench: Testbed
+    testbed: Testbed
     fault: str
     persistent: bool = False
     _held: list[Cycle] = field(default_factory=list)
@@ -40,15 +40,15 @@ class ScenarioFault:
 
     def inject(self) -> None:
         """Unconfirmed or Unhealed when the fault did not take: nothing that follows would be under it."""
-        servers = self.bench.servers
+        servers = self.testbed.servers
         context = FaultContext(
-            self.bench.stack,
+            self.testbed.stack,
             servers,
             hit=tuple(servers),
-            random=random.Random(self.bench.random_seed),
-            tables=self.bench.tables,
+            random=random.Random(self.testbed.random_seed),
+            tables=self.testbed.tables,
         )
-        cycle = Cycle(fault_named(self.fault), context, self.bench.recorder)
+        cycle = Cycle(fault_named(self.fault), context, self.testbed.recorder)
         self._held.append(cycle)
         cycle.inject()
         if not self.persistent:
@@ -62,11 +62,15 @@ class ScenarioFault:
 
         An instance that does not recover in time is reported by the checks that follow.
         """
-        logs = [self.bench.log(name) for name in self.bench.servers] if cycle.fault.seeds and self.bench.has_log else []
+        logs = (
+            [self.testbed.log(name) for name in self.testbed.servers]
+            if cycle.fault.seeds and self.testbed.has_log
+            else []
+        )
 
         def recovered() -> bool:
             seeded = all(log.lines(since=since, containing=SEED_LINE) for log in logs)
-            return seeded and self._subscribed() >= len(self.bench.servers)
+            return seeded and self._subscribed() >= len(self.testbed.servers)
 
         poll_until(recovered, BELIEVED_S)
         time.sleep(SETTLED_S)  # nothing tells when all is as before
@@ -74,5 +78,5 @@ class ScenarioFault:
     def _subscribed(self) -> int:
         """How many instances listen to changes of settings, as Valkey knows it."""
         with suppress(redis.RedisError):
-            return int(self.bench.mirror.client.pubsub_numsub(CHANNEL)[0][1])
+            return int(self.testbed.mirror.client.pubsub_numsub(CHANNEL)[0][1])
         return 0

@@ -16,18 +16,18 @@ from rig.record.lines.common import ServerLog as ServerLogLines
 class Exits:
     """Records, once each, servers that were ready and then exited by themselves."""
 
-    def __init__(self, bench: ObservedStack) -> None:
-        self._bench = bench
+    def __init__(self, testbed: ObservedStack) -> None:
+        self._testbed = testbed
         self._noted: set[str] = set()
         self.expected: set[str] = set()  # names of servers that a fault has ended
 
     def note(self) -> bool:
         """Whether a server is gone."""
-        for server in self._bench.exited():
+        for server in self._testbed.exited():
             if server.name not in self._noted | self.expected:
                 self._noted.add(server.name)
-                text = self._bench.crash_message(server)
-                self._bench.recorder.add(Exited(t=time.time(), instance=server.name, text=text))
+                text = self._testbed.crash_message(server)
+                self._testbed.recorder.add(Exited(t=time.time(), instance=server.name, text=text))
         return bool(self._noted)
 
 
@@ -51,9 +51,9 @@ def rescued(recorder: RecordWriter, exits: Exits | None = None) -> Iterator[None
         )
 
 
-def keep_logs(bench: ObservedStack, arm: str = "") -> None:
+def keep_logs(testbed: ObservedStack, arm: str = "") -> None:
     """Record, for each instance, those lines of its log that checks look for. `arm`: the arm's name in a load."""
-    for name, server in bench.servers.items():
-        lines = [(at, text) for at, text in bench.log(name).lines() if any(mark in text for mark in LINE_MARKS)]
+    for name, server in testbed.servers.items():
+        lines = [(at, text) for at, text in testbed.log(name).lines() if any(mark in text for mark in LINE_MARKS)]
         source = f"logs/{server.log.name}"
-        bench.recorder.add(ServerLogLines(t=time.time(), instance=name, source=source, lines=lines, arm=arm))
+        testbed.recorder.add(ServerLogLines(t=time.time(), instance=name, source=source, lines=lines, arm=arm))

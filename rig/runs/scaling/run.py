@@ -94,26 +94,26 @@ def play(session: Session, settings: Settings, sizes: Sequence[int]) -> None:
     spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
     with open_testbed(
         spec, session.supervisor, "scale", recorder, settings, cadence="written", random_seed=session.random_seed
-    ) as bench:
-        bench.monitor.close()  # it would cost more than what it watches
-        stack = bench.stack
+    ) as testbed:
+        testbed.monitor.close()  # it would cost more than what it watches
+        stack = testbed.stack
         try:
-            first = stack.server("a", env=bench.environment_for(), proxied=False)
-            bench.start_servers([first], bench.ready_within_s)  # makes its tables
+            first = stack.server("a", env=testbed.environment_for(), proxied=False)
+            testbed.start_servers([first], testbed.ready_within_s)  # makes its tables
             first.stop()
-            bench.mirror.flush()
-            empty = bench.mirror.client.info("memory")["used_memory"]
-            with closing(Floors(stack.valkey.url, stack.postgres.url)) as floors, rescued(recorder, Exits(bench)):
+            testbed.mirror.flush()
+            empty = testbed.mirror.client.info("memory")["used_memory"]
+            with closing(Floors(stack.valkey.url, stack.postgres.url)) as floors, rescued(recorder, Exits(testbed)):
                 for size in sizes:
-                    measure(bench, floors, size, empty, last=size == sizes[-1])
+                    measure(testbed, floors, size, empty, last=size == sizes[-1])
         finally:
-            keep_logs(bench)
+            keep_logs(testbed)
 
 
-def measure(bench: Testbed, floors: Floors, size: int, empty: int, *, last: bool) -> None:
+def measure(testbed: Testbed, floors: Floors, size: int, empty: int, *, last: bool) -> None:
     """Every figure of one size, each written as it is there."""
-    fleet, recorder = FleetSize(bench, floors, size), bench.recorder
-    bench.mirror.flush()
+    fleet, recorder = FleetSize(testbed, floors, size), testbed.recorder
+    testbed.mirror.flush()
     fleet.plant()
     times = 3 if size > 20_000 else 5
 
@@ -136,7 +136,7 @@ def measure(bench: Testbed, floors: Floors, size: int, empty: int, *, last: bool
     blasts: list[tuple[float, float, float, float]] = []
     with suppress(NotSeen):
         blasts = [fleet.blast() for _ in range(3)]
-    chat = bench.fixtures.session(fleet.customer().id or "", status="searching").id
+    chat = testbed.fixtures.session(fleet.customer().id or "", status="searching").id
     copied = floors.offers(chat, fleet.ids)
     note("blast", lambda: of_blasts(blasts, 0), floor=looks + copied)
     note("offers", lambda: of_blasts(blasts, 1), floor=copied)
@@ -157,10 +157,10 @@ def of_blasts(blasts: Sequence[tuple[float, float, float, float]], place: int) -
 
 def storms(fleet: FleetSize, recorder: RecordWriter) -> None:
     """Pings at planned moments, in calm and then while one operation is repeated: how long they wait for it."""
-    server = fleet.bench.server()
+    server = fleet.testbed.server()
     url = server.public_url.rstrip("/") + PING
     requests = [request_bytes("POST", url, mint(server.jwt_secret or "", id, "mitra")) for id in fleet.ids[:PINGERS]]
-    supervisor = fleet.bench.stack.supervisor
+    supervisor = fleet.testbed.stack.supervisor
     for during, strike in (("blast", fleet.blast), ("reseed", fleet.reseed)):
         begin, epoch = time.monotonic() + 1.0, time.time() - time.monotonic()
         plan = supervisor.temporary_directory(f"storm-{during}") / "plan.json"
@@ -171,7 +171,7 @@ def storms(fleet: FleetSize, recorder: RecordWriter) -> None:
             command,
             env=caller.own(),
             cwd=shipped(),
-            log=fleet.bench.stack.spec.logs / "storm.log",
+            log=fleet.testbed.stack.spec.logs / "storm.log",
         )
         time.sleep(max(0.0, begin + CALM_S - time.monotonic()))
         spans: list[tuple[float, float]] = []
