@@ -11,13 +11,14 @@ from rig.environment.step_errors import Broke, Unmet
 from rig.record import evidence
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
+from rig.waiting import poll_until
 
 WAIT_S = 10.0  # for a timer of the backend to show, over the time that it is due
 COUNTED_TEXT = "SELECT id::text, status, mitra_id::text FROM chat_sessions WHERE mitra_id = %s ORDER BY status, id"
 
 
 def session_row(world: World, customer: str):
-    return world.bench.tables.query(
+    return world.testbed.tables.query(
         "SELECT status, mitra_id::text, extract(epoch FROM ends_at)::float8 FROM chat_sessions WHERE id = %s",
         (world.notes[f"{customer} chat"],),
     )
@@ -42,7 +43,7 @@ def runs_out(world: World, goodbye: str) -> None:
     if "extension" in goodbye:
         seen["extended"] = must(budi.extend(chat, 600), 200).plain()
         seen["capacity_extended"] = capacity_of(world, "Sari")
-    wait_until(ends_at + 0.1)
+    sleep_until(ends_at + 0.1)
     at_end = session_row(world, "Budi").rows[0][0]
     seen["at_end"] = {"status": at_end, "capacity": capacity_of(world, "Sari"), "seen_at": time.time()}
     if "customer" in goodbye:
@@ -50,14 +51,13 @@ def runs_out(world: World, goodbye: str) -> None:
         seen["goodbye"] = world.notes["goodbye"].plain()
     seen["window_s"] = world.cadence.seconds("goodbye", 60)
     world.notes["runs out"] = seen
-    deadline = ends_at + seen["window_s"] + WAIT_S
-    while session_row(world, "Budi").rows[0][0] != "ended" and time.time() < deadline:
-        time.sleep(0.02)
-    seen["ended_seen_at"] = time.time() if session_row(world, "Budi").rows[0][0] == "ended" else None
+    left_s = ends_at + seen["window_s"] + WAIT_S - time.time()
+    ended = poll_until(lambda: session_row(world, "Budi").rows[0][0] == "ended", left_s)
+    seen["ended_seen_at"] = time.time() if ended else None
 
 
-def wait_until(at: float) -> None:
-    """Until a time of the wall clock: the event that is due then is what the scenario is about."""
+def sleep_until(at: float) -> None:
+    """Sleep until a time in epoch seconds, when the event that the scenario is about is due."""
     time.sleep(max(0.0, at - time.time()))
 
 
@@ -86,15 +86,15 @@ def full_by_hand(world: World) -> None:
         raise Unmet(f"max_customers_per_mitra is {maximum}: no room for one below it")
     world.notes["maximum"] = maximum
     for name, value in (("Sari", maximum), ("Dewi", maximum - 1)):
-        world.bench.mirror.client.set(f"mitra:capacity:{world.mitra(name).id}", value)
+        world.testbed.mirror.client.set(f"mitra:capacity:{world.mitra(name).id}", value)
 
 
 def capacity_is(world: World, note: str | None) -> Observed:
     """The counter now, and when it became so: the last write of the key by the backend, against the answer."""
     sari = world.mitra("Sari").id
     found, seen_at = capacity_of(world, "Sari"), time.time()
-    rows = world.bench.tables.query(COUNTED_TEXT, (sari,))
-    shown = [world.bench.mirror.describe(f"mitra:capacity:{sari}"), rows.evidence()]
+    rows = world.testbed.tables.query(COUNTED_TEXT, (sari,))
+    shown = [world.testbed.mirror.describe(f"mitra:capacity:{sari}"), rows.evidence()]
     seen = {"capacity": found, "answered_at": None, "written_at": None}
     if note:
         exchange = world.notes[note]
@@ -214,7 +214,7 @@ def both_counters(world: World) -> Observed:
             *(one.evidence() for one in world.notes["refused"]),
             exchange.evidence(),
             row.evidence(),
-            *(world.bench.mirror.describe(key) for key in keys.values()),
+            *(world.testbed.mirror.describe(key) for key in keys.values()),
         ],
         {"within_s": WRITE_THROUGH_S},
     )
@@ -223,14 +223,14 @@ def both_counters(world: World) -> Observed:
 @answers("D-12")
 def set_by_hand(world: World) -> Observed:
     found = {name: capacity_of(world, name) for name in ("Sari", "Dewi")}
-    shown = [world.bench.mirror.describe(f"mitra:capacity:{world.mitra(name).id}") for name in found]
+    shown = [world.testbed.mirror.describe(f"mitra:capacity:{world.mitra(name).id}") for name in found]
     return Observed({"found": found, "maximum": world.notes["maximum"]}, shown)
 
 
 @answers("D-13")
 def left_out(world: World) -> Observed:
     paid = world.notes["Budi paid"]
-    rows = world.bench.tables.query(
+    rows = world.testbed.tables.query(
         "SELECT mitra_id::text FROM chat_request_notifications WHERE chat_session_id = %s ORDER BY 1",
         (world.notes["Budi chat"],),
     )

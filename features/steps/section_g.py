@@ -6,7 +6,6 @@ from typing import Any
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import (
-    LOOK_EVERY_S,
     audit_rows,
     cadence_of,
     ids_of,
@@ -16,6 +15,7 @@ from features.steps.looks import (
     pings_of,
     started_in,
     watch,
+    watch_until,
     writes_to,
 )
 from features.steps.outages import seen_from_both_ends, skip_lines
@@ -40,10 +40,10 @@ def stale_time_is_set(world: World, seconds: str, where: str) -> None:
     wanted = int(world.cadence.seconds("stale", int(seconds)))
     exchange = None
     if where == "in app_config":
-        world.bench.dirty("the scenario before wrote app_config by hand, and a backend may keep what it read")
-        world.bench.fixtures.setting(STALE, wanted)
+        world.testbed.dirty("the scenario before wrote app_config by hand, and a backend may keep what it read")
+        world.testbed.fixtures.setting(STALE, wanted)
     else:
-        world.bench.settings_touched()
+        world.testbed.settings_touched()
         exchange = world.operator().set_config(STALE, wanted)
     world.notes["stale"] = {"wanted": wanted, "where": where, "exchange": exchange}
 
@@ -60,13 +60,13 @@ def one_ping(world: World, names: str) -> None:
 @when(parsers.re(r"(?P<name>[A-Z]\w+)'s heartbeat key is deleted by hand"))
 def heartbeat_is_deleted(world: World, name: str) -> None:
     key = f"mitra:heartbeat:{world.mitra(name).id}"
-    world.notes["deleted"] = {"name": name, "key": key, "reply": world.bench.mirror.client.delete(key)}
+    world.notes["deleted"] = {"name": name, "key": key, "reply": world.testbed.mirror.client.delete(key)}
 
 
 @when("somebody puts an id that is nobody's into mitras:online")
 def nobody_online(world: World) -> None:
     """A sweep that stumbles over it takes nobody else offline either."""
-    world.bench.mirror.client.sadd("mitras:online", NOBODY)
+    world.testbed.mirror.client.sadd("mitras:online", NOBODY)
 
 
 @when(
@@ -74,7 +74,7 @@ def nobody_online(world: World) -> None:
 )
 def garbled_and_shut_out(world: World, silent: str, shut: str) -> None:
     """What is no time counts as missing; who is deactivated stays online until the sweep finds her stale."""
-    world.bench.mirror.client.set(f"mitra:heartbeat:{world.mitra(silent).id}", "yesterday")
+    world.testbed.mirror.client.set(f"mitra:heartbeat:{world.mitra(silent).id}", "yesterday")
     must(world.operator().set_active(world.mitra(shut).id, False), 200)
 
 
@@ -87,10 +87,15 @@ def taken_offline_or_time_is_up(world: World) -> None:
     silent = ids_of(world, world.notes["silent"])
     last_ping = max(world.notes[f"{name} ping"].ended for name in world.notes["silent"])
     seen_at: dict[str, float] = {}
-    while len(seen_at) < len(silent) and time.time() - last_ping < within_s(world) + 0.2:
-        watch(world, LOOK_EVERY_S)
+
+    def all_offline() -> bool:
         rows, _ = online_rows(world, silent)
-        seen_at = {id: seen_at.get(id, time.time()) for id in silent if not rows[id]}
+        offline = {id: seen_at.get(id, time.time()) for id in silent if not rows[id]}
+        seen_at.clear()
+        seen_at.update(offline)
+        return len(seen_at) == len(silent)
+
+    watch_until(world, all_offline, last_ping + within_s(world) + 0.2)
     world.notes["waited"] = {"waited_s": time.time() - last_ping, "all_offline": len(seen_at) == len(silent)}
     world.notes["offline seen at"] = seen_at
     if len(seen_at) == len(silent):
@@ -100,7 +105,7 @@ def taken_offline_or_time_is_up(world: World) -> None:
 @when(parsers.re(r"(?P<count>\d+) more sweeps have passed"))
 def more_sweeps(world: World, count: str) -> None:
     """The heartbeats are read first: what the reconnect seed left, before most pings have written over it."""
-    world.notes["heartbeats after the seed"] = world.bench.mirror.heartbeats()
+    world.notes["heartbeats after the seed"] = world.testbed.mirror.heartbeats()
     watch(world, int(count) * cadence_of(world, "auto-offline"))
 
 
@@ -112,7 +117,7 @@ def sweep_shortened(world: World) -> Observed:
 @answers("G-02")
 def stale_time_set(world: World) -> Observed:
     stale = world.notes["stale"]
-    rows = world.bench.tables.query("SELECT value FROM app_config WHERE key = %s", (STALE,))
+    rows = world.testbed.tables.query("SELECT value FROM app_config WHERE key = %s", (STALE,))
     exchange = stale["exchange"]
     return Observed(
         {
@@ -131,19 +136,19 @@ def pinged_once(world: World) -> Observed:
     shown = []
     for name in world.notes["silent"]:
         toggle, ping, id = world.notes[f"{name} online"], world.notes[f"{name} ping"], world.mitra(name).id
-        heartbeat = world.bench.mirror.heartbeat(id)
+        heartbeat = world.testbed.mirror.heartbeat(id)
         mitras[id] = {"toggle": toggle.plain(), "ping": ping.plain(), "heartbeat": heartbeat}
-        shown += [toggle.evidence(), ping.evidence(), world.bench.mirror.describe(f"mitra:heartbeat:{id}")]
+        shown += [toggle.evidence(), ping.evidence(), world.testbed.mirror.describe(f"mitra:heartbeat:{id}")]
     return Observed({"mitras": mitras}, shown)
 
 
 @answers("G-04")
 def key_deleted(world: World) -> Observed:
     deleted = world.notes["deleted"]
-    value = world.bench.mirror.client.get(deleted["key"])
+    value = world.testbed.mirror.client.get(deleted["key"])
     return Observed(
         {"key": deleted["key"], "deleted": deleted["reply"], "value": value},
-        [evidence.valkey(f"DEL {deleted['key']}", deleted["reply"]), world.bench.mirror.describe(deleted["key"])],
+        [evidence.valkey(f"DEL {deleted['key']}", deleted["reply"]), world.testbed.mirror.describe(deleted["key"])],
     )
 
 
@@ -197,8 +202,8 @@ def gone_from_the_mirror(world: World) -> Observed:
     return Observed(
         {"silent": silent, "control": control, **{part: state[part] for part in ("online", "heartbeats", "expiring")}},
         [
-            world.bench.mirror.describe("mitras:online"),
-            *(world.bench.mirror.describe(f"mitra:heartbeat:{id}") for id in silent),
+            world.testbed.mirror.describe("mitras:online"),
+            *(world.testbed.mirror.describe(f"mitra:heartbeat:{id}") for id in silent),
         ],
     )
 

@@ -1,6 +1,5 @@
-"""The bench of a server that somebody else started: it is taken as it runs, and what it cannot give is said by name."""
+"""The test bed of a server that somebody else started: it is used as it runs, and what it lacks is named."""
 
-import time
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -11,6 +10,7 @@ from rig.stack import CapabilityMissing, StackError
 from rig.stack.stack import FIRST
 from rig.stack.sut.attached import AttachedServer
 from rig.traffic import Mitra
+from rig.waiting import poll_until
 
 SETTLE_S = 15.0  # the contract gives a server 5 s to be back on Valkey
 LOOK_EVERY_S = 0.05
@@ -60,12 +60,7 @@ class AttachedTestbed(Testbed):
                 f" {QUIET} there, and say so by --sut-env"
             )
         server.wait_ready(self.ready_within_s)
-        for secret, placeholder in (
-            (server.jwt_secret, "$JWT_SECRET"),
-            (self.told.internal_token, "$INTERNAL_API_TOKEN"),
-        ):
-            if secret:
-                self.recorder.mask(secret, placeholder)
+        self.mask_secrets(server.jwt_secret, self.told.internal_token)
         self.read_by_contract()
         self.refuse_missing_tables()
         self.empty_stores()
@@ -105,19 +100,16 @@ class AttachedTestbed(Testbed):
 
     def _settle(self) -> None:
         """See it write to Valkey again: a mitra who toggles is in the mirror. StackError when that takes too long."""
-        deadline = time.monotonic() + SETTLE_S
         row = self.fixtures.mitra(name="Settler")
         mitra = sign_in(Mitra, self._server(), row)
-        while True:
+
+        def mirrored() -> bool:
             mitra.offline()
             mitra.online()
-            if row.id in self.mirror.online() and row.id in self.mirror.heartbeats():
-                break
-            if time.monotonic() > deadline:
-                raise StackError(
-                    f"the running server did not write to Valkey for {SETTLE_S:g} s after the last scenario"
-                )
-            time.sleep(LOOK_EVERY_S)  # between two looks
+            return row.id in self.mirror.online() and row.id in self.mirror.heartbeats()
+
+        if not poll_until(mirrored, SETTLE_S, every_s=LOOK_EVERY_S):
+            raise StackError(f"the running server did not write to Valkey for {SETTLE_S:g} s after the last scenario")
         self.empty_stores()
 
 

@@ -1,25 +1,28 @@
 """The test bed of one worker: a stack, its observers and the backends on it, reset between scenarios instead of restarted."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
 from rig.checks.framework import HARDENED
+from rig.config import Settings
 from rig.contract import SETTING_S
 from rig.environment.cadence import ENVIRONMENT, QUIET, Cadence
-from rig.environment.observers import watch_commands, why_no_log
+from rig.environment.observed_stack import ObservedStack
+from rig.environment.observers import watch_commands
+from rig.environment.stack_spec import mapped_schema
 from rig.environment.step_errors import Unmet
-from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_path, translator
+from rig.fixtures import Schema
 from rig.fixtures.schema import CONTRACT_TABLES
-from rig.observe import LagSentinel, Mirror, ServerLog, StatementLog, Tables
+from rig.observe import LagSentinel
 from rig.record import RecordWriter
 from rig.record.evidence import Evidence
 from rig.record.lines.checklist import StepError
 from rig.record.lines.common import PostgresEvent
-from rig.stack import ServerInstance, Stack, StackError
+from rig.stack import ServerInstance, Stack, StackError, StackSpec, Supervisor, open_stack
 from rig.stack.sut.managed import READY_S
 from rig.stores import Lacks
-from rig.stores.valkey import OURS
 from rig.traffic import Operator
 
 MARGIN_S = 0.1  # beyond the contract's second, for clocks and scheduling
@@ -43,7 +46,7 @@ class BeforeScenario(Protocol):
         """Take back what is in force; nothing when there is none."""
 
 
-class Testbed:
+class Testbed(ObservedStack):
     """Knows the stack from all sides. Scenarios that ask for the same backend share a running one."""
 
     # The instance that everybody is who is not the rig; None: told by Postgres role and Valkey user.
@@ -59,12 +62,10 @@ class Testbed:
         schema: Schema | None = None,
         level: str = HARDENED,
     ) -> None:
-        self.stack, self.recorder, self.cadence, self.random_seed = stack, recorder, cadence, random_seed
-        self.ready_within_s = ready_within_s
-        self.schema, self.level = schema or Schema(), level
-        self._views_made = False
+        super().__init__(stack, recorder, schema)
+        self.cadence, self.random_seed = cadence, random_seed
+        self.ready_within_s, self.level = ready_within_s, level
         self.scenario: dict[str, Any] = {}  # names the one that runs, or ran last: what happens is charged to it
-        self.servers: dict[str, ServerInstance] = {}
         self.environment: dict[str, str] = {}
         self.starts = 0
         self.failed = False  # some scenario of this worker has
@@ -74,26 +75,8 @@ class Testbed:
         self._we_ended: set[str] = set()
         # Starts (instance, ready since) whose unexpected end stands in the record.
         self._noted: set[tuple[str, float | None]] = set()
-        self._logs: dict[str, ServerLog] = {}  # each reads on where it stopped
         self.lag = LagSentinel()
-        self.tables = Tables(stack.postgres.observer_url, reading_path(self.schema))
-        self.fixtures = Fixtures(stack.postgres.url, self.schema)
-        self.mirror = Mirror(stack.valkey.url)
         self.monitor = watch_commands(stack, self.others)
-        self.statements = StatementLog(
-            stack.postgres.statement_log,
-            translate=translator(self.schema),
-            why_none=why_no_log(stack.postgres.facts),
-            **self.attribution(),
-        )
-
-    def attribution(self) -> dict[str, Any]:
-        """What tells a server's statements from the rig's: the names of our connections, and the instances' login roles."""
-        postgres = self.stack.postgres
-        return {
-            "roles": postgres.instance_of, "shared": postgres.shared_by, "observers": postgres.observers, "ours": OURS,
-            "database": postgres.facts.database,
-        }  # fmt: skip
 
     # --- backends --------------------------------------------------------------------------------------------
 
@@ -131,24 +114,10 @@ class Testbed:
         """Start every instance that does not run, all before the first of them is waited for; the time just before."""
         at = time.time()
         idle = {name: server for name, server in self.servers.items() if not server.running}
-        for server in idle.values():
-            self.recorder.mask(server.internal_token, "$INTERNAL_API_TOKEN")
-            self.recorder.mask(server.jwt_secret, "$JWT_SECRET")
-            server.spawn()
-            self.starts += 1
-        for name, server in idle.items():
-            server.wait_ready(self.ready_within_s)
-            self._we_ended.discard(name)
+        self.starts += len(idle)
+        self.start_servers(idle.values(), self.ready_within_s)
+        self._we_ended -= idle.keys()
         return at
-
-    def read_by_contract(self) -> None:
-        """Once the server has made its tables, whatever it calls them: let the contract's names mean them.
-
-        SchemaMismatch names what is not there.
-        """
-        if self.schema.foreign and not self._views_made:
-            make_views(self.stack.postgres.url, self.schema)
-            self._views_made = True
 
     def restart(self, name: str = "a") -> float:
         """Stop one instance as an operator would and start it again; the time just before its new start."""
@@ -163,9 +132,7 @@ class Testbed:
 
     def stop_servers(self) -> None:
         self.record_crashes()
-        for server in self.servers.values():
-            if server.running:
-                server.stop()
+        super().stop_servers()
         self.servers = {}
         self._we_ended.clear()
 
@@ -176,9 +143,6 @@ class Testbed:
     def has_log(self) -> bool:
         """Whether the servers' output is ours to read: where it is not, no seed line tells when a seed is done."""
         return True
-
-    def log(self, name: str = "a") -> ServerLog:
-        return self._logs.setdefault(name, ServerLog(self.servers[name].log))
 
     def dirty(self, why: str) -> None:
         """The next scenario must not share these backends, because of `why`."""
@@ -264,13 +228,8 @@ class Testbed:
         return StepError("broken", f"{type(failure).__name__}: {failure}")
 
     def exited(self) -> list[ServerInstance]:
-        """Instances that had been ready and then left without our doing."""
-        gone = [name for name, server in self.servers.items() if server.ready and not server.running]
-        return [self.servers[name] for name in gone if name not in self._we_ended]
-
-    def crash_message(self, server: ServerInstance) -> str:
-        tail = "; ".join(text for _, text in self.log(server.name).lines()[-3:]) or "it printed nothing at all"
-        return f"backend {server.name} exited by itself ({server.exit_code}): {tail}"
+        """Instances that were ready and then left without our doing."""
+        return [server for server in super().exited() if server.name not in self._we_ended]
 
     def record_crashes(self) -> None:
         """Record, once each, who left by itself: it may have done so where no step looked."""
@@ -282,11 +241,28 @@ class Testbed:
                 self.recorder.write("exited", t=at, instance=server.name, text=text, **self.scenario)
 
     def close(self) -> None:
-        self.stop_servers()
-        if self._views_made:
-            drop_views(self.stack.postgres.url)
+        super().close()
         self.monitor.close()
         self.lag.close()
-        self.tables.close()
-        self.fixtures.close()
-        self.mirror.close()
+
+
+@contextmanager
+def open_testbed(
+    spec: StackSpec,
+    supervisor: Supervisor,
+    name: str,
+    recorder: RecordWriter,
+    settings: Settings,
+    *,
+    cadence: str = "fast",
+    random_seed: int = 0,
+) -> Iterator[Testbed]:
+    """A test bed on a stack of its own; both end with the block. StackError when the stack does not start."""
+    with open_stack(spec, supervisor, name) as stack:
+        testbed = Testbed(
+            stack, recorder, Cadence(cadence), random_seed, settings.ready_within_s, mapped_schema(settings)
+        )
+        try:
+            yield testbed
+        finally:
+            testbed.close()

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.stores.closing import Closing
 from rig.stores.postgres import connect
 from rig.stores.valkey import OURS
 
@@ -50,7 +51,7 @@ class Result:
         return evidence.sql(self.statement, self.columns, self.plain()["rows"])
 
 
-class Tables:
+class Tables(Closing):
     """An autocommit connection that is made anew after Postgres was away. psycopg's errors come through."""
 
     def __init__(self, url: str, search_path: str = "") -> None:
@@ -86,12 +87,6 @@ class Tables:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _run(self, sql: str, parameters: Parameters) -> Result:
         connection = self.connection

@@ -3,14 +3,15 @@
 import threading
 import time
 from collections import deque
-from typing import Self
+
+from rig.stores.closing import Closing
 
 TICK_S = 0.01
 KEPT_FROM_S = 0.005  # smaller lags are the scheduler's normal grain
 KEPT_MAX = 100_000
 
 
-class LagSentinel:
+class LagSentinel(Closing):
     """A thread that wants to wake every 10 ms and notes by how much it was late."""
 
     def __init__(self) -> None:
@@ -33,12 +34,6 @@ class LagSentinel:
     def close(self) -> None:
         self._stopping.set()
         self._thread.join(1.0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _tick(self) -> None:
         last = time.monotonic()

@@ -1,7 +1,7 @@
 """Looks at the mirror's keys in Valkey directly, past any proxy, as the rig's own user."""
 
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -10,6 +10,7 @@ from redis.retry import Retry
 from rig.contract import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.stores.closing import Closing
 from rig.stores.valkey import OURS, connect, run, text, text_or_none
 
 SCAN_COUNT = 1000
@@ -26,7 +27,7 @@ READERS = {
 }
 
 
-class Mirror:
+class Mirror(Closing):
     """Reads keys, and corrupts them for a scenario. redis.RedisError when Valkey does not answer."""
 
     def __init__(self, url: str) -> None:
@@ -106,12 +107,6 @@ class Mirror:
 
     def close(self) -> None:
         self.client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _members(self, key: str) -> set[str]:
         try:

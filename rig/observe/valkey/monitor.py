@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from typing import NoReturn, Self
+from typing import NoReturn
 
 import redis
 
@@ -14,6 +14,7 @@ from rig.observe.errors import CannotObserve
 from rig.observe.valkey.command import SCRIPT_COMMANDS, SIGN_IN_COMMANDS, Command, parse_line
 from rig.observe.valkey.keyspace_events import Told
 from rig.observe.valkey.monitor_socket import Wire
+from rig.stores.closing import Closing
 from rig.stores.valkey import OURS, connect, run
 
 OBSERVER_TIMEOUT_S = 2.0
@@ -22,7 +23,7 @@ READ_SLICE_S = 0.05
 RECONNECT_EVERY_S = 0.02
 
 
-class Monitor:
+class Monitor(Closing):
     """A MONITOR connection in a thread, up before the constructor returns, renewed after a restart of Valkey.
 
     `instance_of` tells the instance of an ACL user; with `others`, whoever does not bear the rig's name (`rig-…`) is that
@@ -109,12 +110,6 @@ class Monitor:
         if self._thread.is_alive():
             raise TimeoutError("the MONITOR thread did not end")
         self._side.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # --- in the thread ---
 

@@ -20,6 +20,7 @@ from rig.runs.load.plan import LoadOptions
 from rig.stack import Supervisor
 from rig.terminal import console
 from rig.traffic.load.schedule import LoadPace
+from rig.waiting import NotYet, wait_until
 
 EVERY_S, SECONDS = 30.0, 35.0  # so that each mitra has pinged once at least
 SECRET = "of-nobody" * 4  # the tokens are as long as real ones; whoever answers does not read them
@@ -86,11 +87,12 @@ def figures_of(tallies: list[dict[str, Any]], generator: dict[str, Any]) -> list
 
 
 def port_of(log: Path) -> int:
-    """TimeoutError when it does not say it in time. The supervisor puts a time before each line."""
-    until = time.monotonic() + STARTED_S
-    while time.monotonic() < until:
+    """The port that the server printed, behind the time that the supervisor puts before each line. TimeoutError if none."""
+
+    def printed() -> int:
         words = log.read_text().split() if log.exists() else []
-        if words and words[-1].isdigit():
-            return int(words[-1])
-        time.sleep(0.02)  # between two looks
-    raise TimeoutError(f"the answering server did not start within {STARTED_S:g} s: {log}")
+        if not words or not words[-1].isdigit():
+            raise NotYet(f"{' '.join(words) or 'nothing'} ({log})")
+        return int(words[-1])
+
+    return wait_until(printed, STARTED_S, "the answering server to print its port")

@@ -19,7 +19,7 @@ class FaultScheduler:
 
     def __init__(
         self,
-        bench: Testbed,
+        testbed: Testbed,
         strikes: Sequence[Strike],
         instances: tuple[str, ...],
         stand_still: Callable[[float], None],
@@ -27,23 +27,23 @@ class FaultScheduler:
         self._pending = sorted(strikes)
         self._ends: list[tuple[float, Cycle]] = []
         self._unhealed: list[Cycle] = []
-        self._bench = bench
+        self._testbed = testbed
         self._held = ExitStack()
         self._cycles: dict[Strike, Cycle] = {}
         self.ended: set[str] = set()  # instances that a fault has stopped: nobody wonders that they are gone
         for number, strike in enumerate(self._pending):
             fault = strike.made()
             context = FaultContext(
-                bench.stack,
-                bench.servers,
+                testbed.stack,
+                testbed.servers,
                 hit=strike.hit or fault.aims or instances,
-                random=random.Random(f"{bench.random_seed}/{number}"),
+                random=random.Random(f"{testbed.random_seed}/{number}"),
                 ended=self.ended,
-                tables=bench.tables,
+                tables=testbed.tables,
                 stand_still=stand_still,
             )
             self._held.callback(context.close)
-            self._cycles[strike] = Cycle(fault, context, bench.recorder, number)
+            self._cycles[strike] = Cycle(fault, context, testbed.recorder, number)
 
     def __enter__(self) -> "FaultScheduler":
         return self
@@ -94,11 +94,11 @@ class FaultScheduler:
         self._unhealed.clear()
 
 
-def refuse_what_is_missing(bench: Testbed, strikes: Sequence[Strike]) -> None:
+def refuse_what_is_missing(testbed: Testbed, strikes: Sequence[Strike]) -> None:
     """CapabilityMissing names what this stack or machine lacks for the first fault that cannot be made on it."""
     for strike in strikes:
         for requirement in strike.made().all_requirements():
-            if (why := missing(requirement, bench.stack)) is not None:
+            if (why := missing(requirement, testbed.stack)) is not None:
                 raise CapabilityMissing(f"{strike.fault!r} needs {requirement}: {why}")
 
 

@@ -8,6 +8,7 @@ import httpx
 
 from rig.environment.testbed import Testbed
 from rig.record.lines.chaos import Metrics, Readiness
+from rig.stack.http import http_client
 
 EVERY_S = 0.5
 PATIENCE_S = 0.3
@@ -19,8 +20,8 @@ COUNTS = re.compile(r"\d+(\.\d+)?")  # of `/readyz`: what moves all the time and
 class Scraper:
     """A thread; an instance that does not answer, or tells nothing of a mirror, leaves no line."""
 
-    def __init__(self, bench: Testbed) -> None:
-        self._bench = bench
+    def __init__(self, testbed: Testbed) -> None:
+        self._testbed = testbed
         self._told: dict[str, str] = {}  # by instance: what it last said at `/readyz`, without its numbers
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scraper", daemon=True)
@@ -34,9 +35,9 @@ class Scraper:
         self._thread.join(10.0)
 
     def _run(self) -> None:
-        with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
+        with http_client(PATIENCE_S) as client:
             while not self._stopping.wait(EVERY_S):
-                for name, server in list(self._bench.servers.items()):
+                for name, server in list(self._testbed.servers.items()):
                     at = time.time()
                     try:
                         told = client.get(f"{server.internal_url}/metrics").text
@@ -44,7 +45,7 @@ class Scraper:
                     except httpx.HTTPError:
                         continue
                     if values := numbers(told):
-                        self._bench.recorder.add(Metrics(t=at, instance=name, values=values))
+                        self._testbed.recorder.add(Metrics(t=at, instance=name, values=values))
                     self._note_readiness(at, name, ready)
 
     def _note_readiness(self, at: float, name: str, answer: httpx.Response) -> None:
@@ -52,7 +53,7 @@ class Scraper:
         news = f"{answer.status_code} {COUNTS.sub('0', answer.text)}"
         if self._told.get(name) != news:
             self._told[name] = news
-            self._bench.recorder.add(Readiness(t=at, instance=name, status=answer.status_code, text=answer.text))
+            self._testbed.recorder.add(Readiness(t=at, instance=name, status=answer.status_code, text=answer.text))
 
 
 def numbers(exposition: str) -> dict[str, float]:

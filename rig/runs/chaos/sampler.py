@@ -29,8 +29,8 @@ ROWS = (
 class Sampler:
     """A thread that reads Valkey, Postgres, and Valkey again; a store that does not answer leaves a None."""
 
-    def __init__(self, bench: Testbed, ids: Sequence[str]) -> None:
-        self._bench = bench
+    def __init__(self, testbed: Testbed, ids: Sequence[str]) -> None:
+        self._testbed = testbed
         self._ids = list(ids)
         self._every_s = CROWD_EVERY_S if len(self._ids) > CROWD else EVERY_S
         self._stopping = threading.Event()
@@ -55,7 +55,7 @@ class Sampler:
             before, truth = self._mirror(), self._truth()
             after = None if before is None else self._mirror()
             ended = time.time()
-            self._bench.recorder.add(
+            self._testbed.recorder.add(
                 Sample(
                     t=began,
                     ended=ended,
@@ -64,7 +64,7 @@ class Sampler:
                     mirror_after=None if after is None else after["online"],
                     keys_before=before,
                     keys_after=after,
-                    lag_s=round(self._bench.lag.worst(looked, ended), 3),
+                    lag_s=round(self._testbed.lag.worst(looked, ended), 3),
                 )
             )
             looked = ended
@@ -84,7 +84,7 @@ class Sampler:
     def _keys(self) -> dict[str, Any] | None:
         """The contract's keys of the campaign's mitras, all of one moment."""
         try:
-            pipeline = self._bench.mirror.client.pipeline(transaction=True)
+            pipeline = self._testbed.mirror.client.pipeline(transaction=True)
             pipeline.smembers(ONLINE)
             pipeline.smembers(DEACTIVATED)
             pipeline.get(SNAPSHOT)
@@ -109,7 +109,7 @@ class Sampler:
 
     def _truth(self) -> dict[str, Any] | None:
         try:
-            rows = self._bench.tables.query(ROWS).rows
+            rows = self._testbed.tables.query(ROWS).rows
         except psycopg.Error:
             return None
         return {

@@ -67,13 +67,12 @@ def fails_again(settings: Settings, campaign: Campaign, failed: set[str], runs: 
     for turn in range(TRIES):
         if hits + TRIES - turn < NEEDED:
             break
-        _, _, interrupted = run_one(settings, campaign)
-        if interrupted:
+        finished = run_one(settings, campaign)
+        if finished.interrupted:
             raise KeyboardInterrupt
-        latest = (settings.reports / "latest").resolve()
-        if failed & failed_items(json.loads((latest / "results.json").read_text())):
+        if failed & failed_items(finished.results):
             hits += 1
-            runs.append(latest)
+            runs.append(finished.directory.path)
         if hits == NEEDED:
             return True
     return False

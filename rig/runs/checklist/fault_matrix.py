@@ -41,12 +41,13 @@ def run(settings: Settings, only: list[str], classes: Sequence[str]) -> int:
     for name, seed in zip(chosen, seeds, strict=True):
         echo(f"\n{name}: the checklist under {CLASSES[name].fault!r}, ", nl=False)
         try:
-            results, interrupted = run_once(settings, only, seed, under=CLASSES[name])
+            finished = run_once(settings, only, seed, under=CLASSES[name])
         except KeyboardInterrupt:
             interrupted = True
             break
-        columns[name] = {**results, "condition": asdict(CLASSES[name])}
-        if interrupted:
+        kept_in = {"directory": str(finished.directory.path)}
+        columns[name] = {**finished.results, **kept_in, "condition": asdict(CLASSES[name])}
+        if interrupted := finished.interrupted:
             break
     if columns:
         cells = {name: cells_of(results, results["condition"]["changes"]) for name, results in columns.items()}

@@ -35,9 +35,9 @@ def run(settings: Settings, only: list[str], times: int, failed: bool = False) -
     try:
         for number, seed in enumerate(random_seeds(first, times), 1):
             echo(f"\nrun {number} of {times}, ", nl=False)
-            results, interrupted = run_once(settings, only, seed)
-            runs.append(results)
-            if interrupted:
+            finished = run_once(settings, only, seed)
+            runs.append(finished.results)
+            if interrupted := finished.interrupted:
                 break
     except KeyboardInterrupt:
         interrupted = True

@@ -11,7 +11,7 @@ from rig.config import HANDED, Settings, read
 from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.paths import CHECKOUT
 from rig.runs.checklist.pytest_process import handed_over
-from rig.runs.checklist.run import told_of
+from rig.runs.checklist.run import plan_of
 from rig.runs.checklist.selection import select_items
 from rig.runs.common.conclude import conclude
 from rig.runs.common.run_facts import run_facts
@@ -27,12 +27,9 @@ def a_run_of(items: Sequence[str], told: list[str]) -> Iterator[Session]:
         settings = settings_here()
         spec = stack_spec(settings, Path("."))
         mapped_schema(settings)
-        on = run_facts(settings, spec)  # refuses stores that must not be touched
-        seed = draw_random_seed(settings.random_seed)
-        command, meta = told_of(settings, on, [], seed)
-        with run_session(
-            "checklist", settings.reports, seed, items=select_items(items), replay=command, meta=meta
-        ) as session:
+        facts = run_facts(settings, spec)  # refuses stores that must not be touched
+        plan = plan_of(settings, spec, select_items(items), [], draw_random_seed(settings.random_seed))
+        with run_session(settings, plan, facts) as session:
             os.environ |= session.supervisor.environment
             os.environ[HANDED] = handed_over(session, spec, list(items), settings)
             try:

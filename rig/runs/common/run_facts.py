@@ -46,9 +46,9 @@ def stack_facts(spec: StackSpec) -> dict[str, Any]:
     return {"mode": spec.mode, "sut": spec.named(), "stores": stores, "lacks": lacks}
 
 
-def tell_lacks(told: Mapping[str, Any]) -> None:
-    """A line for each thing that a given store lacks, before the run: each is the reason of some skip."""
-    for ability, why in told["stack"]["lacks"].items():
+def tell_lacks(facts: Mapping[str, Any]) -> None:
+    """Print a line for each ability that a given store lacks: each is the reason of some skip."""
+    for ability, why in facts["stack"].get("lacks", {}).items():
         echo(f"lacking {ability}: {why}")
 
 

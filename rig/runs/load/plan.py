@@ -10,7 +10,6 @@ WRITTEN: Mapping[str, float] = {"auto-offline": 30, "heartbeat-mirror": 60, "rec
 IDLE_S = 11.5
 STEADY_SHARE = 0.6  # of the measured time, before those come who cause SQL as they must
 SETTLE, IDLE, WARM_UP, PLAIN, WHOLE = "settling", "idle", "warm-up", "pings and polls", "chats and toggles too"
-MEASURED = (PLAIN, WHOLE)
 LOGGED, UNLOGGED = "logged", "log off"
 
 

@@ -12,19 +12,17 @@ import msgspec
 from typer import echo
 
 from rig.config import Settings
-from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
+from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.observe import LagSentinel
 from rig.observe.postgres.ledger import LedgerBroken
 from rig.record.arms import NAMES
 from rig.record.lines.common import Lag
 from rig.record.lines.load import ArmUp, NoBaseline, Phases, PhaseSpan, Unfenced, Unseeded, Window
-from rig.record.verdict import EXIT_INTERRUPTED
-from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
 from rig.runs.common.replay import replay_command
-from rig.runs.common.run_facts import run_facts, tell_lacks
+from rig.runs.common.scaffold import carry_out
 from rig.runs.common.seeds import draw_random_seed
-from rig.runs.common.session import Session, run_session
+from rig.runs.common.session import RunPlan, Session
 from rig.runs.load.arm import Arm, NeverSeeded, shared_secrets
 from rig.runs.load.bounds import bounds_of
 from rig.runs.load.counters import Witnesses
@@ -41,34 +39,27 @@ EARLY_S = 0.4  # before the end of an idle span its counters are read
 
 def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
     """The whole command; returns its exit code. `words` are those that a replay begins with."""
-    from rig.report import print_summary
-
-    mapped_schema(settings)
     bounds = bounds_of(options)
     seed = draw_random_seed(settings.random_seed)
     plan = options.plan(seed)
-    replay = replay_command(words, settings, seed)
-    echo(f"{options.pace.mitras} mitras for {options.seconds:g} s, random seed {seed}")
-    on = run_facts(settings, stack_spec(settings, Path(".")))
-    tell_lacks(on)
-    meta = {
-        "command": replay,
-        "cadence": "written",
-        "level": level_of(settings),
-        "schema": settings.schema and str(settings.schema),
-        "strict": settings.strict,
-        **on,
-    }
-    told = {"scenario": f"{options.pace.mitras} mitras for {options.seconds:g} s", "bounds": bounds}
-    with run_session(
-        "load", settings.reports, seed, items=list(bounds), replay=replay, meta=meta, plan=told
-    ) as session:
+    command = replay_command(words, settings, seed)
+    scenario = f"{options.pace.mitras} mitras for {options.seconds:g} s"
+
+    def work(session: Session) -> None:
         session.recorder.write("load", arms=list(options.arms), instances=options.instances, **plan.plain())
-        with rescued(session.recorder):
-            play(session, settings, options, plan)
-    results = conclude(session.directory)
-    print_summary(results, session.directory)
-    return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
+        play(session, settings, options, plan)
+
+    run_plan = RunPlan(
+        "load",
+        list(bounds),
+        command=command,
+        headline=f"{scenario}, random seed {seed}",
+        random_seed=seed,
+        spec=stack_spec(settings, Path(".")),
+        meta={"cadence": "written"},
+        judging={"scenario": scenario, "bounds": bounds},
+    )
+    return carry_out(settings, run_plan, work).exit_code
 
 
 def play(session: Session, settings: Settings, options: LoadOptions, plan: LoadPlan) -> None:
@@ -98,7 +89,7 @@ def opened_arms(session: Session, settings: Settings, options: LoadOptions) -> I
         entered = [open_stack(spec, session.supervisor, f"load-{id}") for id in options.arms]
         schema = mapped_schema(settings)
         arms = [
-            Arm.open(id, stacks.enter_context(one), session.recorder, schema)
+            Arm(id, stacks.enter_context(one), session.recorder, schema)
             for id, one in zip(options.arms, entered, strict=True)
         ]
         for arm in arms:

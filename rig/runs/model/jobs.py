@@ -10,17 +10,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from typer import echo
-
 from rig import caller
 from rig.paths import shipped
+from rig.runs.common.progress_bar import ProgressBar
 from rig.runs.common.session import Session
 from rig.runs.model.summary import told_bounds, told_control, told_exploration
 from rig.stack.processes.process import Process
-from rig.terminal import drawn
 
 LOOK_EVERY_S = 0.05
+SHOWN_MAX = 90  # columns of the progress bar's text
 LEAVE_S = 5.0  # for a process to write down what it has found, once it is told to end
 LATE_S = 20.0  # beyond a job's own limit of time, which is looked at between two levels
 UNSEEN = "with all rules not every state was seen, or a path broke an invariant"
@@ -63,16 +61,16 @@ class Pool:
         self._session, self._waiting, self._workers = session, list(jobs), workers
         self._deadline = time.monotonic() + seconds
         self._running: dict[int, tuple[Job, Process, float]] = {}
-        self._shown = Showing(len(jobs))
+        self._bar = ProgressBar("explorations", len(jobs))
 
     def run(self) -> None:
         """All of them. KeyboardInterrupt lets each write down what it has found, then goes on outwards."""
-        with self._shown:
+        with self._bar:
             try:
                 while self._waiting or self._running:
                     self._start()
                     self._look()
-                    self._shown.look([job.name for job, _, _ in self._running.values()])
+                    self._bar.show(" | ".join(job.name for job, _, _ in self._running.values())[:SHOWN_MAX])
                     time.sleep(LOOK_EVERY_S)
             except KeyboardInterrupt:
                 self._let_go("interrupted")
@@ -93,7 +91,7 @@ class Pool:
                 return
             job = self._waiting.pop(0)
             if job.chained and any(line["violation"] for one in range(job.number) for line in self._lines(one)):
-                self._shown.leave_out()  # the shortest path in small bounds is easier to read
+                self._bar.show(advance=1)  # not needed any more: the shortest path in small bounds is easier to read
                 continue
             if any(not line["complete"] for one in job.after for line in self._lines(one)):
                 self._missed(job, UNSEEN)
@@ -132,7 +130,8 @@ class Pool:
             else:
                 why = said[-1] if said else f"its process ended with {code}"
                 self._session.recorder.write("broken", text=f"{job.name} in {job.source}: {why}")
-        self._shown.tell(job, self._lines(job.number))
+        self._bar.show(advance=1)
+        self._bar.print(ended_line(job, self._lines(job.number)))
 
     def _missed(self, job: Job, why: str, seconds: float = 0.0) -> None:
         """A job that has no line of its own: nothing is known but why."""
@@ -169,41 +168,8 @@ class Pool:
         return found
 
 
-class Showing:
-    """The run while it goes: a bar with what runs now on a terminal, a line for each job elsewhere."""
-
-    def __init__(self, total: int) -> None:
-        columns = (TextColumn("explorations"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, TextColumn("[dim]{task.description}"), transient=True)
-        self._task = self._bar.add_task("starting", total=total)
-        self._drawn = drawn()
-
-    def __enter__(self) -> "Showing":
-        if self._drawn:
-            self._bar.start()
-        return self
-
-    def look(self, running: Sequence[str]) -> None:
-        if self._drawn:
-            self._bar.update(self._task, description=" | ".join(running)[:90])
-
-    def leave_out(self) -> None:
-        """A job is not needed any more."""
-        if self._drawn:
-            self._bar.update(self._task, advance=1)
-
-    def tell(self, job: Job, lines: Sequence[dict[str, Any]]) -> None:
-        """A job has ended, with these lines."""
-        if job.do == "control":
-            text = f"{job.spec}: {told_control(lines)}"
-        else:
-            text = "; ".join(f"{line['spec']}: {told_exploration(line)}" for line in lines) or f"{job.name}: no result"
-        if self._drawn:
-            self._bar.update(self._task, advance=1)
-            self._bar.console.print(text, highlight=False, markup=False)
-        else:
-            echo(text)
-
-    def __exit__(self, *_: object) -> None:
-        if self._drawn:
-            self._bar.stop()
+def ended_line(job: Job, lines: Sequence[dict[str, Any]]) -> str:
+    """What a job has found, from its lines of the record."""
+    if job.do == "control":
+        return f"{job.spec}: {told_control(lines)}"
+    return "; ".join(f"{line['spec']}: {told_exploration(line)}" for line in lines) or f"{job.name}: no result"

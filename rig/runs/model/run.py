@@ -12,13 +12,11 @@ from typer import echo
 from rig.checks.model.explorations import PlannedSpec, items_of
 from rig.config import Settings
 from rig.model.language import Mutant
-from rig.record import Run
-from rig.record.verdict import EXIT_INTERRUPTED
+from rig.record import Run, RunDirectory
 from rig.results.last_run import failed_of_last
-from rig.runs.common.conclude import conclude
 from rig.runs.common.replay import replay_command
-from rig.runs.common.run_facts import run_facts
-from rig.runs.common.session import Session, run_session
+from rig.runs.common.scaffold import FinishedRun, carry_out
+from rig.runs.common.session import RunPlan, Session
 from rig.runs.model.jobs import Job, Pool
 from rig.runs.model.specifications import SUFFIX, Found, bounded, refuse_unused, select, select_mutant
 from rig.runs.model.summary import told_bounds
@@ -61,7 +59,6 @@ def run(
 
     Raises UsageError for what cannot be run at all.
     """
-    from rig.report import print_summary
     from rig.report.model import print_control
 
     if failed and not (words := failed_specs(settings.reports)):
@@ -74,32 +71,39 @@ def run(
     refuse_unused(given, chosen)
     jobs = plan_jobs(chosen, changed, given, deep=deep, control=control)
     command = command_of(words, mutant, given, deep, control, settings)
-    seconds = BUDGET_S[deep]
-    echo(f"{counted(len(chosen), 'specification')}, {counted(len(jobs), 'process', 'processes')}, {WORKERS} at a time")
     specs = [plan_spec(found, jobs, changed) for found in chosen]
     items = [item for spec in specs for item in items_of(spec)]
     bounds = {item: within(specs, item) for item in items}
     replays = {found.spec.name: command_of([found.source], mutant, given, deep, control, settings) for found in chosen}
-    plan = {
-        "specs": specs,
-        "scenario": "exploration",
-        "bounds": bounds,
-        "replays": {item: replays[item.partition("/")[0]] for item in items},
-    }
-    meta = {"command": command, "random_seed": None, "strict": settings.strict, **run_facts(settings)}
-    with run_session("model", settings.reports, 0, items=items, replay=command, meta=meta, plan=plan) as session:
+    told = f"{counted(len(chosen), 'specification')}, {counted(len(jobs), 'process', 'processes')}"
+    plan = RunPlan(
+        "model",
+        items,
+        command=command,
+        headline=f"{told}, {WORKERS} at a time",
+        judging={
+            "specs": specs,
+            "scenario": "exploration",
+            "bounds": bounds,
+            "replays": {item: replays[item.partition("/")[0]] for item in items},
+        },
+    )
+
+    def explore(session: Session) -> None:
         if changed is not None:
             session.recorder.write("weakness", text=said_of_mutant(changed))
-        Pool(session, jobs, WORKERS, seconds).run()
-    for file in session.directory.logs.glob("*.pickle"):
-        file.unlink()
-    results = conclude(session.directory)
-    files = keep_violations(session)
-    print_control(results, console())
-    for file in files:
-        echo(f"step by step: rig model --replay {shlex.quote(str(file))}")
-    print_summary(results, session.directory)
-    return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
+        try:
+            Pool(session, jobs, WORKERS, BUDGET_S[deep]).run()
+        finally:
+            for file in session.directory.logs.glob("*.pickle"):
+                file.unlink()
+
+    def print_details(finished: FinishedRun) -> None:
+        print_control(finished.results, console())
+        for file in keep_violations(finished.directory):
+            echo(f"step by step: rig model --replay {shlex.quote(str(file))}")
+
+    return carry_out(settings, plan, explore, print_details).exit_code
 
 
 def failed_specs(reports: Path) -> list[str]:
@@ -188,14 +192,14 @@ def command_of(
     return replay_command(said, settings)
 
 
-def keep_violations(session: Session) -> list[Path]:
+def keep_violations(directory: RunDirectory) -> list[Path]:
     """A file for each violation of the record, as `--replay` reads it."""
     counts: dict[str, int] = {}
     files = []
-    for line in Run.load(session.directory).of("explored"):
+    for line in Run.load(directory).of("explored"):
         if line["violation"]:
             counts[line["spec"]] = counts.get(line["spec"], 0) + 1
-            file = session.directory.path / f"violation-{line['spec']}-{counts[line['spec']]}.json"
+            file = directory.path / f"violation-{line['spec']}-{counts[line['spec']]}.json"
             file.write_text(json.dumps(line["violation"], indent=1) + "\n")
             files.append(file)
     return files

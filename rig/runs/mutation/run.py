@@ -6,27 +6,27 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from typer import echo
 
 from rig.config import Settings
-from rig.errors import UsageError
-from rig.record import RunDirectory, new_run
+from rig.record import RunDirectory
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.report.formats import files
 from rig.results.last_run import failed_of_last, tell_none
+from rig.runs.common.progress_bar import ProgressBar
 from rig.runs.common.replay import replay_command
 from rig.runs.common.run_facts import run_facts
 from rig.runs.common.seeds import draw_random_seed
+from rig.runs.common.session import open_directory
 from rig.runs.mutation.catalogue import Entry, draw_sample, read_catalogue, select_entries
 from rig.runs.mutation.docs import write_docs
 from rig.runs.mutation.jobs import Proving
 from rig.runs.mutation.outcome import Outcome, Proof
 from rig.runs.mutation.report import markdown, plain_line, print_outcomes, results_of
-from rig.terminal import console, drawn, print_result
+from rig.terminal import console, print_result
 
 WORKERS = 6  # most of their time passes in waits; more starve each other on two cores
-SHOWN_MAX = 70  # columns of the progress line's text
+SHOWN_MAX = 70  # columns of the progress bar's text
 
 
 def list_entries(names: Sequence[str] = (), only: Sequence[str] = ()) -> int:
@@ -96,12 +96,7 @@ def open_run(settings: Settings, seed: int, command: str, cross: bool) -> RunDir
         "cross": cross,
         **run_facts(settings),
     }
-    try:
-        return new_run(settings.reports, "prove", seed, meta)
-    except OSError as error:
-        raise UsageError(
-            f"no run can be kept in {settings.reports} ({error.strerror}): name another with --reports"
-        ) from None
+    return open_directory(settings.reports, "prove", seed, meta)
 
 
 def prove(
@@ -115,44 +110,17 @@ def prove(
     proving = Proving(shuffled, directory, cross, seed, workers)
     found: dict[str, Outcome] = {}
     interrupted = False
-    with Watching(len(entries)) as watching:
+    with ProgressBar("mutants", len(entries)) as bar:
         try:
             for outcome in proving.outcomes():
-                watching.look(proving, outcome)
+                bar.show(", ".join(job.entry.name for job in proving.running)[:SHOWN_MAX])
                 if outcome:
+                    bar.show(advance=1)
+                    if not bar.drawn or outcome.proof is not Proof.CAUGHT:
+                        bar.print(plain_line(outcome))
                     found[outcome.entry.name] = outcome
         except KeyboardInterrupt:
             interrupted = True
         finally:
             proving.let_go()
     return [found.get(entry.name, Outcome(entry, Proof.NOT_RUN)) for entry in entries], interrupted
-
-
-class Watching:
-    """Shows the run while it goes: a bar with what runs now on a terminal, a line an entry elsewhere."""
-
-    def __init__(self, total: int) -> None:
-        columns = (TextColumn("mutants"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, TextColumn("[dim]{task.description}"), transient=True)
-        self._task = self._bar.add_task("starting", total=total)
-        self._drawn = drawn()
-
-    def __enter__(self) -> "Watching":
-        if self._drawn:
-            self._bar.start()
-        return self
-
-    def look(self, proving: Proving, outcome: Outcome | None) -> None:
-        """Show what runs now, and that an entry has ended."""
-        if not self._drawn:
-            if outcome:
-                echo(plain_line(outcome))
-            return
-        running = ", ".join(job.entry.name for job in proving.running)
-        self._bar.update(self._task, advance=int(outcome is not None), description=running[:SHOWN_MAX])
-        if outcome and outcome.proof is not Proof.CAUGHT:
-            self._bar.console.print(plain_line(outcome), highlight=False)
-
-    def __exit__(self, *_: object) -> None:
-        if self._drawn:
-            self._bar.stop()

@@ -14,6 +14,7 @@ from rig.traffic.actors.customer import Customer
 from rig.traffic.actors.exchange import Exchange
 from rig.traffic.actors.mitra import Mitra
 from rig.traffic.actors.operator import Operator
+from rig.waiting import poll_until
 
 MAXIMA = (4, 3)  # the operator's settings of max_customers_per_mitra, in turn
 LONG_S, SHORT_S = 600, 3  # a chat that outlives every campaign, and one that ends in it
@@ -225,9 +226,7 @@ class Workload:
         What an older state broke can then be healed by a server alone, not by a change that happens to fall upon it.
         """
         self._still_until = time.monotonic() + SETTLE_MAX_S + seconds
-        deadline = time.monotonic() + SETTLE_MAX_S
-        while self._changing and time.monotonic() < deadline:
-            time.sleep(0.01)  # between two looks
+        poll_until(lambda: not self._changing, SETTLE_MAX_S, every_s=0.01)
         self._still_until = time.monotonic() + seconds
 
     @property

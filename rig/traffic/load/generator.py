@@ -18,6 +18,7 @@ from rig.traffic.actors.tokens import mint
 from rig.traffic.load.schedule import LoadPlan
 from rig.traffic.load.sender import TIMEOUT_S, Job, Pool
 from rig.traffic.load.tally import Tallies, Tally
+from rig.waiting import poll_until
 
 TOGGLE = "/api/mitra/status/"
 OFFERS = "/api/mitra/chat-requests"
@@ -94,10 +95,12 @@ class Generator:
 
     def drain(self) -> None:
         """Wait for the answers under way, for as long as one may take; what is left was missed or is in flight."""
-        until = time.monotonic() + TIMEOUT_S + 1.0
         pools = [pool for by_arm in (self._public, self._internal) for own in by_arm.values() for pool in own]
-        while time.monotonic() < until and (self._flows or any(pool.under_way or pool.waiting for pool in pools)):
-            gevent.sleep(0.02)
+
+        def all_answered() -> bool:
+            return not self._flows and not any(pool.under_way or pool.waiting for pool in pools)
+
+        poll_until(all_answered, TIMEOUT_S + 1.0, sleep=gevent.sleep)
         for pool in pools:
             for job in pool.waiting:
                 job.slot[0].missed += 1

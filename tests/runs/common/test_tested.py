@@ -53,7 +53,7 @@ def judged(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
             postgres=stack.postgres.observer_url, valkey=valkey, mode="external", scratch=True, reports=home / "reports",
             postgres_log=stack.postgres.statement_log,
         )  # fmt: skip
-        results, _ = run_once(settings, ["SMOKE"], 7)
+        results = run_once(settings, ["SMOKE"], 7).results
     return results
 
 
@@ -93,5 +93,5 @@ def test_a_defect_that_only_commands_show_is_found_without_monitor(
             postgres_log=stack.postgres.statement_log, level="hardened",
             sut=f"{sys.executable} -m tests.sabotage {defect}", sut_cwd=CHECKOUT,
         )  # fmt: skip
-        results, _ = run_once(settings, [box], 7)
+        results = run_once(settings, [box], 7).results
     assert [item["verdict"] for item in results["items"]] == ["failed"], results["items"][0]["message"]
