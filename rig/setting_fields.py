@@ -64,7 +64,11 @@ class Fields:
     sut_log: Annotated[Path | None, Help("File to which the running server's output is appended.", RUNNING)] = None
     sut_env: Annotated[
         str | None,
-        Help("NAME=VALUE of a cadence with which the running server was started. Repeat for more.", RUNNING, many=True),
+        Help(
+            "NAME=VALUE of a cadence with which the running server was started. Repeat the flag for more; separate by spaces in the variable.",
+            RUNNING,
+            many=True,
+        ),
     ] = None
     toxiproxy_proxy: Annotated[
         str, Help("Name of the Toxiproxy proxy between the running server and Valkey.", RUNNING)
@@ -72,7 +76,7 @@ class Fields:
     sut_pass_env: Annotated[
         str | None,
         Help(
-            "Name of a variable of your shell to pass on to the server under test; `*` stands for any letters. Repeat for more.",
+            "Name of a variable of your shell to pass on to the server under test; `*` stands for any letters. Repeat the flag for more; separate by spaces in the variable.",
             SERVER, many=True,
         ),
     ] = None  # fmt: skip

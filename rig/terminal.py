@@ -1,11 +1,10 @@
 """How the rig prints: without wrapping or padding in a pipe or a file, and only results where the user wants quiet."""
 
-import io
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 
@@ -13,34 +12,33 @@ WIDE = 1000  # columns of a pipe or a file: no table is wider
 RULE_MAX = 100  # columns of a line that separates
 
 
-class Unpadded(io.TextIOBase):
+class Unpadded:
     """A text stream that drops the spaces at the end of each line: rich pads every cell of a table."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return self._stream.encoding or "utf-8"
-
     def write(self, text: str) -> int:
-        self._stream.write(re.sub(r" +(?=\n)", "", text))
-        return len(text)
+        return self._stream.write(re.sub(r" +(?=\n)", "", text))
 
-    def flush(self) -> None:
-        self._stream.flush()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
-class Quiet(io.TextIOBase):
+class Quiet:
     """A standard output that drops everything. `results` is the stream behind it, for verdicts."""
 
-    encoding = "utf-8"
-
-    def __init__(self, results: IO[str]) -> None:
+    def __init__(self, results: TextIO) -> None:
         self.results = results
 
     def write(self, text: str) -> int:
         return len(text)
+
+    def isatty(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.results, name)
 
 
 def drawn() -> bool:
@@ -50,28 +48,34 @@ def drawn() -> bool:
 
 def console(**more: Any) -> Console:
     """A console for standard output. In a pipe or a file its lines are neither wrapped nor padded."""
-    return Console(**more) if drawn() else Console(file=Unpadded(sys.stdout), width=WIDE, **more)
+    return Console(**more) if drawn() else Console(file=cast(TextIO, Unpadded(sys.stdout)), width=WIDE, **more)
 
 
 @contextmanager
 def results_only() -> Iterator[None]:
     """Drop what is printed on standard output, except for results."""
     before = sys.stdout
-    sys.stdout = Quiet(before)  # type: ignore[assignment]
+    sys.stdout = cast(TextIO, Quiet(before))
     try:
         yield
     finally:
         sys.stdout = before
 
 
+def results_stream() -> TextIO | None:
+    """The stream for results in a quiet run; None in any other run."""
+    current: object = sys.stdout
+    return current.results if isinstance(current, Quiet) else None
+
+
 def print_result(verdict: str, report: object = "") -> None:
-    """In a quiet run, print its verdict and the path of its report. Otherwise the run prints a whole summary itself."""
-    if isinstance(sys.stdout, Quiet):
-        print_anyway(f"{verdict}  {report}".rstrip())
+    """In a quiet run, print its verdict and the path of its report. Any other run prints a whole summary itself."""
+    if results_stream() is not None:
+        print_always(f"{verdict}  {report}".rstrip())
 
 
-def print_anyway(line: str) -> None:
-    """Print a line in a quiet run too."""
-    stream = sys.stdout.results if isinstance(sys.stdout, Quiet) else sys.stdout
+def print_always(line: str) -> None:
+    """Print a line, in a quiet run too."""
+    stream = results_stream() or sys.stdout
     stream.write(line + "\n")
     stream.flush()

@@ -46,13 +46,14 @@ def places(item: Mapping[str, Any], checkout: Path | None) -> Iterator[tuple[str
         file, _, line = str(item["where"]).rpartition(":")
         yield file, int(line)
     answers = sorted(item["answers"], key=lambda answer: answer["verdict"] != item["verdict"])
-    for answer in answers if checkout else ():
+    for answer in answers:
         feature, _, scenario = answer["scenario"].partition(": ")
-        file = Path(FEATURES, feature)
-        if feature.endswith(".feature") and (checkout / file).is_file():
-            for number, line in enumerate((checkout / file).read_text(encoding="utf-8").splitlines(), 1):
-                if line.strip() in (f"Scenario: {scenario}", f"Scenario Outline: {scenario}"):
-                    yield str(file), number
+        if checkout is None or not (checkout / FEATURES / feature).is_file():
+            continue
+        text = (checkout / FEATURES / feature).read_text(encoding="utf-8")
+        for number, step in enumerate(text.splitlines(), 1):
+            if step.strip() in (f"Scenario: {scenario}", f"Scenario Outline: {scenario}"):
+                yield f"{FEATURES}/{feature}", number
 
 
 def escaped(value: str, more: str = "") -> str:

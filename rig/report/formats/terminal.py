@@ -36,7 +36,7 @@ def print_summary(
     """
     if console is None:
         for line in annotations(results):
-            terminal.print_anyway(line)
+            terminal.print_always(line)
         terminal.print_result(str(results["verdict"]), directory.report if directory else "")
     _Summary(build(results), console or terminal.console()).show(directory)
 
