@@ -18,7 +18,7 @@ class PipedHelp:
         self.format_help_text(ctx, formatter)
         for title, rows in panels(self, ctx).items():
             with formatter.section(title):
-                formatter.write_dl(rows)
+                formatter.write_dl(rows, col_max=WIDE)
         if hasattr(self, "format_commands"):
             self.format_commands(ctx, formatter)
 
