@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.table import Table
 
 from rig import terminal
 from rig.errors import UsageError
@@ -76,11 +77,25 @@ def test_a_quiet_run_prints_its_verdict_and_its_report(passes: bool, verdict: st
     assert (done.returncode, done.stdout) == (int(not passes), f"{verdict}  {run.report}\n"), done.stderr
 
 
-def test_a_pipe_gets_whole_lines_without_padding(tmp_path: Path) -> None:
+def test_a_pipe_gets_whole_lines_without_padding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    table = Table(box=None)
+    for cell in ("name", "message", "note"):
+        table.add_column(cell)
+    table.add_row("C-07", "word " * 40, "")
+    table.add_row("C-08", "short", "")
+    terminal.console().print(table)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert not [line for line in lines if line != line.rstrip()]
+
+
+def test_a_piped_summary_ends_with_the_path_of_the_report(tmp_path: Path) -> None:
     run = saved(tmp_path / ("long" * 30), passes=False)
-    out = rig("recheck", str(run.path), COLUMNS="40", FORCE_COLOR="").stdout
-    assert out.splitlines()[-1].endswith(str(run.report))
-    assert not [line for line in out.splitlines() if line != line.rstrip()]
+    out = rig("recheck", str(run.path), COLUMNS="40").stdout
+    assert out.splitlines()[-1].endswith(f"  {run.report}")
     assert "\x1b" not in out
 
 
