@@ -117,7 +117,7 @@ def test_a_file_without_campaign_or_with_another_name_is_refused(tmp_path: Path)
     (tmp_path / "empty.py").write_text((CHECKOUT / "chaos" / "valkey_killed.py").read_text())
     with pytest.raises(ValueError, match="name it after its file"):
         campaigns(tmp_path)
-    with pytest.raises(UsageError, match="there are: none"):
+    with pytest.raises(UsageError, match="no campaign 'x': there are none"):
         select(["x"], tmp_path / "nowhere")
 
 
@@ -143,7 +143,7 @@ def test_what_this_stack_lacks_is_skipped_with_its_reason(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["--profile", "nightly"], "is none of ci, full"),
+        (["--profile", "nightly"], "no profile 'nightly': there are ci, full"),
         (["--schedule", "no-such.json"], "cannot be read as JSON"),
         (["shrink", "no-such-run"], "no-such-run"),
         (["random", "--minutes", "0"], "0.5"),
