@@ -34,16 +34,16 @@ class AttachedTestbed(Testbed):
 
     def cadences_for(self, cadences: Mapping[str, float]) -> dict[str, float]:
         """The running server's own seconds for each cadence that a scenario is about; the waits follow them."""
-        told = self._server().env
-        found = {name: float(told[ENVIRONMENT[name]]) for name in cadences}
-        for name, seconds in found.items():
+        environment = self._server().env
+        seconds_by_name = {name: float(environment[ENVIRONMENT[name]]) for name in cadences}
+        for name, seconds in seconds_by_name.items():
             wanted = "at 0" if cadences[name] == 0 else f"from 1 to {LONGEST_S}"
             if not (seconds == 0 if cadences[name] == 0 else 1 <= seconds <= LONGEST_S):
                 raise CapabilityMissing(
                     f"needs a server with {ENVIRONMENT[name]} {wanted}; the running one has {seconds:g}"
                     " (start it so, and say so by --sut-env)"
                 )
-        return found
+        return seconds_by_name
 
     def ready(
         self, environment: Mapping[str, str], instances: tuple[str, ...] = (FIRST,), *, quiet: bool = True
@@ -82,10 +82,10 @@ class AttachedTestbed(Testbed):
         self.record_crashes()
 
     def crash_message(self, server: Any) -> str:
-        told = "its log is not known to us"
+        last_lines = "its log is not known to us"
         if self.told.log:
-            told = "; ".join(text for _, text in self.log(server.name).lines()[-3:]) or "it printed nothing"
-        return f"the running server does not listen at {server.internal_url} any more: {told}"
+            last_lines = "; ".join(text for _, text in self.log(server.name).lines()[-3:]) or "it printed nothing"
+        return f"the running server does not listen at {server.internal_url} any more: {last_lines}"
 
     @property
     def has_log(self) -> bool:

@@ -112,12 +112,12 @@ class Testbed(ObservedStack):
 
     def start_together(self) -> float:
         """Start every instance that does not run, all before the first of them is waited for; the time just before."""
-        at = time.time()
+        before = time.time()
         idle = {name: server for name, server in self.servers.items() if not server.running}
         self.starts += len(idle)
         self.start_servers(idle.values(), self.ready_within_s)
         self._we_ended -= idle.keys()
-        return at
+        return before
 
     def restart(self, name: str = "a") -> float:
         """Stop one instance as an operator would and start it again; the time just before its new start."""
@@ -168,11 +168,11 @@ class Testbed(ObservedStack):
             self.read_by_contract()
             return
         names = {table: self.fixtures.schema.table_name(table) for table in CONTRACT_TABLES}
-        found = self.tables.query(
+        absent = self.tables.query(
             "SELECT name FROM unnest(%s::text[]) name WHERE to_regclass(name) IS NULL", (list(names.values()),)
         )
-        if found.rows:
-            missing = ", ".join(found.column)
+        if absent.rows:
+            missing = ", ".join(absent.column)
             raise StackError(
                 f"the server is ready, but its database has no table {missing}: it makes them at its start or by"
                 " --sut-setup; if they have other names, tell them by a mapping (docs/foreign-servers.md)"

@@ -50,7 +50,7 @@ class Stack:
 
     def __init__(self, spec: StackSpec, supervisor: Supervisor, name: str) -> None:
         kinds = KINDS[spec.mode]
-        own = (supervisor, name, spec.logs)
+        arguments = (supervisor, name, spec.logs)
         self.spec = spec
         self.name = name
         self.supervisor = supervisor
@@ -58,19 +58,19 @@ class Stack:
         self.postgres = (
             ExternalPostgres(spec.postgres, spec.postgres_log)
             if spec.postgres
-            else kinds.postgres(*own, autovacuum=spec.autovacuum)
+            else kinds.postgres(*arguments, autovacuum=spec.autovacuum)
         )
-        self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*own)
-        self.toxiproxy = self._toxiproxy(kinds, own)
+        self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*arguments)
+        self.toxiproxy = self._toxiproxy(kinds, arguments)
         self.servers: dict[str, Any] = {}  # ServerInstance, or the one AttachedServer
         self._proxies: dict[str, str] = {}  # name in Toxiproxy → host:port
         self._ports: list[int] = []
         self._clocks = supervisor.temporary_directory(f"{name}-clocks") if spec.clock_library else None
         self.resolver = Resolver(supervisor.temporary_directory(f"{name}-resolver")) if spec.own_resolver else None
 
-    def _toxiproxy(self, kinds: Kinds, own: tuple[Any, ...]) -> Any:
+    def _toxiproxy(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Any:
         if self.spec.attached is None:
-            return ExternalToxiproxy(self.spec.toxiproxy) if self.spec.toxiproxy else kinds.toxiproxy(*own)
+            return ExternalToxiproxy(self.spec.toxiproxy) if self.spec.toxiproxy else kinds.toxiproxy(*arguments)
         if self.spec.toxiproxy is None:
             return NoToxiproxy()
         return ProxyInFront(self.spec.toxiproxy, self.spec.attached.proxy, self.valkey)

@@ -45,7 +45,7 @@ class Told:
         """
         if self._events.error is not None:
             raise CannotObserve(f"keyspace events: {self._events.error}")
-        found = [
+        commands = [
             Command(event.at, (event.name.upper(), event.key), None, None, instance, False)
             for event in self._events.events()
             if since <= event.at <= until
@@ -54,8 +54,8 @@ class Told:
         after = min((one for one in self._readings if one.at >= until), default=self._readings[-1])
         for name, words in COUNTED.items():
             number = after.calls.get(name, 0) - before.calls.get(name, 0)
-            found += [Command(after.at, words, None, None, instance, False)] * number
-        return found
+            commands += [Command(after.at, words, None, None, instance, False)] * number
+        return commands
 
     def close(self) -> None:
         self._events.close()

@@ -105,10 +105,10 @@ class Campaign:
     @property
     def excused(self) -> tuple[str, ...]:
         """Items that its faults change as they must: said in the run, and not judged."""
-        found = {item for fault in self.faults for item in fault.exempt_checks}
+        excused = {item for fault in self.faults for item in fault.exempt_checks}
         if not any(fault.outage for fault in self.faults):
-            found.add("INV-09")
-        return tuple(item for item in self.checks if item in found)
+            excused.add("INV-09")
+        return tuple(item for item in self.checks if item in excused)
 
     @property
     def events(self) -> tuple[str, ...]:

@@ -97,8 +97,8 @@ def possible_here(campaign: Campaign) -> tuple[Campaign, list[str]]:
         if need in lacking
     }
     kept = tuple(strike for strike in campaign.strikes if strike.fault not in left_out)
-    told = [f"left out on this machine: {fault}: {why}" for fault, why in sorted(left_out.items())]
-    return replace(campaign, strikes=kept), told
+    reasons = [f"left out on this machine: {fault}: {why}" for fault, why in sorted(left_out.items())]
+    return replace(campaign, strikes=kept), reasons
 
 
 def aimed(fault: type[Fault], rng: random.Random) -> tuple[str, ...]:

@@ -117,8 +117,8 @@ def print_rows(rows: Sequence[tuple[str, Verdict, int, float]], seconds: float) 
         skipped = f", {skips} skipped" if skips else ""
         echo(f"  {verdict:<12} {took:5.0f} s  {name}{skipped}")
     counts = Counter(verdict for _, verdict, _, _ in rows)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    echo(f"{len(rows)} campaigns in {seconds / 60:.1f} min: {told}")
+    verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    echo(f"{len(rows)} campaigns in {seconds / 60:.1f} min: {verdicts}")
 
 
 def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = ()) -> FinishedRun:

@@ -74,12 +74,12 @@ class Sampler:
         if self._asked is None:
             self._asked = self._asking.submit(self._keys)
         try:
-            found = self._asked.result(PATIENCE_S)
+            keys = self._asked.result(PATIENCE_S)
         except TimeoutError:
             self._late = True  # an answer that comes later is of an earlier moment
             return None
         late, self._asked, self._late = self._late, None, False
-        return None if late else found
+        return None if late else keys
 
     def _keys(self) -> dict[str, Any] | None:
         """The contract's keys of the campaign's mitras, all of one moment."""

@@ -61,5 +61,5 @@ def require_possible(strikes: Sequence[Strike], instances: Sequence[str]) -> Non
 
 def length_s(strike: Strike) -> float:
     """How long it is meant to be in force."""
-    own = strike.made().lasts_s
-    return strike.for_s if own is None else own
+    lasts_s = strike.made().lasts_s
+    return strike.for_s if lasts_s is None else lasts_s

@@ -24,22 +24,22 @@ LEAD_S = 1.0  # before the first fault that is left
 def run(settings: Settings, name: str) -> int:
     """Exit code 0 when a schedule is told that fails again, 2 when the failure did not come back."""
     try:
-        found = Run.load(resolve_run(settings.reports, name))
+        failed_run = Run.load(resolve_run(settings.reports, name))
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(f"cannot shrink {name!r}: {error}") from None
-    if "campaign" not in found.meta:
+    if "campaign" not in failed_run.meta:
         raise UsageError(f"{name} is no chaos run: name one that `rig chaos` has kept")
-    failed = failed_items(json.loads(found.directory.results.read_text()))
+    failed = failed_items(json.loads(failed_run.directory.results.read_text()))
     if not failed:
         raise UsageError(f"no check failed in {name}: there is nothing to shrink")
-    campaign = restored_campaign(found.meta["campaign"])
-    own = settings.model_copy(update={"random_seed": found.meta["random_seed"]})
+    campaign = restored_campaign(failed_run.meta["campaign"])
+    repeated = settings.model_copy(update={"random_seed": failed_run.meta["random_seed"]})
     runs: list[Path] = []
     tried: list[Path] = []  # the schedule of each try, which its runs are replayed from
 
     def fails(strikes: Sequence[Strike]) -> bool:
-        tried.append(found.directory.path / f"shrunk-{len(tried) + 1}.json")
-        return fails_again(own, kept_in(tried[-1], smaller(campaign, strikes)), failed, runs)
+        tried.append(failed_run.directory.path / f"shrunk-{len(tried) + 1}.json")
+        return fails_again(repeated, kept_in(tried[-1], smaller(campaign, strikes)), failed, runs)
 
     echo(f"{len(campaign.strikes)} faults; failed: {', '.join(sorted(failed))}")
     if not fails(campaign.strikes):
@@ -51,7 +51,7 @@ def run(settings: Settings, name: str) -> int:
     kept_in(kept, shrunk)
     for strike in shrunk.strikes:
         echo(f"  {strike.at_s:6.1f} s  {strike.fault} for {length_s(strike):g} s, at {', '.join(strike.hit) or 'all'}")
-    again = replay_command(["rig", "chaos", "--schedule", str(kept)], settings, found.meta["random_seed"])
+    again = replay_command(["rig", "chaos", "--schedule", str(kept)], settings, failed_run.meta["random_seed"])
     echo(f"replay       {again}")
     return 0
 

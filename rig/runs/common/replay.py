@@ -26,7 +26,7 @@ def replay_command(words: Sequence[str], settings: Settings, random_seed: int | 
 
 def settings_again(settings: Settings) -> list[str]:
     """The flags of the settings that differ from what a command without flags would have, ready for a shell."""
-    found: list[str] = []
+    flags: list[str] = []
     for name, field in Settings.model_fields.items():
         value, variable = getattr(settings, name), PREFIX + name.upper()
         if name in NOT_REPEATED or (value == field.default and not os.environ.get(variable)):
@@ -35,14 +35,14 @@ def settings_again(settings: Settings) -> list[str]:
         if value is None or value is False:
             continue  # no flag says so
         if value is True:
-            found.append(flag)
+            flags.append(flag)
         elif is_secret(name, value):
-            found += [flag, f'"${variable}"']
+            flags += [flag, f'"${variable}"']
         elif name in MANY:
-            found += [word for pair in str(value).split() for word in (flag, quoted(pair))]
+            flags += [word for pair in str(value).split() for word in (flag, quoted(pair))]
         else:
-            found += [flag, quoted(number(value))]
-    return found
+            flags += [flag, quoted(number(value))]
+    return flags
 
 
 def is_secret(name: str, value: Any) -> bool:

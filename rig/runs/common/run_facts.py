@@ -40,8 +40,8 @@ def stack_facts(spec: StackSpec) -> dict[str, Any]:
     protect(spec)
     stores: dict[str, str] = {}
     lacks: dict[str, str] = {}
-    for name, found in (("postgres", postgres(spec)), ("valkey", valkey(spec))):
-        stores[name], lacking = found
+    for name, facts in (("postgres", postgres(spec)), ("valkey", valkey(spec))):
+        stores[name], lacking = facts
         lacks |= {f"{name}: {ability}": why for ability, why in lacking.items()}
     return {"mode": spec.mode, "sut": spec.named(), "stores": stores, "lacks": lacks}
 

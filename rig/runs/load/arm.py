@@ -120,9 +120,9 @@ class Arm(ObservedStack):
 
     def pids(self) -> dict[str, int]:
         """Whose processor time counts: both stores and each server, as far as they are ours."""
-        found = {"postgres": self.stack.postgres.pid, "valkey": self.stack.valkey.pid}
-        found |= {f"server {name}": server.pid for name, server in self.servers.items()}
-        return {name: pid for name, pid in found.items() if pid is not None}
+        pids = {"postgres": self.stack.postgres.pid, "valkey": self.stack.valkey.pid}
+        pids |= {f"server {name}": server.pid for name, server in self.servers.items()}
+        return {name: pid for name, pid in pids.items() if pid is not None}
 
     def log_statements(self, wanted: bool) -> None:
         """Switch Postgres' statement log, for what counting itself costs; TimeoutError when it does not obey."""
@@ -168,7 +168,7 @@ class Arm(ObservedStack):
         """
         self.statements.fence(self.tables.connection)
         known = dict.fromkeys(self.people.mitras, "fleet")
-        known |= {id: "other" for own in vars(self.people).values() for id in own if id not in known}
+        known |= {id: "other" for ids in vars(self.people).values() for id in ids if id not in known}
         statements = self.statements.window(since, until)
         rows: list[list[Any]] = []
         units: dict[int, int] = {}
@@ -196,12 +196,12 @@ class Arm(ObservedStack):
 
 def ids_of(statement: Statement, known: Mapping[str, str]) -> tuple[list[str], int, int, int]:
     """The ids in a statement's parameters and text: themselves (of many those of nobody), their number, how many are of the fleet, how many unknown."""
-    found = {id.lower() for id in UUID.findall(statement.text)}
+    ids = {id.lower() for id in UUID.findall(statement.text)}
     for value in statement.parameters:
-        found.update(word for word in WORD.findall(value or "") if word in known or UUID.fullmatch(word))
-    fleet = sum(known.get(word) == "fleet" for word in found)
-    few = found if len(found) <= IDS_KEPT else found - known.keys()
-    return sorted(few), len(found), fleet, len(found - known.keys())
+        ids.update(word for word in WORD.findall(value or "") if word in known or UUID.fullmatch(word))
+    fleet = sum(known.get(word) == "fleet" for word in ids)
+    kept = ids if len(ids) <= IDS_KEPT else ids - known.keys()
+    return sorted(kept), len(ids), fleet, len(ids - known.keys())
 
 
 def shared_secrets(arms: Sequence[Arm]) -> None:

@@ -92,8 +92,8 @@ class Live:
         return table
 
     def _statements(self, arm: Arm, second: int) -> str:
-        found = self._sql.setdefault(second, {})
-        if arm.id not in found:
+        counts = self._sql.setdefault(second, {})
+        if arm.id not in counts:
             count = arm.work_in(second, second + 0.9995)
-            found[arm.id] = "—" if count is None else f"{count:,}"
-        return found[arm.id]
+            counts[arm.id] = "—" if count is None else f"{count:,}"
+        return counts[arm.id]

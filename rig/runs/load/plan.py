@@ -48,21 +48,21 @@ class LoadOptions:
     def phases(self) -> list[Phase]:
         writing = self.pace.togglers + self.pace.chats > 0
         steady_s = self.seconds * STEADY_SHARE if writing else self.seconds
-        found = [Phase(SETTLE, IDLE_S)] if self.witness else []
+        phases = [Phase(SETTLE, IDLE_S)] if self.witness else []
         if self.warm_up_s:
-            found.append(Phase(WARM_UP, self.warm_up_s, self.arms))
-        found.append(Phase(PLAIN, steady_s, self.arms))
+            phases.append(Phase(WARM_UP, self.warm_up_s, self.arms))
+        phases.append(Phase(PLAIN, steady_s, self.arms))
         if self.witness:
-            found.append(Phase(IDLE, IDLE_S))
+            phases.append(Phase(IDLE, IDLE_S))
         if writing:
-            found.append(Phase(WHOLE, self.seconds - steady_s, self.arms, (*STEADY, *WRITING)))
-        return [*found, *(phase for phase, _, _ in self.block_phases())]
+            phases.append(Phase(WHOLE, self.seconds - steady_s, self.arms, (*STEADY, *WRITING)))
+        return [*phases, *(phase for phase, _, _ in self.block_phases())]
 
     def block_phases(self) -> list[tuple[Phase, str, bool]]:
         """Each block with the arm that has it alone, and whether its statements are logged."""
         conditions: Sequence[str] = [f"{arm}/{how}" for how in (UNLOGGED, LOGGED) for arm in self.arms]
-        found = []
+        phases = []
         for number, (condition, seconds) in enumerate(blocks(self.blocks, self.block_s, conditions), 1):
             arm, how = condition.split("/")
-            found.append((Phase(f"block {number}", seconds, (arm,)), arm, how == LOGGED))
-        return found
+            phases.append((Phase(f"block {number}", seconds, (arm,)), arm, how == LOGGED))
+        return phases

@@ -102,12 +102,12 @@ def prepare(session: Session, settings: Settings, options: LoadOptions, arms: li
     """Servers up and everybody online in both arms. A server that has no `off` costs the baseline, not the run."""
     pace = options.pace
 
-    def one(arm: Arm) -> None:
+    def prepare_arm(arm: Arm) -> None:
         arm.start(options.instances, options.cadences, settings.ready_within_s, options.bind)
         arm.plant(pace.mitras, pace.togglers, pace.chats)
 
     with ThreadPoolExecutor(len(arms)) as pool:
-        for arm, future in [(arm, pool.submit(one, arm)) for arm in arms]:
+        for arm, future in [(arm, pool.submit(prepare_arm, arm)) for arm in arms]:
             try:
                 future.result()
             except ServerDied as error:
@@ -131,11 +131,11 @@ def course(
 ) -> None:
     """The plan, watched and counted at its edges; then what it cost."""
     ids = {arm.id for arm in arms}
-    told = plan.plain()
-    for phase in told["phases"]:
+    plan_facts = plan.plain()
+    for phase in plan_facts["phases"]:
         phase["arms"] = [arm for arm in phase["arms"] if arm in ids]
     people = {arm.id: arm.people.plain() for arm in arms}
-    prepared = {"plan": told, "arms": {arm.id: arm.go() for arm in arms}, "people": people}
+    prepared = {"plan": plan_facts, "arms": {arm.id: arm.go() for arm in arms}, "people": people}
     with ExitStack() as stack:
         witnesses = [stack.enter_context(Witnesses(arm)) for arm in arms]
         locust = Locust(session.supervisor, session.directory, options, prepared)
@@ -206,19 +206,19 @@ def edges(
     session.recorder.add(Phases(t=time.time(), phases=msgspec.convert(phases, list[PhaseSpan])))
     for name in (SETTLE, IDLE):
         if name in by_name:
-            due += [(by_name[name]["to"] - EARLY_S, one.counters(name)) for one in witnesses]
+            due += [(by_name[name]["to"] - EARLY_S, witness.counters(name)) for witness in witnesses]
     measured = [phase for phase in phases if phase["arms"] and not phase["name"].startswith("block")]
-    due += [(measured[0]["from"], one.commands("begin")) for one in witnesses]
-    due += [(measured[-1]["to"] + EARLY_S, one.commands("end")) for one in witnesses]
+    due += [(measured[0]["from"], witness.commands("begin")) for witness in witnesses]
+    due += [(measured[-1]["to"] + EARLY_S, witness.commands("end")) for witness in witnesses]
     for arm in arms:
         if arm.counted is not None:
             due.append((measured[0]["from"] - EARLY_S, arm.counted.begin))
             due.append((measured[-1]["to"] + EARLY_S, counts_of(arm, (measured[0]["from"] + measured[-1]["to"]) / 2)))
-    of = {arm.id: (arm, witness) for arm, witness in zip(arms, witnesses, strict=True)}
+    by_arm = {arm.id: (arm, witness) for arm, witness in zip(arms, witnesses, strict=True)}
     for block, alone, logged in options.block_phases():
-        if alone in of:
-            due += of[alone][1].block(by_name[block.name], logged)
-    return sorted(due, key=lambda one: one[0])
+        if alone in by_arm:
+            due += by_arm[alone][1].block(by_name[block.name], logged)
+    return sorted(due, key=lambda moment: moment[0])
 
 
 def counts_of(arm: Arm, at: float) -> Callable[[], None]:

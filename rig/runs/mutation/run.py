@@ -86,7 +86,7 @@ def prove(
     """
     drawn = random.Random(seed).sample(entries, len(entries))
     proving = Proving(drawn, directory, cross, seed, workers)
-    found: dict[str, Outcome] = {}
+    outcomes: dict[str, Outcome] = {}
     interrupted = False
     with ProgressBar("broken servers", len(entries)) as bar:
         try:
@@ -96,9 +96,9 @@ def prove(
                     bar.show(advance=1)
                     if not bar.drawn or outcome.proof is not Proof.CAUGHT:
                         bar.print(plain_line(outcome))
-                    found[outcome.entry.name] = outcome
+                    outcomes[outcome.entry.name] = outcome
         except KeyboardInterrupt:
             interrupted = True
         finally:
             proving.let_go()
-    return [found.get(entry.name, Outcome(entry, Proof.NOT_RUN)) for entry in entries], interrupted
+    return [outcomes.get(entry.name, Outcome(entry, Proof.NOT_RUN)) for entry in entries], interrupted

@@ -81,9 +81,9 @@ class FleetSize:
 
     def available(self) -> float:
         exchange = Operator(self.testbed.server(), None).available()
-        found = len(exchange.reply["mitra_ids"]) if exchange.ok else 0
-        if found != self.size:
-            raise NotSeen(f"{found} of {self.size} were found available: {str(exchange)[:200]}")
+        count = len(exchange.reply["mitra_ids"]) if exchange.ok else 0
+        if count != self.size:
+            raise NotSeen(f"{count} of {self.size} were found available: {str(exchange)[:200]}")
         return exchange.ended - exchange.started
 
     def beacon(self) -> float:
@@ -184,8 +184,8 @@ class FleetSize:
 
     def _calls(self, looking: redis.Redis) -> Mapping[str, int]:
         stats = looking.info("commandstats")
-        found = {name.removeprefix("cmdstat_"): facts["calls"] for name, facts in stats.items()}
-        return {name: calls for name, calls in found.items() if name not in ASIDE}
+        calls = {name.removeprefix("cmdstat_"): facts["calls"] for name, facts in stats.items()}
+        return {name: count for name, count in calls.items() if name not in ASIDE}
 
 
 def median(measure: Callable[[], float], times: int) -> float:

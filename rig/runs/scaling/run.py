@@ -177,8 +177,8 @@ def storms(fleet: FleetSize, recorder: RecordWriter) -> None:
         spans: list[tuple[float, float]] = []
         try:
             while len(spans) < STRIKES_MAX and sum(to - since for since, to in spans) < ENOUGH_S:
-                found: tuple[Any, ...] = strike()
-                spans.append((found[-2] - epoch, found[-1] - epoch))
+                figures: tuple[Any, ...] = strike()
+                spans.append((figures[-2] - epoch, figures[-1] - epoch))
                 time.sleep(0.5)
         except NotSeen as lack:
             recorder.add(Weakness(t=time.time(), text=f"under pings: {lack}"))
@@ -206,5 +206,5 @@ def storms(fleet: FleetSize, recorder: RecordWriter) -> None:
 
 def latency(shots: Sequence[Shot], share: float) -> float:
     """In ms, from the planned moment."""
-    found = quantile([shot.seconds for shot in shots], share)
-    return round((found or 0.0) * 1000, 2)
+    value = quantile([shot.seconds for shot in shots], share)
+    return round((value or 0.0) * 1000, 2)

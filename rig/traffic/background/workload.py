@@ -242,12 +242,12 @@ class Workload:
     def start(self, steps: Sequence[Step]) -> None:
         """Begin now; a step of an actor that the schedule does not know raises KeyError at once."""
         begun = time.monotonic()
-        plans: dict[str, list[tuple[float, Callable[[], object]]]] = {}
+        plan_by_actor: dict[str, list[tuple[float, Callable[[], object]]]] = {}
         for step in steps:
             act = functools.partial(self._act, step.action, self._actions[step.actor, step.action])
-            plans.setdefault(step.actor, []).append((step.at_s, act))
-        for actor, own in plans.items():
-            thread = threading.Thread(target=self._run, args=(begun, own), name=actor, daemon=True)
+            plan_by_actor.setdefault(step.actor, []).append((step.at_s, act))
+        for actor, actions in plan_by_actor.items():
+            thread = threading.Thread(target=self._run, args=(begun, actions), name=actor, daemon=True)
             self._threads.append(thread)
         for thread in self._threads:
             thread.start()

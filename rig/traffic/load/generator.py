@@ -166,9 +166,9 @@ class Generator:
 
     def _request(self, arm: str, action: str, actor: int) -> tuple[Pool, bytes]:
         key = (arm, action, actor)
-        if (found := self._requests.get(key)) is None:
-            found = self._requests[key] = self._made(arm, action, actor)
-        return found
+        if (reply := self._requests.get(key)) is None:
+            reply = self._requests[key] = self._made(arm, action, actor)
+        return reply
 
     def _made(self, arm: str, action: str, actor: int) -> tuple[Pool, bytes]:
         if action == "ping":
@@ -235,12 +235,12 @@ class Generator:
         request = pool.head(method, path, self._token(arm, *who), content)
         self._send(pool, request, self.tallies.of(arm, action, phase), actor, planned, answer)
         status, content, wrong = answer.get()
-        found = json.loads(content) if wrong is None and content else None
-        known = [*ids, found["id"]] if action == "create" and found else ids
+        reply = json.loads(content) if wrong is None and content else None
+        known = [*ids, reply["id"]] if action == "create" and reply else ids
         self.causes.append({
             "arm": arm, "action": action, "ids": known, "from": began, "to": self._epoch(time.monotonic()), "status": status,
         })  # fmt: skip
-        return found if wrong is None else None
+        return reply if wrong is None else None
 
     def _second(self, moment: float) -> int:
         return int(self._epoch(moment))
