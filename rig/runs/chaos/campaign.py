@@ -6,7 +6,7 @@ from typing import Any
 
 from rig.errors import UsageError
 from rig.faults import Fault
-from rig.runs.chaos.schedule import Strike, length_s, restored
+from rig.runs.chaos.schedule import PlannedFault, length_s, restored
 from rig.traffic.background.workload import Pace
 
 CI, FULL = "ci", "full"
@@ -69,7 +69,7 @@ class Campaign:
 
     name: str
     shows: str  # one sentence: what a pass proves
-    strikes: tuple[Strike, ...]
+    strikes: tuple[PlannedFault, ...]
     checks: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: dict(INVARIANTS))
     profiles: tuple[str, ...] = (FULL,)
     instances: tuple[str, ...] = ("a",)

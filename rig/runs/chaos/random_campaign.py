@@ -7,7 +7,7 @@ from rig.faults import Fault
 from rig.faults.catalogue import faults
 from rig.faults.requirements import Requirement, libfaketime, no_resolver
 from rig.runs.chaos.campaign import INVARIANTS, SETTINGS, Campaign, Phases
-from rig.runs.chaos.schedule import Strike
+from rig.runs.chaos.schedule import PlannedFault
 from rig.runs.common.replay import number
 from rig.traffic.background.workload import Pace
 
@@ -27,7 +27,7 @@ FLEET_PACE = Pace(chat_every_s=6.0, silent_every_s=30.0)
 FLEET_BASELINE_S = 15.0  # beside its crowd few pings have their mitra for themselves
 
 
-def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
+def generate_campaign(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
     """About `minutes` of faults over two instances; `fleet` further mitras change their state all the time.
 
     The same faults are drawn for any fleet.
@@ -36,7 +36,7 @@ def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
     by_hand = rng.random() < BY_HAND
     known = [fault for fault in faults().values() if not rare(fault) and (by_hand or fault.reconcile_s is None)]
     known += rare_one(random_seed, len(known) // (RARE_SHARE - 1))
-    strikes: list[Strike] = []
+    strikes: list[PlannedFault] = []
     busy = dict.fromkeys({fault.layer for fault in known}, 0.0)  # until when something acts there
     at, last = 1.0, minutes * 60
     while True:
@@ -50,7 +50,7 @@ def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
         lasts_s = for_s if fault.lasts_s is None else fault.lasts_s
         if begin + lasts_s + PAUSE_S > last:
             break
-        strikes.append(Strike(round(begin, 1), fault.name, for_s, aimed(fault, rng)))
+        strikes.append(PlannedFault(round(begin, 1), fault.name, for_s, aimed(fault, rng)))
         busy |= dict.fromkeys(fault.layers(), begin + lasts_s)
         at = begin + rng.uniform(0, lasts_s)
     return Campaign(

@@ -10,7 +10,7 @@ from rig.errors import UsageError
 from rig.faults.catalogue import faults
 from rig.paths import shipped
 from rig.runs.chaos.campaign import CI, FULL, Campaign, Phases, restored_campaign
-from rig.runs.chaos.schedule import Strike
+from rig.runs.chaos.schedule import PlannedFault
 
 DIRECTORY = shipped("chaos")
 
@@ -52,7 +52,7 @@ def load(path: Path) -> Campaign:
 
 def alone(name: str) -> Campaign:
     """One fault of the catalogue by itself. UsageError names near ones."""
-    strike = Strike(0.0, name, for_s=Phases().fault_s)
+    strike = PlannedFault(0.0, name, for_s=Phases().fault_s)
     fault = strike.made()
     return Campaign(
         name=fault.name.replace(" ", "-").replace(",", ""),

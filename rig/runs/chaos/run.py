@@ -21,7 +21,7 @@ from rig.runs.chaos.campaign import Campaign
 from rig.runs.chaos.fault_scheduler import FaultScheduler, note_schedule, refuse_what_is_missing
 from rig.runs.chaos.final_state import write_history
 from rig.runs.chaos.metrics_scraper import Scraper
-from rig.runs.chaos.random_campaign import drawn, possible_here
+from rig.runs.chaos.random_campaign import generate_campaign, possible_here
 from rig.runs.chaos.registry import DIRECTORY, alone, campaigns, from_file, of_profile, select
 from rig.runs.chaos.sampler import Sampler
 from rig.runs.chaos.schedule import require_possible
@@ -80,7 +80,7 @@ def run(
 def run_random(settings: Settings, minutes: float, fleet: int = 0) -> int:
     """One campaign drawn from the random seed, with so many further mitras; a failed one tells how to shrink it."""
     seed = draw_random_seed(settings.random_seed)
-    campaign, left_out = possible_here(drawn(seed, minutes, fleet))
+    campaign, left_out = possible_here(generate_campaign(seed, minutes, fleet))
     chosen = settings.model_copy(update={"random_seed": seed})
     return run_all(chosen, [campaign], ["rig", "chaos"], left_out)
 
@@ -173,17 +173,17 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
             testbed.ready(testbed.environment_for(**campaign.intervals), campaign.instances)
             exits = Exits(testbed)
             with rescued(recorder, exits):
-                course(testbed, campaign, exits)
+                run_phases(testbed, campaign, exits)
         except Lacks as lack:
             recorder.add(Missing(t=time.time(), text=str(lack)))
         finally:
             keep_logs(testbed)
 
 
-def course(testbed: Testbed, campaign: Campaign, exits: Exits) -> None:
+def run_phases(testbed: Testbed, campaign: Campaign, exits: Exits) -> None:
     """The phases, each recorded once it is over."""
     spans = campaign.phases
-    workload = people(testbed, campaign)
+    workload = make_workload(testbed, campaign)
     steps = schedule(campaign.pace, testbed.random_seed, spans.traffic_s + TRAFFIC_SPARE_S * len(campaign.strikes))
     testbed.recorder.add(Schedule(t=time.time(), steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace)))
     note_schedule(testbed.recorder, campaign.strikes)
@@ -242,7 +242,7 @@ def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
         time.sleep(min(LOOK_EVERY_S, max(0.0, until - time.monotonic())))
 
 
-def people(testbed: Testbed, campaign: Campaign) -> Workload:
+def make_workload(testbed: Testbed, campaign: Campaign) -> Workload:
     """Mitras and customers, spread over the instances; all mitras but the fleet go online, as a day begins."""
     servers = list(testbed.servers.values())
     everyone = []

@@ -11,7 +11,7 @@ from rig.record.lines.chaos import ScheduledFault
 
 
 @dataclass(frozen=True, order=True)
-class Strike:
+class PlannedFault:
     """One fault from `at_s` (seconds into the fault phase) for `for_s` after it was seen to bite, or its own length."""
 
     at_s: float
@@ -34,12 +34,12 @@ class Strike:
         return ScheduledFault(fault=self.fault, at_s=self.at_s, for_s=self.for_s, hit=list(self.hit))
 
 
-def restored(plain: Mapping[str, Any]) -> Strike:
+def restored(plain: Mapping[str, Any]) -> PlannedFault:
     """From `plain()`, after a way through JSON."""
-    return Strike(**{**plain, "hit": tuple(plain["hit"])})
+    return PlannedFault(**{**plain, "hit": tuple(plain["hit"])})
 
 
-def require_possible(strikes: Sequence[Strike], instances: Sequence[str]) -> None:
+def require_possible(strikes: Sequence[PlannedFault], instances: Sequence[str]) -> None:
     """UsageError for an unknown fault or instance, and for two faults of one layer at the same time."""
     for strike in strikes:
         fault = strike.made()
@@ -59,7 +59,7 @@ def require_possible(strikes: Sequence[Strike], instances: Sequence[str]) -> Non
                 )
 
 
-def length_s(strike: Strike) -> float:
+def length_s(strike: PlannedFault) -> float:
     """How long it is meant to be in force."""
     lasts_s = strike.made().lasts_s
     return strike.for_s if lasts_s is None else lasts_s

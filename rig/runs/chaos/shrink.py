@@ -13,7 +13,7 @@ from rig.errors import UsageError
 from rig.record import Run, Verdict, resolve_run
 from rig.runs.chaos.campaign import Campaign, restored_campaign
 from rig.runs.chaos.run import run_one
-from rig.runs.chaos.schedule import Strike, length_s
+from rig.runs.chaos.schedule import PlannedFault, length_s
 from rig.runs.common.replay import replay_command
 
 TRIES, NEEDED = 3, 2
@@ -37,18 +37,18 @@ def run(settings: Settings, name: str) -> int:
     runs: list[Path] = []
     tried: list[Path] = []  # the schedule of each try, which its runs are replayed from
 
-    def fails(strikes: Sequence[Strike]) -> bool:
+    def fails(strikes: Sequence[PlannedFault]) -> bool:
         tried.append(failed_run.directory.path / f"shrunk-{len(tried) + 1}.json")
-        return fails_again(repeated, kept_in(tried[-1], smaller(campaign, strikes)), failed, runs)
+        return fails_again(repeated, save_campaign(tried[-1], reduced_campaign(campaign, strikes)), failed, runs)
 
     echo(f"{len(campaign.strikes)} faults; failed: {', '.join(sorted(failed))}")
     if not fails(campaign.strikes):
         echo(f"it failed in fewer than {NEEDED} of {TRIES} runs: inconclusive, nothing was left out")
         return 2
     strikes = shortened(fewer(campaign.strikes, fails), fails)
-    shrunk = smaller(campaign, strikes)
+    shrunk = reduced_campaign(campaign, strikes)
     kept = runs[-1] / "schedule.json"
-    kept_in(kept, shrunk)
+    save_campaign(kept, shrunk)
     for strike in shrunk.strikes:
         echo(f"  {strike.at_s:6.1f} s  {strike.fault} for {length_s(strike):g} s, at {', '.join(strike.hit) or 'all'}")
     again = replay_command(["rig", "chaos", "--schedule", str(kept)], settings, failed_run.meta["random_seed"])
@@ -77,10 +77,10 @@ def fails_again(settings: Settings, campaign: Campaign, failed: set[str], runs: 
     return False
 
 
-Fails = Callable[[Sequence[Strike]], bool]
+Fails = Callable[[Sequence[PlannedFault]], bool]
 
 
-def fewer(strikes: Sequence[Strike], fails: Fails) -> tuple[Strike, ...]:
+def fewer(strikes: Sequence[PlannedFault], fails: Fails) -> tuple[PlannedFault, ...]:
     """Zeller's delta debugging, by leaving out: halves first, then ever smaller parts, at last single ones."""
     kept, parts = tuple(strikes), 2
     while len(kept) > 1:
@@ -97,7 +97,7 @@ def fewer(strikes: Sequence[Strike], fails: Fails) -> tuple[Strike, ...]:
     return kept
 
 
-def shortened(strikes: Sequence[Strike], fails: Fails) -> tuple[Strike, ...]:
+def shortened(strikes: Sequence[PlannedFault], fails: Fails) -> tuple[PlannedFault, ...]:
     """Each half as long, once, where that still fails."""
     kept = tuple(strikes)
     for number, strike in enumerate(kept):
@@ -107,7 +107,7 @@ def shortened(strikes: Sequence[Strike], fails: Fails) -> tuple[Strike, ...]:
     return kept
 
 
-def smaller(campaign: Campaign, strikes: Sequence[Strike]) -> Campaign:
+def reduced_campaign(campaign: Campaign, strikes: Sequence[PlannedFault]) -> Campaign:
     """The same campaign with these faults alone, without the time before the first of them."""
     early = max(0.0, min(strike.at_s for strike in strikes) - LEAD_S)
     moved = tuple(replace(strike, at_s=round(strike.at_s - early, 1)) for strike in strikes)
@@ -116,7 +116,7 @@ def smaller(campaign: Campaign, strikes: Sequence[Strike]) -> Campaign:
     return replace(campaign, name="shrunk", strikes=moved, phases=phases)
 
 
-def kept_in(file: Path, campaign: Campaign) -> Campaign:
+def save_campaign(file: Path, campaign: Campaign) -> Campaign:
     """The campaign, now kept as JSON where its replay finds it."""
     file.write_text(json.dumps(campaign.plain(), indent=1) + "\n")
     return replace(campaign, replay=("--schedule", str(file)))

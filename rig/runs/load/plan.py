@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rig.traffic.load.schedule import STEADY, WRITING, LoadPace, LoadPlan, Phase, blocks
+from rig.traffic.load.schedule import STEADY, WRITING, LoadPlan, LoadProfile, Phase, blocks
 
 WRITTEN: Mapping[str, float] = {"auto-offline": 30, "heartbeat-mirror": 60, "reconcile": 300, "goodbye": 60}
 # Postgres' table counters show up to 10 s late: they are read at the end of an idle span, and tell all before it.
@@ -21,7 +21,7 @@ class LoadOptions:
     beside its master; `expect` are those on others, who reach the master at `bind`.
     """
 
-    pace: LoadPace = field(default_factory=LoadPace)
+    pace: LoadProfile = field(default_factory=LoadProfile)
     seconds: float = 70.0
     warm_up_s: float = 5.0
     baseline: bool = True

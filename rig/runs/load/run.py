@@ -76,7 +76,7 @@ def play(session: Session, settings: Settings, options: LoadOptions, plan: LoadP
                 logs.callback(keep_logs, arm, arm=arm.id)
             for one in exits:
                 logs.enter_context(rescued(session.recorder, one))
-            course(session, options, plan, arms, exits, lag)
+            run_phases(session, options, plan, arms, exits, lag)
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def prepare(session: Session, settings: Settings, options: LoadOptions, arms: li
         )
 
 
-def course(
+def run_phases(
     session: Session, options: LoadOptions, plan: LoadPlan, arms: list[Arm], exits: list[Exits], lag: LagSentinel
 ) -> None:
     """The plan, watched and counted at its edges; then what it cost."""

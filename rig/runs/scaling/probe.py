@@ -12,7 +12,7 @@ from rig.checks.common.sql_statements import is_availability_query, uses_unnest,
 from rig.contract import HEARTBEAT, SEED_LINE, SNAPSHOT
 from rig.environment.testbed import Testbed
 from rig.observe.postgres.statement import Statement
-from rig.runs.scaling.store_baseline import Floors, chunks, now_text
+from rig.runs.scaling.store_baseline import StoreBaseline, chunks, now_text
 from rig.stack import ServerInstance
 from rig.stores.postgres import connect as connect_postgres
 from rig.stores.valkey import OURS
@@ -36,14 +36,14 @@ ASIDE = frozenset({"info", "type", "ping", "client", "config", "echo", "auth", "
 Server = ServerInstance
 
 
-class NotSeen(Exception):
+class MeasurementMissing(Exception):
     """What was to be measured did not show: the figure is missing, and its check inconclusive."""
 
 
-class FleetSize:
+class ScalingProbe:
     """Rows are planted, then a server is started for each kind of figure; every figure is seen from outside."""
 
-    def __init__(self, testbed: Testbed, floors: Floors, size: int) -> None:
+    def __init__(self, testbed: Testbed, floors: StoreBaseline, size: int) -> None:
         self.testbed, self.floors, self.size = testbed, floors, size
         self.ids: list[str] = []
         self._customer: str | None = None
@@ -76,21 +76,21 @@ class FleetSize:
         ended, _ = self.testbed.log().wait_for(SEED_LINE, since=flushed, within_s=PATIENCE_S)
         began = [s.at for s in self._statements(flushed, ended) if is_availability_query(s.plain())]
         if not began:
-            raise NotSeen("no statement that reads the truth before the seed's line")
+            raise MeasurementMissing("no statement that reads the truth before the seed's line")
         return ended - began[-1], began[-1], ended
 
     def available(self) -> float:
         exchange = Operator(self.testbed.server(), None).available()
         count = len(exchange.reply["mitra_ids"]) if exchange.ok else 0
         if count != self.size:
-            raise NotSeen(f"{count} of {self.size} were found available: {str(exchange)[:200]}")
+            raise MeasurementMissing(f"{count} of {self.size} were found available: {str(exchange)[:200]}")
         return exchange.ended - exchange.started
 
     def beacon(self) -> float:
         self.testbed.mirror.client.delete(SNAPSHOT)
         exchange = self.customer().beacon()
         if not exchange.ok or exchange.reply.get("count") != self.size:
-            raise NotSeen(f"the beacon did not count {self.size}: {str(exchange)[:200]}")
+            raise MeasurementMissing(f"the beacon did not count {self.size}: {str(exchange)[:200]}")
         return exchange.ended - exchange.started
 
     def blast(self) -> tuple[float, float, float, float]:
@@ -99,7 +99,7 @@ class FleetSize:
         chat = customer.create().reply["id"]
         paid = customer.pay(chat)
         if not paid.ok or paid.reply.get("offered") != self.size:
-            raise NotSeen(f"the blast did not reach {self.size}: {str(paid)[:200]}")
+            raise MeasurementMissing(f"the blast did not reach {self.size}: {str(paid)[:200]}")
         rows = [
             s
             for s in self._statements(paid.started, paid.ended)
@@ -125,14 +125,14 @@ class FleetSize:
                 connection.execute("VACUUM ANALYZE mitra_online_status")
                 began = time.time()
                 if not poll_until(shown, PATIENCE_S, every_s=LOOK_S):
-                    raise NotSeen(f"a mirrored ping did not show within {PATIENCE_S:g} s")
+                    raise MeasurementMissing(f"a mirrored ping did not show within {PATIENCE_S:g} s")
                 seen = time.time()
                 batches = [s.at for s in self._statements(began, seen) if uses_unnest(s.plain())]
                 return seen - batches[-1] if batches else None  # None: it had begun before, and waited for our lock
 
             seconds = poll_until(measured, PATIENCE_S, until=lambda seconds: seconds is not None, every_s=0.0)
         if seconds is None:
-            raise NotSeen("no statement with UNNEST")
+            raise MeasurementMissing("no statement with UNNEST")
         return seconds
 
     def tick(self) -> float:
@@ -159,7 +159,7 @@ class FleetSize:
                 measured, TICK_S + PATIENCE_S, until=lambda seconds: seconds is not None, every_s=LOOK_S
             )
         if seconds is None:
-            raise NotSeen("no tick of the auto-offline sweep")
+            raise MeasurementMissing("no tick of the auto-offline sweep")
         return seconds
 
     def memory(self, empty_bytes: int) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Floors:
+class StoreBaseline:
     """Valkey's in a database of its own, so that the server's mirror stays as it is; Postgres' in the server's tables."""
 
     def __init__(self, valkey_url: str, postgres_url: str) -> None:
@@ -58,11 +58,11 @@ class Floors:
         self._valkey.flushdb()
         return seconds(plain)
 
-    def seed_packed(self, ids: Sequence[str]) -> float:
+    def seed_batched(self, ids: Sequence[str]) -> float:
         """The same values by as few commands as may be; they stay, for what is read after it."""
         at = now_text()
 
-        def packed() -> None:
+        def batched() -> None:
             for some in chunks(ids):
                 with self._valkey.pipeline(transaction=False) as pipeline:
                     pipeline.sadd("mitras:online", *some)
@@ -71,7 +71,7 @@ class Floors:
                     pipeline.execute()
 
         self._valkey.flushdb()
-        return seconds(packed)
+        return seconds(batched)
 
     def look(self) -> float:
         """SDIFF, then heartbeats and capacities of all by MGET."""
