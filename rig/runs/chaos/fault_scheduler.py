@@ -30,7 +30,7 @@ class FaultScheduler:
         self._testbed = testbed
         self._held = ExitStack()
         self._cycles: dict[PlannedFault, Cycle] = {}
-        self.ended: set[str] = set()  # instances that a fault has stopped: nobody wonders that they are gone
+        self.ended: set[str] = set()  # instances that a fault has stopped: their exit is no crash
         for number, strike in enumerate(self._pending):
             fault = strike.made()
             context = FaultContext(
@@ -51,7 +51,7 @@ class FaultScheduler:
     def __exit__(self, *_: object) -> None:
         with self._held:
             for end in self._ends:
-                self._held.push(end[1])  # each is taken back, whatever becomes of the others
+                self._held.push(end[1])  # each is removed, even if removing another one fails
 
     def run(self, least_s: float, wait: Callable[[float], None]) -> None:
         """Until the last fault has been seen to heal, and `least_s` at the least. `wait` lets the traffic go on."""
@@ -72,7 +72,7 @@ class FaultScheduler:
     def _begin(self, strike: PlannedFault) -> None:
         cycle = self._cycles[strike]
         clashing = [other for _, other in self._ends if other.fault.layers() & cycle.fault.layers()]
-        for other in clashing:  # what came late outlasted its own time
+        for other in clashing:  # a fault that was confirmed late ends late
             self._end(next(end for end in self._ends if end[1] is other))
         self._ends.append((float("inf"), cycle))
         begun = time.monotonic()

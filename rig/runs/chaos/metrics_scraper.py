@@ -1,4 +1,4 @@
-"""Reads what each instance tells of itself at `/metrics` and `/readyz`, all through a campaign, into the record."""
+"""Records `/metrics` and `/readyz` of each instance throughout a campaign."""
 
 import re
 import threading
@@ -14,11 +14,11 @@ EVERY_S = 0.5
 PATIENCE_S = 0.3
 # A sample of the mirror's without labels: `mirror_warm 1.0`.
 NUMBER = re.compile(r"^(mirror_\w+) (\S+)$", re.MULTILINE)
-COUNTS = re.compile(r"\d+(\.\d+)?")  # of `/readyz`: what moves all the time and is no news
+COUNTS = re.compile(r"\d+(\.\d+)?")  # of `/readyz`: numbers that change all the time are left out of the comparison
 
 
 class Scraper:
-    """A thread; an instance that does not answer, or tells nothing of a mirror, leaves no line."""
+    """A thread. An instance that does not answer, or has no metrics of a mirror, adds no line."""
 
     def __init__(self, testbed: Testbed) -> None:
         self._testbed = testbed
@@ -49,7 +49,7 @@ class Scraper:
                     self._note_readiness(at, name, ready)
 
     def _note_readiness(self, at: float, name: str, answer: httpx.Response) -> None:
-        """A line when it says something else than before."""
+        """Add a line if the answer differs from the last one."""
         state = f"{answer.status_code} {COUNTS.sub('0', answer.text)}"
         if self._last_readiness.get(name) != state:
             self._last_readiness[name] = state

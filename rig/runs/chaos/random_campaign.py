@@ -15,7 +15,7 @@ INSTANCES = ("a", "b")
 SHORT_S, LONG_S = 0.5, 8.0  # a fault in force
 PAUSE_S = 9.0  # above the 5 s of a recovery, so that quiet is judged in between
 BESIDE = 0.3  # how often one begins while another is in force
-BY_HAND = 0.25  # of the draws: those in which data are changed by hand, and the periodic seed heals it
+BY_HAND = 0.25  # share of campaigns in which data are changed by hand and the periodic seed heals them
 RARELY = 0.35  # of the draws: those in which one takes part that costs a check of the whole run, or that not all machines can do
 RARE_SHARE = 5  # then one strike in about so many is of it
 
@@ -37,7 +37,7 @@ def generate_campaign(random_seed: int, minutes: float, fleet: int = 0) -> Campa
     known = [fault for fault in faults().values() if not rare(fault) and (by_hand or fault.reconcile_s is None)]
     known += rare_one(random_seed, len(known) // (RARE_SHARE - 1))
     strikes: list[PlannedFault] = []
-    busy = dict.fromkeys({fault.layer for fault in known}, 0.0)  # until when something acts there
+    busy = dict.fromkeys({fault.layer for fault in known}, 0.0)  # until when a fault of that layer is in force
     at, last = 1.0, minutes * 60
     while True:
         fault = rng.choice(known)
@@ -75,7 +75,7 @@ def rare(fault: type[Fault]) -> bool:
 
 
 def rare_one(random_seed: int, weight: int) -> list[type[Fault]]:
-    """One of the rare faults, so many times, or none: two of them at once would leave little to judge."""
+    """One of the rare faults, `weight` times, or none. Two rare ones would exempt too many checks."""
     rng = random.Random(f"{random_seed}/rare")
     found = [fault for fault in faults().values() if rare(fault)]
     return [rng.choice(found)] * weight if rng.random() < RARELY else []
@@ -102,7 +102,7 @@ def possible_here(campaign: Campaign) -> tuple[Campaign, list[str]]:
 
 
 def aimed(fault: type[Fault], rng: random.Random) -> tuple[str, ...]:
-    """What acts on one instance's way hits any of them, or all; the rest hits whom it is for."""
+    """The instances that a drawn fault is for: any of them or all, if it acts on one instance's connection."""
     if fault.layer != "way" or fault.aims:
         return ()
     return tuple(sorted(rng.sample(INSTANCES, rng.randint(1, len(INSTANCES)))))

@@ -111,7 +111,7 @@ def run_all(
 
 
 def print_rows(rows: Sequence[tuple[str, Verdict, int, float]], seconds: float) -> None:
-    """One line a campaign, the worst last, where a reader's eye is."""
+    """One line per campaign, the worst verdict last."""
     echo()
     for name, verdict, skips, took in sorted(rows, key=lambda row: list(Verdict).index(row[1]), reverse=True):
         skipped = f", {skips} skipped" if skips else ""
@@ -154,7 +154,7 @@ def lenient(settings: Settings) -> Settings:
 
 
 def play(session: Session, settings: Settings, campaign: Campaign) -> None:
-    """From an empty stack to the last observation. What goes wrong comes out as an exception."""
+    """From an empty stack to the last observation. The caller records exceptions."""
     recorder = session.recorder
     required = {need for fault in campaign.faults for need in fault.requirements}
     logs = session.directory.logs.resolve()
@@ -225,7 +225,7 @@ def run_phases(testbed: Testbed, campaign: Campaign, exits: Exits) -> None:
 
 @contextmanager
 def phase(testbed: Testbed, name: str) -> Iterator[None]:
-    """A phase that ends by an exception leaves no line: it was not completed."""
+    """Record the phase when it ends. A phase that an exception ends adds no line."""
     echo(f"  {name}")
     began = time.time()
     yield
@@ -234,7 +234,7 @@ def phase(testbed: Testbed, name: str) -> Iterator[None]:
 
 
 def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
-    """Let the phase go on for so long, with an eye on the actors and the servers."""
+    """Wait for so many seconds. Raises what an actor raised; records servers that exit."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         workload.check()

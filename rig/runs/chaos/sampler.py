@@ -1,4 +1,4 @@
-"""Reads mirror and truth side by side all through a campaign, into the record."""
+"""Records mirror and truth side by side throughout a campaign."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ ROWS = (
 
 
 class Sampler:
-    """A thread that reads Valkey, Postgres, and Valkey again; a store that does not answer leaves a None."""
+    """A thread that reads Valkey, Postgres, and Valkey again. None stands for a store that does not answer."""
 
     def __init__(self, testbed: Testbed, ids: Sequence[str]) -> None:
         self._testbed = testbed
@@ -70,7 +70,7 @@ class Sampler:
             looked = ended
 
     def _mirror(self) -> dict[str, Any] | None:
-        """What Valkey holds, if it says so soon: the truth is read on while it is silent."""
+        """What Valkey holds, or None after PATIENCE_S: Postgres is read on while Valkey does not answer."""
         if self._asked is None:
             self._asked = self._asking.submit(self._keys)
         try:

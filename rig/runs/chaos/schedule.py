@@ -12,12 +12,12 @@ from rig.record.lines.chaos import ScheduledFault
 
 @dataclass(frozen=True, order=True)
 class PlannedFault:
-    """One fault from `at_s` (seconds into the fault phase) for `for_s` after it was seen to bite, or its own length."""
+    """One fault from `at_s` (seconds into the fault phase) for `for_s` after it was confirmed, or for the fault's fixed length."""
 
     at_s: float
     fault: str
     for_s: float = 5.0
-    hit: tuple[str, ...] = ()  # instances; none: whom the fault aims at
+    hit: tuple[str, ...] = ()  # names of instances; empty: those that the fault chooses
 
     def made(self) -> Fault:
         """UsageError names near ones for a fault that there is not."""

@@ -22,7 +22,7 @@ from rig.stack.processes.process import ENVIRONMENT_NAME
 
 @contextmanager
 def a_run_of(items: Sequence[str], messages: list[str]) -> Iterator[Session]:
-    """Open a run of these boxes by the settings of the environment; at its end it is judged, and `told` where the report is."""
+    """Open a run of these boxes by the settings of the environment; at its end it is judged, and a line with the report's path is added to `messages`."""
     with caller.settled():
         settings = settings_here()
         spec = stack_spec(settings, Path("."))

@@ -8,17 +8,17 @@ from urllib.parse import urlsplit
 
 from rig.config import PREFIX, Settings
 
-ITEM = "{item}"  # stands in a replay for what is judged, until that is known
-# Where a run is kept, and what is left standing after it, change nothing of what is tested.
+ITEM = "{item}"  # placeholder in a replay command for the id of an item
+# These change where a run is kept and what keeps running after it, not what is tested.
 NOT_REPEATED = frozenset({"random_seed", "reports", "keep"})
 MANY = frozenset({"sut_env", "sut_pass_env"})  # flags that come again for each word
 SECRET = frozenset({"otp_code", "jwt_secret", "internal_token"})
 
 
 def replay_command(words: Sequence[str], settings: Settings, random_seed: int | None = None) -> str:
-    """A shell line: these words, the random seed, and each setting that the environment would not bring by itself.
+    """A shell line: these words, the random seed, and each setting that differs from the default.
 
-    A secret stands as its variable, as a report is shown around: "$RIG_JWT_SECRET".
+    A secret is written as its variable, because reports are passed on: "$RIG_JWT_SECRET".
     """
     seed = [] if random_seed is None else ["--random-seed", str(random_seed)]
     return " ".join([*map(quoted, [*words, *seed]), *settings_again(settings)])
@@ -56,5 +56,5 @@ def number(value: Any) -> str:
 
 
 def quoted(word: str) -> str:
-    """For a shell; what stands for the item stays as it is, to be put in later."""
+    """Quoted for a shell, except for the placeholder ITEM."""
     return word if word == ITEM else shlex.quote(word)
