@@ -1,4 +1,4 @@
-"""Opens a stack: Postgres, Valkey and Toxiproxy side by side, ours or somebody else's; then servers on it."""
+"""Opens a stack: Postgres, Valkey and Toxiproxy, the rig's or external; then servers on it."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -171,7 +171,7 @@ class Stack:
         }
 
     def close(self) -> None:
-        """End the servers, then the services; an error of one does not keep the others from their end."""
+        """End the servers, then the services. An error of one does not stop the closing of the others."""
         actions = [server.close for server in self.servers.values()]
         errors = together(actions) + together([service.close for service in self.services])
         if self.resolver is not None:

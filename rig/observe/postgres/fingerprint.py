@@ -41,7 +41,7 @@ def template(text: str) -> str:
 
 
 def tokens(text: str) -> list[tuple[str, bool]]:
-    """Each with whether space or a comment stood before it."""
+    """Each token, and whether space or a comment stood before it."""
     pieces: list[tuple[str, bool]] = []
     at, spaced = 0, False
     while at < len(text):

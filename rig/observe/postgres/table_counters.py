@@ -1,4 +1,4 @@
-"""The second witness: what Postgres counted at its tables, which no log can leave out and no role can hide from."""
+"""Postgres' table counters: a second count of statements that does not depend on the log or on roles."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""The second witness of what a server does in Valkey, where MONITOR cannot be had: changes of keys, and counted commands."""
+"""A second source for a server's commands where MONITOR is not allowed: keyspace events and command counters."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class Reading(NamedTuple):
 
 
 class Told:
-    """What Valkey tells to whoever asks: not who it was, so it serves one instance, and not with which arguments.
+    """Keyspace events and counters name neither client nor arguments, so this serves a single instance.
 
     `given`: keyspace events are on, and not ours to switch. CannotObserve where they cannot be had.
     """

@@ -15,7 +15,7 @@ BEHIND_S = 2  # the last whole second of which every worker has told
 
 
 class Live:
-    """A table that is drawn anew on a terminal; elsewhere a line a phase."""
+    """A table that is redrawn on a terminal; elsewhere one line per phase."""
 
     def __init__(self, arms: list[Arm], plan: LoadPlan) -> None:
         self._arms, self._plan = arms, plan

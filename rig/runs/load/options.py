@@ -1,4 +1,4 @@
-"""From the words of `rig load` to a run: which options belong to the pace, and what cannot be."""
+"""Turns the options of `rig load` into a run, and refuses contradictions."""
 
 from dataclasses import fields
 from typing import Any
@@ -43,7 +43,7 @@ def options_of(settings: Settings, **given: Any) -> LoadOptions:
 
 
 def adapted(settings: Settings) -> dict[str, Any]:
-    """What somebody else's Postgres leaves of a load: one cluster has no second arm, and its log is not ours to switch."""
+    """Restrict a load on an external Postgres: there is only one arm, and its log cannot be switched."""
     changed: dict[str, Any] = {"baseline": False, "witness": False, "blocks": 0}
     left_out = "no baseline, no second witness, no blocks"
     if settings.postgres_log is None:

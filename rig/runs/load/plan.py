@@ -1,4 +1,4 @@
-"""What a load run is to do, from its options: the pace, the phases in their order, and what happens at their edges."""
+"""The plan of a load run, from its options: the pace, and the phases in their order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -63,7 +63,7 @@ def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
 
 
 def play(session: Session, settings: Settings, options: LoadOptions, plan: LoadPlan) -> None:
-    """From empty stacks to the last count. What goes wrong comes out as an exception."""
+    """From empty stacks to the last count. The caller records exceptions."""
     with opened_arms(session, settings, options) as arms, LagSentinel() as lag:
         try:
             prepare(session, settings, options, arms)
@@ -81,7 +81,7 @@ def play(session: Session, settings: Settings, options: LoadOptions, plan: LoadP
 
 @contextmanager
 def opened_arms(session: Session, settings: Settings, options: LoadOptions) -> Iterator[list[Arm]]:
-    """A stack an arm, side by side: what one arm's Postgres does must not show in the other's counters."""
+    """One stack per arm, so that one arm's statements never show in the other's counters."""
     spec = replace(
         stack_spec(settings, Path(".")), logs=session.directory.logs.resolve(), autovacuum=not options.witness
     )
@@ -99,7 +99,7 @@ def opened_arms(session: Session, settings: Settings, options: LoadOptions) -> I
 
 
 def prepare(session: Session, settings: Settings, options: LoadOptions, arms: list[Arm]) -> None:
-    """Servers up and everybody online in both arms. A server that has no `off` costs the baseline, not the run."""
+    """Start the servers and put everybody online in both arms. A server without `off` leaves only the arm `on`."""
     pace = options.pace
 
     def prepare_arm(arm: Arm) -> None:
@@ -129,7 +129,7 @@ def prepare(session: Session, settings: Settings, options: LoadOptions, arms: li
 def run_phases(
     session: Session, options: LoadOptions, plan: LoadPlan, arms: list[Arm], exits: list[Exits], lag: LagSentinel
 ) -> None:
-    """The plan, watched and counted at its edges; then what it cost."""
+    """Carry out the plan, read counters between its phases, then record what it cost."""
     ids = {arm.id for arm in arms}
     plan_facts = plan.plain()
     for phase in plan_facts["phases"]:
@@ -169,7 +169,7 @@ def watched(
     session: Session, options: LoadOptions, plan: LoadPlan, arms: list[Arm], exits: list[Exits],
     witnesses: list[Witnesses], locust: Locust, live: Live,
 ) -> tuple[float, float] | None:  # fmt: skip
-    """Until Locust is done: read its record, do what is due. The span before the blocks, None if the plan never began."""
+    """Read Locust's record and carry out due readings until it ends. Returns the span before the blocks; None if the plan never began."""
     due: list[tuple[float, Callable[[], None]]] = []
     span: tuple[float, float] | None = None
     usage_at = 0.0
@@ -189,7 +189,7 @@ def watched(
                 witness.usage()
         gone = [one.note() for one in exits]  # of each, so that each is noted
         if any(gone):
-            return span  # a server is gone: what it was asked after that says nothing
+            return span  # a server exited: requests after that measure nothing
         live.draw()
         time.sleep(LOOK_EVERY_S)
     for line in locust.new_lines():
@@ -200,7 +200,7 @@ def watched(
 def edges(
     options: LoadOptions, phases: list[dict[str, Any]], arms: list[Arm], witnesses: list[Witnesses], session: Session
 ) -> list[tuple[float, Callable[[], None]]]:
-    """What is to be done when, by the clock of the plan: counters at the end of idle spans, the log at blocks."""
+    """Readings and their times: counters at the end of idle phases, the statement log at blocks."""
     due: list[tuple[float, Callable[[], None]]] = []
     by_name = {phase["name"]: phase for phase in phases}
     session.recorder.add(Phases(t=time.time(), phases=msgspec.convert(phases, list[PhaseSpan])))

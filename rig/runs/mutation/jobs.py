@@ -47,7 +47,7 @@ class Job:
             )
 
     def ended(self) -> bool:
-        """Whether it has; one that takes far too long is made to."""
+        """Whether the process has ended. One that runs beyond its limit is told to end, then killed."""
         if self._popen.poll() is not None:
             return True
         if self._ran_s() > self._limit_s:
@@ -73,7 +73,7 @@ class Job:
             self._popen.wait()
 
     def outcome(self) -> Outcome:
-        """What it proves, from its saved results; broken, with its last words, where there are none."""
+        """The outcome from its saved results; broken, with the last line of its log, if there are none."""
         self.let_go()  # nothing listens any more
         paths = sorted(path for path in self.reports.glob("*/results.json") if not path.parent.is_symlink())
         outcome = Outcome(
@@ -107,7 +107,7 @@ class Proving:
         self._workers = workers
 
     def outcomes(self) -> Iterator[Outcome | None]:
-        """Each outcome as it comes, and None at each look in between, so that somebody can show the time pass."""
+        """Each outcome as it comes, and None after each look in between, for the progress bar."""
         while self.waiting or self.running:
             while self.waiting and len(self.running) < self._workers:
                 entry, attempt = self.waiting.popleft()
@@ -123,7 +123,7 @@ class Proving:
             time.sleep(LOOK_EVERY_S)
 
     def let_go(self) -> None:
-        """End what runs, each in its order: none of it is left."""
+        """Tell all running jobs to end, and kill those that do not within LEAVE_S."""
         for job in self.running:
             job.let_go()
         deadline = time.monotonic() + LEAVE_S

@@ -1,4 +1,4 @@
-"""What a run of the broken servers tells: its results, a table on the terminal, a page of Markdown."""
+"""Results of a run of broken servers, as JSON, as a table on the terminal and as Markdown."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,7 +48,7 @@ def item_of(outcome: Outcome, meta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unnamed(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
-    """By item: the broken servers under which it fell without being named."""
+    """By item: the broken servers whose entry does not name it, though it failed."""
     by_item: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         for item in outcome.unnamed:
@@ -57,7 +57,7 @@ def unnamed(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
 
 
 def plain_line(outcome: Outcome) -> str:
-    """An entry on one line, for a log: proof, name, time, what fell, what is wrong."""
+    """One line per entry, for a log: proof, name, time, failed items, message."""
     again = ", at the second attempt" if outcome.attempts > 1 else ""
     fell = ", ".join(outcome.failed) or "nothing"
     wrong = f"  {shortened(outcome.message)}" if outcome.message else ""

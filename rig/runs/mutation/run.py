@@ -80,7 +80,7 @@ def open_run(settings: Settings, seed: int, command: str, cross: bool) -> RunDir
 def prove(
     entries: Sequence[Entry], directory: RunDirectory, cross: bool, seed: int, workers: int
 ) -> tuple[list[Outcome], bool]:
-    """What became of each entry, in the order given, and whether Ctrl-C ended it; tells each as it comes.
+    """The outcome of each entry, in the order given, and whether Ctrl-C ended the run. Each is shown as it comes.
 
     They run in an order drawn from the random seed: the catalogue's would let those run together that need much.
     """

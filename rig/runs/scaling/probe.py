@@ -1,4 +1,4 @@
-"""One size of a growth run: so many mitras online, and what each operation of the server takes of them."""
+"""Measures each operation of the server at one fleet size."""
 
 import statistics
 import time
@@ -37,11 +37,11 @@ Server = ServerInstance
 
 
 class MeasurementMissing(Exception):
-    """What was to be measured did not show: the figure is missing, and its check inconclusive."""
+    """What was to be measured did not happen: the figure is missing, and its check is inconclusive."""
 
 
 class ScalingProbe:
-    """Rows are planted, then a server is started for each kind of figure; every figure is seen from outside."""
+    """Inserts rows, then starts one server per kind of figure. Every figure is measured from outside."""
 
     def __init__(self, testbed: Testbed, floors: StoreBaseline, size: int) -> None:
         self.testbed, self.floors, self.size = testbed, floors, size
@@ -49,7 +49,7 @@ class ScalingProbe:
         self._customer: str | None = None
 
     def plant(self) -> None:
-        """Everybody online, by hand; the tables' statistics as they would be in time."""
+        """Insert everybody as online, and bring the tables' statistics up to date."""
         self.testbed.empty_stores()
         with connect_postgres(self.testbed.stack.postgres.url, f"{OURS}fleet") as connection:
             connection.execute(PLANT, (self.size,))
@@ -59,7 +59,7 @@ class ScalingProbe:
         self._customer = self.testbed.fixtures.customer().id
 
     def serve(self, **cadences: float) -> Server:
-        """A server with those cadences and no other, seeded; the one before it has ended."""
+        """Stop the server and start another one with these cadences."""
         for server in list(self.testbed.servers.values()):
             server.stop()
         made: Server = self.testbed.stack.server("a", env=self.testbed.environment_for(**cadences), proxied=False)

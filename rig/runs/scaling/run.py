@@ -89,7 +89,7 @@ def run(settings: Settings, sizes: str | None = None) -> int:
 
 
 def play(session: Session, settings: Settings, sizes: Sequence[int]) -> None:
-    """One stack for all sizes; what goes wrong comes out as an exception."""
+    """Measure all sizes on one stack. The caller records exceptions."""
     recorder = session.recorder
     spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
     with open_testbed(
@@ -114,7 +114,7 @@ def play(session: Session, settings: Settings, sizes: Sequence[int]) -> None:
 
 
 def measure(testbed: Testbed, floors: StoreBaseline, size: int, empty: int, *, last: bool) -> None:
-    """Every figure of one size, each written as it is there."""
+    """Measure every figure of one size, and record each at once."""
     fleet, recorder = ScalingProbe(testbed, floors, size), testbed.recorder
     testbed.mirror.flush()
     fleet.plant()
@@ -159,7 +159,7 @@ def of_blasts(blasts: Sequence[tuple[float, float, float, float]], place: int) -
 
 
 def storms(fleet: ScalingProbe, recorder: RecordWriter) -> None:
-    """Pings at planned moments, in calm and then while one operation is repeated: how long they wait for it."""
+    """Latency of pings at planned moments: first alone, then while one operation is repeated."""
     server = fleet.testbed.server()
     url = server.public_url.rstrip("/") + PING
     requests = [request_bytes("POST", url, mint(server.jwt_secret or "", id, "mitra")) for id in fleet.ids[:PINGERS]]

@@ -92,7 +92,7 @@ class LoadPlan:
                 yield moment, actor, phase
 
     def _even(self, kind: str) -> Iterator[tuple[float, int]]:
-        """Everybody at a place of their own in the pace, the places in random order: no crowd ever."""
+        """Spread the actors evenly over the interval, in random order."""
         count, every_s = {
             "ping": (self.pace.mitras, self.pace.ping_every_s),
             "toggle": (self.pace.togglers, self.pace.toggle_every_s),
@@ -108,7 +108,7 @@ class LoadPlan:
             turn += 1
 
     def _storm(self) -> Iterator[tuple[float, int]]:
-        """Each arrival where the rate, added up, has grown by one."""
+        """One arrival each time the integral of the rate has grown by one."""
         if self.pace.storm_peak <= 0:
             return
         at, owed, step, number = 0.0, 0.5, 0.01, 0
