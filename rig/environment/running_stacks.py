@@ -63,7 +63,7 @@ def writable_directory() -> Path:
 
 def running() -> list[dict[str, Any]]:
     """The stacks that run now; state files of rigs that were killed are removed on the way."""
-    found = []
+    stacks = []
     for directory in directories():
         for path in sorted(directory.glob("*.json")) if directory.is_dir() else ():
             try:
@@ -71,10 +71,10 @@ def running() -> list[dict[str, Any]]:
             except (OSError, ValueError):
                 continue  # somebody else's, or just being removed
             if Path(facts["supervisor"]).exists():
-                found.append(facts)
+                stacks.append(facts)
             else:
                 path.unlink(missing_ok=True)
-    return found
+    return stacks
 
 
 def the_stack(name: str | None) -> dict[str, Any]:

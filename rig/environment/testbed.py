@@ -47,9 +47,9 @@ class BeforeScenario(Protocol):
 
 
 class Testbed(ObservedStack):
-    """Knows the stack from all sides. Scenarios that ask for the same backend share a running one."""
+    """A stack with its observers and servers. Scenarios that need the same servers share running ones."""
 
-    # The instance that everybody is who is not the rig; None: told by Postgres role and Valkey user.
+    # The instance that owns all connections but the rig's. None: instances differ by Postgres role and Valkey user.
     others: ClassVar[str | None] = None
 
     def __init__(
@@ -65,7 +65,7 @@ class Testbed(ObservedStack):
         super().__init__(stack, recorder, schema)
         self.cadence, self.random_seed = cadence, random_seed
         self.ready_within_s, self.level = ready_within_s, level
-        self.scenario: dict[str, Any] = {}  # names the one that runs, or ran last: what happens is charged to it
+        self.scenario: dict[str, Any] = {}  # the current or latest scenario: crashes are recorded under its name
         self.environment: dict[str, str] = {}
         self.starts = 0
         self.failed = False  # some scenario of this worker has
@@ -81,18 +81,18 @@ class Testbed(ObservedStack):
     # --- backends --------------------------------------------------------------------------------------------
 
     def environment_for(self, **cadences: float) -> dict[str, str]:
-        """Every cadence quiet but those given, in whole seconds, as the contract's environment."""
+        """The contract's environment with these cadences in whole seconds, and QUIET for all others."""
         seconds = {"auto-offline": QUIET, "heartbeat-mirror": QUIET, "reconcile": QUIET, "goodbye": 60, **cadences}
         return {ENVIRONMENT[name]: str(int(value)) for name, value in seconds.items()}
 
     def cadences_for(self, cadences: dict[str, float]) -> dict[str, float]:
-        """The seconds that the backends will have where a scenario asks for these."""
+        """The cadences in seconds that the servers will really have when a scenario asks for these."""
         return cadences
 
     def ready(self, environment: Mapping[str, str], instances: tuple[str, ...] = ("a",), *, quiet: bool = True) -> None:
         """Have just these instances running in that environment on empty stores; restart only when needed.
 
-        `quiet`: the scenario needs every other cadence to stand still, as it does in all that we start.
+        `quiet`: all other cadences must be QUIET, which holds for every server that the rig starts.
         """
         wanted = dict(environment)
         same = wanted == self.environment and tuple(self.servers) == instances
@@ -111,21 +111,21 @@ class Testbed(ObservedStack):
             self.empty_stores()
 
     def start_together(self) -> float:
-        """Start every instance that does not run, all before the first of them is waited for; the time just before."""
-        at = time.time()
+        """Start all instances that do not run, then wait for each. Returns the time just before the start."""
+        before = time.time()
         idle = {name: server for name, server in self.servers.items() if not server.running}
         self.starts += len(idle)
         self.start_servers(idle.values(), self.ready_within_s)
         self._we_ended -= idle.keys()
-        return at
+        return before
 
     def restart(self, name: str = "a") -> float:
-        """Stop one instance as an operator would and start it again; the time just before its new start."""
+        """Stop one instance by SIGTERM and start it again. Returns the time just before the start."""
         self.stop(name)
         return self.start_together()
 
     def stop(self, name: str = "a") -> int:
-        """SIGTERM, and the exit code; from now on nobody wonders that this instance is gone."""
+        """Send SIGTERM and return the exit code. The instance no longer counts as crashed."""
         self._we_ended.add(name)
         self.dirty(f"instance {name} was stopped")
         return self.servers[name].stop()
@@ -141,15 +141,15 @@ class Testbed(ObservedStack):
 
     @property
     def has_log(self) -> bool:
-        """Whether the servers' output is ours to read: where it is not, no seed line tells when a seed is done."""
+        """Whether the rig can read the servers' output. Without it no seed line shows when a seed is done."""
         return True
 
     def dirty(self, why: str) -> None:
-        """The next scenario must not share these backends, because of `why`."""
+        """The next scenario restarts the servers, because of `why`."""
         self._dirty = why
 
     def truth_away(self) -> None:
-        """Stop Postgres; the record tells from when a 503 is what the contract asks for."""
+        """Stop Postgres. From this line of the record on, the contract asks for a 503."""
         self.recorder.add(PostgresEvent(t=time.time(), event="away"))
         self.stack.postgres.stop()
 
@@ -168,18 +168,18 @@ class Testbed(ObservedStack):
             self.read_by_contract()
             return
         names = {table: self.fixtures.schema.table_name(table) for table in CONTRACT_TABLES}
-        found = self.tables.query(
+        absent = self.tables.query(
             "SELECT name FROM unnest(%s::text[]) name WHERE to_regclass(name) IS NULL", (list(names.values()),)
         )
-        if found.rows:
-            missing = ", ".join(found.column)
+        if absent.rows:
+            missing = ", ".join(absent.column)
             raise StackError(
                 f"the server is ready, but its database has no table {missing}: it makes them at its start or by"
                 " --sut-setup; if they have other names, tell them by a mapping (docs/foreign-servers.md)"
             )
 
     def empty_stores(self) -> None:
-        """No rows, and a mirror that says so: consistent, so nothing has to be seeded again."""
+        """Delete all rows and all keys of the contract. Both stores agree, so no seed is needed."""
         self.fixtures.clear()
         self.mirror.clear_contract_keys()
 
@@ -220,7 +220,7 @@ class Testbed(ObservedStack):
     # --- blame -----------------------------------------------------------------------------------------------
 
     def classify_failure(self, failure: Exception) -> StepError:
-        """Whose fault an exception is: an instance that was ready and left by itself has failed, else the rig is broken."""
+        """The verdict of an exception: failed if a ready instance has exited by itself, else broken."""
         if isinstance(failure, Lacks):
             return StepError("skipped", str(failure))
         for server in self.exited():
@@ -232,7 +232,7 @@ class Testbed(ObservedStack):
         return [server for server in super().exited() if server.name not in self._we_ended]
 
     def record_crashes(self) -> None:
-        """Record, once each, who left by itself: it may have done so where no step looked."""
+        """Record, once each, instances that exited by themselves, even if no step noticed it."""
         for server in self.exited():
             if self.scenario and (server.name, server.ready) not in self._noted:
                 self._noted.add((server.name, server.ready))

@@ -1,4 +1,4 @@
-"""Opens a stack: Postgres, Valkey and Toxiproxy side by side, ours or somebody else's; then servers on it."""
+"""Opens a stack: Postgres, Valkey and Toxiproxy, the rig's or external; then servers on it."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -50,7 +50,7 @@ class Stack:
 
     def __init__(self, spec: StackSpec, supervisor: Supervisor, name: str) -> None:
         kinds = KINDS[spec.mode]
-        own = (supervisor, name, spec.logs)
+        arguments = (supervisor, name, spec.logs)
         self.spec = spec
         self.name = name
         self.supervisor = supervisor
@@ -58,19 +58,19 @@ class Stack:
         self.postgres = (
             ExternalPostgres(spec.postgres, spec.postgres_log)
             if spec.postgres
-            else kinds.postgres(*own, autovacuum=spec.autovacuum)
+            else kinds.postgres(*arguments, autovacuum=spec.autovacuum)
         )
-        self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*own)
-        self.toxiproxy = self._toxiproxy(kinds, own)
+        self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*arguments)
+        self.toxiproxy = self._toxiproxy(kinds, arguments)
         self.servers: dict[str, Any] = {}  # ServerInstance, or the one AttachedServer
         self._proxies: dict[str, str] = {}  # name in Toxiproxy → host:port
         self._ports: list[int] = []
         self._clocks = supervisor.temporary_directory(f"{name}-clocks") if spec.clock_library else None
         self.resolver = Resolver(supervisor.temporary_directory(f"{name}-resolver")) if spec.own_resolver else None
 
-    def _toxiproxy(self, kinds: Kinds, own: tuple[Any, ...]) -> Any:
+    def _toxiproxy(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Any:
         if self.spec.attached is None:
-            return ExternalToxiproxy(self.spec.toxiproxy) if self.spec.toxiproxy else kinds.toxiproxy(*own)
+            return ExternalToxiproxy(self.spec.toxiproxy) if self.spec.toxiproxy else kinds.toxiproxy(*arguments)
         if self.spec.toxiproxy is None:
             return NoToxiproxy()
         return ProxyInFront(self.spec.toxiproxy, self.spec.attached.proxy, self.valkey)
@@ -171,7 +171,7 @@ class Stack:
         }
 
     def close(self) -> None:
-        """End the servers, then the services; an error of one does not keep the others from their end."""
+        """End the servers, then the services. An error of one does not stop the closing of the others."""
         actions = [server.close for server in self.servers.values()]
         errors = together(actions) + together([service.close for service in self.services])
         if self.resolver is not None:

@@ -44,18 +44,17 @@ class Sum:
     example: str
 
 
-def add(found: dict[Key, Sum], key: Key, calls: int, example: str) -> None:
-    so_far = found.get(key)
+def add(sums: dict[Key, Sum], key: Key, calls: int, example: str) -> None:
+    so_far = sums.get(key)
     if so_far is None:
-        found[key] = Sum(calls, example[:EXAMPLE_CHARS])
+        sums[key] = Sum(calls, example[:EXAMPLE_CHARS])
     else:
         so_far.calls += calls
 
 
-def entries_of(found: Mapping[Key, Sum]) -> list[Entry]:
+def entries_of(sums: Mapping[Key, Sum]) -> list[Entry]:
     """The most called first."""
     entries = [
-        Entry(key.instance, key.role, key.kind, key.template, total.calls, total.example)
-        for key, total in found.items()
+        Entry(key.instance, key.role, key.kind, key.template, total.calls, total.example) for key, total in sums.items()
     ]
     return sorted(entries, key=lambda entry: (-entry.calls, entry.role, entry.template))

@@ -1,4 +1,4 @@
-"""Looks into Postgres as the rig's own observer, and keeps each query as something to paste into psql."""
+"""Queries Postgres as the rig's observer, and keeps each query in a form that psql takes."""
 
 import select
 import threading
@@ -98,7 +98,7 @@ class Tables(Closing):
 
 
 def has_been_cut(connection: psycopg.Connection[Any]) -> bool:
-    """Whether a farewell waits on the idle connection: `closed` turns true only once it is used."""
+    """Whether the server has closed the idle connection; psycopg notices that only at the next use."""
     return not connection.closed and bool(select.select([connection.fileno()], [], [], 0)[0])
 
 

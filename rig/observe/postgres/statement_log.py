@@ -21,7 +21,7 @@ POLL_S = 0.005
 
 
 class NoStatementLog(CannotObserve):
-    """The capability is missing: what counts statements has to be skipped, by this name."""
+    """There is no readable statement log: items that count statements are skipped."""
 
 
 class StatementLog:
@@ -153,7 +153,7 @@ class StatementLog:
         )  # fmt: skip
 
     def _whose(self, role: str, application: str) -> tuple[str | None, bool]:
-        """Its instance, and whether it is the rig's: a role that one instance alone has is not to be talked out of it."""
+        """Its instance, and whether it is the rig's. A role of one instance alone decides, whatever the application name is."""
         instance = self._instance_of(role)
         if role in self._observers:
             return None, True

@@ -1,4 +1,4 @@
-"""Measures the rig's own lag: an overrun that came while this process was held up is not the server's."""
+"""Measures how late this process is scheduled, so that its own delays are not charged to the server."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ KEPT_MAX = 100_000
 
 
 class LagSentinel(Closing):
-    """A thread that wants to wake every 10 ms and notes by how much it was late."""
+    """A thread that wakes every 10 ms and records how late it was."""
 
     def __init__(self) -> None:
         self._late: deque[tuple[float, float]] = deque(maxlen=KEPT_MAX)  # (when it woke, seconds late)

@@ -120,9 +120,9 @@ class Mirror(Closing):
         """MGET answers nil for a wrong type and for a key gone since the scan: the latter are left out."""
         keys = self.keys(prefix + "*")
         values = self.client.mget(keys) if keys else []
-        found = dict(zip(keys, map(text_or_none, values), strict=True))
-        gone = [key for key, value in found.items() if value is None and not self.client.exists(key)]
-        return {key.removeprefix(prefix): value for key, value in found.items() if key not in gone}
+        values_by_key = dict(zip(keys, map(text_or_none, values), strict=True))
+        gone = [key for key, value in values_by_key.items() if value is None and not self.client.exists(key)]
+        return {key.removeprefix(prefix): value for key, value in values_by_key.items() if key not in gone}
 
 
 def listed(value: Any) -> Any:

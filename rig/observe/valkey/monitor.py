@@ -98,7 +98,7 @@ class Monitor(Closing):
         raise TimeoutError(f"Valkey's MONITOR did not come up to date within {within_s:g} s: {why}")
 
     def _shows(self, mark: str, connection: int, within_s: float) -> bool:
-        """Whether MONITOR shows that echo. One that fell into a blind span never will: no use waiting longer."""
+        """Whether MONITOR shows that ECHO. One that was lost in a blind span is not waited for."""
         with self._lock:
             self._lock.wait_for(lambda: mark in self._fences or self._connections != connection, within_s)
             return mark in self._fences
@@ -166,7 +166,7 @@ class Monitor(Closing):
         return None if client in self._ours else self._others
 
     def _look_up_users(self) -> None:
-        """Who is behind each address now. One that has gone is forgotten: its port may serve another user."""
+        """Update which user each address belongs to. Closed ones are forgotten, because ports are reused."""
         self._users_at = time.monotonic()
         with contextlib.suppress(redis.RedisError):  # a hung Valkey takes no commands whose sender matters
             clients = self._side.client_list()
@@ -198,7 +198,7 @@ class Monitor(Closing):
 
 
 class NoMonitor:
-    """In a monitor's place where there can be none: what was sent is not known, but for what a second witness tells."""
+    """Stands in for a monitor where MONITOR is not allowed: only the second witness knows of commands."""
 
     connected = False
     errors: tuple[str, ...] = ()
@@ -220,7 +220,7 @@ class NoMonitor:
         return self._told.window(instance, since, until)
 
     def fence(self, within_s: float = 0.0) -> None:
-        """What the second witness has to hear has been heard, as far as Valkey is there."""
+        """Wait until the second witness has heard all earlier events, if Valkey is up."""
         if self._told is not None:
             with contextlib.suppress(redis.RedisError, TimeoutError):
                 self._told.fence()

@@ -58,11 +58,11 @@ def measure(testbed: Testbed) -> dict[str, list[float]]:
         "baseline ping (no mirror)": pings(plain, ids),
         "bare client loop": lambda: asyncio.run(bare(testbed.stack.valkey.url)),
     }
-    found: dict[str, list[float]] = {name: [] for name in kinds}
+    rates_by_kind: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(ROUNDS):
         for name, answers in kinds.items():
-            found[name].append(answers())
-    return found
+            rates_by_kind[name].append(answers())
+    return rates_by_kind
 
 
 def gets(listener: str, path: str) -> Callable[[], float]:
@@ -95,14 +95,14 @@ async def bare(url: str) -> float:
     return answered / ROUND_S
 
 
-def show(found: dict[str, list[float]], console: Console) -> int:
+def show(rates_by_kind: dict[str, list[float]], console: Console) -> int:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bright_black")
     for name in ("", "answers a second", "of the no-op", "goal", ""):
         table.add_column(name, justify="left" if not name else "right")
     shares = {}
-    for name, rates in found.items():
+    for name, rates in rates_by_kind.items():
         # Of each round by itself: what the machine did meanwhile is in both.
-        shares[name] = statistics.median(rate / idle for rate, idle in zip(rates, found["no-op"], strict=True))
+        shares[name] = statistics.median(rate / idle for rate, idle in zip(rates, rates_by_kind["no-op"], strict=True))
         goal = f"≥ {GOAL:.2f}" if name in ("ping", "beacon") else ""
         mark = "" if not goal else "✓" if shares[name] >= GOAL else "✗"
         table.add_row(name, f"{statistics.median(rates):,.0f}", f"{shares[name]:.2f}", goal, mark)

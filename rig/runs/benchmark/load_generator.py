@@ -19,7 +19,7 @@ from rig.runs.load.locust_process import Locust
 from rig.runs.load.plan import LoadOptions
 from rig.stack import Supervisor
 from rig.terminal import console
-from rig.traffic.load.schedule import LoadPace
+from rig.traffic.load.schedule import LoadProfile
 from rig.waiting import NotYet, wait_until
 
 EVERY_S, SECONDS = 30.0, 35.0  # so that each mitra has pinged once at least
@@ -32,7 +32,9 @@ LOOK_EVERY_S = 0.2
 def run(settings: Settings, mitras: int) -> int:
     """Exit code 0 when the goals are reached, 1 when one is not, 2 when the generator itself was saturated."""
     seed = draw_random_seed(settings.random_seed)
-    pace = LoadPace(mitras=mitras, ping_every_s=EVERY_S, togglers=0, customers=0, storm_peak=0, chats=0, dashboards=0)
+    pace = LoadProfile(
+        mitras=mitras, ping_every_s=EVERY_S, togglers=0, customers=0, storm_peak=0, chats=0, dashboards=0
+    )
     options = LoadOptions(pace, SECONDS, 0, baseline=False, blocks=0, witness=False)
     with tempfile.TemporaryDirectory(prefix="rig-bench-") as kept, Supervisor.start() as supervisor:
         directory = new_run(Path(kept), "fleet", seed, {})

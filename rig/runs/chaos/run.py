@@ -21,7 +21,7 @@ from rig.runs.chaos.campaign import Campaign
 from rig.runs.chaos.fault_scheduler import FaultScheduler, note_schedule, refuse_what_is_missing
 from rig.runs.chaos.final_state import write_history
 from rig.runs.chaos.metrics_scraper import Scraper
-from rig.runs.chaos.random_campaign import drawn, possible_here
+from rig.runs.chaos.random_campaign import generate_campaign, possible_here
 from rig.runs.chaos.registry import DIRECTORY, alone, campaigns, failed_campaigns, from_file, of_profile, select
 from rig.runs.chaos.sampler import Sampler
 from rig.runs.chaos.schedule import require_possible
@@ -87,7 +87,7 @@ def run_failed(settings: Settings) -> int:
 def run_random(settings: Settings, minutes: float, fleet: int = 0) -> int:
     """One campaign drawn from the random seed, with so many further mitras; a failed one tells how to shrink it."""
     seed = draw_random_seed(settings.random_seed)
-    campaign, left_out = possible_here(drawn(seed, minutes, fleet))
+    campaign, left_out = possible_here(generate_campaign(seed, minutes, fleet))
     chosen = settings.model_copy(update={"random_seed": seed})
     return run_all(chosen, [campaign], ["rig", "chaos"], left_out)
 
@@ -118,14 +118,14 @@ def run_all(
 
 
 def print_rows(rows: Sequence[tuple[str, Verdict, int, float]], seconds: float) -> None:
-    """One line a campaign, the worst last, where a reader's eye is."""
+    """One line per campaign, the worst verdict last."""
     echo()
     for name, verdict, skips, took in sorted(rows, key=lambda row: list(Verdict).index(row[1]), reverse=True):
         skipped = f", {skips} skipped" if skips else ""
         echo(f"  {verdict:<12} {took:5.0f} s  {name}{skipped}")
     counts = Counter(verdict for _, verdict, _, _ in rows)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    echo(f"{len(rows)} campaigns in {seconds / 60:.1f} min: {told}")
+    verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    echo(f"{len(rows)} campaigns in {seconds / 60:.1f} min: {verdicts}")
 
 
 def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = ()) -> FinishedRun:
@@ -161,7 +161,7 @@ def lenient(settings: Settings) -> Settings:
 
 
 def play(session: Session, settings: Settings, campaign: Campaign) -> None:
-    """From an empty stack to the last observation. What goes wrong comes out as an exception."""
+    """From an empty stack to the last observation. The caller records exceptions."""
     recorder = session.recorder
     required = {need for fault in campaign.faults for need in fault.requirements}
     logs = session.directory.logs.resolve()
@@ -180,17 +180,17 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
             testbed.ready(testbed.environment_for(**campaign.intervals), campaign.instances)
             exits = Exits(testbed)
             with rescued(recorder, exits):
-                course(testbed, campaign, exits)
+                run_phases(testbed, campaign, exits)
         except Lacks as lack:
             recorder.add(Missing(t=time.time(), text=str(lack)))
         finally:
             keep_logs(testbed)
 
 
-def course(testbed: Testbed, campaign: Campaign, exits: Exits) -> None:
+def run_phases(testbed: Testbed, campaign: Campaign, exits: Exits) -> None:
     """The phases, each recorded once it is over."""
     spans = campaign.phases
-    workload = people(testbed, campaign)
+    workload = make_workload(testbed, campaign)
     steps = schedule(campaign.pace, testbed.random_seed, spans.traffic_s + TRAFFIC_SPARE_S * len(campaign.strikes))
     testbed.recorder.add(Schedule(t=time.time(), steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace)))
     note_schedule(testbed.recorder, campaign.strikes)
@@ -232,7 +232,7 @@ def course(testbed: Testbed, campaign: Campaign, exits: Exits) -> None:
 
 @contextmanager
 def phase(testbed: Testbed, name: str) -> Iterator[None]:
-    """A phase that ends by an exception leaves no line: it was not completed."""
+    """Record the phase when it ends. A phase that an exception ends adds no line."""
     echo(f"  {name}")
     began = time.time()
     yield
@@ -241,7 +241,7 @@ def phase(testbed: Testbed, name: str) -> Iterator[None]:
 
 
 def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
-    """Let the phase go on for so long, with an eye on the actors and the servers."""
+    """Wait for so many seconds. Raises what an actor raised; records servers that exit."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         workload.check()
@@ -249,7 +249,7 @@ def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
         time.sleep(min(LOOK_EVERY_S, max(0.0, until - time.monotonic())))
 
 
-def people(testbed: Testbed, campaign: Campaign) -> Workload:
+def make_workload(testbed: Testbed, campaign: Campaign) -> Workload:
     """Mitras and customers, spread over the instances; all mitras but the fleet go online, as a day begins."""
     servers = list(testbed.servers.values())
     everyone = []

@@ -1,4 +1,4 @@
-"""Reads mirror and truth side by side all through a campaign, into the record."""
+"""Records mirror and truth side by side throughout a campaign."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ ROWS = (
 
 
 class Sampler:
-    """A thread that reads Valkey, Postgres, and Valkey again; a store that does not answer leaves a None."""
+    """A thread that reads Valkey, Postgres, and Valkey again. None stands for a store that does not answer."""
 
     def __init__(self, testbed: Testbed, ids: Sequence[str]) -> None:
         self._testbed = testbed
@@ -70,16 +70,16 @@ class Sampler:
             looked = ended
 
     def _mirror(self) -> dict[str, Any] | None:
-        """What Valkey holds, if it says so soon: the truth is read on while it is silent."""
+        """What Valkey holds, or None after PATIENCE_S: Postgres is read on while Valkey does not answer."""
         if self._asked is None:
             self._asked = self._asking.submit(self._keys)
         try:
-            found = self._asked.result(PATIENCE_S)
+            keys = self._asked.result(PATIENCE_S)
         except TimeoutError:
             self._late = True  # an answer that comes later is of an earlier moment
             return None
         late, self._asked, self._late = self._late, None, False
-        return None if late else found
+        return None if late else keys
 
     def _keys(self) -> dict[str, Any] | None:
         """The contract's keys of the campaign's mitras, all of one moment."""

@@ -63,15 +63,15 @@ def run(settings: Settings, only: list[str], classes: Sequence[str]) -> int:
 
 def cells_of(results: Mapping[str, Any], changes: Mapping[str, str]) -> dict[str, Cell]:
     """By section. A declared box that passes all the same is told as declared, and judged as nothing."""
-    found = {}
+    cells = {}
     for section in SECTIONS:
         items = [item for item in results["items"] if item["section"] == section]
         judged = [item for item in items if item["id"] not in changes]
         fallen = [item["id"] for item in judged if item["verdict"] not in (Verdict.PASSED, Verdict.SKIPPED)]
         verdict = overall(Verdict(item["verdict"]) for item in judged) if judged else None
         declared = [item["id"] for item in items if item["id"] in changes]
-        found[section] = Cell(verdict, len(judged), tuple(fallen), tuple(declared))
-    return found
+        cells[section] = Cell(verdict, len(judged), tuple(fallen), tuple(declared))
+    return cells
 
 
 def show(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], console: Console) -> None:
@@ -86,9 +86,9 @@ def show(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], co
     for name, results in columns.items():
         fallen = [id for cell in cells[name].values() for id in cell.fallen]
         declared = [id for cell in cells[name].values() for id in cell.declared]
-        told = f"fell: {', '.join(fallen)}" if fallen else "all held"
-        apart = f"; declared: {', '.join(declared)}" if declared else ""
-        console.print(f"{name}, random seed {results['random_seed']}: {told}{apart}")
+        outcome = f"fell: {', '.join(fallen)}" if fallen else "all held"
+        exceptions = f"; declared: {', '.join(declared)}" if declared else ""
+        console.print(f"{name}, random seed {results['random_seed']}: {outcome}{exceptions}")
 
 
 def write(reports: Path, columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], command: str) -> Path:

@@ -59,16 +59,18 @@ def print_runs(runs: Sequence[dict[str, Any]], times: int, console: Console) -> 
     for results in runs:
         troubles = [item for item in results["items"] if item["verdict"] not in (Verdict.PASSED, Verdict.SKIPPED)]
         fallen.update(f"{item['id']} {item['verdict']}" for item in troubles)
-        told = ", ".join(f"{item['id']} {item['verdict']}" for item in troubles)
-        table.add_row(str(results["random_seed"]), results["verdict"], f"{results['seconds']:.1f} s", told or "-")
+        verdict_text = ", ".join(f"{item['id']} {item['verdict']}" for item in troubles)
+        table.add_row(
+            str(results["random_seed"]), results["verdict"], f"{results['seconds']:.1f} s", verdict_text or "-"
+        )
     console.print()
     console.print(table)
     console.print()
     verdicts = Counter(results["verdict"] for results in runs)
     counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict])
     console.print(f"{len(runs)} of {times} runs: {counts or 'none was finished'}")
-    for told, number in fallen.most_common():
-        console.print(f"{told} in {number} of {len(runs)}")
+    for verdict_text, number in fallen.most_common():
+        console.print(f"{verdict_text} in {number} of {len(runs)}")
     made, voided = (sum(results["observations"][name] for results in runs) for name in ("made", "voided"))
     if made:
         console.print(

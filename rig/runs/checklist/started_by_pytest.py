@@ -21,8 +21,8 @@ from rig.stack.processes.process import ENVIRONMENT_NAME
 
 
 @contextmanager
-def a_run_of(items: Sequence[str], told: list[str]) -> Iterator[Session]:
-    """Open a run of these boxes by the settings of the environment; at its end it is judged, and `told` where the report is."""
+def a_run_of(items: Sequence[str], messages: list[str]) -> Iterator[Session]:
+    """Open a run of these boxes by the settings of the environment; at its end it is judged, and a line with the report's path is added to `messages`."""
     with caller.settled():
         settings = settings_here()
         spec = stack_spec(settings, Path("."))
@@ -37,7 +37,7 @@ def a_run_of(items: Sequence[str], told: list[str]) -> Iterator[Session]:
             finally:
                 del os.environ[HANDED], os.environ[ENVIRONMENT_NAME]
         results: dict[str, Any] = conclude(session.directory)
-        told += [f"{results['verdict']}: {session.directory.report}"]
+        messages += [f"{results['verdict']}: {session.directory.report}"]
 
 
 def settings_here() -> Settings:

@@ -23,7 +23,7 @@ from rig.traffic import Customer, Mitra, Operator
 
 
 class World:
-    """One scenario's view of the rig. Everything that a step needs to say, do or look at hangs here."""
+    """What the steps of one scenario use to act, to observe and to record."""
 
     def __init__(self, testbed: Testbed, recorder: RecordWriter, scenario: str, variant: str, attempt: int) -> None:
         self.testbed, self.recorder = testbed, recorder
@@ -84,12 +84,12 @@ class World:
         return judgement
 
     def step_begins(self, acts: bool) -> None:
-        """What a step does is looked at by those behind it: from here on the rig's own lag counts."""
+        """If the step acts, the rig's lag counts from now on: later steps observe its effect."""
         if acts:
             self.acted = time.time()
 
     def step_fails(self, failure: Exception) -> None:
-        """What did not come about while the rig itself stood still is tried again."""
+        """If the rig itself was held up during the step, the scenario is tried again."""
         lag_s = self._lag_s(self.acted, time.time())
         if lag_s > LAG_VOID_S:
             self.voids.append(f"the rig itself stood still for {lag_s:.2f} s")
@@ -98,7 +98,7 @@ class World:
         return round(self.testbed.lag.worst(since, until), 3)
 
     def _logs_without(self, shown: list[Evidence]) -> list[Evidence]:
-        """Where a line was looked for and not found, what the backends printed last instead."""
+        """The last lines of each backend, if a line was looked for and not found."""
         if not any(each["kind"] == "log" and each.get("looked_for") and not each["lines"] for each in shown):
             return []
         tails = {name: self.testbed.log(name).tail() for name in self.testbed.servers}
@@ -118,7 +118,7 @@ class World:
         ]
 
     def weaken(self, text: str) -> None:
-        """Say in the report what makes this run's verdict weaker than it looks."""
+        """Record what weakens the verdict of this run."""
         self.recorder.add(Weakness(t=time.time(), text=text, scenario=self.scenario))
 
     # --- people ----------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ class World:
     ) -> list[tuple[float, str]]:
         return self.testbed.log(instance).lines(since=since, until=until, containing=text)
 
-    # --- Valkey's bad days -----------------------------------------------------------------------------------
+    # --- outages of Valkey -----------------------------------------------------------------------------------
 
     def stop_valkey(self, how: str) -> None:
         """`killed` (the process) or `cut off` (each backend's proxy refuses); raises ValueError on another word."""

@@ -1,4 +1,4 @@
-"""One arm of a load: a stack of its own, its servers, the people in it, and what counts SQL and commands there."""
+"""One arm of a load: its stack, its servers, its people, and the counting of SQL and commands on it."""
 
 import re
 import time
@@ -26,12 +26,12 @@ SEEDED_S = 15.0  # after a FLUSHDB: the contract's 5 s, and what a hundred thous
 RELOAD_S = 5.0
 LOOPBACK = "127.0.0.1"
 WORD = re.compile(r"[\w-]+")
-IDS_KEPT = 8  # of one statement; of more, those of no person: a chat's, by which its statements are told
+IDS_KEPT = 8  # of one statement. With more ids, only those of chats are kept: they tell which chat caused it
 
 
 @dataclass
 class People:
-    """Who is in the arm's database, by id: the fleet who ping, those of it who take chats, those who come and go, who pay."""
+    """Ids in the arm's database: the fleet that pings, its members who take chats, mitras who toggle, customers."""
 
     mitras: list[str]
     takers: list[str]
@@ -43,7 +43,7 @@ class People:
 
 
 class NeverSeeded(Exception):
-    """The server's mirror does not hold whom Postgres says is online: it breaks the contract before any load."""
+    """The server's mirror does not hold the mitras that Postgres has online: it breaks the contract before any load."""
 
 
 class Arm(ObservedStack):
@@ -61,7 +61,7 @@ class Arm(ObservedStack):
         self._templates: dict[str, int] = {}
 
     def _count_statements(self) -> CountedLedger:
-        """In place of a log that we can read. It knows roles alone, so ours has to be another."""
+        """Counts by pg_stat_statements, if the log cannot be read. It knows only roles, so the rig needs a role of its own."""
         postgres = self.stack.postgres
         postgres.facts.require("pg_stat_statements", "login roles")
         ours = {*postgres.observers, postgres.facts.login}
@@ -86,7 +86,7 @@ class Arm(ObservedStack):
         self.fixtures.clear()
 
     def plant(self, mitras: int, togglers: int, chats: int) -> None:
-        """The fleet online, by hand; NeverSeeded when the server's mirror does not follow within SEEDED_S."""
+        """Insert the people, the fleet online. NeverSeeded if the server's mirror does not hold them within SEEDED_S."""
         fleet = self.fixtures.crowd(mitras, "mitra")
         away = [row.id for row in self.fixtures.mitras(togglers, "toggler")] if togglers else []
         payers = [self.fixtures.customer(f"customer {number}").id for number in range(chats)]
@@ -109,7 +109,7 @@ class Arm(ObservedStack):
             return str(busy)
 
     def go(self) -> dict[str, Any]:
-        """Where the arm listens, as its users reach it, and what signs people in."""
+        """The arm's listeners, as its users reach them, and its secrets."""
         first = next(iter(self.servers.values()))
         reached = [(one.public_url, one.internal_url) for one in self.servers.values()]
         instances = [
@@ -119,13 +119,13 @@ class Arm(ObservedStack):
         return {"instances": instances, "jwt_secret": first.jwt_secret, "internal_token": first.internal_token}
 
     def pids(self) -> dict[str, int]:
-        """Whose processor time counts: both stores and each server, as far as they are ours."""
-        found = {"postgres": self.stack.postgres.pid, "valkey": self.stack.valkey.pid}
-        found |= {f"server {name}": server.pid for name, server in self.servers.items()}
-        return {name: pid for name, pid in found.items() if pid is not None}
+        """Processes whose CPU time is counted: both stores and each server, if the rig started them."""
+        pids = {"postgres": self.stack.postgres.pid, "valkey": self.stack.valkey.pid}
+        pids |= {f"server {name}": server.pid for name, server in self.servers.items()}
+        return {name: pid for name, pid in pids.items() if pid is not None}
 
     def log_statements(self, wanted: bool) -> None:
-        """Switch Postgres' statement log, for what counting itself costs; TimeoutError when it does not obey."""
+        """Switch Postgres' statement log on or off, to measure what logging costs. TimeoutError if it does not take effect."""
         value = "all" if wanted else "none"
         self.tables.query(f"ALTER SYSTEM SET log_statement = '{value}'")
         self.tables.query("SELECT pg_reload_conf()")
@@ -140,7 +140,7 @@ class Arm(ObservedStack):
     # --- what it cost -----------------------------------------------------------------------------------------
 
     def work_in(self, since: float, until: float) -> int | None:
-        """How many statements of the servers were logged in that span, for a reader who watches; None without a log."""
+        """How many statements of the servers were logged in that span; None without a log."""
         if self.counted is not None:
             return None
         return sum(one.kind == "work" for one in self.statements.window(since, until))
@@ -161,14 +161,14 @@ class Arm(ObservedStack):
         self._record(rows, drivers, entries, self.counted.source)
 
     def record_statements(self, since: float, until: float) -> None:
-        """Every statement of the servers in the span, into the record: its shape once, then a short row each.
+        """Record every statement of the servers in the span: each shape once, then one short row per statement.
 
         A row: [time, instance, number of the shape, transaction, severity, ids it carries, how many ids, how many of
         the fleet, how many who are nobody]. Drivers' chatter is kept as a number.
         """
         self.statements.fence(self.tables.connection)
         known = dict.fromkeys(self.people.mitras, "fleet")
-        known |= {id: "other" for own in vars(self.people).values() for id in own if id not in known}
+        known |= {id: "other" for ids in vars(self.people).values() for id in ids if id not in known}
         statements = self.statements.window(since, until)
         rows: list[list[Any]] = []
         units: dict[int, int] = {}
@@ -195,16 +195,16 @@ class Arm(ObservedStack):
 
 
 def ids_of(statement: Statement, known: Mapping[str, str]) -> tuple[list[str], int, int, int]:
-    """The ids in a statement's parameters and text: themselves (of many those of nobody), their number, how many are of the fleet, how many unknown."""
-    found = {id.lower() for id in UUID.findall(statement.text)}
+    """Ids in a statement's text and parameters: the kept ones, and how many there are, are of the fleet, are unknown."""
+    ids = {id.lower() for id in UUID.findall(statement.text)}
     for value in statement.parameters:
-        found.update(word for word in WORD.findall(value or "") if word in known or UUID.fullmatch(word))
-    fleet = sum(known.get(word) == "fleet" for word in found)
-    few = found if len(found) <= IDS_KEPT else found - known.keys()
-    return sorted(few), len(found), fleet, len(found - known.keys())
+        ids.update(word for word in WORD.findall(value or "") if word in known or UUID.fullmatch(word))
+    fleet = sum(known.get(word) == "fleet" for word in ids)
+    kept = ids if len(ids) <= IDS_KEPT else ids - known.keys()
+    return sorted(kept), len(ids), fleet, len(ids - known.keys())
 
 
 def shared_secrets(arms: Sequence[Arm]) -> None:
-    """One set for all arms, so that a token is good in each."""
+    """Give all arms the same secrets, so that a token is valid in each."""
     for arm in arms[1:]:
         arm.stack.secrets = arms[0].stack.secrets

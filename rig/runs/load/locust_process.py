@@ -24,7 +24,7 @@ STOP_S = 5.0
 
 
 class Locust:
-    """A Locust that carries one plan out; its record is read as it grows. Close it to end what is left of it."""
+    """Locust processes that carry out one plan. Their record is read while it grows; `close` ends them."""
 
     def __init__(
         self, supervisor: Supervisor, directory: RunDirectory, options: LoadOptions, prepared: dict[str, Any]

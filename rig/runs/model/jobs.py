@@ -90,10 +90,10 @@ class Pool:
             if self._running.keys() & set(self._waiting[0].after):
                 return
             job = self._waiting.pop(0)
-            if job.chained and any(line["violation"] for one in range(job.number) for line in self._lines(one)):
+            if job.chained and any(line["violation"] for number in range(job.number) for line in self._lines(number)):
                 self._bar.show(advance=1)  # not needed any more: the shortest path in small bounds is easier to read
                 continue
-            if any(not line["complete"] for one in job.after for line in self._lines(one)):
+            if any(not line["complete"] for number in job.after for line in self._lines(number)):
                 self._missed(job, UNSEEN)
                 continue
             self._running[job.number] = (job, self._spawn(job, left), time.monotonic())
@@ -124,11 +124,13 @@ class Pool:
         lines = self._lines(job.number)
         if code and not (lines and job.do == "explore"):
             assert process.log is not None
-            said = [line.split(" ", 1)[-1] for line in process.log.read_text(errors="replace").splitlines() if line]
+            last_lines = [
+                line.split(" ", 1)[-1] for line in process.log.read_text(errors="replace").splitlines() if line
+            ]
             if code < 0:
                 self._missed(job, f"its process was ended by signal {-code}", seconds)
             else:
-                why = said[-1] if said else f"its process ended with {code}"
+                why = last_lines[-1] if last_lines else f"its process ended with {code}"
                 self._session.recorder.write("broken", text=f"{job.name} in {job.source}: {why}")
         self._bar.show(advance=1)
         self._bar.print(ended_line(job, self._lines(job.number)))
@@ -158,14 +160,14 @@ class Pool:
 
     def _lines(self, number: int) -> list[dict[str, Any]]:
         """What a job, or we in its place, has written into the record so far."""
-        found = []
+        lines = []
         for path in (self._session.directory.path / f"record-job-{number:03d}.jsonl", self._session.recorder.path):
             text = path.read_text(encoding="utf-8") if path.exists() else ""
             for line in text[: text.rfind("\n") + 1].splitlines():
                 read = json.loads(line)
                 if read.get("number") == number and read["kind"] in ("explored", "control", "uncontrolled"):
-                    found.append(read)
-        return found
+                    lines.append(read)
+        return lines
 
 
 def ended_line(job: Job, lines: Sequence[dict[str, Any]]) -> str:

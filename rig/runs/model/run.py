@@ -31,9 +31,9 @@ MEMORY_MB = 1900  # of each process: 4 GB are enough for the whole run
 
 def list_specs(words: Sequence[str] = ()) -> int:
     """Print each specification: its bounds, its invariants, its mutants."""
-    for found in select(words):
-        spec = found.spec
-        echo(f"{spec.name}: {spec.title} ({len(spec.actions)} actions, {len(found.rules)} rules)")
+    for specification in select(words):
+        spec = specification.spec
+        echo(f"{spec.name}: {spec.title} ({len(spec.actions)} actions, {len(specification.rules)} rules)")
         for bounds in spec.bounds:
             echo(f"  within     {told_bounds(bounds)}")
         for bounds in spec.deep:
@@ -66,21 +66,24 @@ def run(
     chosen = select(words)
     changed: Mutant | None = None
     if mutant is not None:
-        found, changed = select_mutant(mutant, chosen)
-        chosen = [found]
+        specification, changed = select_mutant(mutant, chosen)
+        chosen = [specification]
     refuse_unused(given, chosen)
     jobs = plan_jobs(chosen, changed, given, deep=deep, control=control)
     command = command_of(words, mutant, given, deep, control, settings)
-    specs = [plan_spec(found, jobs, changed) for found in chosen]
+    specs = [plan_spec(specification, jobs, changed) for specification in chosen]
     items = [item for spec in specs for item in items_of(spec)]
     bounds = {item: within(specs, item) for item in items}
-    replays = {found.spec.name: command_of([found.source], mutant, given, deep, control, settings) for found in chosen}
-    told = f"{counted(len(chosen), 'specification')}, {counted(len(jobs), 'process', 'processes')}"
+    replays = {
+        specification.spec.name: command_of([specification.source], mutant, given, deep, control, settings)
+        for specification in chosen
+    }
+    count = f"{counted(len(chosen), 'specification')}, {counted(len(jobs), 'process', 'processes')}"
     plan = RunPlan(
         "model",
         items,
         command=command,
-        headline=f"{told}, {WORKERS} at a time",
+        headline=f"{count}, {WORKERS} at a time",
         judging={
             "specs": specs,
             "scenario": "exploration",
@@ -131,35 +134,39 @@ def plan_jobs(
     jobs: list[Job] = []
     limits: dict[str, Any] = {"states_max": STATES_MAX[deep], "seconds_max": JOB_S[deep], "memory_mb": MEMORY_MB}
     if changed is not None:
-        (found,) = chosen
-        narrow = {**found.spec.small, **changed.bounds, **{k: v for k, v in given.items() if k in found.spec.small}}
-        wide = [{**bounds, **changed.bounds} for bounds in bounded(found.spec, given, deep)]
+        (specification,) = chosen
+        narrow = {
+            **specification.spec.small,
+            **changed.bounds,
+            **{k: v for k, v in given.items() if k in specification.spec.small},
+        }
+        wide = [{**bounds, **changed.bounds} for bounds in bounded(specification.spec, given, deep)]
         for number, bounds in enumerate([narrow, *(bounds for bounds in wide if bounds != narrow)]):
             jobs.append(
-                Job("explore", found.source, found.spec.name, bounds, sorted(changed.without), changed.name,
+                Job("explore", specification.source, specification.spec.name, bounds, sorted(changed.without), changed.name,
                     number=number, chained=number > 0, **limits)
             )  # fmt: skip
         return jobs
-    every = [(found, bounds) for found in chosen for bounds in bounded(found.spec, given, deep)]
+    every = [(specification, bounds) for specification in chosen for bounds in bounded(specification.spec, given, deep)]
     every.sort(key=lambda one: -math.prod(number + 1 for number in one[1].values()))
-    for found, bounds in every:
-        jobs.append(Job("explore", found.source, found.spec.name, bounds, number=len(jobs), **limits))
-    for found in chosen if control else ():
-        after = [job.number for job in jobs if job.source == found.source and job.do == "explore"]
+    for specification, bounds in every:
+        jobs.append(Job("explore", specification.source, specification.spec.name, bounds, number=len(jobs), **limits))
+    for specification in chosen if control else ():
+        after = [job.number for job in jobs if job.source == specification.source and job.do == "explore"]
         # Processes of a process find no specification that comes from a file.
-        workers = 1 if found.source.endswith(SUFFIX) else WORKERS
+        workers = 1 if specification.source.endswith(SUFFIX) else WORKERS
         jobs.append(
-            Job("control", found.source, found.spec.name, dict(found.spec.small), number=len(jobs), after=after,
+            Job("control", specification.source, specification.spec.name, dict(specification.spec.small), number=len(jobs), after=after,
                 workers=workers, thorough=deep, **{**limits, "seconds_max": BUDGET_S[deep]})
         )  # fmt: skip
     return jobs
 
 
-def plan_spec(found: Found, jobs: Sequence[Job], changed: Mutant | None) -> PlannedSpec:
+def plan_spec(specification: Found, jobs: Sequence[Job], changed: Mutant | None) -> PlannedSpec:
     """What the judging has to know of a specification, as it stands in the record's plan."""
-    spec = found.spec
-    own = [job for job in jobs if job.spec == spec.name]
-    explorations = [job for job in own if job.do == "explore"]
+    spec = specification.spec
+    jobs_of_spec = [job for job in jobs if job.spec == spec.name]
+    explorations = [job for job in jobs_of_spec if job.do == "explore"]
     return {
         "name": spec.name,
         "title": spec.title,
@@ -168,7 +175,7 @@ def plan_spec(found: Found, jobs: Sequence[Job], changed: Mutant | None) -> Plan
         "actions": [one.name for one in spec.actions],
         "explorations": [job.number for job in explorations if not job.chained],
         "explorations_told": {str(job.number): told_bounds(job.bounds) for job in explorations},
-        "controlled": any(job.do == "control" for job in own),
+        "controlled": any(job.do == "control" for job in jobs_of_spec),
         "mutant": changed.name if changed else "",
     }
 
@@ -185,11 +192,11 @@ def command_of(
     words: Sequence[str], mutant: str | None, given: Mapping[str, int], deep: bool, control: bool, settings: Settings
 ) -> str:
     """The command that explores the same again."""
-    said = ["rig", "model", *(word for spec in words for word in ("--spec", spec))]
-    said += ["--mutant", mutant] if mutant is not None else []
-    said += [word for name, number in given.items() for word in (f"--{name}", str(number))]
-    said += ["--deep"] * deep + ["--no-control"] * (not control)
-    return replay_command(said, settings)
+    command = ["rig", "model", *(word for spec in words for word in ("--spec", spec))]
+    command += ["--mutant", mutant] if mutant is not None else []
+    command += [word for name, number in given.items() for word in (f"--{name}", str(number))]
+    command += ["--deep"] * deep + ["--no-control"] * (not control)
+    return replay_command(command, settings)
 
 
 def keep_violations(directory: RunDirectory) -> list[Path]:

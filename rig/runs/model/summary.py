@@ -9,9 +9,9 @@ Line = Mapping[str, Any]
 
 def told_bounds(bounds: Mapping[str, int]) -> str:
     """`2 instances, 2 mitras, 1 fault`: as many of each as may occur; what may not occur at all is left out, but for faults."""
-    said = {word: number for word, number in bounds.items() if number or word == "faults"}
+    shown = {word: number for word, number in bounds.items() if number or word == "faults"}
     return ", ".join(
-        f"{number} {singular(word) if number == 1 else word.replace('_', ' ')}" for word, number in said.items()
+        f"{number} {singular(word) if number == 1 else word.replace('_', ' ')}" for word, number in shown.items()
     )
 
 
@@ -28,8 +28,8 @@ def told_exploration(line: Line) -> str:
 def told_end(line: Line) -> str:
     """How an exploration ended."""
     if line["violation"]:
-        found, steps = line["violation"], len(line["violation"]["steps"])
-        return f"{found['invariant']['number']} broken after {steps} {'step' if steps == 1 else 'steps'}"
+        violation, steps = line["violation"], len(line["violation"]["steps"])
+        return f"{violation['invariant']['number']} broken after {steps} {'step' if steps == 1 else 'steps'}"
     return "exhausted" if line["complete"] else f"not exhausted: {line['stopped']}"
 
 

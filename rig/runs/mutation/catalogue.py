@@ -1,4 +1,4 @@
-"""The broken servers that prove the checks, as their catalogue tells of them: asked for, chosen from, drawn from."""
+"""Reads the catalogue of broken servers, and selects entries from it."""
 
 import json
 import random

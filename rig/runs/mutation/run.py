@@ -102,13 +102,13 @@ def open_run(settings: Settings, seed: int, command: str, cross: bool) -> RunDir
 def prove(
     entries: Sequence[Entry], directory: RunDirectory, cross: bool, seed: int, workers: int
 ) -> tuple[list[Outcome], bool]:
-    """What became of each entry, in the order given, and whether Ctrl-C ended it; tells each as it comes.
+    """The outcome of each entry, in the order given, and whether Ctrl-C ended the run. Each is shown as it comes.
 
     They run in an order drawn from the random seed: the catalogue's would let those run together that need much.
     """
     shuffled = random.Random(seed).sample(entries, len(entries))
     proving = Proving(shuffled, directory, cross, seed, workers)
-    found: dict[str, Outcome] = {}
+    outcomes: dict[str, Outcome] = {}
     interrupted = False
     with ProgressBar("mutants", len(entries)) as bar:
         try:
@@ -118,9 +118,9 @@ def prove(
                     bar.show(advance=1)
                     if not bar.drawn or outcome.proof is not Proof.CAUGHT:
                         bar.print(plain_line(outcome))
-                    found[outcome.entry.name] = outcome
+                    outcomes[outcome.entry.name] = outcome
         except KeyboardInterrupt:
             interrupted = True
         finally:
             proving.let_go()
-    return [found.get(entry.name, Outcome(entry, Proof.NOT_RUN)) for entry in entries], interrupted
+    return [outcomes.get(entry.name, Outcome(entry, Proof.NOT_RUN)) for entry in entries], interrupted

@@ -1,4 +1,4 @@
-"""One size of a growth run: so many mitras online, and what each operation of the server takes of them."""
+"""Measures each operation of the server at one fleet size."""
 
 import statistics
 import time
@@ -12,7 +12,7 @@ from rig.checks.common.sql_statements import is_availability_query, uses_unnest,
 from rig.contract import HEARTBEAT, SEED_LINE, SNAPSHOT
 from rig.environment.testbed import Testbed
 from rig.observe.postgres.statement import Statement
-from rig.runs.scaling.store_baseline import Floors, chunks, now_text
+from rig.runs.scaling.store_baseline import StoreBaseline, chunks, now_text
 from rig.stack import ServerInstance
 from rig.stores.postgres import connect as connect_postgres
 from rig.stores.valkey import OURS
@@ -36,20 +36,20 @@ ASIDE = frozenset({"info", "type", "ping", "client", "config", "echo", "auth", "
 Server = ServerInstance
 
 
-class NotSeen(Exception):
-    """What was to be measured did not show: the figure is missing, and its check inconclusive."""
+class MeasurementMissing(Exception):
+    """What was to be measured did not happen: the figure is missing, and its check is inconclusive."""
 
 
-class FleetSize:
-    """Rows are planted, then a server is started for each kind of figure; every figure is seen from outside."""
+class ScalingProbe:
+    """Inserts rows, then starts one server per kind of figure. Every figure is measured from outside."""
 
-    def __init__(self, testbed: Testbed, floors: Floors, size: int) -> None:
+    def __init__(self, testbed: Testbed, floors: StoreBaseline, size: int) -> None:
         self.testbed, self.floors, self.size = testbed, floors, size
         self.ids: list[str] = []
         self._customer: str | None = None
 
     def plant(self) -> None:
-        """Everybody online, by hand; the tables' statistics as they would be in time."""
+        """Insert everybody as online, and bring the tables' statistics up to date."""
         self.testbed.empty_stores()
         with connect_postgres(self.testbed.stack.postgres.url, f"{OURS}fleet") as connection:
             connection.execute(PLANT, (self.size,))
@@ -59,7 +59,7 @@ class FleetSize:
         self._customer = self.testbed.fixtures.customer().id
 
     def serve(self, **cadences: float) -> Server:
-        """A server with those cadences and no other, seeded; the one before it has ended."""
+        """Stop the server and start another one with these cadences."""
         for server in list(self.testbed.servers.values()):
             server.stop()
         made: Server = self.testbed.stack.server("a", env=self.testbed.environment_for(**cadences), proxied=False)
@@ -76,21 +76,21 @@ class FleetSize:
         ended, _ = self.testbed.log().wait_for(SEED_LINE, since=flushed, within_s=PATIENCE_S)
         began = [s.at for s in self._statements(flushed, ended) if is_availability_query(s.plain())]
         if not began:
-            raise NotSeen("no statement that reads the truth before the seed's line")
+            raise MeasurementMissing("no statement that reads the truth before the seed's line")
         return ended - began[-1], began[-1], ended
 
     def available(self) -> float:
         exchange = Operator(self.testbed.server(), None).available()
-        found = len(exchange.reply["mitra_ids"]) if exchange.ok else 0
-        if found != self.size:
-            raise NotSeen(f"{found} of {self.size} were found available: {str(exchange)[:200]}")
+        count = len(exchange.reply["mitra_ids"]) if exchange.ok else 0
+        if count != self.size:
+            raise MeasurementMissing(f"{count} of {self.size} were found available: {str(exchange)[:200]}")
         return exchange.ended - exchange.started
 
     def beacon(self) -> float:
         self.testbed.mirror.client.delete(SNAPSHOT)
         exchange = self.customer().beacon()
         if not exchange.ok or exchange.reply.get("count") != self.size:
-            raise NotSeen(f"the beacon did not count {self.size}: {str(exchange)[:200]}")
+            raise MeasurementMissing(f"the beacon did not count {self.size}: {str(exchange)[:200]}")
         return exchange.ended - exchange.started
 
     def blast(self) -> tuple[float, float, float, float]:
@@ -99,7 +99,7 @@ class FleetSize:
         chat = customer.create().reply["id"]
         paid = customer.pay(chat)
         if not paid.ok or paid.reply.get("offered") != self.size:
-            raise NotSeen(f"the blast did not reach {self.size}: {str(paid)[:200]}")
+            raise MeasurementMissing(f"the blast did not reach {self.size}: {str(paid)[:200]}")
         rows = [
             s
             for s in self._statements(paid.started, paid.ended)
@@ -125,14 +125,14 @@ class FleetSize:
                 connection.execute("VACUUM ANALYZE mitra_online_status")
                 began = time.time()
                 if not poll_until(shown, PATIENCE_S, every_s=LOOK_S):
-                    raise NotSeen(f"a mirrored ping did not show within {PATIENCE_S:g} s")
+                    raise MeasurementMissing(f"a mirrored ping did not show within {PATIENCE_S:g} s")
                 seen = time.time()
                 batches = [s.at for s in self._statements(began, seen) if uses_unnest(s.plain())]
                 return seen - batches[-1] if batches else None  # None: it had begun before, and waited for our lock
 
             seconds = poll_until(measured, PATIENCE_S, until=lambda seconds: seconds is not None, every_s=0.0)
         if seconds is None:
-            raise NotSeen("no statement with UNNEST")
+            raise MeasurementMissing("no statement with UNNEST")
         return seconds
 
     def tick(self) -> float:
@@ -159,7 +159,7 @@ class FleetSize:
                 measured, TICK_S + PATIENCE_S, until=lambda seconds: seconds is not None, every_s=LOOK_S
             )
         if seconds is None:
-            raise NotSeen("no tick of the auto-offline sweep")
+            raise MeasurementMissing("no tick of the auto-offline sweep")
         return seconds
 
     def memory(self, empty_bytes: int) -> dict[str, Any]:
@@ -184,8 +184,8 @@ class FleetSize:
 
     def _calls(self, looking: redis.Redis) -> Mapping[str, int]:
         stats = looking.info("commandstats")
-        found = {name.removeprefix("cmdstat_"): facts["calls"] for name, facts in stats.items()}
-        return {name: calls for name, calls in found.items() if name not in ASIDE}
+        calls = {name.removeprefix("cmdstat_"): facts["calls"] for name, facts in stats.items()}
+        return {name: count for name, count in calls.items() if name not in ASIDE}
 
 
 def median(measure: Callable[[], float], times: int) -> float:

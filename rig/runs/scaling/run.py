@@ -27,8 +27,8 @@ from rig.runs.common.replay import replay_command
 from rig.runs.common.scaffold import carry_out
 from rig.runs.common.seeds import draw_random_seed
 from rig.runs.common.session import RunPlan, Session
-from rig.runs.scaling.probe import TICK_S, TICKS, FleetSize, NotSeen, median
-from rig.runs.scaling.store_baseline import Floors
+from rig.runs.scaling.probe import TICK_S, TICKS, MeasurementMissing, ScalingProbe, median
+from rig.runs.scaling.store_baseline import StoreBaseline
 from rig.terminal import console
 from rig.traffic.actors.tokens import mint
 from rig.traffic.load.open_loop import Shot
@@ -89,7 +89,7 @@ def run(settings: Settings, sizes: str | None = None) -> int:
 
 
 def play(session: Session, settings: Settings, sizes: Sequence[int]) -> None:
-    """One stack for all sizes; what goes wrong comes out as an exception."""
+    """Measure all sizes on one stack. The caller records exceptions."""
     recorder = session.recorder
     spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
     with open_testbed(
@@ -103,16 +103,19 @@ def play(session: Session, settings: Settings, sizes: Sequence[int]) -> None:
             first.stop()
             testbed.mirror.flush()
             empty = testbed.mirror.client.info("memory")["used_memory"]
-            with closing(Floors(stack.valkey.url, stack.postgres.url)) as floors, rescued(recorder, Exits(testbed)):
+            with (
+                closing(StoreBaseline(stack.valkey.url, stack.postgres.url)) as floors,
+                rescued(recorder, Exits(testbed)),
+            ):
                 for size in sizes:
                     measure(testbed, floors, size, empty, last=size == sizes[-1])
         finally:
             keep_logs(testbed)
 
 
-def measure(testbed: Testbed, floors: Floors, size: int, empty: int, *, last: bool) -> None:
-    """Every figure of one size, each written as it is there."""
-    fleet, recorder = FleetSize(testbed, floors, size), testbed.recorder
+def measure(testbed: Testbed, floors: StoreBaseline, size: int, empty: int, *, last: bool) -> None:
+    """Measure every figure of one size, and record each at once."""
+    fleet, recorder = ScalingProbe(testbed, floors, size), testbed.recorder
     testbed.mirror.flush()
     fleet.plant()
     times = 3 if size > 20_000 else 5
@@ -120,12 +123,12 @@ def measure(testbed: Testbed, floors: Floors, size: int, empty: int, *, last: bo
     def note(operation: str, seconds: Callable[[], float], **floor: float) -> None:
         try:
             recorder.write("growth", operation=operation, size=size, seconds=seconds(), **floor)
-        except NotSeen as lack:
+        except MeasurementMissing as lack:
             recorder.write("growth", operation=operation, size=size, seconds=None, **floor)
             recorder.add(Weakness(t=time.time(), text=f"{operation} at {size} mitras: {lack}"))
 
     echo(f"  {size:,} mitras")
-    floor, packed = floors.seed(fleet.ids), floors.seed_packed(fleet.ids)
+    floor, packed = floors.seed(fleet.ids), floors.seed_batched(fleet.ids)
     looks = median(floors.look, times)
     beats = median(floors.beats, times)
     fleet.serve()
@@ -134,7 +137,7 @@ def measure(testbed: Testbed, floors: Floors, size: int, empty: int, *, last: bo
     note("available", lambda: median(fleet.available, times), floor=looks)
     note("beacon", lambda: median(fleet.beacon, times), floor=looks)
     blasts: list[tuple[float, float, float, float]] = []
-    with suppress(NotSeen):
+    with suppress(MeasurementMissing):
         blasts = [fleet.blast() for _ in range(3)]
     chat = testbed.fixtures.session(fleet.customer().id or "", status="searching").id
     copied = floors.offers(chat, fleet.ids)
@@ -151,12 +154,12 @@ def measure(testbed: Testbed, floors: Floors, size: int, empty: int, *, last: bo
 
 def of_blasts(blasts: Sequence[tuple[float, float, float, float]], place: int) -> float:
     if not blasts:
-        raise NotSeen("the blast did not reach everybody")
+        raise MeasurementMissing("the blast did not reach everybody")
     return statistics.median(blast[place] for blast in blasts)
 
 
-def storms(fleet: FleetSize, recorder: RecordWriter) -> None:
-    """Pings at planned moments, in calm and then while one operation is repeated: how long they wait for it."""
+def storms(fleet: ScalingProbe, recorder: RecordWriter) -> None:
+    """Latency of pings at planned moments: first alone, then while one operation is repeated."""
     server = fleet.testbed.server()
     url = server.public_url.rstrip("/") + PING
     requests = [request_bytes("POST", url, mint(server.jwt_secret or "", id, "mitra")) for id in fleet.ids[:PINGERS]]
@@ -177,10 +180,10 @@ def storms(fleet: FleetSize, recorder: RecordWriter) -> None:
         spans: list[tuple[float, float]] = []
         try:
             while len(spans) < STRIKES_MAX and sum(to - since for since, to in spans) < ENOUGH_S:
-                found: tuple[Any, ...] = strike()
-                spans.append((found[-2] - epoch, found[-1] - epoch))
+                figures: tuple[Any, ...] = strike()
+                spans.append((figures[-2] - epoch, figures[-1] - epoch))
                 time.sleep(0.5)
-        except NotSeen as lack:
+        except MeasurementMissing as lack:
             recorder.add(Weakness(t=time.time(), text=f"under pings: {lack}"))
         ending(plan).touch()
         process.wait(STORM_MAX_S)
@@ -206,5 +209,5 @@ def storms(fleet: FleetSize, recorder: RecordWriter) -> None:
 
 def latency(shots: Sequence[Shot], share: float) -> float:
     """In ms, from the planned moment."""
-    found = quantile([shot.seconds for shot in shots], share)
-    return round((found or 0.0) * 1000, 2)
+    value = quantile([shot.seconds for shot in shots], share)
+    return round((value or 0.0) * 1000, 2)

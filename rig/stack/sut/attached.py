@@ -33,24 +33,26 @@ class AttachedServer:
     exit_code = None
     started = None  # before we came: all that its log holds belongs to that start
 
-    def __init__(self, name: str, told: Attachment, postgres: Any, valkey: Any, toxiproxy: Any, log: Path) -> None:
+    def __init__(
+        self, name: str, attachment: Attachment, postgres: Any, valkey: Any, toxiproxy: Any, log: Path
+    ) -> None:
         self.name = name
-        self.public_url, self.internal_url = told.public_url, told.internal_url
-        self.jwt_secret = told.jwt_secret
-        self.proxy = told.proxy
-        self.env = {**told.cadences(), "VALKEY_URL": toxiproxy.address_for_clients() or valkey.url}
+        self.public_url, self.internal_url = attachment.public_url, attachment.internal_url
+        self.jwt_secret = attachment.jwt_secret
+        self.proxy = attachment.proxy
+        self.env = {**attachment.cadences(), "VALKEY_URL": toxiproxy.address_for_clients() or valkey.url}
         self.ready: float | None = None  # epoch seconds of the first 200 of /readyz that we saw
-        self._told = told
+        self._attachment = attachment
         self._postgres, self._valkey = postgres, valkey
-        self._log = AttachedLog(told.log, log) if told.log else None
+        self._log = AttachedLog(attachment.log, log) if attachment.log else None
 
     @property
     def internal_token(self) -> str:
-        return self._needed(self._told.internal_token, "a route of the control center", "--internal-token T")
+        return self._needed(self._attachment.internal_token, "a route of the control center", "--internal-token T")
 
     @property
     def otp_code(self) -> str:
-        return self._needed(self._told.otp_code, "a sign-in", "--otp-code CODE")
+        return self._needed(self._attachment.otp_code, "a sign-in", "--otp-code CODE")
 
     @property
     def log(self) -> Path:

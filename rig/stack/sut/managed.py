@@ -221,10 +221,10 @@ class ServerInstance:
             return ""
         if given <= ports:
             return ""
-        found = ", ".join(map(str, sorted(ports))) or "no port"
+        listened = ", ".join(map(str, sorted(ports))) or "no port"
         return (
             f" (it was given PUBLIC_PORT={self.seat.public_port} and INTERNAL_PORT={self.seat.internal_port},"
-            f" and listens on {found})"
+            f" and listens on {listened})"
         )
 
     def stop(self, timeout_s: float = STOP_S) -> int:

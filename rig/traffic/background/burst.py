@@ -1,4 +1,4 @@
-"""Requests that reach the server at the same moment: what many do at once is not shown by threads that take turns."""
+"""Requests that reach the server at the same moment (last-byte synchronisation); threads would send them in turn."""
 
 import select
 import socket
@@ -17,7 +17,7 @@ from rig.traffic.request_bytes import request_bytes
 
 @dataclass(frozen=True)
 class Burst:
-    """What came of it, in the clients' order. `early` of the answers were there before the last request was complete."""
+    """Exchanges in the clients' order. `early`: answers that arrived before the last request was complete."""
 
     exchanges: list[Exchange]
     early: int

@@ -112,7 +112,7 @@ class Generator:
             self._raw.close()
 
     def facts(self) -> dict[str, Any]:
-        """What the generator was like: its share of a core since its start, its memory."""
+        """The generator's own share of a core since its start, and its memory."""
         wall_s = max(1e-9, time.monotonic() - self.begin)
         cpu = (sum(self._process.cpu_times()[:2]) - self._cpu_s) / wall_s
         return {"cpu": round(cpu, 4), "rss_mb": round(self._process.memory_info().rss / 2**20, 1), "pid": os.getpid()}
@@ -155,7 +155,7 @@ class Generator:
             answer.set((status, body, wrong))
 
     def _wrong(self, action: str, status: int, body: bytes) -> str | None:
-        """Why an answer is none that these people expect; None for a good one."""
+        """Why an answer is wrong for these people; None for a good one."""
         if not 200 <= status < 300:
             return f"{status} {body[:120].decode(errors='replace')}"
         if action == "ping" and b"true" not in body:
@@ -166,9 +166,9 @@ class Generator:
 
     def _request(self, arm: str, action: str, actor: int) -> tuple[Pool, bytes]:
         key = (arm, action, actor)
-        if (found := self._requests.get(key)) is None:
-            found = self._requests[key] = self._made(arm, action, actor)
-        return found
+        if (reply := self._requests.get(key)) is None:
+            reply = self._requests[key] = self._made(arm, action, actor)
+        return reply
 
     def _made(self, arm: str, action: str, actor: int) -> tuple[Pool, bytes]:
         if action == "ping":
@@ -190,14 +190,14 @@ class Generator:
     # --- who does several things in a row ------------------------------------------------------------------------
 
     def _toggle(self, arm: str, actor: int, phase: str, planned: float) -> None:
-        """Back, if she was away, and at the next turn away again."""
+        """Toggle her: online if she was offline, offline at the next turn."""
         key, id = (arm, actor), self._people[arm]["togglers"][actor]
         target = "online" if key in self._offline else "offline"
         self._ask(arm, actor, target, phase, planned, "POST", TOGGLE + target, (id, "mitra"), [id])
         (self._offline.discard if target == "online" else self._offline.add)(key)
 
     def _chat(self, arm: str, actor: int, phase: str, planned: float) -> None:
-        """A customer pays, her mitra accepts and ends. One at a time of each: who is still at it lets the turn pass."""
+        """A customer pays, the mitra accepts and ends the chat. A turn is skipped while the last chat is under way."""
         turn = self._taking.setdefault((arm, actor), BoundedSemaphore(1))
         if not turn.acquire(blocking=False):
             return
@@ -235,12 +235,12 @@ class Generator:
         request = pool.head(method, path, self._token(arm, *who), content)
         self._send(pool, request, self.tallies.of(arm, action, phase), actor, planned, answer)
         status, content, wrong = answer.get()
-        found = json.loads(content) if wrong is None and content else None
-        known = [*ids, found["id"]] if action == "create" and found else ids
+        reply = json.loads(content) if wrong is None and content else None
+        known = [*ids, reply["id"]] if action == "create" and reply else ids
         self.causes.append({
             "arm": arm, "action": action, "ids": known, "from": began, "to": self._epoch(time.monotonic()), "status": status,
         })  # fmt: skip
-        return found if wrong is None else None
+        return reply if wrong is None else None
 
     def _second(self, moment: float) -> int:
         return int(self._epoch(moment))

@@ -49,8 +49,8 @@ class Pool:
         if target.scheme != "http":
             raise ValueError(f"{url}: the load goes to plain http alone")
         self._url = url.rstrip("/")
-        found = getaddrinfo(target.hostname, target.port or 80, 0, _socket.SOCK_STREAM)
-        self.family, self.address = found[0][0], found[0][4]
+        addresses = getaddrinfo(target.hostname, target.port or 80, 0, _socket.SOCK_STREAM)
+        self.family, self.address = addresses[0][0], addresses[0][4]
         self.idle: list[_Connection] = []
         self.open: set[_Connection] = set()
         self.waiting: deque[Job] = deque()
