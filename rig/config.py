@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     schema: Path | None = Field(  # type: ignore[assignment]  # the base has a deprecated method of that name
         None, description="TOML file that maps the server's tables, columns and values."
     )
+    session: str | None = Field(
+        None, description="Which running session or stack is meant, by its name or process id, if there are several."
+    )
     level: Literal["hardened", "contract"] | None = Field(
         None, description="Which promises count; else hardened for the default server, contract for any other."
     )

@@ -24,6 +24,8 @@ PACE = frozenset({
     "witness", "blocks", "instances", "threshold", "processes", "load_workers", "expect_workers", "bind", "web", "web_port",
 })  # fmt: skip
 
+LINES = frozenset({"instance", "lines", "since", "follow", "until", "within_s", "session"})
+
 Values = Mapping[str, Any]
 
 
@@ -98,9 +100,18 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
     "compare": (way("compare", {"before", "after", "as_json", "reports"}),),
     "doctor": (way("doctor"),),
     "clean": (way("clean"),),
-    "serve": (way("serve", STACK, SERVER, {"instances"}, starts=True),),
-    "vk": (way("vk", {"command", "stack"}),),
-    "sql": (way("sql", {"statement", "stack"}),),
+    "serve": (way("serve", STACK, SERVER, {"postgres_log", "instances", "port", "env", "config"}, starts=True),),
+    "vk": (way("vk", {"command", "session"}),),
+    "sql": (way("sql", {"statement", "session"}),),
+    "valkey": (way("valkey", {"action", "instance", "session"}),),
+    "server": (way("server", {"action", "instance", "env", "session"}),),
+    "statements": (way("statements", LINES, {"everything"}),),
+    "log": (way("log", LINES),),
+    "env": (way("env", {"session"}),),
+    "tour": (
+        way("tour --print", {"printed", "sections"}, asked=lambda values: values["printed"]),
+        way("tour", {"sections", "yes", "session"}),
+    ),
     "mark": (way("mark", {"postgres", "valkey"}),),
 }  # fmt: skip
 
@@ -157,6 +168,11 @@ NEEDS: Mapping[str, tuple[Callable[[SimpleNamespace], object], str]] = {
         lambda one: not (given_postgres(one) and one.chats) or one.postgres_log, f"{COUNTED}: add --postgres-log"
     ),
     "control": (lambda one: one.mutant is None, "a mutant is explored by itself, without a control: leave it out"),
+    "within_s": (lambda one: one.until is not None, "it is how long to wait for a text: add --until TEXT"),
+    "follow": (lambda one: one.until is None, "--until follows the log up to its text: give one of them"),
+    "env": (
+        lambda one: getattr(one, "action", None) != "stop", "a server that is stopped has no variables: give it to start"
+    ),
     "reports": (below_reports, "what is named is a path, which needs no directory to be looked for in: leave it out"),
 }  # fmt: skip
 

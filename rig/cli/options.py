@@ -33,7 +33,9 @@ ToxiproxyProxy = Annotated[
 ]
 SchemaFile = Annotated[Path | None, typer.Option("--schema", help="TOML file that maps a foreign schema.")]
 Level = Annotated[str | None, typer.Option(help="Which promises count: contract or hardened.")]
-StackName = Annotated[str | None, typer.Option("--stack", help="Which running stack, if there are several.")]
+Session = Annotated[
+    str | None, typer.Option("--session", "--stack", help="Which running session or stack, if there are several.")
+]
 Reports = Annotated[Path | None, typer.Option(help="Directory of the run directories.")]
 RandomSeed = Annotated[int | None, typer.Option(help="Replay the run of this random seed.")]
 Strict = Annotated[bool | None, typer.Option("--strict", help="A pass with skips exits 2.")]

@@ -1,24 +1,11 @@
-"""The small tools: doctor, clean, serve, store shells, mark."""
+"""The small tools: doctor, clean, store shells, mark."""
 
 from typing import Annotated
 
 import typer
 
 from rig.cli.app import subcommand
-from rig.cli.options import (
-    Mode,
-    PostgresUrl,
-    ReadyWithin,
-    SchemaFile,
-    Scratch,
-    StackName,
-    Sut,
-    SutCwd,
-    SutPassEnv,
-    SutSetup,
-    ToxiproxyUrl,
-    ValkeyUrl,
-)
+from rig.cli.options import PostgresUrl, Session, ValkeyUrl
 
 
 @subcommand()
@@ -37,48 +24,28 @@ def clean() -> None:
     raise typer.Exit(runner.run())
 
 
-@subcommand()
-def serve(
-    ctx: typer.Context,
-    mode: Mode = None,
-    postgres: PostgresUrl = None,
-    valkey: ValkeyUrl = None,
-    toxiproxy: ToxiproxyUrl = None,
-    scratch: Scratch = None,
-    sut: Sut = None,
-    sut_pass_env: SutPassEnv = None,
-    sut_cwd: SutCwd = None,
-    sut_setup: SutSetup = None,
-    ready_within_s: ReadyWithin = None,
-    schema: SchemaFile = None,
-    instances: Annotated[int, typer.Option(min=1, max=9, help="How many servers to run.")] = 1,
-) -> None:
-    """Run the server on a stack with demo people in it, until Ctrl-C; prints curl lines to try."""
-    from rig.runs import serve as runner
-
-    raise typer.Exit(runner.run(ctx.obj, instances))
-
-
 @subcommand(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def vk(
+    ctx: typer.Context,
     command: Annotated[list[str] | None, typer.Argument(help="A Valkey command; none: a prompt.")] = None,
-    stack: StackName = None,
+    session: Session = None,
 ) -> None:
     """Run a Valkey command in the running stack, or open a prompt into it."""
     from rig.cli import shells as runner
 
-    raise typer.Exit(runner.valkey(command or [], stack))
+    raise typer.Exit(runner.valkey(command or [], ctx.obj.session))
 
 
 @subcommand()
 def sql(
+    ctx: typer.Context,
     statement: Annotated[str | None, typer.Argument(help="An SQL statement; none: a prompt.")] = None,
-    stack: StackName = None,
+    session: Session = None,
 ) -> None:
     """Run an SQL statement in the running stack, or open a prompt into it."""
     from rig.cli import shells as runner
 
-    raise typer.Exit(runner.sql(statement, stack))
+    raise typer.Exit(runner.sql(statement, ctx.obj.session))
 
 
 @subcommand()
