@@ -104,7 +104,7 @@ def valkey(
     session: Session = None,
 ) -> None:
     """Stop, start or empty the Valkey of the running session, or cut servers off from it."""
-    from rig.runs.manual import control as runner
+    from rig.runs.manual import client as runner
 
     raise typer.Exit(runner.run(ctx.obj.session, {"what": "valkey", "action": action.value, "instance": instance}))
 
@@ -121,7 +121,7 @@ def server(
     session: Session = None,
 ) -> None:
     """Restart, stop or start servers of the running session, with other cadences if wanted."""
-    from rig.runs.manual import control as runner
+    from rig.runs.manual import client as runner
 
     request = {"what": "server", "action": action.value, "instance": instance, "env": env or []}
     raise typer.Exit(runner.run(ctx.obj.session, request))

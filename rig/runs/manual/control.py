@@ -1,26 +1,21 @@
-"""How a command reaches the `rig serve` that runs: a Unix socket for its owner, one line of JSON each way."""
+"""How commands reach `rig serve`: a Unix socket for its owner, one line of JSON each way. This is the end of `rig serve`."""
 
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from typer import echo
-
-from rig.environment.running_stacks import NO_SESSION, the_session
 from rig.errors import UsageError
+from rig.runs.manual.client import Request
 from rig.stack.errors import SpecError, StackError
 
 REQUEST_S = 2.0  # in which a client has to say what it wants, as nobody else is served meanwhile
-EXIT_BROKEN, EXIT_USAGE = 3, 4
-
-Request = Mapping[str, Any]
 
 
 class ControlSocket:
-    """The end of `rig serve`. Requests are served one after the other, by the thread that calls `serve_one`."""
+    """Requests are served one after the other, by the thread that calls `serve_one`."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "control.sock"
@@ -50,7 +45,7 @@ class ControlSocket:
         return True
 
     def describe(self, answers_within_s: float) -> dict[str, Any]:
-        """What `ask` has to know."""
+        """What a client has to know."""
         return {"control": str(self.path), "answers_within_s": answers_within_s}
 
     def close(self) -> None:
@@ -58,42 +53,10 @@ class ControlSocket:
 
 
 def answer(act: Callable[[Request], list[str]], request: Request) -> dict[str, Any]:
-    """What the command prints, or its one line of error with its exit code."""
+    """What the command prints, or its one line of error and whether it is one of usage."""
     try:
         return {"lines": act(request)}
     except (UsageError, SpecError) as error:
-        return {"error": str(error), "exit": EXIT_USAGE}
+        return {"error": str(error), "usage": True}
     except StackError as error:
-        return {"error": " ".join(str(error).split()), "exit": EXIT_BROKEN}
-
-
-def run(session: str | None, request: Request) -> int:
-    """`rig valkey` and `rig server`: have the running session do it, and print what came of it."""
-    for line in ask(the_session(session), request):
-        echo(line)
-    return 0
-
-
-def ask(facts: Mapping[str, Any], request: Request) -> list[str]:
-    """Have the session of this state file carry out a request; the lines to print.
-
-    UsageError for what cannot be, or when the session has ended; StackError when it failed.
-    """
-    session = facts["session"]
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(session["answers_within_s"])
-            connection.connect(session["control"])
-            connection.sendall(json.dumps(dict(request)).encode() + b"\n")
-            with connection.makefile("rb") as stream:
-                reply = json.loads(stream.readline() or "{}")
-    except TimeoutError:
-        raise StackError(f"{facts['name']} gave no answer within {session['answers_within_s']:g} s") from None
-    except (FileNotFoundError, ConnectionError):
-        raise UsageError(f"{facts['name']} was killed and has ended: {NO_SESSION}") from None
-    if not reply:
-        raise StackError(f"{facts['name']} ended before it answered")
-    if "error" in reply:
-        raise (UsageError if reply["exit"] == EXIT_USAGE else StackError)(reply["error"])
-    lines: list[str] = reply["lines"]
-    return lines
+        return {"error": " ".join(str(error).split()), "usage": False}

@@ -13,6 +13,7 @@ from typer import echo
 from rig.environment.running_stacks import process_exists
 from rig.errors import UsageError
 
+ACTIONS_LOG = "rig"  # the name under which `rig log` shows what commands did to the session
 LOOK_EVERY_S = 0.1
 LATE_S = 2.0  # how much later than its time a line may come into a log
 SHOWN = 20

@@ -143,9 +143,13 @@ def spelt(name: str, known: list[str]) -> str:
 
 
 def matches(expected: str, line: str) -> bool:
-    """Whether a printed line is the expected one, whatever blanks are at its ends."""
-    pattern = ".*".join(re.escape(part) for part in expected.strip().split(ELLIPSIS))
-    return re.fullmatch(pattern, line.strip()) is not None
+    """Whether a printed line is the expected one, however many blanks stand between its words, as in a table."""
+    pattern = ".*".join(re.escape(part) for part in one_blank(expected).split(ELLIPSIS))
+    return re.fullmatch(pattern, one_blank(line)) is not None
+
+
+def one_blank(line: str) -> str:
+    return " ".join(line.split())
 
 
 def missing(expected: Iterable[str], output: str) -> list[str]:

@@ -11,7 +11,8 @@ from rig.config import Settings
 from rig.environment.running_stacks import announce, announced
 from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.fixtures import drop_views, make_views
-from rig.runs.manual.control import ControlSocket, Request
+from rig.runs.manual.client import Request
+from rig.runs.manual.control import ControlSocket
 from rig.runs.manual.options import DEFAULTS, ServeOptions, not_taken
 from rig.runs.manual.people import Person, curl_lines, move_in, shell_variables
 from rig.runs.manual.session import Session

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from rig.environment.running_stacks import the_session
 from rig.observe import ServerLog
-from rig.runs.manual.lines import Line, Wanted, chosen, show
-from rig.runs.manual.session import ACTIONS_LOG
+from rig.runs.manual.lines import ACTIONS_LOG, Line, Wanted, chosen, show
 
 
 def run(session: str | None, instances: Sequence[str], wanted: Wanted) -> int:

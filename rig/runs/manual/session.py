@@ -8,14 +8,14 @@ from typing import Any
 import redis
 
 from rig.errors import UsageError
-from rig.runs.manual.control import Request
+from rig.runs.manual.client import Request
+from rig.runs.manual.lines import ACTIONS_LOG
 from rig.runs.manual.options import variables
 from rig.stack import ServerInstance, Stack, StackError
 from rig.stack.errors import ServerDied, tail
 from rig.stack.sut.managed import STOP_S
 from rig.stores.valkey import OURS, connect
 
-ACTIONS_LOG = "rig"  # the name under which `rig log` shows what was done to the session
 STORES_S = 30.0  # Valkey's stop and start, or its connection's deadline
 NOT_OURS = "an external Valkey is not ours to {}: `rig valkey {}` does the same at the proxy"
 
@@ -147,7 +147,7 @@ class Session:
             server.spawn()
         errors = [error for server in chosen if (error := self._await_ready(server, before[server.name]))]
         if errors:
-            raise StackError("; ".join(errors))
+            raise StackError(f"{'; '.join(errors)} (`rig server start` tries again, with --env for other variables)")
         told = "".join(f" {name}={value}" for name, value in (changes or {}).items())
         took = f"after {time.monotonic() - began:.1f} s{' with' if told else ''}{told}"
         return [f"server {server.name} is ready at {server.public_url} {took}" for server in chosen]

@@ -58,7 +58,9 @@ def line_of(statement: Statement) -> Line:
     """One line: the text without its line breaks, the parameters behind it."""
     text = BLANKS.sub(" ", statement.text).strip()
     if statement.parameters:
-        values = (f"${number} = {value}" for number, value in enumerate(statement.parameters, 1))
+        values = (
+            f"${number} = {'NULL' if value is None else value}" for number, value in enumerate(statement.parameters, 1)
+        )
         text = f"{text} -- {', '.join(values)}"
     failed = "" if statement.severity == "LOG" else f"{statement.severity}: "
     return Line(statement.at, statement.instance or statement.role, failed + text)

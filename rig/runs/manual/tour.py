@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -31,31 +32,47 @@ def print_steps(sections: Sequence[str]) -> int:
 
 
 def run(session: str | None, sections: Sequence[str], *, yes: bool) -> int:
-    """Type the steps into a shell. 1 when a command did not print what it has to.
+    """Type the steps into a shell. 1 when a command did not print what it has to, or did not end.
 
     On a terminal it waits for Enter before each step, unless `yes`.
     """
     facts = the_session(session)
     todo = [one for one in chosen(steps(), sections, len(facts["stack"]["servers"])) if one.kind != "serve"]
-    waits = not yes and sys.stdin.isatty()
-    heading, wrong, boxes = "", 0, 0
-    with (
-        tempfile.TemporaryDirectory(prefix="mirror-rig-tour-") as directory,
-        Shell(facts["name"], Path(directory)) as shell,
-    ):
+    tour = Tour(waits=not yes and sys.stdin.isatty())
+    with tempfile.TemporaryDirectory(prefix="mirror-rig-tour-") as place, Shell(facts["name"], Path(place)) as shell:
+        try:
+            tour.go(shell, todo)
+        except Hangs:
+            echo(f"  ✗ it has not ended after {COMMAND_S:g} s: the tour ends here")
+            tour.wrong += 1
+    told = (
+        f"{tour.wrong} commands did not print what they have to"
+        if tour.wrong
+        else "all commands printed what they have to"
+    )
+    echo(f"{tour.boxes} boxes shown: {told}")
+    return EXIT_UNEXPECTED if tour.wrong else 0
+
+
+@dataclass
+class Tour:
+    """How far it has come. `wrong`: how many commands did not print what they have to."""
+
+    waits: bool
+    wrong: int = 0
+    boxes: int = 0
+
+    def go(self, shell: Shell, todo: Sequence[Step]) -> None:
+        """Type the steps until the user has seen enough. Hangs when one does not end."""
+        heading = ""
         for step in todo:
             heading = introduce(step, heading)
-            boxes += len(step.boxes)
-            if waits and not goes_on():
-                break
+            if self.waits and not goes_on():
+                return
             for command in step.commands:
-                wrong += not typed(shell, command, echo)
+                self.wrong += not typed(shell, command, echo)
+            self.boxes += len(step.boxes)
             echo()
-    commands = (
-        "every command printed what it has to" if not wrong else f"{wrong} commands did not print what they have to"
-    )
-    echo(f"{boxes} boxes shown: {commands}")
-    return EXIT_UNEXPECTED if wrong else 0
 
 
 def introduce(step: Step, heading: str) -> str:
@@ -77,13 +94,9 @@ def goes_on() -> bool:
 
 
 def typed(shell: Shell, command: Command, tell: Callable[[str], None]) -> bool:
-    """Type a command, tell it and what it prints, and whether it printed what it has to."""
+    """Type a command, tell it and what it prints, and whether it printed what it has to. Hangs when it does not end."""
     tell("\n".join(f"  $ {line}" for line in command.text.splitlines()))
-    try:
-        output = shell.type(command.text, within_s=COMMAND_S, heard=lambda line: tell(f"    {line}"))
-    except Hangs:
-        tell(f"  ✗ it has not ended after {COMMAND_S:g} s")
-        raise
+    output = shell.type(command.text, within_s=COMMAND_S, heard=lambda line: tell(f"    {line}"))
     expected = [shell.expand(line) if "$" in line else line for line in command.expected]
     lacking = missing(expected, output)
     for line in expected:
