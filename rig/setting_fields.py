@@ -13,15 +13,20 @@ STACK = "The stack"
 SERVER = "The server under test"
 RUNNING = "A server that is already running"
 RUN = "The run and its verdict"
+SESSION = "The session"
 
 
 @dataclass(frozen=True)
 class Help:
-    """What a setting is for, and the panel of `--help` that shows it. `many`: the flag may be given several times."""
+    """What a setting is for, and the panel of `--help` that shows it.
+
+    `many`: the flag may be given several times. `aliases` are further names of the flag.
+    """
 
     text: str
     panel: str
     many: bool = False
+    aliases: tuple[str, ...] = ()
 
 
 class Fields:
@@ -82,6 +87,14 @@ class Fields:
     ] = None  # fmt: skip
     ready_within_s: Annotated[float, Help("Seconds that the server has to become ready.", SERVER), Gt(0)] = 15.0
     schema: Annotated[Path | None, Help("TOML file that maps the server's tables, columns and values.", SERVER)] = None
+    session: Annotated[
+        str | None,
+        Help(
+            "Name or process id of a running session or stack. Needed when several are running.",
+            SESSION,
+            aliases=("--stack",),
+        ),
+    ] = None
     level: Annotated[
         Literal["hardened", "contract"] | None,
         Help("Which promises count. Default: hardened for the rig's own server, contract for any other.", RUN),
@@ -99,7 +112,7 @@ class Fields:
     ] = None
     strict: Annotated[bool, Help("Exit with code 2 when all items passed but some were skipped.", RUN)] = False
     keep: Annotated[bool, Help("After a failure, leave the stack running until Ctrl-C.", RUN)] = False
-    quiet: Annotated[bool, Help("Print only the verdict and the path of the report.", RUN)] = False
+    quiet: Annotated[bool, Help("Print only the verdict and the path of the report.", RUN, aliases=("-q",))] = False
     reports: Annotated[Path, Help("Directory that holds the run directories.", RUN)] = Path("reports")
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from rig.setting_fields import Field
+
 Word = tuple[str, str]  # and its help
 Words = Callable[[str], list[Word]]
 
@@ -26,6 +28,13 @@ def completed(listing: Callable[[], Iterable[Word]]) -> Words:
 
 def of_words(words: Iterable[str]) -> Words:
     return completed(lambda: [(word, "") for word in words])
+
+
+def of_setting(field: Field) -> Words | None:
+    """The values of a setting; None where they cannot be listed."""
+    if field.choices:
+        return of_words(field.choices)
+    return stacks if field.name == "session" else None
 
 
 @completed

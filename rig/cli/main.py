@@ -1,5 +1,6 @@
 """How the `rig` command ends: each error is printed as one line, and each kind of end has its exit code."""
 
+import re
 import signal
 import sys
 import traceback
@@ -55,14 +56,15 @@ def interrupted(*_: object) -> NoReturn:
 
 
 def one_line(error: Misuse) -> str:
-    """What is wrong, the nearest option for a mistyped one, and which help to read."""
-    text = (
-        " ".join(error.message.split()) if isinstance(error, NoSuchOption) else " ".join(error.format_message().split())
-    )
+    """What is wrong, the nearest name for a mistyped one, and which help to read."""
+    text = error.message if isinstance(error, NoSuchOption) else error.format_message()
+    text = " ".join(text.replace("Value error, ", "").split()).rstrip(".")
     if isinstance(error, NoSuchOption) and error.ctx is not None:
         text += suggestion(error.option_name, [name for one in error.ctx.command.params for name in one.opts])
+    elif typed := re.search(r"'([^']*)' is not one of (.*)", text):
+        text += suggestion(typed[1], re.findall(r"'([^']*)'", typed[2]))
     command = error.ctx.command_path if error.ctx else "rig"
-    return f"{text.rstrip('.')}: see `{command} --help`"
+    return f"{text}: see `{command} --help`"
 
 
 def code_of(error: Exception) -> int | None:

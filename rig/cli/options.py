@@ -10,14 +10,6 @@ from rig.cli import completion
 from rig.cli.ways import WAYS
 from rig.setting_fields import FIELDS, Field
 
-StackName = Annotated[
-    str | None,
-    typer.Option(
-        "--stack",
-        help="Name or process id of a running stack. Needed when several are running.",
-        autocompletion=completion.stacks,
-    ),
-]
 Failed = Annotated[
     bool, typer.Option("--failed", help="Run only what failed, was inconclusive or broken in the last run.")
 ]
@@ -45,13 +37,13 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
 def parameter(field: Field) -> inspect.Parameter:
     """The option of one setting. Its default is None, which means that it was not given."""
     kind: Any = list[str] if field.help.many else field.type
-    flags = [field.flag, "-q"] if field.name == "quiet" else [field.flag]
     option = typer.Option(
-        *flags,
+        field.flag,
+        *field.help.aliases,
         help=f"{field.help.text} Default: {field.default}." if field.default else field.help.text,
         metavar="|".join(field.choices) or ("<str>" if field.help.many else None),
         rich_help_panel=field.help.panel,
-        autocompletion=completion.of_words(field.choices) if field.choices else None,
+        autocompletion=completion.of_setting(field),
     )
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]

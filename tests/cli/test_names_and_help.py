@@ -54,6 +54,7 @@ def test_piped_help_has_one_line_per_option() -> None:
         (["chaos", "matrix", "--class", "silnce"], "(did you mean 'silence'?)"),
         (["model", "--spec", "swep"], "(did you mean 'sweep'?)"),
         (["load", "--storm-shape", "sqare"], "(did you mean 'square'?)"),
+        (["server", "restrat"], "(did you mean 'restart'?): see `rig server --help`"),
         (["recheck"], "Missing argument 'run': see `rig recheck --help`"),
     ],
 )

@@ -1,11 +1,10 @@
-"""The small tools: doctor, clean, serve, the clients of the stores, mark."""
+"""The small tools: doctor, clean, the clients of the stores, mark."""
 
 from typing import Annotated
 
 import typer
 
 from rig.cli.app import subcommand
-from rig.cli.options import StackName
 
 
 @subcommand()
@@ -24,37 +23,26 @@ def clean() -> None:
     raise typer.Exit(runner.run())
 
 
-@subcommand()
-def serve(
-    ctx: typer.Context,
-    instances: Annotated[int, typer.Option(min=1, max=9, help="Number of servers to run.")] = 1,
-) -> None:
-    """Run the server on a stack with demo people until Ctrl-C, and print curl lines to try."""
-    from rig.runs import serve as runner
-
-    raise typer.Exit(runner.run(ctx.obj, instances))
-
-
 @subcommand(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def vk(
+    ctx: typer.Context,
     command: Annotated[list[str] | None, typer.Argument(help="A Valkey command; a prompt when none.")] = None,
-    stack: StackName = None,
 ) -> None:
     """Run a Valkey command in the running stack, or open a prompt."""
     from rig.cli import shells as runner
 
-    raise typer.Exit(runner.valkey(command or [], stack))
+    raise typer.Exit(runner.valkey(command or [], ctx.obj.session))
 
 
 @subcommand()
 def sql(
+    ctx: typer.Context,
     statement: Annotated[str | None, typer.Argument(help="An SQL statement; a prompt when none.")] = None,
-    stack: StackName = None,
 ) -> None:
     """Run an SQL statement in the running stack, or open a prompt."""
     from rig.cli import shells as runner
 
-    raise typer.Exit(runner.sql(statement, stack))
+    raise typer.Exit(runner.sql(statement, ctx.obj.session))
 
 
 @subcommand()

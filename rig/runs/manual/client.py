@@ -1,0 +1,51 @@
+"""`rig valkey` and `rig server`: ask the `rig serve` that runs, by its socket. Imports no client of a store, to answer at once."""
+
+import json
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from typer import echo
+
+from rig.environment.running_stacks import NO_SESSION, the_session
+from rig.errors import UsageError
+
+Request = Mapping[str, Any]
+
+
+def run(session: str | None, request: Request) -> int:
+    """`rig valkey` and `rig server`: have the running session do it, and print what came of it."""
+    for line in ask(the_session(session), request):
+        echo(line)
+    return 0
+
+
+def ask(facts: Mapping[str, Any], request: Request) -> list[str]:
+    """Have the session of this state file carry out a request; the lines to print.
+
+    UsageError for what cannot be, or when the session has ended; StackError when it failed.
+    """
+    session = facts["session"]
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(session["answers_within_s"])
+            connection.connect(session["control"])
+            connection.sendall(json.dumps(dict(request)).encode() + b"\n")
+            with connection.makefile("rb") as stream:
+                reply = json.loads(stream.readline() or "{}")
+    except TimeoutError:
+        raise failure()(f"{facts['name']} gave no answer within {session['answers_within_s']:g} s") from None
+    except (FileNotFoundError, ConnectionError):
+        raise UsageError(f"{facts['name']} was killed and has ended: {NO_SESSION}") from None
+    if not reply:
+        raise failure()(f"{facts['name']} ended before it answered")
+    if "error" in reply:
+        raise (UsageError if reply["usage"] else failure())(reply["error"])
+    lines: list[str] = reply["lines"]
+    return lines
+
+
+def failure() -> type[Exception]:
+    from rig.stack.errors import StackError  # here, as it brings the clients of the stores along
+
+    return StackError
