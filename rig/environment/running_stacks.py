@@ -6,7 +6,7 @@ Looking for a stack imports no client of a store: a command that only looks has 
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +73,11 @@ def clients() -> dict[str, str | None]:
     from rig.stack.errors import StackError
 
     found: dict[str, str | None] = {"valkey-cli": None, "psql": None}
-    for name, path in (("valkey-cli", lambda: binary("valkey-cli")), ("psql", lambda: installed() / "bin" / "psql")):
+    paths: dict[str, Callable[[], Path]] = {
+        "valkey-cli": lambda: binary("valkey-cli"),
+        "psql": lambda: installed() / "bin" / "psql",
+    }
+    for name, path in paths.items():
         try:
             found[name] = str(path())
         except StackError:

@@ -21,7 +21,7 @@ class Progress:
         self._offsets: dict[Path, int] = {}
         self._answered: set[str] = set()
         self.kept = False  # a stack waits for Ctrl-C
-        self._bar = ProgressBar("boxes", total)
+        self._bar = ProgressBar("items", total)
 
     def __enter__(self) -> Self:
         self._bar.__enter__()

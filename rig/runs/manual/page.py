@@ -80,7 +80,7 @@ def parse(text: str) -> Iterator[Step]:
 
 
 def block(lines: Iterator[str]) -> list[str]:
-    found = []
+    found: list[str] = []
     for line in lines:
         if line == "```":
             return found
