@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import redis
 
@@ -161,23 +160,6 @@ class Session:
             return why_not_ready(server, error)
         self._stopped.discard(server.name)
         return None
-
-    def describe(self) -> dict[str, Any]:
-        """What commands have to know of it besides `Stack.describe`."""
-        postgres = self.stack.postgres
-        facts = postgres.facts
-        roles = {server.role: name for name, server in self.servers.items()}
-        return {
-            "logs": {name: str(path) for name, path in self.logs.items()},
-            "statements": {
-                "directory": str(postgres.statement_log) if facts.can("statement log") else None,
-                "why_none": facts.lacking.get("statement log", ""),
-                "roles": {role: name for role, name in roles.items() if postgres.shared_by(role) is None},
-                "shared": {role: name for role, name in roles.items() if postgres.shared_by(role) is not None},
-                "observers": sorted(postgres.observers),
-                "database": facts.database,
-            },
-        }
 
 
 def why_not_ready(server: ServerInstance, error: StackError) -> str:
