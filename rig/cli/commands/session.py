@@ -87,7 +87,7 @@ def server(
     instance: Instance = None,
     env: Annotated[
         list[str] | None,
-        typer.Option(help=f"NAME=VALUE from this start on: {VARIABLES}; an empty value is the default again."),
+        typer.Option(help=f"NAME=VALUE from this start on: {VARIABLES}; an empty value is that of `rig serve` again."),
     ] = None,
 ) -> None:
     """Restart, stop or start servers of the running session, with other cadences if wanted."""
