@@ -137,9 +137,9 @@ def statements(
 @subcommand()
 def env(ctx: typer.Context) -> None:
     """Print addresses, fresh tokens and ids of the running session for a shell: eval "$(rig env)"."""
-    from rig.runs.manual import people as runner
+    from rig.runs.manual import client as runner
 
-    raise typer.Exit(runner.run(ctx.obj.session))
+    raise typer.Exit(runner.run(ctx.obj.session, {"what": "env"}))
 
 
 @subcommand()

@@ -1,4 +1,4 @@
-"""`rig valkey` and `rig server`: ask the `rig serve` that runs, by its socket. Imports no client of a store, to answer at once."""
+"""`rig valkey`, `rig server`, `rig env`: ask the `rig serve` that runs, by its socket. Imports no client of a store, to answer at once."""
 
 import json
 import socket
@@ -18,7 +18,7 @@ class SessionEnded(UsageError):
 
 
 def run(session: str | None, request: Request) -> int:
-    """`rig valkey` and `rig server`: have the running session do it, and print what came of it."""
+    """`rig valkey`, `rig server` and `rig env`: have the running session do it, and print what it answers."""
     for line in ask(the_session(session), request):
         echo(line)
     return 0

@@ -2,12 +2,9 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from typer import echo
-
-from rig.environment.running_stacks import the_session
 from rig.fixtures import Fixtures, Schema
+from rig.stack import ServerInstance
 from rig.traffic import mint
 
 TOKEN_LIFETIME_S = 12 * 3600
@@ -27,33 +24,26 @@ def move_in(url: str, schema: Schema) -> list[Person]:
     return [{"name": row.display_name, "id": row.id, "phone": row.phone, "role": role} for row, role in rows]
 
 
-def shell_variables(servers: Mapping[str, Any], people: Sequence[Person]) -> dict[str, str]:
-    """By name: tokens made now, ids and phone numbers of the people, addresses of the servers.
-
-    `servers`: what each tells of itself (`ServerInstance.describe`), by name.
-    """
+def shell_variables(servers: Mapping[str, ServerInstance], people: Sequence[Person]) -> dict[str, str]:
+    """By name: tokens made now, ids and phone numbers of the people, addresses of the servers."""
     first = servers[min(servers)]
-    found = {"PUBLIC": first["public_url"], "INTERNAL": first["internal_url"]}
+    found = {"PUBLIC": first.public_url, "INTERNAL": first.internal_url}
     for name, server in servers.items():
-        found[f"PUBLIC_{name.upper()}"] = server["public_url"]
-        found[f"INTERNAL_{name.upper()}"] = server["internal_url"]
-    found |= {"OPERATOR": first["internal_token"], "OTP_CODE": first["otp_code"]}
+        found[f"PUBLIC_{name.upper()}"] = server.public_url
+        found[f"INTERNAL_{name.upper()}"] = server.internal_url
+    found |= {"OPERATOR": first.internal_token, "OTP_CODE": first.otp_code}
     for person in people:
         role = ROLES[person["role"]]
         for prefix in (person["name"].upper(), *([role] if role not in found else [])):
-            found[prefix] = mint(first["jwt_secret"], person["id"], person["role"], lifetime_s=TOKEN_LIFETIME_S)
+            found[prefix] = mint(first.jwt_secret, person["id"], person["role"], lifetime_s=TOKEN_LIFETIME_S)
             found[f"{prefix}_ID"] = person["id"]
             found[f"{prefix}_PHONE"] = person["phone"]
     return found
 
 
-def run(session: str | None) -> int:
-    """`rig env`: print lines for `eval` in a POSIX shell, of the running session. Returns exit code 0."""
-    facts = the_session(session)
-    variables = shell_variables(facts["stack"]["servers"], facts["session"]["people"])
-    for name, value in variables.items():
-        echo(f"export {name}={shlex.quote(value)}")
-    return 0
+def exports(variables: Mapping[str, str]) -> list[str]:
+    """`rig env`: lines for `eval` in a POSIX shell."""
+    return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
 
 
 def curl_lines(variables: Mapping[str, str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,14 @@ from typer import echo
 from rig.config import Settings
 from rig.environment.running_stacks import announce, announced
 from rig.environment.stack_spec import mapped_schema, stack_spec
-from rig.fixtures import drop_views, make_views
+from rig.fixtures import Schema, drop_views, make_views
 from rig.report.words import judged_line
 from rig.runs.common.provenance import judged
 from rig.runs.manual.client import Request
 from rig.runs.manual.control import ControlSocket
 from rig.runs.manual.feed import Feed
 from rig.runs.manual.options import DEFAULTS, ServeOptions, not_taken
-from rig.runs.manual.people import Person, curl_lines, move_in, shell_variables
+from rig.runs.manual.people import Person, curl_lines, exports, move_in, shell_variables
 from rig.runs.manual.session import Session
 from rig.stack import Stack, StackError, Supervisor, open_stack
 from rig.stack.spec import DEFAULT_SUT
@@ -34,32 +34,47 @@ console = Console(soft_wrap=True, highlight=False)
 def run(settings: Settings, options: ServeOptions) -> int:
     """Serve until Ctrl-C (0: that is how it is meant to end); 3 when a server ends by itself."""
     options.check_ports()
-    with Supervisor.start() as supervisor:
+    schema = mapped_schema(settings)
+    with Supervisor.start() as supervisor, ExitStack() as resources:
         logs = supervisor.temporary_directory("logs")
-        control = ControlSocket(supervisor.temporary_directory("control"))
-        schema = mapped_schema(settings)
-        with open_stack(stack_spec(settings, logs), supervisor, "serve") as stack:
-            try:
-                session = start_session(stack, settings, options, logs)
-                if schema.foreign:
-                    make_views(stack.postgres.url, schema)
-                people = move_in(stack.postgres.url, schema)
-                facts = {**control.describe(session.limit_s), "people": people}
-                with announced(stack, "serve", schema, facts), closing(Feed(stack, session.logs)) as feed:
-                    echo(f"tested    {judged_line(judged(settings))}")
-                    introduce(session, people)
-                    # A server that was started again has another process id.
-                    return watch(session, feed, control, lambda: announce(stack, "serve", schema, facts))
-            except KeyboardInterrupt:
-                console.print("\nstopping")
-                return 0
-            finally:
-                for server in stack.servers.values():
-                    if server.running:
-                        server.stop()
-                control.close()
-                if schema.foreign:
-                    drop_views(stack.postgres.url)
+        control = resources.enter_context(closing(ControlSocket(supervisor.temporary_directory("control"))))
+        stack = resources.enter_context(open_stack(stack_spec(settings, logs), supervisor, "serve"))
+        try:
+            session = start_session(stack, settings, options, logs)
+            echo(f"tested    {judged_line(judged(settings))}")
+            return serve(session, control, schema)
+        except KeyboardInterrupt:
+            console.print("\nstopping")
+            return 0
+        finally:
+            for server in stack.servers.values():
+                if server.running:
+                    server.stop()
+            if schema.foreign:
+                drop_views(stack.postgres.url)
+
+
+def serve(session: Session, control: ControlSocket, schema: Schema) -> int:
+    """Make the people, let commands find the session, and do what they ask for. 3 when a server ends by itself."""
+    stack = session.stack
+    if schema.foreign:
+        make_views(stack.postgres.url, schema)
+    people = move_in(stack.postgres.url, schema)
+    facts = control.describe(session.limit_s)
+
+    def act(request: Request) -> Sequence[Any]:
+        if request["what"] == "lines":
+            return feed.read(request)
+        if request["what"] == "env":
+            return exports(shell_variables(session.servers, people))
+        try:
+            return session.act(request)
+        finally:
+            announce(stack, "serve", schema, facts)  # a server that was started again has another process id
+
+    with announced(stack, "serve", schema, facts), closing(Feed(stack, session.logs)) as feed:
+        introduce(session, people)
+        return watch(session, control, act)
 
 
 def start_session(stack: Stack, settings: Settings, options: ServeOptions, logs: Path) -> Session:
@@ -95,8 +110,7 @@ def introduce(session: Session, people: list[Person]) -> None:
     if ignored := not_taken():
         console.print(f"not used, as the rig sets them itself: {', '.join(ignored)} of your environment")
     console.print("\n[bold]to try[/] (in another terminal; the tokens last 12 hours)")
-    variables = shell_variables({name: server.describe() for name, server in servers.items()}, people)
-    for line in curl_lines(variables):
+    for line in curl_lines(shell_variables(servers, people)):
         echo(line)
     console.print(
         '\n[bold]rig tour[/] shows the whole checklist by hand, step by step. eval "$(rig env)" puts addresses, tokens and ids\n'
@@ -105,20 +119,8 @@ def introduce(session: Session, people: list[Person]) -> None:
     )
 
 
-def watch(session: Session, feed: Feed, control: ControlSocket, tell: Callable[[], Path]) -> int:
-    """Print lines as they come and carry out what commands ask for, until a server ends by itself.
-
-    `tell` renews the state file after each action.
-    """
-
-    def act(request: Request) -> Sequence[Any]:
-        if request["what"] == "lines":
-            return feed.read(request)
-        try:
-            return session.act(request)
-        finally:
-            tell()
-
+def watch(session: Session, control: ControlSocket, act: Callable[[Request], Sequence[Any]]) -> int:
+    """Print lines as they come and carry out what commands ask for (`act`), until a server ends by itself."""
     shown: dict[str, int] = {}
     while True:
         print_new_lines(session, shown)
