@@ -9,8 +9,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from rig.errors import UsageError, suggestion
 from rig.setting_fields import FIELDS, Fields
+from rig.setting_fields import PREFIX as PREFIX
 
-PREFIX = "RIG_"
 # Pydantic's models have a deprecated classmethod with the name of our setting. Nothing calls it.
 warnings.filterwarnings("ignore", message='Field name "schema" in "Settings" shadows')
 # Variables that one process of the rig sets for another one. Users do not set them.

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from annotated_types import Ge, Gt, Le
 
+PREFIX = "RIG_"  # of the variables
 STACK = "The stack"
 SERVER = "The server under test"
 RUNNING = "A server that is already running"

@@ -87,7 +87,7 @@ def server(
     instance: Instance = None,
     env: Annotated[
         list[str] | None,
-        typer.Option(help=f"NAME=VALUE from this start on: {VARIABLES}; an empty value is the default again."),
+        typer.Option(help=f"NAME=VALUE from this start on: {VARIABLES}; an empty value is that of `rig serve` again."),
     ] = None,
 ) -> None:
     """Restart, stop or start servers of the running session, with other cadences if wanted."""
@@ -108,11 +108,10 @@ def log(
     within_s: WithinS = None,
 ) -> None:
     """Print what the servers of the running session log, with times in UTC."""
-    from rig.runs.manual import server_log as runner
-    from rig.runs.manual.lines import Wanted
+    from rig.runs.manual import lines as runner
 
-    wanted = Wanted.of(since, lines, follow, until, within_s)
-    raise typer.Exit(runner.run(ctx.obj.session, instance or [], wanted))
+    wanted = runner.Wanted.of(since, lines, follow, until, within_s)
+    raise typer.Exit(runner.run(ctx.obj.session, runner.LOG, instance or [], wanted))
 
 
 @subcommand()
@@ -129,11 +128,10 @@ def statements(
     ] = False,
 ) -> None:
     """Print the query log of the running session: each statement behind its time and the server that sent it."""
-    from rig.runs.manual import statements as runner
-    from rig.runs.manual.lines import Wanted
+    from rig.runs.manual import lines as runner
 
-    wanted = Wanted.of(since, lines, follow, until, within_s)
-    raise typer.Exit(runner.run(ctx.obj.session, instance or [], everything, wanted))
+    wanted = runner.Wanted.of(since, lines, follow, until, within_s)
+    raise typer.Exit(runner.run(ctx.obj.session, runner.STATEMENTS, instance or [], wanted, everything=everything))
 
 
 @subcommand()

@@ -13,6 +13,10 @@ from rig.errors import UsageError
 Request = Mapping[str, Any]
 
 
+class SessionEnded(UsageError):
+    """The session has ended: it was killed, or stopped a moment ago."""
+
+
 def run(session: str | None, request: Request) -> int:
     """`rig valkey` and `rig server`: have the running session do it, and print what came of it."""
     for line in ask(the_session(session), request):
@@ -20,10 +24,10 @@ def run(session: str | None, request: Request) -> int:
     return 0
 
 
-def ask(facts: Mapping[str, Any], request: Request) -> list[str]:
-    """Have the session of this state file carry out a request; the lines to print.
+def ask(facts: Mapping[str, Any], request: Request) -> list[Any]:
+    """Have the session of this state file carry out a request: the lines that it answers.
 
-    UsageError for what cannot be, or when the session has ended; StackError when it failed.
+    UsageError for what cannot be, SessionEnded, StackError when it failed.
     """
     session = facts["session"]
     try:
@@ -36,12 +40,12 @@ def ask(facts: Mapping[str, Any], request: Request) -> list[str]:
     except TimeoutError:
         raise failure()(f"{facts['name']} gave no answer within {session['answers_within_s']:g} s") from None
     except (FileNotFoundError, ConnectionError):
-        raise UsageError(f"{facts['name']} was killed and has ended: {NO_SESSION}") from None
+        raise SessionEnded(f"{facts['name']} has ended: {NO_SESSION}") from None
     if not reply:
-        raise failure()(f"{facts['name']} ended before it answered")
+        raise SessionEnded(f"{facts['name']} ended before it answered: {NO_SESSION}")
     if "error" in reply:
         raise (UsageError if reply["usage"] else failure())(reply["error"])
-    lines: list[str] = reply["lines"]
+    lines: list[Any] = reply["lines"]
     return lines
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class ControlSocket:
             os.umask(previous)
         self._listener.listen(8)
 
-    def serve_one(self, act: Callable[[Request], list[str]], within_s: float) -> bool:
+    def serve_one(self, act: Callable[[Request], Sequence[Any]], within_s: float) -> bool:
         """Wait for a request for at most `within_s`, act on it and answer; whether there was one."""
         self._listener.settimeout(within_s)
         try:
@@ -52,7 +52,7 @@ class ControlSocket:
         self._listener.close()
 
 
-def answer(act: Callable[[Request], list[str]], request: Request) -> dict[str, Any]:
+def answer(act: Callable[[Request], Sequence[Any]], request: Request) -> dict[str, Any]:
     """What the command prints, or its one line of error and whether it is one of usage."""
     try:
         return {"lines": act(request)}

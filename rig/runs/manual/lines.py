@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from typer import echo
 
-from rig.environment.running_stacks import process_exists
+from rig.environment.running_stacks import the_session
 from rig.errors import UsageError
+from rig.runs.manual.client import SessionEnded, ask
 
+LOG, STATEMENTS = "log", "statements"  # the two sources of lines
 ACTIONS_LOG = "rig"  # the name under which `rig log` shows what commands did to the session
 LOOK_EVERY_S = 0.1
 LATE_S = 2.0  # how much later than its time a line may come into a log
@@ -70,31 +72,59 @@ def moment(text: str) -> float:
     raise UsageError(f"--since {text!r}: give a time ago (30s, 5m, 2h), or epoch seconds as `date +%s` prints them")
 
 
-def show(facts: Mapping[str, Any], read: Callable[[float | None], Sequence[Line]], wanted: Wanted) -> int:
-    """Print the lines that are wanted; `read(since)` gives all from a time on, in their order.
+def run(session: str | None, source: str, instances: Sequence[str], wanted: Wanted, *, everything: bool = False) -> int:
+    """`rig log` and `rig statements`, by `source`: print lines of the servers that are named, else of all.
+
+    `everything`: with transactions, session state and the rig's own statements, which are left out else.
+    """
+    facts = the_session(session)
+    looks = 0
+
+    def read(since: float | None) -> list[Line]:
+        nonlocal looks
+        looks += 1
+        request = {
+            "what": "lines", "source": source, "instances": list(instances), "since": since, "all": everything,
+            "complete": looks == 1,  # later ones see by themselves what comes
+        }  # fmt: skip
+        return [Line(*one) for one in ask(facts, request)]
+
+    return show(read, wanted)
+
+
+def show(read: Callable[[float | None], Sequence[Line]], wanted: Wanted) -> int:
+    """Print the lines that are wanted; `read(since)` gives all from a time on, in their order, or raises SessionEnded.
 
     0; 1 with a line on standard error when `until` was not found in time, or not before the session ended.
     """
     deadline = time.monotonic() + wanted.within_s
-    since, seen = wanted.since, Counter[Line]()
+    since, seen, looked = wanted.since, Counter[Line](), False
     while True:
-        last_look, ended, began = time.monotonic() >= deadline, not process_exists(facts["pid"]), time.time()
-        lines = read(since)
+        last_look, began = time.monotonic() >= deadline, time.time()
+        try:
+            lines = read(since)
+        except SessionEnded as error:
+            if not looked:
+                raise
+            return 0 if wanted.until is None else not_found(wanted.until, str(error))
         fresh = unseen(lines, seen)
-        if not seen and wanted.count is not None:
+        if not looked and wanted.count is not None:
             fresh = fresh[max(0, len(fresh) - wanted.count) :]
         for line in fresh:
             echo(line)
             if wanted.until is not None and wanted.until in line.text:
                 return 0
-        if wanted.until is not None and (last_look or ended):
-            why = f"{facts['name']} has ended" if ended else f"none came within {wanted.within_s:g} s"
-            echo(f"rig: no line with {wanted.until!r}: {why}", err=True)
-            return EXIT_NOT_FOUND
-        if wanted.until is None and (ended or not wanted.follow):
+        if wanted.until is not None and last_look:
+            return not_found(wanted.until, f"none came within {wanted.within_s:g} s")
+        if wanted.until is None and not wanted.follow:
             return 0
-        seen, since = Counter(lines), max(since or 0.0, began - LATE_S)
+        seen, since, looked = Counter(lines), max(since or 0.0, began - LATE_S), True
         time.sleep(LOOK_EVERY_S)  # between two looks
+
+
+def not_found(text: str, why: str) -> int:
+    echo(f"rig: no line with {text!r}: {why}", err=True)
+    return EXIT_NOT_FOUND
 
 
 def unseen(lines: Sequence[Line], seen: Mapping[Line, int]) -> list[Line]:
@@ -106,11 +136,3 @@ def unseen(lines: Sequence[Line], seen: Mapping[Line, int]) -> list[Line]:
         if count[line] > seen.get(line, 0):
             fresh.append(line)
     return fresh
-
-
-def chosen(instances: Sequence[str], known: Sequence[str]) -> list[str]:
-    """The instances that are named, or all. UsageError for one that there is not."""
-    for name in instances:
-        if name not in known:
-            raise UsageError(f"--instance {name}: there is {', '.join(known)}")
-    return list(instances or known)

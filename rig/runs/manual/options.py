@@ -41,7 +41,8 @@ class ServeOptions:
         UsageError names the word that cannot be.
         """
         shell = {name: value for name, value in caller.given().items() if name in DEFAULTS}
-        return cls(instances, port, {**shell, **variables(env)}, settings(config))
+        told = {**shell, **variables(env)}
+        return cls(instances, port, {name: value or DEFAULTS[name] for name, value in told.items()}, settings(config))
 
     def names(self) -> str:
         """The names of the instances, a letter each."""
@@ -69,8 +70,8 @@ def not_taken() -> list[str]:
 
 
 def variables(words: Iterable[str]) -> dict[str, str]:
-    """`NAME=VALUE` words as variables of the contract. An empty value means the default again."""
-    return {name: value or DEFAULTS[name] for name, value in pairs("--env", words, tuple(DEFAULTS)).items()}
+    """`NAME=VALUE` words as variables of the contract. An empty value stands for what was before any change."""
+    return pairs("--env", words, tuple(DEFAULTS))
 
 
 def settings(words: Iterable[str]) -> dict[str, int]:

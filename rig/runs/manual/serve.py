@@ -1,8 +1,10 @@
 """`rig serve`: servers on a stack with people in it, until Ctrl-C, to try and debug by hand."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from typer import echo
@@ -15,6 +17,7 @@ from rig.report.words import judged_line
 from rig.runs.common.provenance import judged
 from rig.runs.manual.client import Request
 from rig.runs.manual.control import ControlSocket
+from rig.runs.manual.feed import Feed
 from rig.runs.manual.options import DEFAULTS, ServeOptions, not_taken
 from rig.runs.manual.people import Person, curl_lines, move_in, shell_variables
 from rig.runs.manual.session import Session
@@ -41,12 +44,12 @@ def run(settings: Settings, options: ServeOptions) -> int:
                 if schema.foreign:
                     make_views(stack.postgres.url, schema)
                 people = move_in(stack.postgres.url, schema)
-                facts = {**session.describe(), **control.describe(session.limit_s), "people": people}
-                with announced(stack, "serve", schema, facts):
+                facts = {**control.describe(session.limit_s), "people": people}
+                with announced(stack, "serve", schema, facts), closing(Feed(stack, session.logs)) as feed:
                     echo(f"tested    {judged_line(judged(settings))}")
                     introduce(session, people)
                     # A server that was started again has another process id.
-                    return watch(session, control, lambda: announce(stack, "serve", schema, facts))
+                    return watch(session, feed, control, lambda: announce(stack, "serve", schema, facts))
             except KeyboardInterrupt:
                 console.print("\nstopping")
                 return 0
@@ -102,13 +105,15 @@ def introduce(session: Session, people: list[Person]) -> None:
     )
 
 
-def watch(session: Session, control: ControlSocket, tell: Callable[[], Path]) -> int:
+def watch(session: Session, feed: Feed, control: ControlSocket, tell: Callable[[], Path]) -> int:
     """Print lines as they come and carry out what commands ask for, until a server ends by itself.
 
-    `tell` renews the state file after each of them.
+    `tell` renews the state file after each action.
     """
 
-    def act(request: Request) -> list[str]:
+    def act(request: Request) -> Sequence[Any]:
+        if request["what"] == "lines":
+            return feed.read(request)
         try:
             return session.act(request)
         finally:

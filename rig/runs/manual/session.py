@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import redis
 
@@ -27,6 +26,7 @@ class Session:
         self, stack: Stack, servers: Mapping[str, ServerInstance], logs: Path, *, ready_within_s: float
     ) -> None:
         self.stack, self.servers, self.ready_within_s = stack, dict(servers), ready_within_s
+        self._first = {name: dict(server.overrides) for name, server in self.servers.items()}
         self.actions = logs / "actions.log"
         self.actions.touch()
         self._stopped: set[str] = set()  # by a command: nobody wonders that they do not run
@@ -135,6 +135,8 @@ class Session:
     def start(self, chosen: Sequence[ServerInstance], changes: Mapping[str, str] | None = None) -> list[str]:
         """Start servers side by side, with `changes` to their variables from now on, and wait until all are ready.
 
+        An empty value is the one that the session began with.
+
         A server that does not get ready keeps its old variables, so that it can be started again.
         """
         if not chosen:
@@ -142,13 +144,14 @@ class Session:
         began = time.monotonic()
         before = {server.name: dict(server.overrides) for server in chosen}
         for server in chosen:
-            server.overrides |= changes or {}
+            for variable, value in (changes or {}).items():
+                server.overrides[variable] = value or self._first[server.name][variable]
             self._stopped.add(server.name)  # until it is ready its end is told by the error
             server.spawn()
         errors = [error for server in chosen if (error := self._await_ready(server, before[server.name]))]
         if errors:
             raise StackError(f"{'; '.join(errors)} (`rig server start` tries again, with --env for other variables)")
-        told = "".join(f" {name}={value}" for name, value in (changes or {}).items())
+        told = "".join(f" {name}={chosen[0].overrides[name]}" for name in changes or {})
         took = f"after {time.monotonic() - began:.1f} s{' with' if told else ''}{told}"
         return [f"server {server.name} is ready at {server.public_url} {took}" for server in chosen]
 
@@ -161,23 +164,6 @@ class Session:
             return why_not_ready(server, error)
         self._stopped.discard(server.name)
         return None
-
-    def describe(self) -> dict[str, Any]:
-        """What commands have to know of it besides `Stack.describe`."""
-        postgres = self.stack.postgres
-        facts = postgres.facts
-        roles = {server.role: name for name, server in self.servers.items()}
-        return {
-            "logs": {name: str(path) for name, path in self.logs.items()},
-            "statements": {
-                "directory": str(postgres.statement_log) if facts.can("statement log") else None,
-                "why_none": facts.lacking.get("statement log", ""),
-                "roles": {role: name for role, name in roles.items() if postgres.shared_by(role) is None},
-                "shared": {role: name for role, name in roles.items() if postgres.shared_by(role) is not None},
-                "observers": sorted(postgres.observers),
-                "database": facts.database,
-            },
-        }
 
 
 def why_not_ready(server: ServerInstance, error: StackError) -> str:

@@ -1,10 +1,6 @@
 """docs/manual-session.md: how it is read, that it has every box, and that what it says is so."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,10 +8,9 @@ import pytest
 from rig.checks.registry import load_checks
 from rig.errors import UsageError
 from rig.paths import CHECKOUT
-from rig.runs.manual import page
 from rig.runs.manual.page import Command, Step, chosen, missing, parse, steps
 from rig.stack.processes.ports import PORTS
-from tests.support.stack_support import until
+from tests.support.manual_session import serving
 
 PAGE = """\
 # Title
@@ -139,30 +134,17 @@ def test_the_columns_of_the_page_are_those_of_the_sources_words() -> None:
 SESSIONS = [pytest.param(step, id=f"{step.instances}-server") for step in steps() if step.kind == "serve"]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("step", SESSIONS)
 def test_the_page_as_it_is_typed(step: Step, tmp_path: Path) -> None:
-    """Against a session of its own, started as the page says but for its port."""
-    words = step.serve.split()[1:]
+    """By `rig tour`, against a session that is started as the page says but for its port."""
+    words = step.serve.split()[2:]
     words[words.index("--port") + 1] = str(port := PORTS.take())
     PORTS.give_back(port)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RIG_")}
-    environment["RIG_READY_WITHIN_S"] = "60"
-    out = tmp_path / "serve"
-    with out.open("w") as file:
-        serve = subprocess.Popen(
-            [sys.executable, "-m", "rig", *words], cwd=CHECKOUT, stdout=file, stderr=file, env=environment
+    with serving(tmp_path / "serve", *words) as session:
+        tour = session.rig("tour", "--yes")
+        assert tour.returncode == 0, (
+            f"{tour.stdout[-20_000:]}{tour.stderr}\n--- serve\n{session.out.read_text()[-5_000:]}"
         )
-    try:
-        assert until(lambda: "Ctrl-C ends it all" in out.read_text() or serve.poll() is not None, 120)
-        assert serve.poll() is None, out.read_text()
-        tour = subprocess.run(
-            [sys.executable, "-m", "rig", "tour", "--yes", "--session", f"serve-{serve.pid}"],
-            cwd=CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment,
-        )  # fmt: skip
-        assert tour.returncode == 0, tour.stdout[-20_000:] + tour.stderr + "\n--- serve\n" + out.read_text()[-5_000:]
-        shown = sum(len(one.boxes) for one in page.steps() if one.instances == step.instances)
-        assert f"{shown} boxes shown: all commands printed what they have to" in tour.stdout
-    finally:
-        serve.send_signal(signal.SIGINT)
-        assert serve.wait(30) == 0, out.read_text()
+    shown = sum(len(one.boxes) for one in steps() if one.instances == step.instances)
+    assert f"{shown} boxes shown: all commands printed what they have to" in tour.stdout
