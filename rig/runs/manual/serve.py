@@ -36,9 +36,9 @@ def run(settings: Settings, options: ServeOptions) -> int:
     options.check_ports()
     with Supervisor.start() as supervisor:
         logs = supervisor.temporary_directory("logs")
-        control = ControlSocket(supervisor.temporary_directory("control"))
         schema = mapped_schema(settings)
         with open_stack(stack_spec(settings, logs), supervisor, "serve") as stack:
+            control = ControlSocket(supervisor.temporary_directory("control"))
             try:
                 session = start_session(stack, settings, options, logs)
                 if schema.foreign:
