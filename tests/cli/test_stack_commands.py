@@ -99,7 +99,7 @@ def test_prompts_reach_the_running_stack(stack: Stack) -> None:
 
 def test_several_stacks_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     stacks: list[dict] = []
-    monkeypatch.setattr(running, "running", lambda: stacks)
+    monkeypatch.setattr(running, "look", lambda: (stacks, []))
     with pytest.raises(running.UsageError, match="no stack is running: start one with `rig serve`"):
         running.the_stack(None)
     stacks += [{"name": "serve-1", "pid": 1, "stack": {"n": 1}}, {"name": "serve-2", "pid": 2, "stack": {"n": 2}}]

@@ -94,8 +94,8 @@ def model(
         raise typer.Exit(saved.run(ctx.obj, replay))
     if listed:
         raise typer.Exit(runner.list_specs(spec or []))
-    given = {"instances": instances, "mitras": mitras, "faults": faults}
-    raise typer.Exit(runner.run(
-        ctx.obj, spec or [], mutant,
-        {name: number for name, number in given.items() if number is not None}, deep=deep, control=control, failed=failed,
-    ))  # fmt: skip
+    bounds = {"instances": instances, "mitras": mitras, "faults": faults}
+    given = {name: number for name, number in bounds.items() if number is not None}
+    if failed:
+        raise typer.Exit(runner.run_failed(ctx.obj, given, deep=deep, control=control))
+    raise typer.Exit(runner.run(ctx.obj, spec or [], mutant, given, deep=deep, control=control))

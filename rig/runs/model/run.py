@@ -53,16 +53,10 @@ def run(
     *,
     deep: bool = False,
     control: bool = True,
-    failed: bool = False,
 ) -> int:
-    """Run the command; returns its exit code. `failed`: only the specifications that did not pass in the last run.
-
-    Raises UsageError for what cannot be run at all.
-    """
+    """Run the command; returns its exit code. Raises UsageError for what cannot be run at all."""
     from rig.report.model import print_control
 
-    if failed and not (words := failed_specs(settings.reports)):
-        return 0
     chosen = select(words)
     changed: Mutant | None = None
     if mutant is not None:
@@ -107,6 +101,12 @@ def run(
             echo(f"step by step: rig model --replay {shlex.quote(str(file))}")
 
     return carry_out(settings, plan, explore, print_details).exit_code
+
+
+def run_failed(settings: Settings, given: Mapping[str, int], *, deep: bool, control: bool) -> int:
+    """Like `run`, with only the specifications that did not pass in the last run. Exit code 0 when there is none."""
+    words = failed_specs(settings.reports)
+    return run(settings, words, None, given, deep=deep, control=control) if words else 0
 
 
 def failed_specs(reports: Path) -> list[str]:

@@ -44,7 +44,7 @@ def test_a_store_that_is_given_is_named_by_itself_beside_one_of_ours(
 
 @pytest.fixture(scope="module")
 def judged(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:  # noqa: F811
-    """A run on stores that are given, one of which refuses a command."""
+    """A run on stores that are given, one of which refuses a command: its results and its directory."""
     home = tmp_path_factory.mktemp("judged")
     with given_valkey("Redis 7.0", home / "store", None, 'rename-command MONITOR ""') as port:
         valkey = f"valkey://127.0.0.1:{port}/5"
@@ -53,8 +53,8 @@ def judged(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
             postgres=stack.postgres.observer_url, valkey=valkey, mode="external", scratch=True, reports=home / "reports",
             postgres_log=stack.postgres.statement_log,
         )  # fmt: skip
-        results = run_once(settings, ["SMOKE"], 7).results
-    return results
+        finished = run_once(settings, ["SMOKE"], 7)
+    return {**finished.results, "directory": str(finished.directory.path)}
 
 
 def test_a_run_names_the_stores_that_were_judged(judged: dict[str, Any]) -> None:
