@@ -3,7 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -43,23 +43,18 @@ def run(session: str | None, sections: Sequence[str], *, yes: bool) -> int:
         try:
             tour.go(shell, todo)
         except Hangs:
-            echo(f"  ✗ it has not ended after {COMMAND_S:g} s: the tour ends here")
-            tour.wrong += 1
-    told = (
-        f"{tour.wrong} commands did not print what they have to"
-        if tour.wrong
-        else "all commands printed what they have to"
-    )
-    echo(f"{tour.boxes} boxes shown: {told}")
-    return EXIT_UNEXPECTED if tour.wrong else 0
+            echo(f"  ✗ it has not ended after {COMMAND_S:g} s: the tour ends here\n")
+    wrong = ", ".join(dict.fromkeys(tour.wrong))
+    echo(f"{tour.boxes} boxes shown: {f'look again at {wrong}' if wrong else 'all commands printed what they have to'}")
+    return EXIT_UNEXPECTED if wrong else 0
 
 
 @dataclass
 class Tour:
-    """How far it has come. `wrong`: how many commands did not print what they have to."""
+    """How far it has come. `wrong`: where a command did not print what it has to, by box or heading."""
 
     waits: bool
-    wrong: int = 0
+    wrong: list[str] = field(default_factory=list)
     boxes: int = 0
 
     def go(self, shell: Shell, todo: Sequence[Step]) -> None:
@@ -69,10 +64,19 @@ class Tour:
             heading = introduce(step, heading)
             if self.waits and not goes_on():
                 return
-            for command in step.commands:
-                self.wrong += not typed(shell, command, echo)
             self.boxes += len(step.boxes)
+            for command in step.commands:
+                self._type(shell, command, step.boxes or [step.heading])
             echo()
+
+    def _type(self, shell: Shell, command: Command, shown: list[str]) -> None:
+        try:
+            fine = typed(shell, command, echo)
+        except Hangs:
+            self.wrong += shown
+            raise
+        if not fine:
+            self.wrong += shown
 
 
 def introduce(step: Step, heading: str) -> str:
