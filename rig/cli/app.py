@@ -30,11 +30,12 @@ class Command(PipedHelp, TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         from rig.cli.option_rules import refuse_unread
-        from rig.terminal import results_only
 
         settings = ctx.obj = refuse_unread(str(self.name), ctx.params, typed(ctx))
         if not settings.quiet:
             return super().invoke(ctx)
+        from rig.terminal import results_only  # here, as it imports rich
+
         with results_only():
             return super().invoke(ctx)
 
