@@ -41,7 +41,7 @@ class ControlSocket:
                     request = json.loads(stream.readline())
                     stream.write(json.dumps(answer(act, request)).encode() + b"\n")
             except (OSError, ValueError):
-                return True  # it has gone, or speaks something else
+                return True  # the client has left, or sent no JSON
         return True
 
     def describe(self, answers_within_s: float) -> dict[str, Any]:
@@ -60,3 +60,5 @@ def answer(act: Callable[[Request], Sequence[Any]], request: Request) -> dict[st
         return {"error": str(error), "usage": True}
     except StackError as error:
         return {"error": " ".join(str(error).split()), "usage": False}
+    except Exception as error:  # a defect, or a request that no command of ours sends: the session has to go on
+        return {"error": f"{type(error).__name__}: {error}", "usage": False}

@@ -29,7 +29,7 @@ class Session:
         self._first = {name: dict(server.overrides) for name, server in self.servers.items()}
         self.actions = logs / "actions.log"
         self.actions.touch()
-        self._stopped: set[str] = set()  # by a command: nobody wonders that they do not run
+        self._stopped: set[str] = set()  # by a command, so that their end is expected
 
     @property
     def limit_s(self) -> float:
@@ -146,8 +146,12 @@ class Session:
         for server in chosen:
             for variable, value in (changes or {}).items():
                 server.overrides[variable] = value or self._first[server.name][variable]
-            self._stopped.add(server.name)  # until it is ready its end is told by the error
-            server.spawn()
+            self._stopped.add(server.name)  # until it is ready: its end is then the error of this command
+            try:
+                server.spawn()
+            except StackError:  # its port was taken meanwhile
+                server.overrides = before[server.name]
+                raise
         errors = [error for server in chosen if (error := self._await_ready(server, before[server.name]))]
         if errors:
             raise StackError(f"{'; '.join(errors)} (`rig server start` tries again, with --env for other variables)")
