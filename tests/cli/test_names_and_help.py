@@ -43,7 +43,7 @@ def test_piped_help_has_one_line_per_option() -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["chekclist"], "No such command 'chekclist' (did you mean 'checklist'?): see `rig --help`"),
+        (["checklst"], "No such command 'checklst' (did you mean 'checklist'?): see `rig --help`"),
         (["checklist", "--onyl", "C"], "No such option: --onyl (did you mean '--only'?): see `rig checklist --help`"),
         (["checklist", "--only", "C07"], "(did you mean 'C-07'?): `rig checklist --list` lists them"),
         (["checklist", "--only", "setp"], "(did you mean 'SETUP'?)"),
@@ -67,7 +67,7 @@ def test_a_mistyped_name_is_one_line_with_the_nearest_name(words: list[str], tol
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
-        ("rig chec", "checklist"),
+        ("rig checkl", "checklist"),
         ("rig checklist --only C-0", "C-07"),
         ("rig checklist --only A,SM", "A,SMOKE"),
         ("rig chaos han", "hang"),

@@ -80,6 +80,7 @@ class Monitor(Closing):
 
         TimeoutError when Valkey does not answer for `within_s`; when it is gone there is nothing to wait for.
         """
+        # Not `wait_until`: each round blocks on the condition for the time that is left.
         deadline = time.monotonic() + within_s
         why = "no look was taken"
         while time.monotonic() < deadline:

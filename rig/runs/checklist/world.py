@@ -20,6 +20,7 @@ from rig.record.lines.common import Weakness
 from rig.runs.checklist.observation import ANSWERS, Observed
 from rig.stores.urls import ValkeyUrl
 from rig.traffic import Customer, Mitra, Operator
+from rig.waiting import poll_until
 
 
 class World:
@@ -43,19 +44,20 @@ class World:
         """Observe, save, then judge. A failed box does not stop the scenario: the others get their answer too."""
         declared = ANSWERS[item]
         within_s = declared.within_s(self) if callable(declared.within_s) else declared.within_s
-        started, deadline = time.time(), time.monotonic() + within_s
-        while True:
-            error: StepError | None = None
+        started = time.time()
+
+        def observe() -> tuple[Observed, Judgement, StepError | None]:
             observed = Observed({})
             try:
                 observed = declared.function(self)
-                judgement = judge_seen(item, observed.seen, observed.bounds, self.testbed.level)
-            except Exception as failure:  # what went wrong is saved as the answer: the run goes on
+                return observed, judge_seen(item, observed.seen, observed.bounds, self.testbed.level), None
+            except Exception as failure:  # it is saved as the answer, and the run goes on
                 error = self.testbed.classify_failure(failure)
-                judgement = Judgement(Verdict(error.verdict), error.message)
-            if judgement.verdict is Verdict.PASSED or error or time.monotonic() >= deadline:
-                break
-            time.sleep(0.02)
+                return observed, Judgement(Verdict(error.verdict), error.message), error
+
+        observed, judgement, error = poll_until(
+            observe, within_s, until=lambda seen: seen[1].verdict is Verdict.PASSED or seen[2]
+        )
         ended = time.time()
         if judgement.verdict is Verdict.FAILED:
             observed.evidence += self._logs_without(observed.evidence)

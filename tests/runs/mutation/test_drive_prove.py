@@ -92,7 +92,7 @@ def test_entries_are_chosen_by_name_section_and_box() -> None:
     for names, only, told in (
         (["slow-pings"], [], "did you mean 'slow-ping'"),
         (["zzz"], [], "rig prove --list"),
-        ([], ["Q"], "with one: C, F;"),
+        ([], ["Q"], "with one are C, F"),
         (["slow-ping"], ["F"], "none of the mutants named"),
     ):
         with pytest.raises(UsageError, match=told):
