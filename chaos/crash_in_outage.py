@@ -1,14 +1,14 @@
 """An instance dies by SIGKILL while Valkey is away, with writes that it still owed."""
 
 from rig.runs.chaos.campaign import Campaign, Phases
-from rig.runs.chaos.schedule import Strike
+from rig.runs.chaos.schedule import PlannedFault
 
 CAMPAIGN = Campaign(
     name="crash_in_outage",
     shows="What a dead instance owed Valkey is settled by the seed of its return",
     strikes=(
-        Strike(0.0, "refused", 7.0),
-        Strike(2.0, "server killed", 3.0),
+        PlannedFault(0.0, "refused", 7.0),
+        PlannedFault(2.0, "server killed", 3.0),
     ),
     instances=("a", "b"),
     phases=Phases(fault_s=9.0),

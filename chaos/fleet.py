@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from rig.runs.chaos.campaign import FULL, Campaign, Phases
 from rig.runs.chaos.random_campaign import FLEET_BASELINE_S, FLEET_PACE, FLEET_SETTINGS
-from rig.runs.chaos.schedule import Strike
+from rig.runs.chaos.schedule import PlannedFault
 
 FAULTS = ("valkey killed", "hung", "read-only", "half-open connections", "all connections cut")
 CAMPAIGN = Campaign(
     name="fleet",
     shows="Of ten thousands of changes none is lost: not one is wrong in Valkey ten seconds after it",
-    strikes=tuple(Strike(40.0 * number, fault, 3.0) for number, fault in enumerate(FAULTS)),
+    strikes=tuple(PlannedFault(40.0 * number, fault, 3.0) for number, fault in enumerate(FAULTS)),
     instances=("a", "b"),
     settings=FLEET_SETTINGS,
     phases=Phases(baseline_s=FLEET_BASELINE_S, fault_s=200.0),

@@ -1,7 +1,7 @@
 """The other end of the connections is gone without a word, again and again, and the server has to find out by itself."""
 
 from rig.runs.chaos.campaign import FULL, Campaign, Phases
-from rig.runs.chaos.schedule import Strike
+from rig.runs.chaos.schedule import PlannedFault
 from rig.traffic.background.workload import Pace
 
 # Only the first command of each connection is lost: it has to be a ping, and its mitra silent for long enough
@@ -11,7 +11,7 @@ OF_PINGS = Pace(ping_every_s=1.0, offers_every_s=6.0, profile_every_s=8.0, dashb
 CAMPAIGN = Campaign(
     name="half_open",
     shows="What was sent into connections that nobody holds any more neither comes late nor is missing",
-    strikes=tuple(Strike(at_s, "half-open connections", 5.0) for at_s in (0.0, 7.0, 14.0)),
+    strikes=tuple(PlannedFault(at_s, "half-open connections", 5.0) for at_s in (0.0, 7.0, 14.0)),
     phases=Phases(fault_s=20.0),
     pace=OF_PINGS,
     profiles=(FULL,),

@@ -1,13 +1,13 @@
 """One instance reaches Valkey slowly: what it writes arrives after what another wrote later."""
 
 from rig.runs.chaos.campaign import FULL, Campaign, Phases
-from rig.runs.chaos.schedule import Strike
+from rig.runs.chaos.schedule import PlannedFault
 from rig.traffic.background.workload import Pace
 
 CAMPAIGN = Campaign(
     name="overtaken",
     shows="A write that was overtaken on its way to Valkey does not undo the later one",
-    strikes=(Strike(0.0, "slow within patience", 40.0, ("b",)),),
+    strikes=(PlannedFault(0.0, "slow within patience", 40.0, ("b",)),),
     instances=("a", "b"),
     phases=Phases(fault_s=41.0),
     # Mitras whom many change from both sides: chats from one instance, reroutes and bars from the other.

@@ -1,14 +1,14 @@
 """Nobody reads what an instance prints while it has much to say: Valkey is away, and each fallback is a line."""
 
 from rig.runs.chaos.campaign import Campaign, Phases
-from rig.runs.chaos.schedule import Strike
+from rig.runs.chaos.schedule import PlannedFault
 
 CAMPAIGN = Campaign(
     name="unread",
     shows="A server whose output nobody reads goes on answering, and its lines are found once somebody does",
     strikes=(
-        Strike(0.0, "output unread", 10.0),
-        Strike(2.0, "refused", 6.0),
+        PlannedFault(0.0, "output unread", 10.0),
+        PlannedFault(2.0, "refused", 6.0),
     ),
     instances=("a", "b"),
     phases=Phases(fault_s=12.0),

@@ -1,4 +1,4 @@
-"""Binds scenarios to the rig: a bench a worker, a world a scenario, and a record line for every step."""
+"""Binds scenarios to the rig: one test bed per worker, one world per scenario, and a record line for every step."""
 
 import inspect
 import json
@@ -156,7 +156,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def bench(settings: Settings) -> Iterator[Testbed]:
+def testbed(settings: Settings) -> Iterator[Testbed]:
     """This worker's own stack; the supervisor of the whole run owns its processes."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
     supervisor = Supervisor.attach(os.environ["RIG_SUPERVISOR"])
@@ -164,31 +164,31 @@ def bench(settings: Settings) -> Iterator[Testbed]:
         recorder.add(StackOpened(t=time.time(), worker=worker, mode=settings.spec.mode))
         kind = AttachedTestbed if settings.spec.attached else Testbed
         given = (settings.cadence, settings.random_seed, settings.ready_within_s, settings.schema, settings.level)
-        bench = kind(stack, recorder, *given)
-        fault = ScenarioFault(bench, **settings.under) if settings.under else None
-        bench.scenario_fault = fault
-        state_file = announce(stack, "checklist", bench.schema)
+        testbed = kind(stack, recorder, *given)
+        fault = ScenarioFault(testbed, **settings.under) if settings.under else None
+        testbed.scenario_fault = fault
+        state_file = announce(stack, "checklist", testbed.schema)
         try:
-            require_schema(bench)
-            yield bench
-            if settings.keep and bench.failed:
-                hold(settings.run, bench)
+            require_schema(testbed)
+            yield testbed
+            if settings.keep and testbed.failed:
+                hold(settings.run, testbed)
         finally:
             state_file.unlink(missing_ok=True)
             if fault is not None:
                 fault.remove()
-            recorder.add(Starts(t=time.time(), worker=worker, count=bench.starts))
-            bench.close()
+            recorder.add(Starts(t=time.time(), worker=worker, count=testbed.starts))
+            testbed.close()
 
 
-def require_schema(bench: Testbed) -> None:
+def require_schema(testbed: Testbed) -> None:
     """A mapping that does not fit is told before the first scenario: it is why no box gets an answer."""
-    if bench.schema.foreign:
+    if testbed.schema.foreign:
         try:
             with suppress(StackError):  # a server that does not come up is told by the scenarios
-                bench.ready(bench.environment_for(), quiet=False)
+                testbed.ready(testbed.environment_for(), quiet=False)
         except SchemaMismatch as error:
-            bench.recorder.add(Broken(t=time.time(), text=str(error)))
+            testbed.recorder.add(Broken(t=time.time(), text=str(error)))
             raise
 
 
@@ -204,30 +204,30 @@ def opened(spec: StackSpec, supervisor: Supervisor, worker: str, recorder: Recor
         yield services
 
 
-def hold(run: RunDirectory, bench: Testbed) -> None:
+def hold(run: RunDirectory, testbed: Testbed) -> None:
     """Leave the stack as the failed scenario left it, until the driver says that the user has seen enough."""
-    announce(bench.stack, "checklist", bench.schema)  # with the servers that run now
-    bench.recorder.add(Kept(t=time.time(), pid=os.getpid()))
+    announce(testbed.stack, "checklist", testbed.schema)  # with the servers that run now
+    testbed.recorder.add(Kept(t=time.time(), pid=os.getpid()))
     while not (run.path / RELEASE).exists():
         time.sleep(0.1)
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, bench: Testbed) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[World]:
     log = request.node.stash[LOG]
-    world = World(bench, bench.recorder, log.scenario, log.variant, request.node.stash[ATTEMPT])
+    world = World(testbed, testbed.recorder, log.scenario, log.variant, request.node.stash[ATTEMPT])
     yield world
     request.node.stash[VOIDS] = world.voids
-    if not (bench.failed and request.getfixturevalue("settings").keep):
+    if not (testbed.failed and request.getfixturevalue("settings").keep):
         world.close()
 
 
 def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, scenario: Any) -> None:
-    bench: Testbed = request.getfixturevalue("bench")
-    bench.record_crashes()  # of what the scenario before left running
+    testbed: Testbed = request.getfixturevalue("testbed")
+    testbed.record_crashes()  # of what the scenario before left running
     example = getattr(request.node, "callspec", None)
     log = ScenarioLog(
-        recorder=bench.recorder,
+        recorder=testbed.recorder,
         feature=Path(feature.filename).name,
         name=scenario.name,
         variant=example.id if example else "",
@@ -235,8 +235,8 @@ def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, sce
         items=items_of(step.name for step in scenario.steps),
     )
     request.node.stash[LOG] = log
-    bench.scenario = {"scenario": log.scenario, "variant": log.variant}
-    bench.recorder.about(**bench.scenario)
+    testbed.scenario = {"scenario": log.scenario, "variant": log.variant}
+    testbed.recorder.about(**testbed.scenario)
     log.begin()
 
 
@@ -256,10 +256,12 @@ def pytest_bdd_after_step(request: pytest.FixtureRequest, step: Any) -> None:
 
 
 def pytest_bdd_step_error(request: pytest.FixtureRequest, step: Any, exception: Exception) -> None:
-    bench: Testbed = request.getfixturevalue("bench")
-    request.node.stash[LOG].step_fails(step.keyword, step.name, blamed(exception) or bench.classify_failure(exception))
+    testbed: Testbed = request.getfixturevalue("testbed")
+    request.node.stash[LOG].step_fails(
+        step.keyword, step.name, blamed(exception) or testbed.classify_failure(exception)
+    )
     request.getfixturevalue("world").step_fails(exception)
-    bench.dirty(f"a step of the scenario before ended with {type(exception).__name__}")
+    testbed.dirty(f"a step of the scenario before ended with {type(exception).__name__}")
 
 
 def pytest_bdd_step_func_lookup_error(request: pytest.FixtureRequest, step: Any, exception: Exception) -> None:
@@ -273,6 +275,6 @@ def pytest_bdd_after_scenario(request: pytest.FixtureRequest) -> None:
     log.end(world.voids)
     troubles = world.troubles()
     again = world.voids and log.attempt <= len(PAUSES_S)
-    world.bench.failed |= bool(troubles or log.error) and not again
+    world.testbed.failed |= bool(troubles or log.error) and not again
     if troubles and not log.error:
         pytest.fail("\n".join(troubles), pytrace=False)

@@ -25,6 +25,7 @@ from rig.record.lines.load import Cause, Failure, Go, Tally, Traffic, TrafficEnd
 from rig.record.lines.load import Generator as GeneratorEnd
 from rig.traffic.load.generator import Generator
 from rig.traffic.load.schedule import LoadPlan
+from rig.waiting import poll_until
 
 LEAD_S = 2.0  # for the message to get everywhere
 SIGNED_A_SECOND = 10_000  # tokens, of one process beside others
@@ -103,8 +104,7 @@ class Conductor:
         gevent.spawn(self._give_up, self._from + plan.seconds + GRACE_S + 8.0)
 
     def _give_up(self, deadline: float) -> None:
-        while self._awaited and time.time() < deadline:
-            gevent.sleep(0.2)
+        poll_until(lambda: not self._awaited, deadline - time.time(), every_s=0.2, sleep=gevent.sleep)
         for node in sorted(self._awaited):
             self._write(GeneratorEnd, worker=node, finished=False)
             self.generators.append({"worker": node, "finished": False})

@@ -22,7 +22,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 from outcome import print_outcome
 
-from rig.traffic.load.schedule import SHAPES, STEADY, WRITING, LoadPace, LoadPlan, Phase
+from rig.traffic.load.schedule import SHAPES, STEADY, WRITING, LoadPlan, LoadProfile, Phase
 
 PLAN = "RIG_INTERNAL_LOAD"  # a file with all that `rig load` has prepared
 ARM = "on"
@@ -91,7 +91,7 @@ class Everybody(LoadTestShape):
 @listens_to(events.init_command_line_parser)
 def add_options(parser: Any) -> None:
     """Each has the pace's default; what a load of one's own needs besides is named at the end."""
-    pace = LoadPace()
+    pace = LoadProfile()
     add = parser.add_argument  # what a group holds the web UI does not show
     add("--mitras", type=positive, default=pace.mitras, help="Mitras who are online and ping.")
     add("--ping-every", type=span, default=pace.ping_every_s, help="Seconds between two pings of a mitra.")
@@ -172,7 +172,7 @@ def own_go(options: Namespace) -> dict[str, Any]:
     ids = Path(options.mitra_ids).read_text().split()
     random.Random(options.random_seed).shuffle(ids)
     togglers, mitras = ids[: options.togglers], ids[options.togglers :][: options.mitras]
-    pace = LoadPace(
+    pace = LoadProfile(
         mitras=len(mitras), ping_every_s=options.ping_every, togglers=len(togglers), customers=options.customers,
         beacon_every_s=options.beacon_every, storm_shape=options.storm_shape, storm_peak=options.storm_peak,
         storm_period_s=options.storm_period, chats=0, dashboards=options.dashboards if options.internal_token else 0,

@@ -40,6 +40,7 @@ BUILD = (  # how this place reaches the network; names of Go's that say for whic
     "GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOAUTH",
 )  # fmt: skip
 SETTINGS = ("RIG_*",)
+COMPLETION = ("_RIG_COMPLETE", "_TYPER_COMPLETE_*", "COMP_WORDS", "COMP_CWORD")  # what a shell asks to be completed
 CONTRACT = (  # what docs/contract.md has a server read: the rig sets it, or leaves it at its default
     "APP_ENV", "DATABASE_URL", "VALKEY_URL", "HOST", "PUBLIC_PORT", "INTERNAL_PORT", "JWT_SECRET", "INTERNAL_API_TOKEN",
     "ACCESS_TOKEN_TTL_SECONDS", "OTP_DEV_CODE", "GOODBYE_WINDOW_SECONDS", "MITRA_AUTO_OFFLINE_SWEEP_SECONDS",
@@ -99,7 +100,7 @@ def unused(pattern: str = OF_LIBPQ) -> list[str]:
 @contextlib.contextmanager
 def settled() -> Iterator[None]:
     """Take out of this process what the list does not name, for clients that read the environment by themselves."""
-    kept = {**named_in(SYSTEM, TERMINAL, PYTHONS_OWN, ENGINE, SETTINGS), **FIXED}
+    kept = {**named_in(SYSTEM, TERMINAL, PYTHONS_OWN, ENGINE, SETTINGS, COMPLETION), **FIXED}
     before = dict(os.environ)
     _left.update({name: value for name, value in before.items() if kept.get(name) != value})
     _become(kept)

@@ -17,18 +17,18 @@ HOW = r"(?P<how>killed|cut off)"
 
 def ready(world: World, many: str, quiet: bool = True, **asked: float) -> None:
     """Backends on empty stores, in an environment that is quiet but for the given cadences."""
-    cadences = world.bench.cadences_for(asked)
+    cadences = world.testbed.cadences_for(asked)
     wanted = {ENVIRONMENT[name]: str(int(seconds)) for name, seconds in cadences.items()}
-    if world.bench.scenario_fault is not None:
-        world.bench.scenario_fault.remove()
-    world.bench.ready(world.bench.environment_for(**cadences), ("a", "b") if many == "two" else ("a",), quiet=quiet)
-    for server in world.bench.servers.values():
+    if world.testbed.scenario_fault is not None:
+        world.testbed.scenario_fault.remove()
+    world.testbed.ready(world.testbed.environment_for(**cadences), ("a", "b") if many == "two" else ("a",), quiet=quiet)
+    for server in world.testbed.servers.values():
         for variable, value in wanted.items():
             found = process_variable(server, variable) or server.env.get(variable)
             if value != found:
                 raise Unmet(f"backend {server.name} was to run with {variable}={value}, but has {found}")
-    if world.bench.scenario_fault is not None:
-        world.bench.scenario_fault.inject()
+    if world.testbed.scenario_fault is not None:
+        world.testbed.scenario_fault.inject()
     world.notes["cadences"] = cadences
 
 
@@ -65,12 +65,12 @@ def goodbye_backend(world: World, many: str, seconds: str, quiet: str | None) ->
 
 @when("the backend is restarted")
 def restart(world: World) -> None:
-    world.notes["restarted at"] = world.bench.restart()
+    world.notes["restarted at"] = world.testbed.restart()
 
 
 @when("the backend is stopped")
 def stop(world: World) -> None:
-    world.notes["exit code"] = world.bench.stop()
+    world.notes["exit code"] = world.testbed.stop()
 
 
 @when(parsers.re(r"Valkey is " + HOW))
@@ -96,26 +96,26 @@ def seeded_again(world: World) -> None:
     at = world.await_seed(world.notes["valkey back from"], RESEED_S + LOG_FLUSH_S)
     if at is None:
         told = f"no seed line within {RESEED_S:g} s of Valkey's return, nor {LOG_FLUSH_S:g} s after that"
-        lag_s = world.bench.lag.worst(world.notes["valkey back from"], time.time())
-        raise Broke(told, "J-06") if lag_s <= LAG_VOID_S and world.bench.has_log else Unmet(told)
+        lag_s = world.testbed.lag.worst(world.notes["valkey back from"], time.time())
+        raise Broke(told, "J-06") if lag_s <= LAG_VOID_S and world.testbed.has_log else Unmet(told)
     world.notes["seeded at"] = at
 
 
 @when("FLUSHDB empties Valkey")
 def flush(world: World) -> None:
     world.notes["flushed at"] = time.time()
-    world.bench.mirror.flush()
-    world.bench.outage_begun()
+    world.testbed.mirror.flush()
+    world.testbed.outage_begun()
 
 
 @when("Postgres is stopped")
 def stop_postgres(world: World) -> None:
-    world.bench.truth_away()
-    world.bench.dirty("the scenario before stopped Postgres")
-    if world.bench.stack.postgres.alive():
+    world.testbed.truth_away()
+    world.testbed.dirty("the scenario before stopped Postgres")
+    if world.testbed.stack.postgres.alive():
         raise Unmet("Postgres was stopped, yet it is still there")
 
 
 @when("Postgres is back")
 def start_postgres(world: World) -> None:
-    world.bench.truth_back()
+    world.testbed.truth_back()

@@ -30,7 +30,7 @@ def with_commit_held(world: World, table: str, act: Callable[[], Exchange]) -> H
     done: list[Exchange] = []
     asking = threading.Thread(target=lambda: done.append(act()), daemon=True)
     released_at = None
-    with HeldCommits(world.bench.stack.postgres.url, world.bench.schema, table) as held:
+    with HeldCommits(world.testbed.stack.postgres.url, world.testbed.schema, table) as held:
         asking.start()
         if held.await_held(asking.is_alive, HELD_WITHIN_S):
             time.sleep(SETTLED_S)  # nothing tells that nothing more will come

@@ -1,8 +1,9 @@
 """What several sections look at in the same way: a start in an environment, pings so far, rows of the online status."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 import psutil
 
@@ -16,6 +17,9 @@ from rig.runs.checklist.observation import Observed
 from rig.runs.checklist.world import World
 from rig.stack import CapabilityMissing, ServerInstance
 from rig.traffic import Mitra
+from rig.waiting import poll_until
+
+T = TypeVar("T")
 
 LOOK_EVERY_S = 0.05
 SHOWN = 10  # of many lines of evidence, so many are shown
@@ -25,10 +29,27 @@ def watch(world: World, seconds: float) -> None:
     """Let a time pass that a box says must pass. RuntimeError when a backend ends meanwhile."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
-        gone = [name for name, server in world.bench.servers.items() if not server.running]
+        gone = [name for name, server in world.testbed.servers.items() if not server.running]
         if gone:
             raise RuntimeError(f"backend {', '.join(gone)} ended while nothing was asked of it")
         time.sleep(min(LOOK_EVERY_S, left))
+
+
+def watch_until(
+    world: World,
+    look: Callable[[], T],
+    until_at: float,
+    *,
+    until: Callable[[T], object] = bool,
+    every_s: float = LOOK_EVERY_S,
+) -> T:
+    """`poll_until` up to a time in epoch seconds; RuntimeError when a backend ends meanwhile.
+
+    What has not come about by then is judged by the boxes, so the last value is returned.
+    """
+    return poll_until(
+        look, until_at - time.time(), until=until, every_s=every_s, sleep=lambda seconds: watch(world, seconds)
+    )
 
 
 def cadence_of(world: World, name: str) -> float:
@@ -38,7 +59,7 @@ def cadence_of(world: World, name: str) -> float:
 
 def started_in(world: World, name: str) -> Observed:
     """The start of backend a in the environment that this scenario asked for, as its process shows it too."""
-    server, variable = world.bench.server(), ENVIRONMENT[name]
+    server, variable = world.testbed.server(), ENVIRONMENT[name]
     if not server.managed:
         raise CapabilityMissing(f"the running server is not ours to start: it has {variable}={server.env[variable]}")
     process = process_variable(server, variable)
@@ -104,7 +125,7 @@ def ids_of(world: World, names: Sequence[str]) -> list[str]:
 
 def online_rows(world: World, ids: Sequence[str]) -> tuple[dict[str, bool], Evidence]:
     """`is_online` of each of these mitras, and the query that says so."""
-    result = world.bench.tables.query(
+    result = world.testbed.tables.query(
         "SELECT mitra_id::text, is_online FROM mitra_online_status WHERE mitra_id::text = ANY(%s) ORDER BY 1",
         (list(ids),),
     )
@@ -113,7 +134,7 @@ def online_rows(world: World, ids: Sequence[str]) -> tuple[dict[str, bool], Evid
 
 def audit_rows(world: World, ids: Sequence[str]) -> tuple[dict[str, list[str]], Evidence]:
     """The audit of each of these mitras in its order, and the query that says so."""
-    result = world.bench.tables.query(
+    result = world.testbed.tables.query(
         "SELECT mitra_id::text, status, created_at FROM mitra_online_logs WHERE mitra_id::text = ANY(%s) ORDER BY id",
         (list(ids),),
     )
@@ -126,7 +147,7 @@ def audit_rows(world: World, ids: Sequence[str]) -> tuple[dict[str, list[str]], 
 def sample_of(world: World) -> HeartbeatColumns:
     """`last_heartbeat_at` of each mitra of the scenario, in epoch seconds, and when the look began."""
     at, ids = time.time(), [person.id for person in world.people.values() if isinstance(person, Mitra)]
-    result = world.bench.tables.query(
+    result = world.testbed.tables.query(
         "SELECT mitra_id::text, extract(epoch FROM last_heartbeat_at)::float8 FROM mitra_online_status"
         " WHERE mitra_id::text = ANY(%s)",
         (ids,),

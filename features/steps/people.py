@@ -173,12 +173,12 @@ def sets_active(world: World, what: str, name: str) -> None:
 
 @when(parsers.re(r"the operator sets (?P<key>\w+) to (?P<value>\d+)"))
 def sets_setting(world: World, key: str, value: str) -> None:
-    world.bench.settings_touched()
+    world.testbed.settings_touched()
     world.notes[f"set {key}"] = world.operator().set_config(key, int(value))
 
 
 @when(parsers.re(r"the operator sets (?P<key>\w+) to (?P<value>\d+), and its COMMIT is held back for a moment"))
 def sets_setting_held(world: World, key: str, value: str) -> None:
-    world.bench.settings_touched()
+    world.testbed.settings_touched()
     held = with_commit_held(world, "app_config", lambda: world.operator().set_config(key, int(value)))
     world.notes[f"set {key}"], world.notes["released at"] = held.exchange, held.released_at

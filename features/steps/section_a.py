@@ -22,7 +22,7 @@ from rig.runs.checklist.world import World
 @given("Postgres holds mitras in every state, written by hand")
 def every_state(world: World) -> None:
     """Idle, busy, offline with sessions, deactivated: while online, offline, before any toggle; loads are drawn."""
-    rows = world.bench.fixtures
+    rows = world.testbed.fixtures
     customer = world.add_customer("Budi")
     ends_at = datetime.now(UTC) + timedelta(hours=2)
     for name, online, active in (
@@ -43,7 +43,7 @@ def every_state(world: World) -> None:
 @given("Valkey holds what a seed has to clear away")
 def stale_mirror(world: World) -> None:
     """Wrong members, counters, orphans and a key of the wrong type, under ids that exist and ids that don't."""
-    valkey = world.bench.mirror.client
+    valkey = world.testbed.mirror.client
     bogus = "00000000-0000-0000-0000-000000000999"
     valkey.sadd("mitras:online", bogus, world.mitra("Tuti").id)
     valkey.delete("mitras:deactivated")
@@ -73,7 +73,7 @@ def seed_lines_since(world: World, since: float) -> list[tuple[float, str]]:
 def counts(world: World) -> Observed:
     lines = seed_lines_since(world, world.notes["restarted at"])
     truth = world.truth()
-    loaded = world.bench.tables.query(
+    loaded = world.testbed.tables.query(
         "SELECT count(DISTINCT mitra_id) FROM chat_sessions"
         " WHERE mitra_id IS NOT NULL AND status IN ('active', 'pending_payment')"
     )
@@ -96,7 +96,7 @@ def counts(world: World) -> Observed:
 def online_set(world: World) -> Observed:
     return Observed(
         SetMembers(postgres=world.truth().online, valkey=world.mirror_state().online),
-        [*world.truth_evidence(), world.bench.mirror.describe("mitras:online")],
+        [*world.truth_evidence(), world.testbed.mirror.describe("mitras:online")],
     )
 
 
@@ -112,7 +112,7 @@ def heartbeats(world: World) -> Observed:
             since=since,
             until=seeded[-1][0] if seeded else None,
         ),
-        [world.bench.mirror.describe(f"mitra:heartbeat:{id}") for id in sorted(state.heartbeats)],
+        [world.testbed.mirror.describe(f"mitra:heartbeat:{id}") for id in sorted(state.heartbeats)],
         {"margin_s": 1.0},
     )
 
@@ -122,7 +122,7 @@ def capacities(world: World) -> Observed:
     truth, state = world.truth(), world.mirror_state()
     return Observed(
         SeededCapacities(online=truth.online, loads=truth.loads, capacities=state.capacities),
-        [*world.truth_evidence(), *(world.bench.mirror.describe(f"mitra:capacity:{id}") for id in truth.online)],
+        [*world.truth_evidence(), *(world.testbed.mirror.describe(f"mitra:capacity:{id}") for id in truth.online)],
     )
 
 
@@ -130,7 +130,7 @@ def capacities(world: World) -> Observed:
 def deactivated_set(world: World) -> Observed:
     return Observed(
         SetMembers(postgres=world.truth().deactivated, valkey=world.mirror_state().deactivated),
-        [*world.truth_evidence(), world.bench.mirror.describe("mitras:deactivated")],
+        [*world.truth_evidence(), world.testbed.mirror.describe("mitras:deactivated")],
     )
 
 
@@ -146,7 +146,7 @@ def second_seed(world: World) -> Observed:
     )
 
 
-@answers("A-08", within_s=lambda world: 1.0 if world.bench.has_log else RESEED_S + 1)
+@answers("A-08", within_s=lambda world: 1.0 if world.testbed.has_log else RESEED_S + 1)
 def all_rebuilt(world: World) -> Observed:
     return Observed(
         BothStores(truth=world.truth(), mirror=world.mirror_state()),

@@ -32,13 +32,13 @@ def repeats(world: World) -> None:
 
 
 def status_row(world: World, name: str) -> Result:
-    return world.bench.tables.query(
+    return world.testbed.tables.query(
         "SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (world.mitra(name).id,)
     )
 
 
 def audit_rows(world: World, name: str) -> Result:
-    return world.bench.tables.query(
+    return world.testbed.tables.query(
         "SELECT status FROM mitra_online_logs WHERE mitra_id = %s ORDER BY id", (world.mitra(name).id,)
     )
 
@@ -71,7 +71,7 @@ def in_the_set(world: World) -> Observed:
         ),
         [
             exchange.evidence(),
-            world.bench.mirror.describe("mitras:online"),
+            world.testbed.mirror.describe("mitras:online"),
             evidence.statements(
                 "the toggle in Postgres", {"statements": len(statements)}, [s.text for s in statements]
             ),
@@ -92,7 +92,7 @@ def fresh_heartbeat(world: World) -> Observed:
             asked_at=exchange.started,
             answered_at=exchange.ended,
         ),
-        [exchange.evidence(), world.bench.mirror.describe(f"mitra:heartbeat:{sari}")],
+        [exchange.evidence(), world.testbed.mirror.describe(f"mitra:heartbeat:{sari}")],
         {"within_s": WRITE_THROUGH_S, "clock_s": 0.1},
     )
 
@@ -122,8 +122,8 @@ def offline_everywhere(world: World) -> Observed:
         [
             exchange.evidence(),
             row.evidence(),
-            world.bench.mirror.describe("mitras:online"),
-            world.bench.mirror.describe(f"mitra:heartbeat:{sari}"),
+            world.testbed.mirror.describe("mitras:online"),
+            world.testbed.mirror.describe(f"mitra:heartbeat:{sari}"),
         ],
         {"within_s": WRITE_THROUGH_S},
     )
@@ -186,8 +186,8 @@ def caught_up(world: World) -> Observed:
             mirror=state,
         ),
         [
-            world.bench.mirror.describe("mitras:online"),
-            world.bench.mirror.describe(f"mitra:heartbeat:{sari}"),
+            world.testbed.mirror.describe("mitras:online"),
+            world.testbed.mirror.describe(f"mitra:heartbeat:{sari}"),
             evidence.log("backend a", [t for _, t in world.log_lines(SEED_LINE, since)]),
         ],
         {"within_s": healed_within_s(world)},

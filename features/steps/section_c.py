@@ -60,7 +60,7 @@ def spaced_pings(world: World, name: str, seconds: str) -> None:
             if position:
                 watch(world, every_s)
             exchange = mitra.ping()
-            noted.append((exchange, world.bench.mirror.heartbeat(mitra.id)))
+            noted.append((exchange, world.testbed.mirror.heartbeat(mitra.id)))
     world.notes["spaced pings"] = noted
     world.notes["ping every"] = every_s
 
@@ -84,7 +84,7 @@ def refused_pings(world: World, count: str) -> None:
 @given("Sari's last_heartbeat_at in Postgres is an hour old")
 def old_heartbeat(world: World) -> None:
     before = datetime.now(UTC) - timedelta(hours=1)
-    world.bench.fixtures.update("mitra_online_status", world.mitra("Sari").id, last_heartbeat_at=before)
+    world.testbed.fixtures.update("mitra_online_status", world.mitra("Sari").id, last_heartbeat_at=before)
     world.notes["before"] = before.timestamp()
 
 
@@ -156,7 +156,7 @@ def moves_on(world: World) -> Observed:
     lines = [f"ping {ping.began:.3f} – {ping.ended:.3f}: {ping.heartbeat}" for ping in times]
     return Observed(
         PingTimes(pings=times, answers=answers_of([exchange for exchange, _ in noted])),
-        [evidence.note("; ".join(lines)), world.bench.mirror.describe(HEARTBEAT + world.mitra("Sari").id)],
+        [evidence.note("; ".join(lines)), world.testbed.mirror.describe(HEARTBEAT + world.mitra("Sari").id)],
         {"clock_s": CLOCK_S},
     )
 
@@ -169,7 +169,7 @@ def cycle_s(world: World) -> float:
 def reaches_postgres(world: World) -> Observed:
     """By the COMMIT of the last statement that wrote the table before the look, or the look itself."""
     sari, ping = world.mitra("Sari").id, world.notes["Sari ping"]
-    row = world.bench.tables.query(
+    row = world.testbed.tables.query(
         "SELECT last_heartbeat_at, extract(epoch FROM last_heartbeat_at)::float8 FROM mitra_online_status WHERE mitra_id = %s",
         (sari,),
     )
@@ -177,7 +177,7 @@ def reaches_postgres(world: World) -> Observed:
     written = [s for s in world.statements(ping.ended) if writes(s, "mitra_online_status") and s.committed_at]
     commits = [s.committed_at for s in written if s.committed_at <= looked_at]
     # The second look of the mirror: Sari pinged once, so this is the ping's own value.
-    value = world.bench.mirror.heartbeat(sari)
+    value = world.testbed.mirror.heartbeat(sari)
     return Observed(
         HeartbeatInPostgres(
             ping=ping.seen(),
@@ -188,7 +188,7 @@ def reaches_postgres(world: World) -> Observed:
         ),
         [
             ping.evidence(),
-            world.bench.mirror.describe(HEARTBEAT + sari),
+            world.testbed.mirror.describe(HEARTBEAT + sari),
             row.evidence(),
             statements_evidence("statements that wrote mitra_online_status after the ping", written),
         ],
@@ -205,7 +205,7 @@ def deactivated(world: World) -> Observed:
 @answers("C-06", within_s=WRITE_THROUGH_S)
 def in_the_set(world: World) -> Observed:
     sari, exchange, now = world.mitra("Sari").id, world.notes["Sari deactivates"], time.time()
-    member = bool(world.bench.mirror.client.sismember("mitras:deactivated", sari))
+    member = bool(world.testbed.mirror.client.sismember("mitras:deactivated", sari))
     written = world.written_at("mitras:deactivated", ("SADD",), sari, exchange.started)
     at = written or now
     return Observed(

@@ -25,13 +25,14 @@ from rig.record.observations.section_d import (
 )
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
+from rig.waiting import poll_until
 
 WAIT_S = 10.0  # for a timer of the backend to show, over the time that it is due
 COUNTED_TEXT = "SELECT id::text, status, mitra_id::text FROM chat_sessions WHERE mitra_id = %s ORDER BY status, id"
 
 
 def session_row(world: World, customer: str) -> Result:
-    return world.bench.tables.query(
+    return world.testbed.tables.query(
         "SELECT status, mitra_id::text, extract(epoch FROM ends_at)::float8 FROM chat_sessions WHERE id = %s",
         (world.notes[f"{customer} chat"],),
     )
@@ -54,12 +55,12 @@ def runs_out(world: World, goodbye: str) -> None:
     early, capacity_before = budi.goodbye(chat).seen(), capacity_of(world, "Sari")
     extended = must(budi.extend(chat, 600), 200).seen() if "extension" in goodbye else None
     capacity_extended = capacity_of(world, "Sari") if extended else None
-    wait_until(ends_at + 0.1)
+    sleep_until(ends_at + 0.1)
     status = session_row(world, "Budi").rows[0][0]
     at_end = ChatAtEnd(status=status, capacity=capacity_of(world, "Sari"), seen_at=time.time())
     said = budi.goodbye(chat) if "customer" in goodbye else None
-    while (status := session_row(world, "Budi").rows[0][0]) != "ended" and time.time() < ends_at + window_s + WAIT_S:
-        time.sleep(0.02)
+    left_s = ends_at + window_s + WAIT_S - time.time()
+    status = poll_until(lambda: session_row(world, "Budi").rows[0][0], left_s, until=lambda status: status == "ended")
     world.notes["goodbye"] = said
     world.notes["runs out"] = NaturalEnd(
         way=goodbye,
@@ -76,8 +77,8 @@ def runs_out(world: World, goodbye: str) -> None:
     )
 
 
-def wait_until(at: float) -> None:
-    """Until a time of the wall clock: the event that is due then is what the scenario is about."""
+def sleep_until(at: float) -> None:
+    """Sleep until a time in epoch seconds, when the event that the scenario is about is due."""
     time.sleep(max(0.0, at - time.time()))
 
 
@@ -106,15 +107,15 @@ def full_by_hand(world: World) -> None:
         raise Unmet(f"max_customers_per_mitra is {maximum}: no room for one below it")
     world.notes["maximum"] = maximum
     for name, value in (("Sari", maximum), ("Dewi", maximum - 1)):
-        world.bench.mirror.client.set(f"mitra:capacity:{world.mitra(name).id}", value)
+        world.testbed.mirror.client.set(f"mitra:capacity:{world.mitra(name).id}", value)
 
 
 def capacity_is(world: World, note: str | None) -> Observed:
     """The counter now, and when it became so: the last write of the key by the backend, against the answer."""
     sari = world.mitra("Sari").id
     capacity, seen_at = capacity_of(world, "Sari"), time.time()
-    rows = world.bench.tables.query(COUNTED_TEXT, (sari,))
-    shown = [world.bench.mirror.describe(f"mitra:capacity:{sari}"), rows.evidence()]
+    rows = world.testbed.tables.query(COUNTED_TEXT, (sari,))
+    shown = [world.testbed.mirror.describe(f"mitra:capacity:{sari}"), rows.evidence()]
     answered_at = written_at = None
     if note:
         exchange = world.notes[note]
@@ -237,7 +238,7 @@ def both_counters(world: World) -> Observed:
             *(one.evidence() for one in world.notes["refused"]),
             exchange.evidence(),
             row.evidence(),
-            *(world.bench.mirror.describe(key) for key in keys.values()),
+            *(world.testbed.mirror.describe(key) for key in keys.values()),
         ],
         {"within_s": WRITE_THROUGH_S},
     )
@@ -246,14 +247,14 @@ def both_counters(world: World) -> Observed:
 @answers("D-12")
 def set_by_hand(world: World) -> Observed:
     found = {name: capacity_of(world, name) for name in ("Sari", "Dewi")}
-    shown = [world.bench.mirror.describe(f"mitra:capacity:{world.mitra(name).id}") for name in found]
+    shown = [world.testbed.mirror.describe(f"mitra:capacity:{world.mitra(name).id}") for name in found]
     return Observed(CapacityByHand(found=found, maximum=world.notes["maximum"]), shown)
 
 
 @answers("D-13")
 def left_out(world: World) -> Observed:
     paid = world.notes["Budi paid"]
-    rows = world.bench.tables.query(
+    rows = world.testbed.tables.query(
         "SELECT mitra_id::text FROM chat_request_notifications WHERE chat_session_id = %s ORDER BY 1",
         (world.notes["Budi chat"],),
     )

@@ -32,7 +32,7 @@ NO_CHAT = "00000000-0000-4000-8000-000000000999"
 @given("Sari has signed in on two phones, Dewi on one")
 def signed_in(world: World) -> None:
     """By one-time code, as the app does; the tokens of each phone are kept apart."""
-    server = world.bench.server()
+    server = world.testbed.server()
     phones = []
     for name in ("Sari", "Sari", "Dewi"):
         planted = world.mitra(name)
@@ -56,14 +56,14 @@ def has_token(world: World) -> Observed:
 def opens_routes(world: World) -> Observed:
     """Every protected GET of the mitra app and the ping, and without a token none of them."""
     phone = world.notes["phones"][0]
-    stranger = Mitra(world.bench.server(), phone.id, phone.phone, world.recorder)
+    stranger = Mitra(world.testbed.server(), phone.id, phone.phone, world.recorder)
     opened = {
         "profile": phone.profile(),
         "status": phone.status(),
         "chat-requests": phone.offers(),
         "heartbeat": phone.ping(),  # one that passes, shortly before she is shut out
     }
-    row = world.bench.tables.query("SELECT display_name FROM mitras WHERE id = %s", (phone.id,))
+    row = world.testbed.tables.query("SELECT display_name FROM mitras WHERE id = %s", (phone.id,))
     closed = {
         "profile": stranger.profile(),
         "status": stranger.status(),
@@ -91,8 +91,8 @@ def deactivated(world: World) -> Observed:
 
 
 def account_rows(world: World) -> tuple[Result, Result]:
-    mitras = world.bench.tables.query("SELECT display_name, is_active, id::text FROM mitras ORDER BY display_name")
-    sessions = world.bench.tables.query(
+    mitras = world.testbed.tables.query("SELECT display_name, is_active, id::text FROM mitras ORDER BY display_name")
+    sessions = world.testbed.tables.query(
         "SELECT user_id::text, revoked_at IS NOT NULL AS revoked FROM auth_sessions ORDER BY user_id, revoked"
     )
     return mitras, sessions
@@ -122,7 +122,7 @@ def in_the_set(world: World, verb: str, note: str) -> Observed:
     written = world.written_at("mitras:deactivated", (verb,), sari, exchange.started)
     return Observed(
         DeactivatedSet(member=member, answered_at=exchange.ended, written_at=written or now),
-        [exchange.evidence(), world.bench.mirror.describe("mitras:deactivated")],
+        [exchange.evidence(), world.testbed.mirror.describe("mitras:deactivated")],
         {"within_s": WRITE_THROUGH_S},
     )
 
@@ -140,7 +140,7 @@ def token_still_opens(world: World) -> Observed:
     guarded = [phone.status(), phone.offers(), phone.online(), phone.offline()]
     # Nobody has offered her this chat: whose account is shut learns no more of it.
     guarded += [act(NO_CHAT) for act in (phone.accept, phone.decline, phone.end)]
-    online = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (phone.id,))
+    online = world.testbed.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (phone.id,))
     return Observed(
         OldToken(
             profile=profile.seen(),
@@ -217,6 +217,6 @@ def signs_in_again(world: World) -> Observed:
             *(exchange.evidence() for exchange in old),
             verified.evidence(),
             ping.evidence(),
-            world.bench.mirror.describe(f"mitra:heartbeat:{phone.id}"),
+            world.testbed.mirror.describe(f"mitra:heartbeat:{phone.id}"),
         ],
     )

@@ -87,13 +87,13 @@ def asks_reachable_without(world: World) -> None:
     """Once more after Dewi's row was changed by hand: the answer is today's, not one that was kept."""
     world.notes["first status"] = status_rows(world)
     ask_reachable(world, "first")
-    world.bench.fixtures.update(STATUS, world.mitra("Dewi").id, is_online=False)
+    world.testbed.fixtures.update(STATUS, world.mitra("Dewi").id, is_online=False)
     world.notes["second status"] = status_rows(world)
     ask_reachable(world, "second")
 
 
 def status_rows(world: World) -> Result:
-    return world.bench.tables.query(
+    return world.testbed.tables.query(
         "SELECT m.id::text, m.display_name, m.is_active, o.is_online, o.last_heartbeat_at FROM mitras m"
         " JOIN mitra_online_status o ON o.mitra_id = m.id ORDER BY m.display_name"
     )
@@ -115,7 +115,7 @@ def pays_watched(world: World, seconds: str) -> None:
 def no_capacity(world: World) -> None:
     """Of one who has room in Postgres, and of one who has none, though her key said so."""
     keys = [f"mitra:capacity:{world.mitra(name).id}" for name in ("Sari", "Hana")]
-    world.bench.mirror.client.delete(*keys)
+    world.testbed.mirror.client.delete(*keys)
 
 
 @when(parsers.re(r"the operator asks who is available, and Tono pays for a chat of (?P<seconds>\d+) seconds"))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from pytest_bdd import parsers, when
 
-from features.steps.looks import watch
+from features.steps.looks import watch, watch_until
 from features.steps.section_f import MAXIMUM, STALE_DEFAULT_S
 from features.steps.states import come_online, heartbeats_by_hand, names_by_id, reading
 from features.steps.windows import (
@@ -48,7 +48,7 @@ BY_HAND = '{"available": true, "count": 42}'
 
 def drop_snapshot(world: World) -> None:
     """By hand, as nothing but ten seconds would take it away."""
-    world.bench.mirror.client.delete(SNAPSHOT)
+    world.testbed.mirror.client.delete(SNAPSHOT)
 
 
 def poll(world: World, name: str) -> Exchange:
@@ -83,13 +83,13 @@ def polled_by_several(world: World) -> None:
         watch(world, 1.0)
         shared.append(world.customer("Tono").beacon())
         looks.append(look_at_snapshot(world))
-    world.notes |= {"looks": looks, "shared": shared, "described": world.bench.mirror.describe(SNAPSHOT)}
+    world.notes |= {"looks": looks, "shared": shared, "described": world.testbed.mirror.describe(SNAPSHOT)}
 
 
 def look_at_snapshot(world: World) -> SnapshotLook:
     """The snapshot and the time just before it was read, so that its life is never shorter than `ttl_ms` from then."""
     at = time.time()
-    pipeline = world.bench.mirror.client.pipeline()
+    pipeline = world.testbed.mirror.client.pipeline()
     pipeline.get(SNAPSHOT)
     pipeline.pttl(SNAPSHOT)
     text, ttl_ms = pipeline.execute()
@@ -98,7 +98,7 @@ def look_at_snapshot(world: World) -> SnapshotLook:
 
 @when("a snapshot is written by hand, and the beacon polled")
 def snapshot_by_hand(world: World) -> None:
-    world.bench.mirror.client.set(SNAPSHOT, BY_HAND, ex=int(SNAPSHOT_S))
+    world.testbed.mirror.client.set(SNAPSHOT, BY_HAND, ex=int(SNAPSHOT_S))
     with window(world, "by hand"):
         world.notes["by hand polls"] = [world.customer(name).beacon() for name in ("Budi", "Tono")]
 
@@ -110,7 +110,7 @@ def snapshot_by_hand(world: World) -> None:
 )
 def crowd(world: World, per_second: str, count: str, seconds: str) -> None:
     """First many polls at once on a missing snapshot, then a steady crowd over the life of that snapshot and beyond."""
-    server = world.bench.server()
+    server = world.testbed.server()
     customers = [Customer(server, name=f"in the crowd {i}", recorder=world.recorder) for i in range(CROWD)]
     drop_snapshot(world)
     with window(world, "crowd"):
@@ -133,13 +133,13 @@ def held_back(world: World) -> Iterator[Callable[[], None]]:
     Without a proxy before Valkey nothing is held back: then the polls have to be quicker than the first answer.
     """
     try:
-        proxy = world.bench.server().proxy
+        proxy = world.testbed.server().proxy
     except CapabilityMissing:  # as for a Valkey that is reached by TLS
         proxy = None
     if proxy is None:
         yield lambda: None
         return
-    toxiproxy, held = world.bench.stack.toxiproxy, True
+    toxiproxy, held = world.testbed.stack.toxiproxy, True
 
     def let_go() -> None:
         nonlocal held
@@ -166,14 +166,13 @@ def nobody_polls(world: World) -> None:
     """Gone by a deletion that followed the COMMIT, where that is told: one before it may be followed by another."""
     deadline, since = world.notes["set max_customers_per_mitra"].ended + WRITE_THROUGH_S, world.notes["released at"]
 
-    def waiting() -> bool:
-        if world.bench.mirror.client.exists(SNAPSHOT):
-            return True
-        return since is not None and not any(deletes_key(c, SNAPSHOT) and c.at > since for c in world.commands(since))
+    def deleted() -> bool:
+        if world.testbed.mirror.client.exists(SNAPSHOT):
+            return False
+        return since is None or any(deletes_key(c, SNAPSHOT) and c.at > since for c in world.commands(since))
 
-    while waiting() and time.time() < deadline:
-        watch(world, 0.005)
-    there = bool(world.bench.mirror.client.exists(SNAPSHOT))
+    watch_until(world, deleted, deadline, every_s=0.005)
+    there = bool(world.testbed.mirror.client.exists(SNAPSHOT))
     world.notes["gone"] = SnapshotGone(gone=not there, at=time.time())
 
 

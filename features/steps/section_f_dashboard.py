@@ -27,7 +27,7 @@ from rig.runs.checklist.world import World
 @when("the dashboard is read after each of several changes")
 def dashboard_through_changes(world: World) -> None:
     """The last change is by hand: an id that only Valkey holds online is counted, for Valkey is what is asked."""
-    operator, valkey, ids = world.operator(), world.bench.mirror.client, {}
+    operator, valkey, ids = world.operator(), world.testbed.mirror.client, {}
     for name in ("Sari", "Dewi", "Rani", "Tuti"):
         ids[name] = world.mitra(name).id
     changes = {

@@ -6,7 +6,6 @@ import msgspec
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import (
-    LOOK_EVERY_S,
     audit_rows,
     cadence_of,
     ids_of,
@@ -16,6 +15,7 @@ from features.steps.looks import (
     pings_of,
     started_in,
     watch,
+    watch_until,
     writes_to,
 )
 from features.steps.outages import seen_from_both_ends, skip_lines
@@ -53,10 +53,10 @@ def stale_time_is_set(world: World, seconds: str, where: str) -> None:
     wanted = int(world.cadence.seconds("stale", int(seconds)))
     exchange = None
     if where == "in app_config":
-        world.bench.dirty("the scenario before wrote app_config by hand, and a backend may keep what it read")
-        world.bench.fixtures.setting(STALE, wanted)
+        world.testbed.dirty("the scenario before wrote app_config by hand, and a backend may keep what it read")
+        world.testbed.fixtures.setting(STALE, wanted)
     else:
-        world.bench.settings_touched()
+        world.testbed.settings_touched()
         exchange = world.operator().set_config(STALE, wanted)
     world.notes["stale"] = {"wanted": wanted, "where": where, "exchange": exchange}
 
@@ -73,13 +73,13 @@ def one_ping(world: World, names: str) -> None:
 @when(parsers.re(r"(?P<name>[A-Z]\w+)'s heartbeat key is deleted by hand"))
 def heartbeat_is_deleted(world: World, name: str) -> None:
     key = f"mitra:heartbeat:{world.mitra(name).id}"
-    world.notes["deleted"] = {"name": name, "key": key, "reply": world.bench.mirror.client.delete(key)}
+    world.notes["deleted"] = {"name": name, "key": key, "reply": world.testbed.mirror.client.delete(key)}
 
 
 @when("somebody puts an id that is nobody's into mitras:online")
 def nobody_online(world: World) -> None:
     """A sweep that stumbles over it takes nobody else offline either."""
-    world.bench.mirror.client.sadd("mitras:online", NOBODY)
+    world.testbed.mirror.client.sadd("mitras:online", NOBODY)
 
 
 @when(
@@ -87,7 +87,7 @@ def nobody_online(world: World) -> None:
 )
 def garbled_and_shut_out(world: World, silent: str, shut: str) -> None:
     """What is no time counts as missing; who is deactivated stays online until the sweep finds her stale."""
-    world.bench.mirror.client.set(f"mitra:heartbeat:{world.mitra(silent).id}", "yesterday")
+    world.testbed.mirror.client.set(f"mitra:heartbeat:{world.mitra(silent).id}", "yesterday")
     must(world.operator().set_active(world.mitra(shut).id, False), 200)
 
 
@@ -100,10 +100,15 @@ def taken_offline_or_time_is_up(world: World) -> None:
     silent = ids_of(world, world.notes["silent"])
     last_ping = max(world.notes[f"{name} ping"].ended for name in world.notes["silent"])
     seen_at: dict[str, float] = {}
-    while len(seen_at) < len(silent) and time.time() - last_ping < within_s(world) + 0.2:
-        watch(world, LOOK_EVERY_S)
+
+    def all_offline() -> bool:
         rows, _ = online_rows(world, silent)
-        seen_at = {id: seen_at.get(id, time.time()) for id in silent if not rows[id]}
+        offline = {id: seen_at.get(id, time.time()) for id in silent if not rows[id]}
+        seen_at.clear()
+        seen_at.update(offline)
+        return len(seen_at) == len(silent)
+
+    watch_until(world, all_offline, last_ping + within_s(world) + 0.2)
     world.notes["waited"] = Waited(waited_s=time.time() - last_ping, all_offline=len(seen_at) == len(silent))
     world.notes["offline seen at"] = seen_at
     if len(seen_at) == len(silent):
@@ -113,7 +118,7 @@ def taken_offline_or_time_is_up(world: World) -> None:
 @when(parsers.re(r"(?P<count>\d+) more sweeps have passed"))
 def more_sweeps(world: World, count: str) -> None:
     """The heartbeats are read first: what the reconnect seed left, before most pings have written over it."""
-    world.notes["heartbeats after the seed"] = world.bench.mirror.heartbeats()
+    world.notes["heartbeats after the seed"] = world.testbed.mirror.heartbeats()
     watch(world, int(count) * cadence_of(world, "auto-offline"))
 
 
@@ -125,7 +130,7 @@ def sweep_shortened(world: World) -> Observed:
 @answers("G-02")
 def stale_time_set(world: World) -> Observed:
     stale = world.notes["stale"]
-    rows = world.bench.tables.query("SELECT value FROM app_config WHERE key = %s", (STALE,))
+    rows = world.testbed.tables.query("SELECT value FROM app_config WHERE key = %s", (STALE,))
     exchange = stale["exchange"]
     return Observed(
         StaleTime(
@@ -144,19 +149,19 @@ def pinged_once(world: World) -> Observed:
     shown = []
     for name in world.notes["silent"]:
         toggle, ping, id = world.notes[f"{name} online"], world.notes[f"{name} ping"], world.mitra(name).id
-        heartbeat = world.bench.mirror.heartbeat(id)
+        heartbeat = world.testbed.mirror.heartbeat(id)
         mitras[id] = OnePing(toggle=toggle.seen(), ping=ping.seen(), heartbeat=heartbeat)
-        shown += [toggle.evidence(), ping.evidence(), world.bench.mirror.describe(f"mitra:heartbeat:{id}")]
+        shown += [toggle.evidence(), ping.evidence(), world.testbed.mirror.describe(f"mitra:heartbeat:{id}")]
     return Observed(OnePingEach(mitras=mitras), shown)
 
 
 @answers("G-04")
 def key_deleted(world: World) -> Observed:
     deleted = world.notes["deleted"]
-    value = world.bench.mirror.client.get(deleted["key"])
+    value = world.testbed.mirror.client.get(deleted["key"])
     return Observed(
         DeletedKey(key=deleted["key"], deleted=deleted["reply"], value=value),
-        [evidence.valkey(f"DEL {deleted['key']}", deleted["reply"]), world.bench.mirror.describe(deleted["key"])],
+        [evidence.valkey(f"DEL {deleted['key']}", deleted["reply"]), world.testbed.mirror.describe(deleted["key"])],
     )
 
 
@@ -216,8 +221,8 @@ def gone_from_the_mirror(world: World) -> Observed:
             expiring=state.expiring,
         ),
         [
-            world.bench.mirror.describe("mitras:online"),
-            *(world.bench.mirror.describe(f"mitra:heartbeat:{id}") for id in silent),
+            world.testbed.mirror.describe("mitras:online"),
+            *(world.testbed.mirror.describe(f"mitra:heartbeat:{id}") for id in silent),
         ],
     )
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import (
-    LOOK_EVERY_S,
     SHOWN,
     cadence_of,
     online_rows,
@@ -15,7 +14,7 @@ from features.steps.looks import (
     pings_of,
     sample_of,
     started_in,
-    watch,
+    watch_until,
     writes_to,
 )
 from features.steps.outages import seen_from_both_ends, skip_lines
@@ -25,7 +24,7 @@ from rig.checks.framework import LAG_VOID_S
 from rig.contract import HEARTBEAT, MIRROR_SKIPPED_LINE, SLACK_S
 from rig.environment.step_errors import Broke, Unmet
 from rig.record import evidence
-from rig.record.observations.parts import SqlStatement, ValkeyCommand
+from rig.record.observations.parts import HeartbeatColumns, SqlStatement, ValkeyCommand
 from rig.record.observations.section_h import (
     ColumnsInOutage,
     HeartbeatAges,
@@ -66,7 +65,7 @@ def pings_once(world: World, name: str) -> None:
 @given("somebody puts two ids that are nobody's into mitras:online, one with a heartbeat that is no time")
 def nobodies_online(world: World) -> None:
     """One statement carries all heartbeats: one that it can't carry must not cost the others theirs."""
-    valkey, ids = world.bench.mirror.client, (NOBODY, NOBODY.replace("9", "8"))
+    valkey, ids = world.testbed.mirror.client, (NOBODY, NOBODY.replace("9", "8"))
     valkey.sadd("mitras:online", *ids)
     valkey.mset({HEARTBEAT + ids[0]: "2026-01-01T00:00:00.000Z", HEARTBEAT + ids[1]: "yesterday"})
 
@@ -79,10 +78,13 @@ def cycles_have_passed(world: World, count: str) -> None:
     """
     since = time.time()
     deadline = since + (int(count) + 1) * cycle_s(world) + 2
-    samples = [sample_of(world)]
-    while len(mirrored(world, since)) <= int(count) and time.time() < deadline:
-        watch(world, LOOK_EVERY_S)
+    samples: list[HeartbeatColumns] = []
+
+    def passed() -> bool:
         samples.append(sample_of(world))
+        return len(mirrored(world, since)) > int(count)
+
+    watch_until(world, passed, deadline)
     world.notes["cycles"] = (since, time.time())
     world.notes["samples"] = samples
 
@@ -93,15 +95,20 @@ def have_been_mirrored(world: World) -> None:
     since = time.time()
     ids = {person.id for person in world.people.values()}
     deadline = since + 2 * cycle_s(world) + 2
-    while time.time() < deadline:
-        pinged = {ping.id: ping.ended for ping in reversed(pings_of(world)) if ping.status == 200}
-        if ids <= set(pinged) and mirrored(world, max(pinged.values())):
-            return
-        watch(world, LOOK_EVERY_S)
+
+    def pinged_at() -> dict[str, float]:
+        return {ping.id: ping.ended for ping in reversed(pings_of(world)) if ping.status == 200}
+
+    def all_mirrored() -> bool:
+        pinged = pinged_at()
+        return ids <= set(pinged) and bool(mirrored(world, max(pinged.values())))
+
+    if watch_until(world, all_mirrored, deadline):
+        return
     told = f"no statement mirrored the pings of all within {deadline - since:.0f} s"
-    pinged = {ping.id: ping.ended for ping in reversed(pings_of(world)) if ping.status == 200}
+    pinged = pinged_at()
     owed = ids <= set(pinged) and max(pinged.values()) <= since + cycle_s(world)
-    if owed and world.bench.lag.worst(since, time.time()) <= LAG_VOID_S:
+    if owed and world.testbed.lag.worst(since, time.time()) <= LAG_VOID_S:
         raise Broke(told, "H-03")
     raise Unmet(told)
 
@@ -137,12 +144,12 @@ def one_statement_a_cycle(world: World) -> Observed:
 @answers("H-04")
 def within_the_last_cycle(world: World) -> Observed:
     """Ages by Postgres' own clock, in the query that reads the rows."""
-    result = world.bench.tables.query(
+    result = world.testbed.tables.query(
         "SELECT mitra_id::text, last_heartbeat_at,"
         " extract(epoch FROM clock_timestamp() - last_heartbeat_at)::float8 AS age_s"
         " FROM mitra_online_status WHERE is_online ORDER BY 1"
     )
-    nobody = world.bench.tables.query(
+    nobody = world.testbed.tables.query(
         "SELECT mitra_id::text FROM mitra_online_status AS o"
         " WHERE NOT EXISTS (SELECT FROM mitras AS m WHERE m.id = o.mitra_id)"
     )
@@ -170,8 +177,8 @@ def lags_by_a_cycle(world: World) -> Observed:
     """Every sample of the column against what MONITOR saw written to the keys; the last with a GET after it."""
     people = {name: person.id for name, person in world.people.items()}
     samples = [*world.notes["samples"], sample_of(world)]
-    heartbeats = world.bench.mirror.heartbeats()
-    commands = world.commands(world.bench.server().started or 0.0)
+    heartbeats = world.testbed.mirror.heartbeats()
+    commands = world.commands(world.testbed.server().started or 0.0)
     mitras = {
         id: WrittenHeartbeats(
             name=name,
@@ -182,7 +189,7 @@ def lags_by_a_cycle(world: World) -> Observed:
         for name, id in people.items()
     }
     lines = [f"{each.name}: {len(each.written)} written, the last {each.written[-1:]}" for each in mitras.values()]
-    shown = [world.bench.mirror.describe(f"mitra:heartbeat:{id}") for id in people.values()]
+    shown = [world.testbed.mirror.describe(f"mitra:heartbeat:{id}") for id in people.values()]
     return Observed(
         HeartbeatLag(mitras=mitras, samples=samples),
         [

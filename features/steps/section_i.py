@@ -6,7 +6,7 @@ from collections.abc import Callable
 import redis
 from pytest_bdd import parsers, when
 
-from features.steps.looks import cadence_of, stamped, started_in, watch
+from features.steps.looks import cadence_of, stamped, started_in, watch, watch_until
 from features.steps.people import NOBODY
 from rig.checks.common.mirror_diff import differences
 from rig.contract import RESEED_S, SEED_LINE, SLACK_S, WRITE_THROUGH_S
@@ -42,12 +42,13 @@ class Undo:
 
 def agreed_stores(world: World) -> BothStores:
     """Both stores once they agree, or as they are when the last write's time to be mirrored is up."""
-    deadline = time.monotonic() + WRITE_THROUGH_S
-    while True:
-        stores = BothStores(truth=world.truth(), mirror=world.mirror_state())
-        if not differences(stores) or time.monotonic() >= deadline:
-            return stores
-        watch(world, 0.02)
+
+    def stores() -> BothStores:
+        return BothStores(truth=world.truth(), mirror=world.mirror_state())
+
+    return watch_until(
+        world, stores, time.time() + WRITE_THROUGH_S, until=lambda stores: not differences(stores), every_s=0.02
+    )
 
 
 def cycle_s(world: World) -> float:
@@ -79,7 +80,7 @@ def corrupt(world: World) -> None:
     ]
     stores = agreed_stores(world)
     before = stores.mirror.heartbeats
-    pipeline = world.bench.mirror.client.pipeline(transaction=True)
+    pipeline = world.testbed.mirror.client.pipeline(transaction=True)
     for command in commands:
         pipeline.execute_command(*command)
     world.notes["drift"] = {
@@ -104,11 +105,11 @@ def no_memory(world: World, seconds: str, name: str) -> None:
 
     When writes are taken again, a set is made a string: the seed that heals the one heals the other.
     """
-    world.bench.stack.valkey.facts.require("CONFIG GET", "CONFIG SET")
-    client = world.bench.mirror.client
+    world.testbed.stack.valkey.facts.require("CONFIG GET", "CONFIG SET")
+    client = world.testbed.mirror.client
     limit = client.config_get("maxmemory")["maxmemory"]
     world.notes["memory"] = memory = Undo(lambda: client.config_set("maxmemory", limit))
-    world.bench.dirty("Valkey refused writes in the scenario before")
+    world.testbed.dirty("Valkey refused writes in the scenario before")
     client.config_set("maxmemory", 1)
     rig_too = refuses_the_rig(client)
     if not rig_too:
@@ -145,7 +146,7 @@ def refuses_the_rig(client: redis.Redis) -> bool:
 def time_passes(world: World, seconds: str) -> None:
     """Counted from the start, as that is what the box speaks of."""
     wanted = world.cadence.seconds("watch", int(seconds))
-    started = world.bench.server().ready or time.time()
+    started = world.testbed.server().ready or time.time()
     watch(world, started + wanted - time.time())
     world.notes["watched"] = wanted
     if wanted < int(seconds):
@@ -222,7 +223,7 @@ def turned_off(world: World) -> Observed:
 
 @answers("I-06", within_s=RESEED_S + 1)
 def no_periodic_seed(world: World) -> Observed:
-    started, flushed = world.bench.server().started or 0.0, world.notes["flushed at"]
+    started, flushed = world.testbed.server().started or 0.0, world.notes["flushed at"]
     startup = world.log_lines(SEED_LINE, started, flushed)
     after = world.log_lines(SEED_LINE, flushed)
     return Observed(

@@ -7,7 +7,7 @@ from contextlib import suppress
 import redis
 from pytest_bdd import parsers, when
 
-from features.steps.looks import LOOK_EVERY_S, SHOWN, stamped, watch
+from features.steps.looks import SHOWN, stamped, watch, watch_until
 from features.steps.outages import seen_from_both_ends
 from features.steps.people import open_chat, pay, split_names
 from features.steps.section_c import CLOCK_S
@@ -101,38 +101,39 @@ def seeded_or_not(world: World) -> None:
 @when(parsers.re(r"max_customers_per_mitra becomes (?P<value>\d+) in app_config, which nobody can be told of"))
 def changed_unheard(world: World, value: str) -> None:
     """As another backend would have it that is cut off as well: who subscribes again takes every setting as changed."""
-    world.bench.dirty("the scenario before wrote app_config by hand, and a backend may keep what it read")
-    world.bench.fixtures.setting("max_customers_per_mitra", int(value))
+    world.testbed.dirty("the scenario before wrote app_config by hand, and a backend may keep what it read")
+    world.testbed.fixtures.setting("max_customers_per_mitra", int(value))
 
 
 @when("the beacon goes by the new setting, or its time for it is up")
 def by_the_new_setting(world: World) -> None:
     """A second from its subscription on, which may come a little after the seed; J-06 judges the polls that follow."""
     expected, _ = available_in_postgres(world)
-    latest, heard = max(world.notes["valkey back at"] + RESEED_S, time.time()), None
-    while time.time() < (heard or latest) + HEARD_S:
+    latest = max(world.notes["valkey back at"] + RESEED_S, time.time())
+
+    def by_the_setting() -> bool:
         poll = polled_anew(world)
-        if isinstance(poll.reply, dict) and poll.reply.get("count") == len(expected):
-            break
-        heard = heard or (time.time() if subscribed(world) else None)
-        watch(world, LOOK_EVERY_S)
+        return isinstance(poll.reply, dict) and poll.reply.get("count") == len(expected)
+
+    if not watch_until(world, lambda: by_the_setting() or subscribed(world), latest + HEARD_S):
+        return
+    watch_until(world, by_the_setting, time.time() + HEARD_S)
 
 
 def subscribed(world: World) -> bool:
     with suppress(redis.RedisError):
-        return bool(world.bench.mirror.client.pubsub_numsub(CHANNEL)[0][1])
+        return bool(world.testbed.mirror.client.pubsub_numsub(CHANNEL)[0][1])
     return False
 
 
 @when("both stores are read")
 def stores_read(world: World) -> None:
     """Until they agree, for a second at most: what was committed during the seed is written through after it."""
-    deadline = time.monotonic() + 1.0
-    while True:
-        world.notes["stores"] = stores = BothStores(truth=world.truth(), mirror=world.mirror_state())
-        if agree(stores) or time.monotonic() >= deadline:
-            break
-        watch(world, 0.02)
+
+    def stores() -> BothStores:
+        return BothStores(truth=world.truth(), mirror=world.mirror_state())
+
+    world.notes["stores"] = watch_until(world, stores, time.time() + 1.0, until=agree, every_s=0.02)
     world.notes["stores shown"] = [*world.truth_evidence(), *world.mirror_evidence()]
 
 
@@ -170,10 +171,10 @@ def toggle_noted(world: World) -> None:
     world.notes["toggles"] = {}
     for name, way, write in (("Sari", "online", "setOnline"), ("Dewi", "offline", "setOffline")):
         id, toggle = world.mitra(name).id, world.notes[f"{name} {way}"]
-        row = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (id,))
+        row = world.testbed.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (id,))
         text = f"[valkey-mirror] {write} {id} failed:"
         with suppress(TimeoutError):
-            world.bench.log().wait_for(text, toggle.started, LOG_FLUSH_S)
+            world.testbed.log().wait_for(text, toggle.started, LOG_FLUSH_S)
         world.notes["toggles"][name] = {
             "way": way, "exchange": toggle, "row": row, "text": text, "lines": world.log_lines(text, toggle.started),
         }  # fmt: skip
@@ -182,16 +183,21 @@ def toggle_noted(world: World) -> None:
 @when("config:invalidate says that a setting changed")
 def told_of_a_setting(world: World) -> None:
     """As another instance would; again and again, as a subscriber may come back a little after the seed."""
-    client, message = world.bench.mirror.client, json.dumps({"key": "max_customers_per_mitra"})
+    client, message = world.testbed.mirror.client, json.dumps({"key": "max_customers_per_mitra"})
     deadline = max(world.notes["valkey back at"] + RESEED_S, time.time() + HEARD_S)
     told, gone = 0, False
+
+    def snapshot_gone() -> bool:
+        nonlocal told
+        if not client.exists(SNAPSHOT):
+            return True
+        client.publish(CHANNEL, message)
+        told += 1
+        return False
+
     with suppress(redis.RedisError):  # a Valkey that is not back is judged by what came before
         client.set(SNAPSHOT, '{"available": false, "count": 0}', ex=SNAPSHOT_LIFE_S)
-        while not gone and time.time() < deadline:
-            client.publish(CHANNEL, message)
-            told += 1
-            watch(world, LOOK_EVERY_S)
-            gone = not client.exists(SNAPSHOT)
+        gone = watch_until(world, snapshot_gone, deadline)
     world.notes["invalidation"] = Invalidation(told=told, gone=gone)
 
 
@@ -284,7 +290,9 @@ def healed_within_s(world: World) -> float:
 def toggles_survive(world: World) -> Observed:
     """The reconnect seed may heal before the sweep: either will do, within the later of their bounds."""
     noted, back = world.notes["toggles"], world.notes["valkey back at"]
-    members = {name: bool(world.bench.mirror.client.sismember("mitras:online", world.mitra(name).id)) for name in noted}
+    members = {
+        name: bool(world.testbed.mirror.client.sismember("mitras:online", world.mitra(name).id)) for name in noted
+    }
     healed = all(member is (noted[name]["way"] == "online") for name, member in members.items())
     if healed:
         world.notes.setdefault("healed at", time.time())  # of the first look that saw it, whatever else is waited for

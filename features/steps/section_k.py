@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import (
-    LOOK_EVERY_S,
     audit_rows,
     cadence_of,
     pinging,
@@ -16,14 +15,14 @@ from features.steps.looks import (
     sample_of,
     shown,
     stamped,
-    watch,
+    watch_until,
     writes_to,
 )
 from features.steps.people import NAMES, split_names
 from rig.checks.common.sql_statements import failed, uses_unnest
 from rig.contract import SEED_LINE, SLACK_S, WRITE_THROUGH_S
 from rig.record import evidence
-from rig.record.observations.parts import fields_of
+from rig.record.observations.parts import HeartbeatColumns, fields_of
 from rig.record.observations.section_k import (
     MirrorsSideBySide,
     RoundAnswer,
@@ -35,6 +34,7 @@ from rig.record.observations.section_k import (
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 from rig.traffic import BackgroundPings, Exchange
+from rig.waiting import poll_until
 
 BOTH = ("a", "b")
 WAYS = ("online", "offline")
@@ -50,9 +50,9 @@ STATUS = "mitra_online_status"
 def restart_both(world: World) -> None:
     """What the mirror holds once both say that they are ready is noted at once."""
     for name in BOTH:
-        world.bench.stop(name)
-    since = world.bench.start_together()
-    servers = {name: world.bench.server(name) for name in BOTH}
+        world.testbed.stop(name)
+    since = world.testbed.start_together()
+    servers = {name: world.testbed.server(name) for name in BOTH}
     world.notes["started together"] = {
         "since": since,
         "ready": world.mirror_state(),
@@ -65,7 +65,7 @@ def restart_both(world: World) -> None:
 @when("both backends are stopped")
 def stop_both(world: World) -> None:
     for name in BOTH:
-        world.notes["started together"]["instances"][name]["exit_code"] = world.bench.stop(name)
+        world.notes["started together"]["instances"][name]["exit_code"] = world.testbed.stop(name)
 
 
 @answers("K-01", within_s=1.0)
@@ -109,7 +109,7 @@ def further(world: World, name: str | None) -> Iterator[None]:
     if name is None:
         yield
         return
-    proxy, toxiproxy = world.bench.server(name).proxy, world.bench.stack.toxiproxy
+    proxy, toxiproxy = world.testbed.server(name).proxy, world.testbed.stack.toxiproxy
     toxiproxy.add_toxic(proxy, FAR, "latency", "upstream", {"latency": FAR_MS, "jitter": 0})
     try:
         yield
@@ -126,7 +126,7 @@ def toggle_round(world: World, name: str) -> ToggleRound:
     second = first if world.rng.random() < 1 / 3 else next(way for way in WAYS if way != first)
     ways = dict(zip(BOTH, (first, second), strict=True))
     shifts_s = {via: world.rng.choice((0, world.rng.uniform(0, 0.003))) for via in BOTH}
-    mitras = {via: world.mitra(name).via(world.bench.server(via)) for via in BOTH}
+    mitras = {via: world.mitra(name).via(world.testbed.server(via)) for via in BOTH}
     barrier, done = threading.Barrier(len(BOTH)), dict[str, Exchange]()
 
     def toggle(via: str) -> None:
@@ -159,18 +159,19 @@ def run_together(actions: Sequence[Callable[[], None]]) -> None:
 
 
 def await_agreement(world: World, id: str, answered_at: float) -> tuple[float | None, dict[str, bool]]:
-    """Until set, heartbeat and row say the same, with nobody toggling; None when they don't in time."""
-    while True:
-        result = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (id,))
+    """When set, heartbeat and row say the same, while nobody toggles (None when they don't in time), and what they say."""
+
+    def look() -> tuple[float | None, dict[str, bool]]:
+        result = world.testbed.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (id,))
         postgres, now = bool(result.value), time.time()
-        valkey = bool(world.bench.mirror.client.sismember("mitras:online", id))
-        heartbeat = world.bench.mirror.heartbeat(id) is not None
+        valkey = bool(world.testbed.mirror.client.sismember("mitras:online", id))
+        heartbeat = world.testbed.mirror.heartbeat(id) is not None
         state = {"postgres": postgres, "valkey": valkey, "heartbeat": heartbeat}
-        if postgres == valkey == heartbeat:
-            return now, state
-        if now > answered_at + WRITE_THROUGH_S:
-            return None, state
-        time.sleep(0.005)
+        return (now if postgres == valkey == heartbeat else None), state
+
+    return poll_until(
+        look, answered_at + WRITE_THROUGH_S - time.time(), until=lambda seen: seen[0] is not None, every_s=0.005
+    )
 
 
 @answers("K-02")
@@ -182,7 +183,7 @@ def agree_after_each_round(world: World) -> Observed:
         ToggleRounds(rounds=rounds, audit=audit[sari]),
         [
             evidence.note(f"the last {len(lines)} of {len(rounds)} rounds: " + " | ".join(lines)),
-            world.bench.mirror.describe("mitras:online"),
+            world.testbed.mirror.describe("mitras:online"),
             {**audit_shown, "rows": audit_shown["rows"][-2 * SHOWN_ROUNDS :]},
         ],
         {"within_s": WRITE_THROUGH_S},
@@ -209,13 +210,14 @@ def both_have_mirrored(world: World, count: str) -> None:
     """Meanwhile the column is sampled; after the time of so many cycles, one more and 2 s the box judges what there is."""
     since, every_s = time.time(), cadence_of(world, "heartbeat-mirror")
     deadline = since + (int(count) + 1) * every_s + 2
-    samples = [sample_of(world)]
-    while time.time() < deadline:
-        watch(world, LOOK_EVERY_S)
+    samples: list[HeartbeatColumns] = []
+
+    def mirrored() -> bool:
         samples.append(sample_of(world))
-        mirrored = [s.instance for s in writes_to(world, [STATUS], since)[0] if uses_unnest(s)]
-        if all(mirrored.count(name) >= int(count) for name in BOTH):
-            break
+        instances = [s.instance for s in writes_to(world, [STATUS], since)[0] if uses_unnest(s)]
+        return all(instances.count(name) >= int(count) for name in BOTH)
+
+    watch_until(world, mirrored, deadline)
     world.notes["side by side"] = {"from": since, "samples": samples}
 
 
@@ -226,7 +228,7 @@ def mirrors_side_by_side(world: World) -> Observed:
     noted["samples"].append(sample_of(world))
     read_at = noted["samples"][-1].at
     pings = [exchange for pings in world.notes["background pings"] for exchange in pings.exchanges]
-    heartbeats = world.bench.mirror.heartbeats()
+    heartbeats = world.testbed.mirror.heartbeats()
     every = world.statements(noted["from"], read_at)
     statements = [s for s in every if failed(s) or s.class_ == "unknown" or uses_unnest(s)]
     counts = {name: sum(1 for s in statements if s.instance == name and uses_unnest(s)) for name in BOTH}
@@ -247,7 +249,7 @@ def mirrors_side_by_side(world: World) -> Observed:
         [
             evidence.statements("UNNEST statements by backend, and every failed statement", counts, shown(statements)),
             evidence.note(f"{len(noted['samples'])} samples of last_heartbeat_at, the last: {noted['samples'][-1]}"),
-            *(world.bench.mirror.describe(f"mitra:heartbeat:{person.id}") for person in world.people.values()),
+            *(world.testbed.mirror.describe(f"mitra:heartbeat:{person.id}") for person in world.people.values()),
         ],
         {"within_s": cadence_of(world, "heartbeat-mirror") + SLACK_S},
     )

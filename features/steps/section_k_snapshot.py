@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pytest_bdd import given, parsers, when
 
 from features.steps.held import with_commit_held
-from features.steps.looks import LOOK_EVERY_S, watch
+from features.steps.looks import LOOK_EVERY_S, watch_until
 from features.steps.people import must
 from features.steps.section_k import BOTH
 from features.steps.states import maximum, set_heartbeat, setting
@@ -19,6 +19,7 @@ from rig.record.observations.section_k import Relay, Relays, SettingChange, Sett
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 from rig.traffic import Customer
+from rig.waiting import poll_until
 
 SNAPSHOT_LIFE_S = 9.5  # of its 10 s, what a reader can rely on
 RECOMPUTE_VERBS = ("SDIFF", "SDIFFSTORE")
@@ -29,7 +30,7 @@ RECOMPUTE_VERBS = ("SDIFF", "SDIFFSTORE")
 
 def poller(world: World, via: str) -> Customer:
     """Somebody with the customer's app open, at that backend."""
-    return Customer(world.bench.server(via), recorder=world.recorder, name=f"at backend {via}")
+    return Customer(world.testbed.server(via), recorder=world.recorder, name=f"at backend {via}")
 
 
 @when(
@@ -42,7 +43,7 @@ def relay(world: World, filler: str, name: str, way: str, reader: str) -> None:
     """The toggle in between deletes no snapshot, and makes an answer that is computed anew differ."""
     mitra, since = world.mitra(name), time.time()
     available = len(world.truth().online)
-    world.bench.mirror.client.delete(SNAPSHOT)
+    world.testbed.mirror.client.delete(SNAPSHOT)
     first = poller(world, filler).beacon()
     toggle = mitra.online() if way == "online" else mitra.offline()
     second = poller(world, reader).beacon()
@@ -92,7 +93,7 @@ def commands_evidence(title: str, commands: Sequence[ValkeyCommand]) -> evidence
 @given(parsers.re(r"the snapshot holds what backend (?P<via>[ab]) answers"))
 def warm(world: World, via: str) -> None:
     """As of now: what the steps before left in it is taken away first."""
-    world.bench.mirror.client.delete(SNAPSHOT)
+    world.testbed.mirror.client.delete(SNAPSHOT)
     must(poller(world, via).beacon(), 200)
 
 
@@ -108,13 +109,17 @@ def pinged_long_ago(world: World, name: str, seconds: str) -> None:
     )
 )
 def set_on_one(world: World, key: str, value: str, via: str, other: str) -> None:
-    world.bench.settings_touched()
+    world.testbed.settings_touched()
     before = standing_snapshot(world, via)
     held = with_commit_held(world, "app_config", lambda: world.operator(via).set_config(key, int(value)))
     exchange = held.exchange
     deadline, since = exchange.ended + WRITE_THROUGH_S, held.released_at or exchange.started
-    while not deleted_by(snapshot_commands(world, since, time.time()), other) and time.time() < deadline:
-        watch(world, LOOK_EVERY_S / 5)
+    watch_until(
+        world,
+        lambda: deleted_by(snapshot_commands(world, since, time.time()), other),
+        deadline,
+        every_s=LOOK_EVERY_S / 5,
+    )
     heard_until = time.time()
     available = sum(state == AVAILABLE for state in states_now(world).values())
     world.notes.setdefault("changes", []).append(
@@ -129,10 +134,14 @@ def set_on_one(world: World, key: str, value: str, via: str, other: str) -> None
 
 def standing_snapshot(world: World, via: str) -> str | None:
     """With another poll while there is none: of a change before, the deletion of who told it may come after the polls."""
-    deadline = time.time() + WRITE_THROUGH_S
-    while (found := world.bench.mirror.snapshot()) is None and time.time() < deadline:
-        must(poller(world, via).beacon(), 200)
-    return found
+
+    def snapshot() -> str | None:
+        snapshot = world.testbed.mirror.snapshot()
+        if snapshot is None:
+            must(poller(world, via).beacon(), 200)
+        return snapshot
+
+    return poll_until(snapshot, WRITE_THROUGH_S, until=lambda snapshot: snapshot is not None, every_s=0.0)
 
 
 def states_now(world: World) -> dict[str, str]:

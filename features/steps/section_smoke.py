@@ -9,7 +9,7 @@ from rig.runs.checklist.world import World
 
 @answers("SMOKE-01", within_s=1.0)
 def seeded(world: World) -> Observed:
-    lines = world.log_lines(SEED_LINE, world.bench.server().started or 0.0)
+    lines = world.log_lines(SEED_LINE, world.testbed.server().started or 0.0)
     return Observed(
         SeedLines(lines=[text for _, text in lines]),
         [evidence.log("backend a", [text for _, text in lines], looked_for=SEED_LINE)],
@@ -20,7 +20,7 @@ def membership(world: World, way: str) -> Observed:
     exchange = world.notes[f"Sari {way}"]
     return Observed(
         Membership(exchange=exchange.seen(), member=world.mitra("Sari").id in world.mirror_state().online),
-        [exchange.evidence(), world.bench.mirror.describe("mitras:online")],
+        [exchange.evidence(), world.testbed.mirror.describe("mitras:online")],
         {"within_s": WRITE_THROUGH_S},
     )
 
@@ -33,7 +33,7 @@ def appears(world: World) -> Observed:
 @answers("SMOKE-03")
 def button(world: World) -> Observed:
     """The cached answer is taken away by hand between the two polls, as nothing but 10 s would do it."""
-    sari, customer, valkey = world.mitra("Sari"), world.customer("Budi"), world.bench.mirror.client
+    sari, customer, valkey = world.mitra("Sari"), world.customer("Budi"), world.testbed.mirror.client
     valkey.delete("availability:snapshot")
     available = customer.beacon()
     sari.offline()
@@ -50,12 +50,12 @@ def button(world: World) -> Observed:
 
 def counter(world: World, note: str) -> Observed:
     exchange, sari = world.notes[note], world.mitra("Sari")
-    rows = world.bench.tables.query(
+    rows = world.testbed.tables.query(
         "SELECT status, count(*) FROM chat_sessions WHERE mitra_id = %s GROUP BY 1", (sari.id,)
     )
     return Observed(
         ChatAndCapacity(exchange=exchange.seen(), capacity=world.mirror_state().capacities.get(sari.id)),
-        [exchange.evidence(), rows.evidence(), world.bench.mirror.describe(f"mitra:capacity:{sari.id}")],
+        [exchange.evidence(), rows.evidence(), world.testbed.mirror.describe(f"mitra:capacity:{sari.id}")],
         {"within_s": WRITE_THROUGH_S},
     )
 

@@ -9,6 +9,7 @@ from rig.record.evidence import Evidence
 from rig.record.observations.parts import Reading
 from rig.runs.checklist.world import World
 from rig.traffic import Mitra
+from rig.waiting import poll_until
 
 MARGIN_S = 5.0  # between a heartbeat by hand and its turning stale
 
@@ -30,13 +31,13 @@ ONLINE_STATES = {
 
 def come_online(world: World) -> None:
     """All of ONLINE_STATES through the app; sessions and counters that differ from it are put in by hand."""
-    customer = world.bench.fixtures.customer("Joko")
+    customer = world.testbed.fixtures.customer("Joko")
     for name, (load, capacity, active) in ONLINE_STATES.items():
         mitra = world.add_mitra(name)
         must(mitra.online(), 200)
         for _ in range(load):
-            world.bench.fixtures.session(customer, mitra.id, "active")
-        world.bench.mirror.client.set(f"mitra:capacity:{mitra.id}", load if capacity is None else capacity)
+            world.testbed.fixtures.session(customer, mitra.id, "active")
+        world.testbed.mirror.client.set(f"mitra:capacity:{mitra.id}", load if capacity is None else capacity)
         if not active:
             must(world.operator().set_active(mitra.id, False), 200)
     world.add_mitra("Tuti")  # offline, so that no reader may name her
@@ -44,31 +45,29 @@ def come_online(world: World) -> None:
 
 
 def await_deactivated(world: World) -> None:
-    """Until Valkey has who is deactivated, or the time for that is up: then the boxes tell that it has not."""
-    deadline = time.monotonic() + WRITE_THROUGH_S
-    while set(world.truth().deactivated) - world.bench.mirror.deactivated() and time.monotonic() < deadline:
-        time.sleep(0.02)  # between two looks
+    """Wait until Valkey has every mitra who is deactivated. If it does not in time, the items report that."""
+    poll_until(lambda: not set(world.truth().deactivated) - world.testbed.mirror.deactivated(), WRITE_THROUGH_S)
 
 
 def set_heartbeat(world: World, name: str, age_s: float, zone: str = "Z") -> None:
     """By hand, so many seconds old; `zone` is `Z` or another way to write UTC."""
     at = datetime.fromtimestamp(time.time() - age_s, UTC)
     text = at.isoformat(timespec="milliseconds").removesuffix("+00:00") + zone
-    world.bench.mirror.client.set(HEARTBEAT + world.mitra(name).id, text)
+    world.testbed.mirror.client.set(HEARTBEAT + world.mitra(name).id, text)
 
 
 def heartbeats_by_hand(world: World, stale_s: float) -> None:
     """A few seconds inside and outside the stale time, none, none that can be read, and one in another spelling."""
     set_heartbeat(world, "Lina", stale_s - MARGIN_S)
     set_heartbeat(world, "Maya", stale_s + MARGIN_S)
-    world.bench.mirror.client.delete(HEARTBEAT + world.mitra("Nita").id)
-    world.bench.mirror.client.set(HEARTBEAT + world.mitra("Putri").id, "yesterday")
+    world.testbed.mirror.client.delete(HEARTBEAT + world.mitra("Nita").id)
+    world.testbed.mirror.client.set(HEARTBEAT + world.mitra("Putri").id, "yesterday")
     set_heartbeat(world, "Ratna", 1.0, zone="+00:00")
 
 
 def come_online_in_postgres(world: World) -> None:
     """Rows by hand that no mirror knows of, for an outage: a fallback can only have them from Postgres."""
-    rows, now = world.bench.fixtures, datetime.now(UTC)
+    rows, now = world.testbed.fixtures, datetime.now(UTC)
     customer = rows.customer("Joko")
     for name, online, active, heard, counted, other in (
         ("Sari", True, True, None, 0, 0),
@@ -96,7 +95,7 @@ def names_by_id(world: World) -> dict[str, str]:
 
 def available_in_postgres(world: World) -> tuple[list[str], Evidence]:
     """Online, active and with room, as the rig counts it itself: what a fallback must find."""
-    found = world.bench.tables.query(
+    found = world.testbed.tables.query(
         "SELECT m.id::text FROM mitras m JOIN mitra_online_status o ON o.mitra_id = m.id"
         " WHERE o.is_online AND m.is_active AND (SELECT count(*) FROM chat_sessions s WHERE s.mitra_id = m.id"
         " AND s.status IN ('active', 'pending_payment')) < %s ORDER BY 1",
@@ -111,13 +110,13 @@ def maximum(world: World) -> int:
 
 
 def setting(world: World, key: str, default: int) -> int:
-    found = world.bench.tables.query("SELECT value FROM app_config WHERE key = %s", (key,))
+    found = world.testbed.tables.query("SELECT value FROM app_config WHERE key = %s", (key,))
     return default if found.value is None else int(found.value)
 
 
 def offered(world: World, customer: str) -> tuple[list[str], Evidence]:
     """The mitras to whom this customer's chat was offered."""
-    found = world.bench.tables.query(
+    found = world.testbed.tables.query(
         "SELECT mitra_id::text FROM chat_request_notifications WHERE chat_session_id = %s ORDER BY 1",
         (world.notes[f"{customer} chat"],),
     )

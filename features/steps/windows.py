@@ -43,7 +43,7 @@ class Window:
 def valkey_now(world: World) -> float:
     """Valkey's clock, by which MONITOR stamps its lines; ours while Valkey is away."""
     try:
-        seconds, microseconds = world.bench.mirror.client.time()
+        seconds, microseconds = world.testbed.mirror.client.time()
     except redis.RedisError:
         return time.time()
     return float(seconds) + microseconds / 1e6
@@ -52,12 +52,12 @@ def valkey_now(world: World) -> float:
 @contextmanager
 def window(world: World, note: str) -> Iterator[Window]:
     """Note the window of what is done inside. MONITOR is up to date before it, so that nothing of it is missed."""
-    world.bench.monitor.fence()
+    world.testbed.monitor.fence()
     noted = world.notes[note] = Window(time.time(), valkey_now(world))
     yield noted
     noted.until, noted.valkey_until = time.time(), valkey_now(world)
-    if isinstance(world.bench.monitor, NoMonitor):
-        world.bench.monitor.fence()  # its counters have to be read at both ends
+    if isinstance(world.testbed.monitor, NoMonitor):
+        world.testbed.monitor.fence()  # its counters have to be read at both ends
 
 
 def statements_in(world: World, noted: Window, late_s: float = 0.0) -> list[SqlStatement]:
@@ -76,12 +76,12 @@ def writes_in(world: World, noted: Window, late_s: float = 0.0) -> list[ValkeyCo
 
     Without MONITOR, keyspace events and commandstats tell as much, of one backend.
     """
-    monitor = world.bench.monitor
-    if not isinstance(monitor, NoMonitor) or len(world.bench.servers) > 1:
+    monitor = world.testbed.monitor
+    if not isinstance(monitor, NoMonitor) or len(world.testbed.servers) > 1:
         return commands_in(world, noted, late_s)
     monitor.fence()
     until = valkey_now(world) if noted.valkey_until is None else noted.valkey_until + late_s
-    (backend,) = world.bench.servers
+    (backend,) = world.testbed.servers
     changes = monitor.changes(backend, noted.valkey_since, until)
     world.weaken(f"writes were told by keyspace events and counted by commandstats: {monitor.why}")
     return [change.seen() for change in changes]
@@ -89,10 +89,10 @@ def writes_in(world: World, noted: Window, late_s: float = 0.0) -> list[ValkeyCo
 
 def blind_s(world: World, noted: Window) -> float:
     """For how long of the window MONITOR was not connected."""
-    if isinstance(world.bench.monitor, NoMonitor):
+    if isinstance(world.testbed.monitor, NoMonitor):
         return 0.0  # the second witness says by itself what it has not heard
     until = noted.until or time.time()
-    return sum(max(0.0, min(b, until) - max(a, noted.since)) for a, b in world.bench.monitor.blind)
+    return sum(max(0.0, min(b, until) - max(a, noted.since)) for a, b in world.testbed.monitor.blind)
 
 
 def tally(statements: Iterable[SqlStatement]) -> list[CountedStatement]:

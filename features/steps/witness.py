@@ -22,7 +22,7 @@ def said_before(world: World) -> None:
 @when(parsers.re(r"Sari and Dewi ping, and the beacon and the dashboard are read, (?P<count>\d+) times each"))
 def hot_paths(world: World, count: str) -> None:
     """All within the snapshot's ten seconds, so that the beacon is a warm one."""
-    world.notes["postgres alive"] = world.bench.stack.postgres.alive()
+    world.notes["postgres alive"] = world.testbed.stack.postgres.alive()
     asked = {
         "active": world.mitra("Sari").ping,
         "deactivated": world.mitra("Dewi").ping,

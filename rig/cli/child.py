@@ -1,6 +1,6 @@
-"""`python -m rig.cli.child WORDS`: the `rig` command, which ends in order once the rig that started it has gone.
+"""`python -m rig.cli.child WORDS`: the `rig` command as a child of another rig. It stops when its parent has ended.
 
-Its standard input is a pipe that nobody writes to: end of file means that the other end was closed, or died.
+Its standard input is a pipe that nobody writes to. End of file means that the parent closed it or died.
 """
 
 import os
@@ -11,8 +11,9 @@ from rig.cli.commands import main
 
 
 def watch(lifeline: int = 0) -> None:
+    """Wait for end of file on this descriptor, then interrupt this process."""
     os.read(lifeline, 1)
-    os.kill(os.getpid(), signal.SIGTERM)  # an interruption, like Ctrl-C
+    os.kill(os.getpid(), signal.SIGTERM)  # like Ctrl-C
 
 
 if __name__ == "__main__":

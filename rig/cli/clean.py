@@ -1,4 +1,4 @@
-"""`rig clean`: empties the rig's cache and tells what that freed."""
+"""`rig clean`: deletes the content of the rig's cache and prints how much was freed."""
 
 import shutil
 from pathlib import Path
@@ -9,12 +9,12 @@ from rig.errors import UsageError
 from rig.paths import cache_directory
 from rig.stack.processes.ports import held_by_a_rig
 
-KEPT = ".lock"  # empty files, by which rigs that start meanwhile exclude each other
+KEPT = ".lock"  # empty files: the locks of rigs that start at the same time
 MB = 1_000_000
 
 
 def run() -> int:
-    """Exit code 0. UsageError while a rig runs, which uses what lies there."""
+    """Returns exit code 0. Raises UsageError while a rig is running, because it uses the cache."""
     directory = cache_directory()
     if held_by_a_rig():
         raise UsageError(f"a rig is running and uses {directory}: end it first")

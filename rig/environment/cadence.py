@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-# Written seconds of each cadence a scenario may ask for, and what a fast run uses instead. Only the one under
-# test is shortened; every other one stands at QUIET, so that what is seen belongs to the scenario.
+# Seconds of each cadence as the source writes them, and what a fast run uses instead. Only the cadence under test is
+# shortened. All others are QUIET, so that every observed statement was caused by the scenario.
 FAST: dict[str, dict[int, float]] = {
     "auto-offline": {10: 1, 30: 1},
     "stale": {15: 2, 90: 2},

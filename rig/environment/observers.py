@@ -9,14 +9,14 @@ from rig.stores.postgres import PostgresFacts
 
 
 def why_no_log(facts: PostgresFacts) -> str:
-    """What a box that counts statements says where it cannot."""
+    """The reason that a box which counts statements gives when there is no log."""
     return f"statement log: {facts.lacking.get('statement log', '')}"
 
 
 def watch_commands(stack: Stack, others: str | None) -> Monitor | NoMonitor:
     """By MONITOR, where it shows commands to us and we can tell whose they are.
 
-    `others`: the instance that everybody is who is not the rig; None: told by Valkey user.
+    `others`: the instance that owns all connections but the rig's. None: instances differ by Valkey user.
     """
     valkey = stack.valkey
     others = others or (None if valkey.users_of_their_own else FIRST)

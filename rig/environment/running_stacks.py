@@ -1,17 +1,25 @@
-"""The state files of running stacks, by which `rig vk` and `rig sql` find the one to talk to."""
+"""The state files of running stacks, by which commands such as `rig vk` and `rig server` find the one to talk to.
+
+Looking for a stack imports no client of a store: a command that only looks has to answer at once.
+"""
 
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rig.errors import UsageError
-from rig.fixtures import Schema, reading_options
+from rig.errors import UsageError, unknown
 from rig.paths import CHECKOUT, cache_directory
-from rig.stack.stack import Stack
+
+if TYPE_CHECKING:
+    from rig.fixtures import Schema
+    from rig.stack.stack import Stack
+
+NONE_RUNS = "start one with `rig serve`, or keep one with --keep"
+NO_SESSION = "start one with `rig serve` in another terminal"
 
 
 def directories() -> list[Path]:
@@ -21,26 +29,38 @@ def directories() -> list[Path]:
 
 
 @contextmanager
-def announced(stack: Stack, command: str, schema: Schema | None = None) -> Iterator[None]:
-    """Let other commands find this stack while it runs. Ask again after starting servers to tell of them."""
-    path = announce(stack, command, schema)
+def announced(
+    stack: "Stack", command: str, schema: "Schema | None" = None, session: Mapping[str, Any] | None = None
+) -> Iterator[None]:
+    """Let other commands find this stack while it runs. Call `announce` again after starting servers to tell of them."""
+    path = announce(stack, command, schema, session)
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
 
 
-def announce(stack: Stack, command: str, schema: Schema | None = None) -> Path:
+def announce(
+    stack: "Stack", command: str, schema: "Schema | None" = None, session: Mapping[str, Any] | None = None
+) -> Path:
     """Write or renew the state file of this process; only its owner may read it, as it holds passwords.
 
-    With a foreign schema `rig sql` reads the contract's names too.
+    With a foreign schema `rig sql` reads the contract's names too. `session` is what `rig serve` tells of itself:
+    by it the commands of a manual session reach it.
     """
+    from rig.fixtures import Schema, reading_options
+
     facts = {
         "pid": os.getpid(),
         "name": f"{command}-{os.getpid()}",
         "supervisor": str(stack.supervisor.socket),
         "written": time.time(),
-        "stack": {**stack.describe(), "sql_options": reading_options(schema or Schema())},
+        "stack": {
+            **stack.describe(),
+            "sql_options": reading_options(schema or Schema()),
+            "clients": clients(stack.spec.postgres_wheel),
+        },
+        **({"session": dict(session)} if session is not None else {}),
     }
     directory = writable_directory()
     path, fresh = directory / f"{os.getpid()}.json", directory / f".{os.getpid()}"
@@ -48,6 +68,20 @@ def announce(stack: Stack, command: str, schema: Schema | None = None) -> Path:
         json.dump(facts, file, indent=2)
     fresh.replace(path)
     return path
+
+
+def clients(postgres_wheel: str | None = None) -> dict[str, str | None]:
+    """Where the command-line clients of the stores are; None where this machine has none."""
+    from rig.stack.embedded.postgres_binaries import installed
+    from rig.stack.embedded.valkey import command_line_client
+    from rig.stack.errors import StackError
+
+    valkey_client = command_line_client()
+    try:
+        psql = str(installed(postgres_wheel) / "bin" / "psql")
+    except StackError:
+        psql = None
+    return {"valkey-cli": str(valkey_client) if valkey_client else None, "psql": psql}
 
 
 def writable_directory() -> Path:
@@ -63,30 +97,69 @@ def writable_directory() -> Path:
 
 def running() -> list[dict[str, Any]]:
     """The stacks that run now; state files of rigs that were killed are removed on the way."""
-    found = []
+    return look()[0]
+
+
+def look() -> tuple[list[dict[str, Any]], list[str]]:
+    """The stacks that run now, and the names of those that were killed, whose state files are removed."""
+    found, killed = [], []
     for directory in directories():
         for path in sorted(directory.glob("*.json")) if directory.is_dir() else ():
             try:
                 facts = json.loads(path.read_text())
             except (OSError, ValueError):
-                continue  # somebody else's, or just being removed
-            if Path(facts["supervisor"]).exists():
+                continue  # another program's file, or one that is just being removed
+            if Path(facts["supervisor"]).exists() and process_exists(facts["pid"]):
                 found.append(facts)
             else:
                 path.unlink(missing_ok=True)
-    return found
+                killed.append(facts["name"])
+    return found, killed
+
+
+def process_exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is another user's
+    return True
 
 
 def the_stack(name: str | None) -> dict[str, Any]:
-    """`Stack.describe()` and `sql_options` of the one that runs, or of the one named (by name or pid)."""
-    stacks = running()
+    """`Stack.describe()`, `sql_options` and `clients` of the stack that runs, or of the one named (by name or pid)."""
+    stack: dict[str, Any] = choose(name, *look(), what="stack", none=NONE_RUNS)["stack"]
+    return stack
+
+
+def the_session(name: str | None) -> dict[str, Any]:
+    """The state file of the `rig serve` that runs, or of the one named (by name or pid).
+
+    UsageError in one line when there is none, when there are several and no name, and when it was killed.
+    """
+    found, killed = look()
+    sessions = [facts for facts in found if "session" in facts]
+    others = [facts["name"] for facts in found if "session" not in facts]
+    if name in others or (name is None and others and not sessions):
+        raise UsageError(f"{name or others[0]} is no manual session: {NO_SESSION}")
+    return choose(name, sessions, killed, what="session", none=NO_SESSION)
+
+
+def choose(
+    name: str | None, stacks: list[dict[str, Any]], killed: list[str], *, what: str, none: str
+) -> dict[str, Any]:
+    """The one that is meant. UsageError lists those that there are."""
     chosen = [facts for facts in stacks if name in (None, facts["name"], str(facts["pid"]))]
     if len(chosen) == 1:
-        stack: dict[str, Any] = chosen[0]["stack"]
-        return stack
+        return chosen[0]
     names = ", ".join(facts["name"] for facts in stacks)
+    gone = [one for one in killed if name is None or name in (one, one.rpartition("-")[2])]
+    if not chosen and gone:
+        instead = f"choose {names}" if stacks else none
+        raise UsageError(f"{' and '.join(gone)} was killed and has ended: {instead}")
     if not stacks:
-        raise UsageError("no stack is running: start one with `rig serve`, or keep one with --keep")
+        raise UsageError(f"no {what} is running: {none}")
     if not chosen:
-        raise UsageError(f"no running stack is named {name!r}: there is {names}")
-    raise UsageError(f"several stacks are running ({names}): choose one with --stack NAME")
+        raise unknown(f"running {what}", str(name), [facts["name"] for facts in stacks])
+    raise UsageError(f"several {what}s are running ({names}): choose one with --session NAME")

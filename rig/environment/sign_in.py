@@ -1,4 +1,4 @@
-"""How people get their tokens: minted where the server's secret is known, else as in the app, by a one-time code."""
+"""Signs people in: by a minted token if the server's JWT secret is known, else by a one-time code."""
 
 from typing import TypeVar
 

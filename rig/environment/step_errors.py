@@ -1,15 +1,15 @@
-"""What a step of a scenario raises when it could not do its work, and whom that blames."""
+"""Errors of scenario steps, and which items they decide."""
 
 from rig.checks.framework import CATCH_ALL
 from rig.record.lines.checklist import StepError
 
 
 class Unmet(AssertionError):
-    """A step's own precondition did not come about: what hangs on it is inconclusive, nobody is blamed."""
+    """A precondition of the step did not hold: items that depend on the step are inconclusive."""
 
 
 class Broke(AssertionError):
-    """The server broke a promise in a step that only prepares: `owner` fails by it, what hangs on the step stays open."""
+    """The server broke a promise in a preparing step: the item `owner` fails, items that depend on the step are inconclusive."""
 
     def __init__(self, message: str, owner: str = CATCH_ALL) -> None:
         super().__init__(message)
@@ -17,7 +17,7 @@ class Broke(AssertionError):
 
 
 def blamed(exception: Exception) -> StepError | None:
-    """What a step's own exception says of the boxes after it, and whom it charges; None for any other exception."""
+    """The verdict that such an exception gives to later items, and the item that it fails; None for other exceptions."""
     if isinstance(exception, Broke):
         return StepError("inconclusive", str(exception), owner=exception.owner)
     return StepError("inconclusive", str(exception)) if isinstance(exception, Unmet) else None

@@ -1,26 +1,29 @@
 """The test bed of one worker: a stack, its observers and the backends on it, reset between scenarios instead of restarted."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
 from rig.checks.framework import HARDENED
+from rig.config import Settings
 from rig.contract import SETTING_S
 from rig.environment.cadence import ENVIRONMENT, QUIET, Cadence
-from rig.environment.observers import watch_commands, why_no_log
+from rig.environment.observed_stack import ObservedStack
+from rig.environment.observers import watch_commands
+from rig.environment.stack_spec import mapped_schema
 from rig.environment.step_errors import Unmet
-from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_path, translator
+from rig.fixtures import Schema
 from rig.fixtures.schema import CONTRACT_TABLES
-from rig.observe import LagSentinel, Mirror, ServerLog, StatementLog, Tables
+from rig.observe import LagSentinel
 from rig.record import RecordWriter
 from rig.record.evidence import Evidence
 from rig.record.lines.checklist import StepError
 from rig.record.lines.common import Exited, PostgresEvent
 from rig.record.observations.parts import MirrorState, PostgresState
-from rig.stack import ServerInstance, Stack, StackError
+from rig.stack import ServerInstance, Stack, StackError, StackSpec, Supervisor, open_stack
 from rig.stack.sut.managed import READY_S
 from rig.stores import Lacks
-from rig.stores.valkey import OURS
 from rig.traffic import Operator
 
 MARGIN_S = 0.1  # beyond the contract's second, for clocks and scheduling
@@ -44,10 +47,10 @@ class BeforeScenario(Protocol):
         """Take back what is in force; nothing when there is none."""
 
 
-class Testbed:
-    """Knows the stack from all sides. Scenarios that ask for the same backend share a running one."""
+class Testbed(ObservedStack):
+    """A stack with its observers and servers. Scenarios that need the same servers share running ones."""
 
-    # The instance that everybody is who is not the rig; None: told by Postgres role and Valkey user.
+    # The instance that owns all connections but the rig's. None: instances differ by Postgres role and Valkey user.
     others: ClassVar[str | None] = None
 
     def __init__(
@@ -60,12 +63,10 @@ class Testbed:
         schema: Schema | None = None,
         level: str = HARDENED,
     ) -> None:
-        self.stack, self.recorder, self.cadence, self.random_seed = stack, recorder, cadence, random_seed
-        self.ready_within_s = ready_within_s
-        self.schema, self.level = schema or Schema(), level
-        self._views_made = False
-        self.scenario: dict[str, Any] = {}  # names the one that runs, or ran last: what happens is charged to it
-        self.servers: dict[str, ServerInstance] = {}
+        super().__init__(stack, recorder, schema)
+        self.cadence, self.random_seed = cadence, random_seed
+        self.ready_within_s, self.level = ready_within_s, level
+        self.scenario: dict[str, Any] = {}  # the current or latest scenario: crashes are recorded under its name
         self.environment: dict[str, str] = {}
         self.starts = 0
         self.failed = False  # some scenario of this worker has
@@ -75,42 +76,24 @@ class Testbed:
         self._we_ended: set[str] = set()
         # Starts (instance, ready since) whose unexpected end stands in the record.
         self._noted: set[tuple[str, float | None]] = set()
-        self._logs: dict[str, ServerLog] = {}  # each reads on where it stopped
         self.lag = LagSentinel()
-        self.tables = Tables(stack.postgres.observer_url, reading_path(self.schema))
-        self.fixtures = Fixtures(stack.postgres.url, self.schema)
-        self.mirror = Mirror(stack.valkey.url)
         self.monitor = watch_commands(stack, self.others)
-        self.statements = StatementLog(
-            stack.postgres.statement_log,
-            translate=translator(self.schema),
-            why_none=why_no_log(stack.postgres.facts),
-            **self.attribution(),
-        )
-
-    def attribution(self) -> dict[str, Any]:
-        """What tells a server's statements from the rig's: the names of our connections, and the instances' login roles."""
-        postgres = self.stack.postgres
-        return {
-            "roles": postgres.instance_of, "shared": postgres.shared_by, "observers": postgres.observers, "ours": OURS,
-            "database": postgres.facts.database,
-        }  # fmt: skip
 
     # --- backends --------------------------------------------------------------------------------------------
 
     def environment_for(self, **cadences: float) -> dict[str, str]:
-        """Every cadence quiet but those given, in whole seconds, as the contract's environment."""
+        """The contract's environment with these cadences in whole seconds, and QUIET for all others."""
         seconds = {"auto-offline": QUIET, "heartbeat-mirror": QUIET, "reconcile": QUIET, "goodbye": 60, **cadences}
         return {ENVIRONMENT[name]: str(int(value)) for name, value in seconds.items()}
 
     def cadences_for(self, cadences: dict[str, float]) -> dict[str, float]:
-        """The seconds that the backends will have where a scenario asks for these."""
+        """The cadences in seconds that the servers will really have when a scenario asks for these."""
         return cadences
 
     def ready(self, environment: Mapping[str, str], instances: tuple[str, ...] = ("a",), *, quiet: bool = True) -> None:
         """Have just these instances running in that environment on empty stores; restart only when needed.
 
-        `quiet`: the scenario needs every other cadence to stand still, as it does in all that we start.
+        `quiet`: all other cadences must be QUIET, which holds for every server that the rig starts.
         """
         wanted = dict(environment)
         same = wanted == self.environment and tuple(self.servers) == instances
@@ -129,44 +112,28 @@ class Testbed:
             self.empty_stores()
 
     def start_together(self) -> float:
-        """Start every instance that does not run, all before the first of them is waited for; the time just before."""
-        at = time.time()
+        """Start all instances that do not run, then wait for each. Returns the time just before the start."""
+        before = time.time()
         idle = {name: server for name, server in self.servers.items() if not server.running}
-        for server in idle.values():
-            self.recorder.mask(server.internal_token, "$INTERNAL_API_TOKEN")
-            self.recorder.mask(server.jwt_secret, "$JWT_SECRET")
-            server.spawn()
-            self.starts += 1
-        for name, server in idle.items():
-            server.wait_ready(self.ready_within_s)
-            self._we_ended.discard(name)
-        return at
-
-    def read_by_contract(self) -> None:
-        """Once the server has made its tables, whatever it calls them: let the contract's names mean them.
-
-        SchemaMismatch names what is not there.
-        """
-        if self.schema.foreign and not self._views_made:
-            make_views(self.stack.postgres.url, self.schema)
-            self._views_made = True
+        self.starts += len(idle)
+        self.start_servers(idle.values(), self.ready_within_s)
+        self._we_ended -= idle.keys()
+        return before
 
     def restart(self, name: str = "a") -> float:
-        """Stop one instance as an operator would and start it again; the time just before its new start."""
+        """Stop one instance by SIGTERM and start it again. Returns the time just before the start."""
         self.stop(name)
         return self.start_together()
 
     def stop(self, name: str = "a") -> int:
-        """SIGTERM, and the exit code; from now on nobody wonders that this instance is gone."""
+        """Send SIGTERM and return the exit code. The instance no longer counts as crashed."""
         self._we_ended.add(name)
         self.dirty(f"instance {name} was stopped")
         return self.servers[name].stop()
 
     def stop_servers(self) -> None:
         self.record_crashes()
-        for server in self.servers.values():
-            if server.running:
-                server.stop()
+        super().stop_servers()
         self.servers = {}
         self._we_ended.clear()
 
@@ -175,18 +142,15 @@ class Testbed:
 
     @property
     def has_log(self) -> bool:
-        """Whether the servers' output is ours to read: where it is not, no seed line tells when a seed is done."""
+        """Whether the rig can read the servers' output. Without it no seed line shows when a seed is done."""
         return True
 
-    def log(self, name: str = "a") -> ServerLog:
-        return self._logs.setdefault(name, ServerLog(self.servers[name].log))
-
     def dirty(self, why: str) -> None:
-        """The next scenario must not share these backends, because of `why`."""
+        """The next scenario restarts the servers, because of `why`."""
         self._dirty = why
 
     def truth_away(self) -> None:
-        """Stop Postgres; the record tells from when a 503 is what the contract asks for."""
+        """Stop Postgres. From this line of the record on, the contract asks for a 503."""
         self.recorder.add(PostgresEvent(t=time.time(), event="away"))
         self.stack.postgres.stop()
 
@@ -205,18 +169,18 @@ class Testbed:
             self.read_by_contract()
             return
         names = {table: self.fixtures.schema.table_name(table) for table in CONTRACT_TABLES}
-        found = self.tables.query(
+        absent = self.tables.query(
             "SELECT name FROM unnest(%s::text[]) name WHERE to_regclass(name) IS NULL", (list(names.values()),)
         )
-        if found.rows:
-            missing = ", ".join(found.column)
+        if absent.rows:
+            missing = ", ".join(absent.column)
             raise StackError(
                 f"the server is ready, but its database has no table {missing}: it makes them at its start or by"
                 " --sut-setup; if they have other names, tell them by a mapping (docs/foreign-servers.md)"
             )
 
     def empty_stores(self) -> None:
-        """No rows, and a mirror that says so: consistent, so nothing has to be seeded again."""
+        """Delete all rows and all keys of the contract. Both stores agree, so no seed is needed."""
         self.fixtures.clear()
         self.mirror.clear_contract_keys()
 
@@ -259,7 +223,7 @@ class Testbed:
     # --- blame -----------------------------------------------------------------------------------------------
 
     def classify_failure(self, failure: Exception) -> StepError:
-        """Whose fault an exception is: an instance that was ready and left by itself has failed, else the rig is broken."""
+        """The verdict of an exception: failed if a ready instance has exited by itself, else broken."""
         if isinstance(failure, Lacks):
             return StepError("skipped", str(failure))
         for server in self.exited():
@@ -267,16 +231,11 @@ class Testbed:
         return StepError("broken", f"{type(failure).__name__}: {failure}")
 
     def exited(self) -> list[ServerInstance]:
-        """Instances that had been ready and then left without our doing."""
-        gone = [name for name, server in self.servers.items() if server.ready and not server.running]
-        return [self.servers[name] for name in gone if name not in self._we_ended]
-
-    def crash_message(self, server: ServerInstance) -> str:
-        tail = "; ".join(text for _, text in self.log(server.name).lines()[-3:]) or "it printed nothing at all"
-        return f"backend {server.name} exited by itself ({server.exit_code}): {tail}"
+        """Instances that were ready and then left without our doing."""
+        return [server for server in super().exited() if server.name not in self._we_ended]
 
     def record_crashes(self) -> None:
-        """Record, once each, who left by itself: it may have done so where no step looked."""
+        """Record, once each, instances that exited by themselves, even if no step noticed it."""
         for server in self.exited():
             if self.scenario and (server.name, server.ready) not in self._noted:
                 self._noted.add((server.name, server.ready))
@@ -285,11 +244,28 @@ class Testbed:
                 self.recorder.add(Exited(t=at or time.time(), instance=server.name, text=text, **self.scenario))
 
     def close(self) -> None:
-        self.stop_servers()
-        if self._views_made:
-            drop_views(self.stack.postgres.url)
+        super().close()
         self.monitor.close()
         self.lag.close()
-        self.tables.close()
-        self.fixtures.close()
-        self.mirror.close()
+
+
+@contextmanager
+def open_testbed(
+    spec: StackSpec,
+    supervisor: Supervisor,
+    name: str,
+    recorder: RecordWriter,
+    settings: Settings,
+    *,
+    cadence: str = "fast",
+    random_seed: int = 0,
+) -> Iterator[Testbed]:
+    """A test bed on a stack of its own; both end with the block. StackError when the stack does not start."""
+    with open_stack(spec, supervisor, name) as stack:
+        testbed = Testbed(
+            stack, recorder, Cadence(cadence), random_seed, settings.ready_within_s, mapped_schema(settings)
+        )
+        try:
+            yield testbed
+        finally:
+            testbed.close()

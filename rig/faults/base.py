@@ -15,6 +15,7 @@ import redis
 from rig.faults.requirements import Requirement
 from rig.record.lines.base import Line
 from rig.stores.valkey import OURS, Word, connect, run
+from rig.waiting import poll_until
 
 ANSWERS, CLOSES, SILENT, REFUSED = "answers", "closes", "silent", "refused"
 ENDED = "ended"  # in `FaultContext.kept`: the time (epoch seconds) at which it was over, where that is before `remove` returns
@@ -91,16 +92,15 @@ class FaultContext:
         return [client for client in self.valkey.client_list(_type=type) if client["user"] in self.users()]
 
     def clients_to_end(self, type: str = "normal") -> set[str]:
-        """The same, once each instance has one: just after another fault there may be none yet, and nothing to end.
+        """Like `clients`, but wait up to BACK_S until every instance has reconnected, so that there is a connection to end.
 
-        Beside a fault in force, which may keep them away, and after BACK_S: whatever there is.
+        Beside another fault in force, which may keep the instances away, it does not wait.
         """
-        deadline = time.monotonic() + BACK_S
-        while True:
-            listed = self._listed(type)
-            if not self.alone or {c["user"] for c in listed} >= set(self.users()) or time.monotonic() >= deadline:
-                return {client["id"] for client in listed}
-            time.sleep(0.02)  # between two looks
+
+        def all_connected(listed: list[dict[str, str]]) -> bool:
+            return not self.alone or {client["user"] for client in listed} >= set(self.users())
+
+        return {client["id"] for client in poll_until(lambda: self._listed(type), BACK_S, until=all_connected)}
 
     def clients_left(self, before: set[str], type: str = "normal") -> Observation:
         return {"connections before": str(len(before)), "connections left": str(len(before & self.clients(type)))}
@@ -219,11 +219,20 @@ def treats_a_connection(host: str, port: int, *, tls: bool = False) -> str:
     """`answers` (any bytes come back to a PING), `closes`, `silent` or `refused`, as a client would see it."""
     try:
         with socket.create_connection((host, port), timeout=CONNECT_S) as plain:
-            connection = unverified(plain) if tls else plain
-            connection.sendall(b"PING\r\n")
-            return ANSWERS if connection.recv(64) else CLOSES
+            return answers_to(unverified(plain) if tls else plain, b"PING\r\n")
     except ConnectionRefusedError:
         return REFUSED
+    except TimeoutError:
+        return SILENT
+    except OSError:
+        return CLOSES
+
+
+def answers_to(connection: socket.socket, question: bytes) -> str:
+    """`answers` if any bytes come back within the socket's timeout, else `silent` or `closes`."""
+    try:
+        connection.sendall(question)
+        return ANSWERS if connection.recv(64) else CLOSES
     except TimeoutError:
         return SILENT
     except OSError:

@@ -1,6 +1,5 @@
 """All faults, from every module beside this one: a new one is one class in a file, and no list of them is kept."""
 
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -8,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from rig.errors import unknown
 from rig.faults.base import Fault
 
 FAMILIES = {
@@ -21,10 +21,6 @@ FAMILIES = {
     "truth": "Postgres itself is ill",
     "server": "an instance itself is gone, beset, or not what it was",
 }
-
-
-class UnknownFault(Exception):
-    """Names the faults that it may have meant."""
 
 
 @cache
@@ -50,8 +46,8 @@ def concrete(kinds: Iterable[type[Fault]]) -> Iterator[type[Fault]]:
 
 
 def fault_named(name: str) -> Fault:
+    """A new object of the fault. Raises UsageError, with a suggestion, for an unknown name."""
     known = faults()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or list(known)
-        raise UnknownFault(f"no fault {name!r}: did you mean {', '.join(map(repr, near))}?")
+        raise unknown("fault", name, known, "`rig chaos --list-faults` lists them")
     return known[name]()

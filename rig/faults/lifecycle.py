@@ -8,10 +8,10 @@ import redis
 from rig.faults.base import ENDED, TERMINATED, Fault, FaultContext, Observation, Unconfirmed, Unhealed
 from rig.record import RecordWriter
 from rig.record.lines.chaos import FaultEvent
+from rig.waiting import poll_until
 
 CONFIRM_S = 5.0
 HEAL_S = 5.0
-LOOK_EVERY_S = 0.02
 
 
 class Cycle:
@@ -69,13 +69,12 @@ class Cycle:
 
     def _await(self, met: Callable[[Observation, FaultContext], bool], within_s: float) -> tuple[Observation, bool]:
         """The last observation, and whether it is what was waited for."""
-        deadline = time.monotonic() + within_s
-        while True:
-            last_look = time.monotonic() >= deadline
+
+        def look() -> tuple[Observation, bool]:
             observation = self.fault.observe(self.context)
-            if (is_met := met(observation, self.context)) or last_look:
-                return observation, is_met
-            time.sleep(LOOK_EVERY_S)  # between two looks
+            return observation, met(observation, self.context)
+
+        return poll_until(look, within_s, until=lambda seen: seen[1])
 
     def _note(self, event: str, observation: Observation | None = None, at: float | None = None) -> None:
         fault = self.fault

@@ -1,4 +1,4 @@
-"""The refusal of an observer that this stack leaves no way to observe by: what needs it is skipped, by name."""
+"""The error of an observer that cannot work on this stack; items that need it are skipped."""
 
 from rig.stores import Lacks
 

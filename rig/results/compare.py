@@ -15,6 +15,7 @@ from rig.config import Settings
 from rig.errors import UsageError
 from rig.record import Verdict, resolve_run
 from rig.record.verdict import RANK
+from rig.terminal import console
 
 # A time has changed when it is this much longer or shorter, and by enough to be told from noise.
 TIME_RATIO = 1.5
@@ -46,7 +47,7 @@ def run(settings: Settings, before: str, after: str, as_json: bool) -> int:
     if as_json:
         echo(json.dumps(asdict(comparison), indent=1))
     else:
-        show(comparison, Console())
+        show(comparison, console())
     return 1 if comparison.worse else 0
 
 

@@ -17,8 +17,8 @@ def run(settings: Settings, name: str) -> int:
     except NoPlan:
         entries = directory.path / "entries"
         if entries.is_dir():
-            told = f"{name!r} is of `rig prove`, made of many runs: judge one of those below {entries} again"
-            raise UsageError(told) from None
+            message = f"{name!r} is of `rig prove`, made of many runs: judge one of those below {entries} again"
+            raise UsageError(message) from None
         raise UsageError(f"cannot judge {name!r} again: its record holds no plan, so nothing had begun") from None
     except KeyError as error:
         raise UsageError(

@@ -25,7 +25,7 @@ TOXIPROXY_SCHEMES = ("http", "https")
 
 @dataclass(frozen=True)
 class StackSpec:
-    """A service whose URL is given is somebody else's (external); `mode` says what the others are."""
+    """A service with a URL is external; `mode` says how the others are started."""
 
     logs: Path  # directory for the output of every process; lines are stamped on arrival
     mode: str = "embedded"
@@ -92,7 +92,7 @@ class StackSpec:
         return next(filter(None, refusals), None)
 
     def _check_attached(self) -> None:
-        """A running server says neither where its stores are nor takes a command."""
+        """A running server needs the URLs of its stores, and allows no option of a server that the rig starts."""
         if not (self.postgres and self.valkey):
             raise SpecError("--base-url needs the server's stores too: add --postgres URL and --valkey URL")
         for flag, told in (

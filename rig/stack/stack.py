@@ -1,4 +1,4 @@
-"""Opens a stack: Postgres, Valkey and Toxiproxy side by side, ours or somebody else's; then servers on it."""
+"""Opens a stack: Postgres, Valkey and Toxiproxy, the rig's or external; then servers on it."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -50,7 +50,7 @@ class Stack:
 
     def __init__(self, spec: StackSpec, supervisor: Supervisor, name: str) -> None:
         kinds = KINDS[spec.mode]
-        own = (supervisor, name, spec.logs)
+        arguments = (supervisor, name, spec.logs)
         self.spec = spec
         self.name = name
         self.supervisor = supervisor
@@ -58,19 +58,19 @@ class Stack:
         self.postgres = (
             ExternalPostgres(spec.postgres, spec.postgres_log)
             if spec.postgres
-            else kinds.postgres(*own, autovacuum=spec.autovacuum, wheel=spec.postgres_wheel)
+            else kinds.postgres(*arguments, autovacuum=spec.autovacuum, wheel=spec.postgres_wheel)
         )
-        self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*own, wheel=spec.valkey_wheel)
-        self.toxiproxy = self._toxiproxy(kinds, own)
+        self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*arguments, wheel=spec.valkey_wheel)
+        self.toxiproxy = self._toxiproxy(kinds, arguments)
         self.servers: dict[str, Any] = {}  # ServerInstance, or the one AttachedServer
         self._proxies: dict[str, str] = {}  # name in Toxiproxy → host:port
         self._ports: list[int] = []
         self._clocks = supervisor.temporary_directory(f"{name}-clocks") if spec.clock_library else None
         self.resolver = Resolver(supervisor.temporary_directory(f"{name}-resolver")) if spec.own_resolver else None
 
-    def _toxiproxy(self, kinds: Kinds, own: tuple[Any, ...]) -> Any:
+    def _toxiproxy(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Any:
         if self.spec.attached is None:
-            return ExternalToxiproxy(self.spec.toxiproxy) if self.spec.toxiproxy else kinds.toxiproxy(*own)
+            return ExternalToxiproxy(self.spec.toxiproxy) if self.spec.toxiproxy else kinds.toxiproxy(*arguments)
         if self.spec.toxiproxy is None:
             return NoToxiproxy()
         return ProxyInFront(self.spec.toxiproxy, self.spec.attached.proxy, self.valkey)
@@ -79,10 +79,18 @@ class Stack:
     def services(self) -> tuple[Any, Any, Any]:
         return self.postgres, self.valkey, self.toxiproxy
 
-    def server(self, name: str, env: Mapping[str, str] | None = None, *, proxied: bool = True) -> Any:
+    def server(
+        self,
+        name: str,
+        env: Mapping[str, str] | None = None,
+        *,
+        proxied: bool = True,
+        ports: tuple[int, int] | None = None,
+    ) -> Any:
         """The instance of that name, not started. The same name again: the same identities, ports and log.
 
-        `proxied=False` gives it Valkey's own address, for load and benchmarks. StackError if it still runs.
+        `proxied=False` gives it Valkey's own address, for load and benchmarks. `ports` are its public and its internal
+        one, else they are drawn. StackError if it still runs.
         """
         if self.spec.attached is not None:
             return self._attached(name)
@@ -90,7 +98,7 @@ class Stack:
         if earlier is not None and earlier.running:
             raise StackError(f"server {name} runs (pid {earlier.pid}): stop it before asking for it anew")
         instance = ServerInstance(
-            seat=self._seat(name, proxied, earlier.seat if earlier else None),
+            seat=self._seat(name, proxied, earlier.seat if earlier else None, ports),
             command=self.spec.command(),
             directory=self.spec.directory(),
             secrets=self.secrets,
@@ -114,7 +122,7 @@ class Stack:
         server: AttachedServer = self.servers[FIRST]
         return server
 
-    def _seat(self, name: str, proxied: bool, earlier: Seat | None) -> Seat:
+    def _seat(self, name: str, proxied: bool, earlier: Seat | None, ports: tuple[int, int] | None) -> Seat:
         login = self.postgres.login(name)
         user = self.valkey.user(name)
         address = f"{self.valkey.host}:{self.valkey.port}"
@@ -132,6 +140,8 @@ class Stack:
                 upstream = f"{behind.hostname}:{behind.port or 5432}"
                 self._proxies[truth] = self.toxiproxy.create_proxy(truth, self._port(), upstream)
             database_url = at_address(login.url, self._proxies[truth])
+        kept = (earlier.public_port, earlier.internal_port) if earlier else None
+        public_port, internal_port = ports or kept or (self._port(), self._port())
         return Seat(
             name=name,
             role=login.role,
@@ -140,8 +150,8 @@ class Stack:
             valkey_url=self.valkey.url_of(user, address),
             proxy=proxy,
             direct=direct,
-            public_port=earlier.public_port if earlier else self._port(),
-            internal_port=earlier.internal_port if earlier else self._port(),
+            public_port=public_port,
+            internal_port=internal_port,
             log=self.spec.logs / f"{self.name}-server-{name}.log",
             clock=self._clock(name),
             resolver=self.resolver,
@@ -175,7 +185,7 @@ class Stack:
         }
 
     def close(self) -> None:
-        """End the servers, then the services; an error of one does not keep the others from their end."""
+        """End the servers, then the services. An error of one does not stop the closing of the others."""
         actions = [server.close for server in self.servers.values()]
         errors = together(actions) + together([service.close for service in self.services])
         if self.resolver is not None:

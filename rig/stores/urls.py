@@ -12,9 +12,6 @@ from ipaddress import ip_address
 from typing import Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
-
 SCHEMES = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss", "unix": "unix"}
 TLS_OPTIONS = frozenset(
     {"ssl_cert_reqs", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"}
@@ -109,6 +106,9 @@ def check_postgres_url(url: str) -> None:
         wanted = "postgresql://user:password@host:5432/database"
         raise BadUrl(f"must be a URL such as {wanted}{other(scheme, separator)}")
     split(url)
+    import psycopg  # here, as who only asks for Valkey need not wait for it
+    from psycopg.conninfo import conninfo_to_dict
+
     try:
         conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:

@@ -10,9 +10,9 @@ import redis
 from redis.client import PubSub
 
 from rig.stores.lacks import Lacks, Unfit, Unreachable
+from rig.stores.names import OURS as OURS
 from rig.stores.urls import ValkeyUrl
 
-OURS = "rig-"  # what the names of all our connections begin with, in both stores
 TIMEOUT_S = 2.0
 VALKEY_MIN, REDIS_MIN = (7, 2), (7, 0)
 EVENTS = "K$gx"  # events by key: writes of strings, DEL, EXPIRE and the like, keys that expired

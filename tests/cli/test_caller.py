@@ -318,5 +318,13 @@ def test_the_server_gets_what_the_user_names(tmp_path: Path) -> None:
 def test_the_documents_name_the_whole_list() -> None:
     """What is handed on stands in docs/settings.md, name by name."""
     text = (CHECKOUT / "docs/settings.md").read_text()
-    lists = (caller.SYSTEM, caller.TERMINAL, caller.PYTHONS_OWN, caller.TOOLCHAINS, caller.ENGINE, caller.BUILD)
+    lists = (
+        caller.SYSTEM,
+        caller.TERMINAL,
+        caller.PYTHONS_OWN,
+        caller.TOOLCHAINS,
+        caller.ENGINE,
+        caller.BUILD,
+        caller.COMPLETION,
+    )
     assert not {name for names in lists for name in names if f"`{name}`" not in text}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rig.cli.option_rules import NEEDS, WAYS, Way
+from rig.cli.ways import NEEDS, WAYS, Way
 from rig.config import PREFIX, Settings
 from rig.paths import CHECKOUT
 from tests.support.command_lines import (
@@ -127,7 +127,7 @@ STORES = [*GIVEN, "--valkey", "redis://h:2"]
         (["model", "--mutant", "P-04", "--no-control"], "leave it out"),
         (["chaos", "random", "hang"], "'hang': leave it out"),
         (["chaos", "shrink", "latest", "hang"], "'hang': leave it out"),
-        (["chaos", "--list", "hang"], "'hang' says nothing to `rig chaos --list`: leave it out"),
+        (["chaos", "--list", "hang"], "'hang' has no effect on `rig chaos --list`: leave it out"),
     ],
 )
 def test_an_option_that_needs_another_says_which(words: list[str], to_do: str) -> None:
@@ -153,7 +153,7 @@ def test_a_variable_that_names_what_is_tested_is_not_passed_over(
         if name in way.reads:
             continue
         monkeypatch.setenv(PREFIX + name.upper(), {"mode": "docker"}.get(name, "http://h:4"))
-        with pytest.raises(Refused, match=f"{PREFIX}{name.upper()} says nothing to `{way.words}`: unset it"):
+        with pytest.raises(Refused, match=f"{PREFIX}{name.upper()} has no effect on `{way.words}`: unset it"):
             effect(line(command, way))
         monkeypatch.delenv(PREFIX + name.upper())
 
@@ -161,7 +161,7 @@ def test_a_variable_that_names_what_is_tested_is_not_passed_over(
 def test_it_ends_with_the_exit_code_of_a_usage_error() -> None:
     done = rig("chaos", "--list", "--profile", "ci")
     assert (done.returncode, done.stdout) == (4, "")
-    assert done.stderr == "rig: --profile says nothing to `rig chaos --list`: leave it out (it is for `rig chaos`)\n"
+    assert done.stderr == "rig: --profile has no effect on `rig chaos --list`: leave it out (it is for `rig chaos`)\n"
 
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
@@ -175,7 +175,10 @@ def test_every_command_line_of_the_docs_is_one(path: str) -> None:
     for command, rest in re.findall(r"\brig ([a-z]+)((?: [^`\n#;|]*)?)", text):
         if command in COMMANDS:
             typed = re.sub(r"'[^']*'|\"[^\"]*\"", "", rest)
-            known = {flag for one in COMMANDS[command].params for flag in (*one.opts, *one.secondary_opts)} | {"--help"}
+            known = {flag for one in COMMANDS[command].params for flag in (*one.opts, *one.secondary_opts)} | {
+                "--help",
+                "-h",
+            }
             unknown = set(FLAG.findall(typed)) - known
             assert not unknown, f"{path}: rig {command}{rest}"
 

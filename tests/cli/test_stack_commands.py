@@ -15,6 +15,7 @@ from rig.cli import main as entry
 from rig.environment import running_stacks as running
 from rig.paths import CHECKOUT
 from rig.record import verdict
+from rig.setting_fields import FIELDS
 from rig.stack import Stack, Supervisor, open_stack
 from rig.stack.embedded.valkey import client
 from tests.support.stack_support import STUB, rig, spec_of, until
@@ -53,7 +54,7 @@ def test_misuse_exits_4_with_one_line(monkeypatch: pytest.MonkeyPatch, capsys: p
         (["no-such-command"], {}, "No such command 'no-such-command'"),
         (["serve", "--mode", "cloud"], {}, "--mode='cloud': input should be"),
         (["serve"], {"RIG_MODE": "cloud"}, "RIG_MODE='cloud': input should be"),
-        (["serve"], {"RIG_SCRACH": "1"}, "did you mean RIG_SCRATCH?"),
+        (["serve"], {"RIG_SCRACH": "1"}, "did you mean 'RIG_SCRATCH'?"),
         (["serve", "--mode", "external"], {}, "needs --postgres URL and --valkey URL"),
         (["serve", "--instances", "0"], {}, "Invalid value for '--instances'"),
     ):
@@ -77,7 +78,7 @@ def test_flag_beats_environment_beats_default(monkeypatch: pytest.MonkeyPatch) -
     assert config.read(cadence="fast").cadence == "fast"
     with pytest.raises(ValueError, match="frozen"):
         config.read().cadence = "fast"  # type: ignore[misc]
-    assert all(field.description for field in config.Settings.model_fields.values())
+    assert FIELDS.keys() == config.Settings.model_fields.keys()
 
 
 def test_prompts_reach_the_running_stack(stack: Stack) -> None:
@@ -91,14 +92,14 @@ def test_prompts_reach_the_running_stack(stack: Stack) -> None:
     assert rig("sql", "--stack", name, "SELECT nothing").returncode == 1
     missed = rig("vk", "--stack", "nobody's", "PING")
     assert missed.returncode == 4
-    said, _, there = missed.stderr.partition(": there is ")
-    assert said.endswith('no running stack is named "nobody\'s"')
+    said, _, there = missed.stderr.partition(": there are ")
+    assert said.startswith('rig: no running stack "nobody\'s"')
     assert name in there.strip().split(", ")  # beside those of tests that run at the same time
 
 
 def test_several_stacks_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     stacks: list[dict] = []
-    monkeypatch.setattr(running, "running", lambda: stacks)
+    monkeypatch.setattr(running, "look", lambda: (stacks, []))
     with pytest.raises(running.UsageError, match="no stack is running: start one with `rig serve`"):
         running.the_stack(None)
     stacks += [{"name": "serve-1", "pid": 1, "stack": {"n": 1}}, {"name": "serve-2", "pid": 2, "stack": {"n": 2}}]

@@ -12,8 +12,9 @@ import pytest
 import redis
 
 from rig.checks.chaos.timeline import MOMENTS
+from rig.errors import UsageError
 from rig.faults import Cycle, Fault, FaultContext, Unconfirmed, Unhealed
-from rig.faults.catalogue import FAMILIES, UnknownFault, fault_named, faults
+from rig.faults.catalogue import FAMILIES, fault_named, faults
 from rig.faults.docs import DOCS, page
 from rig.faults.postgres.locks import SETTING
 from rig.faults.postgres.outages import WAITERS_MIN
@@ -212,7 +213,7 @@ def test_a_setting_that_was_put_to_be_locked_goes_and_a_changed_one_stays(
 
 
 def test_an_unknown_fault_names_near_ones() -> None:
-    with pytest.raises(UnknownFault, match="'valkey killed'"):
+    with pytest.raises(UsageError, match="'valkey killed'"):
         fault_named("valkey kiled")
 
 

@@ -16,12 +16,12 @@ from rig.model import catalogue, memory
 from rig.model.checker import explore
 from rig.model.control import Verdict, control
 from rig.model.language import LIVENESS, Rules, Spec, SpecError, action, invariant, mutant
-from rig.model.walk import breadth_first_walks, coverage, random_walk
 from rig.model.workers import spread
 from rig.paths import CHECKOUT
 from rig.runs.model.specifications import rules_of
 from tests.support import model_sample
 from tests.support.model_sample import SPEC, At, Sample, Worker, moved
+from tests.support.specification_walks import breadth_first_walks, coverage, random_walk
 
 LOCK = "one worker writes a page at a time"
 WIDE = SPEC.bounds[0]

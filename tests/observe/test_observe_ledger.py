@@ -9,9 +9,10 @@ import pytest
 
 from rig.observe import StatementLog, Tables
 from rig.observe.errors import CannotObserve
-from rig.observe.postgres.ledger import Entry, LedgerBroken, LogLedger, unattributed
+from rig.observe.postgres.ledger import Entry, LedgerBroken
 from rig.observe.postgres.pg_stat_statements import CountedLedger
 from tests.support.debian_postgres import DebianPostgres, debian  # noqa: F401
+from tests.support.log_ledger import LogLedger
 from tests.support.observed_stack import CONTRACT_TABLES
 
 ROLES = {"sut_a": "a", "sut_b": "b"}
@@ -78,7 +79,7 @@ def test_both_sources_agree(
     assert work(by_log) == wanted
     assert work(by_counters) == wanted
     for entries in (by_log, by_counters):
-        assert unattributed(entries) == []
+        assert not [entry for entry in entries if entry.kind == "unknown"]
         driver = {entry.template.rstrip(";") for entry in entries if entry.kind == "driver" and entry.instance == "a"}
         assert {"BEGIN", "COMMIT", "SELECT ?"} <= driver
         assert all(entry.role == "rig" for entry in entries if entry.kind == "observer")
@@ -87,11 +88,11 @@ def test_both_sources_agree(
     assert example.plain()["calls"] == 3
 
 
-def test_a_role_that_is_nobodys_is_unattributed(debian: DebianPostgres, counted: CountedLedger) -> None:  # noqa: F811
+def test_a_role_that_is_nobodys_is_unknown(debian: DebianPostgres, counted: CountedLedger) -> None:  # noqa: F811
     counted.begin()
     with psycopg.connect(debian.url, autocommit=True) as owner:
         owner.execute("SELECT 17 + 4")
-    [entry] = unattributed(counted.end())
+    [entry] = [entry for entry in counted.end() if entry.kind == "unknown"]
     assert (entry.role, entry.instance, entry.template, entry.calls) == ("mirror", None, "SELECT ? + ?", 1)
 
 

@@ -12,11 +12,11 @@ from model_walks import Named
 
 from rig.model.language import Rules, Step
 from rig.model.specs.stores.state import Turn, World
-from rig.model.walk import Walk
 from server.errors import ServiceUnavailable
 from server.mirror.client import MirrorUnavailable
 from server.mirror.sweeps import _NotNow
 from server.mirror.sync_points import Hooked
+from tests.support.specification_walks import Walk
 
 REPLAY = "python -m pytest tests/server/test_model_walks.py -k replay"
 

@@ -8,8 +8,8 @@ from model_seats import Seat, Table
 
 from rig.model.language import Rules, Spec
 from rig.model.specs.stores.state import Turn, World
-from rig.model.walk import Walk
 from server import mitras
+from tests.support.specification_walks import Walk
 
 WAITS_S = 0.03  # for so long nothing happens where somebody waits for a lock
 SEED = ("seed announces", "seed begins")

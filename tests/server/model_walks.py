@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from rig.model.language import Rules, Spec, Step
 from rig.model.specs import cut_off, sweep
 from rig.model.specs.stores.state import Pass, Stage, World, counts
-from rig.model.walk import Walk, breadth_first_walks, pairs, random_walk
+from tests.support.specification_walks import Walk, breadth_first_walks, pairs, random_walk
 
 STEPS = 12
 NODES_MAX = 4000

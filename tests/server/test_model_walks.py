@@ -18,11 +18,11 @@ from model_driver import Driver, Mismatch
 from model_seats import Table
 from model_walks import SPECS, Named, chosen, named, random_walks
 
-from rig.model.walk import coverage
 from rig.stack import Stack
 from server.db import Database
 from server.mirror import coordinator, scripts
 from server.schema import ensure_schema
+from tests.support.specification_walks import coverage
 
 __all__ = ["mirror_stack"]
 

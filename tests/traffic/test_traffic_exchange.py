@@ -107,7 +107,7 @@ def test_a_hang_up_is_unknown(server: Server) -> None:  # noqa: F811
 
 def test_no_answer_in_time_is_unknown(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     monkeypatch.setattr(client, "TIMEOUT_S", 0.2)
-    impatient, ended = client.http_client(), threading.Event()
+    impatient, ended = client.actors_client(), threading.Event()
 
     def slow(asked: Asked) -> tuple[int, object]:
         ended.wait(5)

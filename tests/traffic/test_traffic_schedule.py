@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from rig.traffic.load.schedule import SHAPES, STEADY, WRITING, LoadPace, LoadPlan, Phase, blocks, rate
+from rig.traffic.load.schedule import SHAPES, STEADY, WRITING, LoadPlan, LoadProfile, Phase, blocks, rate
 
 BOTH = ("on", "off")
 PHASES = (
@@ -17,7 +17,7 @@ PHASES = (
 
 
 def plan(seed: int = 7, **pace: object) -> LoadPlan:
-    return LoadPlan(LoadPace(**pace), PHASES, seed)  # type: ignore[arg-type]
+    return LoadPlan(LoadProfile(**pace), PHASES, seed)  # type: ignore[arg-type]
 
 
 def test_the_same_random_seed_gives_the_same_schedule() -> None:
@@ -56,7 +56,7 @@ def test_nobody_sends_in_a_phase_without_arms_or_without_their_kind() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_storm_has_its_shape_and_its_peak(shape: str) -> None:
     storm = LoadPlan(
-        LoadPace(storm_shape=shape, storm_peak=200.0, storm_period_s=20.0), (Phase("all", 60, ("on",)),), 1
+        LoadProfile(storm_shape=shape, storm_peak=200.0, storm_period_s=20.0), (Phase("all", 60, ("on",)),), 1
     )
     counts = Counter(int(moment) for moment, _, _ in storm.arrivals("storm"))
     by_second = [counts[second] for second in range(60)]
@@ -69,7 +69,7 @@ def test_a_storm_has_its_shape_and_its_peak(shape: str) -> None:
 
 
 def test_the_rate_of_a_ramp_ends_at_its_peak() -> None:
-    pace = LoadPace(storm_shape="ramp", storm_peak=100.0)
+    pace = LoadProfile(storm_shape="ramp", storm_peak=100.0)
     assert rate(pace, 0.0, 50.0) == 0.0
     assert rate(pace, 25.0, 50.0) == 50.0
     assert rate(pace, 50.0, 50.0) == 100.0

@@ -2,13 +2,13 @@
 
 from rig.cli.app import app
 
-from rig.cli.commands import checklist, chaos, load, proofs, saved, tools  # isort: skip  # each adds its commands
+from rig.cli.commands import checklist, chaos, load, proofs, saved, session, tools  # isort: skip  # each adds its commands
 
-__all__ = ["app", "chaos", "checklist", "load", "main", "proofs", "saved", "tools"]
+__all__ = ["app", "chaos", "checklist", "load", "main", "proofs", "saved", "session", "tools"]
 
 
 def main() -> None:
-    """The console script: usage errors exit 4, as they would be mistaken for an inconclusive run (2) else."""
+    """The console script. A usage error exits with 4, because 2 means an inconclusive run."""
     from rig import caller
     from rig.cli.main import run
 

@@ -5,46 +5,49 @@ from typing import Annotated
 
 import typer
 
+from rig.cli import completion
 from rig.cli.app import subcommand
-from rig.cli.options import (
-    Label,
-    Level,
-    Mode,
-    PostgresLog,
-    PostgresUrl,
-    PostgresWheel,
-    RandomSeed,
-    ReadyWithin,
-    Reports,
-    SchemaFile,
-    Scratch,
-    Strict,
-    Sut,
-    SutCwd,
-    SutPassEnv,
-    SutSetup,
-    ToxiproxyUrl,
-    ValkeyUrl,
-    ValkeyWheel,
-)
+from rig.cli.options import Failed
 
+MATRIX = "Only for `rig chaos matrix`"
+RANDOM = "Only for `rig chaos random`"
 Names = Annotated[
-    list[str] | None, typer.Argument(help="Campaigns (all when none is named), or: random, matrix, shrink RUN.")
+    list[str] | None,
+    typer.Argument(
+        help="Campaigns (all when none is named), or one of: random, matrix, shrink RUN.",
+        autocompletion=completion.campaigns,
+    ),
 ]
-Listed = Annotated[bool, typer.Option("--list", help="Tell which campaigns there are, and run none.")]
-FaultsListed = Annotated[bool, typer.Option("--list-faults", help="Tell which faults there are, and run none.")]
-Fault = Annotated[list[str] | None, typer.Option(help="A fault of the catalogue by itself, as a campaign.")]
-Profile = Annotated[str | None, typer.Option(help="A set of campaigns: ci or full.")]
-Schedule = Annotated[Path | None, typer.Option(help="A campaign kept as JSON, as `shrink` writes it.")]
-Minutes = Annotated[float, typer.Option(min=0.5, max=240, help="Length of a random campaign.")]
-Only = Annotated[list[str] | None, typer.Option(help="Sections or boxes of the matrix (C, C-07).")]
+Listed = Annotated[bool, typer.Option("--list", help="List the campaigns, and run none.")]
+FaultsListed = Annotated[bool, typer.Option("--list-faults", help="List the faults, and run none.")]
+Fault = Annotated[
+    list[str] | None,
+    typer.Option(help="Run one fault of the catalogue as a campaign of its own.", autocompletion=completion.faults),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(help="A set of campaigns: ci or full.", autocompletion=completion.of_words(("ci", "full"))),
+]
+Schedule = Annotated[Path | None, typer.Option(help="JSON file with a campaign, as `rig chaos shrink` writes it.")]
+Minutes = Annotated[
+    float, typer.Option(min=0.5, max=240, help="Length of the random campaign.", rich_help_panel=RANDOM)
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(help="Sections or items (C, C-07).", autocompletion=completion.items, rich_help_panel=MATRIX),
+]
 Classes = Annotated[
-    list[str] | None, typer.Option("--class", help="A class of faults of the matrix; all when none is named.")
+    list[str] | None,
+    typer.Option(
+        "--class",
+        help="A class of faults; all when none is named.",
+        autocompletion=completion.fault_classes,
+        rich_help_panel=MATRIX,
+    ),
 ]
-Cadence = Annotated[str | None, typer.Option(help="Cadences of the matrix: fast (default) or written.")]
-Workers = Annotated[int | None, typer.Option(help="Stacks that the matrix runs scenarios on, at most.")]
 Fleet = Annotated[
-    int, typer.Option(min=0, max=5000, help="Further mitras of a random campaign, who toggle every 11 s.")
+    int,
+    typer.Option(min=0, max=5000, help="Number of further mitras, who toggle every 11 s.", rich_help_panel=RANDOM),
 ]
 
 
@@ -54,38 +57,19 @@ def chaos(
     names: Names = None,
     listed: Listed = False,
     faults_listed: FaultsListed = False,
+    failed: Failed = False,
     fault: Fault = None,
     profile: Profile = None,
     schedule: Schedule = None,
     minutes: Minutes = 2.0,
+    fleet: Fleet = 0,
     only: Only = None,
     classes: Classes = None,
-    cadence: Cadence = None,
-    workers: Workers = None,
-    fleet: Fleet = 0,
-    random_seed: RandomSeed = None,
-    label: Label = None,
-    strict: Strict = None,
-    mode: Mode = None,
-    postgres_wheel: PostgresWheel = None,
-    valkey_wheel: ValkeyWheel = None,
-    postgres: PostgresUrl = None,
-    valkey: ValkeyUrl = None,
-    toxiproxy: ToxiproxyUrl = None,
-    scratch: Scratch = None,
-    postgres_log: PostgresLog = None,
-    sut: Sut = None,
-    sut_pass_env: SutPassEnv = None,
-    sut_cwd: SutCwd = None,
-    sut_setup: SutSetup = None,
-    ready_within_s: ReadyWithin = None,
-    schema: SchemaFile = None,
-    level: Level = None,
-    reports: Reports = None,
 ) -> None:
-    """Run campaigns: traffic, faults seen to bite and to heal, and the invariants that must hold all through.
+    """Run campaigns: inject faults under traffic, and check the invariants all the time.
 
-    `rig chaos random` draws one from the random seed; `rig chaos shrink RUN` finds the part of a failed one that fails.
+    `rig chaos random` draws a campaign from the random seed.
+    `rig chaos shrink RUN` finds the smallest part of a failed campaign that still fails.
     `rig chaos matrix` runs the checklist under each class of faults.
     """
     from rig.runs.chaos import run as runner
@@ -94,6 +78,8 @@ def chaos(
         raise typer.Exit(runner.list_campaigns())
     if faults_listed:
         raise typer.Exit(runner.list_faults())
+    if failed:
+        raise typer.Exit(runner.run_failed(ctx.obj))
     words = names or []
     if words == ["random"]:
         raise typer.Exit(runner.run_random(ctx.obj, minutes, fleet))

@@ -4,81 +4,39 @@ from typing import Annotated
 
 import typer
 
+from rig.cli import completion
 from rig.cli.app import subcommand
-from rig.cli.options import (
-    BaseUrl,
-    InternalToken,
-    InternalUrl,
-    JwtSecret,
-    Keep,
-    Label,
-    Level,
-    Mode,
-    OtpCode,
-    PostgresLog,
-    PostgresUrl,
-    PostgresWheel,
-    RandomSeed,
-    ReadyWithin,
-    Reports,
-    SchemaFile,
-    Scratch,
-    Strict,
-    Sut,
-    SutCwd,
-    SutEnv,
-    SutLog,
-    SutPassEnv,
-    SutSetup,
-    ToxiproxyProxy,
-    ToxiproxyUrl,
-    ValkeyUrl,
-    ValkeyWheel,
-)
+from rig.cli.options import Failed
 
 
 @subcommand()
 def checklist(
     ctx: typer.Context,
     only: Annotated[
-        list[str] | None, typer.Option(help="A box (C-07) or section (C); again or comma-separated for more.")
+        list[str] | None,
+        typer.Option(
+            help="An item (C-07) or a section (C). Repeat it, or separate by commas, for more.",
+            autocompletion=completion.items,
+        ),
     ] = None,
-    cadence: Annotated[str | None, typer.Option(help="fast (default), or written: the source's own numbers.")] = None,
-    random_seed: RandomSeed = None,
-    workers: Annotated[int | None, typer.Option(help="Stacks to run scenarios on side by side, at most.")] = None,
-    keep: Keep = None,
-    label: Label = None,
-    strict: Strict = None,
-    mode: Mode = None,
-    postgres_wheel: PostgresWheel = None,
-    valkey_wheel: ValkeyWheel = None,
-    postgres: PostgresUrl = None,
-    valkey: ValkeyUrl = None,
-    toxiproxy: ToxiproxyUrl = None,
-    scratch: Scratch = None,
-    postgres_log: PostgresLog = None,
-    sut: Sut = None,
-    sut_pass_env: SutPassEnv = None,
-    sut_cwd: SutCwd = None,
-    sut_setup: SutSetup = None,
-    ready_within_s: ReadyWithin = None,
-    schema: SchemaFile = None,
-    level: Level = None,
-    base_url: BaseUrl = None,
-    internal_url: InternalUrl = None,
-    otp_code: OtpCode = None,
-    jwt_secret: JwtSecret = None,
-    internal_token: InternalToken = None,
-    sut_log: SutLog = None,
-    sut_env: SutEnv = None,
-    toxiproxy_proxy: ToxiproxyProxy = None,
-    reports: Reports = None,
-    repeat: Annotated[int, typer.Option(min=1, max=1000, help="Runs in a row, each of another random seed.")] = 1,
+    failed: Failed = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the items with the wording of the checklist, and run none.")
+    ] = False,
+    repeat: Annotated[
+        int, typer.Option(min=1, max=1000, help="Number of runs in a row, each with another random seed.")
+    ] = 1,
 ) -> None:
-    """Answer the checklist, Setup, A to K and Smoke, with evidence; the report's path comes last."""
+    """Run the checklist: Setup, sections A to K, and Smoke. Each item gets a verdict with evidence.
+
+    The path of the report is the last line of the output.
+    """
+    from rig.runs.checklist import listing
     from rig.runs.checklist import repeat as repeated
     from rig.runs.checklist import run as runner
 
+    if listed:
+        raise typer.Exit(listing.run(only or []))
     if repeat > 1:
-        raise typer.Exit(repeated.run(ctx.obj, only or [], repeat))
-    raise typer.Exit(runner.run(ctx.obj, only or []))
+        raise typer.Exit(repeated.run(ctx.obj, only or [], repeat, failed))
+    raise typer.Exit(runner.run(ctx.obj, only or [], failed))

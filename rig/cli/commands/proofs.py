@@ -1,67 +1,91 @@
-"""`rig prove` and `rig model`: what proves the checks and the protocol."""
+"""`rig prove` and `rig model`: they test the checks and the protocol."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from rig.cli import completion
 from rig.cli.app import subcommand
-from rig.cli.options import Label, RandomSeed, Reports, Strict
+from rig.cli.options import Failed
 
-BOUNDS = "How far it explores"
+BOUNDS = "The bounds of the exploration"
 
 
 @subcommand()
 def prove(
     ctx: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(help="Broken servers to run; all when none is named.")] = None,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Those that must fell a box of this section (C), or this box (C-07).")
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Mutants to run; all when none is named.", autocompletion=completion.mutant_servers),
     ] = None,
-    sample: Annotated[bool, typer.Option("--sample", help="One a section, drawn by the random seed.")] = False,
-    cross: Annotated[bool, typer.Option("--cross", help="The whole checklist for each, and what fell in it.")] = False,
-    listed: Annotated[bool, typer.Option("--list", help="Tell of them, or of those named, and run none.")] = False,
-    write_docs: Annotated[bool, typer.Option("--write-docs", help="Renew their rows in docs/sabotage.md.")] = False,
-    workers: Annotated[int | None, typer.Option(help="Broken servers to run side by side.")] = None,
-    random_seed: RandomSeed = None,
-    label: Label = None,
-    reports: Reports = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Run the mutants that are expected to fail this item (C-07) or an item of this section (C).",
+            autocompletion=completion.items,
+        ),
+    ] = None,
+    failed: Failed = False,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Run one mutant per section, drawn by the random seed.")
+    ] = False,
+    cross: Annotated[
+        bool, typer.Option("--cross", help="Run the whole checklist for each mutant, and report all items that fail.")
+    ] = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the mutants, or those that are named, and run none.")
+    ] = False,
+    write_docs: Annotated[bool, typer.Option("--write-docs", help="Update their rows in docs/sabotage.md.")] = False,
 ) -> None:
-    """Prove the checks: servers with one subtle defect each must make just the boxes fall that name it."""
+    """Run mutants of the server, each with one defect, and check that exactly the expected items fail."""
     from rig.runs.mutation import run as runner
 
     if listed:
         raise typer.Exit(runner.list_entries(names or [], only or []))
-    raise typer.Exit(runner.run(ctx.obj, names or [], only or [], sample=sample, cross=cross, docs=write_docs))
+    raise typer.Exit(runner.run(
+        ctx.obj, names or [], only or [], sample=sample, cross=cross, docs=write_docs, failed=failed,
+    ))  # fmt: skip
 
 
 @subcommand()
 def model(
     ctx: typer.Context,
     spec: Annotated[
-        list[str] | None, typer.Option(help="A specification of rig/model/specs, or a file of your own; all when none.")
+        list[str] | None,
+        typer.Option(
+            help="A specification of rig/model/specs, or a file of your own; all when none is named.",
+            autocompletion=completion.specifications,
+        ),
     ] = None,
     mutant: Annotated[
-        str | None, typer.Option(help="Explore this mutant instead, by its name, its finding, or a rule that it lacks.")
+        str | None,
+        typer.Option(
+            help="Explore this mutant instead: its name, its finding, or the rule that it leaves out.",
+            autocompletion=completion.mutants,
+        ),
     ] = None,
+    failed: Failed = False,
     instances: Annotated[
-        int | None, typer.Option(min=1, max=4, help="Servers, instead of the written bound.", rich_help_panel=BOUNDS)
+        int | None,
+        typer.Option(min=1, max=4, help="Number of servers, instead of the declared bound.", rich_help_panel=BOUNDS),
     ] = None,
-    mitras: Annotated[int | None, typer.Option(min=1, max=4, help="Mitras.", rich_help_panel=BOUNDS)] = None,
-    faults: Annotated[int | None, typer.Option(min=0, max=4, help="Faults.", rich_help_panel=BOUNDS)] = None,
+    mitras: Annotated[int | None, typer.Option(min=1, max=4, help="Number of mitras.", rich_help_panel=BOUNDS)] = None,
+    faults: Annotated[int | None, typer.Option(min=0, max=4, help="Number of faults.", rich_help_panel=BOUNDS)] = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="The wider bounds too, for the night.", rich_help_panel=BOUNDS)
+        bool, typer.Option("--deep", help="Explore the wider bounds too. Takes up to 45 min.", rich_help_panel=BOUNDS)
     ] = False,
     control: Annotated[
-        bool, typer.Option(help="Try mutants and drop each rule in turn, as well.", rich_help_panel=BOUNDS)
+        bool, typer.Option(help="Also try every mutant, and the protocol without each rule.", rich_help_panel=BOUNDS)
     ] = True,
-    replay: Annotated[Path | None, typer.Option(help="Print a saved violation step by step, and run none.")] = None,
-    listed: Annotated[bool, typer.Option("--list", help="Tell which there are, with their mutants.")] = False,
-    label: Label = None,
-    strict: Strict = None,
-    reports: Reports = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Print a saved violation step by step, and explore nothing.")
+    ] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the specifications with their mutants, and explore none.")
+    ] = False,
 ) -> None:
-    """Explore the specifications of the protocol: every state within bounds, and each mutant must break an invariant."""
+    """Explore every state of the protocol's specifications within bounds, and check that each mutant is found."""
     from rig.runs.model import run as runner
 
     if replay is not None:
@@ -70,8 +94,8 @@ def model(
         raise typer.Exit(saved.run(ctx.obj, replay))
     if listed:
         raise typer.Exit(runner.list_specs(spec or []))
-    given = {"instances": instances, "mitras": mitras, "faults": faults}
-    raise typer.Exit(runner.run(
-        ctx.obj, spec or [], mutant,
-        {name: number for name, number in given.items() if number is not None}, deep=deep, control=control,
-    ))  # fmt: skip
+    bounds = {"instances": instances, "mitras": mitras, "faults": faults}
+    given = {name: number for name, number in bounds.items() if number is not None}
+    if failed:
+        raise typer.Exit(runner.run_failed(ctx.obj, given, deep=deep, control=control))
+    raise typer.Exit(runner.run(ctx.obj, spec or [], mutant, given, deep=deep, control=control))

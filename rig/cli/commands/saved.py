@@ -1,25 +1,21 @@
-"""What is done with saved runs: `rig recheck` and `rig compare`."""
+"""Commands for saved runs: `rig recheck` and `rig compare`."""
 
 from typing import Annotated
 
 import typer
 
+from rig.cli import completion
 from rig.cli.app import subcommand
-from rig.cli.options import Reports
+
+PLACE = "a run directory, its name below the reports (for example: latest), or an archive: FILE.zip, FILE.zip/RUN."
 
 
 @subcommand()
 def recheck(
     ctx: typer.Context,
-    run: Annotated[
-        str,
-        typer.Argument(
-            help="A run directory, its name below the reports (say: latest), or an archive: FILE.zip, FILE.zip/RUN."
-        ),
-    ],
-    reports: Reports = None,
+    run: Annotated[str, typer.Argument(help=f"The run: {PLACE}", autocompletion=completion.runs)],
 ) -> None:
-    """Judge a saved run again, from its files alone, and render its reports anew."""
+    """Judge a saved run again from its files alone, and write its reports again."""
     from rig.runs import recheck as runner
 
     raise typer.Exit(runner.run(ctx.obj, run))
@@ -28,14 +24,14 @@ def recheck(
 @subcommand()
 def compare(
     ctx: typer.Context,
-    before: Annotated[
-        str, typer.Argument(help="A run directory, its name below the reports, or an archive: FILE.zip, FILE.zip/RUN.")
-    ],
-    after: Annotated[str, typer.Argument(help="The run to hold against it (say: latest).")],
+    before: Annotated[str, typer.Argument(help=f"The first run: {PLACE}", autocompletion=completion.runs)],
+    after: Annotated[str, typer.Argument(help="The second run.", autocompletion=completion.runs)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a script.")] = False,
-    reports: Reports = None,
 ) -> None:
-    """Tell what changed between two runs: verdicts, times, statement counts; exit 1 when a verdict got worse, or vanished."""
+    """Print what changed between two runs: verdicts, times, statement counts.
+
+    The exit code is 1 when a verdict got worse or an item is missing.
+    """
     from rig.results import compare as runner
 
     raise typer.Exit(runner.run(ctx.obj, before, after, as_json))

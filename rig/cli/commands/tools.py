@@ -1,31 +1,15 @@
-"""The small tools: doctor, clean, serve, store shells, mark."""
+"""The small tools: doctor, clean, the clients of the stores, mark."""
 
 from typing import Annotated
 
 import typer
 
 from rig.cli.app import subcommand
-from rig.cli.options import (
-    Mode,
-    PostgresUrl,
-    PostgresWheel,
-    ReadyWithin,
-    SchemaFile,
-    Scratch,
-    StackName,
-    Sut,
-    SutCwd,
-    SutPassEnv,
-    SutSetup,
-    ToxiproxyUrl,
-    ValkeyUrl,
-    ValkeyWheel,
-)
 
 
 @subcommand()
-def doctor(ctx: typer.Context, postgres_wheel: PostgresWheel = None, valkey_wheel: ValkeyWheel = None) -> None:
-    """Tell what is there, what is missing and what to do about it; try the wheel that an option names."""
+def doctor(ctx: typer.Context) -> None:
+    """Check what is installed, and print what is missing and how to get it."""
     from rig.cli import doctor as runner
 
     raise typer.Exit(runner.run(ctx.obj))
@@ -33,61 +17,37 @@ def doctor(ctx: typer.Context, postgres_wheel: PostgresWheel = None, valkey_whee
 
 @subcommand()
 def clean() -> None:
-    """Empty the rig's cache: programs that were built or fetched once, and come again when they are needed."""
+    """Delete the rig's cache. It holds programs that were built or downloaded; they come again when needed."""
     from rig.cli import clean as runner
 
     raise typer.Exit(runner.run())
 
 
-@subcommand()
-def serve(
-    ctx: typer.Context,
-    mode: Mode = None,
-    postgres_wheel: PostgresWheel = None,
-    valkey_wheel: ValkeyWheel = None,
-    postgres: PostgresUrl = None,
-    valkey: ValkeyUrl = None,
-    toxiproxy: ToxiproxyUrl = None,
-    scratch: Scratch = None,
-    sut: Sut = None,
-    sut_pass_env: SutPassEnv = None,
-    sut_cwd: SutCwd = None,
-    sut_setup: SutSetup = None,
-    ready_within_s: ReadyWithin = None,
-    schema: SchemaFile = None,
-    instances: Annotated[int, typer.Option(min=1, max=9, help="How many servers to run.")] = 1,
-) -> None:
-    """Run the server on a stack with demo people in it, until Ctrl-C; prints curl lines to try."""
-    from rig.runs import serve as runner
-
-    raise typer.Exit(runner.run(ctx.obj, instances))
-
-
 @subcommand(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def vk(
-    command: Annotated[list[str] | None, typer.Argument(help="A Valkey command; none: a prompt.")] = None,
-    stack: StackName = None,
+    ctx: typer.Context,
+    command: Annotated[list[str] | None, typer.Argument(help="A Valkey command; a prompt when none.")] = None,
 ) -> None:
-    """Run a Valkey command in the running stack, or open a prompt into it."""
+    """Run a Valkey command in the running stack, or open a prompt."""
     from rig.cli import shells as runner
 
-    raise typer.Exit(runner.valkey(command or [], stack))
+    raise typer.Exit(runner.valkey(command or [], ctx.obj.session))
 
 
 @subcommand()
 def sql(
-    statement: Annotated[str | None, typer.Argument(help="An SQL statement; none: a prompt.")] = None,
-    stack: StackName = None,
+    ctx: typer.Context,
+    statement: Annotated[str | None, typer.Argument(help="An SQL statement; a prompt when none.")] = None,
 ) -> None:
-    """Run an SQL statement in the running stack, or open a prompt into it."""
+    """Run an SQL statement in the running stack, or open a prompt."""
     from rig.cli import shells as runner
 
-    raise typer.Exit(runner.sql(statement, stack))
+    raise typer.Exit(runner.sql(statement, ctx.obj.session))
 
 
 @subcommand()
-def mark(ctx: typer.Context, postgres: PostgresUrl = None, valkey: ValkeyUrl = None) -> None:
-    """Mark an external Postgres and Valkey as scratch: the rig may then empty them when told --scratch."""
+def mark(ctx: typer.Context) -> None:
+    """Mark a Postgres and a Valkey as scratch. A run with --scratch may then delete everything in them."""
     from rig.cli import mark as runner
 
     raise typer.Exit(runner.run(ctx.obj))

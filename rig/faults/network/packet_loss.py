@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from rig.faults.base import ANSWERS, CLOSES, CONNECT_S, SILENT, Fault, FaultContext, Observation
+from rig.faults.base import ANSWERS, CLOSES, CONNECT_S, SILENT, Fault, FaultContext, Observation, answers_to
 from rig.faults.network.socket_filter import ESTABLISHED, LISTENING, drop_all, drop_no_more, sockets
 from rig.faults.requirements import Requirement
 
@@ -114,12 +114,6 @@ class TruthHalfOpen(Drops):
 
 
 def answered(connection: socket.socket, question: bytes) -> str:
-    """Whether that question on it brings anything back soon."""
+    """Whether that question on it brings anything back within LOOK_S."""
     connection.settimeout(LOOK_S)
-    try:
-        connection.sendall(question)
-        return ANSWERS if connection.recv(64) else CLOSES
-    except TimeoutError:
-        return SILENT
-    except OSError:
-        return CLOSES
+    return answers_to(connection, question)

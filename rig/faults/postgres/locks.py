@@ -1,10 +1,10 @@
 """Somebody else holds a row of Postgres locked: an operator's open transaction, a script that hangs. What needs the row waits."""
 
-import time
 from typing import Any, ClassVar
 
 from rig.faults.base import BACK_S, FaultContext, Observation
 from rig.faults.postgres.outages import Truth, roles, superuser
+from rig.waiting import poll_until
 
 AWAITED_S = 3.5  # by then somebody waits for a row that traffic uses; else another one is taken
 LOOK_EVERY_S = 0.05
@@ -27,16 +27,15 @@ class RowLocked(Truth):
     lock: ClassVar[str]  # one of them
 
     def inject(self, context: FaultContext) -> None:
-        """A row that nobody asks for hurts nobody: another one is taken until somebody waits."""
-        deadline = time.monotonic() + BACK_S
-        while True:
+        """Lock a row; if no session waits for it within AWAITED_S, lock another one instead, for up to BACK_S."""
+
+        def awaited() -> bool:
+            self.remove(context)  # the row before this one
             self.hold(context)
-            until = time.monotonic() + AWAITED_S
-            while not self.is_active(self.observe(context), context) and time.monotonic() < until:
-                time.sleep(LOOK_EVERY_S)  # between two looks
-            if self.is_active(self.observe(context), context) or not context.alone or time.monotonic() >= deadline:
-                return
-            self.remove(context)
+            active = poll_until(lambda: self.is_active(self.observe(context), context), AWAITED_S, every_s=LOOK_EVERY_S)
+            return active or not context.alone
+
+        poll_until(awaited, BACK_S, every_s=0.0)
 
     def hold(self, context: FaultContext) -> None:
         """Of a transaction of its own, so that the lock ends with its connection, too."""

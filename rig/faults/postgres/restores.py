@@ -5,6 +5,7 @@ import time
 from rig.faults.base import STILL_S, FaultContext, Observation
 from rig.faults.postgres.outages import Truth, superuser
 from rig.faults.requirements import Requirement
+from rig.waiting import poll_until
 
 LAG_S = 2.0  # of changes that the dump does not hold
 LOOK = "SELECT oid::int8, (SELECT count(*) FROM mitra_online_logs) FROM pg_database WHERE datname = current_database()"
@@ -38,9 +39,7 @@ class TruthRestored(Truth):
         before = barred(context)
         dump = postgres.dump()
         time.sleep(LAG_S)  # what changes meanwhile is lost
-        deadline = time.monotonic() + BARRED_WITHIN_S
-        while barred(context) == before and time.monotonic() < deadline:
-            time.sleep(LOOK_EVERY_S)  # between two looks
+        poll_until(lambda: barred(context) != before, BARRED_WITHIN_S, every_s=LOOK_EVERY_S)
         # The older rows differ from Valkey in just what changed since: that stands still until it was looked at.
         context.stand_still(STILL_S)
         context.kept["barred"] = barred(context)

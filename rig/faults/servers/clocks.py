@@ -11,6 +11,7 @@ from rig.faults.base import FaultContext, Observation
 from rig.faults.requirements import Requirement, libfaketime
 from rig.faults.servers.processes import AWAY, LOOK_S, READY, OfAServer, revive
 from rig.stack import ServerInstance
+from rig.stack.http import get
 
 CLOCK_AHEAD_S = 20
 STEP_S = 60
@@ -113,9 +114,7 @@ def expired(server: ServerInstance, left_s: float) -> bool | None:
     claims = {"sub": str(uuid.UUID(int=0)), "role": "mitra", "iat": 0, "exp": int(time.time() + left_s)}
     token = jwt.encode(claims, server.jwt_secret, algorithm="HS256")
     try:
-        answer = httpx.get(
-            server.public_url + PROFILE, headers={"Authorization": f"Bearer {token}"}, timeout=LOOK_S, trust_env=False
-        )
+        answer = get(server.public_url + PROFILE, LOOK_S, token)
         return bool(answer.json()["error"]["code"] == "TOKEN_EXPIRED")
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from rig.faults.base import FaultContext, Observation
 from rig.faults.servers.processes import OfAServer
+from rig.waiting import poll_until
 
 FULL, ROOM, GONE = "full", "has room", "gone"
 LINE = b"rig: nobody reads this" + b"." * 1000 + b"\n"
@@ -55,17 +56,18 @@ class OutputUnread(OfAServer):
 
 def fill(pid: int) -> None:
     """Write into its output as it would itself, until there is no room for a byte, and stays none."""
-    deadline = time.monotonic() + FILLED_WITHIN_S
     out = os.open(f"/proc/{pid}/fd/1", os.O_WRONLY | os.O_NONBLOCK)
+
+    def stays_full() -> bool:
+        for piece in PIECES:
+            with suppress(BlockingIOError):
+                while True:
+                    os.write(out, piece)
+        time.sleep(STAYS_S)
+        return pipe(pid) == FULL
+
     try:
-        while time.monotonic() < deadline:
-            for piece in PIECES:
-                with suppress(BlockingIOError):
-                    while True:
-                        os.write(out, piece)
-            time.sleep(STAYS_S)
-            if pipe(pid) == FULL:
-                return
+        poll_until(stays_full, FILLED_WITHIN_S, every_s=0.0)
     finally:
         os.close(out)
 

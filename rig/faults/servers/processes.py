@@ -10,6 +10,7 @@ from rig.faults.base import TERMINATED, Fault, FaultContext, Observation
 from rig.faults.requirements import Requirement
 from rig.faults.servers.under_way import request_under_way
 from rig.record.lines.chaos import Stopped
+from rig.stack.http import get
 
 READY, AWAY = "ready", "no answer"
 LOOK_S = 0.3
@@ -39,7 +40,7 @@ class OfAServer(Fault):
 
 def readiness(url: str) -> str:
     try:
-        return READY if httpx.get(f"{url}/readyz", timeout=LOOK_S, trust_env=False).status_code == 200 else "not ready"
+        return READY if get(f"{url}/readyz", LOOK_S).status_code == 200 else "not ready"
     except httpx.HTTPError:
         return AWAY
 

@@ -12,6 +12,7 @@ import psycopg
 from rig.faults.base import FaultContext
 from rig.faults.postgres.outages import superuser
 from rig.record.lines.common import Request
+from rig.stack.http import http_client
 
 # Of a mitra whom nobody bars while the traffic goes on (those have sign-ins), so that being active is no change.
 ROW = """
@@ -81,7 +82,7 @@ def asked(server: Any, name: str, mitra_id: str, gone: threading.Event) -> Reque
             gone.set()
 
     try:
-        with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
+        with http_client(PATIENCE_S) as client:
             headers = {"Authorization": f"Bearer {server.internal_token}"}
             answer = client.patch(url, json=body, headers=headers, extensions={"trace": follow})
             status, reply = answer.status_code, answer.json()

@@ -1,11 +1,11 @@
 """Valkey lives, answers, and is wrong: data changed behind the servers' back. All happens at once, nothing to take back."""
 
-import time
 from typing import ClassVar
 
 from rig.faults.base import BACK_S, Fault, FaultContext, Observation
 from rig.faults.requirements import Requirement
 from rig.stores.valkey import Word, run, text
+from rig.waiting import poll_until
 
 BOGUS = "00000000-0000-4000-8000-0000000000ff"  # well-formed, and nobody's
 EVICT_BYTES = 1
@@ -26,16 +26,16 @@ class DataCorruption(Fault):
         raise NotImplementedError
 
     def inject(self, context: FaultContext) -> None:
-        """Until it takes effect: who was drawn may have left between the look at who is there and the command."""
-        deadline = time.monotonic() + BACK_S
-        while True:
-            with context.valkey.pipeline(transaction=True) as together:
+        """Repeat it until it takes effect: a mitra who was drawn may have left before the command reached Valkey."""
+
+        def took_effect() -> bool:
+            with context.valkey.pipeline(transaction=True) as pipeline:
                 for command in self.commands(context):
-                    run(together, *command)
-                context.kept["replies"] = together.execute()
-            if not context.alone or self.is_active(self.observe(context), context) or time.monotonic() >= deadline:
-                return
-            time.sleep(0.02)  # between two tries
+                    run(pipeline, *command)
+                context.kept["replies"] = pipeline.execute()
+            return not context.alone or self.is_active(self.observe(context), context)
+
+        poll_until(took_effect, BACK_S)
 
     def observe(self, context: FaultContext) -> Observation:
         return {"replies": " ".join(map(str, context.kept.get("replies", ["none"])))}

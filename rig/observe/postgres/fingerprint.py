@@ -41,8 +41,8 @@ def template(text: str) -> str:
 
 
 def tokens(text: str) -> list[tuple[str, bool]]:
-    """Each with whether space or a comment stood before it."""
-    found: list[tuple[str, bool]] = []
+    """Each token, and whether space or a comment stood before it."""
+    pieces: list[tuple[str, bool]] = []
     at, spaced = 0, False
     while at < len(text):
         match = TOKEN.match(text, at)
@@ -55,13 +55,13 @@ def tokens(text: str) -> list[tuple[str, bool]]:
         if kind in ("comment", "space"):
             spaced = True
             continue
-        if kind in ("text", "parameter", "number") or (kind == "word" and is_constant(token, found)):
-            if found and found[-1][0] in ("-", "+") and signs(found):
-                spaced = found.pop()[1]  # a sign is a part of its number
+        if kind in ("text", "parameter", "number") or (kind == "word" and is_constant(token, pieces)):
+            if pieces and pieces[-1][0] in ("-", "+") and signs(pieces):
+                spaced = pieces.pop()[1]  # a sign is a part of its number
             token = VALUE
-        found.append((token, spaced))
+        pieces.append((token, spaced))
         spaced = False
-    return found
+    return pieces
 
 
 def is_constant(word: str, before: list[tuple[str, bool]]) -> bool:
@@ -71,9 +71,9 @@ def is_constant(word: str, before: list[tuple[str, bool]]) -> bool:
     return last not in ("IS", "NOT", "SET", "DEFAULT", "ON", "NULLS")
 
 
-def signs(found: list[tuple[str, bool]]) -> bool:
+def signs(tokens: list[tuple[str, bool]]) -> bool:
     """Whether the `-` or `+` that came last belongs to the number after it, and is no operator."""
-    return len(found) < 2 or SIGNED_AFTER.search(found[-2][0]) is not None
+    return len(tokens) < 2 or SIGNED_AFTER.search(tokens[-2][0]) is not None
 
 
 def end_of_comment(text: str, at: int) -> int:
@@ -86,11 +86,11 @@ def end_of_comment(text: str, at: int) -> int:
     return len(text)
 
 
-def joined(found: list[tuple[str, bool]]) -> str:
+def joined(tokens: list[tuple[str, bool]]) -> str:
     """One space where there was some or an operator stands, none inside brackets and around dots."""
     parts: list[str] = []
     last = ""
-    for token, spaced in found:
+    for token, spaced in tokens:
         operator = is_operator(token) or is_operator(last) or last == ","
         if parts and (spaced or operator) and token not in TIGHT_BEFORE and last not in TIGHT_AFTER:
             parts.append(" ")

@@ -1,14 +1,8 @@
-"""Who ran which statement how often, in a window: one ledger, whether Postgres' log tells it or its counters."""
+"""Who ran which statement how often, in a window."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
-
-from rig.observe.postgres.classifier import is_driver_statement, split_statements
-from rig.observe.postgres.fingerprint import template
-from rig.observe.postgres.queries import Tables
-from rig.observe.postgres.statement import Statement
-from rig.observe.postgres.statement_log import StatementLog
+from typing import Any
 
 EXAMPLE_CHARS = 500
 
@@ -32,54 +26,6 @@ class Entry:
         return asdict(self)
 
 
-class Ledger(Protocol):
-    """Call `begin` and `end` while no statement is under way; several windows one after another are fine."""
-
-    source: str
-
-    def begin(self) -> None: ...
-
-    def end(self) -> list[Entry]: ...
-
-
-class LogLedger:
-    """By the statement log. Statements that failed count; each part of a query of several statements counts.
-
-    Its cost, the best of eight rounds of a small SELECT (20 µs of Postgres' CPU without) on two shared, busy cores:
-    12 µs of CPU a statement, and 36 µs until its answer.
-
-    TimeoutError when the log does not show our fence, NoStatementLog where there is none.
-    """
-
-    source = "statement log"
-
-    def __init__(self, log: StatementLog, tables: Tables) -> None:
-        self._log, self._tables = log, tables
-        self._known: frozenset[int] = frozenset()
-
-    def begin(self) -> None:
-        self._log.fence(self._tables.connection)
-        self._known = frozenset(map(id, self._log.window()))
-
-    def end(self) -> list[Entry]:
-        self._log.fence(self._tables.connection)
-        return entries_of_log(statement for statement in self._log.window() if id(statement) not in self._known)
-
-
-def entries_of_log(statements: Iterable[Statement]) -> list[Entry]:
-    found: dict[Key, Sum] = {}
-    for statement in statements:
-        parts = split_statements(statement.text)
-        contract = split_statements(statement.contract_text or statement.text)
-        meant = contract if len(contract) == len(parts) else parts
-        for part, by_contract in zip(parts, meant, strict=True):
-            kind = statement.kind
-            if kind in ("work", "driver"):
-                kind = "driver" if is_driver_statement(by_contract) else "work"
-            add(found, Key(statement.instance, statement.role, kind, template(part)), 1, part)
-    return entries_of(found)
-
-
 @dataclass(frozen=True, slots=True)
 class Key:
     """What calls are summed by."""
@@ -98,23 +44,17 @@ class Sum:
     example: str
 
 
-def add(found: dict[Key, Sum], key: Key, calls: int, example: str) -> None:
-    so_far = found.get(key)
+def add(sums: dict[Key, Sum], key: Key, calls: int, example: str) -> None:
+    so_far = sums.get(key)
     if so_far is None:
-        found[key] = Sum(calls, example[:EXAMPLE_CHARS])
+        sums[key] = Sum(calls, example[:EXAMPLE_CHARS])
     else:
         so_far.calls += calls
 
 
-def entries_of(found: Mapping[Key, Sum]) -> list[Entry]:
+def entries_of(sums: Mapping[Key, Sum]) -> list[Entry]:
     """The most called first."""
     entries = [
-        Entry(key.instance, key.role, key.kind, key.template, total.calls, total.example)
-        for key, total in found.items()
+        Entry(key.instance, key.role, key.kind, key.template, total.calls, total.example) for key, total in sums.items()
     ]
     return sorted(entries, key=lambda entry: (-entry.calls, entry.role, entry.template))
-
-
-def unattributed(entries: Iterable[Entry]) -> list[Entry]:
-    """What no instance and no observer has sent: with any of these a run is inconclusive."""
-    return [entry for entry in entries if entry.kind == "unknown"]

@@ -73,13 +73,13 @@ class CountedLedger:
                 "pg_stat_statements lost counts in the window: (evicted, reset at, Postgres' start) went from"
                 f" {self._before.state} to {after.state}; raise pg_stat_statements.max, and let nobody reset it"
             )
-        found: dict[Key, Sum] = {}
+        sums: dict[Key, Sum] = {}
         for which, calls in after.calls.items():
             more = calls - self._before.calls.get(which, 0)
             if more > 0:
                 role, text = after.named[which]
-                add(found, self._key(role, text), more, text)
-        return entries_of(found)
+                add(sums, self._key(role, text), more, text)
+        return entries_of(sums)
 
     def _key(self, role: str, text: str) -> Key:
         instance = self._instance_of(role)

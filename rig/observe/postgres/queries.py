@@ -1,4 +1,4 @@
-"""Looks into Postgres as the rig's own observer, and keeps each query as something to paste into psql."""
+"""Queries Postgres as the rig's observer, and keeps each query in a form that psql takes."""
 
 import select
 import threading
@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.stores.closing import Closing
 from rig.stores.postgres import connect
 from rig.stores.valkey import OURS
 
@@ -50,7 +51,7 @@ class Result:
         return evidence.sql(self.statement, self.columns, self.plain()["rows"])
 
 
-class Tables:
+class Tables(Closing):
     """An autocommit connection that is made anew after Postgres was away. psycopg's errors come through."""
 
     def __init__(self, url: str, search_path: str = "") -> None:
@@ -87,12 +88,6 @@ class Tables:
                 self._connection.close()
                 self._connection = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _run(self, sql: str, parameters: Parameters) -> Result:
         connection = self.connection
         shown = sql if parameters is None else psycopg.ClientCursor(connection).mogrify(sql, parameters)
@@ -103,7 +98,7 @@ class Tables:
 
 
 def has_been_cut(connection: psycopg.Connection[Any]) -> bool:
-    """Whether a farewell waits on the idle connection: `closed` turns true only once it is used."""
+    """Whether the server has closed the idle connection; psycopg notices that only at the next use."""
     return not connection.closed and bool(select.select([connection.fileno()], [], [], 0)[0])
 
 

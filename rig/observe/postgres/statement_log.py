@@ -3,7 +3,6 @@
 import bisect
 import re
 import threading
-import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from rig.observe.postgres.classifier import is_driver
 from rig.observe.postgres.json_log import JsonLog, failure_of, statement_of, time_of
 from rig.observe.postgres.statement import Statement
 from rig.observe.postgres.transactions import SessionState
+from rig.waiting import poll_until
 
 FENCE = re.compile(r"SELECT '(rig-fence-[\w-]+)'")
 FENCE_S = 5.0
@@ -21,7 +21,7 @@ POLL_S = 0.005
 
 
 class NoStatementLog(CannotObserve):
-    """The capability is missing: what counts statements has to be skipped, by this name."""
+    """There is no readable statement log: items that count statements are skipped."""
 
 
 class StatementLog:
@@ -88,16 +88,14 @@ class StatementLog:
         with self._lock:
             self._read()  # before a statement that nobody would see
         connection.execute(f"SELECT '{mark}'")
-        deadline = time.monotonic() + within_s
-        while True:
-            last_look = time.monotonic() >= deadline
+
+        def shown() -> bool:
             with self._lock:
                 self._read()
-                if mark in self._fences:
-                    return
-            if last_look:
-                raise TimeoutError(self._not_found(mark, within_s))
-            time.sleep(POLL_S)
+                return mark in self._fences
+
+        if not poll_until(shown, within_s, every_s=POLL_S):
+            raise TimeoutError(self._not_found(mark, within_s))
 
     def _not_found(self, mark: str, within_s: float) -> str:
         files = sorted(path.name for path in self.directory.glob("*.json"))
@@ -155,7 +153,7 @@ class StatementLog:
         )  # fmt: skip
 
     def _whose(self, role: str, application: str) -> tuple[str | None, bool]:
-        """Its instance, and whether it is the rig's: a role that one instance alone has is not to be talked out of it."""
+        """Its instance, and whether it is the rig's. A role of one instance alone decides, whatever the application name is."""
         instance = self._instance_of(role)
         if role in self._observers:
             return None, True

@@ -1,4 +1,4 @@
-"""The second witness: what Postgres counted at its tables, which no log can leave out and no role can hide from."""
+"""Postgres' table counters: a second count of statements that does not depend on the log or on roles."""
 
 from collections.abc import Iterable, Mapping
 
@@ -46,13 +46,13 @@ class TableCounters:
 
 def moved(before: Readings, after: Readings) -> Readings:
     """Differences that are not 0, by table; a table that was made in between counts from 0."""
-    found = {}
+    by_table = {}
     for table, counts in after.items():
         earlier = before.get(table, {})
         differences = {name: value - earlier.get(name, 0) for name, value in counts.items()}
         if any(differences.values()):
-            found[table] = {name: value for name, value in differences.items() if value}
-    return found
+            by_table[table] = {name: value for name, value in differences.items() if value}
+    return by_table
 
 
 def quoted(name: str) -> str:

@@ -26,12 +26,12 @@ class Usage:
 
         `rss_mb` (MiB) counts memory that processes share (Postgres' buffers) once for each of them.
         """
-        found = {}
+        figures_by_name = {}
         for name, root in self._roots.items():
             figures = of_tree(root) if root is not None else None
             if figures is not None:
-                found[name] = figures
-        return found
+                figures_by_name[name] = figures
+        return figures_by_name
 
 
 def spent(before: Mapping[str, Mapping[str, float]], after: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

@@ -1,17 +1,18 @@
-"""Measures the rig's own lag: an overrun that came while this process was held up is not the server's."""
+"""Measures how late this process is scheduled, so that its own delays are not charged to the server."""
 
 import threading
 import time
 from collections import deque
-from typing import Self
+
+from rig.stores.closing import Closing
 
 TICK_S = 0.01
 KEPT_FROM_S = 0.005  # smaller lags are the scheduler's normal grain
 KEPT_MAX = 100_000
 
 
-class LagSentinel:
-    """A thread that wants to wake every 10 ms and notes by how much it was late."""
+class LagSentinel(Closing):
+    """A thread that wakes every 10 ms and records how late it was."""
 
     def __init__(self) -> None:
         self._late: deque[tuple[float, float]] = deque(maxlen=KEPT_MAX)  # (when it woke, seconds late)
@@ -33,12 +34,6 @@ class LagSentinel:
     def close(self) -> None:
         self._stopping.set()
         self._thread.join(1.0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _tick(self) -> None:
         last = time.monotonic()

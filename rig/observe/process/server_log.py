@@ -1,11 +1,11 @@
 """Reads a server's output as it grows: each line stands behind the epoch second of its arrival."""
 
 import threading
-import time
 from pathlib import Path
 
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.waiting import poll_until
 
 Line = tuple[float, str]
 
@@ -40,19 +40,18 @@ class ServerLog:
 
     def wait_for(self, text: str, since: float | None = None, within_s: float = 5.0) -> Line:
         """The first line from `since` on that holds `text`; TimeoutError shows the log's end."""
-        deadline = time.monotonic() + within_s
-        seen = 0
-        while True:
-            last_look = time.monotonic() >= deadline  # taken before reading: a slow read is no timeout
+        searched = 0
+
+        def find() -> Line | None:
+            nonlocal searched
             self._read()
-            count = len(self._lines)
-            for at, line in self._lines[seen:count]:
-                if text in line and (since is None or at >= since):
-                    return at, line
-            if last_look:
-                raise TimeoutError(self._not_found(text, since, within_s))
-            seen = count
-            time.sleep(POLL_S)
+            new, searched = self._lines[searched:], len(self._lines)
+            return next((line for line in new if text in line[1] and (since is None or line[0] >= since)), None)
+
+        line = poll_until(find, within_s, every_s=POLL_S)
+        if line is None:
+            raise TimeoutError(self._not_found(text, since, within_s))
+        return line
 
     def evidence(
         self, since: float | None = None, until: float | None = None, *, looked_for: str | None = None

@@ -2,13 +2,15 @@
 
 import threading
 import time
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import redis
 
 from rig.observe.errors import CannotObserve
+from rig.stores.closing import Closing
 from rig.stores.urls import ValkeyUrl
 from rig.stores.valkey import OURS, connect, setting, subscriber
+from rig.waiting import poll_until
 
 TIMEOUT_S = 2.0
 READ_SLICE_S = 0.2
@@ -28,7 +30,7 @@ class Counts(NamedTuple):
     cpu_us: dict[str, int]
 
 
-class CommandStats:
+class CommandStats(Closing):
     """Reads `commandstats`: all clients together, commands inside scripts too. A user cannot be told from it."""
 
     def __init__(self, url: str) -> None:
@@ -54,21 +56,6 @@ class CommandStats:
     def close(self) -> None:
         self._client.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def commands_between(before: Counts, after: Counts) -> dict[str, int]:
-    """Calls by command, only those that were called. ValueError when Valkey was restarted or its counters reset."""
-    delta = {name: calls - before.calls.get(name, 0) for name, calls in after.calls.items()}
-    lost = any(name not in after.calls for name in before.calls)
-    if before.run_id != after.run_id or lost or any(calls < 0 for calls in delta.values()):
-        raise ValueError("Valkey's command counters began anew in between (a restart, or CONFIG RESETSTAT)")
-    return {name: calls for name, calls in delta.items() if calls}
-
 
 class Event(NamedTuple):
     """What happened to the key (`set`, `expire`, `del`, `expired`, ...) and when we heard of it, epoch seconds."""
@@ -78,7 +65,7 @@ class Event(NamedTuple):
     key: str
 
 
-class Rewrites:
+class Rewrites(Closing):
     """A thread that hears every change of one key, or of all that begin so (`key` ends in `*`), scripts' included.
 
     It hears them from before the constructor returns.
@@ -140,12 +127,6 @@ class Rewrites:
         self._pubsub.close()
         self._client.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _ask_for_events(self) -> str:
         """The setting as it was."""
         try:
@@ -162,12 +143,15 @@ class Rewrites:
         """Both channels, confirmed: what happens from now on is heard."""
         self._pubsub.subscribe(FENCE_CHANNEL)
         (self._pubsub.psubscribe if self.channel.endswith("*") else self._pubsub.subscribe)(self.channel)
-        confirmed = 0
-        deadline = time.monotonic() + TIMEOUT_S
-        while confirmed < 2 and time.monotonic() < deadline:
+        confirmed: list[str] = []
+
+        def both() -> bool:
             message = self._pubsub.get_message(timeout=READ_SLICE_S)
-            confirmed += message is not None and message["type"] in ("subscribe", "psubscribe")
-        if confirmed < 2:
+            if message is not None and message["type"] in ("subscribe", "psubscribe"):
+                confirmed.append(message["channel"])
+            return len(confirmed) == 2
+
+        if not poll_until(both, TIMEOUT_S, every_s=0.0):
             raise CannotObserve(f"keyspace notifications: Valkey did not confirm SUBSCRIBE {self.channel}")
 
     def _listen(self) -> None:

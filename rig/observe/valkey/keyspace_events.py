@@ -1,4 +1,4 @@
-"""The second witness of what a server does in Valkey, where MONITOR cannot be had: changes of keys, and counted commands."""
+"""A second source for a server's commands where MONITOR is not allowed: keyspace events and command counters."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class Reading(NamedTuple):
 
 
 class Told:
-    """What Valkey tells to whoever asks: not who it was, so it serves one instance, and not with which arguments.
+    """Keyspace events and counters name neither client nor arguments, so this serves a single instance.
 
     `given`: keyspace events are on, and not ours to switch. CannotObserve where they cannot be had.
     """
@@ -45,7 +45,7 @@ class Told:
         """
         if self._events.error is not None:
             raise CannotObserve(f"keyspace events: {self._events.error}")
-        found = [
+        commands = [
             Command(event.at, (event.name.upper(), event.key), None, None, instance, False)
             for event in self._events.events()
             if since <= event.at <= until
@@ -54,8 +54,8 @@ class Told:
         after = min((one for one in self._readings if one.at >= until), default=self._readings[-1])
         for name, words in COUNTED.items():
             number = after.calls.get(name, 0) - before.calls.get(name, 0)
-            found += [Command(after.at, words, None, None, instance, False)] * number
-        return found
+            commands += [Command(after.at, words, None, None, instance, False)] * number
+        return commands
 
     def close(self) -> None:
         self._events.close()

@@ -1,7 +1,7 @@
 """Looks at the mirror's keys in Valkey directly, past any proxy, as the rig's own user."""
 
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -10,6 +10,7 @@ from redis.retry import Retry
 from rig.contract import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.stores.closing import Closing
 from rig.stores.valkey import OURS, connect, run, text, text_or_none
 
 SCAN_COUNT = 1000
@@ -26,7 +27,7 @@ READERS = {
 }
 
 
-class Mirror:
+class Mirror(Closing):
     """Reads keys, and corrupts them for a scenario. redis.RedisError when Valkey does not answer."""
 
     def __init__(self, url: str) -> None:
@@ -107,12 +108,6 @@ class Mirror:
     def close(self) -> None:
         self.client.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _members(self, key: str) -> set[str]:
         try:
             return set(map(text, self.client.smembers(key)))
@@ -125,9 +120,9 @@ class Mirror:
         """MGET answers nil for a wrong type and for a key gone since the scan: the latter are left out."""
         keys = self.keys(prefix + "*")
         values = self.client.mget(keys) if keys else []
-        found = dict(zip(keys, map(text_or_none, values), strict=True))
-        gone = [key for key, value in found.items() if value is None and not self.client.exists(key)]
-        return {key.removeprefix(prefix): value for key, value in found.items() if key not in gone}
+        values_by_key = dict(zip(keys, map(text_or_none, values), strict=True))
+        gone = [key for key, value in values_by_key.items() if value is None and not self.client.exists(key)]
+        return {key.removeprefix(prefix): value for key, value in values_by_key.items() if key not in gone}
 
 
 def listed(value: Any) -> Any:

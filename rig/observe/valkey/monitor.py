@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from typing import NoReturn, Self
+from typing import NoReturn
 
 import redis
 
@@ -14,6 +14,7 @@ from rig.observe.errors import CannotObserve
 from rig.observe.valkey.command import SCRIPT_COMMANDS, SIGN_IN_COMMANDS, Command, parse_line
 from rig.observe.valkey.keyspace_events import Told
 from rig.observe.valkey.monitor_socket import Wire
+from rig.stores.closing import Closing
 from rig.stores.valkey import OURS, connect, run
 
 OBSERVER_TIMEOUT_S = 2.0
@@ -22,7 +23,7 @@ READ_SLICE_S = 0.05
 RECONNECT_EVERY_S = 0.02
 
 
-class Monitor:
+class Monitor(Closing):
     """A MONITOR connection in a thread, up before the constructor returns, renewed after a restart of Valkey.
 
     `instance_of` tells the instance of an ACL user; with `others`, whoever does not bear the rig's name (`rig-…`) is that
@@ -79,6 +80,7 @@ class Monitor:
 
         TimeoutError when Valkey does not answer for `within_s`; when it is gone there is nothing to wait for.
         """
+        # Not `wait_until`: each round blocks on the condition for the time that is left.
         deadline = time.monotonic() + within_s
         why = "no look was taken"
         while time.monotonic() < deadline:
@@ -97,7 +99,7 @@ class Monitor:
         raise TimeoutError(f"Valkey's MONITOR did not come up to date within {within_s:g} s: {why}")
 
     def _shows(self, mark: str, connection: int, within_s: float) -> bool:
-        """Whether MONITOR shows that echo. One that fell into a blind span never will: no use waiting longer."""
+        """Whether MONITOR shows that ECHO. One that was lost in a blind span is not waited for."""
         with self._lock:
             self._lock.wait_for(lambda: mark in self._fences or self._connections != connection, within_s)
             return mark in self._fences
@@ -109,12 +111,6 @@ class Monitor:
         if self._thread.is_alive():
             raise TimeoutError("the MONITOR thread did not end")
         self._side.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # --- in the thread ---
 
@@ -171,7 +167,7 @@ class Monitor:
         return None if client in self._ours else self._others
 
     def _look_up_users(self) -> None:
-        """Who is behind each address now. One that has gone is forgotten: its port may serve another user."""
+        """Update which user each address belongs to. Closed ones are forgotten, because ports are reused."""
         self._users_at = time.monotonic()
         with contextlib.suppress(redis.RedisError):  # a hung Valkey takes no commands whose sender matters
             clients = self._side.client_list()
@@ -203,7 +199,7 @@ class Monitor:
 
 
 class NoMonitor:
-    """In a monitor's place where there can be none: what was sent is not known, but for what a second witness tells."""
+    """Stands in for a monitor where MONITOR is not allowed: only the second witness knows of commands."""
 
     connected = False
     errors: tuple[str, ...] = ()
@@ -225,7 +221,7 @@ class NoMonitor:
         return self._told.window(instance, since, until)
 
     def fence(self, within_s: float = 0.0) -> None:
-        """What the second witness has to hear has been heard, as far as Valkey is there."""
+        """Wait until the second witness has heard all earlier events, if Valkey is up."""
         if self._told is not None:
             with contextlib.suppress(redis.RedisError, TimeoutError):
                 self._told.fence()

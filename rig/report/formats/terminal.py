@@ -10,9 +10,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from rig import terminal
 from rig.record import RunDirectory, Verdict
 from rig.report import text, trim, words
 from rig.report.build import build
+from rig.report.formats.github import annotations
 from rig.report.page import Box, Page
 
 COLOURS = {
@@ -28,8 +30,15 @@ TROUBLES_MAX = 12  # more would push the verdict off the screen; the report has 
 def print_summary(
     results: Mapping[str, Any], directory: RunDirectory | None = None, console: Console | None = None
 ) -> None:
-    """Print the end of a run. The console decides on colour (NO_COLOR, a pipe), its encoding on the marks."""
-    _Summary(build(results), console or Console()).show(directory)
+    """Print the end of a run. The console decides on colour (NO_COLOR, a pipe), its encoding on the marks.
+
+    In a quiet run that is its verdict and the path of its report. On GitHub annotations come before it.
+    """
+    if console is None:
+        for line in annotations(results):
+            terminal.print_always(line)
+        terminal.print_result(str(results["verdict"]), directory.report if directory else "")
+    _Summary(build(results), console or terminal.console()).show(directory)
 
 
 class _Summary:
@@ -57,7 +66,8 @@ class _Summary:
         self._troubles()
         self._skips()
         self._weakens()
-        self.console.print(Rule(style="bright_black", characters="─" if self.marks is words.MARKS else "-"))
+        rule = Rule(style="bright_black", characters="─" if self.marks is words.MARKS else "-")
+        self.console.print(rule, width=min(self.console.width, terminal.RULE_MAX))
         self._verdict()
         self._facts(directory)
 

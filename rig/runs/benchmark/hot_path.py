@@ -2,28 +2,24 @@
 
 import asyncio
 import statistics
-import tempfile
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 
 import redis.asyncio
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from typer import echo
 
 from rig.config import Settings
 from rig.contract import BEACON, PING
-from rig.environment.cadence import Cadence
-from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.environment.testbed import Testbed
-from rig.record.null_recorder import NullRecorder
-from rig.runs.common.replay import replay_command
-from rig.stack import ServerInstance, Supervisor, open_stack
+from rig.runs.benchmark.quiet_testbed import benchmark_testbed
+from rig.runs.benchmark.table import ended
+from rig.stack import ServerInstance
+from rig.terminal import console
 from rig.traffic.actors.mitra import go_online
 from rig.traffic.actors.tokens import mint
-from rig.traffic.load.open_loop import head, saturate
+from rig.traffic.load.open_loop import saturate
+from rig.traffic.request_bytes import request_bytes
 
 MITRAS = 300
 CONNECTIONS = 32
@@ -33,21 +29,12 @@ GOAL = 0.60  # of what the same server answers when it has nothing to do
 
 def run(settings: Settings) -> int:
     """Exit code 0 when ping and beacon reach the goal, 1 when one does not."""
-    spec = stack_spec(settings, Path("."))
-    with tempfile.TemporaryDirectory(prefix="rig-bench-") as logs, Supervisor.start() as supervisor:
-        with open_stack(replace(spec, logs=Path(logs)), supervisor, "bench") as stack:
-            bench = Testbed(
-                stack, NullRecorder(), Cadence("written"), 0, settings.ready_within_s, mapped_schema(settings)
-            )
-            try:
-                code = show(measure(bench), Console())
-            finally:
-                bench.close()
-    echo(f"replay       {replay_command(['rig', 'bench', '--hot'], settings)}")
-    return code
+    with benchmark_testbed(settings) as testbed:
+        code = show(measure(testbed), console())
+    return ended(code, settings, ["rig", "bench", "--hot"])
 
 
-def measure(bench: Testbed) -> dict[str, list[float]]:
+def measure(testbed: Testbed) -> dict[str, list[float]]:
     """Answers a second by kind, a value a round; the kinds take turns.
 
     The no-op goes through the same kind of listener and the same layers as ping and beacon; it only asks nobody.
@@ -55,39 +42,38 @@ def measure(bench: Testbed) -> dict[str, list[float]]:
     Servers and clients speak to Valkey without the proxy, and nobody watches: MONITOR has six lines for each ping, and
     to read them in the process that sends the pings costs as much again as sending them.
     """
-    bench.monitor.close()
-    environment = bench.environment_for()
-    mirrored = bench.stack.server("a", env=environment, proxied=False)
-    plain = bench.stack.server("b", env={**environment, "AVAILABILITY_MIRROR": "off"}, proxied=False)
-    bench.empty_stores()
-    for server in (mirrored, plain):
-        server.start(ready_within_s=bench.ready_within_s)
-        bench.servers[server.name] = server
-    ids = [row.id for row in bench.fixtures.mitras(MITRAS, "mitra")]
+    testbed.monitor.close()
+    environment = testbed.environment_for()
+    mirrored = testbed.stack.server("a", env=environment, proxied=False)
+    plain = testbed.stack.server("b", env={**environment, "AVAILABILITY_MIRROR": "off"}, proxied=False)
+    testbed.empty_stores()
+    testbed.servers = {server.name: server for server in (mirrored, plain)}
+    testbed.start_servers(testbed.servers.values(), testbed.ready_within_s)
+    ids = [row.id for row in testbed.fixtures.mitras(MITRAS, "mitra")]
     go_online(mirrored, ids)
     kinds: dict[str, Callable[[], float]] = {
         "no-op": gets(mirrored.internal_url, "/healthz"),
         "ping": pings(mirrored, ids),
         "beacon": gets(mirrored.public_url, BEACON),
         "baseline ping (no mirror)": pings(plain, ids),
-        "bare client loop": lambda: asyncio.run(bare(bench.stack.valkey.url)),
+        "bare client loop": lambda: asyncio.run(bare(testbed.stack.valkey.url)),
     }
-    found: dict[str, list[float]] = {name: [] for name in kinds}
+    rates_by_kind: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(ROUNDS):
         for name, answers in kinds.items():
-            found[name].append(answers())
-    return found
+            rates_by_kind[name].append(answers())
+    return rates_by_kind
 
 
 def gets(listener: str, path: str) -> Callable[[], float]:
     url = listener.rstrip("/") + path
-    return lambda: asyncio.run(saturate(url, [head("GET", url)], CONNECTIONS, ROUND_S))
+    return lambda: asyncio.run(saturate(url, [request_bytes("GET", url)], CONNECTIONS, ROUND_S))
 
 
 def pings(server: ServerInstance, ids: list[str]) -> Callable[[], float]:
     """Of so many mitras in turn, each with one token, as an app uses one for a quarter of an hour."""
     url = server.public_url.rstrip("/") + PING
-    requests = [head("POST", url, mint(server.jwt_secret or "", id, "mitra")) for id in ids]
+    requests = [request_bytes("POST", url, mint(server.jwt_secret or "", id, "mitra")) for id in ids]
     return lambda: asyncio.run(saturate(url, requests, CONNECTIONS, ROUND_S))
 
 
@@ -109,14 +95,14 @@ async def bare(url: str) -> float:
     return answered / ROUND_S
 
 
-def show(found: dict[str, list[float]], console: Console) -> int:
+def show(rates_by_kind: dict[str, list[float]], console: Console) -> int:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bright_black")
     for name in ("", "answers a second", "of the no-op", "goal", ""):
         table.add_column(name, justify="left" if not name else "right")
     shares = {}
-    for name, rates in found.items():
+    for name, rates in rates_by_kind.items():
         # Of each round by itself: what the machine did meanwhile is in both.
-        shares[name] = statistics.median(rate / idle for rate, idle in zip(rates, found["no-op"], strict=True))
+        shares[name] = statistics.median(rate / idle for rate, idle in zip(rates, rates_by_kind["no-op"], strict=True))
         goal = f"≥ {GOAL:.2f}" if name in ("ping", "beacon") else ""
         mark = "" if not goal else "✓" if shares[name] >= GOAL else "✗"
         table.add_row(name, f"{statistics.median(rates):,.0f}", f"{shares[name]:.2f}", goal, mark)

@@ -7,22 +7,20 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from typer import echo
-
 from rig import caller
 from rig.checks.load.request_accounting import BUSY
 from rig.config import Settings
 from rig.paths import shipped
 from rig.record import new_run
 from rig.record.histogram import merged, quantile_ms
-from rig.runs.benchmark.table import Figure, print_figures
-from rig.runs.common.replay import replay_command
+from rig.runs.benchmark.table import Figure, ended, print_figures
 from rig.runs.common.seeds import draw_random_seed
 from rig.runs.load.locust_process import Locust
 from rig.runs.load.plan import LoadOptions
 from rig.stack import Supervisor
-from rig.traffic.load.schedule import LoadPace
+from rig.terminal import console
+from rig.traffic.load.schedule import LoadProfile
+from rig.waiting import NotYet, wait_until
 
 EVERY_S, SECONDS = 30.0, 35.0  # so that each mitra has pinged once at least
 SECRET = "of-nobody" * 4  # the tokens are as long as real ones; whoever answers does not read them
@@ -34,7 +32,9 @@ LOOK_EVERY_S = 0.2
 def run(settings: Settings, mitras: int) -> int:
     """Exit code 0 when the goals are reached, 1 when one is not, 2 when the generator itself was saturated."""
     seed = draw_random_seed(settings.random_seed)
-    pace = LoadPace(mitras=mitras, ping_every_s=EVERY_S, togglers=0, customers=0, storm_peak=0, chats=0, dashboards=0)
+    pace = LoadProfile(
+        mitras=mitras, ping_every_s=EVERY_S, togglers=0, customers=0, storm_peak=0, chats=0, dashboards=0
+    )
     options = LoadOptions(pace, SECONDS, 0, baseline=False, blocks=0, witness=False)
     with tempfile.TemporaryDirectory(prefix="rig-bench-") as kept, Supervisor.start() as supervisor:
         directory = new_run(Path(kept), "fleet", seed, {})
@@ -55,23 +55,20 @@ def run(settings: Settings, mitras: int) -> int:
         finally:
             locust.close()
     code = show(mitras, lines)
-    echo(f"replay       {replay_command(['rig', 'bench', '--fleet', str(mitras)], settings, seed)}")
-    return code
+    return ended(code, settings, ["rig", "bench", "--fleet", str(mitras)], seed)
 
 
 def show(mitras: int, lines: list[dict[str, Any]]) -> int:
     tallies = [line for line in lines if line["kind"] == "tally"]
     (generator,) = [line for line in lines if line["kind"] == "generator"]
-    console = Console()
-    console.print(
+    out = console()
+    out.print(
         f"{mitras} mitras who ping every {EVERY_S:g} s, from one process of Locust, at a server that does nothing"
     )
     figures = figures_of(tallies, generator)
-    print_figures(figures, console)
+    print_figures(figures, out)
     if generator["cpu"] > BUSY:
-        console.print(
-            f"inconclusive: the generator was busy for {generator['cpu']:.0%} of its time: it measured itself"
-        )
+        out.print(f"inconclusive: the generator was busy for {generator['cpu']:.0%} of its time: it measured itself")
         return 2
     return 0 if tallies and all(figure.reached in (None, True) for figure in figures) else 1
 
@@ -92,11 +89,12 @@ def figures_of(tallies: list[dict[str, Any]], generator: dict[str, Any]) -> list
 
 
 def port_of(log: Path) -> int:
-    """TimeoutError when it does not say it in time. The supervisor puts a time before each line."""
-    until = time.monotonic() + STARTED_S
-    while time.monotonic() < until:
+    """The port that the server printed, behind the time that the supervisor puts before each line. TimeoutError if none."""
+
+    def printed() -> int:
         words = log.read_text().split() if log.exists() else []
-        if words and words[-1].isdigit():
-            return int(words[-1])
-        time.sleep(0.02)  # between two looks
-    raise TimeoutError(f"the answering server did not start within {STARTED_S:g} s: {log}")
+        if not words or not words[-1].isdigit():
+            raise NotYet(f"{' '.join(words) or 'nothing'} ({log})")
+        return int(words[-1])
+
+    return wait_until(printed, STARTED_S, "the answering server to print its port")

@@ -1,12 +1,9 @@
 """Measures what an outage costs under a storm of beacon polls, beside the goals: `rig bench`."""
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 from typer import echo
@@ -14,13 +11,12 @@ from typer import echo
 from rig.checks.common.sql_statements import is_availability_query
 from rig.config import Settings
 from rig.contract import BEACON, SEED_LINE
-from rig.environment.cadence import Cadence
-from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.environment.testbed import Testbed
-from rig.record.null_recorder import NullRecorder
-from rig.runs.benchmark.table import Figure, print_figures
-from rig.runs.common.replay import replay_command
-from rig.stack import CapabilityMissing, Supervisor, open_stack
+from rig.record import Verdict
+from rig.runs.benchmark.quiet_testbed import benchmark_testbed
+from rig.runs.benchmark.table import Figure, ended, print_figures
+from rig.stack import CapabilityMissing
+from rig.terminal import console, print_result
 from rig.traffic.actors.mitra import go_online
 from rig.traffic.load.open_loop import Shot, fire
 
@@ -33,37 +29,24 @@ GENERATOR_LATE_MS = 50.0  # a generator that is itself later than this has measu
 
 def run(settings: Settings, polls_a_second: int) -> int:
     """Exit code 0 when every goal is reached, 1 when one is not, 2 when the storm itself was not what it should be."""
-    spec = stack_spec(settings, Path("."))
-    with tempfile.TemporaryDirectory(prefix="rig-bench-") as logs, Supervisor.start() as supervisor:
-        with open_stack(replace(spec, logs=Path(logs)), supervisor, "bench") as stack:
-            bench = Testbed(
-                stack,
-                NullRecorder(),
-                Cadence("written"),
-                0,  # nothing is drawn
-                settings.ready_within_s,
-                mapped_schema(settings),
-            )
-            try:
-                figures = measure(bench, polls_a_second)
-            except CapabilityMissing as lack:
-                echo(f"skipped: {lack}")
-                return 0
-            finally:
-                bench.close()
-    code = show(figures, polls_a_second, Console())
-    words = ["rig", "bench", "--polls", str(polls_a_second)]
-    echo(f"replay       {replay_command(words, settings)}")
-    return code
+    with benchmark_testbed(settings) as testbed:
+        try:
+            figures = measure(testbed, polls_a_second)
+        except CapabilityMissing as lack:
+            echo(f"skipped: {lack}")
+            print_result(Verdict.SKIPPED)
+            return 0
+    code = show(figures, polls_a_second, console())
+    return ended(code, settings, ["rig", "bench", "--polls", str(polls_a_second)])
 
 
-def measure(bench: Testbed, polls_a_second: int) -> list[Figure]:
+def measure(testbed: Testbed, polls_a_second: int) -> list[Figure]:
     """Calm, a hang by SIGSTOP, the way back, then FLUSHDB, all under the same storm."""
-    if not hasattr(bench.stack.valkey, "pause"):
+    if not hasattr(testbed.stack.valkey, "pause"):
         raise CapabilityMissing("this Valkey is not a process of ours to stop: use --mode embedded")
-    bench.ready(bench.environment_for())
-    server = bench.server()
-    go_online(server, [row.id for row in bench.fixtures.mitras(MITRAS, "mitra")])
+    testbed.ready(testbed.environment_for())
+    server = testbed.server()
+    go_online(server, [row.id for row in testbed.fixtures.mitras(MITRAS, "mitra")])
     begin = time.monotonic() + 0.5
     epoch = time.time() - time.monotonic()
     hang = begin + WARM_S + CALM_S
@@ -74,19 +57,19 @@ def measure(bench: Testbed, polls_a_second: int) -> list[Figure]:
         storm = pool.submit(lambda: asyncio.run(fire(server.public_url.rstrip("/") + BEACON, moments)))
         try:
             until(hang)
-            bench.stack.valkey.pause()
+            testbed.stack.valkey.pause()
             hung = time.monotonic()
             until(back)
         finally:
-            bench.stack.valkey.resume()
+            testbed.stack.valkey.resume()
         resumed = time.monotonic()
         until(flush)
-        bench.mirror.client.flushdb()
+        testbed.mirror.client.flushdb()
         flushed = time.monotonic()
         shots = storm.result(end - flushed + 30)
-    bench.statements.fence(bench.tables.connection)
-    asked = [s.at for s in bench.statements.window(hung + epoch, end + epoch) if is_availability_query(s)]
-    seeds = [at for at, _ in bench.log().lines(containing=SEED_LINE)]
+    testbed.statements.fence(testbed.tables.connection)
+    asked = [s.at for s in testbed.statements.window(hung + epoch, end + epoch) if is_availability_query(s)]
+    seeds = [at for at, _ in testbed.log().lines(containing=SEED_LINE)]
     calm = between(shots, begin + WARM_S, hang)
     in_hang = between(shots, hung, resumed)
     queries = sum(hung + epoch <= at < resumed + epoch for at in asked)

@@ -6,6 +6,14 @@ from dataclasses import dataclass
 from rich import box
 from rich.console import Console, JustifyMethod
 from rich.table import Table
+from typer import echo
+
+from rig.config import Settings
+from rig.record.verdict import EXIT_CODES
+from rig.report.words import judged_line
+from rig.runs.common.provenance import judged
+from rig.runs.common.replay import replay_command
+from rig.terminal import print_result
 
 
 @dataclass(frozen=True)
@@ -44,3 +52,11 @@ def print_figures(figures: Sequence[Figure], console: Console) -> None:
 def plain(value: float) -> str:
     """Four digits where it is small, all before the point where it is large."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def ended(code: int, settings: Settings, words: Sequence[str], random_seed: int | None = None) -> int:
+    """Print what was measured and the command that does it again; in a quiet run only the verdict. Returns the code."""
+    echo(f"tested       {judged_line(judged(settings))}")
+    echo(f"replay       {replay_command(words, settings, random_seed)}")
+    print_result(next(verdict for verdict, its_code in EXIT_CODES.items() if its_code == code))
+    return code

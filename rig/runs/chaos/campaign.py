@@ -6,7 +6,7 @@ from typing import Any
 
 from rig.errors import UsageError
 from rig.faults import Fault
-from rig.runs.chaos.schedule import Strike, length_s, restored
+from rig.runs.chaos.schedule import PlannedFault, length_s, restored
 from rig.traffic.background.workload import Pace
 
 CI, FULL = "ci", "full"
@@ -69,7 +69,7 @@ class Campaign:
 
     name: str
     shows: str  # one sentence: what a pass proves
-    strikes: tuple[Strike, ...]
+    strikes: tuple[PlannedFault, ...]
     checks: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: dict(INVARIANTS))
     profiles: tuple[str, ...] = (FULL,)
     instances: tuple[str, ...] = ("a",)
@@ -105,10 +105,10 @@ class Campaign:
     @property
     def excused(self) -> tuple[str, ...]:
         """Items that its faults change as they must: said in the run, and not judged."""
-        found = {item for fault in self.faults for item in fault.exempt_checks}
+        excused = {item for fault in self.faults for item in fault.exempt_checks}
         if not any(fault.outage for fault in self.faults):
-            found.add("INV-09")
-        return tuple(item for item in self.checks if item in found)
+            excused.add("INV-09")
+        return tuple(item for item in self.checks if item in excused)
 
     @property
     def events(self) -> tuple[str, ...]:

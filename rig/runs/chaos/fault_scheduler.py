@@ -10,7 +10,7 @@ from rig.faults import Cycle, FaultContext
 from rig.faults.requirements import missing
 from rig.record import RecordWriter
 from rig.record.lines.chaos import Strikes
-from rig.runs.chaos.schedule import Strike, length_s
+from rig.runs.chaos.schedule import PlannedFault, length_s
 from rig.stack import CapabilityMissing
 
 
@@ -19,31 +19,31 @@ class FaultScheduler:
 
     def __init__(
         self,
-        bench: Testbed,
-        strikes: Sequence[Strike],
+        testbed: Testbed,
+        strikes: Sequence[PlannedFault],
         instances: tuple[str, ...],
         stand_still: Callable[[float], None],
     ) -> None:
         self._pending = sorted(strikes)
         self._ends: list[tuple[float, Cycle]] = []
         self._unhealed: list[Cycle] = []
-        self._bench = bench
+        self._testbed = testbed
         self._held = ExitStack()
-        self._cycles: dict[Strike, Cycle] = {}
-        self.ended: set[str] = set()  # instances that a fault has stopped: nobody wonders that they are gone
+        self._cycles: dict[PlannedFault, Cycle] = {}
+        self.ended: set[str] = set()  # instances that a fault has stopped: their exit is no crash
         for number, strike in enumerate(self._pending):
             fault = strike.made()
             context = FaultContext(
-                bench.stack,
-                bench.servers,
+                testbed.stack,
+                testbed.servers,
                 hit=strike.hit or fault.aims or instances,
-                random=random.Random(f"{bench.random_seed}/{number}"),
+                random=random.Random(f"{testbed.random_seed}/{number}"),
                 ended=self.ended,
-                tables=bench.tables,
+                tables=testbed.tables,
                 stand_still=stand_still,
             )
             self._held.callback(context.close)
-            self._cycles[strike] = Cycle(fault, context, bench.recorder, number)
+            self._cycles[strike] = Cycle(fault, context, testbed.recorder, number)
 
     def __enter__(self) -> "FaultScheduler":
         return self
@@ -51,7 +51,7 @@ class FaultScheduler:
     def __exit__(self, *_: object) -> None:
         with self._held:
             for end in self._ends:
-                self._held.push(end[1])  # each is taken back, whatever becomes of the others
+                self._held.push(end[1])  # each is removed, even if removing another one fails
 
     def run(self, least_s: float, wait: Callable[[float], None]) -> None:
         """Until the last fault has been seen to heal, and `least_s` at the least. `wait` lets the traffic go on."""
@@ -69,10 +69,10 @@ class FaultScheduler:
                 wait(min(moments) - now)
         wait(began + least_s - time.monotonic())
 
-    def _begin(self, strike: Strike) -> None:
+    def _begin(self, strike: PlannedFault) -> None:
         cycle = self._cycles[strike]
         clashing = [other for _, other in self._ends if other.fault.layers() & cycle.fault.layers()]
-        for other in clashing:  # what came late outlasted its own time
+        for other in clashing:  # a fault that was confirmed late ends late
             self._end(next(end for end in self._ends if end[1] is other))
         self._ends.append((float("inf"), cycle))
         begun = time.monotonic()
@@ -94,13 +94,13 @@ class FaultScheduler:
         self._unhealed.clear()
 
 
-def refuse_what_is_missing(bench: Testbed, strikes: Sequence[Strike]) -> None:
+def refuse_what_is_missing(testbed: Testbed, strikes: Sequence[PlannedFault]) -> None:
     """CapabilityMissing names what this stack or machine lacks for the first fault that cannot be made on it."""
     for strike in strikes:
         for requirement in strike.made().all_requirements():
-            if (why := missing(requirement, bench.stack)) is not None:
+            if (why := missing(requirement, testbed.stack)) is not None:
                 raise CapabilityMissing(f"{strike.fault!r} needs {requirement}: {why}")
 
 
-def note_schedule(recorder: RecordWriter, strikes: Sequence[Strike]) -> None:
+def note_schedule(recorder: RecordWriter, strikes: Sequence[PlannedFault]) -> None:
     recorder.add(Strikes(t=time.time(), strikes=[strike.scheduled() for strike in sorted(strikes)]))

@@ -39,37 +39,37 @@ def kept(verb: str, args: Sequence[str]) -> list[str]:
     return [verb, *args[1:ARGUMENTS_MAX], *rest]
 
 
-def write_history(bench: Testbed, since: float, until: float) -> None:
+def write_history(testbed: Testbed, since: float, until: float) -> None:
     """A `statement` line each, a `command` line for each that changed something, and one `left` line of rows.
 
     Without a statement log a weakness is noted instead, and what counts statements is skipped by its checks.
     """
     try:
-        bench.statements.fence(bench.tables.connection)
-        for statement in bench.statements.window(since, until):
+        testbed.statements.fence(testbed.tables.connection)
+        for statement in testbed.statements.window(since, until):
             plain = statement.plain()
             if plain["class"] != "observer":
-                bench.recorder.add(line_from(Statement, {"t": plain["at"], **plain}))
+                testbed.recorder.add(line_from(Statement, {"t": plain["at"], **plain}))
     except NoStatementLog as missing:
-        bench.recorder.add(Weakness(t=time.time(), text=str(missing)))
-    bench.monitor.fence()
-    for command in seen_commands(bench, since, until):
+        testbed.recorder.add(Weakness(t=time.time(), text=str(missing)))
+    testbed.monitor.fence()
+    for command in seen_commands(testbed, since, until):
         if command.verb not in LOOKS:
             args = kept(command.verb, command.args)
-            bench.recorder.add(
+            testbed.recorder.add(
                 CommandTaken(t=command.at, at=command.at, args=args, instance=command.instance, lua=command.lua)
             )
-    blind = [span for span in bench.monitor.blind if span[0] < until and span[1] > since]
-    bench.recorder.add(Watched(t=time.time(), blind=blind, statements=bench.statements.available))
-    left = {name: bench.tables.query(query).dicts() for name, query in LEFT.items()}
-    info = bench.mirror.client.info("stats")
-    bench.recorder.add(line_from(Left, {**left, "evicted_keys": int(info["evicted_keys"])}))
+    blind = [span for span in testbed.monitor.blind if span[0] < until and span[1] > since]
+    testbed.recorder.add(Watched(t=time.time(), blind=blind, statements=testbed.statements.available))
+    left = {name: testbed.tables.query(query).dicts() for name, query in LEFT.items()}
+    info = testbed.mirror.client.info("stats")
+    testbed.recorder.add(line_from(Left, {**left, "evicted_keys": int(info["evicted_keys"])}))
 
 
-def seen_commands(bench: Testbed, since: float, until: float) -> list[Command]:
+def seen_commands(testbed: Testbed, since: float, until: float) -> list[Command]:
     """Those of the instances; none, and a weakness of the run, where MONITOR cannot be had."""
     try:
-        return [command for command in bench.monitor.window(since, until) if command.instance is not None]
+        return [command for command in testbed.monitor.window(since, until) if command.instance is not None]
     except CannotObserve as missing:
-        bench.recorder.add(Weakness(t=time.time(), text=str(missing)))
+        testbed.recorder.add(Weakness(t=time.time(), text=str(missing)))
         return []

@@ -1,4 +1,4 @@
-"""Reads what each instance tells of itself at `/metrics` and `/readyz`, all through a campaign, into the record."""
+"""Records `/metrics` and `/readyz` of each instance throughout a campaign."""
 
 import re
 import threading
@@ -8,20 +8,21 @@ import httpx
 
 from rig.environment.testbed import Testbed
 from rig.record.lines.chaos import Metrics, Readiness
+from rig.stack.http import http_client
 
 EVERY_S = 0.5
 PATIENCE_S = 0.3
 # A sample of the mirror's without labels: `mirror_warm 1.0`.
 NUMBER = re.compile(r"^(mirror_\w+) (\S+)$", re.MULTILINE)
-COUNTS = re.compile(r"\d+(\.\d+)?")  # of `/readyz`: what moves all the time and is no news
+COUNTS = re.compile(r"\d+(\.\d+)?")  # of `/readyz`: numbers that change all the time are left out of the comparison
 
 
 class Scraper:
-    """A thread; an instance that does not answer, or tells nothing of a mirror, leaves no line."""
+    """A thread. An instance that does not answer, or has no metrics of a mirror, adds no line."""
 
-    def __init__(self, bench: Testbed) -> None:
-        self._bench = bench
-        self._told: dict[str, str] = {}  # by instance: what it last said at `/readyz`, without its numbers
+    def __init__(self, testbed: Testbed) -> None:
+        self._testbed = testbed
+        self._last_readiness: dict[str, str] = {}  # by instance: what it last said at `/readyz`, without its numbers
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scraper", daemon=True)
 
@@ -34,33 +35,33 @@ class Scraper:
         self._thread.join(10.0)
 
     def _run(self) -> None:
-        with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
+        with http_client(PATIENCE_S) as client:
             while not self._stopping.wait(EVERY_S):
-                for name, server in list(self._bench.servers.items()):
+                for name, server in list(self._testbed.servers.items()):
                     at = time.time()
                     try:
-                        told = client.get(f"{server.internal_url}/metrics").text
+                        exposition = client.get(f"{server.internal_url}/metrics").text
                         ready = client.get(f"{server.internal_url}/readyz")
                     except httpx.HTTPError:
                         continue
-                    if values := numbers(told):
-                        self._bench.recorder.add(Metrics(t=at, instance=name, values=values))
+                    if values := numbers(exposition):
+                        self._testbed.recorder.add(Metrics(t=at, instance=name, values=values))
                     self._note_readiness(at, name, ready)
 
     def _note_readiness(self, at: float, name: str, answer: httpx.Response) -> None:
-        """A line when it says something else than before."""
-        news = f"{answer.status_code} {COUNTS.sub('0', answer.text)}"
-        if self._told.get(name) != news:
-            self._told[name] = news
-            self._bench.recorder.add(Readiness(t=at, instance=name, status=answer.status_code, text=answer.text))
+        """Add a line if the answer differs from the last one."""
+        state = f"{answer.status_code} {COUNTS.sub('0', answer.text)}"
+        if self._last_readiness.get(name) != state:
+            self._last_readiness[name] = state
+            self._testbed.recorder.add(Readiness(t=at, instance=name, status=answer.status_code, text=answer.text))
 
 
 def numbers(exposition: str) -> dict[str, float]:
     """The mirror's own numbers in Prometheus' text format, by name."""
-    found = {}
+    values = {}
     for name, text in NUMBER.findall(exposition):
         try:
-            found[name] = float(text)
+            values[name] = float(text)
         except ValueError:
             continue
-    return found
+    return values

@@ -7,7 +7,7 @@ from rig.faults import Fault
 from rig.faults.catalogue import faults
 from rig.faults.requirements import Requirement, libfaketime, no_resolver
 from rig.runs.chaos.campaign import INVARIANTS, SETTINGS, Campaign, Phases
-from rig.runs.chaos.schedule import Strike
+from rig.runs.chaos.schedule import PlannedFault
 from rig.runs.common.replay import number
 from rig.traffic.background.workload import Pace
 
@@ -15,7 +15,7 @@ INSTANCES = ("a", "b")
 SHORT_S, LONG_S = 0.5, 8.0  # a fault in force
 PAUSE_S = 9.0  # above the 5 s of a recovery, so that quiet is judged in between
 BESIDE = 0.3  # how often one begins while another is in force
-BY_HAND = 0.25  # of the draws: those in which data are changed by hand, and the periodic seed heals it
+BY_HAND = 0.25  # share of campaigns in which data are changed by hand and the periodic seed heals them
 RARELY = 0.35  # of the draws: those in which one takes part that costs a check of the whole run, or that not all machines can do
 RARE_SHARE = 5  # then one strike in about so many is of it
 
@@ -27,7 +27,7 @@ FLEET_PACE = Pace(chat_every_s=6.0, silent_every_s=30.0)
 FLEET_BASELINE_S = 15.0  # beside its crowd few pings have their mitra for themselves
 
 
-def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
+def generate_campaign(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
     """About `minutes` of faults over two instances; `fleet` further mitras change their state all the time.
 
     The same faults are drawn for any fleet.
@@ -36,8 +36,8 @@ def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
     by_hand = rng.random() < BY_HAND
     known = [fault for fault in faults().values() if not rare(fault) and (by_hand or fault.reconcile_s is None)]
     known += rare_one(random_seed, len(known) // (RARE_SHARE - 1))
-    strikes: list[Strike] = []
-    busy = dict.fromkeys({fault.layer for fault in known}, 0.0)  # until when something acts there
+    strikes: list[PlannedFault] = []
+    busy = dict.fromkeys({fault.layer for fault in known}, 0.0)  # until when a fault of that layer is in force
     at, last = 1.0, minutes * 60
     while True:
         fault = rng.choice(known)
@@ -50,7 +50,7 @@ def drawn(random_seed: int, minutes: float, fleet: int = 0) -> Campaign:
         lasts_s = for_s if fault.lasts_s is None else fault.lasts_s
         if begin + lasts_s + PAUSE_S > last:
             break
-        strikes.append(Strike(round(begin, 1), fault.name, for_s, aimed(fault, rng)))
+        strikes.append(PlannedFault(round(begin, 1), fault.name, for_s, aimed(fault, rng)))
         busy |= dict.fromkeys(fault.layers(), begin + lasts_s)
         at = begin + rng.uniform(0, lasts_s)
     return Campaign(
@@ -75,7 +75,7 @@ def rare(fault: type[Fault]) -> bool:
 
 
 def rare_one(random_seed: int, weight: int) -> list[type[Fault]]:
-    """One of the rare faults, so many times, or none: two of them at once would leave little to judge."""
+    """One of the rare faults, `weight` times, or none. Two rare ones would exempt too many checks."""
     rng = random.Random(f"{random_seed}/rare")
     found = [fault for fault in faults().values() if rare(fault)]
     return [rng.choice(found)] * weight if rng.random() < RARELY else []
@@ -97,12 +97,12 @@ def possible_here(campaign: Campaign) -> tuple[Campaign, list[str]]:
         if need in lacking
     }
     kept = tuple(strike for strike in campaign.strikes if strike.fault not in left_out)
-    told = [f"left out on this machine: {fault}: {why}" for fault, why in sorted(left_out.items())]
-    return replace(campaign, strikes=kept), told
+    reasons = [f"left out on this machine: {fault}: {why}" for fault, why in sorted(left_out.items())]
+    return replace(campaign, strikes=kept), reasons
 
 
 def aimed(fault: type[Fault], rng: random.Random) -> tuple[str, ...]:
-    """What acts on one instance's way hits any of them, or all; the rest hits whom it is for."""
+    """The instances that a drawn fault is for: any of them or all, if it acts on one instance's connection."""
     if fault.layer != "way" or fault.aims:
         return ()
     return tuple(sorted(rng.sample(INSTANCES, rng.randint(1, len(INSTANCES)))))

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from rig.errors import UsageError
+from rig.errors import UsageError, unknown
 from rig.faults.catalogue import faults
 from rig.paths import shipped
+from rig.results.last_run import AGAIN, Results, judged_runs, no_runs, tell_none
 from rig.runs.chaos.campaign import CI, FULL, Campaign, Phases, restored_campaign
-from rig.runs.chaos.schedule import Strike
+from rig.runs.chaos.schedule import PlannedFault
 
 DIRECTORY = shipped("chaos")
+SHRUNK = "shrunk"  # the name of the campaigns that `rig chaos shrink` tries
 
 
 def from_file(path: Path) -> Campaign:
@@ -26,15 +28,15 @@ def from_file(path: Path) -> Campaign:
 
 def campaigns(directory: Path = DIRECTORY) -> dict[str, Campaign]:
     """All campaigns by name. ValueError names a file that declares none, or one of another name than its file's."""
-    found = {}
+    by_name = {}
     for path in sorted(directory.glob("*.py")):
         if path.stem.startswith("_"):
             continue
         campaign = load(path)
         if campaign.name != path.stem:
             raise ValueError(f"{path} declares campaign {campaign.name!r}: name it after its file")
-        found[campaign.name] = campaign
-    return found
+        by_name[campaign.name] = campaign
+    return by_name
 
 
 def load(path: Path) -> Campaign:
@@ -52,7 +54,7 @@ def load(path: Path) -> Campaign:
 
 def alone(name: str) -> Campaign:
     """One fault of the catalogue by itself. UsageError names near ones."""
-    strike = Strike(0.0, name, for_s=Phases().fault_s)
+    strike = PlannedFault(0.0, name, for_s=Phases().fault_s)
     fault = strike.made()
     return Campaign(
         name=fault.name.replace(" ", "-").replace(",", ""),
@@ -65,12 +67,12 @@ def alone(name: str) -> Campaign:
 
 def of_profile(profile: str, directory: Path = DIRECTORY) -> list[Campaign]:
     """`ci`: what says so; `full`: all, and every fault of the catalogue by itself."""
-    found = list(campaigns(directory).values())
+    chosen = list(campaigns(directory).values())
     if profile == CI:
-        return [campaign for campaign in found if CI in campaign.profiles]
+        return [campaign for campaign in chosen if CI in campaign.profiles]
     if profile != FULL:
-        raise UsageError(f"--profile {profile!r} is none of {CI}, {FULL}")
-    return [*found, *(alone(name) for name in faults())]
+        raise unknown("profile", profile, (CI, FULL))
+    return [*chosen, *(alone(name) for name in faults())]
 
 
 def select(wanted: Iterable[str], directory: Path = DIRECTORY) -> list[Campaign]:
@@ -79,5 +81,27 @@ def select(wanted: Iterable[str], directory: Path = DIRECTORY) -> list[Campaign]
     names = list(dict.fromkeys(wanted)) or list(known)
     for name in names:
         if name not in known:
-            raise UsageError(f"no campaign {name!r} (there are: {', '.join(known) or 'none'})")
+            raise unknown("campaign", name, known, "`rig chaos --list` lists them" if known else "")
     return [known[name] for name in names]
+
+
+def failed_campaigns(reports: Path, directory: Path = DIRECTORY) -> list[Campaign]:
+    """Each campaign that did not pass when it last ran, as it is declared now, or else as its record has it.
+
+    Says if there is none. Raises UsageError when no campaign was run.
+    """
+    last: dict[tuple[str, ...], Results] = {}
+    for _, results in judged_runs(reports, "chaos"):
+        campaign = results["campaign"]
+        if campaign["name"] != SHRUNK:
+            last[(campaign["name"], *campaign["replay"])] = results
+    if not last:
+        raise no_runs(reports, "chaos")
+    known = campaigns(directory)
+    failed = [results["campaign"] for results in last.values() if results["verdict"] in AGAIN]
+    if not failed:
+        tell_none("when its campaign last ran")
+    return [
+        known[plain["name"]] if plain["name"] in known and not plain["replay"] else restored_campaign(plain)
+        for plain in failed
+    ]

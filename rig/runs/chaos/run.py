@@ -10,30 +10,26 @@ from pathlib import Path
 from typer import echo
 
 from rig.config import Settings
-from rig.environment.cadence import Cadence
-from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
-from rig.environment.testbed import Testbed
+from rig.environment.stack_spec import stack_spec
+from rig.environment.testbed import Testbed, open_testbed
 from rig.faults.catalogue import faults
 from rig.faults.requirements import Requirement, libfaketime, no_resolver
 from rig.record import Verdict, exit_code, overall
 from rig.record.lines.chaos import Phase, Schedule
 from rig.record.lines.common import Missing, Weakness
-from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.chaos.campaign import Campaign
 from rig.runs.chaos.fault_scheduler import FaultScheduler, note_schedule, refuse_what_is_missing
 from rig.runs.chaos.final_state import write_history
 from rig.runs.chaos.metrics_scraper import Scraper
-from rig.runs.chaos.random_campaign import drawn, possible_here
-from rig.runs.chaos.registry import DIRECTORY, alone, campaigns, from_file, of_profile, select
+from rig.runs.chaos.random_campaign import generate_campaign, possible_here
+from rig.runs.chaos.registry import DIRECTORY, alone, campaigns, failed_campaigns, from_file, of_profile, select
 from rig.runs.chaos.sampler import Sampler
 from rig.runs.chaos.schedule import require_possible
-from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
 from rig.runs.common.replay import replay_command
-from rig.runs.common.run_facts import run_facts, tell_lacks
+from rig.runs.common.scaffold import FinishedRun, carry_out
 from rig.runs.common.seeds import draw_random_seed, random_seeds
-from rig.runs.common.session import Session, run_session
-from rig.stack import open_stack
+from rig.runs.common.session import RunPlan, Session
 from rig.stores import Lacks
 from rig.traffic import Customer, Mitra, Operator
 from rig.traffic.background.workload import Workload, digest, schedule
@@ -81,10 +77,17 @@ def run(
     return run_all(settings, chosen, words)
 
 
+def run_failed(settings: Settings) -> int:
+    """Run each campaign that did not pass when it last ran. Exit code 0 when there is none."""
+    chosen = failed_campaigns(settings.reports)
+    words = [word for campaign in chosen for word in campaign.replay or (campaign.name,)]
+    return run_all(settings, chosen, ["rig", "chaos", *words]) if chosen else 0
+
+
 def run_random(settings: Settings, minutes: float, fleet: int = 0) -> int:
     """One campaign drawn from the random seed, with so many further mitras; a failed one tells how to shrink it."""
     seed = draw_random_seed(settings.random_seed)
-    campaign, left_out = possible_here(drawn(seed, minutes, fleet))
+    campaign, left_out = possible_here(generate_campaign(seed, minutes, fleet))
     chosen = settings.model_copy(update={"random_seed": seed})
     return run_all(chosen, [campaign], ["rig", "chaos"], left_out)
 
@@ -98,14 +101,14 @@ def run_all(
     """
     for campaign in chosen:
         require_possible(campaign.strikes, campaign.instances)
-    mapped_schema(settings)
     rows, began = [], time.monotonic()
     seeds = random_seeds(draw_random_seed(settings.random_seed), len(chosen))
     for campaign, seed in zip(chosen, seeds, strict=True):
         since = time.monotonic()
-        verdict, skips, interrupted = run_one(settings.model_copy(update={"random_seed": seed}), campaign, weaknesses)
-        if interrupted:
-            return EXIT_INTERRUPTED
+        finished = run_one(settings.model_copy(update={"random_seed": seed}), campaign, weaknesses)
+        if finished.interrupted:
+            return finished.exit_code
+        verdict, skips = Verdict(finished.results["verdict"]), finished.results["counts"]["skipped"]
         rows.append((campaign.name, verdict, skips, time.monotonic() - since))
     if len(rows) > 1:
         print_rows(rows, time.monotonic() - began)
@@ -115,47 +118,41 @@ def run_all(
 
 
 def print_rows(rows: Sequence[tuple[str, Verdict, int, float]], seconds: float) -> None:
-    """One line a campaign, the worst last, where a reader's eye is."""
+    """One line per campaign, the worst verdict last."""
     echo()
     for name, verdict, skips, took in sorted(rows, key=lambda row: list(Verdict).index(row[1]), reverse=True):
         skipped = f", {skips} skipped" if skips else ""
         echo(f"  {verdict:<12} {took:5.0f} s  {name}{skipped}")
     counts = Counter(verdict for _, verdict, _, _ in rows)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    echo(f"{len(rows)} campaigns in {seconds / 60:.1f} min: {told}")
+    verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    echo(f"{len(rows)} campaigns in {seconds / 60:.1f} min: {verdicts}")
 
 
-def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = ()) -> tuple[Verdict, int, bool]:
-    """Its verdict, how many of its checks were skipped, and whether Ctrl-C ended it."""
-    from rig.report import print_summary
-
+def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = ()) -> FinishedRun:
+    """One campaign; see `run_all` for `weaknesses`."""
     seed = draw_random_seed(settings.random_seed)
-    replay = replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed)
-    echo(f"campaign {campaign.name}, random seed {seed}")
-    on = run_facts(settings, stack_spec(settings, Path(".")))
-    tell_lacks(on)
-    meta = {
-        "command": replay,
-        "campaign": campaign.plain(),
-        "excused": list(campaign.excused),
-        "level": level_of(settings),
-        "schema": settings.schema and str(settings.schema),
-        "strict": settings.strict,
-        **on,
-    }
-    items = list(campaign.judged)
-    plan = {"scenario": campaign.name, "bounds": campaign.judged}
-    with run_session("chaos", settings.reports, seed, items=items, replay=replay, meta=meta, plan=plan) as session:
+    command = replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed)
+
+    def work(session: Session) -> None:
         for text in weaknesses:
             session.recorder.add(Weakness(t=time.time(), text=text))
-        with rescued(session.recorder):
-            play(session, settings, campaign)
-    results = conclude(session.directory)
-    print_summary(results, session.directory)
-    if campaign.replay[:1] == ("random",) and results["verdict"] == Verdict.FAILED:
-        shrink = replay_command(["rig", "chaos", "shrink", str(session.directory.path)], lenient(settings))
+        play(session, settings, campaign)
+
+    plan = RunPlan(
+        "chaos",
+        list(campaign.judged),
+        command=command,
+        headline=f"campaign {campaign.name}, random seed {seed}",
+        random_seed=seed,
+        spec=stack_spec(settings, Path(".")),
+        meta={"campaign": campaign.plain(), "excused": list(campaign.excused)},
+        judging={"scenario": campaign.name, "bounds": campaign.judged},
+    )
+    finished = carry_out(settings, plan, work)
+    if campaign.replay[:1] == ("random",) and finished.results["verdict"] == Verdict.FAILED:
+        shrink = replay_command(["rig", "chaos", "shrink", str(finished.directory.path)], lenient(settings))
         echo(f"random seed {seed} failed; a smaller schedule: {shrink}")
-    return Verdict(results["verdict"]), results["counts"]["skipped"], session.interrupted
+    return finished
 
 
 def lenient(settings: Settings) -> Settings:
@@ -164,7 +161,7 @@ def lenient(settings: Settings) -> Settings:
 
 
 def play(session: Session, settings: Settings, campaign: Campaign) -> None:
-    """From an empty stack to the last observation. What goes wrong comes out as an exception."""
+    """From an empty stack to the last observation. The caller records exceptions."""
     recorder = session.recorder
     required = {need for fault in campaign.faults for need in fault.requirements}
     logs = session.directory.logs.resolve()
@@ -175,78 +172,76 @@ def play(session: Session, settings: Settings, campaign: Campaign) -> None:
         clock_library=libfaketime() if Requirement.OWN_CLOCKS in required else None,
         own_resolver=Requirement.OWN_RESOLVER in required and no_resolver() is None,
     )
-    with open_stack(spec, session.supervisor, "chaos") as stack:
-        bench = Testbed(
-            stack, recorder, Cadence("fast"), session.random_seed, settings.ready_within_s, mapped_schema(settings)
-        )
+    with open_testbed(
+        spec, session.supervisor, "chaos", recorder, settings, random_seed=session.random_seed
+    ) as testbed:
         try:
-            refuse_what_is_missing(bench, campaign.strikes)
-            bench.ready(bench.environment_for(**campaign.intervals), campaign.instances)
-            exits = Exits(bench)
+            refuse_what_is_missing(testbed, campaign.strikes)
+            testbed.ready(testbed.environment_for(**campaign.intervals), campaign.instances)
+            exits = Exits(testbed)
             with rescued(recorder, exits):
-                course(bench, campaign, exits)
+                run_phases(testbed, campaign, exits)
         except Lacks as lack:
             recorder.add(Missing(t=time.time(), text=str(lack)))
         finally:
-            keep_logs(bench)
-            bench.close()
+            keep_logs(testbed)
 
 
-def course(bench: Testbed, campaign: Campaign, exits: Exits) -> None:
+def run_phases(testbed: Testbed, campaign: Campaign, exits: Exits) -> None:
     """The phases, each recorded once it is over."""
     spans = campaign.phases
-    workload = people(bench, campaign)
-    steps = schedule(campaign.pace, bench.random_seed, spans.traffic_s + TRAFFIC_SPARE_S * len(campaign.strikes))
-    bench.recorder.add(Schedule(t=time.time(), steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace)))
-    note_schedule(bench.recorder, campaign.strikes)
+    workload = make_workload(testbed, campaign)
+    steps = schedule(campaign.pace, testbed.random_seed, spans.traffic_s + TRAFFIC_SPARE_S * len(campaign.strikes))
+    testbed.recorder.add(Schedule(t=time.time(), steps=len(steps), digest=digest(steps), pace=asdict(campaign.pace)))
+    note_schedule(testbed.recorder, campaign.strikes)
     if campaign.excused:
         text = f"not judged, as the fault itself changes it: {', '.join(campaign.excused)}"
-        bench.recorder.add(Weakness(t=time.time(), text=text))
+        testbed.recorder.add(Weakness(t=time.time(), text=text))
 
     def wait(seconds: float) -> None:
         pass_time(exits, workload, seconds)
 
     began = time.time()
     with (
-        FaultScheduler(bench, campaign.strikes, campaign.instances, workload.stand_still) as scheduler,
-        Sampler(bench, workload.mitra_ids),
-        Scraper(bench),
+        FaultScheduler(testbed, campaign.strikes, campaign.instances, workload.stand_still) as scheduler,
+        Sampler(testbed, workload.mitra_ids),
+        Scraper(testbed),
     ):
         exits.expected = scheduler.ended
-        with phase(bench, "calm"):
+        with phase(testbed, "calm"):
             workload.ping_in_turn(range(campaign.pace.steady), CALM_ROUNDS)
         workload.start(steps)
         try:
-            with phase(bench, "warm-up"):
+            with phase(testbed, "warm-up"):
                 wait(spans.warm_up_s)
-            with phase(bench, "baseline"):
+            with phase(testbed, "baseline"):
                 wait(spans.baseline_s)
-            with phase(bench, "fault"):
+            with phase(testbed, "fault"):
                 scheduler.run(spans.fault_s, wait)
-            with phase(bench, "recovery"):
+            with phase(testbed, "recovery"):
                 wait(spans.recovery_s)
         finally:
             workload.stop()
         if workload.left_out:
             text = f"{workload.left_out} steps were left out: their actor was still busy"
-            bench.recorder.add(Weakness(t=time.time(), text=text))
-        with phase(bench, "drain"):
+            testbed.recorder.add(Weakness(t=time.time(), text=text))
+        with phase(testbed, "drain"):
             wait(spans.drain_s)
-    write_history(bench, began, time.time())
+    write_history(testbed, began, time.time())
 
 
 @contextmanager
-def phase(bench: Testbed, name: str) -> Iterator[None]:
-    """A phase that ends by an exception leaves no line: it was not completed."""
+def phase(testbed: Testbed, name: str) -> Iterator[None]:
+    """Record the phase when it ends. A phase that an exception ends adds no line."""
     echo(f"  {name}")
     began = time.time()
     yield
     ended = time.time()
-    bench.recorder.add(Phase(t=ended, name=name, since=began, until=ended))
+    testbed.recorder.add(Phase(t=ended, name=name, since=began, until=ended))
 
 
 def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
-    """Let the phase go on for so long, with an eye on the actors and the servers."""
+    """Wait for so many seconds. Raises what an actor raised; records servers that exit."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         workload.check()
@@ -254,25 +249,25 @@ def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
         time.sleep(min(LOOK_EVERY_S, max(0.0, until - time.monotonic())))
 
 
-def people(bench: Testbed, campaign: Campaign) -> Workload:
+def make_workload(testbed: Testbed, campaign: Campaign) -> Workload:
     """Mitras and customers, spread over the instances; all mitras but the fleet go online, as a day begins."""
-    servers = list(bench.servers.values())
+    servers = list(testbed.servers.values())
     everyone = []
-    for number, row in enumerate(bench.fixtures.mitras(campaign.pace.mitras + campaign.pace.fleet, "mitra")):
+    for number, row in enumerate(testbed.fixtures.mitras(campaign.pace.mitras + campaign.pace.fleet, "mitra")):
         server = servers[number % len(servers)]
-        everyone.append(Mitra.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
+        everyone.append(Mitra.from_secret(server, row.id, row.phone, testbed.recorder, name=str(number)))
     mitras, fleet = everyone[: campaign.pace.mitras], everyone[campaign.pace.mitras :]
     customers = []
     for number in range(campaign.pace.customers):
-        row = bench.fixtures.customer(f"customer {number}")
+        row = testbed.fixtures.customer(f"customer {number}")
         server = servers[number % len(servers)]
-        customers.append(Customer.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
+        customers.append(Customer.from_secret(server, row.id, row.phone, testbed.recorder, name=str(number)))
     for mitra in mitras:
         mitra.online()
     for mitra in mitras[len(mitras) - campaign.pace.barred :]:
         # A sign-in of hers that a deactivation has to revoke; she goes on with her minted token.
-        Mitra(mitra.server, mitra.id, mitra.phone, bench.recorder, name=mitra.name).login()
-    operator = Operator(servers[0], bench.recorder)
+        Mitra(mitra.server, mitra.id, mitra.phone, testbed.recorder, name=mitra.name).login()
+    operator = Operator(servers[0], testbed.recorder)
     for key, value in campaign.settings.items():
         operator.set_config(key, value)
     return Workload(mitras, customers, operator, fleet)

@@ -1,4 +1,4 @@
-"""Reads mirror and truth side by side all through a campaign, into the record."""
+"""Records mirror and truth side by side throughout a campaign."""
 
 import threading
 import time
@@ -26,10 +26,10 @@ ROWS = (
 
 
 class Sampler:
-    """A thread that reads Valkey, Postgres, and Valkey again; a store that does not answer leaves a None."""
+    """A thread that reads Valkey, Postgres, and Valkey again. None stands for a store that does not answer."""
 
-    def __init__(self, bench: Testbed, ids: Sequence[str]) -> None:
-        self._bench = bench
+    def __init__(self, testbed: Testbed, ids: Sequence[str]) -> None:
+        self._testbed = testbed
         self._ids = list(ids)
         self._every_s = CROWD_EVERY_S if len(self._ids) > CROWD else EVERY_S
         self._stopping = threading.Event()
@@ -54,7 +54,7 @@ class Sampler:
             before, truth = self._mirror(), self._truth()
             after = None if before is None else self._mirror()
             ended = time.time()
-            self._bench.recorder.add(
+            self._testbed.recorder.add(
                 Sample(
                     t=began,
                     ended=ended,
@@ -63,27 +63,27 @@ class Sampler:
                     mirror_after=None if after is None else after.online,
                     keys_before=before,
                     keys_after=after,
-                    lag_s=round(self._bench.lag.worst(looked, ended), 3),
+                    lag_s=round(self._testbed.lag.worst(looked, ended), 3),
                 )
             )
             looked = ended
 
     def _mirror(self) -> ValkeyLook | None:
-        """What Valkey holds, if it says so soon: the truth is read on while it is silent."""
+        """What Valkey holds, or None after PATIENCE_S: Postgres is read on while Valkey does not answer."""
         if self._asked is None:
             self._asked = self._asking.submit(self._keys)
         try:
-            found = self._asked.result(PATIENCE_S)
+            keys = self._asked.result(PATIENCE_S)
         except TimeoutError:
             self._late = True  # an answer that comes later is of an earlier moment
             return None
         late, self._asked, self._late = self._late, None, False
-        return None if late else found
+        return None if late else keys
 
     def _keys(self) -> ValkeyLook | None:
         """The contract's keys of the campaign's mitras, all of one moment."""
         try:
-            pipeline = self._bench.mirror.client.pipeline(transaction=True)
+            pipeline = self._testbed.mirror.client.pipeline(transaction=True)
             pipeline.smembers(ONLINE)
             pipeline.smembers(DEACTIVATED)
             pipeline.get(SNAPSHOT)
@@ -108,7 +108,7 @@ class Sampler:
 
     def _truth(self) -> PostgresLook | None:
         try:
-            rows = self._bench.tables.query(ROWS).rows
+            rows = self._testbed.tables.query(ROWS).rows
         except psycopg.Error:
             return None
         return PostgresLook(

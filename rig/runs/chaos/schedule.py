@@ -6,25 +6,22 @@ from typing import Any
 
 from rig.errors import UsageError
 from rig.faults import Fault
-from rig.faults.catalogue import UnknownFault, fault_named
+from rig.faults.catalogue import fault_named
 from rig.record.lines.chaos import ScheduledFault
 
 
 @dataclass(frozen=True, order=True)
-class Strike:
-    """One fault from `at_s` (seconds into the fault phase) for `for_s` after it was seen to bite, or its own length."""
+class PlannedFault:
+    """One fault from `at_s` (seconds into the fault phase) for `for_s` after it was confirmed, or for the fault's fixed length."""
 
     at_s: float
     fault: str
     for_s: float = 5.0
-    hit: tuple[str, ...] = ()  # instances; none: whom the fault aims at
+    hit: tuple[str, ...] = ()  # names of instances; empty: those that the fault chooses
 
     def made(self) -> Fault:
-        """UsageError names near ones for a fault that there is not."""
-        try:
-            return fault_named(self.fault)
-        except UnknownFault as error:
-            raise UsageError(f"{error} (`rig chaos --list-faults` tells them all)") from None
+        """A new object of the fault. Raises UsageError, with a suggestion, for an unknown name."""
+        return fault_named(self.fault)
 
     def plain(self) -> dict[str, Any]:
         return {**asdict(self), "hit": list(self.hit)}
@@ -34,12 +31,12 @@ class Strike:
         return ScheduledFault(fault=self.fault, at_s=self.at_s, for_s=self.for_s, hit=list(self.hit))
 
 
-def restored(plain: Mapping[str, Any]) -> Strike:
+def restored(plain: Mapping[str, Any]) -> PlannedFault:
     """From `plain()`, after a way through JSON."""
-    return Strike(**{**plain, "hit": tuple(plain["hit"])})
+    return PlannedFault(**{**plain, "hit": tuple(plain["hit"])})
 
 
-def require_possible(strikes: Sequence[Strike], instances: Sequence[str]) -> None:
+def require_possible(strikes: Sequence[PlannedFault], instances: Sequence[str]) -> None:
     """UsageError for an unknown fault or instance, and for two faults of one layer at the same time."""
     for strike in strikes:
         fault = strike.made()
@@ -59,7 +56,7 @@ def require_possible(strikes: Sequence[Strike], instances: Sequence[str]) -> Non
                 )
 
 
-def length_s(strike: Strike) -> float:
+def length_s(strike: PlannedFault) -> float:
     """How long it is meant to be in force."""
-    own = strike.made().lasts_s
-    return strike.for_s if own is None else own
+    lasts_s = strike.made().lasts_s
+    return strike.for_s if lasts_s is None else lasts_s

@@ -12,8 +12,9 @@ from rig.config import Settings
 from rig.errors import UsageError
 from rig.record import Run, Verdict, resolve_run
 from rig.runs.chaos.campaign import Campaign, restored_campaign
+from rig.runs.chaos.registry import SHRUNK
 from rig.runs.chaos.run import run_one
-from rig.runs.chaos.schedule import Strike, length_s
+from rig.runs.chaos.schedule import PlannedFault, length_s
 from rig.runs.common.replay import replay_command
 
 TRIES, NEEDED = 3, 2
@@ -24,34 +25,34 @@ LEAD_S = 1.0  # before the first fault that is left
 def run(settings: Settings, name: str) -> int:
     """Exit code 0 when a schedule is told that fails again, 2 when the failure did not come back."""
     try:
-        found = Run.load(resolve_run(settings.reports, name))
+        failed_run = Run.load(resolve_run(settings.reports, name))
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(f"cannot shrink {name!r}: {error}") from None
-    if "campaign" not in found.meta:
+    if "campaign" not in failed_run.meta:
         raise UsageError(f"{name} is no chaos run: name one that `rig chaos` has kept")
-    failed = failed_items(json.loads(found.directory.results.read_text()))
+    failed = failed_items(json.loads(failed_run.directory.results.read_text()))
     if not failed:
         raise UsageError(f"no check failed in {name}: there is nothing to shrink")
-    campaign = restored_campaign(found.meta["campaign"])
-    own = settings.model_copy(update={"random_seed": found.meta["random_seed"]})
+    campaign = restored_campaign(failed_run.meta["campaign"])
+    repeated = settings.model_copy(update={"random_seed": failed_run.meta["random_seed"]})
     runs: list[Path] = []
     tried: list[Path] = []  # the schedule of each try, which its runs are replayed from
 
-    def fails(strikes: Sequence[Strike]) -> bool:
-        tried.append(found.directory.path / f"shrunk-{len(tried) + 1}.json")
-        return fails_again(own, kept_in(tried[-1], smaller(campaign, strikes)), failed, runs)
+    def fails(strikes: Sequence[PlannedFault]) -> bool:
+        tried.append(failed_run.directory.path / f"shrunk-{len(tried) + 1}.json")
+        return fails_again(repeated, save_campaign(tried[-1], reduced_campaign(campaign, strikes)), failed, runs)
 
     echo(f"{len(campaign.strikes)} faults; failed: {', '.join(sorted(failed))}")
     if not fails(campaign.strikes):
         echo(f"it failed in fewer than {NEEDED} of {TRIES} runs: inconclusive, nothing was left out")
         return 2
     strikes = shortened(fewer(campaign.strikes, fails), fails)
-    shrunk = smaller(campaign, strikes)
+    shrunk = reduced_campaign(campaign, strikes)
     kept = runs[-1] / "schedule.json"
-    kept_in(kept, shrunk)
+    save_campaign(kept, shrunk)
     for strike in shrunk.strikes:
         echo(f"  {strike.at_s:6.1f} s  {strike.fault} for {length_s(strike):g} s, at {', '.join(strike.hit) or 'all'}")
-    again = replay_command(["rig", "chaos", "--schedule", str(kept)], settings, found.meta["random_seed"])
+    again = replay_command(["rig", "chaos", "--schedule", str(kept)], settings, failed_run.meta["random_seed"])
     echo(f"replay       {again}")
     return 0
 
@@ -66,22 +67,21 @@ def fails_again(settings: Settings, campaign: Campaign, failed: set[str], runs: 
     for turn in range(TRIES):
         if hits + TRIES - turn < NEEDED:
             break
-        _, _, interrupted = run_one(settings, campaign)
-        if interrupted:
+        finished = run_one(settings, campaign)
+        if finished.interrupted:
             raise KeyboardInterrupt
-        latest = (settings.reports / "latest").resolve()
-        if failed & failed_items(json.loads((latest / "results.json").read_text())):
+        if failed & failed_items(finished.results):
             hits += 1
-            runs.append(latest)
+            runs.append(finished.directory.path)
         if hits == NEEDED:
             return True
     return False
 
 
-Fails = Callable[[Sequence[Strike]], bool]
+Fails = Callable[[Sequence[PlannedFault]], bool]
 
 
-def fewer(strikes: Sequence[Strike], fails: Fails) -> tuple[Strike, ...]:
+def fewer(strikes: Sequence[PlannedFault], fails: Fails) -> tuple[PlannedFault, ...]:
     """Zeller's delta debugging, by leaving out: halves first, then ever smaller parts, at last single ones."""
     kept, parts = tuple(strikes), 2
     while len(kept) > 1:
@@ -98,7 +98,7 @@ def fewer(strikes: Sequence[Strike], fails: Fails) -> tuple[Strike, ...]:
     return kept
 
 
-def shortened(strikes: Sequence[Strike], fails: Fails) -> tuple[Strike, ...]:
+def shortened(strikes: Sequence[PlannedFault], fails: Fails) -> tuple[PlannedFault, ...]:
     """Each half as long, once, where that still fails."""
     kept = tuple(strikes)
     for number, strike in enumerate(kept):
@@ -108,16 +108,16 @@ def shortened(strikes: Sequence[Strike], fails: Fails) -> tuple[Strike, ...]:
     return kept
 
 
-def smaller(campaign: Campaign, strikes: Sequence[Strike]) -> Campaign:
+def reduced_campaign(campaign: Campaign, strikes: Sequence[PlannedFault]) -> Campaign:
     """The same campaign with these faults alone, without the time before the first of them."""
     early = max(0.0, min(strike.at_s for strike in strikes) - LEAD_S)
     moved = tuple(replace(strike, at_s=round(strike.at_s - early, 1)) for strike in strikes)
     until = max(strike.at_s + length_s(strike) for strike in moved)
     phases = replace(campaign.phases, fault_s=min(campaign.phases.fault_s, until + LEAD_S))
-    return replace(campaign, name="shrunk", strikes=moved, phases=phases)
+    return replace(campaign, name=SHRUNK, strikes=moved, phases=phases)
 
 
-def kept_in(file: Path, campaign: Campaign) -> Campaign:
+def save_campaign(file: Path, campaign: Campaign) -> Campaign:
     """The campaign, now kept as JSON where its replay finds it."""
     file.write_text(json.dumps(campaign.plain(), indent=1) + "\n")
     return replace(campaign, replay=("--schedule", str(file)))

@@ -13,7 +13,7 @@ from typer import echo
 
 from rig.checks.checklist.fault_conditions import CLASSES
 from rig.config import Settings
-from rig.errors import UsageError
+from rig.errors import unknown
 from rig.record import Verdict, exit_code, overall
 from rig.record.sections import SECTIONS
 from rig.record.verdict import EXIT_INTERRUPTED
@@ -22,6 +22,7 @@ from rig.runs.checklist.run import run_once
 from rig.runs.checklist.selection import only_words, select_items
 from rig.runs.common.replay import replay_command
 from rig.runs.common.seeds import draw_random_seed, random_seeds
+from rig.terminal import console, print_result
 
 
 def run(settings: Settings, only: list[str], classes: Sequence[str]) -> int:
@@ -29,7 +30,7 @@ def run(settings: Settings, only: list[str], classes: Sequence[str]) -> int:
     chosen = list(classes) or list(CLASSES)
     for name in chosen:
         if name not in CLASSES:
-            raise UsageError(f"--class {name!r} is none of {', '.join(CLASSES)}")
+            raise unknown("class of faults", name, CLASSES)
     select_items(only)
     first = draw_random_seed(settings.random_seed)
     seeds = random_seeds(first, len(chosen))
@@ -40,35 +41,37 @@ def run(settings: Settings, only: list[str], classes: Sequence[str]) -> int:
     for name, seed in zip(chosen, seeds, strict=True):
         echo(f"\n{name}: the checklist under {CLASSES[name].fault!r}, ", nl=False)
         try:
-            results, interrupted = run_once(settings, only, seed, under=CLASSES[name])
+            finished = run_once(settings, only, seed, under=CLASSES[name])
         except KeyboardInterrupt:
             interrupted = True
             break
-        columns[name] = {**results, "condition": asdict(CLASSES[name])}
-        if interrupted:
+        kept_in = {"directory": str(finished.directory.path)}
+        columns[name] = {**finished.results, **kept_in, "condition": asdict(CLASSES[name])}
+        if interrupted := finished.interrupted:
             break
     if columns:
         cells = {name: cells_of(results, results["condition"]["changes"]) for name, results in columns.items()}
         kept = write(settings.reports, columns, cells, command)
-        show(columns, cells, Console())
+        show(columns, cells, console())
         echo(f"replay       {command}\nmatrix       {kept}")
     if interrupted:
         return EXIT_INTERRUPTED
     every = [cell.verdict for column in cells.values() for cell in column.values() if cell.verdict is not None]
+    print_result(overall(every), kept)
     return exit_code(overall(every), skipped=every.count(Verdict.SKIPPED), strict=settings.strict)
 
 
 def cells_of(results: Mapping[str, Any], changes: Mapping[str, str]) -> dict[str, Cell]:
     """By section. A declared box that passes all the same is told as declared, and judged as nothing."""
-    found = {}
+    cells = {}
     for section in SECTIONS:
         items = [item for item in results["items"] if item["section"] == section]
         judged = [item for item in items if item["id"] not in changes]
         fallen = [item["id"] for item in judged if item["verdict"] not in (Verdict.PASSED, Verdict.SKIPPED)]
         verdict = overall(Verdict(item["verdict"]) for item in judged) if judged else None
         declared = [item["id"] for item in items if item["id"] in changes]
-        found[section] = Cell(verdict, len(judged), tuple(fallen), tuple(declared))
-    return found
+        cells[section] = Cell(verdict, len(judged), tuple(fallen), tuple(declared))
+    return cells
 
 
 def show(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], console: Console) -> None:
@@ -83,9 +86,9 @@ def show(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], co
     for name, results in columns.items():
         fallen = [id for cell in cells[name].values() for id in cell.fallen]
         declared = [id for cell in cells[name].values() for id in cell.declared]
-        told = f"fell: {', '.join(fallen)}" if fallen else "all held"
-        apart = f"; declared: {', '.join(declared)}" if declared else ""
-        console.print(f"{name}, random seed {results['random_seed']}: {told}{apart}")
+        outcome = f"fell: {', '.join(fallen)}" if fallen else "all held"
+        exceptions = f"; declared: {', '.join(declared)}" if declared else ""
+        console.print(f"{name}, random seed {results['random_seed']}: {outcome}{exceptions}")
 
 
 def write(reports: Path, columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], command: str) -> Path:

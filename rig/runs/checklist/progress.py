@@ -1,36 +1,30 @@
 """Shows a run while it goes: how many boxes have had an answer, from the record that is being written."""
 
 import json
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from typer import echo
 
 from rig.environment.running_stacks import the_stack
 from rig.record import RunDirectory
+from rig.runs.common.progress_bar import ProgressBar
+
+SHOWN_MAX = 60  # columns of the progress bar's text
 
 
 class Progress:
-    """Reads what was appended since the last look; draws a line on a terminal, prints nothing elsewhere."""
+    """Reads what was appended to the record since the last look, and shows it on a terminal."""
 
     def __init__(self, directory: RunDirectory, total: int) -> None:
-        self._directory, self._total = directory, total
+        self._directory = directory
         self._offsets: dict[Path, int] = {}
         self._answered: set[str] = set()
         self.kept = False  # a stack waits for Ctrl-C
-        self._bar: Any = None
-        self._task: Any = None
+        self._bar = ProgressBar("items", total)
 
-    def __enter__(self) -> "Progress":
-        if sys.stdout.isatty():
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-            from rich.progress import Progress as Bar
-
-            columns = (TextColumn("boxes"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self._bar = Bar(*columns, TextColumn("[dim]{task.description}"), transient=True)
-            self._task = self._bar.add_task("starting", total=self._total)
-            self._bar.start()
+    def __enter__(self) -> Self:
+        self._bar.__enter__()
         return self
 
     def look(self) -> None:
@@ -47,14 +41,11 @@ class Progress:
 
     def _show(self, line: dict[str, Any]) -> None:
         self._answered.add(line["item"])
-        if self._bar:
-            text = line["scenario"].partition(": ")[2]
-            self._bar.update(self._task, completed=len(self._answered), description=text[:60])
+        self._bar.show(line["scenario"].partition(": ")[2][:SHOWN_MAX], completed=len(self._answered))
 
     def _tell_kept(self, line: dict[str, Any]) -> None:
         self.kept = True
-        if self._bar:
-            self._bar.stop()
+        self._bar.stop()
         stack = the_stack(str(line["pid"]))
         echo(f"kept after a failure: Postgres {stack['postgres']['url']}  Valkey {stack['valkey']['url']}")
         for name, server in stack["servers"].items():
@@ -64,5 +55,4 @@ class Progress:
         echo("`rig sql` and `rig vk` look into it; Ctrl-C ends it")
 
     def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.stop()
+        self._bar.stop()

@@ -14,13 +14,19 @@ from rig.errors import UsageError
 from rig.record import Verdict, exit_code, overall
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.checklist.run import run_once
-from rig.runs.checklist.selection import only_words
+from rig.runs.checklist.selection import failed_items, only_words
 from rig.runs.common.replay import replay_command
 from rig.runs.common.seeds import draw_random_seed, random_seeds
+from rig.terminal import console
 
 
-def run(settings: Settings, only: list[str], times: int) -> int:
-    """The worst run's exit code, 130 when Ctrl-C ended one. `--random-seed` fixes the seeds of all."""
+def run(settings: Settings, only: list[str], times: int, failed: bool = False) -> int:
+    """The worst run's exit code, 130 when Ctrl-C ended one. `--random-seed` fixes the seeds of all.
+
+    `failed`: of these items only those that did not pass in the last run.
+    """
+    if failed and not (only := failed_items(settings.reports, only)):
+        return 0
     if settings.keep:
         raise UsageError("--keep holds the stack of one run: leave it out, or leave out --repeat")
     first = draw_random_seed(settings.random_seed)
@@ -29,13 +35,13 @@ def run(settings: Settings, only: list[str], times: int) -> int:
     try:
         for number, seed in enumerate(random_seeds(first, times), 1):
             echo(f"\nrun {number} of {times}, ", nl=False)
-            results, interrupted = run_once(settings, only, seed)
-            runs.append(results)
-            if interrupted:
+            finished = run_once(settings, only, seed)
+            runs.append(finished.results)
+            if interrupted := finished.interrupted:
                 break
     except KeyboardInterrupt:
         interrupted = True
-    print_runs(runs, times, Console())
+    print_runs(runs, times, console())
     words = ["rig", "checklist", "--repeat", str(times), *only_words(only)]
     echo(f"replay       {replay_command(words, settings, first)}")
     if interrupted:
@@ -53,16 +59,18 @@ def print_runs(runs: Sequence[dict[str, Any]], times: int, console: Console) -> 
     for results in runs:
         troubles = [item for item in results["items"] if item["verdict"] not in (Verdict.PASSED, Verdict.SKIPPED)]
         fallen.update(f"{item['id']} {item['verdict']}" for item in troubles)
-        told = ", ".join(f"{item['id']} {item['verdict']}" for item in troubles)
-        table.add_row(str(results["random_seed"]), results["verdict"], f"{results['seconds']:.1f} s", told or "-")
+        verdict_text = ", ".join(f"{item['id']} {item['verdict']}" for item in troubles)
+        table.add_row(
+            str(results["random_seed"]), results["verdict"], f"{results['seconds']:.1f} s", verdict_text or "-"
+        )
     console.print()
     console.print(table)
     console.print()
     verdicts = Counter(results["verdict"] for results in runs)
     counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict])
     console.print(f"{len(runs)} of {times} runs: {counts or 'none was finished'}")
-    for told, number in fallen.most_common():
-        console.print(f"{told} in {number} of {len(runs)}")
+    for verdict_text, number in fallen.most_common():
+        console.print(f"{verdict_text} in {number} of {len(runs)}")
     made, voided = (sum(results["observations"][name] for results in runs) for name in ("made", "voided"))
     if made:
         console.print(

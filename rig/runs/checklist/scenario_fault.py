@@ -11,6 +11,7 @@ from rig.contract import CHANNEL, SEED_LINE
 from rig.environment.testbed import Testbed
 from rig.faults import Cycle, FaultContext
 from rig.faults.catalogue import fault_named
+from rig.waiting import poll_until
 
 HOLD_S = 1.5  # above the second that a server may take to call silence an outage
 BELIEVED_S = 6.0  # the contract's 5 s from the answering of Valkey to the seed's line, and a margin
@@ -23,7 +24,7 @@ SETTLED_S = (
 class ScenarioFault:
     """What a checklist runs under: the fault's name, and whether it stays in force while a scenario runs."""
 
-    bench: Testbed
+    testbed: Testbed
     fault: str
     persistent: bool = False
     _held: list[Cycle] = field(default_factory=list)
@@ -39,15 +40,15 @@ class ScenarioFault:
 
     def inject(self) -> None:
         """Unconfirmed or Unhealed when the fault did not take: nothing that follows would be under it."""
-        servers = self.bench.servers
+        servers = self.testbed.servers
         context = FaultContext(
-            self.bench.stack,
+            self.testbed.stack,
             servers,
             hit=tuple(servers),
-            random=random.Random(self.bench.random_seed),
-            tables=self.bench.tables,
+            random=random.Random(self.testbed.random_seed),
+            tables=self.testbed.tables,
         )
-        cycle = Cycle(fault_named(self.fault), context, self.bench.recorder)
+        cycle = Cycle(fault_named(self.fault), context, self.testbed.recorder)
         self._held.append(cycle)
         cycle.inject()
         if not self.persistent:
@@ -57,17 +58,25 @@ class ScenarioFault:
             self._await_believed(cycle, removed)
 
     def _await_believed(self, cycle: Cycle, since: float) -> None:
-        """Until every instance has seeded, where the fault asks for one, and listens again; what did not come the boxes will tell."""
-        deadline = time.monotonic() + BELIEVED_S
-        logs = [self.bench.log(name) for name in self.bench.servers] if cycle.fault.seeds and self.bench.has_log else []
-        while time.monotonic() < deadline and not all(log.lines(since=since, containing=SEED_LINE) for log in logs):
-            time.sleep(0.02)  # between two looks
-        while time.monotonic() < deadline and self._subscribed() < len(self.bench.servers):
-            time.sleep(0.02)  # between two looks
+        """Wait until every instance has seeded, if the fault causes a seed, and has subscribed again.
+
+        An instance that does not recover in time is reported by the checks that follow.
+        """
+        logs = (
+            [self.testbed.log(name) for name in self.testbed.servers]
+            if cycle.fault.seeds and self.testbed.has_log
+            else []
+        )
+
+        def recovered() -> bool:
+            seeded = all(log.lines(since=since, containing=SEED_LINE) for log in logs)
+            return seeded and self._subscribed() >= len(self.testbed.servers)
+
+        poll_until(recovered, BELIEVED_S)
         time.sleep(SETTLED_S)  # nothing tells when all is as before
 
     def _subscribed(self) -> int:
         """How many instances listen to changes of settings, as Valkey knows it."""
         with suppress(redis.RedisError):
-            return int(self.bench.mirror.client.pubsub_numsub(CHANNEL)[0][1])
+            return int(self.testbed.mirror.client.pubsub_numsub(CHANNEL)[0][1])
         return 0

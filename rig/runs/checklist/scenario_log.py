@@ -22,21 +22,21 @@ def owed(features: Path, items: Iterable[str]) -> list[dict[str, Any]]:
     """
     from pytest_bdd.feature import get_features
 
-    wanted, found = set(items), []
+    wanted, scenarios = set(items), []
     for feature in get_features([str(features)]):
         for name, template in feature.scenarios.items():
-            own = items_of(step.name for step in template.all_background_steps + template.steps)
+            ids = items_of(step.name for step in template.all_background_steps + template.steps)
             rows = [context for examples in template.examples for context in examples.as_contexts()]
             variants = ["-".join(row.values()) for row in rows] or [""]
             scenario = f"{Path(feature.filename).name}: {name}"
-            found += [{"scenario": scenario, "variant": v, "items": own} for v in variants if wanted & set(own)]
-    return found
+            scenarios += [{"scenario": scenario, "variant": v, "items": ids} for v in variants if wanted & set(ids)]
+    return scenarios
 
 
 def items_of(step_names: Iterable[str]) -> list[str]:
     """The boxes that these steps name, in order, each once."""
-    found = (ITEM.match(name) for name in step_names)
-    return list(dict.fromkeys(match[1] for match in found if match))
+    matches = (ITEM.match(name) for name in step_names)
+    return list(dict.fromkeys(match[1] for match in matches if match))
 
 
 @dataclass

@@ -11,7 +11,7 @@ from rig.config import HANDED, Settings, read
 from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.paths import CHECKOUT
 from rig.runs.checklist.pytest_process import handed_over
-from rig.runs.checklist.run import told_of
+from rig.runs.checklist.run import plan_of
 from rig.runs.checklist.selection import select_items
 from rig.runs.common.conclude import conclude
 from rig.runs.common.run_facts import run_facts
@@ -21,18 +21,15 @@ from rig.stack.processes.process import ENVIRONMENT_NAME
 
 
 @contextmanager
-def a_run_of(items: Sequence[str], told: list[str]) -> Iterator[Session]:
-    """Open a run of these boxes by the settings of the environment; at its end it is judged, and `told` where the report is."""
+def a_run_of(items: Sequence[str], messages: list[str]) -> Iterator[Session]:
+    """Open a run of these boxes by the settings of the environment; at its end it is judged, and a line with the report's path is added to `messages`."""
     with caller.settled():
         settings = settings_here()
         spec = stack_spec(settings, Path("."))
         mapped_schema(settings)
-        on = run_facts(settings, spec)  # refuses stores that must not be touched
-        seed = draw_random_seed(settings.random_seed)
-        command, meta = told_of(settings, on, [], seed)
-        with run_session(
-            "checklist", settings.reports, seed, items=select_items(items), replay=command, meta=meta
-        ) as session:
+        facts = run_facts(settings, spec)  # refuses stores that must not be touched
+        plan = plan_of(settings, spec, select_items(items), [], draw_random_seed(settings.random_seed))
+        with run_session(settings, plan, facts) as session:
             os.environ |= session.supervisor.environment
             os.environ[HANDED] = handed_over(session, spec, list(items), settings)
             try:
@@ -40,7 +37,7 @@ def a_run_of(items: Sequence[str], told: list[str]) -> Iterator[Session]:
             finally:
                 del os.environ[HANDED], os.environ[ENVIRONMENT_NAME]
         results: dict[str, Any] = conclude(session.directory)
-        told += [f"{results['verdict']}: {session.directory.report}"]
+        messages += [f"{results['verdict']}: {session.directory.report}"]
 
 
 def settings_here() -> Settings:

@@ -21,16 +21,17 @@ from rig.record.observations.parts import MirrorState, PostgresState, Seen, SqlS
 from rig.runs.checklist.observation import ANSWERS, Observed
 from rig.stores.urls import ValkeyUrl
 from rig.traffic import Customer, Mitra, Operator
+from rig.waiting import poll_until
 
 
 class World:
-    """One scenario's view of the rig. Everything that a step needs to say, do or look at hangs here."""
+    """What the steps of one scenario use to act, to observe and to record."""
 
-    def __init__(self, bench: Testbed, recorder: RecordWriter, scenario: str, variant: str, attempt: int) -> None:
-        self.bench, self.recorder = bench, recorder
+    def __init__(self, testbed: Testbed, recorder: RecordWriter, scenario: str, variant: str, attempt: int) -> None:
+        self.testbed, self.recorder = testbed, recorder
         self.scenario, self.variant, self.attempt = scenario, variant, attempt
-        self.cadence: Cadence = bench.cadence
-        self.rng = random.Random(f"{bench.random_seed}/{scenario}/{variant}")
+        self.cadence: Cadence = testbed.cadence
+        self.rng = random.Random(f"{testbed.random_seed}/{scenario}/{variant}")
         self.people: dict[str, Any] = {}
         self.notes: dict[str, Any] = {}  # what one step leaves for a later one, by name
         self.outcomes: dict[str, Judgement] = {}
@@ -44,26 +45,27 @@ class World:
         """Observe, save, then judge. A failed box does not stop the scenario: the others get their answer too."""
         declared = ANSWERS[item]
         within_s = declared.within_s(self) if callable(declared.within_s) else declared.within_s
-        started, deadline = time.time(), time.monotonic() + within_s
-        while True:
-            error: StepError | None = None
+        started = time.time()
+
+        def observe() -> tuple[Observed, dict[str, Any], Judgement, StepError | None]:
             observed, facts = Observed(Seen()), {}
             try:
                 observed = declared.function(self)
                 facts = observed.facts()
-                judgement = judge_seen(item, facts, observed.bounds, self.bench.level)
-            except Exception as failure:  # what went wrong is saved as the answer: the run goes on
-                error = self.bench.classify_failure(failure)
-                judgement = Judgement(Verdict(error.verdict), error.message)
-            if judgement.verdict is Verdict.PASSED or error or time.monotonic() >= deadline:
-                break
-            time.sleep(0.02)
+                return observed, facts, judge_seen(item, facts, observed.bounds, self.testbed.level), None
+            except Exception as failure:  # it is saved as the answer, and the run goes on
+                error = self.testbed.classify_failure(failure)
+                return observed, facts, Judgement(Verdict(error.verdict), error.message), error
+
+        observed, facts, judgement, error = poll_until(
+            observe, within_s, until=lambda tried: tried[2].verdict is Verdict.PASSED or tried[3]
+        )
         ended = time.time()
         if judgement.verdict is Verdict.FAILED:
             observed.evidence += self._logs_without(observed.evidence)
         facts["lag_s"] = self._lag_s(self.acted, ended)
         if not error:
-            judgement = judge_seen(item, facts, observed.bounds, self.bench.level)
+            judgement = judge_seen(item, facts, observed.bounds, self.testbed.level)
         if judgement.lost:
             self.voids.append(judgement.lost)
         self.recorder.add(
@@ -86,24 +88,24 @@ class World:
         return judgement
 
     def step_begins(self, acts: bool) -> None:
-        """What a step does is looked at by those behind it: from here on the rig's own lag counts."""
+        """If the step acts, the rig's lag counts from now on: later steps observe its effect."""
         if acts:
             self.acted = time.time()
 
     def step_fails(self, failure: Exception) -> None:
-        """What did not come about while the rig itself stood still is tried again."""
+        """If the rig itself was held up during the step, the scenario is tried again."""
         lag_s = self._lag_s(self.acted, time.time())
         if lag_s > LAG_VOID_S:
             self.voids.append(f"the rig itself stood still for {lag_s:.2f} s")
 
     def _lag_s(self, since: float, until: float) -> float:
-        return round(self.bench.lag.worst(since, until), 3)
+        return round(self.testbed.lag.worst(since, until), 3)
 
     def _logs_without(self, shown: list[Evidence]) -> list[Evidence]:
-        """Where a line was looked for and not found, what the backends printed last instead."""
+        """The last lines of each backend, if a line was looked for and not found."""
         if not any(each["kind"] == "log" and each.get("looked_for") and not each["lines"] for each in shown):
             return []
-        tails = {name: self.bench.log(name).tail() for name in self.bench.servers}
+        tails = {name: self.testbed.log(name).tail() for name in self.testbed.servers}
         return [
             evidence.log(f"backend {name}, its last lines of any kind", tail)
             if tail
@@ -120,7 +122,7 @@ class World:
         ]
 
     def weaken(self, text: str) -> None:
-        """Say in the report what makes this run's verdict weaker than it looks."""
+        """Record what weakens the verdict of this run."""
         self.recorder.add(Weakness(t=time.time(), text=text, scenario=self.scenario))
 
     # --- people ----------------------------------------------------------------------------------------------
@@ -130,28 +132,30 @@ class World:
 
         None: she has no row of online status, as she has never toggled.
         """
-        row = self.bench.fixtures.mitra(name=name, active=active, online=bool(online), toggled=online is not None)
-        mitra = sign_in(Mitra, self.bench.server(via), row, self.recorder, active=active)
+        row = self.testbed.fixtures.mitra(name=name, active=active, online=bool(online), toggled=online is not None)
+        mitra = sign_in(Mitra, self.testbed.server(via), row, self.recorder, active=active)
         self.people[name] = mitra
         return mitra
 
     def add_customer(self, name: str, via: str = "a") -> Customer:
-        row = self.bench.fixtures.customer(name=name)
-        customer = sign_in(Customer, self.bench.server(via), row, self.recorder)
+        row = self.testbed.fixtures.customer(name=name)
+        customer = sign_in(Customer, self.testbed.server(via), row, self.recorder)
         self.people[name] = customer
         return customer
 
     def mitra(self, name: str, via: str | None = None) -> Mitra:
         """The mitra of that name; `via` another instance than the one they usually speak to."""
         mitra = self.people[name]
-        return mitra if via is None else Mitra.from_secret(self.bench.server(via), mitra.id, mitra.phone, self.recorder)
+        return (
+            mitra if via is None else Mitra.from_secret(self.testbed.server(via), mitra.id, mitra.phone, self.recorder)
+        )
 
     def customer(self, name: str) -> Customer:
         customer: Customer = self.people[name]
         return customer
 
     def operator(self, via: str = "a") -> Operator:
-        return Operator(self.bench.server(via), self.recorder)
+        return Operator(self.testbed.server(via), self.recorder)
 
     def name_of(self, id: str) -> str:
         return next((name for name, person in self.people.items() if person.id == id), id)
@@ -160,37 +164,37 @@ class World:
 
     def truth(self) -> PostgresState:
         """What Postgres holds: ids online, ids deactivated, the load of every mitra."""
-        return self.bench.truth()[0]
+        return self.testbed.truth()[0]
 
     def truth_evidence(self) -> list[Evidence]:
-        return self.bench.truth()[1]
+        return self.testbed.truth()[1]
 
     def mirror_state(self) -> MirrorState:
         """What Valkey holds under the contract's names: online, deactivated, capacities, heartbeats, snapshot."""
-        return self.bench.mirror_state()
+        return self.testbed.mirror_state()
 
     def mirror_evidence(self) -> list[Evidence]:
         keys = ["mitras:online", "mitras:deactivated"]
         state = self.mirror_state()
         keys += [f"mitra:capacity:{id}" for id in state.capacities]
         keys += [f"mitra:heartbeat:{id}" for id in state.heartbeats]
-        return [self.bench.mirror.describe(key) for key in keys]
+        return [self.testbed.mirror.describe(key) for key in keys]
 
     def statements(self, since: float, until: float | None = None, instance: str | None = None) -> list[SqlStatement]:
         """The statements of the backends' roles in a window, those of their driver included."""
-        self.bench.statements.fence(self.bench.tables.connection)
+        self.testbed.statements.fence(self.testbed.tables.connection)
         return [
             statement.seen()
-            for statement in self.bench.statements.window(since, until or time.time())
+            for statement in self.testbed.statements.window(since, until or time.time())
             if statement.kind != "observer" and (instance is None or statement.instance == instance)
         ]
 
     def commands(self, since: float, until: float | None = None, instance: str | None = None) -> list[ValkeyCommand]:
         """The commands of the backends in a window (Valkey's clock), those inside scripts included."""
-        self.bench.monitor.fence()
+        self.testbed.monitor.fence()
         return [
             c.seen()
-            for c in self.bench.monitor.window(since, until or time.time())
+            for c in self.testbed.monitor.window(since, until or time.time())
             if c.instance is not None and (instance is None or c.instance == instance)
         ]
 
@@ -199,9 +203,9 @@ class World:
 
         Without MONITOR the boxes that ask go by when they see the key changed, which is a little later.
         """
-        if isinstance(self.bench.monitor, NoMonitor):
+        if isinstance(self.testbed.monitor, NoMonitor):
             self.weaken(
-                f"how soon keys change is taken from looks at them, not from the command: {self.bench.monitor.why}"
+                f"how soon keys change is taken from looks at them, not from the command: {self.testbed.monitor.why}"
             )
             return None
         for command in self.commands(since):
@@ -213,18 +217,18 @@ class World:
     def log_lines(
         self, text: str, since: float, until: float | None = None, instance: str = "a"
     ) -> list[tuple[float, str]]:
-        return self.bench.log(instance).lines(since=since, until=until, containing=text)
+        return self.testbed.log(instance).lines(since=since, until=until, containing=text)
 
-    # --- Valkey's bad days -----------------------------------------------------------------------------------
+    # --- outages of Valkey -----------------------------------------------------------------------------------
 
     def stop_valkey(self, how: str) -> None:
         """`killed` (the process) or `cut off` (each backend's proxy refuses); raises ValueError on another word."""
-        self.bench.outage_begun()
+        self.testbed.outage_begun()
         if how == "killed":
-            self.bench.stack.valkey.kill()
+            self.testbed.stack.valkey.kill()
         elif how == "cut off":
-            for server in self.bench.servers.values():
-                self.bench.stack.toxiproxy.set_enabled(server.proxy, False)
+            for server in self.testbed.servers.values():
+                self.testbed.stack.toxiproxy.set_enabled(server.proxy, False)
         else:
             raise ValueError(f"Valkey is stopped by being 'killed' or 'cut off', not {how!r}")
         self.stopped = how
@@ -233,16 +237,16 @@ class World:
     def start_valkey(self) -> None:
         self.notes["valkey back from"] = time.time()
         if self.stopped == "killed":
-            self.bench.stack.valkey.start()
-        for server in self.bench.servers.values():
-            self.bench.stack.toxiproxy.set_enabled(server.proxy, True)
+            self.testbed.stack.valkey.start()
+        for server in self.testbed.servers.values():
+            self.testbed.stack.toxiproxy.set_enabled(server.proxy, True)
         self.stopped = None
         self.notes["valkey back at"] = time.time()
 
     def valkey_from_both_ends(self) -> ValkeyReach:
         """Whether Valkey answers the rig directly, and whether it answers on the backend's address."""
-        server = next(iter(self.bench.servers.values()))
-        address, direct = ValkeyUrl.parse(server.env["VALKEY_URL"]), self.bench.stack.valkey
+        server = next(iter(self.testbed.servers.values()))
+        address, direct = ValkeyUrl.parse(server.env["VALKEY_URL"]), self.testbed.stack.valkey
         return ValkeyReach(
             how=self.stopped,
             direct=treats_a_connection(direct.host, direct.port, tls=direct.facts.tls),
@@ -252,7 +256,7 @@ class World:
     def await_seed(self, since: float, within_s: float = RESEED_S, instance: str = "a") -> float | None:
         """The time of the first seed line after `since`, or None when none came in time."""
         with suppress(TimeoutError):
-            at, _ = self.bench.log(instance).wait_for(SEED_LINE, since, within_s)
+            at, _ = self.testbed.log(instance).wait_for(SEED_LINE, since, within_s)
             return at
         return None
 
@@ -264,8 +268,8 @@ class World:
                     note.stop()
         if self.stopped:
             self.start_valkey()
-        if not self.bench.stack.postgres.alive():
-            self.bench.truth_back()
+        if not self.testbed.stack.postgres.alive():
+            self.testbed.truth_back()
         for person in self.people.values():
             with suppress(Exception):
                 person.close()

@@ -1,54 +1,42 @@
-"""What campaigns and load runs do alike with what goes wrong: every end of the course becomes a line of the record."""
+"""What goes wrong in a run becomes a line of its record: exceptions, servers that exit, their log lines."""
 
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from rig.contract import LINE_MARKS
+from rig.environment.observed_stack import ObservedStack
 from rig.faults import Unconfirmed, Unhealed
-from rig.observe import ServerLog
 from rig.record import RecordWriter
 from rig.record.lines.common import Broken, Exited, Weakness
 from rig.record.lines.common import ServerLog as ServerLogLines
-from rig.stack import ServerInstance
-
-
-class HasServers(Protocol):
-    """Whatever runs servers and writes a record: a test bed, or one arm of a load."""
-
-    @property
-    def servers(self) -> dict[str, ServerInstance]: ...
-
-    @property
-    def recorder(self) -> RecordWriter: ...
-
-    def log(self, name: str) -> ServerLog: ...
 
 
 class Exits:
-    """Looks after servers: one that has been ready and then leaves by itself is recorded, once."""
+    """Records, once each, servers that were ready and then exited by themselves."""
 
-    def __init__(self, bench: HasServers) -> None:
-        self._bench = bench
+    def __init__(self, testbed: ObservedStack) -> None:
+        self._testbed = testbed
         self._noted: set[str] = set()
-        self.expected: set[str] = set()  # whom a fault has ended
+        self.expected: set[str] = set()  # names of servers that a fault has ended
 
     def note(self) -> bool:
         """Whether a server is gone."""
-        for name, server in list(self._bench.servers.items()):
-            if server.ready and not server.running and name not in self._noted | self.expected:
-                self._noted.add(name)
-                tail = "; ".join(text for _, text in self._bench.log(name).lines()[-3:])
-                text = f"server {name} exited by itself ({server.exit_code}): {tail}"
-                self._bench.recorder.add(Exited(t=time.time(), instance=name, text=text))
+        for server in self._testbed.exited():
+            if server.name not in self._noted | self.expected:
+                self._noted.add(server.name)
+                text = self._testbed.crash_message(server)
+                self._testbed.recorder.add(Exited(t=time.time(), instance=server.name, text=text))
         return bool(self._noted)
 
 
 @contextmanager
 def rescued(recorder: RecordWriter, exits: Exits | None = None) -> Iterator[None]:
-    """An exception ends the course but not the run: it is recorded, by whose fault it was, and judged with the rest."""
+    """Record an exception of the block instead of raising it, so that the run is judged.
+
+    With `exits`, an exception that follows the exit of a server is that server's failure. Otherwise the rig is broken.
+    """
     try:
         yield
     except (Unconfirmed, Unhealed) as doubt:
@@ -63,9 +51,9 @@ def rescued(recorder: RecordWriter, exits: Exits | None = None) -> Iterator[None
         )
 
 
-def keep_logs(bench: HasServers, arm: str = "") -> None:
-    """The lines that checks look for, of every instance, as one record line each; `arm`: of a load, its name."""
-    for name, server in bench.servers.items():
-        lines = [(at, text) for at, text in bench.log(name).lines() if any(mark in text for mark in LINE_MARKS)]
+def keep_logs(testbed: ObservedStack, arm: str = "") -> None:
+    """Record, for each instance, those lines of its log that checks look for. `arm`: the arm's name in a load."""
+    for name, server in testbed.servers.items():
+        lines = [(at, text) for at, text in testbed.log(name).lines() if any(mark in text for mark in LINE_MARKS)]
         source = f"logs/{server.log.name}"
-        bench.recorder.add(ServerLogLines(t=time.time(), instance=name, source=source, lines=lines, arm=arm))
+        testbed.recorder.add(ServerLogLines(t=time.time(), instance=name, source=source, lines=lines, arm=arm))

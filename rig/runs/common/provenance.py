@@ -1,4 +1,4 @@
-"""What a run judges, in words that outlive it: the user's label, the commit of the server's sources, the rig's version."""
+"""What a run judges: the user's label, the commit of the server's sources, the rig's version."""
 
 import subprocess
 from importlib.metadata import version
@@ -15,7 +15,7 @@ DIGITS = 12  # of a commit, for a reader
 
 
 def judged(settings: Settings) -> dict[str, Any]:
-    """Plain data for `run.json`. `commit` is None where the sources have no history that git knows, or are not ours to see."""
+    """Plain data for `run.json`. `commit` is None if the sources are in no git repository, or are not on this machine."""
     place = sources_of(settings)
     commit, changed = state_of(place) if place else (None, None)
     return {
@@ -28,7 +28,7 @@ def judged(settings: Settings) -> dict[str, Any]:
 
 
 def sources_of(settings: Settings) -> Path | None:
-    """Where the server's command is run; None for a server that somebody else started, or that a wheel brought."""
+    """The working directory of the server's command; None if the user started the server, or it came in a wheel."""
     if settings.base_url is not None:
         return None
     return settings.sut_cwd or (CHECKOUT if settings.sut == DEFAULT_SUT else Path.cwd())
@@ -44,15 +44,15 @@ def rig_itself() -> str:
 
 def state_of(place: Path) -> tuple[str | None, bool | None]:
     """The commit that is checked out there, and whether files differ from it."""
-    commit = said_by_git(place, "rev-parse", "--verify", "HEAD")
+    commit = git_output(place, "rev-parse", "--verify", "HEAD")
     if not commit:
         return None, None
-    changed = said_by_git(place, "status", "--porcelain", "--untracked-files=no")
+    changed = git_output(place, "status", "--porcelain", "--untracked-files=no")
     return commit, None if changed is None else bool(changed)
 
 
-def said_by_git(place: Path, *words: str) -> str | None:
-    """None where there is no git, or it has nothing to say of this directory."""
+def git_output(place: Path, *words: str) -> str | None:
+    """The output of a git command; None if git is missing or fails."""
     command = ["git", "-C", str(place), "--no-optional-locks", *words]
     try:
         done = subprocess.run(command, env=caller.own(), capture_output=True, text=True, timeout=GIT_S)

@@ -8,17 +8,17 @@ from urllib.parse import urlsplit
 
 from rig.config import PREFIX, Settings
 
-ITEM = "{item}"  # stands in a replay for what is judged, until that is known
-# Where a run is kept, and what is left standing after it, change nothing of what is tested.
-NOT_REPEATED = frozenset({"random_seed", "reports", "keep"})
+ITEM = "{item}"  # placeholder in a replay command for the id of an item
+# These change where a run is kept, what keeps running after it and how much is printed, not what is tested.
+NOT_REPEATED = frozenset({"random_seed", "reports", "keep", "quiet"})
 MANY = frozenset({"sut_env", "sut_pass_env"})  # flags that come again for each word
 SECRET = frozenset({"otp_code", "jwt_secret", "internal_token"})
 
 
 def replay_command(words: Sequence[str], settings: Settings, random_seed: int | None = None) -> str:
-    """A shell line: these words, the random seed, and each setting that the environment would not bring by itself.
+    """A shell line: these words, the random seed, and each setting that differs from the default.
 
-    A secret stands as its variable, as a report is shown around: "$RIG_JWT_SECRET".
+    A secret is written as its variable, because reports are passed on: "$RIG_JWT_SECRET".
     """
     seed = [] if random_seed is None else ["--random-seed", str(random_seed)]
     return " ".join([*map(quoted, [*words, *seed]), *settings_again(settings)])
@@ -26,7 +26,7 @@ def replay_command(words: Sequence[str], settings: Settings, random_seed: int | 
 
 def settings_again(settings: Settings) -> list[str]:
     """The flags of the settings that differ from what a command without flags would have, ready for a shell."""
-    found: list[str] = []
+    flags: list[str] = []
     for name, field in Settings.model_fields.items():
         value, variable = getattr(settings, name), PREFIX + name.upper()
         if name in NOT_REPEATED or (value == field.default and not os.environ.get(variable)):
@@ -35,14 +35,14 @@ def settings_again(settings: Settings) -> list[str]:
         if value is None or value is False:
             continue  # no flag says so
         if value is True:
-            found.append(flag)
+            flags.append(flag)
         elif is_secret(name, value):
-            found += [flag, f'"${variable}"']
+            flags += [flag, f'"${variable}"']
         elif name in MANY:
-            found += [word for pair in str(value).split() for word in (flag, quoted(pair))]
+            flags += [word for pair in str(value).split() for word in (flag, quoted(pair))]
         else:
-            found += [flag, quoted(number(value))]
-    return found
+            flags += [flag, quoted(number(value))]
+    return flags
 
 
 def is_secret(name: str, value: Any) -> bool:
@@ -56,5 +56,5 @@ def number(value: Any) -> str:
 
 
 def quoted(word: str) -> str:
-    """For a shell; what stands for the item stays as it is, to be put in later."""
+    """Quoted for a shell, except for the placeholder ITEM."""
     return word if word == ITEM else shlex.quote(word)

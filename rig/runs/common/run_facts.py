@@ -1,4 +1,4 @@
-"""What a run is made on, for its `run.json` and every report: what was judged, the stores as they call themselves, the machine."""
+"""Facts of a run for `run.json` and the reports: what was judged, the stores and their versions, the machine."""
 
 import os
 import platform
@@ -36,19 +36,19 @@ def machine() -> dict[str, str]:
 
 
 def stack_facts(spec: StackSpec) -> dict[str, Any]:
-    """Stores that are given are asked, ours are told by their programs or images. `lacks`: what a given one lacks."""
+    """Given stores are asked, the rig's own are named after their programs or images. `lacks`: abilities that a given store lacks."""
     protect(spec)
     stores: dict[str, str] = {}
     lacks: dict[str, str] = {}
-    for name, found in (("postgres", postgres(spec)), ("valkey", valkey(spec))):
-        stores[name], lacking = found
+    for name, facts in (("postgres", postgres(spec)), ("valkey", valkey(spec))):
+        stores[name], lacking = facts
         lacks |= {f"{name}: {ability}": why for ability, why in lacking.items()}
     return {"mode": spec.mode, "sut": spec.named(), "stores": stores, "lacks": lacks}
 
 
-def tell_lacks(told: Mapping[str, Any]) -> None:
-    """A line for each thing that a given store lacks, before the run: each is the reason of some skip."""
-    for ability, why in told["stack"]["lacks"].items():
+def tell_lacks(facts: Mapping[str, Any]) -> None:
+    """Print a line for each ability that a given store lacks: each is the reason of some skip."""
+    for ability, why in facts["stack"].get("lacks", {}).items():
         echo(f"lacking {ability}: {why}")
 
 

@@ -1,10 +1,10 @@
-"""Random seeds: one is drawn and told, or many from the first, so that a run can be repeated."""
+"""Random seeds, by which a run can be repeated."""
 
 import random
 
 
 def draw_random_seed(given: int | None) -> int:
-    """The given one, or one that fits on a line and can be typed again."""
+    """The given seed, or a new one that is short enough to type."""
     return random.SystemRandom().randrange(1, 1_000_000) if given is None else given
 
 

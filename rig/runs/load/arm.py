@@ -1,36 +1,37 @@
-"""One arm of a load: a stack of its own, its servers, the people in it, and what counts SQL and commands there."""
+"""One arm of a load: its stack, its servers, its people, and the counting of SQL and commands on it."""
 
 import re
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import redis
 
 from rig.checks.common.sql_statements import UUID
 from rig.environment.cadence import ENVIRONMENT
-from rig.fixtures import Fixtures, Schema, drop_views, make_views, reading_path, translator
-from rig.observe import Mirror, ServerLog, StatementLog, Tables
+from rig.environment.observed_stack import ObservedStack
+from rig.fixtures import Schema, translator
 from rig.observe.postgres.fingerprint import template
+from rig.observe.postgres.ledger import Entry
 from rig.observe.postgres.pg_stat_statements import CountedLedger
 from rig.observe.postgres.statement import Statement
-from rig.record import Recorder
+from rig.record import RecordWriter
 from rig.record.lines.load import StatementRow, Statements, Template
-from rig.stack import ServerInstance, Stack
-from rig.stores.valkey import OURS
+from rig.stack import Stack
+from rig.waiting import NotYet, poll_until, wait_until
 
 INSTANCES = ("a", "b", "c")
 SEEDED_S = 15.0  # after a FLUSHDB: the contract's 5 s, and what a hundred thousand mitras take beyond it
 RELOAD_S = 5.0
 LOOPBACK = "127.0.0.1"
 WORD = re.compile(r"[\w-]+")
-IDS_KEPT = 8  # of one statement; of more, those of no person: a chat's, by which its statements are told
+IDS_KEPT = 8  # of one statement. With more ids, only those of chats are kept: they tell which chat caused it
 
 
 @dataclass
 class People:
-    """Who is in the arm's database, by id: the fleet who ping, those of it who take chats, those who come and go, who pay."""
+    """Ids in the arm's database: the fleet that pings, its members who take chats, mitras who toggle, customers."""
 
     mitras: list[str]
     takers: list[str]
@@ -42,47 +43,29 @@ class People:
 
 
 class NeverSeeded(Exception):
-    """The server's mirror does not hold whom Postgres says is online: it breaks the contract before any load."""
+    """The server's mirror does not hold the mitras that Postgres has online: it breaks the contract before any load."""
 
 
-@dataclass
-class Arm:
-    """`id` is `on` (the mirror) or `off` (the same server as it was before it, without Valkey)."""
+class Arm(ObservedStack):
+    """`id` is `on` (the mirror) or `off` (the same server as it was before it, without Valkey).
 
-    id: str
-    stack: Stack
-    recorder: Recorder
-    schema: Schema
-    tables: Tables
-    fixtures: Fixtures
-    mirror: Mirror
-    statements: StatementLog
-    counted: CountedLedger | None  # where there is no log that we can read
-    servers: dict[str, ServerInstance] = field(default_factory=dict)
-    people: People = field(default_factory=lambda: People([], [], [], []))
-    _logs: dict[str, ServerLog] = field(default_factory=dict)
-    _views_made: bool = False
-    _bind: str = LOOPBACK
-    _templates: dict[str, int] = field(default_factory=dict)
+    Lacks where statements can be neither read nor counted.
+    """
 
-    @classmethod
-    def open(cls, id: str, stack: Stack, recorder: Recorder, schema: Schema) -> Self:
-        """Connect to the stack's stores; `close` ends it. Lacks where statements can be neither read nor counted."""
-        postgres, translate = stack.postgres, translator(schema)
-        tables = Tables(postgres.observer_url, reading_path(schema))
-        fixtures = Fixtures(postgres.url, schema)
-        mirror = Mirror(stack.valkey.url)
-        statements = StatementLog(
-            postgres.statement_log, postgres.instance_of, postgres.observers, translate=translate,
-            shared=postgres.shared_by, ours=OURS, database=postgres.facts.database,
-        )  # fmt: skip
-        counted = None
-        if not statements.available:
-            # It knows roles alone, so ours has to be another.
-            postgres.facts.require("pg_stat_statements", "login roles")
-            ours = {*postgres.observers, postgres.facts.login}
-            counted = CountedLedger(postgres.observer_url, postgres.instance_of, ours, translate=translate)
-        return cls(id, stack, recorder, schema, tables, fixtures, mirror, statements, counted)
+    def __init__(self, id: str, stack: Stack, recorder: RecordWriter, schema: Schema) -> None:
+        super().__init__(stack, recorder, schema)
+        self.id = id
+        self.people = People([], [], [], [])
+        self.counted = None if self.statements.available else self._count_statements()
+        self._bind = LOOPBACK
+        self._templates: dict[str, int] = {}
+
+    def _count_statements(self) -> CountedLedger:
+        """Counts by pg_stat_statements, if the log cannot be read. It knows only roles, so the rig needs a role of its own."""
+        postgres = self.stack.postgres
+        postgres.facts.require("pg_stat_statements", "login roles")
+        ours = {*postgres.observers, postgres.facts.login}
+        return CountedLedger(postgres.observer_url, postgres.instance_of, ours, translate=translator(self.schema))
 
     # --- backends ----------------------------------------------------------------------------------------------
 
@@ -98,18 +81,12 @@ class Arm:
             environment["HOST"] = "0.0.0.0"
         for name in INSTANCES[:instances]:
             self.servers[name] = self.stack.server(name, env=environment, proxied=False)
-            self.recorder.mask(self.servers[name].internal_token, "$INTERNAL_API_TOKEN")
-            self.recorder.mask(self.servers[name].jwt_secret, "$JWT_SECRET")
-            self.servers[name].spawn()
-        for server in self.servers.values():
-            server.wait_ready(ready_within_s)
-        if self.schema.foreign:
-            make_views(self.stack.postgres.url, self.schema)
-            self._views_made = True
+        self.start_servers(self.servers.values(), ready_within_s)
+        self.read_by_contract()
         self.fixtures.clear()
 
     def plant(self, mitras: int, togglers: int, chats: int) -> None:
-        """The fleet online, by hand; NeverSeeded when the server's mirror does not follow within SEEDED_S."""
+        """Insert the people, the fleet online. NeverSeeded if the server's mirror does not hold them within SEEDED_S."""
         fleet = self.fixtures.crowd(mitras, "mitra")
         away = [row.id for row in self.fixtures.mitras(togglers, "toggler")] if togglers else []
         payers = [self.fixtures.customer(f"customer {number}").id for number in range(chats)]
@@ -119,13 +96,11 @@ class Arm:
             self._wait_seeded(len(fleet))
 
     def _wait_seeded(self, online: int) -> None:
-        deadline = time.monotonic() + SEEDED_S
-        while (found := self._online()) != online:
-            if time.monotonic() > deadline:
-                raise NeverSeeded(
-                    f"{SEEDED_S:g} s after a FLUSHDB `SCARD mitras:online` is {found}, with {online} mitras online in Postgres"
-                )
-            time.sleep(0.02)  # between two looks
+        mirrored = poll_until(self._online, SEEDED_S, until=lambda mirrored: mirrored == online)
+        if mirrored != online:
+            raise NeverSeeded(
+                f"{SEEDED_S:g} s after a FLUSHDB `SCARD mitras:online` is {mirrored}, with {online} mitras online in Postgres"
+            )
 
     def _online(self) -> int | str:
         try:
@@ -134,7 +109,7 @@ class Arm:
             return str(busy)
 
     def go(self) -> dict[str, Any]:
-        """Where the arm listens, as its users reach it, and what signs people in."""
+        """The arm's listeners, as its users reach them, and its secrets."""
         first = next(iter(self.servers.values()))
         reached = [(one.public_url, one.internal_url) for one in self.servers.values()]
         instances = [
@@ -144,38 +119,28 @@ class Arm:
         return {"instances": instances, "jwt_secret": first.jwt_secret, "internal_token": first.internal_token}
 
     def pids(self) -> dict[str, int]:
-        """Whose processor time counts: both stores and each server, as far as they are ours."""
-        found = {"postgres": self.stack.postgres.pid, "valkey": self.stack.valkey.pid}
-        found |= {f"server {name}": server.pid for name, server in self.servers.items()}
-        return {name: pid for name, pid in found.items() if pid is not None}
-
-    def log(self, name: str) -> ServerLog:
-        return self._logs.setdefault(name, ServerLog(self.servers[name].log))
+        """Processes whose CPU time is counted: both stores and each server, if the rig started them."""
+        pids = {"postgres": self.stack.postgres.pid, "valkey": self.stack.valkey.pid}
+        pids |= {f"server {name}": server.pid for name, server in self.servers.items()}
+        return {name: pid for name, pid in pids.items() if pid is not None}
 
     def log_statements(self, wanted: bool) -> None:
-        """Switch Postgres' statement log, for what counting itself costs; TimeoutError when it does not obey."""
+        """Switch Postgres' statement log on or off, to measure what logging costs. TimeoutError if it does not take effect."""
         value = "all" if wanted else "none"
         self.tables.query(f"ALTER SYSTEM SET log_statement = '{value}'")
         self.tables.query("SELECT pg_reload_conf()")
-        deadline = time.monotonic() + RELOAD_S
-        while self.tables.query("SHOW log_statement").value != value:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"Postgres did not set log_statement to {value} within {RELOAD_S:g} s")
-            time.sleep(0.005)  # between two looks
 
-    def close(self) -> None:
-        for server in self.servers.values():
-            if server.running:
-                server.stop()
-        if self._views_made:
-            drop_views(self.stack.postgres.url)
-        for one in (self.tables, self.fixtures, self.mirror):
-            one.close()
+        def obeyed() -> bool:
+            if (current := self.tables.query("SHOW log_statement").value) != value:
+                raise NotYet(f"log_statement is {current}")
+            return True
+
+        wait_until(obeyed, RELOAD_S, f"Postgres to set log_statement to {value}", every_s=0.005)
 
     # --- what it cost -----------------------------------------------------------------------------------------
 
     def work_in(self, since: float, until: float) -> int | None:
-        """How many statements of the servers were logged in that span, for a reader who watches; None without a log."""
+        """How many statements of the servers were logged in that span; None without a log."""
         if self.counted is not None:
             return None
         return sum(one.kind == "work" for one in self.statements.window(since, until))
@@ -186,67 +151,45 @@ class Arm:
         LedgerBroken when counts were lost in between.
         """
         assert self.counted is not None, "only where there is no log"
+        entries = self.counted.end()
         rows: list[StatementRow] = []
-        drivers = 0
-        strangers: set[str] = set()
-        for entry in self.counted.end():
-            if entry.kind == "unknown":
-                strangers.add(entry.role)
-            elif entry.kind == "driver":
-                drivers += entry.calls
-            elif entry.kind == "work":
+        for entry in entries:
+            if entry.kind == "work":
                 shape = self._number(entry.template)
                 rows += [
                     StatementRow(at, entry.instance or "", shape, len(rows) + n, "LOG", [], 0, 0, 0)
                     for n in range(entry.calls)
                 ]
-        self.recorder.add(
-            Statements(
-                t=time.time(),
-                arm=self.id,
-                rows=rows,
-                drivers=drivers,
-                strangers=sorted(strangers),
-                source=self.counted.source,
-            )
-        )
+        drivers = sum(entry.calls for entry in entries if entry.kind == "driver")
+        self._record(rows, drivers, entries, self.counted.source)
 
     def record_statements(self, since: float, until: float) -> None:
-        """Every statement of the servers in the span, into the record: its shape once, then a short row each.
+        """Record every statement of the servers in the span: each shape once, then one short row per statement.
 
         A row: [time, instance, number of the shape, transaction, severity, ids it carries, how many ids, how many of
         the fleet, how many who are nobody]. Drivers' chatter is kept as a number.
         """
         self.statements.fence(self.tables.connection)
         known = dict.fromkeys(self.people.mitras, "fleet")
-        known |= {id: "other" for own in vars(self.people).values() for id in own if id not in known}
+        known |= {id: "other" for ids in vars(self.people).values() for id in ids if id not in known}
+        statements = self.statements.window(since, until)
         rows: list[StatementRow] = []
-        drivers = 0
-        strangers: set[str] = set()
         units: dict[int, int] = {}
-        for one in self.statements.window(since, until):
-            if one.kind == "unknown":
-                strangers.add(one.role)
-            elif one.kind == "driver":
-                drivers += 1
-            elif one.kind == "work":
-                unit = units.setdefault(id(one.transaction or one), len(units))
+        for statement in statements:
+            if statement.kind == "work":
+                shape = self._number(template(statement.contract_text or statement.text))
+                unit = units.setdefault(id(statement.transaction or statement), len(units))
+                about = ids_of(statement, known)
                 rows.append(
-                    StatementRow(one.at, one.instance or "", self._shape(one), unit, one.severity, *ids_of(one, known))
+                    StatementRow(statement.at, statement.instance or "", shape, unit, statement.severity, *about)
                 )
-        self.recorder.add(
-            Statements(
-                t=time.time(),
-                arm=self.id,
-                rows=rows,
-                drivers=drivers,
-                strangers=sorted(strangers),
-                source="statement log",
-            )
-        )
+        drivers = sum(statement.kind == "driver" for statement in statements)
+        self._record(rows, drivers, statements, "statement log")
 
-    def _shape(self, statement: Statement) -> int:
-        return self._number(template(statement.contract_text or statement.text))
+    def _record(self, rows: list[StatementRow], drivers: int, seen: Iterable[Statement | Entry], source: str) -> None:
+        unknown = sorted({each.role for each in seen if each.kind == "unknown"})
+        line = Statements(t=time.time(), arm=self.id, rows=rows, drivers=drivers, strangers=unknown, source=source)
+        self.recorder.add(line)
 
     def _number(self, text: str) -> int:
         if text not in self._templates:
@@ -256,16 +199,16 @@ class Arm:
 
 
 def ids_of(statement: Statement, known: Mapping[str, str]) -> tuple[list[str], int, int, int]:
-    """The ids in a statement's parameters and text: themselves (of many those of nobody), their number, how many are of the fleet, how many unknown."""
-    found = {id.lower() for id in UUID.findall(statement.text)}
+    """Ids in a statement's text and parameters: the kept ones, and how many there are, are of the fleet, are unknown."""
+    ids = {id.lower() for id in UUID.findall(statement.text)}
     for value in statement.parameters:
-        found.update(word for word in WORD.findall(value or "") if word in known or UUID.fullmatch(word))
-    fleet = sum(known.get(word) == "fleet" for word in found)
-    few = found if len(found) <= IDS_KEPT else found - known.keys()
-    return sorted(few), len(found), fleet, len(found - known.keys())
+        ids.update(word for word in WORD.findall(value or "") if word in known or UUID.fullmatch(word))
+    fleet = sum(known.get(word) == "fleet" for word in ids)
+    kept = ids if len(ids) <= IDS_KEPT else ids - known.keys()
+    return sorted(kept), len(ids), fleet, len(ids - known.keys())
 
 
 def shared_secrets(arms: Sequence[Arm]) -> None:
-    """One set for all arms, so that a token is good in each."""
+    """Give all arms the same secrets, so that a token is valid in each."""
     for arm in arms[1:]:
         arm.stack.secrets = arms[0].stack.secrets

@@ -15,7 +15,7 @@ BETWEEN_S = 9.5  # the snapshot lives for 10 s
 
 def bounds_of(options: LoadOptions) -> dict[str, dict[str, Any]]:
     """By the id of each claim that this run answers, and the thresholds if it has any. UsageError for a bad one."""
-    found = {
+    bounds = {
         claim.id: {
             "measure": claim.measure,
             "limit": claim.limit(options) if callable(claim.limit) else claim.limit,
@@ -29,8 +29,8 @@ def bounds_of(options: LoadOptions) -> dict[str, dict[str, Any]]:
     }
     if options.thresholds:
         try:
-            given = [msgspec.structs.asdict(parse(text, tuple(found))) for text in options.thresholds]
+            given = [msgspec.structs.asdict(parse(text, tuple(bounds))) for text in options.thresholds]
         except ThresholdError as error:
             raise UsageError(f"--threshold {error}") from None
-        found[ITEM] = {"sent_share": SENT_SHARE, "thresholds": given}
-    return found
+        bounds[ITEM] = {"sent_share": SENT_SHARE, "thresholds": given}
+    return bounds

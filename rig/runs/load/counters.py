@@ -1,4 +1,4 @@
-"""What counts beside the statement log in one arm of a load: table counters, Valkey's commands, rewrites of the snapshot, processors."""
+"""Counters of one arm of a load beside the statement log: tables, Valkey's commands, snapshot rewrites, CPU time."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Due = tuple[float, Callable[[], None]]
 
 
 class Witnesses:
-    """Each method that returns a function gives what to call when it is time; what it sees becomes a line of the record."""
+    """A method that returns a function prepares a reading; calling the function records it."""
 
     def __init__(self, arm: Arm) -> None:
         self.arm = arm
@@ -62,7 +62,7 @@ class Witnesses:
         return read
 
     def block(self, span: dict[str, Any], logged: bool) -> list[Due]:
-        """The log as this block wants it, and the processor time between its ends."""
+        """Switch the log as this block needs it, and record the CPU time between its ends."""
         before: dict[str, Any] = {}
 
         def begin() -> None:
@@ -78,7 +78,7 @@ class Witnesses:
         return [(span["from"], begin), (span["to"] - 0.05, end)]
 
     def tell(self) -> None:
-        """At the end: when the snapshot was written and deleted, or why that could not be seen."""
+        """Record when the snapshot was written and deleted, or why that could not be observed."""
         if self._rewrites is None:
             if self._missing:
                 self._record(lines.Rewrites, arm=self.arm.id, missing=self._missing)

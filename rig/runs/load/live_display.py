@@ -15,7 +15,7 @@ BEHIND_S = 2  # the last whole second of which every worker has told
 
 
 class Live:
-    """A table that is drawn anew on a terminal; elsewhere a line a phase."""
+    """A table that is redrawn on a terminal; elsewhere one line per phase."""
 
     def __init__(self, arms: list[Arm], plan: LoadPlan) -> None:
         self._arms, self._plan = arms, plan
@@ -92,8 +92,8 @@ class Live:
         return table
 
     def _statements(self, arm: Arm, second: int) -> str:
-        found = self._sql.setdefault(second, {})
-        if arm.id not in found:
+        counts = self._sql.setdefault(second, {})
+        if arm.id not in counts:
             count = arm.work_in(second, second + 0.9995)
-            found[arm.id] = "—" if count is None else f"{count:,}"
-        return found[arm.id]
+            counts[arm.id] = "—" if count is None else f"{count:,}"
+        return counts[arm.id]

@@ -15,6 +15,7 @@ from rig.runs.load.plan import LoadOptions
 from rig.stack.processes.ports import PORTS
 from rig.stack.processes.process import Process, Supervisor
 from rig.traffic.load.schedule import LoadPlan
+from rig.waiting import poll_until
 
 LOCUSTFILE = shipped("loadtest", "locustfile.py")
 OVERTIME_S = 90.0  # what it may take to start, sign in, drain and end, beyond the plan
@@ -23,7 +24,7 @@ STOP_S = 5.0
 
 
 class Locust:
-    """A Locust that carries one plan out; its record is read as it grows. Close it to end what is left of it."""
+    """Locust processes that carry out one plan. Their record is read while it grows; `close` ends them."""
 
     def __init__(
         self, supervisor: Supervisor, directory: RunDirectory, options: LoadOptions, prepared: dict[str, Any]
@@ -90,17 +91,16 @@ class Locust:
             raise OSError(f"Locust ended with {code} ({self.log}): {self._tail()}")
 
     def close(self) -> None:
-        for process in (self._first, *self._workers):
-            if process.poll() is None:
-                process.signal(signal.SIGTERM, tree=True)
-        until = time.monotonic() + STOP_S
-        for process in (self._first, *self._workers):
-            while process.poll() is None and time.monotonic() < until:
-                time.sleep(0.02)  # between two looks
-            if process.poll() is None:
-                process.signal(signal.SIGKILL, tree=True)
+        for process in self._alive():
+            process.signal(signal.SIGTERM, tree=True)
+        poll_until(lambda: not self._alive(), STOP_S)
+        for process in self._alive():
+            process.signal(signal.SIGKILL, tree=True)
         if self._port is not None and not self._options.expect:
             PORTS.give_back(self._port)
+
+    def _alive(self) -> list[Process]:
+        return [process for process in (self._first, *self._workers) if process.poll() is None]
 
     def _tail(self) -> str:
         path: Path = self.log

@@ -1,4 +1,4 @@
-"""From the words of `rig load` to a run: which options belong to the pace, and what cannot be."""
+"""Turns the options of `rig load` into a run, and refuses contradictions."""
 
 from dataclasses import fields
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from typer import echo
 
 from rig.config import Settings
-from rig.errors import UsageError
+from rig.errors import UsageError, unknown
 from rig.runs.common.replay import number
 from rig.runs.load import run as load
 from rig.runs.load.plan import LoadOptions
-from rig.traffic.load.schedule import SHAPES, LoadPace
+from rig.traffic.load.schedule import SHAPES, LoadProfile
 
-OF_THE_PACE = {one.name for one in fields(LoadPace)}
+OF_THE_PACE = {one.name for one in fields(LoadProfile)}
 FLAGS = {
     "ping_every_s": "--ping-every",
     "storm_peak": "--storm",
@@ -29,7 +29,7 @@ def run(settings: Settings, **given: Any) -> int:
 
 def options_of(settings: Settings, **given: Any) -> LoadOptions:
     if given["storm_shape"] not in SHAPES:
-        raise UsageError(f"--storm-shape {given['storm_shape']!r}: there are {', '.join(SHAPES)}")
+        raise unknown("storm shape", given["storm_shape"], SHAPES)
     if given["processes"] > 1 and (given["workers"] or given["expect"]):
         raise UsageError("--processes makes workers of its own: leave it out beside --workers and --expect-workers")
     if settings.base_url:
@@ -38,12 +38,12 @@ def options_of(settings: Settings, **given: Any) -> LoadOptions:
         raise UsageError(f"--chats {given['chats']}: each takes a mitra of its own, and there are {given['mitras']}")
     if settings.postgres:
         given |= adapted(settings)
-    pace = LoadPace(**{name: value for name, value in given.items() if name in OF_THE_PACE})
+    pace = LoadProfile(**{name: value for name, value in given.items() if name in OF_THE_PACE})
     return LoadOptions(pace, **{name: value for name, value in given.items() if name not in OF_THE_PACE})
 
 
 def adapted(settings: Settings) -> dict[str, Any]:
-    """What somebody else's Postgres leaves of a load: one cluster has no second arm, and its log is not ours to switch."""
+    """Restrict a load on an external Postgres: there is only one arm, and its log cannot be switched."""
     changed: dict[str, Any] = {"baseline": False, "witness": False, "blocks": 0}
     left_out = "no baseline, no second witness, no blocks"
     if settings.postgres_log is None:
@@ -56,7 +56,7 @@ def adapted(settings: Settings) -> dict[str, Any]:
 def replay_words(options: LoadOptions) -> list[str]:
     """`rig load` with each option that is not the default's."""
     words = ["rig", "load"]
-    for chosen, usual in ((options.pace, LoadPace()), (options, LoadOptions())):
+    for chosen, usual in ((options.pace, LoadProfile()), (options, LoadOptions())):
         for one in fields(chosen):
             value = getattr(chosen, one.name)
             if one.name in ("pace", "cadences") or value == getattr(usual, one.name):

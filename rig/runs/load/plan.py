@@ -1,16 +1,15 @@
-"""What a load run is to do, from its options: the pace, the phases in their order, and what happens at their edges."""
+"""The plan of a load run, from its options: the pace, and the phases in their order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rig.traffic.load.schedule import STEADY, WRITING, LoadPace, LoadPlan, Phase, blocks
+from rig.traffic.load.schedule import STEADY, WRITING, LoadPlan, LoadProfile, Phase, blocks
 
 WRITTEN: Mapping[str, float] = {"auto-offline": 30, "heartbeat-mirror": 60, "reconcile": 300, "goodbye": 60}
 # Postgres' table counters show up to 10 s late: they are read at the end of an idle span, and tell all before it.
 IDLE_S = 11.5
 STEADY_SHARE = 0.6  # of the measured time, before those come who cause SQL as they must
 SETTLE, IDLE, WARM_UP, PLAIN, WHOLE = "settling", "idle", "warm-up", "pings and polls", "chats and toggles too"
-MEASURED = (PLAIN, WHOLE)
 LOGGED, UNLOGGED = "logged", "log off"
 
 
@@ -22,7 +21,7 @@ class LoadOptions:
     beside its master; `expect` are those on others, who reach the master at `bind`.
     """
 
-    pace: LoadPace = field(default_factory=LoadPace)
+    pace: LoadProfile = field(default_factory=LoadProfile)
     seconds: float = 70.0
     warm_up_s: float = 5.0
     baseline: bool = True
@@ -49,21 +48,21 @@ class LoadOptions:
     def phases(self) -> list[Phase]:
         writing = self.pace.togglers + self.pace.chats > 0
         steady_s = self.seconds * STEADY_SHARE if writing else self.seconds
-        found = [Phase(SETTLE, IDLE_S)] if self.witness else []
+        phases = [Phase(SETTLE, IDLE_S)] if self.witness else []
         if self.warm_up_s:
-            found.append(Phase(WARM_UP, self.warm_up_s, self.arms))
-        found.append(Phase(PLAIN, steady_s, self.arms))
+            phases.append(Phase(WARM_UP, self.warm_up_s, self.arms))
+        phases.append(Phase(PLAIN, steady_s, self.arms))
         if self.witness:
-            found.append(Phase(IDLE, IDLE_S))
+            phases.append(Phase(IDLE, IDLE_S))
         if writing:
-            found.append(Phase(WHOLE, self.seconds - steady_s, self.arms, (*STEADY, *WRITING)))
-        return [*found, *(phase for phase, _, _ in self.block_phases())]
+            phases.append(Phase(WHOLE, self.seconds - steady_s, self.arms, (*STEADY, *WRITING)))
+        return [*phases, *(phase for phase, _, _ in self.block_phases())]
 
     def block_phases(self) -> list[tuple[Phase, str, bool]]:
         """Each block with the arm that has it alone, and whether its statements are logged."""
         conditions: Sequence[str] = [f"{arm}/{how}" for how in (UNLOGGED, LOGGED) for arm in self.arms]
-        found = []
+        phases = []
         for number, (condition, seconds) in enumerate(blocks(self.blocks, self.block_s, conditions), 1):
             arm, how = condition.split("/")
-            found.append((Phase(f"block {number}", seconds, (arm,)), arm, how == LOGGED))
-        return found
+            phases.append((Phase(f"block {number}", seconds, (arm,)), arm, how == LOGGED))
+        return phases

@@ -12,20 +12,18 @@ import msgspec
 from typer import echo
 
 from rig.config import Settings
-from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
+from rig.environment.stack_spec import mapped_schema, stack_spec
 from rig.observe import LagSentinel
 from rig.observe.postgres.ledger import LedgerBroken
 from rig.record.arms import NAMES
 from rig.record.lines import line_from
 from rig.record.lines.common import Lag
 from rig.record.lines.load import ArmUp, Load, NoBaseline, Phases, PhaseSpan, Unfenced, Unseeded, Window
-from rig.record.verdict import EXIT_INTERRUPTED
-from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
 from rig.runs.common.replay import replay_command
-from rig.runs.common.run_facts import run_facts, tell_lacks
+from rig.runs.common.scaffold import carry_out
 from rig.runs.common.seeds import draw_random_seed
-from rig.runs.common.session import Session, run_session
+from rig.runs.common.session import RunPlan, Session
 from rig.runs.load.arm import Arm, NeverSeeded, shared_secrets
 from rig.runs.load.bounds import bounds_of
 from rig.runs.load.counters import Witnesses
@@ -42,38 +40,32 @@ EARLY_S = 0.4  # before the end of an idle span its counters are read
 
 def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
     """The whole command; returns its exit code. `words` are those that a replay begins with."""
-    from rig.report import print_summary
-
-    mapped_schema(settings)
     bounds = bounds_of(options)
     seed = draw_random_seed(settings.random_seed)
     plan = options.plan(seed)
-    replay = replay_command(words, settings, seed)
-    echo(f"{options.pace.mitras} mitras for {options.seconds:g} s, random seed {seed}")
-    on = run_facts(settings, stack_spec(settings, Path(".")))
-    tell_lacks(on)
-    meta = {
-        "command": replay,
-        "cadence": "written",
-        "level": level_of(settings),
-        "schema": settings.schema and str(settings.schema),
-        "strict": settings.strict,
-        **on,
-    }
-    told = {"scenario": f"{options.pace.mitras} mitras for {options.seconds:g} s", "bounds": bounds}
-    with run_session(
-        "load", settings.reports, seed, items=list(bounds), replay=replay, meta=meta, plan=told
-    ) as session:
-        session.recorder.add(line_from(Load, {"arms": options.arms, "instances": options.instances, **plan.plain()}))
-        with rescued(session.recorder):
-            play(session, settings, options, plan)
-    results = conclude(session.directory)
-    print_summary(results, session.directory)
-    return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
+    command = replay_command(words, settings, seed)
+    scenario = f"{options.pace.mitras} mitras for {options.seconds:g} s"
+
+    def work(session: Session) -> None:
+        told = {"arms": options.arms, "instances": options.instances, **plan.plain()}
+        session.recorder.add(line_from(Load, told))
+        play(session, settings, options, plan)
+
+    run_plan = RunPlan(
+        "load",
+        list(bounds),
+        command=command,
+        headline=f"{scenario}, random seed {seed}",
+        random_seed=seed,
+        spec=stack_spec(settings, Path(".")),
+        meta={"cadence": "written"},
+        judging={"scenario": scenario, "bounds": bounds},
+    )
+    return carry_out(settings, run_plan, work).exit_code
 
 
 def play(session: Session, settings: Settings, options: LoadOptions, plan: LoadPlan) -> None:
-    """From empty stacks to the last count. What goes wrong comes out as an exception."""
+    """From empty stacks to the last count. The caller records exceptions."""
     with opened_arms(session, settings, options) as arms, LagSentinel() as lag:
         try:
             prepare(session, settings, options, arms)
@@ -86,12 +78,12 @@ def play(session: Session, settings: Settings, options: LoadOptions, plan: LoadP
                 logs.callback(keep_logs, arm, arm=arm.id)
             for one in exits:
                 logs.enter_context(rescued(session.recorder, one))
-            course(session, options, plan, arms, exits, lag)
+            run_phases(session, options, plan, arms, exits, lag)
 
 
 @contextmanager
 def opened_arms(session: Session, settings: Settings, options: LoadOptions) -> Iterator[list[Arm]]:
-    """A stack an arm, side by side: what one arm's Postgres does must not show in the other's counters."""
+    """One stack per arm, so that one arm's statements never show in the other's counters."""
     spec = replace(
         stack_spec(settings, Path(".")), logs=session.directory.logs.resolve(), autovacuum=not options.witness
     )
@@ -99,7 +91,7 @@ def opened_arms(session: Session, settings: Settings, options: LoadOptions) -> I
         entered = [open_stack(spec, session.supervisor, f"load-{id}") for id in options.arms]
         schema = mapped_schema(settings)
         arms = [
-            Arm.open(id, stacks.enter_context(one), session.recorder, schema)
+            Arm(id, stacks.enter_context(one), session.recorder, schema)
             for id, one in zip(options.arms, entered, strict=True)
         ]
         for arm in arms:
@@ -109,15 +101,15 @@ def opened_arms(session: Session, settings: Settings, options: LoadOptions) -> I
 
 
 def prepare(session: Session, settings: Settings, options: LoadOptions, arms: list[Arm]) -> None:
-    """Servers up and everybody online in both arms. A server that has no `off` costs the baseline, not the run."""
+    """Start the servers and put everybody online in both arms. A server without `off` leaves only the arm `on`."""
     pace = options.pace
 
-    def one(arm: Arm) -> None:
+    def prepare_arm(arm: Arm) -> None:
         arm.start(options.instances, options.cadences, settings.ready_within_s, options.bind)
         arm.plant(pace.mitras, pace.togglers, pace.chats)
 
     with ThreadPoolExecutor(len(arms)) as pool:
-        for arm, future in [(arm, pool.submit(one, arm)) for arm in arms]:
+        for arm, future in [(arm, pool.submit(prepare_arm, arm)) for arm in arms]:
             try:
                 future.result()
             except ServerDied as error:
@@ -136,16 +128,16 @@ def prepare(session: Session, settings: Settings, options: LoadOptions, arms: li
         )
 
 
-def course(
+def run_phases(
     session: Session, options: LoadOptions, plan: LoadPlan, arms: list[Arm], exits: list[Exits], lag: LagSentinel
 ) -> None:
-    """The plan, watched and counted at its edges; then what it cost."""
+    """Carry out the plan, read counters between its phases, then record what it cost."""
     ids = {arm.id for arm in arms}
-    told = plan.plain()
-    for phase in told["phases"]:
+    plan_facts = plan.plain()
+    for phase in plan_facts["phases"]:
         phase["arms"] = [arm for arm in phase["arms"] if arm in ids]
     people = {arm.id: arm.people.plain() for arm in arms}
-    prepared = {"plan": told, "arms": {arm.id: arm.go() for arm in arms}, "people": people}
+    prepared = {"plan": plan_facts, "arms": {arm.id: arm.go() for arm in arms}, "people": people}
     with ExitStack() as stack:
         witnesses = [stack.enter_context(Witnesses(arm)) for arm in arms]
         locust = Locust(session.supervisor, session.directory, options, prepared)
@@ -179,7 +171,7 @@ def watched(
     session: Session, options: LoadOptions, plan: LoadPlan, arms: list[Arm], exits: list[Exits],
     witnesses: list[Witnesses], locust: Locust, live: Live,
 ) -> tuple[float, float] | None:  # fmt: skip
-    """Until Locust is done: read its record, do what is due. The span before the blocks, None if the plan never began."""
+    """Read Locust's record and carry out due readings until it ends. Returns the span before the blocks; None if the plan never began."""
     due: list[tuple[float, Callable[[], None]]] = []
     span: tuple[float, float] | None = None
     usage_at = 0.0
@@ -199,7 +191,7 @@ def watched(
                 witness.usage()
         gone = [one.note() for one in exits]  # of each, so that each is noted
         if any(gone):
-            return span  # a server is gone: what it was asked after that says nothing
+            return span  # a server exited: requests after that measure nothing
         live.draw()
         time.sleep(LOOK_EVERY_S)
     for line in locust.new_lines():
@@ -210,25 +202,25 @@ def watched(
 def edges(
     options: LoadOptions, phases: list[dict[str, Any]], arms: list[Arm], witnesses: list[Witnesses], session: Session
 ) -> list[tuple[float, Callable[[], None]]]:
-    """What is to be done when, by the clock of the plan: counters at the end of idle spans, the log at blocks."""
+    """Readings and their times: counters at the end of idle phases, the statement log at blocks."""
     due: list[tuple[float, Callable[[], None]]] = []
     by_name = {phase["name"]: phase for phase in phases}
     session.recorder.add(Phases(t=time.time(), phases=msgspec.convert(phases, list[PhaseSpan])))
     for name in (SETTLE, IDLE):
         if name in by_name:
-            due += [(by_name[name]["to"] - EARLY_S, one.counters(name)) for one in witnesses]
+            due += [(by_name[name]["to"] - EARLY_S, witness.counters(name)) for witness in witnesses]
     measured = [phase for phase in phases if phase["arms"] and not phase["name"].startswith("block")]
-    due += [(measured[0]["from"], one.commands("begin")) for one in witnesses]
-    due += [(measured[-1]["to"] + EARLY_S, one.commands("end")) for one in witnesses]
+    due += [(measured[0]["from"], witness.commands("begin")) for witness in witnesses]
+    due += [(measured[-1]["to"] + EARLY_S, witness.commands("end")) for witness in witnesses]
     for arm in arms:
         if arm.counted is not None:
             due.append((measured[0]["from"] - EARLY_S, arm.counted.begin))
             due.append((measured[-1]["to"] + EARLY_S, counts_of(arm, (measured[0]["from"] + measured[-1]["to"]) / 2)))
-    of = {arm.id: (arm, witness) for arm, witness in zip(arms, witnesses, strict=True)}
+    by_arm = {arm.id: (arm, witness) for arm, witness in zip(arms, witnesses, strict=True)}
     for block, alone, logged in options.block_phases():
-        if alone in of:
-            due += of[alone][1].block(by_name[block.name], logged)
-    return sorted(due, key=lambda one: one[0])
+        if alone in by_arm:
+            due += by_arm[alone][1].block(by_name[block.name], logged)
+    return sorted(due, key=lambda moment: moment[0])
 
 
 def counts_of(arm: Arm, at: float) -> Callable[[], None]:

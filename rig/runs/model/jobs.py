@@ -9,20 +9,19 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from typer import echo
-
 from rig import caller
 from rig.paths import shipped
 from rig.record.lines import decoded
 from rig.record.lines.base import Line
 from rig.record.lines.common import Broken
 from rig.record.lines.model import Control, Explored, Uncontrolled
+from rig.runs.common.progress_bar import ProgressBar
 from rig.runs.common.session import Session
 from rig.runs.model.summary import JobLine, told_bounds, told_control, told_exploration
 from rig.stack.processes.process import Process
 
 LOOK_EVERY_S = 0.05
+SHOWN_MAX = 90  # columns of the progress bar's text
 LEAVE_S = 5.0  # for a process to write down what it has found, once it is told to end
 LATE_S = 20.0  # beyond a job's own limit of time, which is looked at between two levels
 UNSEEN = "with all rules not every state was seen, or a path broke an invariant"
@@ -65,16 +64,16 @@ class Pool:
         self._session, self._waiting, self._workers = session, list(jobs), workers
         self._deadline = time.monotonic() + seconds
         self._running: dict[int, tuple[Job, Process, float]] = {}
-        self._shown = Showing(len(jobs))
+        self._bar = ProgressBar("explorations", len(jobs))
 
     def run(self) -> None:
         """All of them. KeyboardInterrupt lets each write down what it has found, then goes on outwards."""
-        with self._shown:
+        with self._bar:
             try:
                 while self._waiting or self._running:
                     self._start()
                     self._look()
-                    self._shown.look([job.name for job, _, _ in self._running.values()])
+                    self._bar.show(" | ".join(job.name for job, _, _ in self._running.values())[:SHOWN_MAX])
                     time.sleep(LOOK_EVERY_S)
             except KeyboardInterrupt:
                 self._let_go("interrupted")
@@ -95,7 +94,7 @@ class Pool:
                 return
             job = self._waiting.pop(0)
             if job.chained and any(line.violation for one in range(job.number) for line in self._explored(one)):
-                self._shown.leave_out()  # the shortest path in small bounds is easier to read
+                self._bar.show(advance=1)  # not needed any more: the shortest path in small bounds is easier to read
                 continue
             if any(not line.complete for one in job.after for line in self._explored(one)):
                 self._missed(job, UNSEEN)
@@ -128,13 +127,17 @@ class Pool:
         lines = self._lines(job.number)
         if code and not (lines and job.do == "explore"):
             assert process.log is not None
-            said = [line.split(" ", 1)[-1] for line in process.log.read_text(errors="replace").splitlines() if line]
+            last_lines = [
+                line.split(" ", 1)[-1] for line in process.log.read_text(errors="replace").splitlines() if line
+            ]
             if code < 0:
                 self._missed(job, f"its process was ended by signal {-code}", seconds)
             else:
-                why = said[-1] if said else f"its process ended with {code}"
-                self._session.recorder.add(Broken(t=time.time(), text=f"{job.name} in {job.source}: {why}"))
-        self._shown.tell(job, self._lines(job.number))
+                why = last_lines[-1] if last_lines else f"its process ended with {code}"
+                text = f"{job.name} in {job.source}: {why}"
+                self._session.recorder.add(Broken(t=time.time(), text=text))
+        self._bar.show(advance=1)
+        self._bar.print(ended_line(job, self._lines(job.number)))
 
     def _missed(self, job: Job, why: str, seconds: float = 0.0) -> None:
         """A job that has no line of its own: nothing is known but why."""
@@ -175,42 +178,9 @@ class Pool:
         return found
 
 
-class Showing:
-    """The run while it goes: a bar with what runs now on a terminal, a line for each job elsewhere."""
-
-    def __init__(self, total: int) -> None:
-        columns = (TextColumn("explorations"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, TextColumn("[dim]{task.description}"), transient=True)
-        self._task = self._bar.add_task("starting", total=total)
-        self._drawn = self._bar.console.is_terminal
-
-    def __enter__(self) -> "Showing":
-        if self._drawn:
-            self._bar.start()
-        return self
-
-    def look(self, running: Sequence[str]) -> None:
-        if self._drawn:
-            self._bar.update(self._task, description=" | ".join(running)[:90])
-
-    def leave_out(self) -> None:
-        """A job is not needed any more."""
-        if self._drawn:
-            self._bar.update(self._task, advance=1)
-
-    def tell(self, job: Job, lines: Sequence[JobLine]) -> None:
-        """Print what a job has found, by its lines."""
-        if job.do == "control":
-            text = f"{job.spec}: {told_control(lines)}"
-        else:
-            found = [f"{line.spec}: {told_exploration(line)}" for line in lines if isinstance(line, Explored)]
-            text = "; ".join(found) or f"{job.name}: no result"
-        if self._drawn:
-            self._bar.update(self._task, advance=1)
-            self._bar.console.print(text, highlight=False, markup=False)
-        else:
-            echo(text)
-
-    def __exit__(self, *_: object) -> None:
-        if self._drawn:
-            self._bar.stop()
+def ended_line(job: Job, lines: Sequence[JobLine]) -> str:
+    """What a job has found, from its lines of the record."""
+    if job.do == "control":
+        return f"{job.spec}: {told_control(lines)}"
+    found = [f"{line.spec}: {told_exploration(line)}" for line in lines if isinstance(line, Explored)]
+    return "; ".join(found) or f"{job.name}: no result"

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rig import terminal
 from rig.config import Settings
 from rig.errors import UsageError
 from rig.report import text
@@ -22,22 +23,22 @@ NEEDED = {"spec", "bounds", "without", "invariant", "message", "initial", "steps
 def run(settings: Settings, file: Path, console: Console | None = None) -> int:
     """Exit code 0 once it is printed; UsageError for what is no saved violation. `file` may be below the reports."""
     below = settings.reports / file
-    show(read(below if below.is_file() and not file.exists() else file), console or Console(highlight=False))
+    show(read(below if below.is_file() and not file.exists() else file), console or terminal.console(highlight=False))
     return 0
 
 
 def read(file: Path) -> dict[str, Any]:
     """A violation as `rig model` has saved it."""
     try:
-        found: object = json.loads(file.read_text(encoding="utf-8"))
+        violation: object = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--replay {file}: {error.strerror}") from None
     except ValueError as error:
         raise UsageError(f"--replay {file} is not JSON: {error}") from None
-    if not isinstance(found, dict) or not found.keys() >= NEEDED:
-        told = ", ".join(sorted(NEEDED - found.keys() if isinstance(found, dict) else NEEDED))
-        raise UsageError(f"--replay {file} is no violation that `rig model` has saved: it lacks {told}")
-    return found
+    if not isinstance(violation, dict) or not violation.keys() >= NEEDED:
+        missing = ", ".join(sorted(NEEDED - violation.keys() if isinstance(violation, dict) else NEEDED))
+        raise UsageError(f"--replay {file} is no violation that `rig model` has saved: it lacks {missing}")
+    return violation
 
 
 def show(violation: Mapping[str, Any], console: Console) -> None:
@@ -49,8 +50,8 @@ def show(violation: Mapping[str, Any], console: Console) -> None:
     before = dict(violation["initial"])
     states = [before, *(dict(step["state"]) for step in violation["steps"])]
     still = [label for label in before if len({state.get(label) for state in states}) == 1]
-    told = "; ".join(f"{label}: {before[label]}" for label in still)
-    console.print(Text(f"never changes: {text.clean(told)}", "bright_black"))
+    unchanged = "; ".join(f"{label}: {before[label]}" for label in still)
+    console.print(Text(f"never changes: {text.clean(unchanged)}", "bright_black"))
     for move, state in zip(moves(violation), states[1:], strict=True):
         console.print()
         style = "bold red" if move.last else "yellow" if move.kind == "fault" else "bold"

@@ -9,23 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from typer import echo
 
 from rig.checks.model.explorations import items_of
 from rig.config import Settings
 from rig.model.language import Mutant
-from rig.record import Run
+from rig.record import Run, RunDirectory
 from rig.record.lines.common import PlannedSpec, Weakness
-from rig.record.verdict import EXIT_INTERRUPTED
+from rig.results.last_run import failed_of_last
 from rig.results.model import violations
-from rig.runs.common.conclude import conclude
 from rig.runs.common.replay import replay_command
-from rig.runs.common.run_facts import run_facts
-from rig.runs.common.session import Session, run_session
+from rig.runs.common.scaffold import FinishedRun, carry_out
+from rig.runs.common.session import RunPlan, Session
 from rig.runs.model.jobs import Job, Pool
 from rig.runs.model.specifications import SUFFIX, Found, bounded, refuse_unused, select, select_mutant
 from rig.runs.model.summary import told_bounds
+from rig.terminal import console
 
 WORKERS = 2
 BUDGET_S = {False: 600.0, True: 2700.0}  # by whether the deep bounds are explored too
@@ -36,9 +35,9 @@ MEMORY_MB = 1900  # of each process: 4 GB are enough for the whole run
 
 def list_specs(words: Sequence[str] = ()) -> int:
     """Print each specification: its bounds, its invariants, its mutants."""
-    for found in select(words):
-        spec = found.spec
-        echo(f"{spec.name}: {spec.title} ({len(spec.actions)} actions, {len(found.rules)} rules)")
+    for specification in select(words):
+        spec = specification.spec
+        echo(f"{spec.name}: {spec.title} ({len(spec.actions)} actions, {len(specification.rules)} rules)")
         for bounds in spec.bounds:
             echo(f"  within     {told_bounds(bounds)}")
         for bounds in spec.deep:
@@ -59,45 +58,66 @@ def run(
     deep: bool = False,
     control: bool = True,
 ) -> int:
-    """The whole command; returns its exit code. UsageError for what can't be run at all."""
-    from rig.report import print_summary
+    """Run the command; returns its exit code. Raises UsageError for what cannot be run at all."""
     from rig.report.model import print_control
 
     chosen = select(words)
     changed: Mutant | None = None
     if mutant is not None:
-        found, changed = select_mutant(mutant, chosen)
-        chosen = [found]
+        specification, changed = select_mutant(mutant, chosen)
+        chosen = [specification]
     refuse_unused(given, chosen)
     jobs = plan_jobs(chosen, changed, given, deep=deep, control=control)
     command = command_of(words, mutant, given, deep, control, settings)
-    seconds = BUDGET_S[deep]
-    echo(f"{counted(len(chosen), 'specification')}, {counted(len(jobs), 'process', 'processes')}, {WORKERS} at a time")
-    specs = [plan_spec(found, jobs, changed) for found in chosen]
+    specs = [plan_spec(specification, jobs, changed) for specification in chosen]
     items = [item for spec in specs for item in items_of(spec)]
     bounds = {item: within(specs, item) for item in items}
-    replays = {found.spec.name: command_of([found.source], mutant, given, deep, control, settings) for found in chosen}
-    plan = {
-        "specs": msgspec.to_builtins(specs),
-        "scenario": "exploration",
-        "bounds": bounds,
-        "replays": {item: replays[item.partition("/")[0]] for item in items},
+    replays = {
+        specification.spec.name: command_of([specification.source], mutant, given, deep, control, settings)
+        for specification in chosen
     }
-    meta = {"command": command, "random_seed": None, "strict": settings.strict, **run_facts(settings)}
-    with run_session("model", settings.reports, 0, items=items, replay=command, meta=meta, plan=plan) as session:
+    count = f"{counted(len(chosen), 'specification')}, {counted(len(jobs), 'process', 'processes')}"
+    plan = RunPlan(
+        "model",
+        items,
+        command=command,
+        headline=f"{count}, {WORKERS} at a time",
+        judging={
+            "specs": msgspec.to_builtins(specs),
+            "scenario": "exploration",
+            "bounds": bounds,
+            "replays": {item: replays[item.partition("/")[0]] for item in items},
+        },
+    )
+
+    def explore(session: Session) -> None:
         if changed is not None:
             session.recorder.add(Weakness(t=time.time(), text=said_of_mutant(changed)))
-        Pool(session, jobs, WORKERS, seconds).run()
-    for file in session.directory.logs.glob("*.pickle"):
-        file.unlink()
-    results = conclude(session.directory)
-    files = keep_violations(session)
-    console = Console()
-    print_control(results, console)
-    for file in files:
-        echo(f"step by step: rig model --replay {shlex.quote(str(file))}")
-    print_summary(results, session.directory)
-    return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
+        try:
+            Pool(session, jobs, WORKERS, BUDGET_S[deep]).run()
+        finally:
+            for file in session.directory.logs.glob("*.pickle"):
+                file.unlink()
+
+    def print_details(finished: FinishedRun) -> None:
+        print_control(finished.results, console())
+        for file in keep_violations(finished.directory):
+            echo(f"step by step: rig model --replay {shlex.quote(str(file))}")
+
+    return carry_out(settings, plan, explore, print_details).exit_code
+
+
+def run_failed(settings: Settings, given: Mapping[str, int], *, deep: bool, control: bool) -> int:
+    """Like `run`, with only the specifications that did not pass in the last run. Exit code 0 when there is none."""
+    words = failed_specs(settings.reports)
+    return run(settings, words, None, given, deep=deep, control=control) if words else 0
+
+
+def failed_specs(reports: Path) -> list[str]:
+    """The specifications with an item that did not pass in the last run of no mutant, as `--spec` takes them."""
+    items = failed_of_last(reports, "model", lambda results: "--mutant" not in shlex.split(results["command"]))
+    commands = [shlex.split(item["replay"]) for item in items]
+    return list(dict.fromkeys(words[words.index("--spec") + 1] for words in commands))
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -118,35 +138,39 @@ def plan_jobs(
     jobs: list[Job] = []
     limits: dict[str, Any] = {"states_max": STATES_MAX[deep], "seconds_max": JOB_S[deep], "memory_mb": MEMORY_MB}
     if changed is not None:
-        (found,) = chosen
-        narrow = {**found.spec.small, **changed.bounds, **{k: v for k, v in given.items() if k in found.spec.small}}
-        wide = [{**bounds, **changed.bounds} for bounds in bounded(found.spec, given, deep)]
+        (specification,) = chosen
+        narrow = {
+            **specification.spec.small,
+            **changed.bounds,
+            **{k: v for k, v in given.items() if k in specification.spec.small},
+        }
+        wide = [{**bounds, **changed.bounds} for bounds in bounded(specification.spec, given, deep)]
         for number, bounds in enumerate([narrow, *(bounds for bounds in wide if bounds != narrow)]):
             jobs.append(
-                Job("explore", found.source, found.spec.name, bounds, sorted(changed.without), changed.name,
+                Job("explore", specification.source, specification.spec.name, bounds, sorted(changed.without), changed.name,
                     number=number, chained=number > 0, **limits)
             )  # fmt: skip
         return jobs
-    every = [(found, bounds) for found in chosen for bounds in bounded(found.spec, given, deep)]
+    every = [(specification, bounds) for specification in chosen for bounds in bounded(specification.spec, given, deep)]
     every.sort(key=lambda one: -math.prod(number + 1 for number in one[1].values()))
-    for found, bounds in every:
-        jobs.append(Job("explore", found.source, found.spec.name, bounds, number=len(jobs), **limits))
-    for found in chosen if control else ():
-        after = [job.number for job in jobs if job.source == found.source and job.do == "explore"]
+    for specification, bounds in every:
+        jobs.append(Job("explore", specification.source, specification.spec.name, bounds, number=len(jobs), **limits))
+    for specification in chosen if control else ():
+        after = [job.number for job in jobs if job.source == specification.source and job.do == "explore"]
         # Processes of a process find no specification that comes from a file.
-        workers = 1 if found.source.endswith(SUFFIX) else WORKERS
+        workers = 1 if specification.source.endswith(SUFFIX) else WORKERS
         jobs.append(
-            Job("control", found.source, found.spec.name, dict(found.spec.small), number=len(jobs), after=after,
+            Job("control", specification.source, specification.spec.name, dict(specification.spec.small), number=len(jobs), after=after,
                 workers=workers, thorough=deep, **{**limits, "seconds_max": BUDGET_S[deep]})
         )  # fmt: skip
     return jobs
 
 
-def plan_spec(found: Found, jobs: Sequence[Job], changed: Mutant | None) -> PlannedSpec:
+def plan_spec(specification: Found, jobs: Sequence[Job], changed: Mutant | None) -> PlannedSpec:
     """What the judging has to know of a specification, as it stands in the record's plan."""
-    spec = found.spec
-    own = [job for job in jobs if job.spec == spec.name]
-    explorations = [job for job in own if job.do == "explore"]
+    spec = specification.spec
+    jobs_of_spec = [job for job in jobs if job.spec == spec.name]
+    explorations = [job for job in jobs_of_spec if job.do == "explore"]
     return PlannedSpec(
         name=spec.name,
         title=spec.title,
@@ -155,7 +179,7 @@ def plan_spec(found: Found, jobs: Sequence[Job], changed: Mutant | None) -> Plan
         actions=[one.name for one in spec.actions],
         explorations=[job.number for job in explorations if not job.chained],
         explorations_told={str(job.number): told_bounds(job.bounds) for job in explorations},
-        controlled=any(job.do == "control" for job in own),
+        controlled=any(job.do == "control" for job in jobs_of_spec),
         mutant=changed.name if changed else "",
     )
 
@@ -172,18 +196,18 @@ def command_of(
     words: Sequence[str], mutant: str | None, given: Mapping[str, int], deep: bool, control: bool, settings: Settings
 ) -> str:
     """The command that explores the same again."""
-    said = ["rig", "model", *(word for spec in words for word in ("--spec", spec))]
-    said += ["--mutant", mutant] if mutant is not None else []
-    said += [word for name, number in given.items() for word in (f"--{name}", str(number))]
-    said += ["--deep"] * deep + ["--no-control"] * (not control)
-    return replay_command(said, settings)
+    command = ["rig", "model", *(word for spec in words for word in ("--spec", spec))]
+    command += ["--mutant", mutant] if mutant is not None else []
+    command += [word for name, number in given.items() for word in (f"--{name}", str(number))]
+    command += ["--deep"] * deep + ["--no-control"] * (not control)
+    return replay_command(command, settings)
 
 
-def keep_violations(session: Session) -> list[Path]:
+def keep_violations(directory: RunDirectory) -> list[Path]:
     """A file for each violation of the record, as `--replay` reads it."""
     files = []
-    for name, _, violation in violations(Run.load(session.directory)):
-        file = session.directory.path / name
+    for name, _, violation in violations(Run.load(directory)):
+        file = directory.path / name
         file.write_text(json.dumps(msgspec.to_builtins(violation), indent=1) + "\n")
         files.append(file)
     return files

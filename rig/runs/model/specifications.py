@@ -1,17 +1,16 @@
 """Finds specifications, their mutants and their rules by the names that a user types."""
 
 import ast
-import difflib
 import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from rig.errors import UsageError
+from rig.errors import UsageError, suggestion
 from rig.model.language import Mutant, Spec, SpecError
 from rig.model.wellformed import check
 
@@ -101,18 +100,12 @@ def select(words: Sequence[str]) -> list[Found]:
         if word.endswith(SUFFIX) or word in known:
             chosen.append(word)
         else:
-            raise UsageError(f"--spec {word}: there is no such specification{meant(word, known)}: {', '.join(known)}")
+            raise UsageError(
+                f"--spec {word}: there is no such specification{suggestion(word, known)}: {', '.join(known)}"
+            )
     if not chosen and not known:
         raise UsageError(f"{PACKAGE} holds no specification yet: name a file with --spec FILE{SUFFIX}")
     return [load(name) for name in dict.fromkeys(chosen or known)]
-
-
-def meant(word: str, known: Iterable[str]) -> str:
-    """` (did you mean X?)` for what is near enough."""
-    by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
-    near = near or [name for name in by_lower if word.strip() and word.strip().lower() in name]
-    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
 
 
 def rules_of(module: ModuleType) -> list[str]:
@@ -144,39 +137,39 @@ def asked_in(module: ModuleType) -> list[str]:
 def select_mutant(name: str, among: Sequence[Found]) -> tuple[Found, Mutant]:
     """A mutant by its name, its finding, or a rule that is dropped. UsageError for none, and for more than one."""
     every: list[tuple[str, Found, Mutant]] = []
-    for found in among:
-        for one in found.spec.mutants:
-            words = [one.name, *(part.strip() for part in one.finding.split(","))]
-            every += [(word, found, one) for word in words if word]
-        named = {one.name for one in found.spec.mutants}
-        for rule in found.rules:
+    for specification in among:
+        for mutant in specification.spec.mutants:
+            words = [mutant.name, *(part.strip() for part in mutant.finding.split(","))]
+            every += [(word, specification, mutant) for word in words if word]
+        named = {mutant.name for mutant in specification.spec.mutants}
+        for rule in specification.rules:
             if rule not in named:
-                every.append((rule, found, Mutant(f"without the rule: {rule}", frozenset({rule}), "")))
-    same = [(found, one) for word, found, one in every if word.lower() == name.strip().lower()]
+                every.append((rule, specification, Mutant(f"without the rule: {rule}", frozenset({rule}), "")))
+    same = [(specification, mutant) for word, specification, mutant in every if word.lower() == name.strip().lower()]
     if not same:
         raise UsageError(
-            f"--mutant {name!r}: no mutant has this name or finding{meant(name, [word for word, *_ in every])};"
-            " `rig model --list` tells which there are"
+            f"--mutant {name!r}: no mutant has this name or finding{suggestion(name, [word for word, *_ in every])};"
+            " `rig model --list` lists them"
         )
     if len(same) > 1:
-        told = "; ".join(f"{found.spec.name}: {one.name!r}" for found, one in same)
-        raise UsageError(f"--mutant {name!r} stands for several, name one of them (and its --spec): {told}")
+        names = "; ".join(f"{specification.spec.name}: {mutant.name!r}" for specification, mutant in same)
+        raise UsageError(f"--mutant {name!r} stands for several, name one of them (and its --spec): {names}")
     return same[0]
 
 
 def bounded(spec: Spec, given: Mapping[str, int], deep: bool) -> list[dict[str, int]]:
     """The bounds to explore: those of the specification, with what the command line says in their place."""
-    found: list[dict[str, int]] = []
+    chosen: list[dict[str, int]] = []
     for bounds in (*spec.bounds, *(spec.deep if deep else ())):
-        own = {**bounds, **{name: number for name, number in given.items() if name in bounds}}
-        if own not in found:
-            found.append(own)
-    return found
+        changed = {**bounds, **{name: number for name, number in given.items() if name in bounds}}
+        if changed not in chosen:
+            chosen.append(changed)
+    return chosen
 
 
 def refuse_unused(given: Mapping[str, int], among: Sequence[Found]) -> None:
     """UsageError for a bound that none of the specifications has."""
     for name in given:
-        if not any(name in bounds for found in among for bounds in found.spec.bounds):
-            told = ", ".join(found.spec.name for found in among)
-            raise UsageError(f"--{name}: no specification that is explored here has this bound ({told})")
+        if not any(name in bounds for specification in among for bounds in specification.spec.bounds):
+            names = ", ".join(specification.spec.name for specification in among)
+            raise UsageError(f"--{name}: no specification that is explored here has this bound ({names})")

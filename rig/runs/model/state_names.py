@@ -194,13 +194,13 @@ class Names:
             return ", ".join(parts)
         if isinstance(value, tuple):
             who = self.indexed(place)
-            told = [self._text(one, (*place, number)) for number, one in enumerate(value)]
+            parts = [self._text(one, (*place, number)) for number, one in enumerate(value)]
             if who:
-                return ", ".join(f"{name_of(who, number)} {text}" for number, text in enumerate(told))
-            return f"({', '.join(told)})"
+                return ", ".join(f"{name_of(who, number)} {text}" for number, text in enumerate(parts))
+            return f"({', '.join(parts)})"
         if isinstance(value, frozenset):
-            told = sorted(self._text(one, (*place, ANY)) for one in value)
-            return told[0] if len(told) == 1 else f"{{{'; '.join(told)}}}"
+            parts = sorted(self._text(one, (*place, ANY)) for one in value)
+            return parts[0] if len(parts) == 1 else f"{{{'; '.join(parts)}}}"
         return str(value)
 
 

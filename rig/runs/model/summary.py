@@ -10,9 +10,9 @@ JobLine = Explored | Control | Uncontrolled
 
 def told_bounds(bounds: Mapping[str, int]) -> str:
     """`2 instances, 2 mitras, 1 fault`: as many of each as may occur; what may not occur at all is left out, but for faults."""
-    said = {word: number for word, number in bounds.items() if number or word == "faults"}
+    shown = {word: number for word, number in bounds.items() if number or word == "faults"}
     return ", ".join(
-        f"{number} {singular(word) if number == 1 else word.replace('_', ' ')}" for word, number in said.items()
+        f"{number} {singular(word) if number == 1 else word.replace('_', ' ')}" for word, number in shown.items()
     )
 
 

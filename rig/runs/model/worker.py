@@ -52,7 +52,7 @@ def kept(run: Path, number: int) -> Path:
 
 def control_of(spec: Spec, job: dict[str, Any], run: Path, recorder: Recorder) -> None:
     """The negative control, until it has ended, is interrupted, or its time is over."""
-    own = {"spec": job["spec"], "number": job["number"]}
+    identity = {"spec": job["spec"], "number": job["number"]}
     stopped = ""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGALRM, time_over)
@@ -60,18 +60,18 @@ def control_of(spec: Spec, job: dict[str, Any], run: Path, recorder: Recorder) -
     clean = [pickle.loads(path.read_bytes()) for number in job["after"] if (path := kept(run, number)).is_file()]
     try:
         done = controlled(
-            spec, lambda line: recorder.add(line_from(lines.Control, {**own, **line})), clean, workers=job["workers"],
+            spec, lambda line: recorder.add(line_from(lines.Control, {**identity, **line})), clean, workers=job["workers"],
             thorough=job["thorough"], seconds_max=THOROUGH_S if job["thorough"] else EACH_S, memory_max_bytes=job["memory_mb"] * BYTES_A_MB,
         )  # fmt: skip
         for title in (*done.unbroken, *done.untold):
-            recorder.add(line_from(lines.Unbroken, {**own, "title": title, "known": title in done.unbroken}))
+            recorder.add(line_from(lines.Unbroken, {**identity, "title": title, "known": title in done.unbroken}))
         stopped = unfinished(done)
     except KeyboardInterrupt:
         stopped = "interrupted"
     except TimeoutError:
         stopped = f"it took longer than {job['seconds_max']:.0f} s"
     if stopped:
-        recorder.add(line_from(lines.Uncontrolled, {**own, "stopped": stopped, "seconds": 0.0}))
+        recorder.add(line_from(lines.Uncontrolled, {**identity, "stopped": stopped, "seconds": 0.0}))
 
 
 def time_over(*_: object) -> NoReturn:
@@ -95,19 +95,19 @@ def explored(spec: Spec, job: dict[str, Any], keep: Path) -> dict[str, Any]:
 
 
 def of_job(job: dict[str, Any]) -> dict[str, Any]:
-    own = {name: job[name] for name in ("spec", "number", "bounds", "without", "mutant")}
-    return {**own, "within": told_bounds(job["bounds"])}
+    identity = {name: job[name] for name in ("spec", "number", "bounds", "without", "mutant")}
+    return {**identity, "within": told_bounds(job["bounds"])}
 
 
-def figures_of(found: Explored) -> dict[str, Any]:
+def figures_of(explored_states: Explored) -> dict[str, Any]:
     return {
-        "states": found.states,
-        "transitions": found.transitions,
-        "depth": found.depth,
-        "seconds": round(found.seconds, 3),
-        "complete": found.complete,
-        "stopped": found.stopped,
-        "taken": dict(found.taken),
+        "states": explored_states.states,
+        "transitions": explored_states.transitions,
+        "depth": explored_states.depth,
+        "seconds": round(explored_states.seconds, 3),
+        "complete": explored_states.complete,
+        "stopped": explored_states.stopped,
+        "taken": dict(explored_states.taken),
     }
 
 

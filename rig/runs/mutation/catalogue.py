@@ -1,6 +1,5 @@
-"""The broken servers that prove the checks, as their catalogue tells of them: asked for, chosen from, drawn from."""
+"""Reads the catalogue of broken servers, and selects entries from it."""
 
-import difflib
 import json
 import random
 import subprocess
@@ -12,7 +11,7 @@ from typing import Any
 
 from rig import caller
 from rig.config import PLUGIN
-from rig.errors import UsageError
+from rig.errors import UsageError, suggestion, unknown
 from rig.paths import CHECKOUT
 from rig.record.sections import RUN_SECTIONS, SECTIONS
 
@@ -91,20 +90,17 @@ def select_entries(entries: Sequence[Entry], names: Iterable[str], only: Iterabl
     known = {entry.name: entry for entry in entries}
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-            meant = f"did you mean {' or '.join(near)}?" if near else "`rig prove --list` tells them"
-            raise UsageError(f"no broken server {name!r} in the catalogue: {meant}")
+            raise unknown("mutant", name, known, "`rig prove --list` lists them")
     chosen = [known[name] for name in dict.fromkeys(names)] or list(entries)
     words = [word.strip().upper() for text in only for word in text.split(",")]
     for word in words:
         if not any(word in entry.sections or word in entry.fails for entry in entries):
             there = ", ".join(section for section in (*ALL_SECTIONS, "RIG") if section in named_sections(entries))
-            raise UsageError(
-                f"no broken server must fell anything of {word!r} (sections with one: {there}; boxes: C-02)"
-            )
+            near = suggestion(word, [*named_sections(entries), *(item for entry in entries for item in entry.fails)])
+            raise UsageError(f"no mutant is expected to fail {word!r}{near}: sections with one are {there}")
     chosen = [entry for entry in chosen if not words or {*entry.sections, *entry.fails} & set(words)]
     if not chosen:
-        raise UsageError(f"none of the broken servers named must fell anything of {', '.join(words)}")
+        raise UsageError(f"none of the mutants named is expected to fail {', '.join(words)}")
     return chosen
 
 

@@ -47,7 +47,7 @@ class Job:
             )
 
     def ended(self) -> bool:
-        """Whether it has; one that takes far too long is made to."""
+        """Whether the process has ended. One that runs beyond its limit is told to end, then killed."""
         if self._popen.poll() is not None:
             return True
         if self._ran_s() > self._limit_s:
@@ -73,21 +73,23 @@ class Job:
             self._popen.wait()
 
     def outcome(self) -> Outcome:
-        """What it proves, from its saved results; broken, with its last words, where there are none."""
+        """The outcome from its saved results; broken, with the last line of its log, if there are none."""
         self.let_go()  # nothing listens any more
-        found = sorted(path for path in self.reports.glob("*/results.json") if not path.parent.is_symlink())
+        paths = sorted(path for path in self.reports.glob("*/results.json") if not path.parent.is_symlink())
         outcome = Outcome(
             self.entry, Proof.BROKEN, seconds=round(self._ran_s(), 1), attempts=self.attempt,
-            reports=tuple(str((path.parent / "report.html").relative_to(self.run.path)) for path in found),
+            reports=tuple(str((path.parent / "report.html").relative_to(self.run.path)) for path in paths),
         )  # fmt: skip
         code = self._popen.returncode
-        if code not in range(4) or not found:
+        if code not in range(4) or not paths:
             last = self.log.read_text(errors="replace").strip().splitlines()[-1:]
             late = f"it was ended after {self._limit_s:g} s; " if outcome.seconds > self._limit_s else ""
             return replace(outcome, message=f"{late}`rig` ended with {code}: {' '.join(last) or 'no word'}")
-        results = [json.loads(path.read_text()) for path in found]
-        proof, message, fallen = judge_entry(self.entry, [item for one in results for item in one["items"]])
-        stopped = "; ".join(one["message"] for one in results if one["message"])
+        results = [json.loads(path.read_text()) for path in paths]
+        proof, message, fallen = judge_entry(
+            self.entry, [item for run_results in results for item in run_results["items"]]
+        )
+        stopped = "; ".join(run_results["message"] for run_results in results if run_results["message"])
         if stopped and self.entry.breaks == "rig":
             proof = Proof.BROKEN  # else a rig that broke by itself would seem to have been caught
         if proof is Proof.BROKEN:
@@ -105,7 +107,7 @@ class Proving:
         self._workers = workers
 
     def outcomes(self) -> Iterator[Outcome | None]:
-        """Each outcome as it comes, and None at each look in between, so that somebody can show the time pass."""
+        """Each outcome as it comes, and None after each look in between, for the progress bar."""
         while self.waiting or self.running:
             while self.waiting and len(self.running) < self._workers:
                 entry, attempt = self.waiting.popleft()
@@ -121,7 +123,7 @@ class Proving:
             time.sleep(LOOK_EVERY_S)
 
     def let_go(self) -> None:
-        """End what runs, each in its order: none of it is left."""
+        """Tell all running jobs to end, and kill those that do not within LEAVE_S."""
         for job in self.running:
             job.let_go()
         deadline = time.monotonic() + LEAVE_S

@@ -72,9 +72,9 @@ def judge_entry(entry: Entry, items: Iterable[Mapping[str, Any]]) -> tuple[Proof
         for item in missed
         if verdicts.get(item) not in (Verdict.PASSED, Verdict.SKIPPED, Verdict.FAILED)
     }
-    said = [f"{item} fell, which it does not name: {fallen[item]}" for item in unnamed]
-    said += [f"{item} blames the server" for item in blamed]
-    said += [f"{item} did not fall: {unjudged.get(item, verdicts.get(item))}" for item in missed]
+    reasons = [f"{item} fell, which it does not name: {fallen[item]}" for item in unnamed]
+    reasons += [f"{item} blames the server" for item in blamed]
+    reasons += [f"{item} did not fall: {unjudged.get(item, verdicts.get(item))}" for item in missed]
     if not missed and not unnamed:
         proof = Proof.CAUGHT
     elif unnamed or blamed:
@@ -83,4 +83,4 @@ def judge_entry(entry: Entry, items: Iterable[Mapping[str, Any]]) -> tuple[Proof
         proof = Proof.BROKEN if Verdict.BROKEN in unjudged.values() else Proof.INCONCLUSIVE
     else:
         proof = Proof.UNDER_CAUGHT if fallen else Proof.SURVIVED
-    return proof, "; ".join(said), fallen
+    return proof, "; ".join(reasons), fallen

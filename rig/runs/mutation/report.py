@@ -1,4 +1,4 @@
-"""What a run of the broken servers tells: its results, a table on the terminal, a page of Markdown."""
+"""Results of a run of broken servers, as JSON, as a table on the terminal and as Markdown."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,16 +48,16 @@ def item_of(outcome: Outcome, meta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unnamed(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
-    """By item: the broken servers under which it fell without being named."""
-    found: dict[str, list[Outcome]] = {}
+    """By item: the broken servers whose entry does not name it, though it failed."""
+    by_item: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         for item in outcome.unnamed:
-            found.setdefault(item, []).append(outcome)
-    return dict(sorted(found.items()))
+            by_item.setdefault(item, []).append(outcome)
+    return dict(sorted(by_item.items()))
 
 
 def plain_line(outcome: Outcome) -> str:
-    """An entry on one line, for a log: proof, name, time, what fell, what is wrong."""
+    """One line per entry, for a log: proof, name, time, failed items, message."""
     again = ", at the second attempt" if outcome.attempts > 1 else ""
     fell = ", ".join(outcome.failed) or "nothing"
     wrong = f"  {shortened(outcome.message)}" if outcome.message else ""
@@ -93,10 +93,10 @@ def headline(results: Mapping[str, Any]) -> str:
     proofs = [item["proof"] for item in results["items"]]
     others = ", ".join(f"{proofs.count(proof)} {proof}" for proof in Proof if proof != "caught" and proof in proofs)
     again = sum(item["attempts"] > 1 for item in results["items"])
-    said = f"{proofs.count(Proof.CAUGHT)} of {len(proofs)} broken servers caught"
-    said += f"; {others}" if others else ""
-    said += f"; {again} repeated once, as the first run was inconclusive or broken" if again else ""
-    return said + ("; interrupted" if results["interrupted"] else "")
+    summary = f"{proofs.count(Proof.CAUGHT)} of {len(proofs)} broken servers caught"
+    summary += f"; {others}" if others else ""
+    summary += f"; {again} repeated once, as the first run was inconclusive or broken" if again else ""
+    return summary + ("; interrupted" if results["interrupted"] else "")
 
 
 def markdown(results: Mapping[str, Any]) -> str:

@@ -4,39 +4,36 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from typer import echo
 
 from rig import caller
 from rig.config import Settings
 from rig.contract import PING
-from rig.environment.cadence import Cadence
-from rig.environment.stack_spec import level_of, stack_spec
-from rig.environment.testbed import Testbed
+from rig.environment.stack_spec import stack_spec
+from rig.environment.testbed import Testbed, open_testbed
 from rig.errors import UsageError
 from rig.paths import shipped
 from rig.record import RecordWriter
 from rig.record.histogram import quantile
 from rig.record.lines.common import Weakness
 from rig.record.lines.scaling import Growth, Memory, PingsDuring
-from rig.record.verdict import EXIT_INTERRUPTED
-from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
 from rig.runs.common.replay import replay_command
-from rig.runs.common.run_facts import run_facts
+from rig.runs.common.scaffold import carry_out
 from rig.runs.common.seeds import draw_random_seed
-from rig.runs.common.session import Session, run_session
-from rig.runs.scaling.probe import TICK_S, TICKS, FleetSize, NotSeen, median
-from rig.runs.scaling.store_baseline import Floors
-from rig.stack import open_stack
+from rig.runs.common.session import RunPlan, Session
+from rig.runs.scaling.probe import TICK_S, TICKS, MeasurementMissing, ScalingProbe, median
+from rig.runs.scaling.store_baseline import StoreBaseline
+from rig.terminal import console
 from rig.traffic.actors.tokens import mint
-from rig.traffic.load.open_loop import Shot, head
+from rig.traffic.load.open_loop import Shot
 from rig.traffic.load.open_loop_process import ending, shots_of, write_plan
+from rig.traffic.request_bytes import request_bytes
 
 SIZES = (300, 1000, 3000, 10_000, 30_000, 100_000)
 SIZE_MIN, SIZE_MAX = 10, 300_000
@@ -66,77 +63,72 @@ def sizes_of(text: str | None) -> tuple[int, ...]:
 
 def run(settings: Settings, sizes: str | None = None) -> int:
     """The whole command; returns its exit code."""
-    from rig.report import print_summary
     from rig.report.growth import print_table
 
     chosen = sizes_of(sizes)
     seed = draw_random_seed(settings.random_seed)
     words = ["rig", "load", "--scale", *(["--sizes", ",".join(map(str, chosen))] if chosen != SIZES else [])]
-    replay = replay_command(words, settings, seed)
-    told = ", ".join(f"{size:,}" for size in chosen)
-    echo(f"growth: {told} mitras, random seed {seed}")
-    meta = {
-        "command": replay,
-        "level": level_of(settings),
-        "strict": settings.strict,
-        **run_facts(settings, stack_spec(settings, Path("."))),
-    }
-    plan = {"scenario": f"growth: {told} mitras", "bounds": BOUNDS}
-    with run_session(
-        "load", settings.reports, seed, items=list(BOUNDS), replay=replay, meta=meta, plan=plan
-    ) as session:
-        with rescued(session.recorder):
-            play(session, settings, chosen)
-    results = conclude(session.directory)
-    print_table(results, Console())
-    print_summary(results, session.directory)
-    return EXIT_INTERRUPTED if session.interrupted else int(results["exit_code"])
+    command = replay_command(words, settings, seed)
+    scenario = f"growth: {', '.join(f'{size:,}' for size in chosen)} mitras"
+    plan = RunPlan(
+        "load",
+        list(BOUNDS),
+        command=command,
+        headline=f"{scenario}, random seed {seed}",
+        random_seed=seed,
+        spec=stack_spec(settings, Path(".")),
+        judging={"scenario": scenario, "bounds": BOUNDS},
+    )
+    finished = carry_out(
+        settings,
+        plan,
+        lambda session: play(session, settings, chosen),
+        before_summary=lambda finished: print_table(finished.results, console()),
+    )
+    return finished.exit_code
 
 
 def play(session: Session, settings: Settings, sizes: Sequence[int]) -> None:
-    """One stack for all sizes; what goes wrong comes out as an exception."""
+    """Measure all sizes on one stack. The caller records exceptions."""
     recorder = session.recorder
     spec = replace(stack_spec(settings, Path(".")), logs=session.directory.logs.resolve())
-    with open_stack(spec, session.supervisor, "scale") as stack:
-        bench = Testbed(stack, recorder, Cadence("written"), session.random_seed, settings.ready_within_s)
-        bench.monitor.close()  # it would cost more than what it watches
+    with open_testbed(
+        spec, session.supervisor, "scale", recorder, settings, cadence="written", random_seed=session.random_seed
+    ) as testbed:
+        testbed.monitor.close()  # it would cost more than what it watches
+        stack = testbed.stack
         try:
-            first = stack.server("a", env=bench.environment_for(), proxied=False)
-            recorder.mask(first.internal_token, "$INTERNAL_API_TOKEN")
-            recorder.mask(first.jwt_secret, "$JWT_SECRET")
-            first.start(ready_within_s=settings.ready_within_s)  # makes its tables
+            first = stack.server("a", env=testbed.environment_for(), proxied=False)
+            testbed.start_servers([first], testbed.ready_within_s)  # makes its tables
             first.stop()
-            bench.mirror.flush()
-            empty = bench.mirror.client.info("memory")["used_memory"]
-            floors = Floors(stack.valkey.url, stack.postgres.url)
-            exits = Exits(bench)
-            try:
-                with rescued(recorder, exits):
-                    for size in sizes:
-                        measure(bench, floors, size, empty, last=size == sizes[-1])
-            finally:
-                floors.close()
+            testbed.mirror.flush()
+            empty = testbed.mirror.client.info("memory")["used_memory"]
+            with (
+                closing(StoreBaseline(stack.valkey.url, stack.postgres.url)) as floors,
+                rescued(recorder, Exits(testbed)),
+            ):
+                for size in sizes:
+                    measure(testbed, floors, size, empty, last=size == sizes[-1])
         finally:
-            keep_logs(bench)
-            bench.close()
+            keep_logs(testbed)
 
 
-def measure(bench: Testbed, floors: Floors, size: int, empty: int, *, last: bool) -> None:
-    """Every figure of one size, each written as it is there."""
-    fleet, recorder = FleetSize(bench, floors, size), bench.recorder
-    bench.mirror.flush()
+def measure(testbed: Testbed, floors: StoreBaseline, size: int, empty: int, *, last: bool) -> None:
+    """Measure every figure of one size, and record each at once."""
+    fleet, recorder = ScalingProbe(testbed, floors, size), testbed.recorder
+    testbed.mirror.flush()
     fleet.plant()
     times = 3 if size > 20_000 else 5
 
     def note(operation: str, seconds: Callable[[], float], **floor: float) -> None:
         try:
             recorder.add(Growth(t=time.time(), operation=operation, size=size, seconds=seconds(), **floor))
-        except NotSeen as lack:
+        except MeasurementMissing as lack:
             recorder.add(Growth(t=time.time(), operation=operation, size=size, seconds=None, **floor))
             recorder.add(Weakness(t=time.time(), text=f"{operation} at {size} mitras: {lack}"))
 
     echo(f"  {size:,} mitras")
-    floor, packed = floors.seed(fleet.ids), floors.seed_packed(fleet.ids)
+    floor, packed = floors.seed(fleet.ids), floors.seed_batched(fleet.ids)
     looks = median(floors.look, times)
     beats = median(floors.beats, times)
     fleet.serve()
@@ -145,9 +137,9 @@ def measure(bench: Testbed, floors: Floors, size: int, empty: int, *, last: bool
     note("available", lambda: median(fleet.available, times), floor=looks)
     note("beacon", lambda: median(fleet.beacon, times), floor=looks)
     blasts: list[tuple[float, float, float, float]] = []
-    with suppress(NotSeen):
+    with suppress(MeasurementMissing):
         blasts = [fleet.blast() for _ in range(3)]
-    chat = bench.fixtures.session(fleet.customer().id or "", status="searching").id
+    chat = testbed.fixtures.session(fleet.customer().id or "", status="searching").id
     copied = floors.offers(chat, fleet.ids)
     note("blast", lambda: of_blasts(blasts, 0), floor=looks + copied)
     note("offers", lambda: of_blasts(blasts, 1), floor=copied)
@@ -162,16 +154,16 @@ def measure(bench: Testbed, floors: Floors, size: int, empty: int, *, last: bool
 
 def of_blasts(blasts: Sequence[tuple[float, float, float, float]], place: int) -> float:
     if not blasts:
-        raise NotSeen("the blast did not reach everybody")
+        raise MeasurementMissing("the blast did not reach everybody")
     return statistics.median(blast[place] for blast in blasts)
 
 
-def storms(fleet: FleetSize, recorder: RecordWriter) -> None:
-    """Pings at planned moments, in calm and then while one operation is repeated: how long they wait for it."""
-    server = fleet.bench.server()
+def storms(fleet: ScalingProbe, recorder: RecordWriter) -> None:
+    """Latency of pings at planned moments: first alone, then while one operation is repeated."""
+    server = fleet.testbed.server()
     url = server.public_url.rstrip("/") + PING
-    requests = [head("POST", url, mint(server.jwt_secret or "", id, "mitra")) for id in fleet.ids[:PINGERS]]
-    supervisor = fleet.bench.stack.supervisor
+    requests = [request_bytes("POST", url, mint(server.jwt_secret or "", id, "mitra")) for id in fleet.ids[:PINGERS]]
+    supervisor = fleet.testbed.stack.supervisor
     for during, strike in (("blast", fleet.blast), ("reseed", fleet.reseed)):
         begin, epoch = time.monotonic() + 1.0, time.time() - time.monotonic()
         plan = supervisor.temporary_directory(f"storm-{during}") / "plan.json"
@@ -182,16 +174,16 @@ def storms(fleet: FleetSize, recorder: RecordWriter) -> None:
             command,
             env=caller.own(),
             cwd=shipped(),
-            log=fleet.bench.stack.spec.logs / "storm.log",
+            log=fleet.testbed.stack.spec.logs / "storm.log",
         )
         time.sleep(max(0.0, begin + CALM_S - time.monotonic()))
         spans: list[tuple[float, float]] = []
         try:
             while len(spans) < STRIKES_MAX and sum(to - since for since, to in spans) < ENOUGH_S:
-                found: tuple[Any, ...] = strike()
-                spans.append((found[-2] - epoch, found[-1] - epoch))
+                figures: tuple[Any, ...] = strike()
+                spans.append((figures[-2] - epoch, figures[-1] - epoch))
                 time.sleep(0.5)
-        except NotSeen as lack:
+        except MeasurementMissing as lack:
             recorder.add(Weakness(t=time.time(), text=f"under pings: {lack}"))
         ending(plan).touch()
         process.wait(STORM_MAX_S)
@@ -217,5 +209,5 @@ def storms(fleet: FleetSize, recorder: RecordWriter) -> None:
 
 def latency(shots: Sequence[Shot], share: float) -> float:
     """In ms, from the planned moment."""
-    found = quantile([shot.seconds for shot in shots], share)
-    return round((found or 0.0) * 1000, 2)
+    value = quantile([shot.seconds for shot in shots], share)
+    return round((value or 0.0) * 1000, 2)

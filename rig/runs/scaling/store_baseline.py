@@ -1,4 +1,4 @@
-"""What the stores alone take for the same bytes, without a server: the floor beside each figure of a growth run."""
+"""Times that the stores alone take for the same bytes, without a server: the baseline of each figure."""
 
 import itertools
 import time
@@ -35,15 +35,15 @@ def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Floors:
-    """Valkey's in a database of its own, so that the server's mirror stays as it is; Postgres' in the server's tables."""
+class StoreBaseline:
+    """Measures Valkey in another database, which leaves the server's mirror alone, and Postgres in the server's tables."""
 
     def __init__(self, valkey_url: str, postgres_url: str) -> None:
         self._valkey = connect_valkey(valkey_url, f"{OURS}floor", timeout_s=ANSWER_S, database=1)
         self._postgres = connect_postgres(postgres_url, f"{OURS}floor")
 
     def seed(self, ids: Sequence[str]) -> float:
-        """A command a value, in pipelines: a member, a capacity and a heartbeat for each."""
+        """One command per value, in pipelines: for each mitra a member, a capacity and a heartbeat."""
         at = now_text()
 
         def plain() -> None:
@@ -58,11 +58,11 @@ class Floors:
         self._valkey.flushdb()
         return seconds(plain)
 
-    def seed_packed(self, ids: Sequence[str]) -> float:
-        """The same values by as few commands as may be; they stay, for what is read after it."""
+    def seed_batched(self, ids: Sequence[str]) -> float:
+        """The same values by as few commands as possible. The values stay, for the reads that follow."""
         at = now_text()
 
-        def packed() -> None:
+        def batched() -> None:
             for some in chunks(ids):
                 with self._valkey.pipeline(transaction=False) as pipeline:
                     pipeline.sadd("mitras:online", *some)
@@ -71,7 +71,7 @@ class Floors:
                     pipeline.execute()
 
         self._valkey.flushdb()
-        return seconds(packed)
+        return seconds(batched)
 
     def look(self) -> float:
         """SDIFF, then heartbeats and capacities of all by MGET."""

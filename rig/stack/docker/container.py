@@ -14,6 +14,7 @@ from typing import Any
 from rig import caller
 from rig.stack.errors import StackError
 from rig.stack.processes.process import Process, Supervisor
+from rig.waiting import poll_until
 
 LABEL = "mirror-rig.run"
 LOOK_EVERY_S = 0.01
@@ -141,11 +142,9 @@ class Container:
 
     def wait(self, timeout: float) -> int:
         """Its exit code; TimeoutError after `timeout` seconds."""
-        deadline = time.monotonic() + timeout
-        while (code := self.poll()) is None:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.name} still runs after {timeout:g} s")
-            time.sleep(LOOK_EVERY_S)  # between two looks
+        code = poll_until(self.poll, timeout, until=lambda code: code is not None, every_s=LOOK_EVERY_S)
+        if code is None:
+            raise TimeoutError(f"{self.name} still runs after {timeout:g} s")
         return code
 
     def signal(self, number: int, *, tree: bool = False) -> list[int]:

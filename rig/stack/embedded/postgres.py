@@ -5,7 +5,6 @@ import pwd
 import re
 import secrets
 import signal
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +17,9 @@ from rig.stack.errors import StackError, tail
 from rig.stack.external.given import ask_postgres
 from rig.stack.processes.ports import PORTS
 from rig.stack.processes.process import Process, Running, Supervisor
+from rig.stack.processes.starting import await_start
 from rig.stores.postgres import PostgresFacts
+from rig.waiting import NotYet
 
 OWNER = "mirror"
 OBSERVER = "rig"
@@ -156,19 +157,15 @@ class EmbeddedPostgres:
         if self.alive():
             return
         self._process = self._launch()
-        deadline = time.monotonic() + READY_S
-        while True:
+
+        def takes_connections() -> bool:
             try:
                 psycopg.connect(self._url(OBSERVER, database), connect_timeout=2).close()
-                return
             except psycopg.OperationalError as error:
-                last = str(error).strip()
-            code = self._process.poll()
-            if code is not None:
-                raise StackError(f"Postgres exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
-            if time.monotonic() > deadline:
-                raise StackError(f"Postgres took no connection within {READY_S:g} s: {last}\n{tail(self._log)}")
-            time.sleep(0.01)  # between two looks
+                raise NotYet(str(error).strip()) from None
+            return True
+
+        await_start("Postgres", self._process, self._log, takes_connections, READY_S)
 
     def stop(self) -> None:
         """A fast shutdown: connections are cut, what was committed stays. Nothing when it does not run."""

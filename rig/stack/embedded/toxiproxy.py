@@ -4,7 +4,6 @@ The package toxiproxy-python is unmaintained, waits without a timeout and keeps 
 global, so two stacks in one process would share it: a few lines of httpx take its place.
 """
 
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,9 +12,11 @@ import httpx
 
 from rig import caller
 from rig.stack.embedded.toxiproxy_binary import toxiproxy_binary
-from rig.stack.errors import StackError, tail
+from rig.stack.errors import StackError
+from rig.stack.http import http_client
 from rig.stack.processes.ports import PORTS
 from rig.stack.processes.process import Running, Supervisor
+from rig.stack.processes.starting import await_start
 
 READY_S = 10.0
 TIMEOUT_S = 5.0
@@ -29,7 +30,7 @@ class Toxiproxy:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self.host = urlsplit(self.url).hostname or "127.0.0.1"
-        self._client = httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False)
+        self._client = http_client(TIMEOUT_S, base_url=self.url)
 
     def proxies(self) -> dict[str, dict[str, Any]]:
         """Name → the proxy as Toxiproxy tells it: listen, upstream, enabled, toxics."""
@@ -120,14 +121,7 @@ class EmbeddedToxiproxy(Toxiproxy):
     def create(self) -> None:
         """Start the server and wait for its API."""
         self._process = self._launch()
-        deadline = time.monotonic() + READY_S
-        while not self.alive():
-            code = self._process.poll()
-            if code is not None:
-                raise StackError(f"Toxiproxy exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
-            if time.monotonic() > deadline:
-                raise StackError(f"Toxiproxy did not answer within {READY_S:g} s ({self._log}):\n{tail(self._log)}")
-            time.sleep(0.005)  # between two looks
+        await_start("Toxiproxy", self._process, self._log, self.alive, READY_S)
 
     @property
     def pid(self) -> int | None:

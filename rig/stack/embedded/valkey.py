@@ -3,7 +3,6 @@
 import secrets
 import shutil
 import signal
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +18,9 @@ from rig.stack.errors import StackError, tail
 from rig.stack.external.given import ask_valkey
 from rig.stack.processes.ports import PORTS
 from rig.stack.processes.process import Running, Supervisor
+from rig.stack.processes.starting import await_start
 from rig.stores.valkey import OURS, ValkeyFacts, connect, run
+from rig.waiting import NotYet, poll_until
 
 SERVER, CLIENTS = "valkey-server", ("valkey-cli", "redis-cli")
 OBSERVER = "rig"
@@ -116,15 +117,16 @@ class EmbeddedValkey:
 
     def follow(self, primary: "EmbeddedValkey") -> None:
         """Be its replica and have all its keys; StackError after READY_S."""
-        deadline = time.monotonic() + READY_S
         with client(self.url) as connection:
             connection.config_set("masteruser", OBSERVER)
             connection.config_set("masterauth", primary._passwords[OBSERVER])
             connection.replicaof(primary.host, primary.port)
-            while connection.info("replication").get("master_link_status") != "up":
-                if time.monotonic() > deadline:
-                    raise StackError(f"Valkey on {self.port} did not catch up with {primary.port} in {READY_S:g} s")
-                time.sleep(0.01)  # between two looks
+
+            def caught_up() -> bool:
+                return bool(connection.info("replication").get("master_link_status") == "up")
+
+            if not poll_until(caught_up, READY_S, every_s=0.01):
+                raise StackError(f"Valkey on {self.port} did not catch up with {primary.port} in {READY_S:g} s")
 
     def lead(self) -> None:
         """Be nobody's replica, with the keys that it has."""
@@ -184,21 +186,17 @@ class EmbeddedValkey:
     def await_ready(self) -> None:
         """Until it answers, everything loaded. StackError after READY_S, or when it exits."""
         assert self._process is not None, "start it first"
-        deadline = time.monotonic() + READY_S
         with client(self.url) as probe:
-            while True:
+
+            def answers() -> bool:
                 try:
                     probe.ping()
-                    self.clear_snapshot()  # the next start is to be empty
-                    return
                 except redis.RedisError as error:
-                    last = str(error)
-                code = self._process.poll()
-                if code is not None:
-                    raise StackError(f"Valkey exited with code {code} at its start ({self._log}):\n{tail(self._log)}")
-                if time.monotonic() > deadline:
-                    raise StackError(f"Valkey did not answer within {READY_S:g} s: {last}\n{tail(self._log)}")
-                time.sleep(0.005)  # between two looks
+                    raise NotYet(str(error)) from None
+                return True
+
+            await_start("Valkey", self._process, self._log, answers, READY_S)
+        self.clear_snapshot()  # the next start is to be empty
 
     def kill(self) -> None:
         """SIGKILL, as a lost node goes: no farewell to clients, all keys lost."""

@@ -1,4 +1,4 @@
-"""Login roles that stay who they are: pg_stat_statements records the current role, so none may act as the owner."""
+"""Login roles that never act as the owner, because pg_stat_statements records the current role."""
 
 from contextlib import suppress
 

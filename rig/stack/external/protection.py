@@ -1,4 +1,4 @@
-"""What stands between the rig and somebody else's data: the user's word, and a marker in each service."""
+"""Protects external data: the user must declare the services scratch, and each must hold the rig's marker."""
 
 from contextlib import closing
 

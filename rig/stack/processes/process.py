@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from rig import caller
 from rig.stack.errors import SpawnError, StackError, SupervisorGone
+from rig.stores.closing import Closing
 
 ENVIRONMENT_NAME = "RIG_SUPERVISOR"
 PROGRAM = Path(__file__).with_name("supervisor.py")
@@ -102,7 +103,7 @@ class Process:
         self._state = ProcessState(**self._supervisor.ask(op, pid=self.pid, **request))
 
 
-class Supervisor:
+class Supervisor(Closing):
     """A handle on the supervisor. Safe to use from any thread: each question is a connection of its own."""
 
     def __init__(self, base: Path, popen: subprocess.Popen[bytes] | None = None) -> None:
@@ -218,12 +219,6 @@ class Supervisor:
             raise StackError(
                 f"the supervisor (pid {self._popen.pid}) did not end within {CLOSE_S:g} s: see {self.base}"
             ) from None
-
-    def __enter__(self) -> "Supervisor":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def parent_directory() -> Path:

@@ -10,15 +10,15 @@ PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
 
 def parents() -> dict[int, tuple[int, int]]:
     """Process id → (parent id, session id) of every process; empty where there is no /proc."""
-    found: dict[int, tuple[int, int]] = {}
+    processes: dict[int, tuple[int, int]] = {}
     with contextlib.suppress(OSError):
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 with contextlib.suppress(OSError, IndexError, ValueError):
                     # The command's name may hold spaces and brackets: fields count from the last one.
                     fields = Path("/proc", entry, "stat").read_bytes().rpartition(b")")[2].split()
-                    found[int(entry)] = (int(fields[1]), int(fields[3]))
-    return found
+                    processes[int(entry)] = (int(fields[1]), int(fields[3]))
+    return processes
 
 
 def descendants(root: int, table: dict[int, tuple[int, int]]) -> set[int]:

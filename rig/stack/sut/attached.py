@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-import httpx
-
 from rig.stack.embedded.toxiproxy import Toxiproxy
 from rig.stack.embedded.valkey import client
 from rig.stack.errors import CapabilityMissing, StackError
 from rig.stack.external.given import postgres
 from rig.stack.sut.attached_log import AttachedLog
 from rig.stack.sut.attachment import Attachment
+from rig.stack.sut.readiness import await_ready
 from rig.stores.valkey import OURS
+from rig.waiting import WaitTimeout, poll_until
 
 LOOK_EVERY_S = 0.02
 CUT_S = 2.0
@@ -33,24 +33,26 @@ class AttachedServer:
     exit_code = None
     started = None  # before we came: all that its log holds belongs to that start
 
-    def __init__(self, name: str, told: Attachment, postgres: Any, valkey: Any, toxiproxy: Any, log: Path) -> None:
+    def __init__(
+        self, name: str, attachment: Attachment, postgres: Any, valkey: Any, toxiproxy: Any, log: Path
+    ) -> None:
         self.name = name
-        self.public_url, self.internal_url = told.public_url, told.internal_url
-        self.jwt_secret = told.jwt_secret
-        self.proxy = told.proxy
-        self.env = {**told.cadences(), "VALKEY_URL": toxiproxy.address_for_clients() or valkey.url}
+        self.public_url, self.internal_url = attachment.public_url, attachment.internal_url
+        self.jwt_secret = attachment.jwt_secret
+        self.proxy = attachment.proxy
+        self.env = {**attachment.cadences(), "VALKEY_URL": toxiproxy.address_for_clients() or valkey.url}
         self.ready: float | None = None  # epoch seconds of the first 200 of /readyz that we saw
-        self._told = told
+        self._attachment = attachment
         self._postgres, self._valkey = postgres, valkey
-        self._log = AttachedLog(told.log, log) if told.log else None
+        self._log = AttachedLog(attachment.log, log) if attachment.log else None
 
     @property
     def internal_token(self) -> str:
-        return self._needed(self._told.internal_token, "a route of the control center", "--internal-token T")
+        return self._needed(self._attachment.internal_token, "a route of the control center", "--internal-token T")
 
     @property
     def otp_code(self) -> str:
-        return self._needed(self._told.otp_code, "a sign-in", "--otp-code CODE")
+        return self._needed(self._attachment.otp_code, "a sign-in", "--otp-code CODE")
 
     @property
     def log(self) -> Path:
@@ -93,22 +95,13 @@ class AttachedServer:
 
     def wait_ready(self, within_s: float) -> None:
         """Wait for its /readyz, and see that its stores are the ones given. StackError says what is not so."""
-        deadline = time.monotonic() + within_s
-        with httpx.Client(base_url=self.internal_url, timeout=1.0, trust_env=False) as http:
-            while True:
-                try:
-                    response = http.get("/readyz")
-                    if response.status_code == 200:
-                        break
-                    last = f"answered {response.status_code} {response.text[:200]}"
-                except httpx.HTTPError as error:
-                    last = str(error) or type(error).__name__
-                if time.monotonic() > deadline:
-                    raise StackError(
-                        f"the running server was not ready within {within_s:g} s: {self.internal_url}/readyz {last}."
-                        " Is --internal-url its internal listener, and does it run?"
-                    )
-                time.sleep(LOOK_EVERY_S)  # between two looks
+        try:
+            await_ready(self.internal_url, within_s)
+        except WaitTimeout as late:
+            raise StackError(
+                f"the running server was not ready within {within_s:g} s: {late.seen}."
+                f" Is --internal-url ({self.internal_url}) its internal listener, and does it run?"
+            ) from None
         if self.ready is None:
             _ = self.role
             if self._valkey.facts.can("CLIENT LIST") and self._valkey.facts.can("CLIENT SETNAME"):
@@ -193,16 +186,14 @@ class ProxyInFront(Toxiproxy):
         super().set_enabled(name, enabled)
         if enabled:
             return
-        deadline = time.monotonic() + CUT_S
-        while left := others(self._valkey):
-            if time.monotonic() > deadline:
-                super().set_enabled(name, True)
-                names = ", ".join(sorted({each["addr"] for each in left}))
-                raise StackError(
-                    f"with the proxy {name!r} disabled, others than the rig are still connected to Valkey ({names}):"
-                    " the server has to reach it through that proxy alone, and nobody else may use it"
-                )
-            time.sleep(LOOK_EVERY_S)  # between two looks
+        left = poll_until(lambda: others(self._valkey), CUT_S, until=lambda left: not left, every_s=LOOK_EVERY_S)
+        if left:
+            super().set_enabled(name, True)
+            names = ", ".join(sorted({each["addr"] for each in left}))
+            raise StackError(
+                f"with the proxy {name!r} disabled, others than the rig are still connected to Valkey ({names}):"
+                " the server has to reach it through that proxy alone, and nobody else may use it"
+            )
 
     def close(self) -> None:
         super().set_enabled(self._proxy, True)

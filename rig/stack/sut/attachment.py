@@ -54,15 +54,15 @@ class Attachment:
 
 def pairs(words: list[str]) -> dict[str, str]:
     """`NAME=VALUE` words as a dictionary; SpecError for one without `=`, or a name given twice."""
-    found: dict[str, str] = {}
+    environment: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
             raise SpecError(f"--sut-env {word!r}: write NAME=VALUE")
-        if name in found:
+        if name in environment:
             raise SpecError(f"--sut-env {name} is given twice")
-        found[name] = value
-    return found
+        environment[name] = value
+    return environment
 
 
 def is_http(url: str) -> bool:

@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-import httpx
-
 from rig import caller
 from rig.stack.errors import CapabilityMissing, NotReady, ServerDied, StackError
 from rig.stack.processes.ports import is_free
 from rig.stack.processes.process import Process, Supervisor
+from rig.stack.sut.readiness import await_ready
 from rig.stack.sut.resolver import Resolver
+from rig.waiting import WaitTimeout
 
 OTP_CODE = "123456"
 READY_S = 15.0
 STOP_S = 10.0
-LOOK_EVERY_S = 0.01
 
 # Every cadence at an hour: a scenario shortens the one that it is about, and all others stay out of its way.
 QUIET = {
@@ -192,26 +191,21 @@ class ServerInstance:
     def wait_ready(self, within_s: float = READY_S) -> None:
         """Wait until GET /readyz of the internal listener answers 200; see `start` for what it raises."""
         assert self._process is not None, "spawn it first"
-        deadline = time.monotonic() + within_s
-        with httpx.Client(base_url=self.internal_url, timeout=1.0, trust_env=False) as client:
-            while True:
-                try:
-                    response = client.get("/readyz")
-                    if response.status_code == 200:
-                        self.ready = time.time()
-                        return
-                    last = f"/readyz answered {response.status_code} {response.text[:200]}"
-                except httpx.HTTPError as error:
-                    last = f"/readyz: {error or type(error).__name__}"
-                code = self._process.poll()
-                if code is not None:
-                    self._process.signal(signal.SIGKILL, tree=True)
-                    raise ServerDied(self.name, code, " ".join(self.command), self.log)
-                if time.monotonic() > deadline:
-                    last += self._listens_elsewhere()
-                    self.kill()
-                    raise NotReady(self.name, within_s, last, self.log)
-                time.sleep(LOOK_EVERY_S)  # between two looks
+        try:
+            await_ready(self.internal_url, within_s, self._refuse_if_ended)
+        except WaitTimeout as late:
+            seen = f"{late.seen}{self._listens_elsewhere()}"
+            self.kill()
+            raise NotReady(self.name, within_s, seen, self.log) from None
+        self.ready = time.time()
+
+    def _refuse_if_ended(self) -> None:
+        """ServerDied if the process has exited; what it started is killed then."""
+        assert self._process is not None, "spawn it first"
+        code = self._process.poll()
+        if code is not None:
+            self._process.signal(signal.SIGKILL, tree=True)
+            raise ServerDied(self.name, code, " ".join(self.command), self.log)
 
     def _listens_elsewhere(self) -> str:
         """What ports it listens on, if those it was given are not all among them: a likely reason, and easily mended."""
@@ -227,10 +221,10 @@ class ServerInstance:
             return ""
         if given <= ports:
             return ""
-        found = ", ".join(map(str, sorted(ports))) or "no port"
+        listened = ", ".join(map(str, sorted(ports))) or "no port"
         return (
             f" (it was given PUBLIC_PORT={self.seat.public_port} and INTERNAL_PORT={self.seat.internal_port},"
-            f" and listens on {found})"
+            f" and listens on {listened})"
         )
 
     def stop(self, timeout_s: float = STOP_S) -> int:

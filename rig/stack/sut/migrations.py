@@ -15,9 +15,9 @@ def set_up(spec: StackSpec, supervisor: Supervisor, name: str, database_url: str
     if command is None:
         return
     log = spec.logs / f"{name}-setup.log"
-    told = {**QUIET, "APP_ENV": "test", "DATABASE_URL": database_url, "VALKEY_URL": valkey_url}
+    variables = {**QUIET, "APP_ENV": "test", "DATABASE_URL": database_url, "VALKEY_URL": valkey_url}
     process = supervisor.spawn(
-        f"{name}-setup", command, env=caller.server(spec.inherited, told), cwd=spec.directory(), log=log
+        f"{name}-setup", command, env=caller.server(spec.inherited, variables), cwd=spec.directory(), log=log
     )
     try:
         code = process.wait(SETUP_S)

@@ -88,9 +88,9 @@ def listening() -> socket.socket:
         try:
             bound.bind((f"127.53.{secrets.randbelow(254) + 1}.{secrets.randbelow(254) + 1}", PORT))
             return bound
-        except OSError as found:
+        except OSError as refusal:
             bound.close()
-            error = found
+            error = refusal
     raise StackError(f"no name server can listen at port {PORT} of a loopback address: {error}")
 
 
@@ -98,8 +98,8 @@ def answer(question: bytes) -> bytes:
     end = question.index(b"\0", 12) + 5
     wanted = struct.unpack("!H", question[end - 4 : end - 2])[0] == IPV4
     head = question[:2] + struct.pack("!HHHHH", 0x8180, 1, int(wanted), 0, 0)
-    found = b"\xc0\x0c" + struct.pack("!HHIH", IPV4, 1, 0, 4) + socket.inet_aton("127.0.0.1") if wanted else b""
-    return head + question[12:end] + found
+    record = b"\xc0\x0c" + struct.pack("!HHIH", IPV4, 1, 0, 4) + socket.inet_aton("127.0.0.1") if wanted else b""
+    return head + question[12:end] + record
 
 
 def by_name(url: str, name: str) -> str:

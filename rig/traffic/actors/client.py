@@ -3,13 +3,13 @@
 import atexit
 import functools
 import json
-import ssl
 import time
 from typing import Any, Protocol
 
 import httpx
 
 from rig.record import RecordWriter
+from rig.stack.http import http_client
 from rig.traffic.actors.exchange import Exchange, Outcome, curl_line
 
 TIMEOUT_S = 8.0  # the contract's 5 s and a margin, so that an answer that breaks the bound is still seen
@@ -38,23 +38,16 @@ class ServerHandle(Protocol):
     def otp_code(self) -> str | None: ...
 
 
-@functools.cache
-def tls() -> ssl.SSLContext:
-    """One context for all clients: making one reads the system's certificates, some 20 ms each."""
-    return ssl.create_default_context()
-
-
-def http_client(local_address: str | None = None) -> httpx.Client:
-    """A client with our bounds; `local_address` is the source address it connects from."""
+def actors_client(local_address: str | None = None) -> httpx.Client:
+    """A client with the bounds of an actor; `local_address` is the source address that it connects from."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=KEPT_ALIVE_S)
-    transport = httpx.HTTPTransport(verify=tls(), local_address=local_address, limits=limits, trust_env=False)
-    return httpx.Client(transport=transport, timeout=TIMEOUT_S, trust_env=False)
+    return http_client(TIMEOUT_S, local_address=local_address, limits=limits)
 
 
 @functools.cache
 def shared_client() -> httpx.Client:
-    """The process's own client: it is safe to share between threads, and actors then need no closing."""
-    client = http_client()
+    """One client per process: it is safe to share between threads, and actors then need no closing."""
+    client = actors_client()
     atexit.register(client.close)
     return client
 

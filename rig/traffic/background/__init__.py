@@ -1,1 +1,1 @@
-"""Traffic beside what is looked at."""
+"""Traffic beside what a scenario or a campaign observes."""

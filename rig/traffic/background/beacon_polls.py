@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rig.contract import BEACON
 from rig.record import RecordWriter
-from rig.traffic.actors.client import TIMEOUT_S, Client, http_client
+from rig.traffic.actors.client import TIMEOUT_S, Client, actors_client
 from rig.traffic.actors.exchange import Exchange
 from rig.traffic.background.periodic import PeriodicThread
 
@@ -32,7 +32,7 @@ def poll_rapidly(
         with lock:
             polls.append(exchange)
 
-    clients = {source: http_client(source) for source in sources}
+    clients = {source: actors_client(source) for source in sources}
     try:
         threads = []
         for position, (source, http) in enumerate(clients.items()):

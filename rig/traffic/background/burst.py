@@ -1,4 +1,4 @@
-"""Requests that reach the server at the same moment: what many do at once is not shown by threads that take turns."""
+"""Requests that reach the server at the same moment (last-byte synchronisation); threads would send them in turn."""
 
 import select
 import socket
@@ -9,13 +9,15 @@ from urllib.parse import urlsplit
 
 import h11
 
-from rig.traffic.actors.client import TIMEOUT_S, Client, tls
+from rig.stack.http import tls
+from rig.traffic.actors.client import TIMEOUT_S, Client
 from rig.traffic.actors.exchange import Exchange
+from rig.traffic.request_bytes import request_bytes
 
 
 @dataclass(frozen=True)
 class Burst:
-    """What came of it, in the clients' order. `early` of the answers were there before the last request was complete."""
+    """Exchanges in the clients' order. `early`: answers that arrived before the last request was complete."""
 
     exchanges: list[Exchange]
     early: int
@@ -29,7 +31,7 @@ def burst(clients: Sequence[Client], action: str, url: str, when_sent: Callable[
     Raises OSError when a connection can't be opened: then nothing was sent.
     """
     target = urlsplit(url)
-    request = get_request(target.netloc, target.path or "/")
+    request = request_bytes("GET", url, close=True)
     connections: list[socket.socket] = []
     try:
         for _ in clients:
@@ -57,12 +59,6 @@ def connect(scheme: str, host: str, port: int | None) -> socket.socket:
     plain = socket.create_connection((host, port or (443 if scheme == "https" else 80)), TIMEOUT_S)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return tls().wrap_socket(plain, server_hostname=host) if scheme == "https" else plain
-
-
-def get_request(host: str, path: str) -> bytes:
-    protocol = h11.Connection(h11.CLIENT)
-    head = protocol.send(h11.Request(method="GET", target=path, headers=[("Host", host), ("Connection", "close")]))
-    return (head or b"") + (protocol.send(h11.EndOfMessage()) or b"")
 
 
 def read_answer(connection: socket.socket, deadline: float) -> tuple[int, bytes] | str:

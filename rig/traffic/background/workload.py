@@ -1,4 +1,4 @@
-"""Everyday traffic from a random seed: mitras ping, toggle and take chats; customers poll, pay and end; an operator looks."""
+"""Traffic drawn from a random seed: mitras ping, toggle and take chats; customers poll, pay and end; an operator reads."""
 
 import functools
 import hashlib
@@ -14,12 +14,13 @@ from rig.traffic.actors.customer import Customer
 from rig.traffic.actors.exchange import Exchange
 from rig.traffic.actors.mitra import Mitra
 from rig.traffic.actors.operator import Operator
+from rig.waiting import poll_until
 
 MAXIMA = (4, 3)  # the operator's settings of max_customers_per_mitra, in turn
 LONG_S, SHORT_S = 600, 3  # a chat that outlives every campaign, and one that ends in it
 CREW = 40  # of the fleet, for each thread: it has a few requests a second to send
-SETTLE_MAX_S = 2.0  # by then a change that had begun is over, or an ill store holds it up
-LATE_MAX_S = 1.0  # a step that its actor could not begin within this is left out: the crowd does not catch up
+SETTLE_MAX_S = 2.0  # longer than a change takes on healthy stores
+LATE_MAX_S = 1.0  # a step whose actor is still busy for this long is left out
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Shopper:
         self.session: str | None = None
 
     def buy(self, seconds: int = LONG_S) -> None:
-        """Ask for a chat and pay for it; whom nobody takes it from can be ended or cancelled later."""
+        """Ask for a chat and pay for it. If no mitra takes it, it can be cancelled later."""
         created = self.customer.create(seconds)
         if created.ok:
             self.session = created.reply["id"]
@@ -220,14 +221,12 @@ class Workload:
         self._still_until = 0.0
 
     def stand_still(self, seconds: float) -> None:
-        """For so long begin nothing that changes who is online, barred or busy, and return once what had begun is done.
+        """Begin no change of who is online, barred or busy for `seconds`. Returns when changes under way have ended.
 
         What an older state broke can then be healed by a server alone, not by a change that happens to fall upon it.
         """
         self._still_until = time.monotonic() + SETTLE_MAX_S + seconds
-        deadline = time.monotonic() + SETTLE_MAX_S
-        while self._changing and time.monotonic() < deadline:
-            time.sleep(0.01)  # between two looks
+        poll_until(lambda: not self._changing, SETTLE_MAX_S, every_s=0.01)
         self._still_until = time.monotonic() + seconds
 
     @property
@@ -235,7 +234,7 @@ class Workload:
         return time.monotonic() < self._still_until
 
     def _stay(self, mitra: Mitra) -> None:
-        """Ping; whom the answer tells that she is offline goes online again, as an app in use does."""
+        """Ping. If the answer says that she is offline, go online again, as an app does."""
         answer = mitra.ping()
         if offline(answer):
             self._act("online", mitra.online)
@@ -243,18 +242,18 @@ class Workload:
     def start(self, steps: Sequence[Step]) -> None:
         """Begin now; a step of an actor that the schedule does not know raises KeyError at once."""
         begun = time.monotonic()
-        plans: dict[str, list[tuple[float, Callable[[], object]]]] = {}
+        plan_by_actor: dict[str, list[tuple[float, Callable[[], object]]]] = {}
         for step in steps:
             act = functools.partial(self._act, step.action, self._actions[step.actor, step.action])
-            plans.setdefault(step.actor, []).append((step.at_s, act))
-        for actor, own in plans.items():
-            thread = threading.Thread(target=self._run, args=(begun, own), name=actor, daemon=True)
+            plan_by_actor.setdefault(step.actor, []).append((step.at_s, act))
+        for actor, actions in plan_by_actor.items():
+            thread = threading.Thread(target=self._run, args=(begun, actions), name=actor, daemon=True)
             self._threads.append(thread)
         for thread in self._threads:
             thread.start()
 
     def _act(self, name: str, action: Callable[[], object]) -> None:
-        """A step; one that changes the state is passed over while that stands still."""
+        """Carry out a step. Steps that change the state are skipped during `stand_still`."""
         if name in STILL:
             action()
             return
@@ -286,7 +285,7 @@ class Workload:
             self._errors.append(error)
 
     def check(self) -> None:
-        """Raise what a thread raised: half a crowd is not the workload that was asked for."""
+        """Raise what a thread raised: without that actor the workload is not the planned one."""
         if self._errors:
             raise self._errors[0]
 

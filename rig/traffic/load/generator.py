@@ -18,6 +18,7 @@ from rig.traffic.actors.tokens import mint
 from rig.traffic.load.schedule import LoadPlan
 from rig.traffic.load.sender import TIMEOUT_S, Job, Pool
 from rig.traffic.load.tally import Tallies, Tally
+from rig.waiting import poll_until
 
 TOGGLE = "/api/mitra/status/"
 OFFERS = "/api/mitra/chat-requests"
@@ -94,10 +95,12 @@ class Generator:
 
     def drain(self) -> None:
         """Wait for the answers under way, for as long as one may take; what is left was missed or is in flight."""
-        until = time.monotonic() + TIMEOUT_S + 1.0
         pools = [pool for by_arm in (self._public, self._internal) for own in by_arm.values() for pool in own]
-        while time.monotonic() < until and (self._flows or any(pool.under_way or pool.waiting for pool in pools)):
-            gevent.sleep(0.02)
+
+        def all_answered() -> bool:
+            return not self._flows and not any(pool.under_way or pool.waiting for pool in pools)
+
+        poll_until(all_answered, TIMEOUT_S + 1.0, sleep=gevent.sleep)
         for pool in pools:
             for job in pool.waiting:
                 job.slot[0].missed += 1
@@ -109,7 +112,7 @@ class Generator:
             self._raw.close()
 
     def facts(self) -> dict[str, Any]:
-        """What the generator was like: its share of a core since its start, its memory."""
+        """The generator's own share of a core since its start, and its memory."""
         wall_s = max(1e-9, time.monotonic() - self.begin)
         cpu = (sum(self._process.cpu_times()[:2]) - self._cpu_s) / wall_s
         return {"cpu": round(cpu, 4), "rss_mb": round(self._process.memory_info().rss / 2**20, 1), "pid": os.getpid()}
@@ -152,7 +155,7 @@ class Generator:
             answer.set((status, body, wrong))
 
     def _wrong(self, action: str, status: int, body: bytes) -> str | None:
-        """Why an answer is none that these people expect; None for a good one."""
+        """Why an answer is wrong for these people; None for a good one."""
         if not 200 <= status < 300:
             return f"{status} {body[:120].decode(errors='replace')}"
         if action == "ping" and b"true" not in body:
@@ -163,9 +166,9 @@ class Generator:
 
     def _request(self, arm: str, action: str, actor: int) -> tuple[Pool, bytes]:
         key = (arm, action, actor)
-        if (found := self._requests.get(key)) is None:
-            found = self._requests[key] = self._made(arm, action, actor)
-        return found
+        if (reply := self._requests.get(key)) is None:
+            reply = self._requests[key] = self._made(arm, action, actor)
+        return reply
 
     def _made(self, arm: str, action: str, actor: int) -> tuple[Pool, bytes]:
         if action == "ping":
@@ -187,14 +190,14 @@ class Generator:
     # --- who does several things in a row ------------------------------------------------------------------------
 
     def _toggle(self, arm: str, actor: int, phase: str, planned: float) -> None:
-        """Back, if she was away, and at the next turn away again."""
+        """Toggle her: online if she was offline, offline at the next turn."""
         key, id = (arm, actor), self._people[arm]["togglers"][actor]
         target = "online" if key in self._offline else "offline"
         self._ask(arm, actor, target, phase, planned, "POST", TOGGLE + target, (id, "mitra"), [id])
         (self._offline.discard if target == "online" else self._offline.add)(key)
 
     def _chat(self, arm: str, actor: int, phase: str, planned: float) -> None:
-        """A customer pays, her mitra accepts and ends. One at a time of each: who is still at it lets the turn pass."""
+        """A customer pays, the mitra accepts and ends the chat. A turn is skipped while the last chat is under way."""
         turn = self._taking.setdefault((arm, actor), BoundedSemaphore(1))
         if not turn.acquire(blocking=False):
             return
@@ -232,12 +235,12 @@ class Generator:
         request = pool.head(method, path, self._token(arm, *who), content)
         self._send(pool, request, self.tallies.of(arm, action, phase), actor, planned, answer)
         status, content, wrong = answer.get()
-        found = json.loads(content) if wrong is None and content else None
-        known = [*ids, found["id"]] if action == "create" and found else ids
+        reply = json.loads(content) if wrong is None and content else None
+        known = [*ids, reply["id"]] if action == "create" and reply else ids
         self.causes.append({
             "arm": arm, "action": action, "ids": known, "from": began, "to": self._epoch(time.monotonic()), "status": status,
         })  # fmt: skip
-        return found if wrong is None else None
+        return reply if wrong is None else None
 
     def _second(self, moment: float) -> int:
         return int(self._epoch(moment))

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from rig.traffic.actors.client import TIMEOUT_S
+from rig.traffic.request_bytes import request_bytes
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,6 @@ async def _connected(url: str) -> _Connection:
     return connection
 
 
-def head(method: str, url: str, token: str | None = None) -> bytes:
-    """A request without a body, as it goes over the line."""
-    target = urlsplit(url)
-    bearer = f"Authorization: Bearer {token}\r\n" if token else ""
-    length = "" if method == "GET" else "Content-Length: 0\r\n"
-    return f"{method} {target.path or '/'} HTTP/1.1\r\nHost: {target.netloc}\r\n{bearer}{length}\r\n".encode()
-
-
 async def saturate(url: str, requests: Sequence[bytes], connections: int, seconds: float) -> float:
     """Answers a second with so many connections, each of which sends the next request when it has its answer.
 
@@ -117,7 +110,7 @@ async def fire(url: str, moments: Iterable[float], requests: Sequence[bytes] = (
 
     `requests` go by turns; without any it is a GET of the url.
     """
-    turns = itertools.cycle(requests or [head("GET", url)])
+    turns = itertools.cycle(requests or [request_bytes("GET", url)])
     idle: list[_Connection] = []
     shots: list[Shot] = []
 

@@ -14,7 +14,7 @@ LULL_SHARE = 0.1  # of the peak that a storm keeps up between its bursts
 
 
 @dataclass(frozen=True)
-class LoadPace:
+class LoadProfile:
     """How many of each, and how often, in seconds; rates in 1/s. A mitra's app pings twice a minute, as written."""
 
     mitras: int = 300
@@ -49,7 +49,7 @@ class Phase:
 class LoadPlan:
     """The whole schedule; its moments are seconds since the begin of its first phase."""
 
-    pace: LoadPace
+    pace: LoadProfile
     phases: tuple[Phase, ...]
     random_seed: int
     starts: tuple[float, ...] = field(init=False)
@@ -66,7 +66,7 @@ class LoadPlan:
         phases = tuple(
             Phase(one["name"], one["seconds"], tuple(one["arms"]), tuple(one["kinds"])) for one in plain["phases"]
         )
-        return cls(LoadPace(**plain["pace"]), phases, plain["random_seed"])
+        return cls(LoadProfile(**plain["pace"]), phases, plain["random_seed"])
 
     def plain(self) -> dict[str, Any]:
         phases = [{**asdict(phase), "arms": list(phase.arms), "kinds": list(phase.kinds)} for phase in self.phases]
@@ -92,7 +92,7 @@ class LoadPlan:
                 yield moment, actor, phase
 
     def _even(self, kind: str) -> Iterator[tuple[float, int]]:
-        """Everybody at a place of their own in the pace, the places in random order: no crowd ever."""
+        """Spread the actors evenly over the interval, in random order."""
         count, every_s = {
             "ping": (self.pace.mitras, self.pace.ping_every_s),
             "toggle": (self.pace.togglers, self.pace.toggle_every_s),
@@ -108,7 +108,7 @@ class LoadPlan:
             turn += 1
 
     def _storm(self) -> Iterator[tuple[float, int]]:
-        """Each arrival where the rate, added up, has grown by one."""
+        """One arrival each time the integral of the rate has grown by one."""
         if self.pace.storm_peak <= 0:
             return
         at, owed, step, number = 0.0, 0.5, 0.01, 0
@@ -122,7 +122,7 @@ class LoadPlan:
             at += step
 
 
-def rate(pace: LoadPace, at: float, seconds: float) -> float:
+def rate(pace: LoadProfile, at: float, seconds: float) -> float:
     """Polls a second of the storm at a moment: `ramp` grows all along, `spike` and `square` come back each period."""
     peak, share = pace.storm_peak, (at % pace.storm_period_s) / pace.storm_period_s
     if pace.storm_shape == "ramp":

@@ -1,6 +1,7 @@
 """Sends requests at planned moments over shared connections, by events of the loop: no thread and no greenlet a request.
 
-It needs gevent, so it lives in Locust's process alone. One process of it holds a hundred thousand mitras.
+It needs gevent, so it lives in Locust's process alone; `open_loop.py` does the same by asyncio, for benchmarks. One
+process of it holds a hundred thousand mitras.
 """
 
 import _socket  # the system's own: gevent's would switch to another greenlet, and nothing here may wait
@@ -16,6 +17,8 @@ import gevent
 import httptools
 from gevent import get_hub
 from gevent.socket import getaddrinfo
+
+from rig.traffic.request_bytes import request_bytes
 
 TIMEOUT_S = 8.0  # the contract's 5 s and a margin, so that an answer that breaks the bound is still seen
 LOOK_EVERY_S = 0.5
@@ -45,10 +48,9 @@ class Pool:
         target = urlsplit(url)
         if target.scheme != "http":
             raise ValueError(f"{url}: the load goes to plain http alone")
-        self.host = target.netloc
-        self.path = target.path.rstrip("/")
-        found = getaddrinfo(target.hostname, target.port or 80, 0, _socket.SOCK_STREAM)
-        self.family, self.address = found[0][0], found[0][4]
+        self._url = url.rstrip("/")
+        addresses = getaddrinfo(target.hostname, target.port or 80, 0, _socket.SOCK_STREAM)
+        self.family, self.address = addresses[0][0], addresses[0][4]
         self.idle: list[_Connection] = []
         self.open: set[_Connection] = set()
         self.waiting: deque[Job] = deque()
@@ -56,12 +58,8 @@ class Pool:
         self._keeper = gevent.spawn(self._give_up_late)
 
     def head(self, method: str, path: str, token: str | None = None, body: bytes | None = None) -> bytes:
-        """A request as it goes over the line."""
-        bearer = f"Authorization: Bearer {token}\r\n" if token else ""
-        kind = "Content-Type: application/json\r\n" if body else ""
-        length = "" if method == "GET" else f"Content-Length: {len(body or b'')}\r\n"
-        text = f"{method} {self.path}{path} HTTP/1.1\r\nHost: {self.host}\r\n{bearer}{kind}{length}\r\n"
-        return text.encode() + (body or b"")
+        """A request to this listener."""
+        return request_bytes(method, self._url + path, token, body)
 
     def send(self, job: Job) -> None:
         """Now, or as soon as a connection is free."""

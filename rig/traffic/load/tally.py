@@ -82,7 +82,7 @@ class Tallies:
 
     def _second(self, second: int, tally: Tally) -> list[int]:
         key = (second, tally.arm, tally.action)
-        found = self._seconds.get(key)
-        if found is None:
-            found = self._seconds[key] = [0, 0, 0, 0]
-        return found
+        counts = self._seconds.get(key)
+        if counts is None:
+            counts = self._seconds[key] = [0, 0, 0, 0]
+        return counts

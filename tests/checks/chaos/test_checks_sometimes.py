@@ -9,7 +9,7 @@ from rig.record import Verdict
 from rig.runs.chaos.campaign import FELT, Campaign
 from rig.runs.chaos.metrics_scraper import numbers
 from rig.runs.chaos.registry import alone
-from rig.runs.chaos.schedule import Strike
+from rig.runs.chaos.schedule import PlannedFault
 from tests.support.chaos_lines import SEED, Lines, T, campaign
 from tests.support.record_lines import judge_plain, lines_of
 
@@ -66,13 +66,13 @@ def test_the_contract_asks_no_server_to_count_its_fences() -> None:
 
 
 def test_a_long_outage_of_everybody_has_to_be_felt_and_a_short_or_partial_one_has_not() -> None:
-    def events(*strikes: Strike) -> tuple[str, ...]:
+    def events(*strikes: PlannedFault) -> tuple[str, ...]:
         return Campaign(name="x", shows="x", strikes=strikes, instances=("a", "b")).events
 
-    assert events(Strike(0.0, "hung", 5.0)) == FELT
-    assert events(Strike(0.0, "hung", 2.0)) == ()
-    assert events(Strike(0.0, "refused", 5.0, ("b",))) == ()
-    assert events(Strike(0.0, "slow within patience", 5.0)) == ()
+    assert events(PlannedFault(0.0, "hung", 5.0)) == FELT
+    assert events(PlannedFault(0.0, "hung", 2.0)) == ()
+    assert events(PlannedFault(0.0, "refused", 5.0, ("b",))) == ()
+    assert events(PlannedFault(0.0, "slow within patience", 5.0)) == ()
     assert alone("member added").events == ("SEEN-03",)
     assert set(FELT) <= set(alone("hung").judged)
 

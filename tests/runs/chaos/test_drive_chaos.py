@@ -40,10 +40,10 @@ def short() -> Campaign:
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     reports = tmp_path_factory.mktemp("reports")
-    verdict, _, interrupted = run_one(read(reports=reports, random_seed=7), short())
-    path = (reports / "latest").resolve()
-    assert (verdict, interrupted) == ("passed", False), (path / "results.json").read_text()[:4000]
-    return RunDirectory(path)
+    finished = run_one(read(reports=reports, random_seed=7), short())
+    assert finished.directory.path == (reports / "latest").resolve()
+    assert (finished.results["verdict"], finished.exit_code) == ("passed", 0), str(finished.results)[:4000]
+    return finished.directory
 
 
 def test_every_invariant_is_answered_with_evidence(directory: RunDirectory) -> None:
@@ -118,7 +118,7 @@ def test_a_file_without_campaign_or_with_another_name_is_refused(tmp_path: Path)
     (tmp_path / "empty.py").write_text((CHECKOUT / "chaos" / "valkey_killed.py").read_text())
     with pytest.raises(ValueError, match="name it after its file"):
         campaigns(tmp_path)
-    with pytest.raises(UsageError, match="there are: none"):
+    with pytest.raises(UsageError, match="no campaign 'x': there are none"):
         select(["x"], tmp_path / "nowhere")
 
 
@@ -134,9 +134,8 @@ def test_faults_are_listed_and_an_unknown_one_is_a_usage_error() -> None:
 def test_what_this_stack_lacks_is_skipped_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rig.faults.requirements.libfaketime", lambda: None)
     campaign = alone("clock ahead")
-    verdict, skipped, interrupted = run_one(read(reports=tmp_path, random_seed=7), campaign)
-    assert (verdict, skipped, interrupted) == ("skipped", len(campaign.judged), False)
-    results = json.loads((tmp_path / "latest" / "results.json").read_text())
+    results = run_one(read(reports=tmp_path, random_seed=7), campaign).results
+    assert (results["verdict"], results["counts"]["skipped"]) == ("skipped", len(campaign.judged))
     assert {item["message"] for item in results["items"]} == {
         "'clock ahead' needs libfaketime: install it (Debian: apt install libfaketime)"
     }
@@ -145,7 +144,7 @@ def test_what_this_stack_lacks_is_skipped_with_its_reason(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["--profile", "nightly"], "is none of ci, full"),
+        (["--profile", "nightly"], "no profile 'nightly': there are ci, full"),
         (["--schedule", "no-such.json"], "cannot be read as JSON"),
         (["shrink", "no-such-run"], "no-such-run"),
         (["random", "--minutes", "0"], "0.5"),

@@ -128,7 +128,7 @@ def test_sigkill_of_the_rig_leaves_nothing(tmp_path: Path) -> None:
     ("words", "told"),
     [
         (["checklist", "--only", "C-99"], "C-99"),
-        (["checklist", "--only", "Z"], "sections"),
+        (["checklist", "--only", "Z"], "no item or section 'Z'"),
         (["checklist", "--cadence", "slow"], "--cadence"),
         (["checklist", "--no-such-flag"], "--no-such-flag"),
         (["checklist", "--postgres", "postgresql://nobody@127.0.0.1:1/x"], "--scratch"),

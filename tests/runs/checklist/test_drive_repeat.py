@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from rich.console import Console
 
 from rig.config import Settings, read
 from rig.errors import UsageError
+from rig.record import RunDirectory
 from rig.runs.checklist import repeat
+from rig.runs.common.scaffold import FinishedRun
 
 
 def results(seed: int, **verdicts: str) -> dict[str, Any]:
@@ -30,12 +33,12 @@ def answering(monkeypatch: pytest.MonkeyPatch, *runs: dict[str, str]) -> list[in
     asked: list[int] = []
     left: Iterator[dict[str, str]] = iter(runs)
 
-    def run_once(settings: Settings, only: list[str], seed: int) -> tuple[dict[str, Any], bool]:
+    def run_once(settings: Settings, only: list[str], seed: int) -> FinishedRun:
         asked.append(seed)
         verdicts = next(left)
         if verdicts.get("ctrl") == "c":
             raise KeyboardInterrupt
-        return results(seed, **verdicts), False
+        return FinishedRun(RunDirectory(Path("nowhere")), results(seed, **verdicts), interrupted=False)
 
     monkeypatch.setattr(repeat, "run_once", run_once)
     return asked

@@ -13,22 +13,20 @@ from typing import Any
 
 import pytest
 
-from rig.cli.option_rules import RUNNING, Way
+from rig.cli.ways import RUNNING, Way
 from rig.config import PREFIX, Settings, read
 from rig.errors import UsageError
 from rig.record import RunDirectory
 from rig.runs.benchmark import hot_path as hotpath
 from rig.runs.benchmark import load_generator as generator
 from rig.runs.benchmark import outage as goals
-from rig.runs.chaos import run as chaos
 from rig.runs.chaos.campaign import INVARIANTS
-from rig.runs.checklist import run as checklist
+from rig.runs.common import scaffold
 from rig.runs.common.replay import SECRET, replay_command
-from rig.runs.load import run as load
+from rig.runs.common.session import RunPlan
 from rig.runs.load.options import options_of
 from rig.runs.model import run as model
 from rig.runs.mutation import run as prove
-from rig.runs.scaling import run as scale
 from rig.stack import SpecError
 from tests.support.command_lines import EVERY_WAY, GROUP, TEXTS, Words, effect, line, nothing_runs, options, words_for
 
@@ -41,8 +39,8 @@ RUNS = [
         "rig bench --fleet", "rig bench --hot", "rig bench", "rig prove", "rig model",
     )
 ]  # fmt: skip
-# Neither where it is kept, nor how often it is repeated or what else is written, changes what one run tests.
-KEPT_WHERE = frozenset({"random_seed", "reports", "keep"})  # the random seed is drawn, and looked at by itself
+# Neither where it is kept, nor how much is printed, nor how often it is repeated or what else is written, changes what one run tests.
+KEPT_WHERE = frozenset({"random_seed", "reports", "keep", "quiet"})  # the random seed is drawn, and looked at by itself
 NOT_TESTED = KEPT_WHERE | {"repeat", "write_docs"}
 A_RUNNING_SERVER = ("base_url", "internal_url", "jwt_secret", "otp_code", "postgres", "valkey", "toxiproxy")
 SUMMARY = {
@@ -68,44 +66,37 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
     directory.meta.write_text(json.dumps({"started": 0.0, "cross": False, "random_seed": SEED, "command": ""}))
 
     @contextmanager
-    def run_session(
-        kind: str, root: Path, random_seed: int, *, replay: str, meta: dict[str, Any], **_: Any
-    ) -> Iterator:
-        found.whole.append(meta["command"])
-        found.one.append(replay)
+    def run_session(settings: Settings, plan: RunPlan, facts: Any) -> Iterator[Any]:
+        found.whole.append(plan.command)
+        found.one.append(plan.replay or plan.command)
         recorder = SimpleNamespace(add=lambda line: None)
         yield SimpleNamespace(
-            directory=directory, recorder=recorder, random_seed=random_seed, interrupted=False, supervisor=None
+            directory=directory, recorder=recorder, random_seed=plan.random_seed, interrupted=False, supervisor=None
         )
 
     def nothing(*_: Any, **__: Any) -> Any:
         return None
 
-    for module in (checklist, chaos, load, scale, model):
-        monkeypatch.setattr(module, "run_session", run_session)
-        monkeypatch.setattr(module, "conclude", lambda _: SUMMARY)
+    monkeypatch.setattr(scaffold, "run_session", run_session)
+    monkeypatch.setattr(scaffold, "conclude", lambda _: SUMMARY)
+    monkeypatch.setattr(scaffold, "mapped_schema", nothing)
+    monkeypatch.setattr(scaffold, "run_facts", lambda *_: {"judged": {}, "stack": {"lacks": {}}})
     for place in (
         "rig.report.print_summary", "rig.report.growth.print_table", "rig.report.model.print_control",
         "rig.runs.checklist.run.toxiproxy_binary", "rig.runs.checklist.run.run_features",
-        "rig.runs.checklist.run.mapped_schema", "rig.runs.chaos.run.mapped_schema", "rig.runs.load.run.mapped_schema",
         "rig.runs.chaos.run.play", "rig.runs.load.run.play", "rig.runs.scaling.run.play", "rig.runs.mutation.run.print_outcomes",
     ):  # fmt: skip
         monkeypatch.setattr(place, nothing)
-    for module in (checklist, chaos, load, scale):
-        monkeypatch.setattr(module, "run_facts", lambda *_: {"judged": {}, "stack": {"lacks": {}}})
     monkeypatch.setattr(model, "Pool", lambda *_: SimpleNamespace(run=nothing))
     monkeypatch.setattr(model, "keep_violations", lambda _: [])
     monkeypatch.setattr(prove, "prove", lambda *_: ([], False))
     monkeypatch.setattr(prove, "open_run", lambda *_: directory)
+    supervisor = SimpleNamespace(start=lambda: nullcontext(SimpleNamespace(spawn=nothing)))
+    monkeypatch.setattr(generator, "Supervisor", supervisor)
     for module in (goals, hotpath, generator):
-        monkeypatch.setattr(
-            module, "Supervisor", SimpleNamespace(start=lambda: nullcontext(SimpleNamespace(spawn=nothing)))
-        )
         monkeypatch.setattr(module, "show", lambda *_: 0)
     for module in (goals, hotpath):
-        monkeypatch.setattr(module, "open_stack", lambda *_: nullcontext(None))
-        monkeypatch.setattr(module, "mapped_schema", nothing)
-        monkeypatch.setattr(module, "Testbed", lambda *_: SimpleNamespace(close=nothing))
+        monkeypatch.setattr(module, "benchmark_testbed", lambda _: nullcontext(None))
         monkeypatch.setattr(module, "measure", nothing)
     monkeypatch.setattr(generator, "port_of", lambda _: 1)
     monkeypatch.setattr(

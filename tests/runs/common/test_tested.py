@@ -46,7 +46,7 @@ def test_a_store_that_is_given_is_named_by_itself_beside_one_of_ours(
 
 @pytest.fixture(scope="module")
 def judged(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:  # noqa: F811
-    """A run on stores that are given, one of which refuses a command."""
+    """A run on stores that are given, one of which refuses a command: its results and its directory."""
     home = tmp_path_factory.mktemp("judged")
     with given_valkey("Redis 7.0", home / "store", None, 'rename-command MONITOR ""') as port:
         valkey = f"valkey://127.0.0.1:{port}/5"
@@ -55,8 +55,8 @@ def judged(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
             postgres=stack.postgres.observer_url, valkey=valkey, mode="external", scratch=True, reports=home / "reports",
             postgres_log=stack.postgres.statement_log,
         )  # fmt: skip
-        results, _ = run_once(settings, ["SMOKE"], 7)
-    return results
+        finished = run_once(settings, ["SMOKE"], 7)
+    return {**finished.results, "directory": str(finished.directory.path)}
 
 
 def test_a_run_names_the_stores_that_were_judged(judged: dict[str, Any]) -> None:
@@ -95,5 +95,5 @@ def test_a_defect_that_only_commands_show_is_found_without_monitor(
             postgres_log=stack.postgres.statement_log, level="hardened",
             sut=f"{sys.executable} -m tests.sabotage {defect}", sut_cwd=CHECKOUT,
         )  # fmt: skip
-        results, _ = run_once(settings, [box], 7)
+        results = run_once(settings, [box], 7).results
     assert [item["verdict"] for item in results["items"]] == ["failed"], results["items"][0]["message"]

@@ -25,10 +25,10 @@ from rig.record.lines.load import Tally
 from rig.runs.load import run as load
 from rig.runs.load.options import options_of, replay_words
 from rig.runs.load.plan import WRITTEN, LoadOptions
-from rig.traffic.load.schedule import LoadPace
+from rig.traffic.load.schedule import LoadProfile
 from tests.support.stack_support import alive, until
 
-PACE = LoadPace(
+PACE = LoadProfile(
     mitras=60, ping_every_s=2.0, customers=20, storm_peak=60.0, storm_period_s=4.0, toggle_every_s=3.0, chat_every_s=3.0
 )
 CADENCES = {**WRITTEN, "heartbeat-mirror": 3}
@@ -142,7 +142,7 @@ def test_a_stall_of_the_server_shows_in_the_corrected_latencies(tmp_path: Path) 
         os.kill(pid, signal.SIGCONT)
         stalled.extend((stopped, time.time()))
 
-    pace = LoadPace(mitras=40, ping_every_s=2.0, togglers=0, customers=0, storm_peak=0, chats=0, dashboards=0)
+    pace = LoadProfile(mitras=40, ping_every_s=2.0, togglers=0, customers=0, storm_peak=0, chats=0, dashboards=0)
     options = replace(ALONE, pace=pace, seconds=20.0, cadences=WRITTEN)
     thread = threading.Thread(target=stall, args=(tmp_path,))
     thread.start()
@@ -251,7 +251,9 @@ def test_options_that_cannot_be_are_usage_errors(given: dict[str, Any]) -> None:
 
 
 def test_a_replay_names_what_is_not_usual() -> None:
-    options = replace(LoadOptions(LoadPace(mitras=1000, storm_peak=500)), baseline=False, thresholds=("ping: p(95)<9",))
+    options = replace(
+        LoadOptions(LoadProfile(mitras=1000, storm_peak=500)), baseline=False, thresholds=("ping: p(95)<9",)
+    )
     assert replay_words(options) == [
         "rig",
         "load",

@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str,
     home = tmp_path_factory.mktemp("alone")
     with Supervisor.start() as supervisor, open_stack(StackSpec(logs=home), supervisor, "alone") as stack:
         with Recorder(new_run(home, "load", 1, {})) as recorder:
-            arm = Arm.open("on", stack, recorder, Schema())
+            arm = Arm("on", stack, recorder, Schema())
             arm.start(1, WRITTEN, 15.0)
             arm.plant(40, 0, 0)
             ids = home / "ids.txt"

@@ -16,7 +16,7 @@ import pytest
 
 from rig.cli import main as entry
 from rig.cli.commands import app
-from rig.errors import UsageError
+from rig.errors import UsageError, suggestion
 from rig.model.catalogue import specifications
 from rig.model.checker import explore
 from rig.model.language import Rules
@@ -24,7 +24,7 @@ from rig.paths import CHECKOUT
 from rig.record import Run, RunDirectory
 from rig.results.judge import judge_run
 from rig.runs.model import run as drive
-from rig.runs.model.specifications import known_specs, load, meant, select, select_mutant
+from rig.runs.model.specifications import known_specs, load, select, select_mutant
 from rig.runs.model.state_names import NONE, Names, name_of, named
 from rig.stack.errors import StackError
 from tests.support.stack_support import rig
@@ -403,9 +403,9 @@ def test_judging_is_pure_and_asks_for_every_planned_exploration(fence: Path, mod
     assert "was not explored" in again["items"][0]["message"]
 
 
-def test_a_near_name_is_meant() -> None:
-    assert meant("sweeep", ["sweep", "seed"]) == " (did you mean 'sweep'?)"
-    assert meant("zzz", ["sweep", "seed"]) == ""
+def test_a_near_name_is_suggested() -> None:
+    assert suggestion("sweeep", ["sweep", "seed"]) == " (did you mean 'sweep'?)"
+    assert suggestion("zzz", ["sweep", "seed"]) == ""
 
 
 def test_all_of_ours_can_be_read() -> None:

@@ -90,10 +90,10 @@ def test_entries_are_chosen_by_name_section_and_box() -> None:
     assert select_entries(entries, [], ["C-04,F"]) == [ENTRY, OTHER, BOTH]
     assert select_entries(entries, ["both", "slow-ping"], ["F"]) == [BOTH]
     for names, only, told in (
-        (["slow-pings"], [], "did you mean slow-ping"),
+        (["slow-pings"], [], "did you mean 'slow-ping'"),
         (["zzz"], [], "rig prove --list"),
-        ([], ["Q"], "with one: C, F;"),
-        (["slow-ping"], ["F"], "none of the broken servers named"),
+        ([], ["Q"], "with one are C, F"),
+        (["slow-ping"], ["F"], "none of the mutants named"),
     ):
         with pytest.raises(UsageError, match=told):
             select_entries(entries, names, only)
@@ -182,7 +182,7 @@ def test_the_page_keeps_the_rows_that_were_not_run_again(tmp_path: Path) -> None
         (["--only", "Q"], {}, "'Q'"),
         (["--workers", "0"], {}, "--workers"),
         ([], {"RIG_MODE": "docker"}, "RIG_MODE"),
-        ([], {"RIG_VALKEY": "redis://127.0.0.1:1"}, "RIG_VALKEY says nothing to `rig prove`: unset it"),
+        ([], {"RIG_VALKEY": "redis://127.0.0.1:1"}, "RIG_VALKEY has no effect on `rig prove`: unset it"),
     ],
 )
 def test_misuse_is_one_clear_error(words: list[str], environment: dict[str, str], told: str, tmp_path: Path) -> None:
