@@ -5,7 +5,7 @@ from typing import Any
 
 from rig.record import Verdict
 from rig.report import load, model, text, trim, words
-from rig.report.page import Answer, Box, Measure, Page, Scenario, Section, Step
+from rig.report.page import Answer, Item, Measure, Page, Scenario, Section, Step
 
 SERVICES = (("postgres", "Postgres"), ("valkey", "Valkey"), ("toxiproxy", "Toxiproxy"))
 TITLES = {"checklist": "Checklist report", "chaos": "Chaos report", "load": "Load report", "model": "Model report"}
@@ -78,14 +78,14 @@ def _sections(items: Sequence[Mapping[str, Any]]) -> list[Section]:
             id=name,
             anchor=f"section-{text.anchor(name)}",
             title=next((text.clean(item["section_title"]) for item in members if item.get("section_title")), ""),
-            boxes=tuple(_box(item) for item in members),
+            items=tuple(_item(item) for item in members),
         )
         for name, members in grouped.items()
     ]
 
 
-def _box(item: Mapping[str, Any]) -> Box:
-    return Box(
+def _item(item: Mapping[str, Any]) -> Item:
+    return Item(
         id=text.clean(item["id"]),
         anchor=text.anchor(item["id"]),
         kind=text.clean(item.get("kind") or ""),

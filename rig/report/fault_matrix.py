@@ -19,16 +19,16 @@ MARKS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One section under one class: its verdict without the declared boxes, what fell, and what was declared."""
+    """One section under one class: its verdict without the declared items, what fell, and what was declared."""
 
-    verdict: Verdict | None  # None: no box of it was run
-    boxes: int
+    verdict: Verdict | None  # None: no item of it was run
+    items: int
     fallen: tuple[str, ...]
     declared: tuple[str, ...]
 
 
 def asked(cells: Mapping[str, Mapping[str, Cell]]) -> list[str]:
-    """Sections of which any box was run."""
+    """Sections of which any item was run."""
     return [s for s in SECTIONS if any(column[s].verdict or column[s].declared for column in cells.values())]
 
 
@@ -109,7 +109,7 @@ def as_html(
         found = []
         for name, results in columns.items():
             cell = cells[name][section]
-            told = f"{cell.verdict or 'none'}, {cell.boxes} boxes, random seed {results['random_seed']}"
+            told = f"{cell.verdict or 'none'}, {cell.items} items, random seed {results['random_seed']}"
             apart = f"<small> {len(cell.declared)} declared</small>" if cell.declared else ""
             shown = (MARKS[cell.verdict] if cell.verdict else "·") + apart
             tag = f'a href="{html.escape(link(results))}"' if linked else 'span role="img"'

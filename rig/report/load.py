@@ -7,7 +7,7 @@ from rig.record import Verdict
 from rig.report import load_tables, text, trim, words
 from rig.report.charts import plots, svg
 from rig.report.load_tables import Arms
-from rig.report.page import Box, Figures, Load
+from rig.report.page import Item, Figures, Load
 from rig.report.table import Cell, Figure, Table
 
 Raw = Mapping[str, Any]
@@ -38,7 +38,7 @@ def view(results: Raw) -> Load | None:
     )
     raw = tuple(text.clean(name) for name in load.get("raw") or () if _beside(text.clean(name)))
     took = results.get("seconds")
-    thresholds = tuple(_threshold_box(one, n, took) for n, one in enumerate(load.get("thresholds") or (), 1))
+    thresholds = tuple(_threshold_item(one, n, took) for n, one in enumerate(load.get("thresholds") or (), 1))
     return Load(kept, thresholds, raw)
 
 
@@ -102,10 +102,10 @@ def _thresholds(load: Raw) -> Table:
     )
 
 
-def _threshold_box(one: Raw, number: int, took: float | None) -> Box:
+def _threshold_item(one: Raw, number: int, took: float | None) -> Item:
     """A threshold in the shape of an item, so that each output can count it."""
     measured = load_tables.figure(one.get("value"), one.get("unit"))
-    return Box(
+    return Item(
         id=f"THRESHOLD-{number:02}",
         anchor=f"threshold-{number}",
         kind="threshold",

@@ -1,4 +1,4 @@
-"""The view that all outputs share: a run as boxes by section, its counts, facts and sentences, to print."""
+"""The view that all outputs share: a run as items by section, its counts, facts and sentences, to print."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from rig.report.table import Figure, Table
 
 @dataclass(frozen=True)
 class Answer:
-    """What one scenario (or variant of it) said of a box."""
+    """What one scenario (or variant of it) said of an item."""
 
     scenario: str
     variant: str
@@ -26,7 +26,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Box:
+class Item:
     """One row of the report."""
 
     id: str
@@ -54,20 +54,20 @@ class Box:
 
 @dataclass(frozen=True)
 class Section:
-    """The boxes under one heading."""
+    """The items under one heading."""
 
     id: str
     anchor: str
     title: str
-    boxes: tuple[Box, ...]
+    items: tuple[Item, ...]
 
     @property
     def counts(self) -> dict[Verdict, int]:
-        return words.count(box.verdict for box in self.boxes)
+        return words.count(item.verdict for item in self.items)
 
     @property
     def seconds(self) -> float:
-        return took(self.boxes)
+        return took(self.items)
 
     @property
     def letter(self) -> str:
@@ -138,7 +138,7 @@ class Load:
     """What a load run shows beside its items; `parts` are in reading order, without the empty ones."""
 
     parts: tuple[Table | Figures, ...]
-    thresholds: tuple[Box, ...]
+    thresholds: tuple[Item, ...]
     raw: tuple[str, ...]
 
     def table(self, name: str) -> Table | None:
@@ -168,8 +168,8 @@ class Page:
     model: Model | None = None
 
     @property
-    def boxes(self) -> list[Box]:
-        return [box for section in self.sections for box in section.boxes]
+    def items(self) -> list[Item]:
+        return [item for section in self.sections for item in section.items]
 
     @property
     def total(self) -> int:
@@ -179,28 +179,28 @@ class Page:
     def skips(self) -> dict[str, list[str]]:
         """The ids that were skipped, by the reason."""
         found: dict[str, list[str]] = {}
-        for box in self.boxes:
-            if box.verdict is Verdict.SKIPPED:
-                found.setdefault(box.message, []).append(box.id)
+        for item in self.items:
+            if item.verdict is Verdict.SKIPPED:
+                found.setdefault(item.message, []).append(item.id)
         return found
 
     @property
-    def causes(self) -> list[tuple[Box, ...]]:
+    def causes(self) -> list[tuple[Item, ...]]:
         """The troubles, those with the same verdict and the same words for it together."""
-        found: dict[tuple[Verdict, str], list[Box]] = {}
-        for box in self.troubles:
-            found.setdefault((box.verdict, box.message or box.id), []).append(box)
-        return [tuple(boxes) for boxes in found.values()]
+        found: dict[tuple[Verdict, str], list[Item]] = {}
+        for item in self.troubles:
+            found.setdefault((item.verdict, item.message or item.id), []).append(item)
+        return [tuple(items) for items in found.values()]
 
     @property
-    def troubles(self) -> list[Box]:
-        """What a reader must see first: failed, then broken, then inconclusive boxes."""
-        return [box for verdict in words.ORDER[:3] for box in self.boxes if box.verdict is verdict]
+    def troubles(self) -> list[Item]:
+        """What a reader must see first: failed, then broken, then inconclusive items."""
+        return [item for verdict in words.ORDER[:3] for item in self.items if item.verdict is verdict]
 
 
-def took(boxes: Sequence[Box]) -> float:
+def took(items: Sequence[Item]) -> float:
     """Seconds of all together: one after the other, but for those that are judged from the whole run, at the same time."""
-    times = {along: [box.seconds or 0.0 for box in boxes if box.all_along is along] for along in (False, True)}
+    times = {along: [item.seconds or 0.0 for item in items if item.all_along is along] for along in (False, True)}
     return sum(times[False]) + max(times[True], default=0.0)
 
 

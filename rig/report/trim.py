@@ -15,7 +15,7 @@ class Limits:
     rows: int  # of a query's result
     characters: int  # of one value, line or cell
     pieces: int  # of evidence under one answer
-    answers: int  # under one box
+    answers: int  # under one item
 
 
 # From generous to sparse: the HTML takes the first one with which it fits its size.

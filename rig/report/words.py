@@ -24,7 +24,7 @@ MEANINGS = {
     Verdict.SKIPPED: "a capability is missing, so it was not tried",
 }
 NOUNS = {
-    "checklist": ("box", "boxes"),
+    "checklist": ("item", "items"),
     "chaos": ("check", "checks"),
     "load": ("claim", "claims"),
     "model": ("statement", "statements"),

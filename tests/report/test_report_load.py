@@ -46,7 +46,7 @@ def test_the_parts_stand_in_reading_order_before_the_items():
     source = rendered(load())
     assert parts(source) == PARTS
     assert source.index("What weakens") < source.index('id="load-claims"')
-    assert source.index('id="load-raw"') < source.index('<section id="boxes"')
+    assert source.index('id="load-raw"') < source.index('<section id="items"')
 
 
 def test_a_claim_stands_with_its_limit_both_arms_and_a_way_to_its_evidence():

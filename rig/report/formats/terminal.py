@@ -13,7 +13,7 @@ from rich.text import Text
 from rig.record import RunDirectory, Verdict
 from rig.report import text, trim, words
 from rig.report.build import build
-from rig.report.page import Box, Page
+from rig.report.page import Item, Page
 
 COLOURS = {
     Verdict.PASSED: "green",
@@ -114,20 +114,20 @@ class _Summary:
             noun = words.plural(more, f"more {self.view.noun[0]}", f"more {self.view.noun[1]}")
             self.console.print(Text(f"... {noun} did not pass: see the report.\n"))
 
-    def _trouble(self, box: Box) -> None:
-        self.console.print(Text.assemble(self._mark(box.verdict), "  ", (box.id, "bold")))
-        for paragraph in (text.flat(box.title), trim.message(box.message)):
+    def _trouble(self, item: Item) -> None:
+        self.console.print(Text.assemble(self._mark(item.verdict), "  ", (item.id, "bold")))
+        for paragraph in (text.flat(item.title), trim.message(item.message)):
             if paragraph:
                 self.console.print(Padding(Text(paragraph), (0, 0, 0, 2), expand=False))
-        if box.replay:
-            self._command(box.replay, indent=2)
+        if item.replay:
+            self._command(item.replay, indent=2)
         self.console.print()
 
-    def _cause(self, alike: Sequence[Box]) -> None:
+    def _cause(self, alike: Sequence[Item]) -> None:
         """What several have in common, once; each by itself is in the report."""
         count = words.plural(len(alike), *self.view.noun)
         self.console.print(Text.assemble(self._mark(alike[0].verdict), "  ", (count, "bold")))
-        for paragraph in (", ".join(box.id for box in alike), trim.message(alike[0].message)):
+        for paragraph in (", ".join(item.id for item in alike), trim.message(alike[0].message)):
             self.console.print(Padding(Text(paragraph), (0, 0, 0, 2), expand=False))
         self.console.print()
 

@@ -1,8 +1,8 @@
 "use strict";
-// The report reads well without this: it adds filter, search, links that open their box, and copy buttons.
+// The report reads well without this: it adds filter, search, links that open their item, and copy buttons.
 (() => {
   const all = (selector, root = document) => Array.from(root.querySelectorAll(selector));
-  const boxes = all(".box");
+  const items = all(".item");
   const chips = all(".chip");
   const search = document.getElementById("search");
   const unfold = document.getElementById("unfold");
@@ -10,30 +10,30 @@
   let verdict = "";
   document.documentElement.classList.add("js");
 
-  const words = new Map(boxes.map((box) => [
-    box,
-    [box.querySelector("summary"), ...box.querySelectorAll(".answer h4")].map((part) => part.textContent).join(" ").toLowerCase(),
+  const words = new Map(items.map((item) => [
+    item,
+    [item.querySelector("summary"), ...item.querySelectorAll(".answer h4")].map((part) => part.textContent).join(" ").toLowerCase(),
   ]));
 
   function apply() {
     const sought = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let visible = 0;
-    for (const box of boxes) {
-      const fits = (!verdict || box.dataset.verdict === verdict) && sought.every((word) => words.get(box).includes(word));
-      box.hidden = !fits;
+    for (const item of items) {
+      const fits = (!verdict || item.dataset.verdict === verdict) && sought.every((word) => words.get(item).includes(word));
+      item.hidden = !fits;
       visible += fits;
     }
     for (const section of all(".section")) {
-      const own = all(".box", section);
-      if (own.length) section.hidden = own.every((box) => box.hidden);
+      const own = all(".item", section);
+      if (own.length) section.hidden = own.every((item) => item.hidden);
     }
     for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.filter === verdict));
-    shown.textContent = visible === boxes.length ? "" : `${visible} of ${boxes.length} shown`;
+    shown.textContent = visible === items.length ? "" : `${visible} of ${items.length} shown`;
   }
 
   function openTarget() {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (!target || !target.matches(".box")) return;
+    if (!target || !target.matches(".item")) return;
     if (target.hidden) {
       verdict = "";
       search.value = "";
@@ -85,7 +85,7 @@
     });
     unfold.addEventListener("click", () => {
       const open = unfold.getAttribute("aria-pressed") !== "true";
-      for (const box of boxes) box.open = open;
+      for (const item of items) item.open = open;
       unfold.setAttribute("aria-pressed", String(open));
       unfold.textContent = open ? "Close all evidence" : "Open all evidence";
     });
