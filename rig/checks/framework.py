@@ -1,4 +1,4 @@
-"""How a check is declared and how it judges: it requires promises of the server and assumes facts of the rig."""
+"""How a check is declared, and the judge that collects its findings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from rig.record.sections import RUN_SECTIONS, SECTIONS
 from rig.record.verdict import Verdict
 
 CONTRACT, HARDENED = "contract", "hardened"
-CATCH_ALL = "CONTRACT"  # the item that owns each promise of the contract which no box owns
+CATCH_ALL = "CONTRACT"  # the item for promises of the contract that have no item of their own
 LAG_VOID_S = 0.2
 FINDINGS_SHOWN = 6
 
 
 class Kind(StrEnum):
-    """What an item is: a promise can fail; an action or precondition that did not take effect never blames the server."""
+    """What an item is. Only a promise, an invariant or a claim can fail; an action or a precondition cannot."""
 
     PROMISE = "promise"
     ACTION = "action"
@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Breach:
-    """A promise that the server was seen to break, and the item that owns it: found while another item was judged."""
+    """A broken promise that was found while another item was judged. `owner` is the id of the item that fails for it."""
 
     owner: str
     message: str
@@ -37,7 +37,7 @@ class Breach:
 class Judgement:
     """One verdict with the sentence that explains it.
 
-    `lost`: why the rig did not see what it had to see, if so. `breaches` are charged to the items that own them.
+    `lost`: why the rig's own observation is not usable; empty if it is. `breaches`: promises of other items that broke.
     """
 
     verdict: Verdict
@@ -48,109 +48,109 @@ class Judgement:
 
 @dataclass
 class Judge:
-    """Collects what a check finds; handed to each check as its first argument."""
+    """Collects the findings of one check; every check gets it as its first argument."""
 
     kind: Kind
     level: str = HARDENED
-    beyond: bool = False  # the run had a fault of which the contract says nothing
+    beyond: bool = False  # the run had a fault that the contract does not cover
     broken_promises: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
-    thin: list[str] = field(default_factory=list)  # why what was seen is too little for a pass
+    inconclusive_reasons: list[str] = field(default_factory=list)
+    too_little: list[str] = field(default_factory=list)  # why there is not enough to pass
     breaches: list[Breach] = field(default_factory=list)
-    losses: list[str] = field(default_factory=list)  # those of the doubts that another try may clear
-    remarks: list[str] = field(default_factory=list)
+    retry_reasons: list[str] = field(default_factory=list)  # the inconclusive reasons that another try may remove
+    notes: list[str] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
-    lacking: str | None = None
+    skip_reason: str | None = None
 
-    def skip(self, lacking: str) -> None:
-        """This run cannot answer it, because of what it lacks, by name."""
-        self.lacking = lacking
+    def skip(self, reason: str) -> None:
+        """This run cannot judge the item; `reason` names what is missing."""
+        self.skip_reason = reason
 
     def require(self, holds: object, message: str) -> bool:
-        """The server must show this; in an action or precondition its absence is a doubt, not a failure.
+        """The server must fulfil this, or the item fails; an action or a precondition becomes inconclusive instead.
 
-        At level contract, under a fault that is beyond it, an invariant's is told, and fails nothing.
+        At level contract, under a fault that the contract does not cover, a broken invariant is only noted.
         """
         if not holds and self.beyond and self.level == CONTRACT and self.kind == Kind.INVARIANT:
-            self.remarks.insert(0, f"beyond the contract: {message}")
+            self.notes.insert(0, f"beyond the contract: {message}")
             return False
-        return self.insist(holds, message)
+        return self.require_under_any_fault(holds, message)
 
-    def insist(self, holds: object, message: str) -> bool:
-        """The same, under whatever fault."""
+    def require_under_any_fault(self, holds: object, message: str) -> bool:
+        """Like `require`, also under a fault that the contract does not cover."""
         if not holds:
             blames = self.kind in (Kind.PROMISE, Kind.INVARIANT, Kind.CLAIM)
-            (self.broken_promises if blames else self.doubts).append(message)
+            (self.broken_promises if blames else self.inconclusive_reasons).append(message)
         return bool(holds)
 
-    def harden(self, holds: object, message: str) -> bool:
-        """Beyond the contract: required at level hardened; at level contract its absence is told, and fails nothing."""
+    def require_hardened(self, holds: object, message: str) -> bool:
+        """Require it at level hardened. At level contract only note that it is missing."""
         if self.level == HARDENED:
             return self.require(holds, message)
         if not holds:
-            self.remarks.insert(0, f"hardened: {message}")
+            self.notes.insert(0, f"hardened: {message}")
         return bool(holds)
 
     def assume(self, holds: object, message: str) -> bool:
-        """The rig needs this to judge at all; without it the item is inconclusive."""
+        """The rig needs this to judge the item; without it the item is inconclusive."""
         if not holds:
-            self.doubts.append(message)
+            self.inconclusive_reasons.append(message)
         return bool(holds)
 
     def enough(self, holds: object, message: str) -> bool:
-        """So much must have been seen for a pass to mean something; a broken promise needs no sample size."""
+        """The sample is large enough for a pass; if not, the item is inconclusive, unless a promise is broken."""
         if not holds:
-            self.thin.append(message)
+            self.too_little.append(message)
         return bool(holds)
 
     def owes(self, holds: object, message: str, owner: str = CATCH_ALL) -> bool:
-        """The server must have done this before the item can be judged, and what was recorded shows whether it did.
+        """The server must have done this before the item can be judged, and the record shows whether it did.
 
-        Where it did not, this item stays inconclusive and `owner` fails: a defect that prevents a precondition must
-        not clear itself.
+        If it did not, this item is inconclusive and the item `owner` fails. Otherwise a defect that prevents a
+        precondition would never fail anything.
         """
         if not holds:
             self.breaches.append(Breach(owner, message))
-            self.doubts.append(message)
+            self.inconclusive_reasons.append(message)
         return bool(holds)
 
     def observed(self, holds: object, message: str) -> bool:
-        """The rig saw, and in time, what this judgement is of; else the observation is lost, and made again."""
+        """The rig saw the event, and in time. If not, the observation is not usable and is repeated."""
         if not holds:
-            self.losses.append(message)
+            self.retry_reasons.append(message)
         return self.assume(holds, message)
 
-    def remark(self, message: str) -> None:
-        """What a reader of a pass should know: the figure that was seen, the weaker bound that was used."""
-        self.remarks.append(message)
+    def note(self, message: str) -> None:
+        """Tell the reader of a pass a fact, such as a measured figure or a weaker bound that was used."""
+        self.notes.append(message)
 
     def show(self, *pieces: Evidence) -> None:
-        """Evidence that the check itself picked out of the whole run, for the report."""
+        """Add evidence for the report that the check selected from the record."""
         self.evidence.extend(pieces)
 
     def within(self, what: str, measured_s: float | None, bound_s: float) -> bool:
-        """An event came inside its bound, by the stamps of events."""
+        """The event happened within its bound (seconds). None means that it did not happen."""
         if measured_s is None:
             return self.require(False, f"{what} did not come within {bound_s:g} s")
-        self.remark(f"{what} after {max(measured_s, 0):.3f} s, bound {bound_s:g} s")
+        self.note(f"{what} after {max(measured_s, 0):.3f} s, bound {bound_s:g} s")
         return self.require(measured_s <= bound_s, f"{what} took {measured_s:.3f} s, more than {bound_s:g} s")
 
     def judgement(self) -> Judgement:
-        if self.lacking is not None:
-            return Judgement(Verdict.SKIPPED, self.lacking)
-        if self.broken_promises and not self.doubts:
+        if self.skip_reason is not None:
+            return Judgement(Verdict.SKIPPED, self.skip_reason)
+        if self.broken_promises and not self.inconclusive_reasons:
             return Judgement(Verdict.FAILED, sentence(self.broken_promises))
-        if self.doubts or self.thin:
-            found = sentence([*self.doubts, *self.thin, *self.broken_promises])
-            return Judgement(Verdict.INCONCLUSIVE, found, sentence(self.losses), tuple(self.breaches))
-        return Judgement(Verdict.PASSED, sentence(self.remarks) or "as promised")
+        if self.inconclusive_reasons or self.too_little:
+            message = sentence([*self.inconclusive_reasons, *self.too_little, *self.broken_promises])
+            return Judgement(Verdict.INCONCLUSIVE, message, sentence(self.retry_reasons), tuple(self.breaches))
+        return Judgement(Verdict.PASSED, sentence(self.notes) or "as promised")
 
 
 def sentence(findings: Sequence[str]) -> str:
-    """The findings on a line, each once; of many only the first, for the evidence shows them all."""
-    each = list(dict.fromkeys(findings))
-    more = f"; and {len(each) - FINDINGS_SHOWN} more like these" if len(each) > FINDINGS_SHOWN else ""
-    return "; ".join(each[:FINDINGS_SHOWN]) + more
+    """The findings on one line without repetitions. At most six are shown; the evidence has them all."""
+    different = list(dict.fromkeys(findings))
+    more = f"; and {len(different) - FINDINGS_SHOWN} more like these" if len(different) > FINDINGS_SHOWN else ""
+    return "; ".join(different[:FINDINGS_SHOWN]) + more
 
 
 Seen = Mapping[str, Any]

@@ -73,7 +73,7 @@ def test_each_sign_in_is_revoked_in_the_transaction_not_just_the_first() -> None
     good, bad = Judge(Kind.PROMISE), Judge(Kind.PROMISE)
     require_one_transaction(good, account)
     require_one_transaction(bad, [*account, statement(1, "BEGIN"), later, statement(1, "COMMIT")])
-    assert not good.broken_promises + good.doubts
+    assert not good.broken_promises + good.inconclusive_reasons
     assert bad.broken_promises == ["the account and its sign-ins were written in two transactions"]
 
 

@@ -57,7 +57,7 @@ def require_seen(judge: Judge, lines: Lines, item: str) -> None:
     times = count(lines)
     judge.show(evidence.note(f"{times} times {told}"))
     judge.require(times, f"it never happened that {told}: of what would break then, this campaign proves nothing")
-    judge.remark(f"{times} times {told}")
+    judge.note(f"{times} times {told}")
 
 
 @check("SEEN-01", "BE", "A fallback to Postgres was used", Kind.PRECONDITION, whole_run=True)
@@ -80,7 +80,7 @@ def write_fenced_off(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     """Only a server that counts it tells; the contract asks for neither the fence nor the count."""
     told = [line["values"][FENCED] for line in lines.get("metrics", ()) if FENCED in line["values"]]
     if judge.level == CONTRACT and not told:
-        judge.remark(f"the server tells nothing of it: no {FENCED} at /metrics")
+        judge.note(f"the server tells nothing of it: no {FENCED} at /metrics")
         return
     judge.show(evidence.note(f"{FENCED}, the last values: {', '.join(f'{value:g}' for value in told[-SHOWN_MAX:])}"))
     require_seen(judge, lines, "SEEN-04")

@@ -124,10 +124,10 @@ def assume_fault(judge: Judge, lines: Lines) -> Faults | None:
         if fault.removed:
             judge.assume(fault.healed, f"{named} was taken back but never seen to heal from both ends")
     seen = not found.each or any(fault.confirmed for fault in found.each)
-    judge.assume(seen or judge.doubts, "no fault was seen to bite: each was hidden by another")
+    judge.assume(seen or judge.inconclusive_reasons, "no fault was seen to bite: each was hidden by another")
     missing = [name for name in (*TRAFFIC_PHASES, "drain") if name not in phases(lines)]
     judge.assume(not missing, f"phases that were not completed: {', '.join(missing)}")
-    return None if judge.doubts else found
+    return None if judge.inconclusive_reasons else found
 
 
 AFTER = "after the reconnect"
@@ -230,7 +230,7 @@ def require_no_wrong_over(
     told = [span for span in over if span.lag_s <= LAG_VOID_S]
     voided = [span for span in over if span.lag_s > LAG_VOID_S]
     if told:
-        ask = judge.require if promised else judge.harden
+        ask = judge.require if promised else judge.require_hardened
         ask(False, f"{what}: in {where} {worst_of(told)}; the bound is {bound_s:g} s")
     if voided:
         lag_s = max(span.lag_s for span in voided)

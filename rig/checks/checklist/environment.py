@@ -9,7 +9,7 @@ def require_started_in(judge: Judge, seen: Seen) -> None:
     judge.require(seen["given"] == wanted, f"the backend was started with {variable}={seen['given']}, not {wanted}")
     judge.require(seen["seed_lines"], "no seed line since that start")
     if seen["process"] is None:
-        judge.remark(f"started with {variable}={wanted} (its process' own environment could not be read)")
+        judge.note(f"started with {variable}={wanted} (its process' own environment could not be read)")
         return
     judge.require(seen["process"] == wanted, f"its process runs with {variable}={seen['process']}, not {wanted}")
-    judge.remark(f"its process runs with {variable}={wanted}")
+    judge.note(f"its process runs with {variable}={wanted}")

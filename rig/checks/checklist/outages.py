@@ -11,7 +11,7 @@ def require_stopped(judge: Judge, seen: Seen) -> None:
     judge.require(seen["through_proxy"] != "answers", "Valkey still answers on the backend's address")
     if seen["how"] == "killed":
         judge.require(seen["direct"] != "answers", "Valkey was killed, yet it still answers directly")
-    judge.remark(f"{seen['how']}: directly it {seen['direct']}, on the backend's address it {seen['through_proxy']}")
+    judge.note(f"{seen['how']}: directly it {seen['direct']}, on the backend's address it {seen['through_proxy']}")
 
 
 def require_skip_lines(judge: Judge, seen: Seen, bounds: Bounds) -> None:
@@ -25,7 +25,7 @@ def require_skip_lines(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     what = f"skip lines in an outage of {lasted:.1f} s, at one every {bounds['every_s']:g} s"
     judge.require(len(late) >= least, f"{len(late)} {what}: fewer than {least}")
     judge.require(len(inside) <= most, f"{len(inside)} {what}: more than {most}")
-    judge.remark(f"{len(inside)} {what}")
+    judge.note(f"{len(inside)} {what}")
 
 
 def longest_gap_s(pings: Iterable[Seen], mitra: str, since: float, until: float) -> float:

@@ -31,14 +31,14 @@ def require_counts(judge: Judge, seen: Seen) -> None:
         judge.require(
             found == expected, f"the line says {found}, Postgres {expected} (online, deactivated, with sessions)"
         )
-        judge.remark("{} online, {} deactivated, {} with sessions, in the log as in Postgres".format(*expected))
+        judge.note("{} online, {} deactivated, {} with sessions, in the log as in Postgres".format(*expected))
 
 
 @check("A-03", "BE", "SMEMBERS mitras:online are the ids that are online in Postgres")
 def online_set(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.assume(seen["postgres"], "nobody is online in Postgres, so the set would prove nothing")
     require_same_ids(judge, "mitras:online", seen["postgres"], seen["valkey"])
-    judge.remark(f"{len(seen['valkey'])} ids on both sides")
+    judge.note(f"{len(seen['valkey'])} ids on both sides")
 
 
 @check("A-04", "BE", "Every online mitra has a heartbeat from the time of the seed")
@@ -54,21 +54,21 @@ def heartbeats(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         )
     extra = sorted(set(seen["heartbeats"]) - set(seen["online"]))
     judge.require(not extra, f"heartbeat keys of ids that are not online: {', '.join(extra)}")
-    judge.remark(f"{len(seen['online'])} heartbeats, all within the seed's time")
+    judge.note(f"{len(seen['online'])} heartbeats, all within the seed's time")
 
 
 @check("A-05", "BE", "Every online mitra's capacity key is its number of active and pending_payment sessions")
 def capacities(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.assume(any(seen["loads"].get(mitra) for mitra in seen["online"]), "no online mitra has a session")
     require_capacities(judge, seen["online"], seen["loads"], seen["capacities"])
-    judge.remark(f"{len(seen['online'])} capacities as counted in Postgres")
+    judge.note(f"{len(seen['online'])} capacities as counted in Postgres")
 
 
 @check("A-06", "BE", "SMEMBERS mitras:deactivated are the ids that are inactive in Postgres")
 def deactivated_set(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.assume(seen["postgres"], "nobody is deactivated in Postgres, so the set would prove nothing")
     require_same_ids(judge, "mitras:deactivated", seen["postgres"], seen["valkey"])
-    judge.remark(f"{len(seen['valkey'])} ids on both sides")
+    judge.note(f"{len(seen['valkey'])} ids on both sides")
 
 
 @check("A-07", "BE", "FLUSHDB under a running backend is followed by a second seed line within 5 s")
@@ -81,4 +81,4 @@ def second_seed(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def all_rebuilt(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.assume(seen["truth"]["online"] and seen["truth"]["deactivated"], "Postgres holds too little to compare")
     require_mirror_is_truth(judge, seen["truth"], seen["mirror"])
-    judge.remark("online, deactivated, capacity and heartbeat as in Postgres")
+    judge.note("online, deactivated, capacity and heartbeat as in Postgres")

@@ -65,7 +65,7 @@ def audit(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         judge.require(status == 200 and told, f"{asked} was answered {status} {reply}")
     expected = ["online", "offline", "online", "offline"]
     judge.require(seen["statuses"] == expected, f"the audit rows are {seen['statuses']}, not {expected}")
-    judge.remark(f"{len(seen['asked'])} toggles, {len(seen['statuses'])} changes, {len(seen['statuses'])} rows")
+    judge.note(f"{len(seen['asked'])} toggles, {len(seen['statuses'])} changes, {len(seen['statuses'])} rows")
 
 
 @check("B-07", "BE", "Without Valkey a toggle is answered 200, Postgres has it, and the log names the failed write")

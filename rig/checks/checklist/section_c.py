@@ -26,7 +26,7 @@ def one_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(
         lasted >= bounds["cycle_s"], f"online for {lasted:.2f} s, less than a cycle of {bounds['cycle_s']:g} s"
     )
-    judge.remark(f"{len(pings)} pings over {lasted:.1f} s, a cycle is {bounds['cycle_s']:g} s")
+    judge.note(f"{len(pings)} pings over {lasted:.1f} s, a cycle is {bounds['cycle_s']:g} s")
 
 
 def answered(answers: Sequence[Sequence[Any]], status: int, online: bool | None = None) -> int:
@@ -101,7 +101,7 @@ def require_without_postgres(judge: Judge, seen: Seen, name: str, good: int) -> 
     judge.require(
         good == asked, f"with Postgres stopped {asked - good} of {asked} were answered otherwise: {seen[name]}"
     )
-    judge.remark(f"{good} of {asked} with Postgres stopped")
+    judge.note(f"{good} of {asked} with Postgres stopped")
 
 
 @check("C-02", "BE", "500 pings: not one statement in Postgres, exactly one SET each in Valkey")
@@ -117,7 +117,7 @@ def nothing_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     require_no_sql(judge, seen)
     require_no_sql_of_any_kind(judge, seen)
     require_heartbeats(judge, seen, taken)
-    judge.remark(f"{taken} pings and {away} offline ones: no statement, {taken} SETs")
+    judge.note(f"{taken} pings and {away} offline ones: no statement, {taken} SETs")
 
 
 @check("C-03", "BE", "The heartbeat moves on with each ping, to the time of the ping")
@@ -131,7 +131,7 @@ def moves_on(judge: Judge, seen: Seen, bounds: Bounds) -> None:
             off = max(began - bounds["clock_s"] - at, at - ended - bounds["clock_s"])
             judge.require(off <= 0, f"the heartbeat {value} is {off:.3f} s off the ping that it stands for")
             previous = at
-    judge.remark(f"{len(seen['pings'])} pings, each with a later time")
+    judge.note(f"{len(seen['pings'])} pings, each with a later time")
 
 
 @check("C-04", "BE", "last_heartbeat_at takes the ping's time within a mirror cycle and a second")
@@ -181,7 +181,7 @@ def guard_is_valkeys(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     require_no_sql(judge, seen)
     require_none_a_request(judge, seen["statements"], sent)
     require_heartbeats(judge, seen, 0)
-    judge.remark(f"{shut_out} refused pings: no statement, no heartbeat")
+    judge.note(f"{shut_out} refused pings: no statement, no heartbeat")
 
 
 @check("C-09", "BE", "Valkey is stopped", Kind.ACTION)
@@ -208,7 +208,7 @@ def checked_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(seen["lines"] == len(every), f"{seen['lines']} fallback lines for {len(every)} pings")
     for s in seen["wrote"]:
         judge.require(False, f"a ping in the outage wrote: {' '.join(s['text'].split())[:120]}")
-    judge.remark(f"{len(every)} pings, {seen['lines']} fallback lines, nothing written")
+    judge.note(f"{len(every)} pings, {seen['lines']} fallback lines, nothing written")
 
 
 @check("C-11", "BE", "After the seed that ends the outage pings take the way through Valkey")
@@ -220,4 +220,4 @@ def back_on_valkey(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     require_refusal(judge, seen["refused"], 403, "ACCOUNT_INACTIVE")
     judge.require(seen["sets"] == sent, f"{seen['sets']} heartbeats were written in Valkey by {sent} pings")
     judge.require(not seen["lines"], f"{len(seen['lines'])} fallback lines after the seed line")
-    judge.remark(f"{sent} pings, {seen['sets']} SETs, no fallback line up to the exit")
+    judge.note(f"{sent} pings, {seen['sets']} SETs, no fallback line up to the exit")

@@ -138,4 +138,4 @@ def left_out(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(
         offered == len(seen["offered"]), f"the answer says offered: {offered}, Postgres has {seen['offered']}"
     )
-    judge.remark(f"offered to {', '.join(seen['offered'])}")
+    judge.note(f"offered to {', '.join(seen['offered'])}")

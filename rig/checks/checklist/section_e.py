@@ -54,7 +54,7 @@ def shut_out_in_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     others = [revoked for user, revoked in seen["sessions"] if user == dewi]
     judge.require(not any(others), "somebody else's sign-in was revoked")
     require_one_transaction(judge, seen["statements"])
-    judge.remark(f"all {len(hers)} sign-ins revoked, in the transaction that deactivated her")
+    judge.note(f"all {len(hers)} sign-ins revoked, in the transaction that deactivated her")
 
 
 def require_one_transaction(judge: Judge, statements: list[Seen]) -> None:

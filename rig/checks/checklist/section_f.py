@@ -75,7 +75,7 @@ def reachable(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     for state in ("available", "full", "deactivated"):
         judge.assume(state in found.values(), f"nobody was {state}")
     judge.assume(set(seen["answers"]) - set(found), "nobody was offline")
-    judge.remark(
+    judge.note(
         f"{len(seen['answers'])} mitras, {sum(state in ('available', 'full') for state in found.values())} reachable"
     )
 
@@ -92,7 +92,7 @@ def stale_is_unreachable(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         judge.assume(online, f"Postgres does not have those online whose state is: {state}")
     require_no_availability_sql(judge, seen["statements"], STATUS)
     require_silence(judge, seen)
-    judge.remark(f"stale after {seen['stale_s']:g} s; stale, missing and garbled are unreachable, just fresh is not")
+    judge.note(f"stale after {seen['stale_s']:g} s; stale, missing and garbled are unreachable, just fresh is not")
 
 
 @check("F-03", "BE", "Without Valkey the fallback is logged and the answer is Postgres' is_online")
@@ -110,7 +110,7 @@ def reachable_from_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         seen["rounds"][0]["postgres"] != seen["rounds"][1]["postgres"], "no row was changed between the rounds"
     )
     judge.require(seen["lines"] >= asked, f"{seen['lines']} fallback lines for {asked} questions")
-    judge.remark(f"{asked} questions, {seen['lines']} fallback lines, each answer as in Postgres")
+    judge.note(f"{asked} questions, {seen['lines']} fallback lines, each answer as in Postgres")
 
 
 @check("F-04", "BE", "The blast takes the way through Valkey, without a fallback")
@@ -119,7 +119,7 @@ def blast_from_valkey(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(seen["recomputes"], "no SDIFF of mitras:online during the payment")
     require_no_availability_sql(judge, seen["statements"])
     require_silence(judge, seen)
-    judge.remark(f"{seen['recomputes']} SDIFF, no availability query, no fallback line up to the exit")
+    judge.note(f"{seen['recomputes']} SDIFF, no availability query, no fallback line up to the exit")
 
 
 @check("F-05", "BE", "The ids are those of SDIFF, filtered by capacity and fresh heartbeat")
@@ -138,7 +138,7 @@ def ids_match(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         if judge.require(isinstance(ids, list), f"the answer is {seen['available']['reply']}"):
             require_answer(judge, "findAvailableMitras", expected, ids, seen["names"])
     require_offers(judge, seen, expected)
-    judge.remark(f"{len(expected)} of {len(found)} online mitras, by the API as by the offers")
+    judge.note(f"{len(expected)} of {len(found)} online mitras, by the API as by the offers")
 
 
 def same_but_snapshot(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -168,4 +168,4 @@ def blast_from_postgres(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         seen["lines"] >= len(seen["requests"]), f"{seen['lines']} fallback lines for {len(seen['requests'])} blasts"
     )
     require_prompt(judge, seen["requests"], bounds["answer_s"])
-    judge.remark(f"{len(seen['expected'])} offers, as in Postgres; {seen['lines']} fallback lines")
+    judge.note(f"{len(seen['expected'])} offers, as in Postgres; {seen['lines']} fallback lines")

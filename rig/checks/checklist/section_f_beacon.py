@@ -44,7 +44,7 @@ def matches_reality(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         counts.append(f"{count} of {online}")
     judge.assume(counts[0] == "0 of 0", "somebody was online at the first poll")
     judge.assume(not counts[-1].startswith("0 "), "nobody was available at the last poll")
-    judge.remark(f"available: {', then '.join(counts)}, and so said the beacon")
+    judge.note(f"available: {', then '.join(counts)}, and so said the beacon")
 
 
 def snapshot_of(text: Any) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def snapshot_for_ten_seconds(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(
         not seen["after_planting"], f"a snapshot written by hand was computed anew {seen['after_planting']} times"
     )
-    judge.remark(
+    judge.note(
         f"{first['ttl_ms']} ms to live, {last['ttl_ms']} ms after {total(seen['shared'])} more polls; one by hand is served"
     )
 
@@ -122,9 +122,7 @@ def one_recompute(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     )
     require_no_availability_sql(judge, seen["statements"], STATUS)
     require_none_a_request(judge, seen["statements"], sent)
-    judge.remark(
-        f"{sent} polls in {seen['seconds']:.1f} s, {len(seen['recomputes'])} recomputes, no availability query"
-    )
+    judge.note(f"{sent} polls in {seen['seconds']:.1f} s, {len(seen['recomputes'])} recomputes, no availability query")
 
 
 def require_apart(judge: Judge, what: str, times: list[float], between_s: float) -> None:
@@ -159,7 +157,7 @@ def counted_anew(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         gone["gone"], f"the snapshot is still there {bounds['within_s']:g} s after the answer, though nobody polled"
     )
     judge.require(seen["recomputes"], "the next poll did not recompute")
-    judge.remark(f"{counts[0]} available at a maximum of {seen['maxima'][0]}, {counts[1]} at {seen['maxima'][1]}")
+    judge.note(f"{counts[0]} available at a maximum of {seen['maxima'][0]}, {counts[1]} at {seen['maxima'][1]}")
 
 
 def after_commit(times: list[float], released_at: float | None, committed_at: float) -> list[float]:
@@ -183,7 +181,7 @@ def dashboard_is_scard(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         counts.append(one["before"])
     judge.assume(len(set(counts)) >= 3, f"the set hardly changed: {counts}")
     judge.assume(any(one["deactivated"] for one in seen["reads"]), "no deactivated mitra was online")
-    judge.remark(f"through {len(counts)} changes: {counts}")
+    judge.note(f"through {len(counts)} changes: {counts}")
 
 
 @check("F-12", "CC", "500 reads of the dashboard: not one query of mitra_online_status")
@@ -198,4 +196,4 @@ def dashboard_without_sql(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.observed(sent >= REQUESTS_MIN, f"the dashboard was read only {sent} times")
     judge.require(good == sent, f"{sent - good} of {sent} reads were not answered 200: {seen['answers']}")
     require_no_availability_sql(judge, seen["statements"], STATUS)
-    judge.remark(f"{good} reads, no statement names {STATUS}")
+    judge.note(f"{good} reads, no statement names {STATUS}")

@@ -25,7 +25,7 @@ def stale_time_set(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         return
     ask = judge.owes if by_the_api else judge.require
     ask(seen["rows"] == [[seen["wanted"]]], f"app_config holds {seen['rows']}, not {seen['wanted']}")
-    judge.remark(f"stale_after_seconds = {seen['wanted']}, {seen['where']}")
+    judge.note(f"stale_after_seconds = {seen['wanted']}, {seen['where']}")
 
 
 @check("G-03", "M", "The mitras go online and send one heartbeat", Kind.ACTION)
@@ -39,7 +39,7 @@ def pinged_once(judge: Judge, seen: Seen, bounds: Bounds) -> None:
                 ask(said is True, f"{exchange['action']} of {mitra} says is_online: {said!r}")
         at = heartbeat_time(one["heartbeat"])
         judge.require(at is not None, f"mitra:heartbeat:{mitra} is {one['heartbeat']!r} after the ping")
-    judge.remark(f"{len(seen['mitras'])} mitras pinged once")
+    judge.note(f"{len(seen['mitras'])} mitras pinged once")
 
 
 @check("G-04", "BE", "The heartbeat key is deleted by hand", Kind.ACTION)
@@ -52,7 +52,7 @@ def key_deleted(judge: Judge, seen: Seen, bounds: Bounds) -> None:
 def waited(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     enough = seen["all_offline"] or seen["waited_s"] >= bounds["within_s"]
     judge.require(enough, f"waited {seen['waited_s']:.1f} s of {bounds['within_s']:g} s")
-    judge.remark(f"waited {seen['waited_s']:.1f} s of {bounds['within_s']:g} s at most")
+    judge.note(f"waited {seen['waited_s']:.1f} s of {bounds['within_s']:g} s at most")
 
 
 @check("G-06", "BE", "Who fell silent is offline in Postgres with one audit row; who pings is not")
@@ -112,7 +112,7 @@ def gone_from_the_mirror(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         judge.require(mitra in seen["online"], f"{mitra}, who keeps pinging, is gone from mitras:online")
         judge.require(mitra in seen["heartbeats"], f"{mitra}, who keeps pinging, has no heartbeat key")
     require_lasting(judge, seen["expiring"])
-    judge.remark(f"{len(seen['silent'])} gone, {len(seen['control'])} still there")
+    judge.note(f"{len(seen['silent'])} gone, {len(seen['control'])} still there")
 
 
 @check("G-08", "BE", "Valkey is stopped", Kind.ACTION)
@@ -157,7 +157,7 @@ def nobody_offline(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         )
     assume_pings(judge, seen["pings"], seen["mitras"], seen["seeded_at"], seen["read_at"], bounds["stale_s"])
     require_untouched(judge, seen["mitras"], seen)
-    judge.remark(f"{lasted:.1f} s of outage, no write, {len(seen['mitras'])} mitras online all the time")
+    judge.note(f"{lasted:.1f} s of outage, no write, {len(seen['mitras'])} mitras online all the time")
 
 
 def first_text(statements: Sequence[Mapping[str, Any]]) -> str:

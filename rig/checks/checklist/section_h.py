@@ -22,7 +22,7 @@ def heartbeating(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         owe_pings(judge, seen["pings"], mitra)
         taken = [p for p in seen["pings"] if p["id"] == mitra and p["status"] == 200 and p["is_online"] is True]
         judge.require(taken, f"no ping of mitra {mitra} has been answered 200 with is_online: true")
-    judge.remark(f"{len(seen['mitras'])} mitras, {len(seen['pings'])} pings so far")
+    judge.note(f"{len(seen['mitras'])} mitras, {len(seen['pings'])} pings so far")
 
 
 @check("H-02", "BE", "The backend runs with a shortened mirror cycle", Kind.ACTION)
@@ -64,7 +64,7 @@ def one_statement_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         missing = sorted(set(seen["pinging"]) - ids_in(after))
         judge.require(not missing, f"the statement of a cycle lacks {', '.join(missing)}, who pinged in it")
         judge.require(after["committed_at"] is not None, f"the statement at {after['at']:.3f} was not committed")
-    judge.remark(f"{len(mirrored)} statements in {lasted:.1f} s, each with {len(seen['pinging'])} or more ids")
+    judge.note(f"{len(mirrored)} statements in {lasted:.1f} s, each with {len(seen['pinging'])} or more ids")
 
 
 @check("H-04", "BE", "last_heartbeat_at of everyone who pings is from within the last cycle")
@@ -79,9 +79,7 @@ def within_the_last_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
             )
             judge.require(age >= -bounds["clock_s"], f"mitra {mitra}: {-age:.2f} s in the future")
     judge.require(not seen["nobody"], f"{seen['nobody']} are no mitras, yet the mirror gave them rows")
-    judge.remark(
-        f"the oldest is {max((age or 0.0) for age in ages.values()):.2f} s old, bound {bounds['within_s']:g} s"
-    )
+    judge.note(f"the oldest is {max((age or 0.0) for age in ages.values()):.2f} s old, bound {bounds['within_s']:g} s")
 
 
 @check("H-05", "BE", "Postgres lags Valkey by a mirror cycle at most, and is never ahead of it")
@@ -120,7 +118,7 @@ def lags_by_a_cycle(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         judge.require(
             ahead <= bounds["ahead_s"], f"{one['name']}: last_heartbeat_at is {ahead:.2f} s ahead of her heartbeat"
         )
-    judge.remark(f"{judged} samples, none behind a heartbeat that had stood for {bounds['stood_s']:g} s")
+    judge.note(f"{judged} samples, none behind a heartbeat that had stood for {bounds['stood_s']:g} s")
 
 
 def overdue(written: Sequence[tuple[float, float]], until: float) -> float | None:
@@ -154,4 +152,4 @@ def stands_still(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     wrote = [s for s in seen["statements"] if first["at"] <= s["at"] <= last["at"] and writes(s, STATUS)]
     text = wrote[0]["text"][:120] if wrote else ""
     judge.require(not wrote, f"{len(wrote)} statements wrote {STATUS} in the outage: {text}")
-    judge.remark(f"no change in {lasted:.1f} s without Valkey, {len(seen['pings'])} pings")
+    judge.note(f"no change in {lasted:.1f} s without Valkey, {len(seen['pings'])} pings")

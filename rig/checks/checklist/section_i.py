@@ -18,7 +18,7 @@ def corrupted(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         judge.owes(False, f"before the corruption {lack}", owner_of(lack))
     for command, reply in seen["replies"]:
         judge.require(reply in (1, True, "OK"), f"{command} answered {reply!r}: it changed nothing")
-    judge.remark(f"{len(seen['replies'])} corruptions")
+    judge.note(f"{len(seen['replies'])} corruptions")
 
 
 def owner_of(lack: str) -> str:
@@ -53,7 +53,7 @@ def matches_again(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         fresh = at is not None and at >= seen["since"] - bounds["clock_s"]
         judge.require(fresh, f"the missing heartbeat of {mitra} came back as {heartbeats.get(mitra)!r}, not as now")
     if seen["kept"]:
-        judge.remark(f"{len(seen['kept'])} heartbeats left alone, {len(seen['missing'])} written anew")
+        judge.note(f"{len(seen['kept'])} heartbeats left alone, {len(seen['missing'])} written anew")
 
 
 def assume_the_write_was_refused(judge: Judge, seen: Seen) -> None:
@@ -85,4 +85,4 @@ def no_periodic_seed(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     )
     took = None if seen["seeded_at"] is None else seen["seeded_at"] - seen["flushed_at"]
     judge.within("the seed after a FLUSHDB", took, bounds["within_s"])
-    judge.remark(f"one seed line in {watched:.1f} s")
+    judge.note(f"one seed line in {watched:.1f} s")

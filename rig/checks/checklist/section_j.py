@@ -36,7 +36,7 @@ def beacon_in_the_outage(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     before, during = (sum(s["count"] for s in seen[when]) for when in ("asked_before", "asked"))
     judge.require(before == 0, f"{before} availability queries while Valkey was there")
     judge.require(during >= 1, "no availability query in the outage: who answers then?")
-    judge.remark(f"{len(seen['polls'])} polls, availability queries: {before} before, {during} during")
+    judge.note(f"{len(seen['polls'])} polls, availability queries: {before} before, {during} during")
 
 
 @check("J-03", "C", "The blast falls back to Postgres, and the chat takes place")
@@ -50,7 +50,7 @@ def blast_in_the_outage(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         found = (reply.get("status"), reply.get("mitra_id"))
         judge.require(found == ("active", seen["mitra"]), f"the accepted chat is {found}")
     require_prompt(judge, [seen["paid"], seen["accepted"]], bounds["answer_s"])
-    judge.remark(f"{len(seen['offered'])} offers as in Postgres, accepted, active")
+    judge.note(f"{len(seen['offered'])} offers as in Postgres, accepted, active")
 
 
 @check("J-04", "M", "A ping is answered 200, its fallback logged, and no row updated")
@@ -65,7 +65,7 @@ def pings_in_the_outage(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(seen["lines"] == len(seen["pings"]), f"{seen['lines']} fallback lines for {len(seen['pings'])} pings")
     for s in seen["wrote"]:
         judge.require(False, f"a ping in the outage wrote: {' '.join(s['text'].split())[:120]}")
-    judge.remark(f"{len(seen['pings'])} pings, {seen['lines']} fallback lines, no write")
+    judge.note(f"{len(seen['pings'])} pings, {seen['lines']} fallback lines, no write")
 
 
 @check("J-05", "M", "Toggles in the outage are kept in Postgres and logged, and mirrored after Valkey's return")
@@ -134,4 +134,4 @@ def require_valkey_again(judge: Judge, seen: Seen) -> None:
     asked = [s for s in seen["asked"] if not ids_in(s) and (not seen["seeds"] or s["count"] >= computed)]
     require_no_availability_sql(judge, asked)
     judge.require(not seen["lines"], f"fallback lines after the seed line: {seen['lines']}")
-    judge.remark(f"then {pings} pings, beacon and blast from Valkey, no fallback line up to the exit")
+    judge.note(f"then {pings} pings, beacon and blast from Valkey, no fallback line up to the exit")

@@ -47,7 +47,7 @@ def started_together(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.assume(seen["truth"]["online"] and seen["truth"]["deactivated"], "Postgres holds too little to compare")
     require_mirror_is_truth(judge, seen["truth"], seen["ready"])
     require_mirror_is_truth(judge, seen["truth"], seen["stopped"])
-    judge.remark(f"{len(begun)} instances started within {max(begun) - min(begun):.3f} s, one seed line each")
+    judge.note(f"{len(begun)} instances started within {max(begun) - min(begun):.3f} s, one seed line each")
 
 
 @check("K-02", "BE", "Concurrent toggles of one mitra through two instances end with both stores agreeing")
@@ -76,7 +76,7 @@ def agree_after_each_round(judge: Judge, seen: Seen, bounds: Bounds) -> None:
     judge.require(
         bool(audit) and (audit[-1] == "online") is last, f"the last audit row is {audit[-1:]}, is_online is {last}"
     )
-    judge.remark(
+    judge.note(
         f"{len(rounds)} rounds, {len(audit)} changes, agreement {max(slowest or 0.0, 0.0):.3f} s after the answers"
     )
 
@@ -110,7 +110,7 @@ def require_one_recompute(judge: Judge, commands: Sequence[Seen], filler: str) -
     written = [c["instance"] for c in commands if verb(c) in SNAPSHOT_WRITES and SNAPSHOT in c["args"][1:]]
     judge.require(diffs == [filler], f"SDIFF was run by {diffs}, not once by {filler}")
     judge.require(written == [filler], f"the snapshot was written by {written}, not once by {filler}")
-    judge.remark(f"missed by {filler}: one SDIFF, one write")
+    judge.note(f"missed by {filler}: one SDIFF, one write")
 
 
 def deletes_snapshot(command: Seen) -> bool:
@@ -163,7 +163,7 @@ def mirrors_side_by_side(judge: Judge, seen: Seen, bounds: Bounds) -> None:
         mirrored = [s for s in seen["statements"] if s["instance"] == name and writes(s, STATUS) and uses_unnest(s)]
         lasted = seen["until"] - seen["from"]
         judge.require(len(mirrored) >= 3, f"{name} wrote {len(mirrored)} times by UNNEST in {lasted:.1f} s")
-        judge.remark(f"{name} mirrored {len(mirrored)} times")
+        judge.note(f"{name} mirrored {len(mirrored)} times")
     for name, mitra in seen["mitras"].items():
         series = [(sample["at"], sample["columns"].get(mitra)) for sample in seen["samples"]]
         judge.observed(len(series) >= 3, f"{len(series)} samples of last_heartbeat_at are too few")

@@ -25,7 +25,7 @@ def button(judge: Judge, seen: Seen, bounds: Bounds) -> None:
             reply = seen[when]["reply"]
             found = (reply.get("available"), reply.get("count"))
             judge.require(found == (available, count), f"with the only mitra {when} the beacon says {found}")
-    judge.remark("available with her online, unavailable without, available again")
+    judge.note("available with her online, unavailable without, available again")
 
 
 @check("SMOKE-04", "C", "Pay, accept, chat: the capacity counter goes up")

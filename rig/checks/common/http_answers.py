@@ -44,4 +44,4 @@ def require_prompt(judge: Judge, exchanges: Iterable[Seen], bound_s: float) -> N
         judge.require(exchange["status"] is not None, f"{asked} got no answer: {exchange['error']}")
         if took > bound_s:
             judge.within(asked, took, bound_s)
-    judge.remark(f"slowest answer after {slowest:.3f} s, bound {bound_s:g} s")
+    judge.note(f"slowest answer after {slowest:.3f} s, bound {bound_s:g} s")

@@ -48,7 +48,7 @@ def judged(claim: Mapping[str, Any]) -> Callable[[Judge, Lines, Bounds], None]:
             roles = strangers(lines, arm)
             judge.assume(not roles, f"statements of unknown roles: {', '.join(roles)}")
             assume_load(judge, lines, bounds, *claim["needs"], arm=arm)
-        judge.remark(found.said)
+        judge.note(found.said)
 
     return check
 
@@ -73,7 +73,7 @@ def assume_begun(judge: Judge, lines: Lines, needs: Sequence[str], arms: Sequenc
     for arm in arms:
         sent = sum(total(lines, arm, "sent", action) for action in needs)
         judge.assume(sent, f"not one request of its kind ({', '.join(needs)}, {arm}) was sent: the load never began")
-    return not judge.doubts
+    return not judge.inconclusive_reasons
 
 
 def no_baseline(lines: Lines) -> str:

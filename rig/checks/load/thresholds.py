@@ -123,7 +123,7 @@ def judge_thresholds(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             continue
         told = f"`{row['text']}`: {row['value']:.4g} {row['unit']}".rstrip()
         judge.require(row["verdict"] == "passed", told)
-        judge.remark(told)
+        judge.note(told)
     if not judge.broken_promises:
         assume_load(judge, lines, bounds, *[action for action in actions(lines, "on") if action in ("ping", "beacon")])
 

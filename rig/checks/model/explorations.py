@@ -151,7 +151,7 @@ def invariant_holds(spec: PlannedSpec, number: str) -> Function:
             judge.assume(False, f"{spec['explorations_told'][str(lacking)]} was not explored")
         for line in own:
             judge.assume(line["complete"], f"within {line['within']}: {ended(line)}")
-        judge.remark(f"{said(own[0]) if own else ''}holds in all states within " + " and within ".join(
+        judge.note(f"{said(own[0]) if own else ''}holds in all states within " + " and within ".join(
             f"{line['within']} ({line['states']:,} states)" for line in own
         ))  # fmt: skip
 
@@ -194,7 +194,7 @@ def actions_take_place(spec: PlannedSpec) -> Function:
         why = "; ".join(f"within {line['within']}: {ended(line)}" for line in own if not line["complete"])
         judge.assume(not never, f"never came: {', '.join(never)}" + (f" ({why})" if why else ""))
         judge.show(evidence.log("how often each action was taken", [f"{n:>12,}  {name}" for name, n in taken.items()]))
-        judge.remark(f"all {len(spec['actions'])} actions came")
+        judge.note(f"all {len(spec['actions'])} actions came")
 
     return check
 
@@ -222,7 +222,7 @@ def rules_matter(spec: PlannedSpec) -> Function:
         )
         killed = sum(line["outcome"] == KILLED for line in own)
         explained = len(own) - killed
-        judge.remark(f"{killed} of {len(own)} are killed" + (f", {explained} explained" if explained else ""))
+        judge.note(f"{killed} of {len(own)} are killed" + (f", {explained} explained" if explained else ""))
 
     return check
 

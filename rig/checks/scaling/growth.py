@@ -86,7 +86,7 @@ def grows_no_faster(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         if found is None:
             continue
         judge.require(found <= bounds["exponent"], f"{operation} grows by the exponent {found:.2f}")
-        judge.remark(f"{operation} {found:.2f}")
+        judge.note(f"{operation} {found:.2f}")
 
 
 @check(
@@ -101,7 +101,7 @@ def reseeds_near_its_floor(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     if last is not None:
         judge.show(table(figures_of(lines), "reseed"))
         judge.within(f"the reseed of {last['size']} mitras", last["seconds"], bounds["times"] * last["floor"])
-        judge.remark(f"{last['seconds'] / last['floor']:.2f} times the floor of {last['floor']:.2f} s")
+        judge.note(f"{last['seconds'] / last['floor']:.2f} times the floor of {last['floor']:.2f} s")
 
 
 @check("GROWTH-03", "BE", "Who is available is found within a second", Kind.CLAIM, whole_run=True)
@@ -126,7 +126,7 @@ def unhindered(judge: Judge, lines: Lines, bounds: Bounds, during: str) -> None:
         f"even in calm their p99 was {last['calm_p99_ms']:.1f} ms: this machine is too busy",
     )
     judge.require(last["p99_ms"] <= bounds["p99_ms"], f"{text}, slowest {last['slowest_ms']:.1f} ms")
-    judge.remark(f"{text} of {last['sent']}, slowest {last['slowest_ms']:.1f} ms, in calm {last['calm_p99_ms']:.1f} ms")
+    judge.note(f"{text} of {last['sent']}, slowest {last['slowest_ms']:.1f} ms, in calm {last['calm_p99_ms']:.1f} ms")
 
 
 @check("GROWTH-04", "BE", "A blast does not keep pings waiting", Kind.CLAIM, whole_run=True)

@@ -48,13 +48,13 @@ def no_wrongful_offline(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             told = f"{row['mitra_id']} was taken offline {silent_s:.2f} s after a ping that was answered as online"
             in_outage = any(since <= last["started"] <= until for since, until in outages)
             promised = silent_s < bounds["stale_s"] - CONTRACT_TOLERANCE_S and not in_outage
-            ask = judge.require if promised else judge.harden
+            ask = judge.require if promised else judge.require_hardened
             if not ask(silent_s >= bounds["stale_s"] - bounds["tolerance_s"], told):
                 judge.show(evidence.note(f"committed at {committed_at:.3f}"), http_evidence(last))
     sent = sum(map(len, pings.values()))
     judge.enough(sent >= bounds["pings_min"], f"only {sent} pings were answered as online")
     judge.show(rows_evidence("mitra_online_logs WHERE status = 'offline', less the toggles", [row for row, _ in swept]))
-    judge.remark(f"{sent} pings, {len(swept)} taken offline by the sweep")
+    judge.note(f"{sent} pings, {len(swept)} taken offline by the sweep")
 
 
 def auto_offlines(audit: Sequence[Line], lines: Lines) -> Iterator[tuple[Line, float]]:
@@ -103,7 +103,7 @@ def no_ping_when_deactivated(judge: Judge, lines: Lines, bounds: Bounds) -> None
                 continue
             told = f"{id}: a ping {after:.2f} s after her deactivation was answered 200"
             promised = any(first <= ping["started"] <= last for first, last in quiet)
-            ask = judge.require if promised else judge.harden
+            ask = judge.require if promised else judge.require_hardened
             if (promised or after > bounds["partition_s"]) and not ask(ping["status"] != 200, told):
                 judge.show(http_evidence(ping))
             elif ping["code"] == "ACCOUNT_INACTIVE":
@@ -111,7 +111,7 @@ def no_ping_when_deactivated(judge: Judge, lines: Lines, bounds: Bounds) -> None
                 if refused == 1:
                     judge.show(http_evidence(ping))
     judge.enough(refused, "no deactivated mitra pinged")
-    judge.remark(f"{refused} pings of deactivated mitras refused")
+    judge.note(f"{refused} pings of deactivated mitras refused")
 
 
 def barred_spans(lines: Lines) -> Iterator[tuple[str, float, float]]:
@@ -172,7 +172,7 @@ def no_overload(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     )
     judge.show(evidence.sql("SELECT mitra_id, count(*) ...", ["mitra_id", "load at the end"], last["loads"].items()))
     judge.enough(highest, f"nobody had a chat in {looks} looks")
-    judge.remark(f"{looks} loads read, the highest {highest}")
+    judge.note(f"{looks} loads read, the highest {highest}")
 
 
 def maxima(lines: Lines) -> list[tuple[float, float, float]]:
@@ -223,7 +223,7 @@ def audit_alternates(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         )
     judge.show(rows_evidence("mitra_online_logs ORDER BY id", rows["audit"]))
     judge.enough(len(rows["audit"]) >= bounds["rows_min"], f"only {len(rows['audit'])} audit rows")
-    judge.remark(f"{len(rows['audit'])} audit rows of {len(by_mitra)} mitras")
+    judge.note(f"{len(rows['audit'])} audit rows of {len(by_mitra)} mitras")
 
 
 @check("INV-20", "BE", "No sign-in of a deactivated mitra stays valid", Kind.INVARIANT, whole_run=True)
@@ -241,7 +241,7 @@ def no_live_sign_in(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     theirs = [row for row in rows["sign_ins"] if row["user_id"] in barred(lines)]
     judge.show(rows_evidence("auth_sessions", theirs))
     judge.enough(theirs, "nobody who was deactivated had signed in")
-    judge.remark(f"{len(theirs)} sign-ins of mitras who were deactivated, {len(inactive)} inactive at the end")
+    judge.note(f"{len(theirs)} sign-ins of mitras who were deactivated, {len(inactive)} inactive at the end")
 
 
 def shut_out_since_sign_in(lines: Lines) -> set[str]:
@@ -274,7 +274,7 @@ def no_chat_past_its_end(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.require(not over, f"still counted though past their end: {', '.join(over[:SHOWN_MAX])}")
     judge.show(rows_evidence("chat_sessions", rows["chats"]))
     judge.enough(rows["chats"], "there was no chat")
-    judge.remark(f"{len(rows['chats'])} chats")
+    judge.note(f"{len(rows['chats'])} chats")
 
 
 def rows_evidence(table: str, rows: Sequence[Line]) -> dict[str, Any]:

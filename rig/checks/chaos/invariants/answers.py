@@ -72,13 +72,13 @@ def answered(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         took = slowest["ended"] - slowest["started"]
         judge.show(evidence.timing("slowest answer from the fault on", round(took, 3), bounds["answer_s"]))
         judge.show(http_evidence(slowest))
-        judge.remark(f"{len(requests)} requests from the fault on, the slowest {took:.3f} s")
+        judge.note(f"{len(requests)} requests from the fault on, the slowest {took:.3f} s")
 
 
 def require_in_order(judge: Judge, lines: Lines) -> None:
     """No server leaves by itself, and one that is told to stop ends within 10 s with a clean exit."""
     for line in lines.get("exited", ()):
-        judge.insist(False, line["text"])
+        judge.require_under_any_fault(False, line["text"])
     for line in lines.get("stopped", ()):
         told = f"server {line['instance']} ended with exit code {line['code']} after SIGTERM, not 0 within 10 s"
         judge.require(line["code"] in CLEAN_EXITS, told)
@@ -88,7 +88,7 @@ def require_no_defects(judge: Judge, lines: Lines, fault: Faults) -> None:
     """From the first request that prepares the run to its last one, whether or not the faults were as they should be."""
     found = [line for line in lines.get("request", ()) if is_defect(line, fault)]
     for line in found:
-        judge.insist(False, outcome(line))
+        judge.require_under_any_fault(False, outcome(line))
     judge.show(*map(http_evidence, found[:SHOWN_MAX]))
 
 
@@ -131,7 +131,13 @@ def require_answers(judge: Judge, wrong: Sequence[Line], fault: Faults) -> None:
     ]
     for line in wrong:
         misled = line["status"] in (403, 409) and any(since <= line["t"] <= until for since, until in unnoticed)
-        ask = judge.insist if inexcusable(line, fault) else judge.harden if misled else judge.require
+        ask = (
+            judge.require_under_any_fault
+            if inexcusable(line, fault)
+            else judge.require_hardened
+            if misled
+            else judge.require
+        )
         ask(False, outcome(line))
     judge.show(*map(http_evidence, wrong[:SHOWN_MAX]))
 

@@ -48,7 +48,7 @@ def mirror_is_truth(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.show(evidence.timing("longest that an id was wrong in quiet", round(longest, 3), quiet_s))
     judge.show(*sample_evidence([sample for sample in after if wrong_in(sample)][-1:] or after[-1:]))
     if took is not None:
-        judge.remark(f"equal {took:.2f} s after Valkey answered again; longest difference in quiet {longest:.2f} s")
+        judge.note(f"equal {took:.2f} s after Valkey answered again; longest difference in quiet {longest:.2f} s")
 
 
 def first_equal(samples: Sequence[Line]) -> float | None:
@@ -93,11 +93,11 @@ def never_empty(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         # What no connection notices may take the contract's 5 s to be seen.
         silent = any(not each.outage or not each.noticed for each in fault.each)
         judge.require(span_s(worst) <= (bounds["reseed_s"] if silent else bounds["empty_s"]), said)
-        judge.harden(span_s(worst) <= bounds["empty_s"], said)
+        judge.require_hardened(span_s(worst) <= bounds["empty_s"], said)
         judge.show(*[http_evidence(read) for read in worst[:SHOWN_MAX]])
         few = f"only {len(reads)} answers of the {reader} from the fault on"
         judge.enough(len(reads) >= bounds["reads_min"], few)
-        judge.remark(f"{len(reads)} reads of the {reader}")
+        judge.note(f"{len(reads)} reads of the {reader}")
     judge.show(evidence.timing("longest that a reader saw nobody", round(longest, 3), bounds["empty_s"]))
 
 
@@ -128,7 +128,9 @@ def require_seeds(judge: Judge, lines: Lines, fault: Faults, reseed_s: float) ->
         judge.within(f"the seed line of {named}", took, reseed_s)
     else:
         told = "did not come" if took is None else f"took {took:.3f} s"
-        judge.harden(took is not None and took <= reseed_s, f"the seed line of {named} {told}, bound {reseed_s:g} s")
+        judge.require_hardened(
+            took is not None and took <= reseed_s, f"the seed line of {named} {told}, bound {reseed_s:g} s"
+        )
 
 
 def readers(

@@ -76,14 +76,14 @@ def idle_in_outage(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         if not fault.noticed and fault.hit and set(fault.hit) < everyone:
             begun += NOTICED_S  # the others learn of it from who is hit, who has to notice first
         lost = [row for row, at in swept if begun <= at <= fault.removed]
-        ask = judge.require if fault.noticed and len(lines.get("log", ())) == 1 else judge.harden
+        ask = judge.require if fault.noticed and len(lines.get("log", ())) == 1 else judge.require_hardened
         ask(not lost, f"{len(lost)} mitras were taken offline in the outage")
         mirrored = [
             line
             for line in inside(batches(lines), begun + UNDER_WAY_S, fault.removed)
             if not fault.hit or line["instance"] in fault.hit
         ]
-        ask = judge.require if fault.noticed else judge.harden
+        ask = judge.require if fault.noticed else judge.require_hardened
         ask(not mirrored, f"{len(mirrored)} heartbeat updates in the outage")
         # Where another fault lies in between, what it makes of the ticks is not known.
         if not any(other is not fault and near(other, fault) for other in events.each):
@@ -104,7 +104,7 @@ def require_skips(judge: Judge, lines: Lines, fault: Fault, bounds: Bounds) -> N
     assert fault.confirmed is not None
     assert fault.removed is not None
     lasted, longest = fault.removed - fault.confirmed, fault.removed - fault.requested
-    ask = judge.require if fault.noticed else judge.harden
+    ask = judge.require if fault.noticed else judge.require_hardened
     for log in lines.get("log", ()):
         for name, text in SKIPS.items():
             if name in bounds and (not fault.hit or log["instance"] in fault.hit):
@@ -118,7 +118,7 @@ def require_skips(judge: Judge, lines: Lines, fault: Fault, bounds: Bounds) -> N
                 judge.show(
                     evidence.log(log["source"], [line for _, line in log["lines"] if text in line], looked_for=text)
                 )
-                judge.remark(f"{log['instance']}: {count} skipped ticks, one every {bounds[name]:g} s")
+                judge.note(f"{log['instance']}: {count} skipped ticks, one every {bounds[name]:g} s")
 
 
 @check("INV-10", "BE", "A ping in quiet is one SET and no SQL", Kind.INVARIANT, whole_run=True)
@@ -157,7 +157,7 @@ def ping_is_one_set(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.show(evidence.commands("heartbeats that pings wrote", [" ".join(c["args"]) for c in shown]))
     few = f"only {len(alone)} pings before the fault had their mitra for themselves"
     judge.enough(len(alone) >= bounds["pings_min"], few)
-    judge.remark(f"{len(alone)} pings")
+    judge.note(f"{len(alone)} pings")
 
 
 def first_of(known: dict[str, tuple[float, float]], *names: str) -> float:
@@ -202,7 +202,7 @@ def one_batch_a_cycle(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     counts = Counter(f"by {line['instance']}" for line in own)
     judge.show(evidence.statements("heartbeats to Postgres", dict(counts), [line["text"] for line in own[:1]]))
     judge.enough(own, "no heartbeat was ever mirrored")
-    judge.remark(f"{len(own)} batches, at most {most} an instance")
+    judge.note(f"{len(own)} batches, at most {most} an instance")
 
 
 @check(
@@ -244,7 +244,7 @@ def one_recompute(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         all(0 <= ttl <= bounds["snapshot_s"] * 1000 for ttl in old), f"a snapshot had {max(old, default=0)} ms to live"
     )
     judge.enough(old, "there never was a snapshot")
-    judge.remark(f"{len(old)} looks at a snapshot")
+    judge.note(f"{len(old)} looks at a snapshot")
     if "visible_s" in bounds:  # a run from before they were counted has no bound for them
         require_subscriptions(judge, lines, events, bounds)
 

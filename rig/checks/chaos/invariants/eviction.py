@@ -21,9 +21,11 @@ def nothing_evicted(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     rows = left(judge, lines)
     if rows is None:
         return
-    judge.harden(rows["evicted_keys"] == 0, f"{rows['evicted_keys']} keys were evicted: availability rots in silence")
+    judge.require_hardened(
+        rows["evicted_keys"] == 0, f"{rows['evicted_keys']} keys were evicted: availability rots in silence"
+    )
     judge.show(evidence.valkey("INFO stats: evicted_keys", rows["evicted_keys"]))
-    judge.remark(f"evicted_keys is {rows['evicted_keys']}")
+    judge.note(f"evicted_keys is {rows['evicted_keys']}")
     if "alert_s" not in bounds:
         return
     for policy, since, until in dangerous_spans(lines.get("sample", ())):
@@ -59,18 +61,22 @@ def require_alert(judge: Judge, lines: Lines, policy: str, since: float, until: 
     for log in lines.get("log", ()):
         said = [line for at, line in log["lines"] if first <= at <= due and policy in line]
         judge.show(evidence.log(log["source"], said[:SHOWN_MAX], looked_for=policy))
-        judge.harden(said, f"{log['instance']} left no line within {alert_s:g} s of the policy {policy}")
+        judge.require_hardened(said, f"{log['instance']} left no line within {alert_s:g} s of the policy {policy}")
         told = readiness(lines, log["instance"], due)
         if not judge.enough(told is not None, f"{log['instance']} was never asked at /readyz") or told is None:
             continue
         judge.show(evidence.note(f"{log['instance']} at /readyz {due - since:.1f} s after it: {told['text']}"))
-        judge.harden(policy in told["text"], f"{log['instance']} says nothing of the policy {policy} at /readyz")
+        judge.require_hardened(
+            policy in told["text"], f"{log['instance']} says nothing of the policy {policy} at /readyz"
+        )
         over = until + alert_s
         after = readiness(lines, log["instance"], over)
         if over <= phases(lines)["drain"][1] and not troubled(lines, until, over) and after is not None:
             stays = policy in after["text"]
-            judge.harden(not stays, f"{log['instance']} still tells of the policy {policy} {alert_s:g} s after its end")
-    judge.remark(f"{policy} stood for {until - since:.1f} s")
+            judge.require_hardened(
+                not stays, f"{log['instance']} still tells of the policy {policy} {alert_s:g} s after its end"
+            )
+    judge.note(f"{policy} stood for {until - since:.1f} s")
 
 
 def readiness(lines: Lines, instance: str, at: float) -> Line | None:

@@ -81,7 +81,7 @@ def require_agreement(judge: Judge, lines: Lines, bounds: Bounds, find: Find, wh
         judge.show(
             evidence.timing(f"{name}: longest that an id was wrong in {where}", round(longest, 3), bounds["quiet_s"])
         )
-        judge.remark(f"{name}: {len(seen)} samples, the longest difference {longest:.2f} s")
+        judge.note(f"{name}: {len(seen)} samples, the longest difference {longest:.2f} s")
 
 
 def quiet_samples(lines: Lines, events: Faults, bounds: Bounds) -> Iterator[tuple[str, list[Line]]]:
@@ -95,14 +95,14 @@ def quiet_samples(lines: Lines, events: Faults, bounds: Bounds) -> Iterator[tupl
 def deactivated_is_truth(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     require_agreement(judge, lines, bounds, deactivated_wrong, "mitras:deactivated")
     ever = {id for sample in lines.get("sample", ()) if sample["truth"] for id in sample["truth"]["deactivated"]}
-    judge.enough(judge.doubts or ever, "nobody was ever deactivated")
+    judge.enough(judge.inconclusive_reasons or ever, "nobody was ever deactivated")
 
 
 @check("INV-03", "BE", "Every online mitra's capacity is her load", Kind.INVARIANT, whole_run=True)
 def capacity_is_load(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     require_agreement(judge, lines, bounds, capacity_wrong, "mitra:capacity")
     loaded = any(any(sample["truth"]["loads"].values()) for sample in lines.get("sample", ()) if sample["truth"])
-    judge.enough(judge.doubts or loaded, "nobody ever had a chat")
+    judge.enough(judge.inconclusive_reasons or loaded, "nobody ever had a chat")
 
 
 @check("INV-04", "BE", "A heartbeat key exists just for who is online", Kind.INVARIANT, whole_run=True)
@@ -127,14 +127,16 @@ def heartbeat_forward(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             if not judge.require(value is not None, f"{id}: the heartbeat {text!r} is no time") or value is None:
                 continue
             back = newest.get(id, value) - value
-            judge.harden(back <= 0, f"{id}: the heartbeat went back by {back:.3f} s to {text} at {at:.3f}")
+            judge.require_hardened(back <= 0, f"{id}: the heartbeat went back by {back:.3f} s to {text} at {at:.3f}")
             ahead = value - at
-            judge.harden(ahead <= bounds["ahead_s"], f"{id}: the heartbeat {text} was {ahead:.1f} s ahead at {at:.3f}")
+            judge.require_hardened(
+                ahead <= bounds["ahead_s"], f"{id}: the heartbeat {text} was {ahead:.1f} s ahead at {at:.3f}"
+            )
             newest[id] = value
     judge.enough(looks >= bounds["samples_min"], f"the heartbeats were seen only {looks} times")
     told = {id: datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds") for id, at in newest.items()}
     judge.show(evidence.valkey("MGET mitra:heartbeat:*, at the last look", told, type="string"))
-    judge.remark(f"{looks} looks at the heartbeats")
+    judge.note(f"{looks} looks at the heartbeats")
 
 
 def looks_at_heartbeats(samples: Sequence[Line]) -> Iterator[tuple[float, Mapping[str, str] | None]]:
@@ -185,7 +187,7 @@ def heartbeat_mirrored(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     columns = ["mitra_id", "heartbeat in Valkey", "stood for s", "last_heartbeat_at"]
     judge.show(evidence.sql(LATEST, columns, [[id, *row] for id, row in due.items()]))
     judge.enough(owed, "no heartbeat stood in Valkey for as long as a mirror cycle")
-    judge.remark(f"{owed} looks at heartbeats that were due in Postgres")
+    judge.note(f"{owed} looks at heartbeats that were due in Postgres")
 
 
 def shared(lines: Lines) -> set[str]:

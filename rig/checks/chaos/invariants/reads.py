@@ -53,7 +53,7 @@ def the_silent_leave(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.enough(gone, "nobody went silent for long enough")
     judge.show(rows_evidence("mitra_online_logs WHERE status = 'offline', less the toggles", gone))
     judge.show(evidence.timing("longest silence of an online mitra in quiet", round(longest, 2), stale_s + sweep_s + 1))
-    judge.remark(f"{len(gone)} taken offline; the longest silence in quiet {longest:.1f} s")
+    judge.note(f"{len(gone)} taken offline; the longest silence in quiet {longest:.1f} s")
 
 
 def latest(times: Sequence[float], by: float) -> float:
@@ -92,7 +92,7 @@ def no_offer_in_vain(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     judge.show(rows_evidence("chat_request_notifications", rows["offers"]))
     judge.enough(blasts, "no chat was offered in quiet")
     judge.enough(withheld, "nobody was deactivated or full when a chat was offered")
-    judge.remark(f"{blasts} blasts in quiet, {withheld} times somebody was left out")
+    judge.note(f"{blasts} blasts in quiet, {withheld} times somebody was left out")
 
 
 def always_full(lines: Lines, since: float, until: float, most: float) -> set[str]:
@@ -133,7 +133,7 @@ def fallback_tells_the_same(judge: Judge, lines: Lines, bounds: Bounds) -> None:
                     continue
                 seen += compare(judge, path, request, lines, bounds)
         judge.enough(seen >= bounds["reads_min"] or not spans, f"only {seen} answers of {path} could be compared")
-        judge.remark(f"{seen} answers of {path}")
+        judge.note(f"{seen} answers of {path}")
 
 
 def compare(judge: Judge, path: str, request: Line, lines: Lines, bounds: Bounds) -> bool:
@@ -190,7 +190,7 @@ def seeds_tell_the_truth(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             truths = [sample["truth"] for sample in looks if sample["truth"]]
             if len(truths) >= 2 and looks[0]["t"] <= at <= looks[-1]["ended"]:
                 compared += 1
-                ask = judge.require if calm else judge.harden
+                ask = judge.require if calm else judge.require_hardened
                 require_counts(
                     ask, log, text, [int(number) for number in found.groups()], truths, between(lines, looks)
                 )
@@ -201,7 +201,7 @@ def seeds_tell_the_truth(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         judge.show(evidence.log(log["source"], [text for _, text in log["lines"]], looked_for=SEED_LINE))
     needed = any(fault.seeds and fault.noticed for fault in events.each)
     judge.enough(compared or not needed, "no seed line could be compared with Postgres")
-    judge.remark(f"{compared} seed lines compared with Postgres")
+    judge.note(f"{compared} seed lines compared with Postgres")
 
 
 def between(lines: Lines, looks: Sequence[Line]) -> dict[str, int]:
@@ -253,4 +253,4 @@ def everybody_their_own(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             judge.show(http_evidence(request))
     judge.enough(own >= bounds["answers_min"], f"only {own} answers name whose they are")
     judge.enough(gone >= bounds["gone_min"], f"only {gone} requests were hung up on")
-    judge.remark(f"{own} answers to who asked, {gone} requests hung up on")
+    judge.note(f"{own} answers to who asked, {gone} requests hung up on")
