@@ -7,7 +7,7 @@ from rig.record import Verdict
 from rig.report import load_tables, text, trim, words
 from rig.report.charts import plots, svg
 from rig.report.load_tables import Arms
-from rig.report.page import Item, Figures, Load
+from rig.report.page import Figures, Item, Load
 from rig.report.table import Cell, Figure, Table
 
 Raw = Mapping[str, Any]

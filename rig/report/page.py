@@ -1,13 +1,18 @@
-"""The view that all outputs share: a run as items by section, its counts, facts and sentences, to print."""
+"""The view that all outputs share: a run as items by section, with its counts, facts and sentences."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from rig.record import Verdict, overall
 from rig.record.evidence import Evidence
 from rig.report import words
+from rig.report.contract import Clause, clauses
 from rig.report.model import Model
+from rig.report.people import People, Person
+from rig.report.subjects import Marks
 from rig.report.table import Figure, Table
+from rig.report.time_spent import TimeSpent
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,9 @@ class Answer:
     bounds: tuple[tuple[str, str], ...]
     weakened: tuple[str, ...]
     evidence: tuple[Evidence, ...]
+    marks: tuple[Marks, ...] = ()  # for each piece of evidence what the verdict is about; none of a pass
+    differences: tuple[Mapping[str, Any], ...] = ()  # what was expected and seen, as in results.json
+    step: str = ""  # the anchor of the step that asked for it, or of its scenario
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,13 @@ class Item:
     replay: str
     answers: tuple[Answer, ...]
     all_along: bool = False  # judged from all that was seen, so its time is that of the run
+    people: tuple[Person, ...] = ()  # whose ids stand in it
+    clauses: tuple[Clause, ...] = ()  # of the contract
+
+    @property
+    def mark(self) -> str:
+        """The anchor of the first thing that the verdict is about; empty where there is none."""
+        return f"{self.anchor}-mark" if any(mark for answer in self.answers for mark in answer.marks) else ""
 
     @property
     def pieces(self) -> int:
@@ -92,6 +107,13 @@ class Step:
     verdict: Verdict
     seconds: float | None
     message: str
+    anchor: str = ""
+    item: str = ""  # the anchor of the item that it asks for
+
+    @property
+    def rest(self) -> str:
+        """Its text behind the item's id."""
+        return self.text.partition(":")[2]
 
 
 @dataclass(frozen=True)
@@ -105,6 +127,7 @@ class Scenario:
     seconds: float | None
     error: str | None
     steps: tuple[Step, ...]
+    anchor: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -166,6 +189,14 @@ class Page:
     scenarios: tuple[Scenario, ...]
     load: "Load | None" = None
     model: Model | None = None
+    people: People = field(default_factory=dict)
+    time: TimeSpent | None = None
+
+    @property
+    def clauses(self) -> list[Clause]:
+        """The sentences of the contract that the items are about, each once, in the order of the contract."""
+        named = {clause.name for item in self.items for clause in item.clauses}
+        return [clause for clause in clauses().values() if clause.name in named]
 
     @property
     def items(self) -> list[Item]:

@@ -1,5 +1,6 @@
 """The entries of results.json: an answer, an item, a scenario, and what stands where there was no answer."""
 
+from dataclasses import asdict
 from typing import Any
 
 from rig.checks import CHECKS, Judgement
@@ -19,10 +20,12 @@ def run_ended(run: Run) -> float:
 
 
 def answer_entry(line: dict[str, Any], judgement: Judgement) -> dict[str, Any]:
+    different = [asdict(each) for each in judgement.differences]
     return {
         "scenario": line["scenario"], "variant": line["variant"], "verdict": judgement.verdict,
         "message": judgement.message, "seconds": round(line["ended"] - line["started"], 3),
         "started": line["started"], "bounds": line["bounds"], "weakened": [], "evidence": line["evidence"],
+        **({"differences": different} if different else {}),
     }  # fmt: skip
 
 

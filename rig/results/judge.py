@@ -14,6 +14,7 @@ from rig.results.chaos import figures
 from rig.results.claims_registry import claims
 from rig.results.entries import INTERRUPTED, cut_short, item_entry, run_ended, scenario_entry
 from rig.results.observations import judge_observations, last_attempts, note_unended, note_unrun, observations
+from rig.results.wall_time import wall_time
 from rig.results.whole_run import judge_whole_run
 
 
@@ -58,6 +59,8 @@ def judge_run(run: Run) -> dict[str, Any]:
         "seconds": round(ended - run.meta["started"], 3),
         "items": items,
         "scenarios": [scenario_entry(line) for line in scenarios.values()],
+        "people": people(run),
+        "wall_time": wall_time(run, ended),
         **figures(run),
     }
 
@@ -68,6 +71,11 @@ def until_its_end(run: Run) -> Run:
     if not end or not end.get("interrupted"):
         return run
     return replace(run, lines=[line for line in run.lines if line["t"] <= end["t"]])
+
+
+def people(run: Run) -> dict[str, dict[str, str]]:
+    """Name and role of everybody whose row the rig wrote, by id: an id alone says nothing to a reader."""
+    return {line["id"]: {"name": line["name"], "role": line["role"]} for line in run.of("person")}
 
 
 def code_of(run: Run, verdict: Verdict, counts: Counter[str], end: dict[str, Any] | None) -> int:

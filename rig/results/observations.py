@@ -42,7 +42,7 @@ def judge_observations(run: Run, plan: dict[str, Any], scenarios: dict[tuple[str
                     continue
                 for item, found in ((line["item"], judgement), *breaches_of(line, judgement, plan)):
                     if found.verdict is Verdict.FAILED:
-                        told = Judgement(Verdict.FAILED, f"at try {attempt}: {found.message}")
+                        told = replace(found, message=f"at try {attempt}: {found.message}")
                         answers[item].append(answer_entry(line, told))
         last = tries[name, variant, scenario["attempt"]]
         for line, judgement in judge_try(last, level):

@@ -9,6 +9,7 @@ import pytest
 from rig.record import evidence
 from rig.report.build import build
 from rig.report.formats.html import BYTES_MAX, html
+from rig.report.place import Place
 from tests.support.report_sample import HOSTILE, chaos, checklist
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -50,7 +51,7 @@ class Document(HTMLParser):
 
 
 def rendered(results: dict) -> str:
-    return html(build(results), results, "checklist-20261123T221714Z-20261123")
+    return html(build(results), results, Place("checklist-20261123T221714Z-20261123"))
 
 
 @pytest.fixture(scope="module")

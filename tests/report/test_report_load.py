@@ -13,6 +13,7 @@ from rig.report.charts import plots
 from rig.report.formats.html import html
 from rig.report.formats.junit import junit
 from rig.report.formats.markdown import markdown
+from rig.report.place import Place
 from tests.report.test_report_html import Document
 from tests.support.load_sample import hostile, load
 from tests.support.report_sample import HOSTILE
@@ -35,7 +36,7 @@ PARTS = [
 
 
 def rendered(results: dict) -> str:
-    return html(build(results), results, "load-20261123T221714Z-20261123")
+    return html(build(results), results, Place("load-20261123T221714Z-20261123"))
 
 
 def parts(source: str) -> list[str]:

@@ -16,6 +16,8 @@ def require_status(judge: Judge, exchange: Seen, status: int = 200) -> bool:
     asked, reply = f"{exchange['method']} {exchange['url']}", exchange["reply"]
     told = f"{asked} answered {found} {reply}, not {status}"
     fits = exchange["status"] == status
+    if not fits:
+        judge.compare(f"status of {asked}", found, status)
     if fits and status in (200, 201) and not isinstance(reply, dict):
         fits, told = False, f"{asked} answered {status} with {reply!r}, which is no JSON object"
     if not fits and exchange["status"] is not None and judge.kind in (Kind.ACTION, Kind.PRECONDITION):
@@ -32,7 +34,8 @@ def require_clean_exit(judge: Judge, code: int | None) -> bool:
 def require_refusal(judge: Judge, exchange: Seen, status: int, code: str) -> bool:
     """A refusal with its status and its code of the contract's table."""
     refused = require_status(judge, exchange, status)
-    return judge.require(exchange["code"] == code, f"the error code is {exchange['code']!r}, not {code}") and refused
+    told = f"the error code is {exchange['code']!r}, not {code}"
+    return judge.require_equal("the error code", exchange["code"], code, told) and refused
 
 
 def require_prompt(judge: Judge, exchanges: Iterable[Seen], bound_s: float) -> None:

@@ -19,6 +19,7 @@ def heartbeat_time(text: object) -> float | None:
 
 def require_same_ids(judge: Judge, what: str, expected: list[str], found: list[str]) -> None:
     """Both as sets; the message names the ids on each side."""
+    judge.compare(what, sorted(set(found)), sorted(set(expected)))
     missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     judge.require(not missing, f"{what} lacks {', '.join(missing)}")
     judge.require(not extra, f"{what} holds {', '.join(extra)}, which Postgres does not")
@@ -30,7 +31,8 @@ def require_capacities(
     """A capacity key for everyone online, `0` written out; whoever else has one, it must be the load too."""
     for mitra in sorted(set(online) | set(capacities)):
         found, load = capacities.get(mitra), loads.get(mitra, 0)
-        judge.require(found == str(load), f"mitra:capacity:{mitra} is {found!r}, Postgres counts {load}")
+        key = f"mitra:capacity:{mitra}"
+        judge.require_equal(key, found, str(load), f"{key} is {found!r}, Postgres counts {load}")
 
 
 def require_heartbeats(judge: Judge, online: list[str], heartbeats: Mapping[str, str | None]) -> None:

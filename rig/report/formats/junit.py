@@ -3,8 +3,9 @@
 from xml.etree import ElementTree as xml
 
 from rig.record import Verdict
-from rig.report import evidence, text, trim
+from rig.report import difference, evidence, text, trim
 from rig.report.page import Item, Page, Section, took
+from rig.report.people import named
 
 # JUnit knows three ways not to pass; inconclusive and broken are both errors, told apart by their type.
 ELEMENTS = {
@@ -79,13 +80,16 @@ def _case(suite: xml.Element, item: Item, page: Page, section: Section) -> None:
 
 
 def details(item: Item) -> str:
-    """Why an item got its verdict, and its evidence, as text."""
+    """Why an item got its verdict, and its evidence, as text; `> ` stands before what the verdict is about."""
     printed = [trim.message(item.message)]
     for answer in item.answers:
         where = " ".join(part for part in (answer.scenario, answer.variant and f"({answer.variant})") if part)
         printed.append(f"\n{answer.verdict}: {where}\n{trim.message(answer.message)}")
         printed += [f"weakened by: {trim.message(reason)}" for reason in answer.weakened]
-        printed.append(evidence.plain(answer.evidence))
+        for each in answer.differences:
+            printed += difference.plain(difference.compared(each, trim.PLAIN))
+        shown = evidence.plain(answer.evidence, marked=answer.marks)
+        printed.append(named(shown, {person.id: person for person in item.people}))
     if item.replay:
         printed.append(f"\nrun it alone: {item.replay}")
     return "\n".join(part for part in printed if part)

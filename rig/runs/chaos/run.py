@@ -17,7 +17,7 @@ from rig.faults.catalogue import faults
 from rig.faults.requirements import Requirement, libfaketime, no_resolver
 from rig.record import Verdict, exit_code, overall
 from rig.record.lines.chaos import Phase, Schedule
-from rig.record.lines.common import Missing, Weakness
+from rig.record.lines.common import Missing, Person, Weakness
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.chaos.campaign import Campaign
 from rig.runs.chaos.fault_scheduler import FaultScheduler, note_schedule, refuse_what_is_missing
@@ -260,12 +260,15 @@ def people(bench: Testbed, campaign: Campaign) -> Workload:
     everyone = []
     for number, row in enumerate(bench.fixtures.mitras(campaign.pace.mitras + campaign.pace.fleet, "mitra")):
         server = servers[number % len(servers)]
+        if number < campaign.pace.mitras:  # the fleet only pings, and is large
+            bench.recorder.add(Person(t=time.time(), id=row.id, name=f"mitra {number}", role="mitra"))
         everyone.append(Mitra.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
     mitras, fleet = everyone[: campaign.pace.mitras], everyone[campaign.pace.mitras :]
     customers = []
     for number in range(campaign.pace.customers):
         row = bench.fixtures.customer(f"customer {number}")
         server = servers[number % len(servers)]
+        bench.recorder.add(Person(t=time.time(), id=row.id, name=f"customer {number}", role="customer"))
         customers.append(Customer.from_secret(server, row.id, row.phone, bench.recorder, name=str(number)))
     for mitra in mitras:
         mitra.online()
