@@ -67,6 +67,11 @@ class Subjects:
     quotes: tuple[str, ...]
     requests: frozenset[tuple[str, str]]
 
+    @property
+    def exact(self) -> bool:
+        """Whether it names a key of somebody, or a request: then no other one is meant."""
+        return bool(self.requests) or any(UUID.search(key) for key in self.keys)
+
     def of_key(self, command: str) -> bool:
         """Whether a Valkey command is on a key that the message names, or on one that begins with it."""
         return any(word == key or word.startswith(key + ":") for word in command.split() for key in self.keys)
@@ -105,7 +110,7 @@ def fragments(message: str) -> list[str]:
 def marks(pieces: Sequence[Evidence], subjects: Subjects) -> list[Marks]:
     """For each piece what is marked. Where nothing is named exactly, the answers that the message speaks of are."""
     found = [_gathered(piece, RULES.get(piece.get("kind", ""), _nothing)(piece, subjects)) for piece in pieces]
-    if any(found):
+    if any(found) or subjects.exact:
         return found
     return [Marks(whole=_spoken_of(piece, pieces, subjects)) for piece in pieces]
 

@@ -5,7 +5,7 @@ import pytest
 from rig.record import Verdict, evidence
 from rig.report import text, trim, words
 from rig.report.charts import axes, svg
-from rig.report.evidence import blocks, plain
+from rig.report.evidence import Row, blocks, plain
 from rig.report.trim import Gap, Limits
 
 LIMITS = Limits(lines=6, rows=2, characters=50, pieces=2, answers=1)
@@ -96,8 +96,7 @@ def test_more_evidence_than_the_limit_is_counted():
 
 def test_long_values_and_rows_are_cut():
     (block,) = blocks([evidence.sql("SELECT 1", ["a"], [["x" * 200], [None], [True]])], LIMITS)
-    assert block.rows == (("x" * 50 + "… 150 more characters",), ("NULL",))
-    assert block.more == "… 1 more row"
+    assert block.rows == (Row(("x" * 50 + "… 150 more characters",)), Row(("NULL",)), Gap(1, "row"))
 
 
 @pytest.mark.parametrize(
