@@ -111,8 +111,9 @@ def as_html(
 def _headline(every: Sequence[Verdict], verdict: Verdict) -> str:
     number = every.count(verdict)
     if verdict is Verdict.PASSED:
-        return f"The checklist held under each class of fault: {words.plural(number, 'cell')}, all passed."
-    return f"{number} of {words.plural(len(every), 'cell')} {words.plural(number, 'is', 'are').split()[1]} {verdict}."
+        return f"The checklist held under each class of fault: {words.plural(number, 'cell')}, none of them failed."
+    said = verdict if verdict is Verdict.FAILED else f"{'is' if number == 1 else 'are'} {verdict}"
+    return f"{number} of {words.plural(len(every), 'cell')} {said}."
 
 
 def _row(
