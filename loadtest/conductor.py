@@ -19,6 +19,10 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from rig.record import Recorder, RunDirectory
+from rig.record.lines import line_from
+from rig.record.lines.base import Line
+from rig.record.lines.load import Cause, Failure, Go, Tally, Traffic, TrafficEnd
+from rig.record.lines.load import Generator as GeneratorEnd
 from rig.traffic.load.generator import Generator
 from rig.traffic.load.schedule import LoadPlan
 
@@ -86,7 +90,7 @@ class Conductor:
              "arms": list(one.arms), "kinds": list(one.kinds)}
             for at, one in enumerate(plan.phases)
         ]  # fmt: skip
-        self._write("go", **{"from": self._from}, phases=phases, workers=sorted(present), users=dict(totals))
+        self._write(Go, **{"from": self._from}, phases=phases, workers=sorted(present), users=dict(totals))
         first: Counter[str] = Counter()
         for node, own in present.items():
             lanes = {name: [first[name], totals[name]] for name in totals}
@@ -102,15 +106,15 @@ class Conductor:
         while self._awaited and time.time() < deadline:
             gevent.sleep(0.2)
         for node in sorted(self._awaited):
-            self._write("generator", worker=node, finished=False)
+            self._write(GeneratorEnd, worker=node, finished=False)
             self.generators.append({"worker": node, "finished": False})
         self._end()
 
     def _done(self, node: str, data: dict[str, Any]) -> None:
         self._keep(node, data.pop("told"))
         for tally in data["tallies"]:
-            self._write("tally", worker=node, **tally)
-        self._write("generator", worker=node, finished=True, **data["facts"])
+            self._write(Tally, worker=node, **tally)
+        self._write(GeneratorEnd, worker=node, finished=True, **data["facts"])
         self.tallies += data["tallies"]
         self.generators.append({"worker": node, "finished": True, **data["facts"]})
         self._awaited.discard(node)
@@ -120,21 +124,21 @@ class Conductor:
     def _end(self) -> None:
         if not self.over:
             self.over = True  # the shape ends the test
-            self._write("traffic_end")
+            self._write(TrafficEnd)
 
     def _keep(self, node: str, told: dict[str, Any] | None) -> None:
         if not told:
             return
         if told["seconds"]:
-            self._write("traffic", worker=node, seconds=told["seconds"])
+            self._write(Traffic, worker=node, seconds=told["seconds"])
         for failure in told["failures"]:
-            self._write("failure", worker=node, **failure)
+            self._write(Failure, worker=node, **failure)
         for cause in told["causes"]:
-            self._write("cause", worker=node, **cause)
+            self._write(Cause, worker=node, **cause)
 
-    def _write(self, kind: str, **facts: Any) -> None:
+    def _write(self, kind: type[Line], **facts: Any) -> None:
         if self.recorder is not None:
-            self.recorder.write(kind, **facts)
+            self.recorder.add(line_from(kind, facts))
 
     # --- the ones who send ---------------------------------------------------------------------------------------
 

@@ -5,10 +5,11 @@ import time
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import process_variable
+from rig.checks.framework import LAG_VOID_S
 from rig.contract import LOG_FLUSH_S, RESEED_S
 from rig.environment.cadence import ENVIRONMENT
 from rig.environment.step_errors import Broke, Unmet
-from rig.runs.checklist.world import LAG_VOID_S, World
+from rig.runs.checklist.world import World
 
 BACKENDS = r"(?P<many>a|two)(?P<quiet> quiet)? backends?"
 HOW = r"(?P<how>killed|cut off)"
@@ -77,7 +78,7 @@ def stop_valkey(world: World, how: str) -> None:
     """What is noted is what was seen: a stop that does not stop must not pass for one."""
     world.stop_valkey(how)
     world.notes["valkey from both ends"] = seen = world.valkey_from_both_ends()
-    if seen["through_proxy"] == "answers":
+    if seen.reaches_backend:
         raise Unmet(f"Valkey was {how}, yet it still answers on the backend's address")
 
 
@@ -86,8 +87,8 @@ def start_valkey(world: World) -> None:
     """A return that does not return would blame the backend for what follows."""
     world.start_valkey()
     seen = world.valkey_from_both_ends()
-    if seen["through_proxy"] != "answers":
-        raise Unmet(f"Valkey was to come back, yet on the backend's address it {seen['through_proxy']}")
+    if not seen.reaches_backend:
+        raise Unmet(f"Valkey was to come back, yet on the backend's address it {seen.through_proxy}")
 
 
 @when("the backend has seeded again")

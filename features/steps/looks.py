@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import psutil
 
@@ -12,6 +11,7 @@ from rig.contract import SEED_LINE
 from rig.environment.cadence import ENVIRONMENT
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.record.observations.parts import HeartbeatColumns, Ping, ServerStart, SqlStatement, fields_of
 from rig.runs.checklist.observation import Observed
 from rig.runs.checklist.world import World
 from rig.stack import CapabilityMissing, ServerInstance
@@ -44,14 +44,14 @@ def started_in(world: World, name: str) -> Observed:
     process = process_variable(server, variable)
     lines = world.log_lines(SEED_LINE, server.started)
     return Observed(
-        {
-            "variable": variable,
-            "wanted": str(int(cadence_of(world, name))),
-            "given": server.env.get(variable),
-            "process": process,
-            "running": server.running,
-            "seed_lines": [text for _, text in lines],
-        },
+        ServerStart(
+            variable=variable,
+            wanted=str(int(cadence_of(world, name))),
+            given=server.env.get(variable),
+            process=process,
+            running=server.running,
+            seed_lines=[text for _, text in lines],
+        ),
         [
             evidence.note(f"pid {server.pid}, started with {variable}={server.env.get(variable)}"),
             evidence.log("backend a, since its start", [text for _, text in lines[:SHOWN]], looked_for=SEED_LINE),
@@ -67,17 +67,17 @@ def process_variable(server: ServerInstance, variable: str) -> str | None:
     return None
 
 
-def pings_of(world: World, since: float | None = None) -> list[dict[str, Any]]:
-    """What the background pings of this scenario were answered so far."""
+def pings_of(world: World, since: float | None = None) -> list[Ping]:
+    """The background pings of this scenario so far."""
     found = [exchange for pings in world.notes.get("background pings", []) for exchange in pings.exchanges]
     return [
-        {
-            "id": exchange.subject,
-            "at": exchange.started,
-            "ended": exchange.ended,
-            "status": exchange.status,
-            "is_online": exchange.reply.get("is_online") if isinstance(exchange.reply, dict) else None,
-        }
+        Ping(
+            id=exchange.subject,
+            at=exchange.started,
+            ended=exchange.ended,
+            status=exchange.status,
+            is_online=fields_of(exchange.reply).get("is_online"),
+        )
         for exchange in sorted(found, key=lambda exchange: exchange.started)
         if since is None or exchange.started >= since
     ]
@@ -88,12 +88,12 @@ def pinging(world: World) -> list[str]:
     return sorted({mitra.id for pings in world.notes.get("background pings", []) for mitra in pings.mitras})
 
 
-def pings_evidence(world: World, pings: Sequence[dict[str, Any]]) -> Evidence:
+def pings_evidence(world: World, pings: Sequence[Ping]) -> Evidence:
     """A line for each mitra: how many pings, with which answers."""
     lines = []
-    for mitra in sorted({ping["id"] for ping in pings}):
-        of_her = [ping for ping in pings if ping["id"] == mitra]
-        answers = sorted({f"{ping['status']} is_online={ping['is_online']}" for ping in of_her})
+    for mitra in sorted({ping.id for ping in pings}):
+        of_her = [ping for ping in pings if ping.id == mitra]
+        answers = sorted({f"{ping.status} is_online={ping.is_online}" for ping in of_her})
         lines.append(f"{world.name_of(mitra)} {len(of_her)} pings: {', '.join(answers)}")
     return evidence.note("; ".join(lines) or "no pings")
 
@@ -123,7 +123,7 @@ def audit_rows(world: World, ids: Sequence[str]) -> tuple[dict[str, list[str]], 
     return audit, result.evidence()
 
 
-def sample_of(world: World) -> dict[str, Any]:
+def sample_of(world: World) -> HeartbeatColumns:
     """`last_heartbeat_at` of each mitra of the scenario, in epoch seconds, and when the look began."""
     at, ids = time.time(), [person.id for person in world.people.values() if isinstance(person, Mitra)]
     result = world.bench.tables.query(
@@ -131,12 +131,12 @@ def sample_of(world: World) -> dict[str, Any]:
         " WHERE mitra_id::text = ANY(%s)",
         (ids,),
     )
-    return {"at": at, "columns": dict(result.rows)}
+    return HeartbeatColumns(at=at, columns=dict(result.rows))
 
 
 def writes_to(
     world: World, tables: Sequence[str], since: float, until: float | None = None
-) -> tuple[list[dict[str, Any]], Evidence]:
+) -> tuple[list[SqlStatement], Evidence]:
     """The backends' statements that write one of these tables (and any of an unknown role), with a count of all."""
     found = world.statements(since, until)
     kept = [s for s in found if unknown_roles([s]) or any(writes(s, table) for table in tables)]
@@ -146,10 +146,10 @@ def writes_to(
     return kept, evidence.statements(f"statements that write {', '.join(tables)}", counts, shown(kept))
 
 
-def shown(statements: Sequence[dict[str, Any]]) -> list[str]:
+def shown(statements: Sequence[SqlStatement]) -> list[str]:
     """The first of them as lines for a reader: when, who, what, with which parameters."""
     return [
-        f"{s['at']:.3f} {s['role']} {s['severity']} {' '.join(s['text'].split())} {s['parameters'] or ''}".rstrip()
+        f"{s.at:.3f} {s.role} {s.severity} {' '.join(s.text.split())} {s.parameters or ''}".rstrip()
         for s in statements[:SHOWN]
     ]
 

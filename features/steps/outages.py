@@ -7,6 +7,7 @@ from pytest_bdd import parsers, when
 from features.steps.looks import cadence_of, sample_of, stamped, watch
 from rig.contract import LOG_FLUSH_S
 from rig.record import evidence
+from rig.record.observations.parts import LogLine, SkippedTicks, ValkeyReach
 from rig.runs.checklist.observation import Observed
 from rig.runs.checklist.world import World
 
@@ -25,8 +26,8 @@ def stays_away(world: World, count: str, ticks: str) -> None:
 
 
 def seen_from_both_ends(world: World) -> Observed:
-    seen = world.notes["valkey from both ends"]
-    text = f"Valkey {seen['how']}: directly it {seen['direct']}, on the backend's address it {seen['through_proxy']}"
+    seen: ValkeyReach = world.notes["valkey from both ends"]
+    text = f"Valkey {seen.how}: directly it {seen.direct}, on the backend's address it {seen.through_proxy}"
     return Observed(seen, [evidence.note(text)])
 
 
@@ -34,12 +35,12 @@ def skip_lines(world: World, text: str, every_s: float) -> Observed:
     stopped, back = world.notes["valkey stopped at"], world.notes["valkey back from"]
     lines = world.log_lines(text, stopped, back + LOG_FLUSH_S)
     return Observed(
-        {
-            "valkey": world.notes["valkey from both ends"],
-            "stopped_at": stopped,
-            "back_at": back,
-            "lines": [list(line) for line in lines],
-        },
+        SkippedTicks(
+            valkey=world.notes["valkey from both ends"],
+            stopped_at=stopped,
+            back_at=back,
+            lines=[LogLine(*line) for line in lines],
+        ),
         [
             evidence.note(f"Valkey was away from {stopped:.3f} to {back:.3f}, {back - stopped:.1f} s"),
             evidence.log("backend a, in the outage", stamped(lines), looked_for=text),

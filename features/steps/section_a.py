@@ -6,6 +6,15 @@ from pytest_bdd import given
 
 from rig.contract import RESEED_S, SEED_LINE
 from rig.record import evidence
+from rig.record.observations.parts import BothStores
+from rig.record.observations.section_a import (
+    SeedAfterFlush,
+    SeedCounts,
+    SeededCapacities,
+    SeededHeartbeats,
+    SeedLinesOfStart,
+    SetMembers,
+)
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 
@@ -51,7 +60,7 @@ def one_seed_line(world: World) -> Observed:
     since = world.notes["restarted at"]
     lines = world.log_lines(SEED_LINE, since)
     return Observed(
-        {"lines": [text for _, text in lines], "exit_code": world.notes["exit code"]},
+        SeedLinesOfStart(lines=[text for _, text in lines], exit_code=world.notes["exit code"]),
         [evidence.log("backend a, from its start to its exit", [t for _, t in lines], looked_for=SEED_LINE)],
     )
 
@@ -69,12 +78,12 @@ def counts(world: World) -> Observed:
         " WHERE mitra_id IS NOT NULL AND status IN ('active', 'pending_payment')"
     )
     return Observed(
-        {
-            "line": lines[-1][1] if lines else None,
-            "online": len(truth["online"]),
-            "deactivated": len(truth["deactivated"]),
-            "with_sessions": loaded.rows[0][0],
-        },
+        SeedCounts(
+            line=lines[-1][1] if lines else None,
+            online=len(truth.online),
+            deactivated=len(truth.deactivated),
+            with_sessions=loaded.rows[0][0],
+        ),
         [
             evidence.log("backend a", [t for _, t in lines], looked_for=SEED_LINE),
             *world.truth_evidence(),
@@ -86,7 +95,7 @@ def counts(world: World) -> Observed:
 @answers("A-03", within_s=1.0)
 def online_set(world: World) -> Observed:
     return Observed(
-        {"postgres": world.truth()["online"], "valkey": world.mirror_state()["online"]},
+        SetMembers(postgres=world.truth().online, valkey=world.mirror_state().online),
         [*world.truth_evidence(), world.bench.mirror.describe("mitras:online")],
     )
 
@@ -97,13 +106,13 @@ def heartbeats(world: World) -> Observed:
     seeded = seed_lines_since(world, since)
     state = world.mirror_state()
     return Observed(
-        {
-            "online": world.truth()["online"],
-            "heartbeats": state["heartbeats"],
-            "from": since,
-            "until": seeded[-1][0] if seeded else None,
-        },
-        [world.bench.mirror.describe(f"mitra:heartbeat:{id}") for id in sorted(state["heartbeats"])],
+        SeededHeartbeats(
+            online=world.truth().online,
+            heartbeats=state.heartbeats,
+            since=since,
+            until=seeded[-1][0] if seeded else None,
+        ),
+        [world.bench.mirror.describe(f"mitra:heartbeat:{id}") for id in sorted(state.heartbeats)],
         {"margin_s": 1.0},
     )
 
@@ -112,15 +121,15 @@ def heartbeats(world: World) -> Observed:
 def capacities(world: World) -> Observed:
     truth, state = world.truth(), world.mirror_state()
     return Observed(
-        {"online": truth["online"], "loads": truth["loads"], "capacities": state["capacities"]},
-        [*world.truth_evidence(), *(world.bench.mirror.describe(f"mitra:capacity:{id}") for id in truth["online"])],
+        SeededCapacities(online=truth.online, loads=truth.loads, capacities=state.capacities),
+        [*world.truth_evidence(), *(world.bench.mirror.describe(f"mitra:capacity:{id}") for id in truth.online)],
     )
 
 
 @answers("A-06", within_s=1.0)
 def deactivated_set(world: World) -> Observed:
     return Observed(
-        {"postgres": world.truth()["deactivated"], "valkey": world.mirror_state()["deactivated"]},
+        SetMembers(postgres=world.truth().deactivated, valkey=world.mirror_state().deactivated),
         [*world.truth_evidence(), world.bench.mirror.describe("mitras:deactivated")],
     )
 
@@ -131,7 +140,7 @@ def second_seed(world: World) -> Observed:
     flushed = world.notes["flushed at"]
     lines = seed_lines_since(world, flushed)
     return Observed(
-        {"flushed_at": flushed, "seeded_at": lines[0][0] if lines else None},
+        SeedAfterFlush(flushed_at=flushed, seeded_at=lines[0][0] if lines else None),
         [evidence.log("backend a, after FLUSHDB", [t for _, t in lines], looked_for=SEED_LINE)],
         {"within_s": RESEED_S},
     )
@@ -140,6 +149,6 @@ def second_seed(world: World) -> Observed:
 @answers("A-08", within_s=lambda world: 1.0 if world.bench.has_log else RESEED_S + 1)
 def all_rebuilt(world: World) -> Observed:
     return Observed(
-        {"truth": world.truth(), "mirror": world.mirror_state()},
+        BothStores(truth=world.truth(), mirror=world.mirror_state()),
         [*world.truth_evidence(), *world.mirror_evidence()],
     )

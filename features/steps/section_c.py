@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import SHOWN, cadence_of, stamped, watch
@@ -13,14 +14,13 @@ from features.steps.windows import (
     blind_s,
     commands_evidence,
     exchanges_evidence,
-    plain_all,
+    seen_all,
     statements_evidence,
     statements_in,
     tally,
     tally_commands,
     tally_evidence,
     window,
-    with_witness,
     writes_in,
 )
 from features.steps.witness import without_postgres
@@ -28,6 +28,19 @@ from rig.checks.common.sql_statements import writes
 from rig.checks.common.valkey_commands import sets_key
 from rig.contract import ANSWER_S, HEARTBEAT, HEARTBEAT_FALLBACK_LINE, LOG_FLUSH_S, WRITE_THROUGH_S
 from rig.record import evidence
+from rig.record.evidence import Evidence
+from rig.record.observations.section_c import (
+    CountedPings,
+    DeactivatedMembership,
+    Deactivation,
+    HeartbeatInPostgres,
+    PingsAfterOutage,
+    PingsWithoutValkey,
+    PingTime,
+    PingTimes,
+    RefusedPing,
+    SpacedPings,
+)
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 from rig.traffic import Exchange
@@ -94,60 +107,55 @@ def pings_after_the_outage(world: World, count: str) -> None:
 def one_cycle(world: World) -> Observed:
     pings = [exchange for exchange, _ in world.notes["spaced pings"]]
     return Observed(
-        {"pings": plain_all(pings)},
+        SpacedPings(pings=seen_all(pings)),
         exchanges_evidence(pings),
         {"cycle_s": world.notes["ping every"]},
     )
 
 
-def counted_pings(world: World, mitra: str, exchanges: list[Exchange]) -> Observed:
-    """A window of pings by one mitra: their answers, every statement, every command on a key of the contract."""
-    noted = world.notes["pinged"]
+def pings_of_window(world: World) -> tuple[CountedPings, list[Evidence]]:
+    """Sari's pings of a window: their answers, every statement, every command on a key of the contract."""
+    noted, exchanges = world.notes["pinged"], world.notes["pings"]
     watch(world, max(0.0, noted.until + LATE_S - time.time()))
     statements, commands = statements_in(world, noted, LATE_S), writes_in(world, noted, LATE_S)
     tallied = tally_commands(commands)
-    return with_witness(
-        Observed(
-            {
-                "mitra": mitra,
-                "answers": answers_of(exchanges),
-                "statements": tally(statements),
-                "commands": tallied,
-                "blind_s": blind_s(world, noted),
-                "seconds": noted.until - noted.since,
-            },
-            [
-                *exchanges_evidence(exchanges),
-                statements_evidence("the backend's statements while they were sent", statements),
-                tally_evidence("the backend's commands on the contract's keys while they were sent", tallied),
-            ],
-        ),
-        "statement log",
+    seen = CountedPings(
+        mitra=world.mitra("Sari").id,
+        answers=answers_of(exchanges),
+        statements=tally(statements),
+        commands=tallied,
+        blind_s=blind_s(world, noted),
+        seconds=noted.until - noted.since,
     )
+    return seen, [
+        *exchanges_evidence(exchanges),
+        statements_evidence("the backend's statements while they were sent", statements),
+        tally_evidence("the backend's commands on the contract's keys while they were sent", tallied),
+    ]
 
 
 @answers("C-02")
 def nothing_in_postgres(world: World) -> Observed:
     if "hot" in world.notes:
         return without_postgres(world, "active")
-    observed = counted_pings(world, world.mitra("Sari").id, world.notes["pings"])
-    spaced = world.notes["spaced"]
-    observed.seen |= {
-        "offline": answers_of(world.notes["offline pings"]),
-        "idle": tally(statements_in(world, spaced)),
-        "idle_seconds": spaced.until - spaced.since,
-    }
-    observed.evidence += exchanges_evidence(world.notes["offline pings"])
-    return observed
+    seen, shown = pings_of_window(world)
+    spaced, offline = world.notes["spaced"], world.notes["offline pings"]
+    seen = msgspec.structs.replace(
+        seen,
+        offline=answers_of(offline),
+        idle=tally(statements_in(world, spaced)),
+        idle_seconds=spaced.until - spaced.since,
+    )
+    return Observed(seen, [*shown, *exchanges_evidence(offline)])
 
 
 @answers("C-03")
 def moves_on(world: World) -> Observed:
     noted = world.notes["spaced pings"]
-    times = [[exchange.started, exchange.ended, value] for exchange, value in noted]
-    lines = [f"ping {began:.3f} – {ended:.3f}: {value}" for began, ended, value in times]
+    times = [PingTime(exchange.started, exchange.ended, value) for exchange, value in noted]
+    lines = [f"ping {ping.began:.3f} – {ping.ended:.3f}: {ping.heartbeat}" for ping in times]
     return Observed(
-        {"pings": times, "answers": answers_of([exchange for exchange, _ in noted])},
+        PingTimes(pings=times, answers=answers_of([exchange for exchange, _ in noted])),
         [evidence.note("; ".join(lines)), world.bench.mirror.describe(HEARTBEAT + world.mitra("Sari").id)],
         {"clock_s": CLOCK_S},
     )
@@ -166,18 +174,18 @@ def reaches_postgres(world: World) -> Observed:
         (sari,),
     )
     looked_at = time.time()
-    written = [s for s in world.statements(ping.ended) if writes(s, "mitra_online_status") and s["committed_at"]]
-    commits = [s["committed_at"] for s in written if s["committed_at"] <= looked_at]
+    written = [s for s in world.statements(ping.ended) if writes(s, "mitra_online_status") and s.committed_at]
+    commits = [s.committed_at for s in written if s.committed_at <= looked_at]
     # The second look of the mirror: Sari pinged once, so this is the ping's own value.
     value = world.bench.mirror.heartbeat(sari)
     return Observed(
-        {
-            "ping": ping.plain(),
-            "value": value,
-            "before": world.notes["before"],
-            "column": row.rows[0][1],
-            "seen_at": max(commits, default=looked_at),
-        },
+        HeartbeatInPostgres(
+            ping=ping.seen(),
+            value=value,
+            before=world.notes["before"],
+            column=row.rows[0][1],
+            seen_at=max(commits, default=looked_at),
+        ),
         [
             ping.evidence(),
             world.bench.mirror.describe(HEARTBEAT + sari),
@@ -191,7 +199,7 @@ def reaches_postgres(world: World) -> Observed:
 @answers("C-05")
 def deactivated(world: World) -> Observed:
     exchange = world.notes["Sari deactivates"]
-    return Observed({"exchange": exchange.plain(), "mitra": world.mitra("Sari").id}, [exchange.evidence()])
+    return Observed(Deactivation(exchange=exchange.seen(), mitra=world.mitra("Sari").id), [exchange.evidence()])
 
 
 @answers("C-06", within_s=WRITE_THROUGH_S)
@@ -201,7 +209,7 @@ def in_the_set(world: World) -> Observed:
     written = world.written_at("mitras:deactivated", ("SADD",), sari, exchange.started)
     at = written or now
     return Observed(
-        {"member": member, "answered_at": exchange.ended, "visible_at": at if member else None},
+        DeactivatedMembership(member=member, answered_at=exchange.ended, visible_at=at if member else None),
         [
             exchange.evidence(),
             evidence.valkey(f"SISMEMBER mitras:deactivated {sari}", int(member)),
@@ -215,7 +223,7 @@ def in_the_set(world: World) -> Observed:
 def refused(world: World) -> Observed:
     exchange, control = world.notes["Sari ping"], world.mitra("Dewi").ping()
     return Observed(
-        {"exchange": exchange.plain(), "control": control.plain()}, [exchange.evidence(), control.evidence()]
+        RefusedPing(exchange=exchange.seen(), control=control.seen()), [exchange.evidence(), control.evidence()]
     )
 
 
@@ -223,7 +231,7 @@ def refused(world: World) -> Observed:
 def guard_is_valkeys(world: World) -> Observed:
     if "hot" in world.notes:
         return without_postgres(world, "deactivated")
-    return counted_pings(world, world.mitra("Sari").id, world.notes["pings"])
+    return Observed(*pings_of_window(world))
 
 
 @answers("C-09")
@@ -240,13 +248,13 @@ def checked_in_postgres(world: World) -> Observed:
     wrote = [s for s in statements if any(writes(s, table) for table in ("mitra_online_status", "mitra_online_logs"))]
     every = [exchange for exchanges in pings.values() for exchange in exchanges]
     return Observed(
-        {
-            "valkey": world.notes["valkey from both ends"],
-            "pings": {name: plain_all(exchanges) for name, exchanges in pings.items()},
-            "lines": len(lines),
-            "wrote": wrote[:SHOWN],
-            "unknown": tally([s for s in statements if s["class"] == "unknown"]),
-        },
+        PingsWithoutValkey(
+            valkey=world.notes["valkey from both ends"],
+            pings={name: seen_all(exchanges) for name, exchanges in pings.items()},
+            lines=len(lines),
+            wrote=wrote[:SHOWN],
+            unknown=tally([s for s in statements if s.class_ == "unknown"]),
+        ),
         [
             *(exchanges[0].evidence() for exchanges in pings.values()),
             *exchanges_evidence(every)[:1],
@@ -265,14 +273,14 @@ def back_on_valkey(world: World) -> Observed:
     lines = world.log_lines(HEARTBEAT_FALLBACK_LINE, world.notes["seeded at"])
     healed, dewi = world.notes["healed"], world.notes["healed, refused"]
     return Observed(
-        {
-            "exit_code": world.notes["exit code"],
-            "answers": answers_of(healed),
-            "refused": dewi.plain(),
-            "sets": len(commands),
-            "lines": [text for _, text in lines],
-            "blind_s": blind_s(world, noted),
-        },
+        PingsAfterOutage(
+            exit_code=world.notes["exit code"],
+            answers=answers_of(healed),
+            refused=dewi.seen(),
+            sets=len(commands),
+            lines=[text for _, text in lines],
+            blind_s=blind_s(world, noted),
+        ),
         [
             *exchanges_evidence(healed),
             dewi.evidence(),

@@ -2,13 +2,27 @@
 
 import time
 
+import msgspec
 from pytest_bdd import parsers, when
 
 from features.steps.people import must, told
 from rig.checks.common.sql_statements import writes
 from rig.contract import WRITE_THROUGH_S
 from rig.environment.step_errors import Broke, Unmet
+from rig.observe.postgres.queries import Result
 from rig.record import evidence
+from rig.record.observations.section_d import (
+    CapacityByHand,
+    CapacityValue,
+    ChatAtEnd,
+    ChatRow,
+    CountersOfReroute,
+    EndedChat,
+    NaturalEnd,
+    OffersOfPayment,
+    Reroute,
+    StartedChat,
+)
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 
@@ -16,7 +30,7 @@ WAIT_S = 10.0  # for a timer of the backend to show, over the time that it is du
 COUNTED_TEXT = "SELECT id::text, status, mitra_id::text FROM chat_sessions WHERE mitra_id = %s ORDER BY status, id"
 
 
-def session_row(world: World, customer: str):
+def session_row(world: World, customer: str) -> Result:
     return world.bench.tables.query(
         "SELECT status, mitra_id::text, extract(epoch FROM ends_at)::float8 FROM chat_sessions WHERE id = %s",
         (world.notes[f"{customer} chat"],),
@@ -24,7 +38,7 @@ def session_row(world: World, customer: str):
 
 
 def capacity_of(world: World, name: str) -> str | None:
-    return world.mirror_state()["capacities"].get(world.mitra(name).id)
+    return world.mirror_state().capacities.get(world.mitra(name).id)
 
 
 @when("Sari ends Budi's chat early")
@@ -36,24 +50,30 @@ def ends_early(world: World) -> None:
 def runs_out(world: World, goodbye: str) -> None:
     """What is noted before, at and after the end of the time is judged by D-06; a goodbye too early must be refused."""
     budi, chat = world.customer("Budi"), world.notes["Budi chat"]
-    ends_at = session_row(world, "Budi").rows[0][2]
-    seen = {"way": goodbye, "ends_at": ends_at, "early": budi.goodbye(chat).plain()}
-    seen["capacity_before"] = capacity_of(world, "Sari")
-    if "extension" in goodbye:
-        seen["extended"] = must(budi.extend(chat, 600), 200).plain()
-        seen["capacity_extended"] = capacity_of(world, "Sari")
+    ends_at, window_s = session_row(world, "Budi").rows[0][2], world.cadence.seconds("goodbye", 60)
+    early, capacity_before = budi.goodbye(chat).seen(), capacity_of(world, "Sari")
+    extended = must(budi.extend(chat, 600), 200).seen() if "extension" in goodbye else None
+    capacity_extended = capacity_of(world, "Sari") if extended else None
     wait_until(ends_at + 0.1)
-    at_end = session_row(world, "Budi").rows[0][0]
-    seen["at_end"] = {"status": at_end, "capacity": capacity_of(world, "Sari"), "seen_at": time.time()}
-    if "customer" in goodbye:
-        world.notes["goodbye"] = budi.goodbye(chat)
-        seen["goodbye"] = world.notes["goodbye"].plain()
-    seen["window_s"] = world.cadence.seconds("goodbye", 60)
-    world.notes["runs out"] = seen
-    deadline = ends_at + seen["window_s"] + WAIT_S
-    while session_row(world, "Budi").rows[0][0] != "ended" and time.time() < deadline:
+    status = session_row(world, "Budi").rows[0][0]
+    at_end = ChatAtEnd(status=status, capacity=capacity_of(world, "Sari"), seen_at=time.time())
+    said = budi.goodbye(chat) if "customer" in goodbye else None
+    while (status := session_row(world, "Budi").rows[0][0]) != "ended" and time.time() < ends_at + window_s + WAIT_S:
         time.sleep(0.02)
-    seen["ended_seen_at"] = time.time() if session_row(world, "Budi").rows[0][0] == "ended" else None
+    world.notes["goodbye"] = said
+    world.notes["runs out"] = NaturalEnd(
+        way=goodbye,
+        ends_at=ends_at,
+        early=early,
+        capacity_before=capacity_before,
+        extended=extended,
+        capacity_extended=capacity_extended,
+        at_end=at_end,
+        goodbye=None if said is None else said.seen(),
+        window_s=window_s,
+        ended_seen_at=time.time() if status == "ended" else None,
+        status=status,
+    )
 
 
 def wait_until(at: float) -> None:
@@ -72,7 +92,7 @@ def reroutes(world: World) -> None:
         operator.reroute(chat, "00000000-0000-4000-8000-000000000999"),
     ]
     world.notes["before reroute"] = {name: capacity_of(world, name) for name in ("Sari", "Dewi")}
-    world.notes["session before"] = session_row(world, "Budi").rows[0][:2]
+    world.notes["session before"] = session_row(world, "Budi").rows[0]
     world.notes["rerouted"] = operator.reroute(chat, world.mitra("Dewi").id)
 
 
@@ -92,19 +112,21 @@ def full_by_hand(world: World) -> None:
 def capacity_is(world: World, note: str | None) -> Observed:
     """The counter now, and when it became so: the last write of the key by the backend, against the answer."""
     sari = world.mitra("Sari").id
-    found, seen_at = capacity_of(world, "Sari"), time.time()
+    capacity, seen_at = capacity_of(world, "Sari"), time.time()
     rows = world.bench.tables.query(COUNTED_TEXT, (sari,))
     shown = [world.bench.mirror.describe(f"mitra:capacity:{sari}"), rows.evidence()]
-    seen = {"capacity": found, "answered_at": None, "written_at": None}
+    answered_at = written_at = None
     if note:
         exchange = world.notes[note]
-        written = world.written_at(f"mitra:capacity:{sari}", ("SET", "INCR", "DECR", "INCRBY"), None, exchange.started)
-        seen |= {"answered_at": exchange.ended, "written_at": written or seen_at}
+        answered_at, written_at = exchange.ended, counter_written_at(world, sari, exchange.started) or seen_at
         shown.insert(0, exchange.evidence())
-        shown.append(
-            evidence.timing("the counter after the answer", max(0.0, seen["written_at"] - exchange.ended), 1.0)
-        )
+        shown.append(evidence.timing("the counter after the answer", max(0.0, written_at - answered_at), 1.0))
+    seen = CapacityValue(capacity=capacity, answered_at=answered_at, written_at=written_at)
     return Observed(seen, shown, {"within_s": WRITE_THROUGH_S})
+
+
+def counter_written_at(world: World, mitra: str, since: float) -> float | None:
+    return world.written_at(f"mitra:capacity:{mitra}", ("SET", "INCR", "DECR", "INCRBY"), None, since)
 
 
 @answers("D-01", within_s=WRITE_THROUGH_S)
@@ -119,12 +141,12 @@ def chat_started(world: World, customer: str) -> Observed:
         session_row(world, customer),
     )
     return Observed(
-        {
-            "paid": paid.plain(),
-            "accepted": accepted.plain(),
-            "row": row.rows[0],
-            "mitra": world.mitra("Sari").id,
-        },
+        StartedChat(
+            paid=paid.seen(),
+            accepted=accepted.seen(),
+            row=ChatRow(*row.rows[0]),
+            mitra=world.mitra("Sari").id,
+        ),
         [paid.evidence(), accepted.evidence(), row.evidence()],
     )
 
@@ -151,33 +173,34 @@ def two(world: World) -> Observed:
 
 @answers("D-06")
 def ended_by_goodbye(world: World) -> Observed:
-    seen, row = world.notes["runs out"], session_row(world, "Budi")
-    shown = [row.evidence(), evidence.note(f"the time was up at {seen['ends_at']:.3f}, looked at {seen['at_end']}")]
-    if "goodbye" in world.notes:
-        shown.insert(0, world.notes["goodbye"].evidence())
-    return Observed({**seen, "status": row.rows[0][0]}, shown, {"timer_s": 2.0})
+    seen, row, goodbye = world.notes["runs out"], session_row(world, "Budi"), world.notes["goodbye"]
+    text = f"the time was up at {seen.ends_at:.3f}, looked at {seen.at_end.seen_at:.3f}: {seen.at_end}"
+    shown = [*([goodbye.evidence()] if goodbye else []), row.evidence(), evidence.note(text)]
+    return Observed(msgspec.structs.replace(seen, status=row.rows[0][0]), shown, {"timer_s": 2.0})
 
 
 @answers("D-07", within_s=WRITE_THROUGH_S)
 def one_left(world: World) -> Observed:
-    """Against the COMMIT of the ending, or the goodbye's answer where there is one."""
-    seen = capacity_is(world, "goodbye" if "goodbye" in world.notes else None)
-    if "goodbye" not in world.notes:
-        sari, since = world.mitra("Sari").id, world.notes["runs out"]["ends_at"]
-        ended = [s for s in world.statements(since) if writes(s, "chat_sessions") and s["committed_at"]]
-        written = world.written_at(f"mitra:capacity:{sari}", ("SET", "INCR", "DECR", "INCRBY"), None, since)
-        at = ended[-1]["committed_at"] if ended else None
-        seen.seen |= {"answered_at": at, "written_at": written}
-        seen.evidence.append(
-            evidence.statements("endings", {"UPDATE chat_sessions": len(ended)}, [s["text"] for s in ended])
-        )
-    return seen
+    """Against the goodbye's answer, or without a goodbye against the COMMIT of the ending."""
+    if world.notes["goodbye"] is not None:
+        return capacity_is(world, "goodbye")
+    observed, since = capacity_is(world, None), world.notes["runs out"].ends_at
+    ended = [s for s in world.statements(since) if writes(s, "chat_sessions") and s.committed_at]
+    seen = msgspec.structs.replace(
+        observed.seen,
+        answered_at=ended[-1].committed_at if ended else None,
+        written_at=counter_written_at(world, world.mitra("Sari").id, since),
+    )
+    shown = evidence.statements("endings", {"UPDATE chat_sessions": len(ended)}, [s.text for s in ended])
+    return Observed(seen, [*observed.evidence, shown], observed.bounds)
 
 
 @answers("D-08")
 def second_ended(world: World) -> Observed:
     exchange, row = world.notes["Tono ended"], session_row(world, "Tono")
-    return Observed({"exchange": exchange.plain(), "row": row.rows[0]}, [exchange.evidence(), row.evidence()])
+    return Observed(
+        EndedChat(exchange=exchange.seen(), row=ChatRow(*row.rows[0])), [exchange.evidence(), row.evidence()]
+    )
 
 
 @answers("D-09", within_s=WRITE_THROUGH_S)
@@ -189,7 +212,7 @@ def none_left(world: World) -> Observed:
 def moved(world: World) -> Observed:
     exchange, row = world.notes["rerouted"], session_row(world, "Budi")
     return Observed(
-        {"exchange": exchange.plain(), "mitra": world.mitra("Dewi").id}, [exchange.evidence(), row.evidence()]
+        Reroute(exchange=exchange.seen(), mitra=world.mitra("Dewi").id), [exchange.evidence(), row.evidence()]
     )
 
 
@@ -197,19 +220,19 @@ def moved(world: World) -> Observed:
 def both_counters(world: World) -> Observed:
     exchange, row, now = world.notes["rerouted"], session_row(world, "Budi"), time.time()
     keys = {name: f"mitra:capacity:{world.mitra(name).id}" for name in ("Sari", "Dewi")}
-    stamps = [world.written_at(key, ("SET", "INCR", "DECR", "INCRBY"), None, exchange.started) for key in keys.values()]
+    stamps = [counter_written_at(world, world.mitra(name).id, exchange.started) for name in keys]
     return Observed(
-        {
-            "before": world.notes["before reroute"],
-            "after": {name: capacity_of(world, name) for name in keys},
-            "session_before": list(world.notes["session before"]),
-            "session_after": list(row.rows[0][:2]),
-            "from": world.mitra("Sari").id,
-            "to": world.mitra("Dewi").id,
-            "refused": [one.plain() for one in world.notes["refused"]],
-            "answered_at": exchange.ended,
-            "written_at": max((at for at in stamps if at), default=now) if all(stamps) else now,
-        },
+        CountersOfReroute(
+            before=world.notes["before reroute"],
+            after={name: capacity_of(world, name) for name in keys},
+            session_before=ChatRow(*world.notes["session before"]),
+            session_after=ChatRow(*row.rows[0]),
+            from_id=world.mitra("Sari").id,
+            to_id=world.mitra("Dewi").id,
+            refused=[one.seen() for one in world.notes["refused"]],
+            answered_at=exchange.ended,
+            written_at=max((at for at in stamps if at), default=now) if all(stamps) else now,
+        ),
         [
             *(one.evidence() for one in world.notes["refused"]),
             exchange.evidence(),
@@ -224,7 +247,7 @@ def both_counters(world: World) -> Observed:
 def set_by_hand(world: World) -> Observed:
     found = {name: capacity_of(world, name) for name in ("Sari", "Dewi")}
     shown = [world.bench.mirror.describe(f"mitra:capacity:{world.mitra(name).id}") for name in found]
-    return Observed({"found": found, "maximum": world.notes["maximum"]}, shown)
+    return Observed(CapacityByHand(found=found, maximum=world.notes["maximum"]), shown)
 
 
 @answers("D-13")
@@ -235,6 +258,6 @@ def left_out(world: World) -> Observed:
         (world.notes["Budi chat"],),
     )
     return Observed(
-        {"paid": paid.plain(), "offered": sorted(world.name_of(row[0]) for row in rows.rows)},
+        OffersOfPayment(paid=paid.seen(), offered=sorted(world.name_of(row[0]) for row in rows.rows)),
         [paid.evidence(), rows.evidence(), *world.mirror_evidence()],
     )

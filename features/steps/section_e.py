@@ -2,10 +2,26 @@
 
 import time
 
+import msgspec
 from pytest_bdd import given
 
 from features.steps.people import must
 from rig.contract import WRITE_THROUGH_S
+from rig.observe.postgres.queries import Result
+from rig.record.observations.section_e import (
+    AccountRow,
+    ActiveChange,
+    DeactivatedInPostgres,
+    DeactivatedSet,
+    OldToken,
+    PingsOfPhones,
+    ProtectedRoutes,
+    Reactivated,
+    Refreshes,
+    SignInAgain,
+    SignInRow,
+    SignIns,
+)
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 from rig.traffic import Mitra
@@ -31,7 +47,7 @@ def signed_in(world: World) -> None:
 def has_token(world: World) -> Observed:
     verified = world.notes["verified"]
     return Observed(
-        {"verified": [exchange.plain() for exchange in verified], "sari": world.mitra("Sari").id},
+        SignIns(verified=[exchange.seen() for exchange in verified], sari=world.mitra("Sari").id),
         [exchange.evidence() for exchange in verified],
     )
 
@@ -55,18 +71,18 @@ def opens_routes(world: World) -> Observed:
         "heartbeat": stranger.ping(),
     }
     return Observed(
-        {
-            "opened": {name: exchange.plain() for name, exchange in opened.items()},
-            "closed": {name: exchange.plain() for name, exchange in closed.items()},
-            "row": {"id": phone.id, "phone": phone.phone, "display_name": row.rows[0][0]},
-        },
+        ProtectedRoutes(
+            opened={name: exchange.seen() for name, exchange in opened.items()},
+            closed={name: exchange.seen() for name, exchange in closed.items()},
+            row=AccountRow(id=phone.id, phone=phone.phone, display_name=row.rows[0][0]),
+        ),
         [row.evidence(), *(exchange.evidence() for exchange in (*opened.values(), *closed.values()))],
     )
 
 
 def set_active(world: World, what: str) -> Observed:
     exchange = world.notes[f"Sari {what}"]
-    return Observed({"exchange": exchange.plain(), "sari": world.mitra("Sari").id}, [exchange.evidence()])
+    return Observed(ActiveChange(exchange=exchange.seen(), sari=world.mitra("Sari").id), [exchange.evidence()])
 
 
 @answers("E-03")
@@ -74,7 +90,7 @@ def deactivated(world: World) -> Observed:
     return set_active(world, "deactivates")
 
 
-def account_rows(world: World):
+def account_rows(world: World) -> tuple[Result, Result]:
     mitras = world.bench.tables.query("SELECT display_name, is_active, id::text FROM mitras ORDER BY display_name")
     sessions = world.bench.tables.query(
         "SELECT user_id::text, revoked_at IS NOT NULL AS revoked FROM auth_sessions ORDER BY user_id, revoked"
@@ -89,23 +105,23 @@ def shut_out_in_postgres(world: World) -> Observed:
     exchange = world.notes["Sari deactivates"]
     statements = world.statements(exchange.started, exchange.ended)
     return Observed(
-        {
-            "active": {row[2]: row[1] for row in mitras.rows},
-            "sessions": [list(row) for row in sessions.rows],
-            "sari": world.mitra("Sari").id,
-            "dewi": world.mitra("Dewi").id,
-            "statements": statements,
-        },
+        DeactivatedInPostgres(
+            active={row[2]: row[1] for row in mitras.rows},
+            sessions=[SignInRow(*row) for row in sessions.rows],
+            sari=world.mitra("Sari").id,
+            dewi=world.mitra("Dewi").id,
+            statements=statements,
+        ),
         [mitras.evidence(), sessions.evidence()],
     )
 
 
 def in_the_set(world: World, verb: str, note: str) -> Observed:
     sari, exchange, now = world.mitra("Sari").id, world.notes[note], time.time()
-    member = sari in world.mirror_state()["deactivated"]
+    member = sari in world.mirror_state().deactivated
     written = world.written_at("mitras:deactivated", (verb,), sari, exchange.started)
     return Observed(
-        {"member": member, "answered_at": exchange.ended, "written_at": written or now},
+        DeactivatedSet(member=member, answered_at=exchange.ended, written_at=written or now),
         [exchange.evidence(), world.bench.mirror.describe("mitras:deactivated")],
         {"within_s": WRITE_THROUGH_S},
     )
@@ -126,12 +142,12 @@ def token_still_opens(world: World) -> Observed:
     guarded += [act(NO_CHAT) for act in (phone.accept, phone.decline, phone.end)]
     online = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (phone.id,))
     return Observed(
-        {
-            "profile": profile.plain(),
-            "guarded": [exchange.plain() for exchange in guarded],
-            "online": [list(row) for row in online.rows],
-            "sari": phone.id,
-        },
+        OldToken(
+            profile=profile.seen(),
+            guarded=[exchange.seen() for exchange in guarded],
+            online=[list(row) for row in online.rows],
+            sari=phone.id,
+        ),
         [exchange.evidence() for exchange in (profile, *guarded)],
     )
 
@@ -140,7 +156,7 @@ def token_still_opens(world: World) -> Observed:
 def ping_refused(world: World) -> Observed:
     pings = [phone.ping() for phone in world.notes["phones"]]
     return Observed(
-        {"sari": [exchange.plain() for exchange in pings[:2]], "dewi": pings[2].plain()},
+        PingsOfPhones(sari=[exchange.seen() for exchange in pings[:2]], dewi=pings[2].seen()),
         [exchange.evidence() for exchange in pings],
     )
 
@@ -152,11 +168,11 @@ def refresh_refused(world: World) -> Observed:
     first.request_code()
     signed_in = first.verify_code()
     return Observed(
-        {
-            "sari": [exchange.plain() for exchange in refreshed[:2]],
-            "dewi": refreshed[2].plain(),
-            "sign_in": signed_in.plain(),
-        },
+        Refreshes(
+            sari=[exchange.seen() for exchange in refreshed[:2]],
+            dewi=refreshed[2].seen(),
+            sign_in=signed_in.seen(),
+        ),
         [exchange.evidence() for exchange in (*refreshed, signed_in)],
     )
 
@@ -169,14 +185,14 @@ def reactivated(world: World) -> Observed:
 @answers("E-10", within_s=WRITE_THROUGH_S)
 def back_in(world: World) -> Observed:
     mitras, sessions = account_rows(world)
-    seen = in_the_set(world, "SREM", "Sari re-activates")
-    seen.seen |= {
-        "active": {row[2]: row[1] for row in mitras.rows},
-        "sessions": [list(row) for row in sessions.rows],
-        "sari": world.mitra("Sari").id,
-    }
-    seen.evidence += [mitras.evidence(), sessions.evidence()]
-    return seen
+    in_set = in_the_set(world, "SREM", "Sari re-activates")
+    seen = Reactivated(
+        **msgspec.structs.asdict(in_set.seen),
+        active={row[2]: row[1] for row in mitras.rows},
+        sessions=[SignInRow(*row) for row in sessions.rows],
+        sari=world.mitra("Sari").id,
+    )
+    return Observed(seen, [*in_set.evidence, mitras.evidence(), sessions.evidence()], in_set.bounds)
 
 
 @answers("E-11")
@@ -186,17 +202,17 @@ def signs_in_again(world: World) -> Observed:
     old = [phone.refresh(), other.refresh()]
     phone.request_code()
     verified = phone.verify_code()
-    before = world.mirror_state()["heartbeats"].get(phone.id)
+    before = world.mirror_state().heartbeats.get(phone.id)
     ping = phone.ping()
-    after = world.mirror_state()["heartbeats"].get(phone.id)
+    after = world.mirror_state().heartbeats.get(phone.id)
     return Observed(
-        {
-            "old": [exchange.plain() for exchange in old],
-            "verified": verified.plain(),
-            "ping": ping.plain(),
-            "before": before,
-            "after": after,
-        },
+        SignInAgain(
+            old=[exchange.seen() for exchange in old],
+            verified=verified.seen(),
+            ping=ping.seen(),
+            before=before,
+            after=after,
+        ),
         [
             *(exchange.evidence() for exchange in old),
             verified.evidence(),

@@ -1,7 +1,6 @@
 """How reachability and the blast are observed, with Valkey and without (F-01 to F-06); the beacon has its own module."""
 
-from typing import Any
-
+import msgspec
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import stamped
@@ -20,7 +19,7 @@ from features.steps.states import (
 from features.steps.windows import (
     commands_evidence,
     commands_in,
-    plain_all,
+    seen_all,
     statements_evidence,
     statements_in,
     tally,
@@ -29,8 +28,19 @@ from features.steps.windows import (
 from rig.checks.common.sql_statements import is_availability_query, names, unknown_roles
 from rig.checks.common.valkey_commands import is_recompute
 from rig.contract import ANSWER_S, BLAST_FALLBACK_LINE, LOG_FLUSH_S, REACHABLE_FALLBACK_LINE
+from rig.observe.postgres.queries import Result
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.record.observations.section_f import (
+    AccountStatus,
+    BlastByMirror,
+    BlastFromValkey,
+    BlastWithoutValkey,
+    Reachability,
+    ReachabilityByMirror,
+    ReachabilityWhenStale,
+    ReachabilityWithoutValkey,
+)
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 
@@ -82,7 +92,7 @@ def asks_reachable_without(world: World) -> None:
     ask_reachable(world, "second")
 
 
-def status_rows(world: World):
+def status_rows(world: World) -> Result:
     return world.bench.tables.query(
         "SELECT m.id::text, m.display_name, m.is_active, o.is_online, o.last_heartbeat_at FROM mitras m"
         " JOIN mitra_online_status o ON o.mitra_id = m.id ORDER BY m.display_name"
@@ -118,35 +128,37 @@ def asks_and_pays(world: World, seconds: str) -> None:
     world.notes["reading after"] = reading(world)
 
 
-def reachability(world: World, note: str) -> Observed:
-    """The answers next to what the stores held; the rig has the states from the rows, not from the names."""
+def reachability(world: World, note: str) -> tuple[Reachability, list[Evidence]]:
+    """The answers next to what Postgres held: the states come from the rows, not from the mitras' names."""
     asked, rows, noted = world.notes[f"{note} answers"], world.notes[f"{note} status"], world.notes[note]
     statements = [s for s in statements_in(world, noted) if names(s, STATUS) or unknown_roles([s])]
-    return Observed(
-        {
-            "answers": {mitra: exchange.plain() for mitra, exchange in asked.items()},
-            "names": names_by_id(world),
-            "postgres": {row[0]: {"active": row[2], "online": row[3]} for row in rows.rows},
-            "statements": tally(statements),
-        },
-        [
-            *(exchange.evidence() for exchange in asked.values()),
-            rows.evidence(),
-            statements_evidence("the backend's statements that name mitra_online_status meanwhile", statements),
-        ],
+    seen = Reachability(
+        answers={mitra: exchange.seen() for mitra, exchange in asked.items()},
+        names=names_by_id(world),
+        postgres={row[0]: AccountStatus(active=row[2], online=row[3]) for row in rows.rows},
+        statements=tally(statements),
     )
+    return seen, [
+        *(exchange.evidence() for exchange in asked.values()),
+        rows.evidence(),
+        statements_evidence("the backend's statements that name mitra_online_status meanwhile", statements),
+    ]
 
 
-def with_mirror(world: World, observed: Observed, note: str, stale_s: float) -> Observed:
-    noted = world.notes[f"{note} reading"]
-    observed.seen |= {**noted, "stale_s": stale_s, "maximum": MAXIMUM}
-    heartbeats = {world.name_of(id): text for id, text in noted["mirror"]["heartbeats"].items()}
-    observed.evidence += [
-        evidence.valkey("SMEMBERS mitras:online", [world.name_of(id) for id in noted["mirror"]["online"]]),
-        evidence.valkey("SMEMBERS mitras:deactivated", [world.name_of(id) for id in noted["mirror"]["deactivated"]]),
+def by_mirror(world: World, note: str, stale_s: float) -> tuple[ReachabilityByMirror, list[Evidence]]:
+    """The same questions with what the mirror held, which the rule for Valkey is computed from."""
+    (asked, shown), noted = reachability(world, note), world.notes[f"{note} reading"]
+    seen = ReachabilityByMirror(
+        **msgspec.structs.asdict(asked), **msgspec.structs.asdict(noted), stale_s=stale_s, maximum=MAXIMUM
+    )
+    mirror = noted.mirror
+    heartbeats = {world.name_of(id): text for id, text in mirror.heartbeats.items()}
+    return seen, [
+        *shown,
+        evidence.valkey("SMEMBERS mitras:online", [world.name_of(id) for id in mirror.online]),
+        evidence.valkey("SMEMBERS mitras:deactivated", [world.name_of(id) for id in mirror.deactivated]),
         evidence.valkey("GET mitra:heartbeat:<id> of each", heartbeats),
     ]
-    return observed
 
 
 def fallback_lines(world: World, text: str, since: float) -> tuple[list[str], Evidence]:
@@ -157,29 +169,28 @@ def fallback_lines(world: World, text: str, since: float) -> tuple[list[str], Ev
 
 @answers("F-01")
 def reachable(world: World) -> Observed:
-    return with_mirror(world, reachability(world, "reachable"), "reachable", STALE_DEFAULT_S)
+    return Observed(*by_mirror(world, "reachable", STALE_DEFAULT_S))
 
 
 @answers("F-02")
 def stale_is_unreachable(world: World) -> Observed:
-    observed = with_mirror(world, reachability(world, "reachable again"), "reachable again", STALE_SET_S)
-    lines, shown = fallback_lines(world, REACHABLE_FALLBACK_LINE, world.notes["reachable"].since)
-    observed.seen |= {"lines": lines, "exit_code": world.notes["exit code"]}
-    observed.evidence.append(shown)
-    return observed
+    seen, shown = by_mirror(world, "reachable again", STALE_SET_S)
+    lines, log_shown = fallback_lines(world, REACHABLE_FALLBACK_LINE, world.notes["reachable"].since)
+    seen = ReachabilityWhenStale(**msgspec.structs.asdict(seen), lines=lines, exit_code=world.notes["exit code"])
+    return Observed(seen, [*shown, log_shown])
 
 
 @answers("F-03", within_s=LOG_FLUSH_S)
 def reachable_from_postgres(world: World) -> Observed:
-    first, second = reachability(world, "first"), reachability(world, "second")
+    (first, first_shown), (second, second_shown) = reachability(world, "first"), reachability(world, "second")
     lines, shown = fallback_lines(world, REACHABLE_FALLBACK_LINE, world.notes["first"].since)
     return Observed(
-        {
-            "valkey": world.notes["valkey from both ends"],
-            "rounds": [first.seen, second.seen],
-            "lines": len(lines),
-        },
-        [*first.evidence, *second.evidence, shown],
+        ReachabilityWithoutValkey(
+            valkey=world.notes["valkey from both ends"],
+            rounds=[first, second],
+            lines=len(lines),
+        ),
+        [*first_shown, *second_shown, shown],
         {"answer_s": ANSWER_S},
     )
 
@@ -193,13 +204,13 @@ def blast_from_valkey(world: World) -> Observed:
     statements = statements_in(world, noted)
     lines, shown = fallback_lines(world, BLAST_FALLBACK_LINE, world.notes["reachable"].since)
     return Observed(
-        {
-            "paid": paid.plain(),
-            "recomputes": len(commands),
-            "statements": tally([s for s in statements if is_availability_query(s) or unknown_roles([s])]),
-            "lines": lines,
-            "exit_code": world.notes["exit code"],
-        },
+        BlastFromValkey(
+            paid=paid.seen(),
+            recomputes=len(commands),
+            statements=tally([s for s in statements if is_availability_query(s) or unknown_roles([s])]),
+            lines=lines,
+            exit_code=world.notes["exit code"],
+        ),
         [
             paid.evidence(),
             commands_evidence("the blast in Valkey", commands),
@@ -214,22 +225,22 @@ def ids_match(world: World) -> Observed:
     before, after = world.notes["reading before"], world.notes["reading after"]
     rows, rows_shown = offered(world, "Tono")
     exchange, paid = world.notes["available"], world.notes["Tono paid"]
-    state = before["mirror"]
+    state = before.mirror
     facts = {
-        world.name_of(id): [state["heartbeats"].get(id), state["capacities"].get(id), before["loads"].get(id)]
-        for id in state["online"]
+        world.name_of(id): [state.heartbeats.get(id), state.capacities.get(id), before.loads.get(id)]
+        for id in state.online
     }
     return Observed(
-        {
-            **before,
-            "after": after["mirror"],
-            "names": names_by_id(world),
-            "stale_s": STALE_SET_S,
-            "maximum": MAXIMUM,
-            "available": exchange.plain(),
-            "paid": paid.plain(),
-            "offered": rows,
-        },
+        BlastByMirror(
+            **msgspec.structs.asdict(before),
+            after=after.mirror,
+            names=names_by_id(world),
+            stale_s=STALE_SET_S,
+            maximum=MAXIMUM,
+            available=exchange.seen(),
+            paid=paid.seen(),
+            offered=rows,
+        ),
         [
             exchange.evidence(),
             paid.evidence(),
@@ -247,16 +258,16 @@ def blast_from_postgres(world: World) -> Observed:
     rows, rows_shown = offered(world, "Budi")
     exchange, paid = world.notes["available"], world.notes["Budi paid"]
     lines, shown = fallback_lines(world, BLAST_FALLBACK_LINE, paid.started)
-    seen: dict[str, Any] = {
-        "valkey": world.notes["valkey from both ends"],
-        "names": names_by_id(world),
-        "expected": expected,
-        "offered": rows,
-        "available": exchange.plain(),
-        "paid": paid.plain(),
-        "lines": len(lines),
-        "requests": plain_all([paid, exchange]),
-    }
+    seen = BlastWithoutValkey(
+        valkey=world.notes["valkey from both ends"],
+        names=names_by_id(world),
+        expected=expected,
+        offered=rows,
+        available=exchange.seen(),
+        paid=paid.seen(),
+        lines=len(lines),
+        requests=seen_all([paid, exchange]),
+    )
     return Observed(
         seen,
         [paid.evidence(), exchange.evidence(), expected_shown, rows_shown, status_rows(world).evidence(), shown],

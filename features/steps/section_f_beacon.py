@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from pytest_bdd import parsers, when
 
@@ -25,6 +24,16 @@ from rig.checks.common.sql_statements import writes
 from rig.checks.common.valkey_commands import deletes_key, is_recompute, touches_mirror, verb, writes_key
 from rig.contract import BEACON, SNAPSHOT, SNAPSHOT_S, WRITE_THROUGH_S
 from rig.record import evidence
+from rig.record.observations.parts import CommandTime
+from rig.record.observations.section_f_beacon import (
+    BeaconPoll,
+    BeaconPolls,
+    ChangedMaximum,
+    RapidPolls,
+    Snapshot,
+    SnapshotGone,
+    SnapshotLook,
+)
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 from rig.stack import CapabilityMissing
@@ -47,7 +56,8 @@ def poll(world: World, name: str) -> Exchange:
     before = reading(world)
     exchange = world.customer(name).beacon()
     polls = world.notes.setdefault("polls", [])
-    polls.append({"exchange": exchange, "before": before, "after": reading(world)["mirror"]})
+    polls.append(BeaconPoll(exchange=exchange.seen(), before=before, after=reading(world).mirror))
+    world.notes.setdefault("polls shown", []).append(exchange.evidence())
     return exchange
 
 
@@ -76,11 +86,14 @@ def polled_by_several(world: World) -> None:
     world.notes |= {"looks": looks, "shared": shared, "described": world.bench.mirror.describe(SNAPSHOT)}
 
 
-def look_at_snapshot(world: World) -> dict[str, Any]:
-    """Text and remaining life, with the time just before it was read: its life may be longer than told, never shorter."""
+def look_at_snapshot(world: World) -> SnapshotLook:
+    """The snapshot and the time just before it was read, so that its life is never shorter than `ttl_ms` from then."""
     at = time.time()
-    text, ttl_ms = world.bench.mirror.client.pipeline().get(SNAPSHOT).pttl(SNAPSHOT).execute()
-    return {"at": at, "text": text, "ttl_ms": ttl_ms}
+    pipeline = world.bench.mirror.client.pipeline()
+    pipeline.get(SNAPSHOT)
+    pipeline.pttl(SNAPSHOT)
+    text, ttl_ms = pipeline.execute()
+    return SnapshotLook(at=at, text=text, ttl_ms=ttl_ms)
 
 
 @when("a snapshot is written by hand, and the beacon polled")
@@ -156,14 +169,12 @@ def nobody_polls(world: World) -> None:
     def waiting() -> bool:
         if world.bench.mirror.client.exists(SNAPSHOT):
             return True
-        return since is not None and not any(
-            deletes_key(c, SNAPSHOT) and c["at"] > since for c in world.commands(since)
-        )
+        return since is not None and not any(deletes_key(c, SNAPSHOT) and c.at > since for c in world.commands(since))
 
     while waiting() and time.time() < deadline:
         watch(world, 0.005)
     there = bool(world.bench.mirror.client.exists(SNAPSHOT))
-    world.notes["gone"] = {"gone": not there, "at": time.time()}
+    world.notes["gone"] = SnapshotGone(gone=not there, at=time.time())
 
 
 @when("the beacon is polled again")
@@ -172,25 +183,21 @@ def polled_again(world: World) -> None:
         poll(world, "Budi")
 
 
-def plain_polls(world: World) -> list[dict[str, Any]]:
-    return [{**one, "exchange": one["exchange"].plain()} for one in world.notes["polls"]]
-
-
 @answers("F-07")
 def matches_reality(world: World) -> Observed:
-    last = world.notes["polls"][-1]["before"]["mirror"]
-    facts = {world.name_of(id): [last["heartbeats"].get(id), last["capacities"].get(id)] for id in last["online"]}
+    last = world.notes["polls"][-1].before.mirror
+    facts = {world.name_of(id): [last.heartbeats.get(id), last.capacities.get(id)] for id in last.online}
     return Observed(
-        {
-            "polls": plain_polls(world),
-            "names": names_by_id(world),
-            "stale_s": STALE_DEFAULT_S,
-            "maximum": MAXIMUM,
-        },
+        BeaconPolls(
+            polls=world.notes["polls"],
+            names=names_by_id(world),
+            stale_s=STALE_DEFAULT_S,
+            maximum=MAXIMUM,
+        ),
         [
-            *(one["exchange"].evidence() for one in world.notes["polls"]),
+            *world.notes["polls shown"],
             evidence.valkey("mitras:online, with heartbeat and capacity key of each", facts),
-            evidence.valkey("SMEMBERS mitras:deactivated", [world.name_of(id) for id in last["deactivated"]]),
+            evidence.valkey("SMEMBERS mitras:deactivated", [world.name_of(id) for id in last.deactivated]),
         ],
     )
 
@@ -200,23 +207,23 @@ def snapshot_for_ten_seconds(world: World) -> Observed:
     noted, by_hand = world.notes["snapshot"], world.notes["by hand"]
     wrote = [c for c in commands_in(world, noted) if writes_key(c, SNAPSHOT)]
     again = [c for c in commands_in(world, by_hand, LATE_S) if is_recompute(c) or writes_key(c, SNAPSHOT)]
-    first, shared, planted = world.notes["polls"][-1]["exchange"], world.notes["shared"], world.notes["by hand polls"]
+    first, shared, planted = world.notes["polls"][-1].exchange, world.notes["shared"], world.notes["by hand polls"]
     looks = world.notes["looks"]
     return Observed(
-        {
-            "answer": first.plain(),
-            "shared": answers_of(shared),
-            "looks": looks,
-            "writes": [verb(c) for c in wrote],
-            "planted": answers_of(planted),
-            "after_planting": len(again),
-            "blind_s": blind_s(world, noted) + blind_s(world, by_hand),
-        },
+        Snapshot(
+            answer=first,
+            shared=answers_of(shared),
+            looks=looks,
+            writes=[verb(c) for c in wrote],
+            planted=answers_of(planted),
+            after_planting=len(again),
+            blind_s=blind_s(world, noted) + blind_s(world, by_hand),
+        ),
         [
-            first.evidence(),
+            world.notes["polls shown"][-1],
             world.notes["described"],
             evidence.note(
-                f"remaining life after the first poll {looks[0]['ttl_ms']} ms, a second later {looks[1]['ttl_ms']} ms"
+                f"remaining life after the first poll {looks[0].ttl_ms} ms, a second later {looks[1].ttl_ms} ms"
             ),
             commands_evidence("what the backend wrote to the snapshot meanwhile", wrote),
             evidence.note(f"by hand: SET {SNAPSHOT} {BY_HAND}"),
@@ -235,26 +242,24 @@ def one_recompute(world: World) -> Observed:
     polls, burst = crowd["polls"], world.notes["burst"]
     per_source = {source: sum(f"at {source}" in p.actor for p in polls) for source in crowd["sources"]}
     return Observed(
-        {
-            "answers": answers_of([*burst, *polls]),
-            "burst": len(burst),
-            "early": world.notes["early"],
-            "per_source": per_source,
-            "seconds": polls[-1].ended - polls[0].started,
-            "recomputes": [c["at"] for c in recomputes],
-            "writes": [[c["at"], verb(c)] for c in wrote],
-            "touches": [[c["at"], verb(c)] for c in commands if touches_mirror(c)],
-            "statements": tally(statements),
-            "blind_s": blind_s(world, noted),
-        },
+        RapidPolls(
+            answers=answers_of([*burst, *polls]),
+            burst=len(burst),
+            early=world.notes["early"],
+            per_source=per_source,
+            seconds=polls[-1].ended - polls[0].started,
+            recomputes=[c.at for c in recomputes],
+            writes=[CommandTime(c.at, verb(c)) for c in wrote],
+            touches=[CommandTime(c.at, verb(c)) for c in commands if touches_mirror(c)],
+            statements=tally(statements),
+            blind_s=blind_s(world, noted),
+        ),
         [
             evidence.note(
                 f"{len(burst)} polls at once, {world.notes['early']} answered before all were sent; then by source: {per_source}"
             ),
             *exchanges_evidence([*burst, *polls])[:2],
-            commands_evidence(
-                "recomputes and writes of the snapshot", sorted(recomputes + wrote, key=lambda c: c["at"])
-            ),
+            commands_evidence("recomputes and writes of the snapshot", sorted(recomputes + wrote, key=lambda c: c.at)),
             statements_evidence("the backend's statements meanwhile", statements),
         ],
         {"between_s": BETWEEN_S, "life_s": SNAPSHOT_S},
@@ -265,30 +270,30 @@ def one_recompute(world: World) -> Observed:
 def counted_anew(world: World) -> Observed:
     """Deletions by their stamps in Valkey, by a backend; the setting by its COMMIT in the statement log."""
     changed, again = world.notes["set max_customers_per_mitra"], world.notes["polled again"]
-    polls, gone = world.notes["polls"], world.notes["gone"]
+    polls_shown, gone = world.notes["polls shown"], world.notes["gone"]
     before_poll = world.commands(changed.started, again.valkey_since)
     deleted = [c for c in before_poll if deletes_key(c, SNAPSHOT)]
     recomputed = [c for c in commands_in(world, again) if is_recompute(c)]
     statements = [s for s in world.statements(changed.started, changed.ended) if writes(s, "app_config")]
     return Observed(
-        {
-            "changed": changed.plain(),
-            "committed_at": max((s["committed_at"] for s in statements if s["committed_at"]), default=None),
-            "deleted_at": [c["at"] for c in deleted],
-            "released_at": world.notes["released at"],
-            "gone": gone,
-            "polls": plain_polls(world),
-            "recomputes": len(recomputed),
-            "names": names_by_id(world),
-            "stale_s": STALE_DEFAULT_S,
-            "maxima": [MAXIMUM, changed.body["value"]],
-        },
+        ChangedMaximum(
+            changed=changed.seen(),
+            committed_at=max((s.committed_at for s in statements if s.committed_at), default=None),
+            deleted_at=[c.at for c in deleted],
+            released_at=world.notes["released at"],
+            gone=gone,
+            polls=world.notes["polls"],
+            recomputes=len(recomputed),
+            names=names_by_id(world),
+            stale_s=STALE_DEFAULT_S,
+            maxima=[MAXIMUM, changed.body["value"]],
+        ),
         [
-            polls[0]["exchange"].evidence(),
+            polls_shown[0],
             changed.evidence(),
             commands_evidence("the snapshot's deletion", deleted),
             commands_evidence("the recompute of the next poll", recomputed),
-            polls[1]["exchange"].evidence(),
+            polls_shown[1],
         ],
         {"within_s": WRITE_THROUGH_S},
     )

@@ -15,11 +15,11 @@ from features.steps.windows import (
     statements_in,
     tally,
     window,
-    with_witness,
 )
 from features.steps.witness import without_postgres
 from rig.checks.common.sql_statements import names, unknown_roles
 from rig.record import evidence
+from rig.record.observations.section_f_beacon import CountedDashboardReads, DashboardRead, DashboardReads
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 
@@ -45,7 +45,10 @@ def dashboard_through_changes(world: World) -> None:
         before, exchange, after = valkey.scard("mitras:online"), operator.dashboard(), valkey.scard("mitras:online")
         shut = len(valkey.sinter("mitras:online", "mitras:deactivated"))
         world.notes["dashboards"].append(
-            {"what": what, "before": before, "after": after, "deactivated": shut, "exchange": exchange}
+            DashboardRead(what=what, before=before, after=after, deactivated=shut, exchange=exchange.seen())
+        )
+        world.notes.setdefault("dashboards shown", []).append(
+            (evidence.valkey(f"SCARD mitras:online ({what})", before), exchange.evidence())
         )
 
 
@@ -58,41 +61,28 @@ def dashboard_often(world: World, count: str) -> None:
 
 @answers("F-11")
 def dashboard_is_scard(world: World) -> Observed:
-    reads = world.notes["dashboards"]
-    return Observed(
-        {"reads": [{**one, "exchange": one["exchange"].plain()} for one in reads]},
-        [
-            item
-            for one in reads
-            for item in (
-                evidence.valkey(f"SCARD mitras:online ({one['what']})", one["before"]),
-                one["exchange"].evidence(),
-            )
-        ],
-    )
+    shown = [piece for pair in world.notes["dashboards shown"] for piece in pair]
+    return Observed(DashboardReads(reads=world.notes["dashboards"]), shown)
 
 
 @answers("F-12")
 def dashboard_without_sql(world: World) -> Observed:
     if "hot" in world.notes:
-        observed = without_postgres(world, "beacon", "dashboard")
         said = world.notes["said with Postgres"]
-        observed.seen["said"] = {name: exchange.reply for name, exchange in said.items()}
+        replies = {name: exchange.reply for name, exchange in said.items()}
+        observed = without_postgres(world, "beacon", "dashboard", said=replies)
         observed.evidence[:0] = [exchange.evidence() for exchange in said.values()]
         return observed
     noted, reads = world.notes["dashboard"], world.notes["dashboard reads"]
     watch(world, max(0.0, noted.until + LATE_S - time.time()))
     statements = statements_in(world, noted, LATE_S)
-    return with_witness(
-        Observed(
-            {
-                "answers": answers_of(reads),
-                "statements": tally([s for s in statements if names(s, STATUS) or unknown_roles([s])]),
-            },
-            [
-                *exchanges_evidence(reads),
-                statements_evidence("the backend's statements while it was read", statements),
-            ],
+    return Observed(
+        CountedDashboardReads(
+            answers=answers_of(reads),
+            statements=tally([s for s in statements if names(s, STATUS) or unknown_roles([s])]),
         ),
-        "statement log",
+        [
+            *exchanges_evidence(reads),
+            statements_evidence("the backend's statements while it was read", statements),
+        ],
     )

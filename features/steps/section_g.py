@@ -1,8 +1,8 @@
 """How the boxes of section G are observed: who falls silent, and what a sweep makes of it."""
 
 import time
-from typing import Any
 
+import msgspec
 from pytest_bdd import given, parsers, when
 
 from features.steps.looks import (
@@ -22,6 +22,19 @@ from features.steps.outages import seen_from_both_ends, skip_lines
 from features.steps.people import NAMES, NOBODY, must, split_names
 from rig.contract import SLACK_S, SWEEP_SKIPPED_LINE
 from rig.record import evidence
+from rig.record.observations.parts import LogLine
+from rig.record.observations.section_g import (
+    DeletedKey,
+    MirrorAfterSweep,
+    OnePing,
+    OnePingEach,
+    OnlineThroughOutage,
+    SilentMitra,
+    SkippedSweeps,
+    StaleTime,
+    TakenOffline,
+    Waited,
+)
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 
@@ -91,7 +104,7 @@ def taken_offline_or_time_is_up(world: World) -> None:
         watch(world, LOOK_EVERY_S)
         rows, _ = online_rows(world, silent)
         seen_at = {id: seen_at.get(id, time.time()) for id in silent if not rows[id]}
-    world.notes["waited"] = {"waited_s": time.time() - last_ping, "all_offline": len(seen_at) == len(silent)}
+    world.notes["waited"] = Waited(waited_s=time.time() - last_ping, all_offline=len(seen_at) == len(silent))
     world.notes["offline seen at"] = seen_at
     if len(seen_at) == len(silent):
         watch(world, cadence_of(world, "auto-offline"))
@@ -115,26 +128,26 @@ def stale_time_set(world: World) -> Observed:
     rows = world.bench.tables.query("SELECT value FROM app_config WHERE key = %s", (STALE,))
     exchange = stale["exchange"]
     return Observed(
-        {
-            "where": stale["where"],
-            "wanted": stale["wanted"],
-            "exchange": exchange.plain() if exchange else None,
-            "rows": [list(row) for row in rows.rows],
-        },
+        StaleTime(
+            where=stale["where"],
+            wanted=stale["wanted"],
+            exchange=exchange.seen() if exchange else None,
+            rows=[list(row) for row in rows.rows],
+        ),
         [*([exchange.evidence()] if exchange else []), rows.evidence()],
     )
 
 
 @answers("G-03")
 def pinged_once(world: World) -> Observed:
-    mitras: dict[str, Any] = {}
+    mitras: dict[str, OnePing] = {}
     shown = []
     for name in world.notes["silent"]:
         toggle, ping, id = world.notes[f"{name} online"], world.notes[f"{name} ping"], world.mitra(name).id
         heartbeat = world.bench.mirror.heartbeat(id)
-        mitras[id] = {"toggle": toggle.plain(), "ping": ping.plain(), "heartbeat": heartbeat}
+        mitras[id] = OnePing(toggle=toggle.seen(), ping=ping.seen(), heartbeat=heartbeat)
         shown += [toggle.evidence(), ping.evidence(), world.bench.mirror.describe(f"mitra:heartbeat:{id}")]
-    return Observed({"mitras": mitras}, shown)
+    return Observed(OnePingEach(mitras=mitras), shown)
 
 
 @answers("G-04")
@@ -142,7 +155,7 @@ def key_deleted(world: World) -> Observed:
     deleted = world.notes["deleted"]
     value = world.bench.mirror.client.get(deleted["key"])
     return Observed(
-        {"key": deleted["key"], "deleted": deleted["reply"], "value": value},
+        DeletedKey(key=deleted["key"], deleted=deleted["reply"], value=value),
         [evidence.valkey(f"DEL {deleted['key']}", deleted["reply"]), world.bench.mirror.describe(deleted["key"])],
     )
 
@@ -150,8 +163,8 @@ def key_deleted(world: World) -> Observed:
 @answers("G-05")
 def waited(world: World) -> Observed:
     noted = world.notes["waited"]
-    timing = evidence.timing("from the last ping until both are offline", noted["waited_s"], within_s(world))
-    return Observed(dict(noted), [timing], {"within_s": within_s(world)})
+    timing = evidence.timing("from the last ping until both are offline", noted.waited_s, within_s(world))
+    return Observed(noted, [timing], {"within_s": within_s(world)})
 
 
 @answers("G-06")
@@ -163,39 +176,45 @@ def taken_offline(world: World) -> Observed:
     pings, read_at = pings_of(world, begun), time.time()
     statements, statements_shown = writes_to(world, TABLES, begun, read_at)
     return Observed(
-        {
-            "silent": {id: silent_one(world, id) for id in silent},
-            "control": control,
-            "nobody": NOBODY,
-            "rows": rows,
-            "audit": audit,
-            "statements": statements,
-            "pings": pings,
-            "from": begun,
-            "read_at": read_at,
-        },
+        TakenOffline(
+            silent={id: silent_mitra(world, id) for id in silent},
+            control=control,
+            nobody=NOBODY,
+            rows=rows,
+            audit=audit,
+            statements=statements,
+            pings=pings,
+            since=begun,
+            read_at=read_at,
+        ),
         [rows_shown, audit_shown, statements_shown, pings_evidence(world, pings)],
         {"within_s": within_s(world), "stale_s": world.notes["stale"]["wanted"], "tolerance_s": TOLERANCE_S},
     )
 
 
-def silent_one(world: World, id: str) -> dict[str, Any]:
+def silent_mitra(world: World, id: str) -> SilentMitra:
     name = world.name_of(id)
     ping = world.notes[f"{name} ping"]
-    return {
-        "name": name,
-        "ping_begun": ping.started,
-        "ping_answered": ping.ended,
-        "offline_seen_at": world.notes["offline seen at"].get(id),
-        "key_taken": name == world.notes["deleted"]["name"],
-    }
+    return SilentMitra(
+        name=name,
+        ping_begun=ping.started,
+        ping_answered=ping.ended,
+        offline_seen_at=world.notes["offline seen at"].get(id),
+        key_taken=name == world.notes["deleted"]["name"],
+    )
 
 
 @answers("G-07", within_s=1.0)
 def gone_from_the_mirror(world: World) -> Observed:
     silent, control, state = ids_of(world, world.notes["silent"]), pinging(world), world.mirror_state()
     return Observed(
-        {"silent": silent, "control": control, **{part: state[part] for part in ("online", "heartbeats", "expiring")}},
+        MirrorAfterSweep(
+            silent=silent,
+            control=control,
+            online=state.online,
+            heartbeats=state.heartbeats,
+            expiring=state.expiring,
+        ),
         [
             world.bench.mirror.describe("mitras:online"),
             *(world.bench.mirror.describe(f"mitra:heartbeat:{id}") for id in silent),
@@ -211,9 +230,10 @@ def stopped(world: World) -> Observed:
 @answers("G-09", within_s=1.0)
 def skipped_with_a_line(world: World) -> Observed:
     observed = skip_lines(world, SWEEP_SKIPPED_LINE, cadence_of(world, "auto-offline"))
-    observed.seen["seeded_at"] = world.notes["seeded at"]
-    observed.seen["after"] = [list(line) for line in world.log_lines(SWEEP_SKIPPED_LINE, world.notes["seeded at"])]
-    return observed
+    seeded_at = world.notes["seeded at"]
+    after = [LogLine(*line) for line in world.log_lines(SWEEP_SKIPPED_LINE, seeded_at)]
+    seen = SkippedSweeps(**msgspec.structs.asdict(observed.seen), seeded_at=seeded_at, after=after)
+    return Observed(seen, observed.evidence, observed.bounds)
 
 
 @answers("G-10")
@@ -226,19 +246,19 @@ def nobody_offline(world: World) -> Observed:
     statements, statements_shown = writes_to(world, TABLES, stopped, back)
     pings, heartbeats = pings_of(world, stopped), world.notes["heartbeats after the seed"]
     return Observed(
-        {
-            "valkey": world.notes["valkey from both ends"],
-            "stopped_at": stopped,
-            "back_at": back,
-            "seeded_at": world.notes["seeded at"],
-            "read_at": read_at,
-            "mitras": mitras,
-            "statements": statements,
-            "rows": rows,
-            "audit": audit,
-            "heartbeats": heartbeats,
-            "pings": pings,
-        },
+        OnlineThroughOutage(
+            valkey=world.notes["valkey from both ends"],
+            stopped_at=stopped,
+            back_at=back,
+            seeded_at=world.notes["seeded at"],
+            read_at=read_at,
+            mitras=mitras,
+            statements=statements,
+            rows=rows,
+            audit=audit,
+            heartbeats=heartbeats,
+            pings=pings,
+        ),
         [
             statements_shown,
             rows_shown,

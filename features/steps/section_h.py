@@ -1,7 +1,7 @@
 """How the boxes of section H are observed: the statement of each mirror cycle, and the column that it fills."""
 
 import time
-from typing import Any
+from collections.abc import Sequence
 
 from pytest_bdd import given, parsers, when
 
@@ -21,11 +21,22 @@ from features.steps.looks import (
 from features.steps.outages import seen_from_both_ends, skip_lines
 from features.steps.people import NOBODY, must
 from rig.checks.common.sql_statements import uses_unnest
+from rig.checks.framework import LAG_VOID_S
 from rig.contract import HEARTBEAT, MIRROR_SKIPPED_LINE, SLACK_S
 from rig.environment.step_errors import Broke, Unmet
 from rig.record import evidence
+from rig.record.observations.parts import SqlStatement, ValkeyCommand
+from rig.record.observations.section_h import (
+    ColumnsInOutage,
+    HeartbeatAges,
+    HeartbeatingMitras,
+    HeartbeatLag,
+    HeartbeatWrite,
+    MirrorStatements,
+    WrittenHeartbeats,
+)
 from rig.runs.checklist.observation import Observed, answers
-from rig.runs.checklist.world import LAG_VOID_S, World
+from rig.runs.checklist.world import World
 
 PINGED_S = 2.0  # over the interval in which everyone pings once
 STATUS = "mitra_online_status"
@@ -38,7 +49,7 @@ def cycle_s(world: World) -> float:
     return cadence_of(world, "heartbeat-mirror")
 
 
-def mirrored(world: World, since: float) -> list[dict[str, Any]]:
+def mirrored(world: World, since: float) -> list[SqlStatement]:
     """The mirror's statements since then, by any backend."""
     return [statement for statement in writes_to(world, [STATUS], since)[0] if uses_unnest(statement)]
 
@@ -72,7 +83,7 @@ def cycles_have_passed(world: World, count: str) -> None:
     while len(mirrored(world, since)) <= int(count) and time.time() < deadline:
         watch(world, LOOK_EVERY_S)
         samples.append(sample_of(world))
-    world.notes["cycles"] = {"from": since, "until": time.time()}
+    world.notes["cycles"] = (since, time.time())
     world.notes["samples"] = samples
 
 
@@ -83,12 +94,12 @@ def have_been_mirrored(world: World) -> None:
     ids = {person.id for person in world.people.values()}
     deadline = since + 2 * cycle_s(world) + 2
     while time.time() < deadline:
-        pinged = {ping["id"]: ping["ended"] for ping in reversed(pings_of(world)) if ping["status"] == 200}
+        pinged = {ping.id: ping.ended for ping in reversed(pings_of(world)) if ping.status == 200}
         if ids <= set(pinged) and mirrored(world, max(pinged.values())):
             return
         watch(world, LOOK_EVERY_S)
     told = f"no statement mirrored the pings of all within {deadline - since:.0f} s"
-    pinged = {ping["id"]: ping["ended"] for ping in reversed(pings_of(world)) if ping["status"] == 200}
+    pinged = {ping.id: ping.ended for ping in reversed(pings_of(world)) if ping.status == 200}
     owed = ids <= set(pinged) and max(pinged.values()) <= since + cycle_s(world)
     if owed and world.bench.lag.worst(since, time.time()) <= LAG_VOID_S:
         raise Broke(told, "H-03")
@@ -100,7 +111,7 @@ def heartbeating(world: World) -> Observed:
     ids, pings = pinging(world), pings_of(world)
     rows, shown = online_rows(world, ids)
     return Observed(
-        {"mitras": ids, "online": [mitra for mitra, online in rows.items() if online], "pings": pings},
+        HeartbeatingMitras(mitras=ids, online=[mitra for mitra, online in rows.items() if online], pings=pings),
         [shown, pings_evidence(world, pings)],
     )
 
@@ -113,11 +124,11 @@ def cycle_shortened(world: World) -> Observed:
 @answers("H-03", within_s=0.5)
 def one_statement_a_cycle(world: World) -> Observed:
     """The COMMIT of the last one may come a moment after its line."""
-    cycles = world.notes["cycles"]
-    statements, shown = writes_to(world, [STATUS], cycles["from"], cycles["until"])
-    pings = pings_of(world, cycles["from"])
+    since, until = world.notes["cycles"]
+    statements, shown = writes_to(world, [STATUS], since, until)
+    pings = pings_of(world, since)
     return Observed(
-        {"statements": statements, "pinging": pinging(world), "pings": pings, **cycles},
+        MirrorStatements(statements=statements, pinging=pinging(world), pings=pings, since=since, until=until),
         [shown, pings_evidence(world, pings)],
         {"cycle_s": cycle_s(world), "late_s": SLACK_S},
     )
@@ -137,18 +148,18 @@ def within_the_last_cycle(world: World) -> Observed:
     )
     bound, since, read_at = (
         cycle_s(world) + world.cadence.seconds("ping", PINGING_S) + SLACK_S,
-        world.notes["cycles"]["from"],
+        world.notes["cycles"][0],
         time.time(),
     )
     return Observed(
-        {
-            "pinging": pinging(world),
-            "ages": {row[0]: row[2] for row in result.rows},
-            "nobody": nobody.column,
-            "pings": pings_of(world, since),
-            "from": since,
-            "read_at": read_at,
-        },
+        HeartbeatAges(
+            pinging=pinging(world),
+            ages={row[0]: row[2] for row in result.rows},
+            nobody=nobody.column,
+            pings=pings_of(world, since),
+            since=since,
+            read_at=read_at,
+        ),
         [result.evidence(), nobody.evidence()],
         {"within_s": bound, "clock_s": CLOCK_S},
     )
@@ -162,18 +173,18 @@ def lags_by_a_cycle(world: World) -> Observed:
     heartbeats = world.bench.mirror.heartbeats()
     commands = world.commands(world.bench.server().started or 0.0)
     mitras = {
-        id: {
-            "name": name,
-            "silent": name in world.notes["silent"],
-            "heartbeat": heartbeats.get(id),
-            "written": heartbeats_written(commands, id),
-        }
+        id: WrittenHeartbeats(
+            name=name,
+            silent=name in world.notes["silent"],
+            heartbeat=heartbeats.get(id),
+            written=heartbeats_written(commands, id),
+        )
         for name, id in people.items()
     }
-    lines = [f"{one['name']}: {len(one['written'])} written, the last {one['written'][-1:]}" for one in mitras.values()]
+    lines = [f"{each.name}: {len(each.written)} written, the last {each.written[-1:]}" for each in mitras.values()]
     shown = [world.bench.mirror.describe(f"mitra:heartbeat:{id}") for id in people.values()]
     return Observed(
-        {"mitras": mitras, "samples": samples},
+        HeartbeatLag(mitras=mitras, samples=samples),
         [
             evidence.commands("heartbeats written by the backend", lines[:SHOWN]),
             evidence.note(f"{len(samples)} samples of last_heartbeat_at, the last: {samples[-1]}"),
@@ -183,13 +194,13 @@ def lags_by_a_cycle(world: World) -> Observed:
     )
 
 
-def heartbeats_written(commands: list[dict[str, Any]], id: str) -> list[list[Any]]:
-    """Each write of that mitra's heartbeat key: when, by Valkey's clock, and what."""
+def heartbeats_written(commands: Sequence[ValkeyCommand], id: str) -> list[HeartbeatWrite]:
+    """Each write of that mitra's heartbeat key, by Valkey's clock."""
     key = f"mitra:heartbeat:{id}"
     return [
-        [command["at"], command["args"][-1 if command["args"][0].upper() in ("SETEX", "PSETEX") else 2]]
+        HeartbeatWrite(command.at, command.args[-1 if command.args[0].upper() in ("SETEX", "PSETEX") else 2])
         for command in commands
-        if command["args"][0].upper() in WRITES_A_HEARTBEAT and command["args"][1] == key
+        if command.args[0].upper() in WRITES_A_HEARTBEAT and command.args[1] == key
     ]
 
 
@@ -206,19 +217,19 @@ def skipped_with_a_line(world: World) -> Observed:
 @answers("H-08")
 def stands_still(world: World) -> Observed:
     readings = world.notes["readings in the outage"]
-    statements, shown = writes_to(world, [STATUS], readings[0]["at"], readings[-1]["at"])
-    pings = pings_of(world, readings[0]["at"])
+    statements, shown = writes_to(world, [STATUS], readings[0].at, readings[-1].at)
+    pings = pings_of(world, readings[0].at)
     return Observed(
-        {
-            "valkey": world.notes["valkey from both ends"],
-            "mitras": pinging(world),
-            "readings": readings,
-            "statements": statements,
-            "pings": pings,
-        },
+        ColumnsInOutage(
+            valkey=world.notes["valkey from both ends"],
+            mitras=pinging(world),
+            readings=readings,
+            statements=statements,
+            pings=pings,
+        ),
         [
             shown,
-            *(evidence.note(f"last_heartbeat_at at {one['at']:.3f}: {one['columns']}") for one in readings),
+            *(evidence.note(f"last_heartbeat_at at {reading.at:.3f}: {reading.columns}") for reading in readings),
             pings_evidence(world, pings),
         ],
         {"cycle_s": cycle_s(world)},

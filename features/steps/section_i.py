@@ -2,17 +2,25 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import redis
 from pytest_bdd import parsers, when
 
 from features.steps.looks import cadence_of, stamped, started_in, watch
 from features.steps.people import NOBODY
-from rig.checks.common.mirror_diff import unlike_the_truth
+from rig.checks.common.mirror_diff import differences
 from rig.contract import RESEED_S, SEED_LINE, SLACK_S, WRITE_THROUGH_S
 from rig.environment.step_errors import Unmet
 from rig.record import evidence
+from rig.record.observations.parts import BothStores, LogLine
+from rig.record.observations.section_i import (
+    CommandReply,
+    Corruption,
+    RefusedWrite,
+    SeedAfterDrift,
+    SeedsWithoutSweep,
+    StoresAfterDrift,
+)
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 
@@ -32,12 +40,12 @@ class Undo:
             undo()
 
 
-def agreed_stores(world: World) -> dict[str, Any]:
+def agreed_stores(world: World) -> BothStores:
     """Both stores once they agree, or as they are when the last write's time to be mirrored is up."""
     deadline = time.monotonic() + WRITE_THROUGH_S
     while True:
-        stores = {"truth": world.truth(), "mirror": world.mirror_state()}
-        if not unlike_the_truth(stores) or time.monotonic() >= deadline:
+        stores = BothStores(truth=world.truth(), mirror=world.mirror_state())
+        if not differences(stores) or time.monotonic() >= deadline:
             return stores
         watch(world, 0.02)
 
@@ -70,12 +78,14 @@ def corrupt(world: World) -> None:
         ("RPUSH", f"mitra:capacity:{gita}", "0"),
     ]
     stores = agreed_stores(world)
-    before = stores["mirror"]["heartbeats"]
+    before = stores.mirror.heartbeats
     pipeline = world.bench.mirror.client.pipeline(transaction=True)
     for command in commands:
         pipeline.execute_command(*command)
     world.notes["drift"] = {
-        "replies": [[" ".join(command), reply] for command, reply in zip(commands, pipeline.execute(), strict=True)],
+        "replies": [
+            CommandReply(" ".join(command), reply) for command, reply in zip(commands, pipeline.execute(), strict=True)
+        ],
         "since": time.time(),
         "kept": {id: before.get(id) for id in (sari, dewi, rani)},
         "missing": [tuti, gita],
@@ -108,13 +118,16 @@ def no_memory(world: World, seconds: str, name: str) -> None:
     watch(world, world.cadence.seconds("reconcile", int(seconds)) + READING_S)
     rig_too = refuses_the_rig(client)
     memory.stop()
-    client.pipeline(transaction=True).delete("mitras:deactivated").set("mitras:deactivated", "not a set").execute()
+    pipeline = client.pipeline(transaction=True)
+    pipeline.delete("mitras:deactivated")
+    pipeline.set("mitras:deactivated", "not a set")
+    pipeline.execute()
     lines = world.log_lines(f"[valkey-mirror] setOnline {mitra.id} failed:", exchange.started)
     world.notes["drift"] = {
         "since": time.time(),
         "kept": {},  # a server may take such a time for an outage, and end it with a seed that writes every heartbeat
         "missing": [],
-        "refused": {"status": exchange.status, "lines": [text for _, text in lines], "rig_too": rig_too},
+        "refused": RefusedWrite(status=exchange.status, lines=[text for _, text in lines], rig_too=rig_too),
         "evidence": [exchange.evidence(), evidence.log("backend a", stamped(lines), looked_for="setOnline")],
     }
 
@@ -151,8 +164,8 @@ def cycle_shortened(world: World) -> Observed:
 def corrupted(world: World) -> Observed:
     drift = world.notes["drift"]
     return Observed(
-        {"replies": drift["replies"], "before": drift["before"]},
-        [evidence.valkey(command, reply) for command, reply in drift["replies"]],
+        Corruption(replies=drift["replies"], before=drift["before"]),
+        [evidence.valkey(each.command, each.reply) for each in drift["replies"]],
     )
 
 
@@ -161,15 +174,15 @@ def seeds_again(world: World) -> Observed:
     drift = world.notes["drift"]
     lines, truth = world.log_lines(SEED_LINE, drift["since"]), world.truth()
     return Observed(
-        {
-            "since": drift["since"],
-            "refused": drift["refused"],
-            "seeded_at": lines[0][0] if lines else None,
-            "line": lines[0][1] if lines else None,
-            "online": len(truth["online"]),
-            "deactivated": len(truth["deactivated"]),
-            "with_sessions": sum(load > 0 for load in truth["loads"].values()),
-        },
+        SeedAfterDrift(
+            since=drift["since"],
+            refused=drift["refused"],
+            seeded_at=lines[0][0] if lines else None,
+            line=lines[0][1] if lines else None,
+            online=len(truth.online),
+            deactivated=len(truth.deactivated),
+            with_sessions=sum(load > 0 for load in truth.loads.values()),
+        ),
         [
             *drift.get("evidence", []),
             *world.truth_evidence(),
@@ -188,15 +201,15 @@ def matches_again(world: World) -> Observed:
     drift = world.notes["drift"]
     truth, state, read_at = world.truth(), world.mirror_state(), time.time()
     return Observed(
-        {
-            "since": drift["since"],
-            "refused": drift["refused"],
-            "read_at": read_at,
-            "truth": truth,
-            "mirror": state,
-            "kept": drift["kept"],
-            "missing": drift["missing"],
-        },
+        StoresAfterDrift(
+            since=drift["since"],
+            refused=drift["refused"],
+            read_at=read_at,
+            truth=truth,
+            mirror=state,
+            kept=drift["kept"],
+            missing=drift["missing"],
+        ),
         [*world.truth_evidence(), *world.mirror_evidence()],
         {"within_s": cycle_s(world) + SLACK_S + READING_S, "clock_s": CLOCK_S},
     )
@@ -213,12 +226,12 @@ def no_periodic_seed(world: World) -> Observed:
     startup = world.log_lines(SEED_LINE, started, flushed)
     after = world.log_lines(SEED_LINE, flushed)
     return Observed(
-        {
-            "started_at": started,
-            "flushed_at": flushed,
-            "startup": [list(line) for line in startup],
-            "seeded_at": after[0][0] if after else None,
-        },
+        SeedsWithoutSweep(
+            started_at=started,
+            flushed_at=flushed,
+            startup=[LogLine(*line) for line in startup],
+            seeded_at=after[0][0] if after else None,
+        ),
         [
             evidence.log("backend a, from its start to the FLUSHDB", stamped(startup), looked_for=SEED_LINE),
             evidence.log("backend a, after the FLUSHDB", stamped(after), looked_for=SEED_LINE),

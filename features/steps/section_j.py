@@ -3,7 +3,6 @@
 import json
 import time
 from contextlib import suppress
-from typing import Any
 
 import redis
 from pytest_bdd import parsers, when
@@ -19,7 +18,7 @@ from features.steps.windows import (
     blind_s,
     commands_evidence,
     exchanges_evidence,
-    plain_all,
+    seen_all,
     statements_evidence,
     statements_in,
     tally,
@@ -40,6 +39,16 @@ from rig.contract import (
     SNAPSHOT,
 )
 from rig.record import evidence
+from rig.record.observations.parts import BothStores, CountedStatement
+from rig.record.observations.section_j import (
+    BeaconInOutage,
+    BlastInOutage,
+    Invalidation,
+    PingsInOutage,
+    Restored,
+    ToggleInOutage,
+    TogglesInOutage,
+)
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 from rig.traffic import Exchange
@@ -120,21 +129,21 @@ def stores_read(world: World) -> None:
     """Until they agree, for a second at most: what was committed during the seed is written through after it."""
     deadline = time.monotonic() + 1.0
     while True:
-        world.notes["stores"] = {"truth": world.truth(), "mirror": world.mirror_state()}
-        if agree(world.notes["stores"]) or time.monotonic() >= deadline:
+        world.notes["stores"] = stores = BothStores(truth=world.truth(), mirror=world.mirror_state())
+        if agree(stores) or time.monotonic() >= deadline:
             break
         watch(world, 0.02)
     world.notes["stores shown"] = [*world.truth_evidence(), *world.mirror_evidence()]
 
 
-def agree(stores: dict[str, Any]) -> bool:
+def agree(stores: BothStores) -> bool:
     """Only to end the wait: J-06 judges all four structures."""
-    truth, mirror = stores["truth"], stores["mirror"]
-    capacities = {mitra: str(truth["loads"].get(mitra, 0)) for mitra in truth["online"]}
+    truth, mirror = stores.truth, stores.mirror
+    capacities = {mitra: str(truth.loads.get(mitra, 0)) for mitra in truth.online}
     return (
-        set(truth["online"]) == set(mirror["online"]) == set(mirror["heartbeats"])
-        and set(truth["deactivated"]) == set(mirror["deactivated"])
-        and all(mirror["capacities"].get(mitra) == load for mitra, load in capacities.items())
+        set(truth.online) == set(mirror.online) == set(mirror.heartbeats)
+        and set(truth.deactivated) == set(mirror.deactivated)
+        and all(mirror.capacities.get(mitra) == load for mitra, load in capacities.items())
     )
 
 
@@ -183,7 +192,7 @@ def told_of_a_setting(world: World) -> None:
             told += 1
             watch(world, LOOK_EVERY_S)
             gone = not client.exists(SNAPSHOT)
-    world.notes["invalidation"] = {"told": told, "gone": gone}
+    world.notes["invalidation"] = Invalidation(told=told, gone=gone)
 
 
 @answers("J-01")
@@ -191,7 +200,7 @@ def stopped(world: World) -> Observed:
     return seen_from_both_ends(world)
 
 
-def asked_of_postgres(world: World, note: str) -> list[dict[str, Any]]:
+def asked_of_postgres(world: World, note: str) -> list[CountedStatement]:
     """Availability queries in a window, and whatever an unknown role did in it."""
     found = statements_in(world, world.notes[note])
     return tally([s for s in found if is_availability_query(s) or unknown_roles([s])])
@@ -203,14 +212,14 @@ def beacon_in_the_outage(world: World) -> Observed:
     expected, expected_shown = available_in_postgres(world)
     noted = world.notes["polls in the outage window"]
     return Observed(
-        {
-            "valkey": world.notes["valkey from both ends"],
-            "before": answers_of(before),
-            "polls": plain_all(polls),
-            "expected": len(expected),
-            "asked_before": asked_of_postgres(world, "polls before window"),
-            "asked": asked_of_postgres(world, "polls in the outage window"),
-        },
+        BeaconInOutage(
+            valkey=world.notes["valkey from both ends"],
+            before=answers_of(before),
+            polls=seen_all(polls),
+            expected=len(expected),
+            asked_before=asked_of_postgres(world, "polls before window"),
+            asked=asked_of_postgres(world, "polls in the outage window"),
+        ),
         [
             *exchanges_evidence(before),
             *exchanges_evidence(polls),
@@ -229,16 +238,16 @@ def blast_in_the_outage(world: World) -> Observed:
     rows, rows_shown = offered(world, "Budi")
     paid, accepted = world.notes["Budi paid"], world.notes["Budi accepted"]
     return Observed(
-        {
-            "valkey": world.notes["valkey from both ends"],
-            "names": names_by_id(world),
-            "expected": expected,
-            "offered": rows,
-            "paid": paid.plain(),
-            "accepted": accepted.plain(),
-            "mitra": world.mitra("Sari").id,
-            "asked": asked_of_postgres(world, "blast in the outage"),
-        },
+        BlastInOutage(
+            valkey=world.notes["valkey from both ends"],
+            names=names_by_id(world),
+            expected=expected,
+            offered=rows,
+            paid=paid.seen(),
+            accepted=accepted.seen(),
+            mitra=world.mitra("Sari").id,
+            asked=asked_of_postgres(world, "blast in the outage"),
+        ),
         [paid.evidence(), expected_shown, rows_shown, accepted.evidence()],
         {"answer_s": ANSWER_S},
     )
@@ -251,13 +260,13 @@ def pings_in_the_outage(world: World) -> Observed:
     statements = statements_in(world, noted, LATE_S)
     wrote = [s for s in statements if writes(s, STATUS)]
     return Observed(
-        {
-            "valkey": world.notes["valkey from both ends"],
-            "pings": plain_all(pings),
-            "lines": len(lines),
-            "wrote": wrote[:SHOWN],
-            "unknown": tally([s for s in statements if unknown_roles([s])]),
-        },
+        PingsInOutage(
+            valkey=world.notes["valkey from both ends"],
+            pings=seen_all(pings),
+            lines=len(lines),
+            wrote=wrote[:SHOWN],
+            unknown=tally([s for s in statements if unknown_roles([s])]),
+        ),
         [
             *exchanges_evidence(pings),
             evidence.log("backend a, in the outage", stamped(lines), looked_for=HEARTBEAT_FALLBACK_LINE),
@@ -281,10 +290,10 @@ def toggles_survive(world: World) -> Observed:
         world.notes.setdefault("healed at", time.time())  # of the first look that saw it, whatever else is waited for
     at = world.notes["healed at"] if healed else None
     toggles = {
-        name: {
-            "toggle": one["exchange"].plain(), "online": one["way"] == "online", "text": one["text"],
-            "rows": [list(row) for row in one["row"].rows], "lines": [text for _, text in one["lines"]],
-        }
+        name: ToggleInOutage(
+            toggle=one["exchange"].seen(), online=one["way"] == "online", text=one["text"],
+            rows=[list(row) for row in one["row"].rows], lines=[text for _, text in one["lines"]],
+        )
         for name, one in noted.items()
     }  # fmt: skip
     shown = [
@@ -299,13 +308,13 @@ def toggles_survive(world: World) -> Observed:
     ]
     shown.append(evidence.timing("mirrored after Valkey's return", at and at - back, healed_within_s(world)))
     return Observed(
-        {
-            "valkey": world.notes["valkey from both ends"],
-            "toggles": toggles,
-            "members": members,
-            "back_at": back,
-            "healed_at": at,
-        },
+        TogglesInOutage(
+            valkey=world.notes["valkey from both ends"],
+            toggles=toggles,
+            members=members,
+            back_at=back,
+            healed_at=at,
+        ),
         shown,
         {"within_s": healed_within_s(world), "answer_s": ANSWER_S},
     )
@@ -332,29 +341,30 @@ def restored(world: World) -> Observed:
     expected, expected_shown = world.notes["available in postgres after"]
     rows, rows_shown = offered(world, "Tini")
     return Observed(
-        {
-            "stopped_at": world.notes["valkey stopped at"],
-            "back_from": world.notes["valkey back from"],
-            "back_at": back,
-            "seeded_at": seeded,
-            **world.notes["stores"],
-            "exit_code": world.notes["exit code"],
-            "at_once": world.notes["Dewi ping"].plain(),
-            "pings": answers_of(world.notes["after pings"]),
-            "polls": plain_all(world.notes["after polls"]),
-            "paid": world.notes["Tini paid"].plain(),
-            "expected": expected,
-            "expected_before": world.notes["available in postgres"][0],
-            "offered": rows,
-            "names": names_by_id(world),
-            "sets": len(pinged),
-            "recomputes": len(recomputed),
-            "asked": asked_of_postgres(world, "after"),
-            "seeds": sum(at > since for at, _ in world.log_lines(SEED_LINE, since, noted.until + LOG_FLUSH_S)),
-            "lines": [text for _, text in lines[:SHOWN]],
-            "blind_s": blind_s(world, noted),
-            "invalidation": world.notes["invalidation"],
-        },
+        Restored(
+            stopped_at=world.notes["valkey stopped at"],
+            back_from=world.notes["valkey back from"],
+            back_at=back,
+            seeded_at=seeded,
+            truth=world.notes["stores"].truth,
+            mirror=world.notes["stores"].mirror,
+            exit_code=world.notes["exit code"],
+            at_once=world.notes["Dewi ping"].seen(),
+            pings=answers_of(world.notes["after pings"]),
+            polls=seen_all(world.notes["after polls"]),
+            paid=world.notes["Tini paid"].seen(),
+            expected=expected,
+            expected_before=world.notes["available in postgres"][0],
+            offered=rows,
+            names=names_by_id(world),
+            sets=len(pinged),
+            recomputes=len(recomputed),
+            asked=asked_of_postgres(world, "after"),
+            seeds=sum(at > since for at, _ in world.log_lines(SEED_LINE, since, noted.until + LOG_FLUSH_S)),
+            lines=[text for _, text in lines[:SHOWN]],
+            blind_s=blind_s(world, noted),
+            invalidation=world.notes["invalidation"],
+        ),
         [
             evidence.timing("a seed line after Valkey's return", None if seeded is None else seeded - back, RESEED_S),
             evidence.log(
@@ -368,8 +378,8 @@ def restored(world: World) -> Observed:
             rows_shown,
             commands_evidence("pings and recomputes in Valkey after the seed", pinged + recomputed),
             evidence.note(
-                f"config:invalidate was told {world.notes['invalidation']['told']} times;"
-                f" the snapshot is {'gone' if world.notes['invalidation']['gone'] else 'still there'}"
+                f"config:invalidate was told {world.notes['invalidation'].told} times;"
+                f" the snapshot is {'gone' if world.notes['invalidation'].gone else 'still there'}"
             ),
             evidence.log("backend a, from the seed line to its exit", stamped(lines), looked_for="falling back to"),
         ],

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from pytest_bdd import given, parsers, when
 
@@ -24,6 +23,15 @@ from features.steps.people import NAMES, split_names
 from rig.checks.common.sql_statements import failed, uses_unnest
 from rig.contract import SEED_LINE, SLACK_S, WRITE_THROUGH_S
 from rig.record import evidence
+from rig.record.observations.parts import fields_of
+from rig.record.observations.section_k import (
+    MirrorsSideBySide,
+    RoundAnswer,
+    StartedInstance,
+    StartedTogether,
+    ToggleRound,
+    ToggleRounds,
+)
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 from rig.traffic import BackgroundPings, Exchange
@@ -67,10 +75,10 @@ def started_together(world: World) -> Observed:
     instances, logs = {}, []
     for name, one in noted["instances"].items():
         lines = world.log_lines(SEED_LINE, noted["since"], instance=name)
-        instances[name] = {**one, "lines": [text for _, text in lines]}
+        instances[name] = StartedInstance(**one, lines=[text for _, text in lines])
         logs.append(evidence.log(f"backend {name}, from its start to its exit", stamped(lines), looked_for=SEED_LINE))
     return Observed(
-        {"instances": instances, "truth": world.truth(), "ready": noted["ready"], "stopped": world.mirror_state()},
+        StartedTogether(instances=instances, truth=world.truth(), ready=noted["ready"], stopped=world.mirror_state()),
         [*logs, *world.truth_evidence(), *world.mirror_evidence()],
     )
 
@@ -91,7 +99,7 @@ def toggle_at_once(world: World, name: str, count: str) -> None:
         with further(world, far):
             for _ in range(int(count) // (1 + len(BOTH))):
                 world.notes["rounds"].append(toggle_round(world, name))
-                if world.notes["rounds"][-1]["agreed_at"] is None:
+                if world.notes["rounds"][-1].agreed_at is None:
                     return  # the next round would begin on a mirror that is wrong already
 
 
@@ -109,7 +117,7 @@ def further(world: World, name: str | None) -> Iterator[None]:
         toxiproxy.remove_toxic(proxy, FAR)
 
 
-def toggle_round(world: World, name: str) -> dict[str, Any]:
+def toggle_round(world: World, name: str) -> ToggleRound:
     """One toggle through each backend at once, drawn, two times in three against each other.
 
     A drawn shift of up to 3 ms moves the two against each other, so that each step of one meets each step of the other.
@@ -130,17 +138,16 @@ def toggle_round(world: World, name: str) -> dict[str, Any]:
     exchanges = sorted(done.values(), key=lambda exchange: exchange.started)
     answered_at = max(exchange.ended for exchange in exchanges)
     agreed_at, state = await_agreement(world, mitras["a"].id, answered_at)
-    return {
-        "ways": ways,
-        "overlap": exchanges[1].started < min(exchange.ended for exchange in exchanges),
-        "answers": [
-            [e.action, e.status, e.reply.get("is_online") if isinstance(e.reply, dict) else None] for e in exchanges
-        ],
-        "answered_at": answered_at,
-        "agreed_at": agreed_at,
-        "postgres": state["postgres"],
-        "state": f"Postgres online={state['postgres']}, Valkey online={state['valkey']}, heartbeat={state['heartbeat']}",
-    }
+    found = f"Postgres online={state['postgres']}, Valkey online={state['valkey']}, heartbeat={state['heartbeat']}"
+    return ToggleRound(
+        ways=ways,
+        overlap=exchanges[1].started < min(exchange.ended for exchange in exchanges),
+        answers=[RoundAnswer(e.action, e.status, fields_of(e.reply).get("is_online")) for e in exchanges],
+        answered_at=answered_at,
+        agreed_at=agreed_at,
+        postgres=state["postgres"],
+        state=found,
+    )
 
 
 def run_together(actions: Sequence[Callable[[], None]]) -> None:
@@ -151,7 +158,7 @@ def run_together(actions: Sequence[Callable[[], None]]) -> None:
         thread.join()
 
 
-def await_agreement(world: World, id: str, answered_at: float) -> tuple[float | None, dict[str, Any]]:
+def await_agreement(world: World, id: str, answered_at: float) -> tuple[float | None, dict[str, bool]]:
     """Until set, heartbeat and row say the same, with nobody toggling; None when they don't in time."""
     while True:
         result = world.bench.tables.query("SELECT is_online FROM mitra_online_status WHERE mitra_id = %s", (id,))
@@ -170,9 +177,9 @@ def await_agreement(world: World, id: str, answered_at: float) -> tuple[float | 
 def agree_after_each_round(world: World) -> Observed:
     rounds, sari = world.notes["rounds"], world.mitra("Sari").id
     audit, audit_shown = audit_rows(world, [sari])
-    lines = [f"a {one['ways']['a']}, b {one['ways']['b']}: {one['state']}" for one in rounds[-SHOWN_ROUNDS:]]
+    lines = [f"a {each.ways['a']}, b {each.ways['b']}: {each.state}" for each in rounds[-SHOWN_ROUNDS:]]
     return Observed(
-        {"rounds": rounds, "audit": audit[sari]},
+        ToggleRounds(rounds=rounds, audit=audit[sari]),
         [
             evidence.note(f"the last {len(lines)} of {len(rounds)} rounds: " + " | ".join(lines)),
             world.bench.mirror.describe("mitras:online"),
@@ -206,7 +213,7 @@ def both_have_mirrored(world: World, count: str) -> None:
     while time.time() < deadline:
         watch(world, LOOK_EVERY_S)
         samples.append(sample_of(world))
-        mirrored = [s["instance"] for s in writes_to(world, [STATUS], since)[0] if uses_unnest(s)]
+        mirrored = [s.instance for s in writes_to(world, [STATUS], since)[0] if uses_unnest(s)]
         if all(mirrored.count(name) >= int(count) for name in BOTH):
             break
     world.notes["side by side"] = {"from": since, "samples": samples}
@@ -217,26 +224,26 @@ def mirrors_side_by_side(world: World) -> Observed:
     """Each look is one more sample of the column; the heartbeats have stood still since the last ping."""
     noted = world.notes["side by side"]
     noted["samples"].append(sample_of(world))
-    read_at = noted["samples"][-1]["at"]
+    read_at = noted["samples"][-1].at
     pings = [exchange for pings in world.notes["background pings"] for exchange in pings.exchanges]
     heartbeats = world.bench.mirror.heartbeats()
     every = world.statements(noted["from"], read_at)
-    statements = [s for s in every if failed(s) or s["class"] == "unknown" or uses_unnest(s)]
-    counts = {name: sum(1 for s in statements if s["instance"] == name and uses_unnest(s)) for name in BOTH}
+    statements = [s for s in every if failed(s) or s.class_ == "unknown" or uses_unnest(s)]
+    counts = {name: sum(1 for s in statements if s.instance == name and uses_unnest(s)) for name in BOTH}
     return Observed(
-        {
-            "instances": list(BOTH),
-            "mitras": {name: person.id for name, person in world.people.items()},
-            "from": noted["from"],
-            "until": read_at,
-            "read_at": read_at,
-            "last_ping_at": max((exchange.ended for exchange in pings), default=noted["from"]),
-            "pings": pings_of(world, noted["from"]),
-            "pinging": pinging(world),
-            "statements": statements,
-            "samples": noted["samples"],
-            "heartbeats": heartbeats,
-        },
+        MirrorsSideBySide(
+            instances=list(BOTH),
+            mitras={name: person.id for name, person in world.people.items()},
+            since=noted["from"],
+            until=read_at,
+            read_at=read_at,
+            last_ping_at=max((exchange.ended for exchange in pings), default=noted["from"]),
+            pings=pings_of(world, noted["from"]),
+            pinging=pinging(world),
+            statements=statements,
+            samples=noted["samples"],
+            heartbeats=heartbeats,
+        ),
         [
             evidence.statements("UNNEST statements by backend, and every failed statement", counts, shown(statements)),
             evidence.note(f"{len(noted['samples'])} samples of last_heartbeat_at, the last: {noted['samples'][-1]}"),

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from pytest_bdd import given, parsers, when
 
@@ -11,10 +10,12 @@ from features.steps.looks import LOOK_EVERY_S, watch
 from features.steps.people import must
 from features.steps.section_k import BOTH
 from features.steps.states import maximum, set_heartbeat, setting
-from rig.checks.checklist.section_k import SNAPSHOT, deletes_snapshot
 from rig.checks.common.availability_model import AVAILABLE, states
-from rig.contract import WRITE_THROUGH_S
+from rig.checks.common.valkey_commands import deletes_key
+from rig.contract import SNAPSHOT, WRITE_THROUGH_S
 from rig.record import evidence
+from rig.record.observations.parts import ValkeyCommand
+from rig.record.observations.section_k import Relay, Relays, SettingChange, SettingChanges
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 from rig.traffic import Customer
@@ -40,7 +41,7 @@ def poller(world: World, via: str) -> Customer:
 def relay(world: World, filler: str, name: str, way: str, reader: str) -> None:
     """The toggle in between deletes no snapshot, and makes an answer that is computed anew differ."""
     mitra, since = world.mitra(name), time.time()
-    available = len(world.truth()["online"])
+    available = len(world.truth().online)
     world.bench.mirror.client.delete(SNAPSHOT)
     first = poller(world, filler).beacon()
     toggle = mitra.online() if way == "online" else mitra.offline()
@@ -61,30 +62,27 @@ def snapshot_is_shared(world: World) -> Observed:
         first, toggle, second = noted["exchanges"]
         commands = snapshot_commands(world, noted["since"], noted["until"])
         relays.append(
-            {
+            Relay(
                 **{name: noted[name] for name in ("filler", "reader", "available", "toggled")},
-                "first": first.plain(), "second": second.plain(), "commands": commands,
-            }
+                first=first.seen(), second=second.seen(), commands=commands,
+            )
         )  # fmt: skip
         title = f"snapshot and SDIFF, while {noted['filler']} and then {noted['reader']} were polled"
         evidences += [first.evidence(), toggle.evidence(), second.evidence(), commands_evidence(title, commands)]
-    return Observed({"relays": relays}, evidences, {"life_s": SNAPSHOT_LIFE_S})
+    return Observed(Relays(relays=relays), evidences, {"life_s": SNAPSHOT_LIFE_S})
 
 
-def snapshot_commands(world: World, since: float, until: float) -> list[dict[str, Any]]:
+def snapshot_commands(world: World, since: float, until: float) -> list[ValkeyCommand]:
     """What the backends did to the snapshot, and every SDIFF; commands inside scripts bear their caller's name."""
     return [
         command
         for command in world.commands(since, until)
-        if SNAPSHOT in command["args"][1:] or command["args"][0].upper() in RECOMPUTE_VERBS
+        if SNAPSHOT in command.args[1:] or command.args[0].upper() in RECOMPUTE_VERBS
     ]
 
 
-def commands_evidence(title: str, commands: Sequence[dict[str, Any]]) -> evidence.Evidence:
-    lines = [
-        f"{c['at']:.6f} [{c['instance']}{' in a script' if c['lua'] else ''}] {' '.join(c['args'])[:160]}"
-        for c in commands
-    ]
+def commands_evidence(title: str, commands: Sequence[ValkeyCommand]) -> evidence.Evidence:
+    lines = [f"{c.at:.6f} [{c.instance}{' in a script' if c.lua else ''}] {' '.join(c.args)[:160]}" for c in commands]
     return evidence.commands(title, lines)
 
 
@@ -140,11 +138,11 @@ def standing_snapshot(world: World, via: str) -> str | None:
 def states_now(world: World) -> dict[str, str]:
     """Who is available by what both stores hold and by the settings in `app_config`."""
     stale_s = setting(world, "stale_after_seconds", 90)
-    return states(world.mirror_state(), world.truth()["loads"], maximum(world), stale_s, time.time())
+    return states(world.mirror_state(), world.truth().loads, maximum(world), stale_s, time.time())
 
 
-def deleted_by(commands: Sequence[dict[str, Any]], instance: str) -> bool:
-    return any(c["instance"] == instance and deletes_snapshot(c) for c in commands)
+def deleted_by(commands: Sequence[ValkeyCommand], instance: str) -> bool:
+    return any(c.instance == instance and deletes_key(c, SNAPSHOT) for c in commands)
 
 
 @answers("K-04")
@@ -153,13 +151,13 @@ def invalidated_everywhere(world: World) -> Observed:
     for noted in world.notes["changes"]:
         exchange, polls = noted["exchange"], noted["polls"]
         commands = snapshot_commands(world, exchange.started, noted["until"])
-        published = [c for c in world.commands(exchange.started, noted["until"]) if c["args"][0].upper() == "PUBLISH"]
+        published = [c for c in world.commands(exchange.started, noted["until"]) if c.args[0].upper() == "PUBLISH"]
         changes.append(
-            {
+            SettingChange(
                 **{name: noted[name] for name in ("via", "other", "before", "key", "available", "released_at")},
-                "exchange": exchange.plain(), "commands": commands, "published": published,
-                "polls": {name: poll.plain() for name, poll in polls.items()},
-            }
+                exchange=exchange.seen(), commands=commands, published=published,
+                polls={name: poll.seen() for name, poll in polls.items()},
+            )
         )  # fmt: skip
         title = f"the snapshot, after the setting was changed on {noted['via']}"
         evidences += [
@@ -167,4 +165,4 @@ def invalidated_everywhere(world: World) -> Observed:
             commands_evidence(title, commands + published),
             *(p.evidence() for p in polls.values()),
         ]
-    return Observed({"changes": changes}, evidences, {"within_s": WRITE_THROUGH_S})
+    return Observed(SettingChanges(changes=changes), evidences, {"within_s": WRITE_THROUGH_S})

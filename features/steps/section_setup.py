@@ -4,12 +4,23 @@ import os
 import subprocess
 import sys
 
+import msgspec
+
 from rig import caller
 from rig.cli.shells import NO_TLS, tls_client
 from rig.contract import CHANNEL, SEED_LINE, SUBSCRIBED_LINE
 from rig.paths import shipped
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.record.observations.setup import (
+    Accounts,
+    Listeners,
+    PostgresConnection,
+    PromptRun,
+    Prompts,
+    ValkeyClient,
+    ValkeyConnection,
+)
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 from rig.stores import Lacks
@@ -18,7 +29,7 @@ from rig.stores import Lacks
 @answers("SETUP-01", within_s=2.0)
 def listeners(world: World) -> Observed:
     public, ready = world.customer("Budi").auth_providers(), world.operator().ready()
-    return Observed({"public": public.plain(), "ready": ready.plain()}, [public.evidence(), ready.evidence()])
+    return Observed(Listeners(public=public.seen(), ready=ready.seen()), [public.evidence(), ready.evidence()])
 
 
 @answers("SETUP-02", within_s=2.0)
@@ -30,24 +41,24 @@ def valkey_reached(world: World) -> Observed:
     if not world.bench.stack.valkey.facts.can("CLIENT LIST"):
         return subscribers_alone(world, lines, shown)
     clients = [
-        {"user": client.get("user"), "sub": int(client.get("sub", 0))}
+        ValkeyClient(user=client.get("user"), sub=int(client.get("sub", 0)))
         for client in world.bench.mirror.client.client_list()
         if client.get("user") == server.valkey_user
     ]
     return Observed(
-        {"lines": [text for _, text in lines], "clients": clients, "user": server.valkey_user},
-        [shown, evidence.valkey("CLIENT LIST (of the backend's user)", clients)],
+        ValkeyConnection(lines=[text for _, text in lines], clients=clients, user=server.valkey_user),
+        [shown, evidence.valkey("CLIENT LIST (of the backend's user)", msgspec.to_builtins(clients))],
     )
 
 
 def subscribers_alone(world: World, lines: list[tuple[float, str]], shown: Evidence) -> Observed:
     """Where nobody tells who is connected: how many are subscribed, of whom none is the rig."""
     world.weaken("SETUP-02 goes by the number of subscribers alone, as Valkey refuses CLIENT LIST to us")
-    ((channel, count),) = world.bench.mirror.client.pubsub_numsub(CHANNEL)
-    clients = [{"user": "(not told)", "sub": 1}] * int(count)
+    ((_, count),) = world.bench.mirror.client.pubsub_numsub(CHANNEL)
+    clients = [ValkeyClient(user="(not told)", sub=1)] * int(count)
     return Observed(
-        {"lines": [text for _, text in lines], "clients": clients, "user": "the backend"},
-        [shown, evidence.valkey(f"PUBSUB NUMSUB {channel}", int(count))],
+        ValkeyConnection(lines=[text for _, text in lines], clients=clients, user="the backend"),
+        [shown, evidence.valkey(f"PUBSUB NUMSUB {CHANNEL}", int(count))],
     )
 
 
@@ -59,7 +70,7 @@ def postgres_reached(world: World) -> Observed:
         "SELECT usename, datname, count(*) FROM pg_stat_activity WHERE usename = %s GROUP BY 1, 2", (server.role,)
     )
     return Observed(
-        {"lines": [text for _, text in lines], "connections": sum(row[2] for row in sessions.rows)},
+        PostgresConnection(lines=[text for _, text in lines], connections=sum(row[2] for row in sessions.rows)),
         [evidence.log("backend a", [text for _, text in lines], looked_for=SEED_LINE), sessions.evidence()],
     )
 
@@ -69,13 +80,13 @@ def mitra_accounts(world: World) -> Observed:
     found = world.bench.tables.query(
         "SELECT id::text, phone, display_name, is_active FROM mitras ORDER BY display_name"
     )
-    return Observed({"accounts": len(found.rows)}, [found.evidence()])
+    return Observed(Accounts(accounts=len(found.rows)), [found.evidence()])
 
 
 @answers("SETUP-05")
 def customer_account(world: World) -> Observed:
     found = world.bench.tables.query("SELECT id::text, phone, display_name FROM customers")
-    return Observed({"accounts": len(found.rows)}, [found.evidence()])
+    return Observed(Accounts(accounts=len(found.rows)), [found.evidence()])
 
 
 @answers("SETUP-06")
@@ -89,12 +100,12 @@ def prompts(world: World) -> Observed:
         sql = prompt(world, "sql", "SELECT count(*) AS mitras FROM mitras")
     finally:
         world.bench.mirror.client.delete("rig:setup-06")
-    shown = [evidence.log(f"$ {run['command']}", run["output"].splitlines()) for run in (vk, sql)]
-    return Observed({"vk": vk, "sql": sql}, shown)
+    shown = [evidence.log(f"$ {run.command}", run.output.splitlines()) for run in (vk, sql)]
+    return Observed(Prompts(vk=vk, sql=sql), shown)
 
 
-def prompt(world: World, *words: str) -> dict[str, object]:
+def prompt(world: World, *words: str) -> PromptRun:
     command = [sys.executable, "-m", "rig", words[0], "--stack", str(os.getpid()), *words[1:]]
     run = subprocess.run(command, capture_output=True, text=True, timeout=20, cwd=shipped(), env=caller.own())
     shown = f"rig {' '.join(words)}"
-    return {"command": shown, "code": run.returncode, "output": (run.stdout + run.stderr).strip()}
+    return PromptRun(command=shown, code=run.returncode, output=(run.stdout + run.stderr).strip())

@@ -2,6 +2,7 @@
 
 from rig.contract import SEED_LINE, WRITE_THROUGH_S
 from rig.record import evidence
+from rig.record.observations.smoke import BeaconPolls, ChatAndCapacity, Membership, SeedLines
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
 
@@ -10,7 +11,7 @@ from rig.runs.checklist.world import World
 def seeded(world: World) -> Observed:
     lines = world.log_lines(SEED_LINE, world.bench.server().started or 0.0)
     return Observed(
-        {"lines": [text for _, text in lines]},
+        SeedLines(lines=[text for _, text in lines]),
         [evidence.log("backend a", [text for _, text in lines], looked_for=SEED_LINE)],
     )
 
@@ -18,7 +19,7 @@ def seeded(world: World) -> Observed:
 def membership(world: World, way: str) -> Observed:
     exchange = world.notes[f"Sari {way}"]
     return Observed(
-        {"exchange": exchange.plain(), "member": world.mitra("Sari").id in world.mirror_state()["online"]},
+        Membership(exchange=exchange.seen(), member=world.mitra("Sari").id in world.mirror_state().online),
         [exchange.evidence(), world.bench.mirror.describe("mitras:online")],
         {"within_s": WRITE_THROUGH_S},
     )
@@ -41,10 +42,9 @@ def button(world: World) -> Observed:
     sari.online()
     valkey.delete("availability:snapshot")
     again = customer.beacon()
-    exchanges = {"online": available, "offline": unavailable, "online again": again}
     return Observed(
-        {name: exchange.plain() for name, exchange in exchanges.items()},
-        [exchange.evidence() for exchange in exchanges.values()],
+        BeaconPolls(online=available.seen(), offline=unavailable.seen(), online_again=again.seen()),
+        [exchange.evidence() for exchange in (available, unavailable, again)],
     )
 
 
@@ -54,7 +54,7 @@ def counter(world: World, note: str) -> Observed:
         "SELECT status, count(*) FROM chat_sessions WHERE mitra_id = %s GROUP BY 1", (sari.id,)
     )
     return Observed(
-        {"exchange": exchange.plain(), "capacity": world.mirror_state()["capacities"].get(sari.id)},
+        ChatAndCapacity(exchange=exchange.seen(), capacity=world.mirror_state().capacities.get(sari.id)),
         [exchange.evidence(), rows.evidence(), world.bench.mirror.describe(f"mitra:capacity:{sari.id}")],
         {"within_s": WRITE_THROUGH_S},
     )

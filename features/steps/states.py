@@ -2,11 +2,11 @@
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from features.steps.people import must
 from rig.contract import HEARTBEAT, WRITE_THROUGH_S
 from rig.record.evidence import Evidence
+from rig.record.observations.parts import Reading
 from rig.runs.checklist.world import World
 from rig.traffic import Mitra
 
@@ -46,7 +46,7 @@ def come_online(world: World) -> None:
 def await_deactivated(world: World) -> None:
     """Until Valkey has who is deactivated, or the time for that is up: then the boxes tell that it has not."""
     deadline = time.monotonic() + WRITE_THROUGH_S
-    while set(world.truth()["deactivated"]) - world.bench.mirror.deactivated() and time.monotonic() < deadline:
+    while set(world.truth().deactivated) - world.bench.mirror.deactivated() and time.monotonic() < deadline:
         time.sleep(0.02)  # between two looks
 
 
@@ -124,7 +124,7 @@ def offered(world: World, customer: str) -> tuple[list[str], Evidence]:
     return found.column, found.evidence()
 
 
-def reading(world: World) -> dict[str, Any]:
-    """What the model needs of a moment: the mirror, the loads and the deactivated in Postgres, and when."""
+def reading(world: World) -> Reading:
+    """The mirror, with the loads and the deactivated mitras in Postgres, at one moment."""
     mirror, truth = world.mirror_state(), world.truth()
-    return {"mirror": mirror, "loads": truth["loads"], "deactivated": truth["deactivated"], "at": time.time()}
+    return Reading(mirror=mirror, loads=truth.loads, deactivated=truth.deactivated, at=time.time())

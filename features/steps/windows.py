@@ -1,11 +1,11 @@
 """A window in which everything that Postgres and Valkey were asked is kept: what the counting boxes look at."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
+import msgspec
 import redis
 
 from features.steps.looks import shown
@@ -14,7 +14,14 @@ from rig.checks.common.valkey_commands import contract_keys, verb
 from rig.observe import NoMonitor
 from rig.record import evidence
 from rig.record.evidence import Evidence
-from rig.runs.checklist.observation import Observed
+from rig.record.observations.parts import (
+    AnswerCount,
+    CountedCommand,
+    CountedStatement,
+    HttpExchange,
+    SqlStatement,
+    ValkeyCommand,
+)
 from rig.runs.checklist.world import World
 from rig.traffic import Exchange
 
@@ -53,21 +60,21 @@ def window(world: World, note: str) -> Iterator[Window]:
         world.bench.monitor.fence()  # its counters have to be read at both ends
 
 
-def statements_in(world: World, noted: Window, late_s: float = 0.0) -> list[dict[str, Any]]:
+def statements_in(world: World, noted: Window, late_s: float = 0.0) -> list[SqlStatement]:
     """The backends' statements of a window, and `late_s` more for what is done after the answer."""
     return world.statements(noted.since, None if noted.until is None else noted.until + late_s)
 
 
-def commands_in(world: World, noted: Window, late_s: float = 0.0) -> list[dict[str, Any]]:
+def commands_in(world: World, noted: Window, late_s: float = 0.0) -> list[ValkeyCommand]:
     """The backends' commands of a window, by Valkey's clock."""
     until = valkey_now(world) if noted.valkey_until is None else noted.valkey_until + late_s
     return world.commands(noted.valkey_since, until)
 
 
-def writes_in(world: World, noted: Window, late_s: float = 0.0) -> list[dict[str, Any]]:
-    """As `commands_in`, for who asks only how often keys were written and availability computed.
+def writes_in(world: World, noted: Window, late_s: float = 0.0) -> list[ValkeyCommand]:
+    """As `commands_in`, for a check that needs only how often keys were written and availability was computed.
 
-    Where MONITOR cannot be had, the second witness tells as much, of one backend.
+    Without MONITOR, keyspace events and commandstats tell as much, of one backend.
     """
     monitor = world.bench.monitor
     if not isinstance(monitor, NoMonitor) or len(world.bench.servers) > 1:
@@ -75,9 +82,9 @@ def writes_in(world: World, noted: Window, late_s: float = 0.0) -> list[dict[str
     monitor.fence()
     until = valkey_now(world) if noted.valkey_until is None else noted.valkey_until + late_s
     (backend,) = world.bench.servers
-    found = monitor.changes(backend, noted.valkey_since, until)
+    changes = monitor.changes(backend, noted.valkey_since, until)
     world.weaken(f"writes were told by keyspace events and counted by commandstats: {monitor.why}")
-    return [{"at": c.at, "args": list(c.args), "instance": c.instance, "lua": c.lua} for c in found]
+    return [change.seen() for change in changes]
 
 
 def blind_s(world: World, noted: Window) -> float:
@@ -88,65 +95,75 @@ def blind_s(world: World, noted: Window) -> float:
     return sum(max(0.0, min(b, until) - max(a, noted.since)) for a, b in world.bench.monitor.blind)
 
 
-def tally(statements: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def tally(statements: Iterable[SqlStatement]) -> list[CountedStatement]:
     """Equal statements as one with a `count`: of 500 the record keeps the text once, and some of the parameters."""
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    equal: dict[tuple[str, ...], list[SqlStatement]] = {}
     for s in statements:
-        key = (s["role"], s["class"], s["severity"], s["text"])
-        if key not in found:
-            found[key] = {**s, "count": 0, "parameters": []}
-        kept = found[key]
-        kept["count"] += 1
-        new = [value for value in s["parameters"] if value not in kept["parameters"]]
-        # Whom a statement is about decides verdicts: what holds an id is kept, however much there is.
-        told = [value for value in new if value and UUID.search(value)]
-        others = [value for value in new if value not in told]
-        room = max(0, PARAMETERS_KEPT - len(kept["parameters"]))
-        kept["parameters"] = kept["parameters"] + told + others[:room]
-    return list(found.values())
+        equal.setdefault((s.role, s.class_, s.severity, s.text), []).append(s)
+    return [
+        CountedStatement(**{**msgspec.structs.asdict(same[0]), "parameters": kept_parameters(same)}, count=len(same))
+        for same in equal.values()
+    ]
 
 
-def statements_evidence(title: str, statements: Sequence[dict[str, Any]]) -> Evidence:
+def kept_parameters(statements: Iterable[SqlStatement]) -> list[str | None]:
+    """The different parameters of these statements: all that contain an id, as verdicts depend on ids, and some others."""
+    kept: list[str | None] = []
+    for s in statements:
+        new = [value for value in s.parameters if value not in kept]
+        with_id = [value for value in new if value and UUID.search(value)]
+        others = [value for value in new if value not in with_id]
+        room = max(0, PARAMETERS_KEPT - len(kept))
+        kept += with_id + others[:room]
+    return kept
+
+
+def statements_evidence(title: str, statements: Sequence[SqlStatement]) -> Evidence:
     """Counted by class and by the tables that matter here, with the first of them."""
-    counts = {name: sum(s["class"] == name for s in statements) for name in ("work", "driver", "unknown")}
+    counts = {name: sum(s.class_ == name for s in statements) for name in ("work", "driver", "unknown")}
     counts |= {f"naming {table}": sum(names(s, table) for s in statements) for table in COUNTED_TABLES}
     counts["failed"] = sum(failed(s) for s in statements)
     return evidence.statements(title, counts, shown(statements))
 
 
-def tally_commands(commands: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def tally_commands(commands: Iterable[ValkeyCommand]) -> list[CountedCommand]:
     """Commands that name a key of the contract, equal ones as one with a `count`; values are left out."""
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    equal: dict[tuple[str | None, ...], list[ValkeyCommand]] = {}
     for command in commands:
         keys = contract_keys(command)
         if keys:
-            key = (command["instance"], verb(command), *keys)
-            kept = found.setdefault(key, {**command, "args": [verb(command), *keys], "count": 0})
-            kept["count"] += 1
-    return list(found.values())
-
-
-def commands_evidence(title: str, commands: Sequence[dict[str, Any]]) -> Evidence:
-    lines = [
-        f"{c['at']:.6f} {c['instance']}{' lua' if c['lua'] else ''} {' '.join(c['args'])[:160]}"
-        for c in commands[:SHOWN]
+            equal.setdefault((command.instance, verb(command), *keys), []).append(command)
+    return [
+        CountedCommand(
+            at=same[0].at,
+            args=[verb(same[0]), *contract_keys(same[0])],
+            instance=same[0].instance,
+            lua=same[0].lua,
+            count=len(same),
+        )
+        for same in equal.values()
     ]
+
+
+def commands_evidence(title: str, commands: Sequence[ValkeyCommand]) -> Evidence:
+    lines = [f"{c.at:.6f} {c.instance}{' lua' if c.lua else ''} {' '.join(c.args)[:160]}" for c in commands[:SHOWN]]
     if len(commands) > SHOWN:
         lines.append(f"… {len(commands)} in all")
     return evidence.commands(title, lines)
 
 
-def tally_evidence(title: str, tallied: Sequence[dict[str, Any]]) -> Evidence:
-    return evidence.commands(title, [f"{c['count']} × {c['instance']} {' '.join(c['args'])}" for c in tallied[:SHOWN]])
+def tally_evidence(title: str, tallied: Sequence[CountedCommand]) -> Evidence:
+    return evidence.commands(title, [f"{c.count} × {c.instance} {' '.join(c.args)}" for c in tallied[:SHOWN]])
 
 
-def answers_of(exchanges: Sequence[Exchange]) -> list[list[Any]]:
-    """Each different answer with how often it came: status, code, reply (left out for an error)."""
-    found: dict[str, list[Any]] = {}
+def answers_of(exchanges: Sequence[Exchange]) -> list[AnswerCount]:
+    """Each different answer with how often it was received; without an answer the error stands for the reply."""
+    equal: dict[str, list[AnswerCount]] = {}
     for exchange in exchanges:
-        answer = [exchange.status, exchange.code, exchange.error if exchange.status is None else exchange.reply]
-        found.setdefault(repr(answer), [*answer, 0])[-1] += 1
-    return list(found.values())
+        reply = exchange.error if exchange.status is None else exchange.reply
+        answer = AnswerCount(exchange.status, exchange.code, reply, 1)
+        equal.setdefault(repr(answer), []).append(answer)
+    return [msgspec.structs.replace(same[0], count=len(same)) for same in equal.values()]
 
 
 def exchanges_evidence(exchanges: Sequence[Exchange]) -> list[Evidence]:
@@ -156,18 +173,12 @@ def exchanges_evidence(exchanges: Sequence[Exchange]) -> list[Evidence]:
         first.setdefault(repr((exchange.status, exchange.code, exchange.reply)), exchange)
     slowest = max((exchange.seconds for exchange in exchanges), default=0.0)
     told = ", ".join(
-        f"{count} × {status or reply} {code or ''}".strip()
-        for status, code, reply, count in answers_of(exchanges)[:SHOWN]
+        f"{answer.count} × {answer.status or answer.reply} {answer.code or ''}".strip()
+        for answer in answers_of(exchanges)[:SHOWN]
     )
     summary = f"{len(exchanges)} requests: {told}; slowest {slowest * 1000:.0f} ms"
     return [evidence.note(summary), *(exchange.evidence() for exchange in list(first.values())[:SHOWN])]
 
 
-def plain_all(exchanges: Sequence[Exchange]) -> list[dict[str, Any]]:
-    return [exchange.plain() for exchange in exchanges]
-
-
-def with_witness(observed: Observed, witness: str) -> Observed:
-    """Say in the observation by which of two ways it was made: the check asks for different things."""
-    observed.seen["witness"] = witness
-    return observed
+def seen_all(exchanges: Sequence[Exchange]) -> list[HttpExchange]:
+    return [exchange.seen() for exchange in exchanges]

@@ -1,12 +1,13 @@
 """The second witness of three counting boxes: what is answered with Postgres stopped has not asked it."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from pytest_bdd import given, parsers, when
 
 from features.steps.people import must
-from features.steps.windows import answers_of, exchanges_evidence, with_witness
+from features.steps.windows import answers_of, exchanges_evidence
 from rig.record import evidence
+from rig.record.observations.parts import WithoutPostgres
 from rig.runs.checklist.observation import Observed
 from rig.runs.checklist.world import World
 
@@ -31,11 +32,11 @@ def hot_paths(world: World, count: str) -> None:
     world.notes["hot"] = {name: [ask() for _ in range(int(count))] for name, ask in asked.items()}
 
 
-def without_postgres(world: World, *names: str) -> Observed:
-    """What these were answered while Postgres was stopped, and whether it was."""
+def without_postgres(world: World, *names: str, said: Mapping[str, object] | None = None) -> Observed:
+    """The answers to these kinds of requests while Postgres was stopped; `said` are the replies from before."""
     hot = {name: world.notes["hot"][name] for name in names}
-    seen: dict[str, Any] = {name: answers_of(exchanges) for name, exchanges in hot.items()}
+    answers = {name: answers_of(exchanges) for name, exchanges in hot.items()}
     shown = [item for exchanges in hot.values() for item in exchanges_evidence(exchanges)[:2]]
     alive = world.notes["postgres alive"]
     stopped = evidence.note(f"Postgres was {'running' if alive else 'stopped'} while these were asked")
-    return with_witness(Observed({**seen, "postgres_alive": alive}, [stopped, *shown]), "postgres stopped")
+    return Observed(WithoutPostgres(postgres_alive=alive, said=dict(said or {}), **answers), [stopped, *shown])

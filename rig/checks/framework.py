@@ -1,11 +1,16 @@
 """How a check is declared, and the judge that collects its findings."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TypeVar
 
+import msgspec
+
+from rig.record import Lines
 from rig.record.evidence import Evidence
+from rig.record.lines.chaos import FaultEvent
 from rig.record.sections import RUN_SECTIONS, SECTIONS
 from rig.record.verdict import Verdict
 
@@ -177,24 +182,33 @@ def sentence(findings: Sequence[str]) -> str:
     return "; ".join(different[:FINDINGS_SHOWN]) + more
 
 
-Seen = Mapping[str, Any]
+Facts = Mapping[str, object]  # an observation as it is saved
 Bounds = Mapping[str, float]
-Lines = Mapping[str, Sequence[Mapping[str, Any]]]
+WholeRunFunction = Callable[[Judge, Lines, Bounds], None]
+
+
+Judged = TypeVar("Judged")  # what a check reads: the class of its observation, or all lines of a run
 
 
 @dataclass(frozen=True)
 class Check:
-    """A declared check: the item it answers, what kind that is, who it speaks to, and the pure function.
+    """A declared check: the item that it judges, its kind and audience, and the pure function.
 
-    One of a `whole_run` reads all of its record lines, by kind, instead of one observation.
+    The function reads one observation, of the class that its second parameter is annotated with. With `whole_run` it
+    reads all lines of the record.
     """
 
     id: str
     kind: Kind
     audience: str
     title: str
-    function: Callable[[Judge, Any, Bounds], None]
+    function: Callable[..., None]
     whole_run: bool = False
+
+    def read(self, facts: Facts) -> object:
+        """The saved observation as the class that the check wants; msgspec.ValidationError names a wrong field."""
+        _, parameter, *_ = inspect.signature(self.function).parameters.values()
+        return msgspec.convert(facts, parameter.annotation)
 
     @property
     def section(self) -> str:
@@ -210,10 +224,10 @@ CHECKS: dict[str, Check] = {}
 
 def check(
     id: str, audience: str, title: str, kind: Kind = Kind.PROMISE, *, whole_run: bool = False
-) -> Callable[[Any], Any]:
+) -> Callable[[Callable[[Judge, Judged, Bounds], None]], Callable[[Judge, Judged, Bounds], None]]:
     """Declare the check of one item. `audience` is the checklist's label (BE, CC, M, C); ValueError on a second one."""
 
-    def declare(function: Callable[[Judge, Any, Bounds], None]) -> Callable[[Judge, Any, Bounds], None]:
+    def declare(function: Callable[[Judge, Judged, Bounds], None]) -> Callable[[Judge, Judged, Bounds], None]:
         if id in CHECKS:
             raise ValueError(f"{id} has two checks: {CHECKS[id].function.__name__} and {function.__name__}")
         CHECKS[id] = Check(id, kind, audience, title, function, whole_run)
@@ -222,30 +236,47 @@ def check(
     return declare
 
 
-def judge_seen(id: str, seen: Seen, bounds: Bounds, level: str = HARDENED) -> Judgement:
-    """Judge one saved observation. What the check cannot read is the rig's fault: broken, with the reason.
+def whole_run_check(id: str, audience: str, title: str, kind: Kind) -> Callable[[WholeRunFunction], WholeRunFunction]:
+    """Declare the check of an item that is judged from all lines of a run. ValueError on a second one."""
+    return check(id, audience, title, kind, whole_run=True)
 
-    Where times are judged (there are bounds) while the rig itself stood still, neither a pass nor a failure counts.
+
+def judge_seen(id: str, facts: Facts, bounds: Bounds, level: str = HARDENED) -> Judgement:
+    """Judge one saved observation. If it does not have the fields that the check reads, the item is broken.
+
+    If times are judged (there are bounds) and the rig itself was delayed by more than LAG_VOID_S, the verdict is
+    inconclusive.
     """
-    judgement, _ = judge_with_evidence(id, seen, bounds, level)
-    lag_s = seen.get("lag_s", 0.0)
-    if not bounds or lag_s <= LAG_VOID_S or judgement.verdict in (Verdict.SKIPPED, Verdict.BROKEN):
+    declared = CHECKS.get(id)
+    if declared is None:
+        return Judgement(Verdict.BROKEN, f"no check is declared for {id}")
+    judgement, _ = judge_by(declared, facts, bounds, Judge(declared.kind, level))
+    lag_s = facts.get("lag_s", 0.0)
+    delayed = isinstance(lag_s, float) and lag_s > LAG_VOID_S
+    if not bounds or not delayed or judgement.verdict in (Verdict.SKIPPED, Verdict.BROKEN):
         return judgement
     lost = f"the rig itself stood still for {lag_s:.2f} s"
     return Judgement(Verdict.INCONCLUSIVE, f"{lost}, so this does not count: {judgement.message}", lost)
 
 
-def judge_with_evidence(
-    id: str, seen: Seen | Lines, bounds: Bounds, level: str = HARDENED
-) -> tuple[Judgement, list[Evidence]]:
-    """The judgement and what the check chose to show; `seen` is the run's lines by kind for a check of a whole run."""
+def judge_lines(id: str, lines: Lines, bounds: Bounds, level: str = HARDENED) -> tuple[Judgement, list[Evidence]]:
+    """Judge an item from all lines of a run: the judgement, and the evidence that the check has chosen.
+
+    If the check cannot read the record, that is the rig's fault: the verdict is broken.
+    """
     declared = CHECKS.get(id)
     if declared is None:
         return Judgement(Verdict.BROKEN, f"no check is declared for {id}"), []
-    beyond = declared.whole_run and any(line.get("beyond") for line in seen.get("fault", ()))
-    judge = Judge(declared.kind, level, beyond)
+    beyond = any(event.beyond for event in lines.of(FaultEvent))
+    return judge_by(declared, lines, bounds, Judge(declared.kind, level, beyond))
+
+
+def judge_by(
+    declared: Check, recorded: Facts | Lines, bounds: Bounds, judge: Judge
+) -> tuple[Judgement, list[Evidence]]:
+    """Run one check: the judgement, and the evidence that the check has chosen. An error makes the verdict broken."""
     try:
-        declared.function(judge, seen, bounds)
+        declared.function(judge, recorded if isinstance(recorded, Lines) else declared.read(recorded), bounds)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         text = f"the check cannot read its observation: {type(error).__name__}: {error}"
         return Judgement(Verdict.BROKEN, text), judge.evidence

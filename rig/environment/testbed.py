@@ -15,7 +15,8 @@ from rig.observe import LagSentinel, Mirror, ServerLog, StatementLog, Tables
 from rig.record import RecordWriter
 from rig.record.evidence import Evidence
 from rig.record.lines.checklist import StepError
-from rig.record.lines.common import PostgresEvent
+from rig.record.lines.common import Exited, PostgresEvent
+from rig.record.observations.parts import MirrorState, PostgresState
 from rig.stack import ServerInstance, Stack, StackError
 from rig.stack.sut.managed import READY_S
 from rig.stores import Lacks
@@ -233,25 +234,27 @@ class Testbed:
         """A setting was changed through the API: the next scenario puts the defaults back the same way."""
         self._settings_touched = True
 
-    def truth(self) -> tuple[dict[str, Any], list[Evidence]]:
+    def truth(self) -> tuple[PostgresState, list[Evidence]]:
         """What Postgres says, and the queries that say it."""
         results = {name: self.tables.query(query) for name, query in TRUTH.items()}
-        return {
-            "online": [row[0] for row in results["online"].rows],
-            "deactivated": [row[0] for row in results["deactivated"].rows],
-            "loads": {row[0]: row[1] for row in results["loads"].rows},
-        }, [result.evidence() for result in results.values()]
+        state = PostgresState(
+            online=[row[0] for row in results["online"].rows],
+            deactivated=[row[0] for row in results["deactivated"].rows],
+            loads={row[0]: row[1] for row in results["loads"].rows},
+        )
+        return state, [result.evidence() for result in results.values()]
 
-    def mirror_state(self) -> dict[str, Any]:
+    def mirror_state(self) -> MirrorState:
+        """What Valkey holds under the contract's names."""
         mirror = self.mirror
-        return {
-            "online": sorted(mirror.online()),
-            "deactivated": sorted(mirror.deactivated()),
-            "capacities": mirror.capacities(),
-            "heartbeats": mirror.heartbeats(),
-            "snapshot": mirror.snapshot(),
-            "expiring": mirror.expiring(),
-        }
+        return MirrorState(
+            online=sorted(mirror.online()),
+            deactivated=sorted(mirror.deactivated()),
+            capacities=mirror.capacities(),
+            heartbeats=mirror.heartbeats(),
+            snapshot=mirror.snapshot(),
+            expiring=mirror.expiring(),
+        )
 
     # --- blame -----------------------------------------------------------------------------------------------
 
@@ -279,7 +282,7 @@ class Testbed:
                 self._noted.add((server.name, server.ready))
                 at = server.process.exited if server.process else time.time()
                 text = self.crash_message(server)
-                self.recorder.write("exited", t=at, instance=server.name, text=text, **self.scenario)
+                self.recorder.add(Exited(t=at or time.time(), instance=server.name, text=text, **self.scenario))
 
     def close(self) -> None:
         self.stop_servers()

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import redis
 
 from rig.faults.requirements import Requirement
+from rig.record.lines.base import Line
 from rig.stores.valkey import OURS, Word, connect, run
 
 ANSWERS, CLOSES, SILENT, REFUSED = "answers", "closes", "silent", "refused"
@@ -40,7 +41,7 @@ class FaultContext:
     hit: tuple[str, ...]
     random: Random = field(default_factory=Random)
     kept: dict[str, Any] = field(default_factory=dict)
-    lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # for the record: kind and fields
+    lines: list[Line] = field(default_factory=list)  # for the record
     alone: bool = True  # no other fault is in force: what is not hit must be seen to be well
     ended: set[str] = field(default_factory=set)  # instances that a fault has stopped, shared by all of a campaign
     tables: Any = None  # the rig's own look into Postgres

@@ -7,6 +7,7 @@ import redis
 
 from rig.faults.base import ENDED, TERMINATED, Fault, FaultContext, Observation, Unconfirmed, Unhealed
 from rig.record import RecordWriter
+from rig.record.lines.chaos import FaultEvent
 
 CONFIRM_S = 5.0
 HEAL_S = 5.0
@@ -64,8 +65,7 @@ class Cycle:
         if (at := self.context.kept.pop(TERMINATED, None)) is not None:
             self._note("terminated", at=at)
         while self.context.lines:
-            kind, fields = self.context.lines.pop(0)
-            self.recorder.write(kind, **fields)
+            self.recorder.add(self.context.lines.pop(0))
 
     def _await(self, met: Callable[[Observation, FaultContext], bool], within_s: float) -> tuple[Observation, bool]:
         """The last observation, and whether it is what was waited for."""
@@ -79,11 +79,12 @@ class Cycle:
 
     def _note(self, event: str, observation: Observation | None = None, at: float | None = None) -> None:
         fault = self.fault
-        self.recorder.write(
-            "fault", **({} if at is None else {"t": at}), number=self.number, name=fault.name, event=event, ends=observation, hit=list(self.context.hit),
-            outage=fault.outage, noticed=fault.noticed, seeds=fault.seeds, down=fault.down,
+        event_line = FaultEvent(
+            t=time.time() if at is None else at, number=self.number, name=fault.name, event=event, ends=observation,
+            hit=list(self.context.hit), outage=fault.outage, noticed=fault.noticed, seeds=fault.seeds, down=fault.down,
             truth=fault.layer == "truth", rewinds=fault.rewinds, beyond=fault.beyond, parts=fault.parts,
         )  # fmt: skip
+        self.recorder.add(event_line)
 
     def __enter__(self) -> "Cycle":
         return self

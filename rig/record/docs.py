@@ -80,6 +80,8 @@ def name_of(found: msgspec.inspect.Type) -> str:
         return f"object of {name_of(found.value_type)}"
     if isinstance(found, inspect.UnionType):
         return " or ".join(name_of(one) for one in found.types)
+    if isinstance(found, inspect.NamedTupleType):
+        return f"[{', '.join(f'`{one.encode_name}`' for one in found.fields)}]"
     if isinstance(found, inspect.StructType):
         return "{" + ", ".join(f"`{one.encode_name}`" for one in found.fields) + "}"
     raise TypeError(f"no words for {found}")

@@ -17,7 +17,7 @@ def edge_ms(number: int) -> float:
     return LEAST_MS * math.exp(number * STEP)
 
 
-def merged(histograms: Iterable[Mapping[str | int, int]]) -> dict[int, int]:
+def merged(histograms: Iterable[Mapping[int, int] | Mapping[str, int]]) -> dict[int, int]:
     """Buckets of several histograms added up; JSON has made their numbers texts."""
     total: Counter[int] = Counter()
     for histogram in histograms:

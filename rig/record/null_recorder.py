@@ -1,16 +1,14 @@
-"""A recorder for what keeps no run."""
+"""A recorder for commands that keep no run."""
 
 from rig.record.lines.base import Line
 from rig.record.writer import RecordWriter
 
 
 class NullRecorder(RecordWriter):
-    """A recorder that keeps nothing: a benchmark prints what it found."""
+    """A recorder that keeps nothing: a benchmark only prints its figures."""
 
-    def about(self, **fields: object) -> None: ...
+    def about(self, scenario: str, variant: str) -> None: ...
 
     def mask(self, secret: str, placeholder: str) -> None: ...
-
-    def write(self, kind: str, /, t: float | None = None, **fields: object) -> None: ...
 
     def add(self, line: Line) -> None: ...

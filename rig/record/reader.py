@@ -1,26 +1,32 @@
-"""Reads a saved run back: its meta data and all lines of all writers, in order of time."""
+"""Reads a saved run back: its meta data and all lines of all writers, in the order of their times."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rig.record.directory import RunDirectory
 from rig.record.lines import decoded
+from rig.record.lines.base import Line
+from rig.record.run_lines import L, Lines
 from rig.record.upgrade import readable_version
 
 
 @dataclass(frozen=True)
 class Run:
-    """A saved run as plain data: `meta` is run.json, `lines` every record line sorted by its `t`."""
+    """A saved run: `meta` is the content of run.json, `lines` are all lines of its record."""
 
     directory: RunDirectory
     meta: dict[str, Any]
-    lines: list[dict[str, Any]]
+    lines: Lines
 
     @classmethod
     def load(cls, directory: RunDirectory) -> "Run":
-        """ValueError names the file and line that cannot be read; a torn last line (killed run) is left out."""
+        """Read it. ValueError names the file and the line that cannot be read.
+
+        The last line of a file is ignored if it is incomplete, as a killed run leaves it.
+        """
         try:
             meta = json.loads(directory.meta.read_text())
         except ValueError as error:
@@ -28,24 +34,30 @@ class Run:
         if not isinstance(meta, dict) or "kind" not in meta:
             raise ValueError(f"{directory.meta.name} is not that of a run")
         version = readable_version(meta)
-        lines: list[dict[str, Any]] = []
-        for path in directory.records():
-            text = path.read_text(encoding="utf-8", errors="replace")
-            complete = text if text.endswith("\n") else text[: text.rfind("\n") + 1]
-            for number, line in enumerate(complete.splitlines(), start=1):
-                try:
-                    read = json.loads(line)
-                except ValueError as error:
-                    raise ValueError(f"{path.name}:{number} is not JSON: {error}") from None
-                if not isinstance(read, dict) or not {"t", "kind"} <= read.keys():
-                    raise ValueError(f"{path.name}:{number} is no record line: it has no `t` and `kind`")
-                try:
-                    decoded(line)
-                except ValueError as error:
-                    raise ValueError(f"{path.name}:{number} is no line of record version {version}: {error}") from None
-                lines.append(read)
-        lines.sort(key=lambda line: line["t"])
-        return cls(directory, meta, lines)
+        return cls(directory, meta, Lines(line for path in directory.records() for line in lines_of(path, version)))
 
-    def of(self, kind: str) -> Iterator[dict[str, Any]]:
-        return (line for line in self.lines if line["kind"] == kind)
+    def of(self, kind: type[L]) -> list[L]:
+        """The lines of one kind, in the order of their times."""
+        return self.lines.of(kind)
+
+
+def lines_of(path: Path, version: int) -> Iterator[Line]:
+    """The complete lines of one file of a record. ValueError names the file and the line that is none."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    complete = text[: text.rfind("\n") + 1]
+    for number, line in enumerate(complete.splitlines(), start=1):
+        try:
+            yield decoded(line)
+        except ValueError as error:
+            raise ValueError(f"{path.name}:{number} {why_not(line, version, error)}") from None
+
+
+def why_not(line: str, version: int, error: ValueError) -> str:
+    """Why this text is no line of a record, for an error message."""
+    try:
+        plain: object = json.loads(line)
+    except ValueError as broken:
+        return f"is not JSON: {broken}"
+    if not isinstance(plain, dict) or not {"t", "kind"} <= plain.keys():
+        return "is no record line: it has no `t` and `kind`"
+    return f"is no line of record version {version}: {error}"

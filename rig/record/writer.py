@@ -1,10 +1,9 @@
-"""Writes a run as it goes: one JSON line an observation or event, with secrets masked on the way in."""
+"""Writes the record of a run: one JSON line per observation or event, with secrets masked."""
 
 import datetime
 import decimal
 import json
 import threading
-import time
 import uuid
 from pathlib import Path
 from typing import Protocol
@@ -13,33 +12,29 @@ import msgspec
 
 from rig.record.directory import RunDirectory
 from rig.record.lines import decoded
-from rig.record.lines.base import Line
+from rig.record.lines.base import Line, ScenarioLine
 
-# What `write` makes text of, by `str`.
+# Values of these types are written as text, by `str`.
 AS_TEXT = (datetime.datetime, datetime.date, datetime.time, datetime.timedelta, uuid.UUID, decimal.Decimal)
 
 
 class RecordWriter(Protocol):
-    """What takes the lines of a run: a `Recorder`, or a `NullRecorder` where no run is kept."""
+    """What takes the lines of a run: a `Recorder`, or a `NullRecorder` if no run is kept."""
 
-    def about(self, **fields: object) -> None:
-        """From now on each line tells these fields too."""
+    def about(self, scenario: str, variant: str) -> None:
+        """The scenario and variant that the following lines belong to."""
 
     def mask(self, secret: str, placeholder: str) -> None:
-        """From now on `placeholder` is written wherever `secret` stands."""
-
-    def write(self, kind: str, /, t: float | None = None, **fields: object) -> None:
-        """Append one line."""
+        """From now on write `placeholder` in place of `secret`."""
 
     def add(self, line: Line) -> None:
         """Append one line."""
 
 
 class Recorder(RecordWriter):
-    """Appends lines to `record-<writer>.jsonl`; one recorder a process, safe to use from its threads.
+    """Appends lines to `record-<writer>.jsonl`. A process has one recorder, which its threads may share.
 
-    A line is `{"t": epoch seconds, "kind": ..., ...}`. Each is flushed when written, so a killed run
-    keeps all that it saw.
+    Each line is flushed when it is written, so that a killed run keeps all of them.
     """
 
     def __init__(self, directory: RunDirectory, writer: str = "main") -> None:
@@ -48,15 +43,15 @@ class Recorder(RecordWriter):
         self._file = self.path.open("a", encoding="utf-8", buffering=1)
         self._lock = threading.Lock()
         self._secrets: dict[str, str] = {}
-        self._about: dict[str, object] = {}
+        self._scenario, self._variant = "", ""
 
-    def about(self, **fields: object) -> None:
-        """From now on each line tells these fields too (which scenario it is of), unless it has them of its own."""
-        self._about = fields
+    def about(self, scenario: str, variant: str) -> None:
+        """The scenario and variant that the following lines belong to, unless they name one themselves."""
+        self._scenario, self._variant = scenario, variant
 
     def mask(self, secret: str, placeholder: str) -> None:
-        """From now on write `placeholder` (say `$TOKEN`) wherever `secret` stands."""
-        if len(secret) >= 6:  # shorter ones would mask innocent text
+        """From now on write `placeholder` (for example `$TOKEN`) in place of `secret`."""
+        if len(secret) >= 6:  # a shorter one could occur in other text
             with self._lock:
                 self._secrets[json.dumps(secret)[1:-1]] = placeholder
 
@@ -66,24 +61,17 @@ class Recorder(RecordWriter):
                 text = text.replace(secret, placeholder)
         return text
 
-    def write(self, kind: str, /, t: float | None = None, **fields: object) -> None:
-        """Append one line; `fields` must be plain JSON (dates and uuids are written as text).
-
-        ValueError for a kind or field that no line of a record has (`rig/record/lines`).
-        """
-        line = json.dumps({"t": time.time() if t is None else t, "kind": kind, **self._about, **fields}, default=str)
-        try:
-            decoded(line)
-        except ValueError as error:
-            raise ValueError(f"no line of a record: {error}: {line[:200]}") from None
-        with self._lock:
-            self._file.write(self.masked(line) + "\n")
-
     def add(self, line: Line) -> None:
-        """Append one line. What the record is `about` is told with it, unless the line says it."""
-        told = msgspec.to_builtins(line, builtin_types=AS_TEXT)
-        assert isinstance(told, dict)
-        self.write(told.pop("kind"), **told)
+        """Append one line. ValueError if a value is not of the type that its class declares."""
+        if isinstance(line, ScenarioLine) and not line.scenario:
+            line = msgspec.structs.replace(line, scenario=self._scenario, variant=self._variant)
+        text = json.dumps(msgspec.to_builtins(line, builtin_types=AS_TEXT), default=str)
+        try:
+            decoded(text)
+        except ValueError as error:
+            raise ValueError(f"no line of a record: {error}: {text[:200]}") from None
+        with self._lock:
+            self._file.write(self.masked(text) + "\n")
 
     def close(self) -> None:
         with self._lock:

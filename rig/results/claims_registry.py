@@ -2,18 +2,17 @@
 
 import importlib.util
 from functools import cache
-from typing import Any
 
 from rig.checks import load_checks
-from rig.checks.load.claims import declare_claims
+from rig.checks.load.claims import Claim, declare_claims
 from rig.paths import shipped
 
 FILE = shipped("loadtest", "claims.py")
 
 
 @cache
-def claims() -> tuple[dict[str, Any], ...]:
-    """All of them, declared as checks on the way."""
+def claims() -> tuple[Claim, ...]:
+    """All claims; their checks are declared the first time."""
     load_checks()  # their measures
     spec = importlib.util.spec_from_file_location("rig_load_claims", FILE)
     assert spec is not None, FILE

@@ -1,56 +1,70 @@
-"""The entries of results.json: an answer, an item, a scenario, and what stands where there was no answer."""
+"""The entries of results.json: answers, items, scenarios, and what takes the place of a missing answer."""
 
 from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from rig.checks import CHECKS, Judgement
 from rig.record import Run, Verdict, overall
+from rig.record.evidence import Evidence
+from rig.record.lines.checklist import Observation, Scenario, StepError
+from rig.record.lines.common import BoundValue, End
 
-Answers = dict[str, list[dict[str, Any]]]
+Answer = dict[str, Any]  # an answer as it stands in results.json
+Answers = dict[str, list[Answer]]  # by item
+Key = tuple[str, str]  # a scenario and its variant
 INTERRUPTED = "the run was interrupted before this could be judged"
 UNENDED = "the record has no end of this scenario: what was seen after it is not known"
 UNREACHED = "never reached: "
 
 
 def run_ended(run: Run) -> float:
-    """Epoch seconds of the run's end; of its last line where it was killed."""
-    end = next(run.of("end"), None)
-    ended: float = end["t"] if end else max((line["t"] for line in run.lines), default=run.meta["started"])
-    return ended
+    """When the run ended, in epoch seconds; the time of its last line if it was killed."""
+    end = run.lines.first(End)
+    started: float = run.meta["started"]
+    return end.t if end else max((line.t for line in run.lines), default=started)
 
 
-def answer_entry(line: dict[str, Any], judgement: Judgement) -> dict[str, Any]:
+def answer_entry(
+    key: Key, judgement: Judgement, *, started: float, ended: float, bounds: Mapping[str, BoundValue] | None = None,
+    shown: Sequence[Evidence] = (),
+) -> Answer:  # fmt: skip
+    """One answer of an item, from a scenario and variant; times are epoch seconds."""
+    scenario, variant = key
     different = [asdict(each) for each in judgement.differences]
     return {
-        "scenario": line["scenario"], "variant": line["variant"], "verdict": judgement.verdict,
-        "message": judgement.message, "seconds": round(line["ended"] - line["started"], 3),
-        "started": line["started"], "bounds": line["bounds"], "weakened": [], "evidence": line["evidence"],
+        "scenario": scenario, "variant": variant, "verdict": judgement.verdict, "message": judgement.message,
+        "seconds": round(ended - started, 3), "started": started, "bounds": msgspec.to_builtins(bounds or {}),
+        "weakened": [], "evidence": list(shown),
         **({"differences": different} if different else {}),
     }  # fmt: skip
 
 
-def unreached_entry(scenario: dict[str, Any], interrupted: bool) -> dict[str, Any]:
-    error = scenario.get("error") or {}
-    if not error:
-        return never(scenario, INTERRUPTED if interrupted else f"{UNREACHED}the run ended before this box was reached")
-    # What a server did to end the scenario is charged to who owns it; of this box nothing was seen.
-    verdict = Verdict(error.get("verdict", "inconclusive"))
+def observed_entry(line: Observation, judgement: Judgement) -> Answer:
+    """The answer that an observation gives."""
+    key = line.scenario, line.variant
+    return answer_entry(key, judgement, started=line.started, ended=line.ended, bounds=line.bounds, shown=line.evidence)
+
+
+def unreached_entry(key: Key, t: float, error: StepError | None, interrupted: bool) -> Answer:
+    """The answer of an item that its scenario did not reach, because of `error` or because the run ended at `t`."""
+    if error is None:
+        return never(key, t, INTERRUPTED if interrupted else f"{UNREACHED}the run ended before this box was reached")
+    # If the server caused the error, the owner of that promise fails; this item was not observed.
+    verdict = Verdict(error.verdict)
     seen = Verdict.INCONCLUSIVE if verdict is Verdict.FAILED else verdict
-    return never(scenario, f"{UNREACHED}{error['step']}: {error['message']}", seen)
+    return never(key, t, f"{UNREACHED}{error.step}: {error.message}", seen)
 
 
-def never(scenario: dict[str, Any], message: str, verdict: str = Verdict.INCONCLUSIVE) -> dict[str, Any]:
-    return {
-        "scenario": scenario["scenario"], "variant": scenario["variant"],
-        "verdict": Verdict(verdict), "message": message, "seconds": 0.0,
-        "started": scenario["t"], "bounds": {}, "weakened": [], "evidence": [],
-    }  # fmt: skip
+def never(key: Key, t: float, message: str, verdict: Verdict = Verdict.INCONCLUSIVE) -> Answer:
+    """The answer of an item that was not observed."""
+    return answer_entry(key, Judgement(verdict, message), started=t, ended=t)
 
 
-def item_entry(
-    item: str, answers: list[dict[str, Any]], replay: str, broken: str | None, unanswered: str
-) -> dict[str, Any]:
-    """`broken`: what stopped the rig itself; `unanswered`: why an item has no answer."""
+def item_entry(item: str, answers: list[Answer], replay: str, broken: str | None, unanswered: str) -> dict[str, Any]:
+    """One item with its verdict. `broken`: what stopped the rig itself; `unanswered`: why an item has no answer."""
     declared = CHECKS[item]
     verdict = overall(Verdict(answer["verdict"]) for answer in answers)
     if not answers and broken:
@@ -72,19 +86,20 @@ def item_entry(
     }
 
 
-def scenario_entry(line: dict[str, Any]) -> dict[str, Any]:
-    feature, _, name = line["scenario"].partition(": ")
+def scenario_entry(line: Scenario) -> dict[str, Any]:
+    """One scenario with its steps."""
+    feature, _, name = line.scenario.partition(": ")
     return {
-        "id": f"{line['scenario']} [{line['variant']}]" if line["variant"] else line["scenario"],
+        "id": f"{line.scenario} [{line.variant}]" if line.variant else line.scenario,
         "feature": feature,
         "name": name,
-        "variant": line["variant"],
-        "seconds": round(line["t"] - line.get("began", line["t"]), 3),
-        "steps": line.get("steps", []),
-        "error": line.get("error"),
+        "variant": line.variant,
+        "seconds": round(line.t - (line.began or line.t), 3),
+        "steps": msgspec.to_builtins(line.steps),
+        "error": msgspec.to_builtins(line.error),
     }
 
 
-def cut_short(end: dict[str, Any] | None) -> bool:
-    """Whether the run was interrupted, or killed before it could say how it ended."""
-    return end is None or bool(end.get("interrupted"))
+def cut_short(end: End | None) -> bool:
+    """Whether the run was interrupted, or killed before it could write its end."""
+    return end is None or end.interrupted

@@ -8,51 +8,61 @@ from rig.checks import load_checks
 from rig.checks.framework import CATCH_ALL
 from rig.checks.model.explorations import declare_model
 from rig.record import Run, Verdict, exit_code, overall
+from rig.record.lines.checklist import Scenario
+from rig.record.lines.common import Broken, End, Person, Plan, Weakness
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.results.blame import again, charge_breaches, charge_contract, charge_exits
 from rig.results.chaos import figures
 from rig.results.claims_registry import claims
 from rig.results.entries import INTERRUPTED, cut_short, item_entry, run_ended, scenario_entry
-from rig.results.observations import judge_observations, last_attempts, note_unended, note_unrun, observations
+from rig.results.observations import answers_of, counts, judged, last_attempts, note_unended, note_unrun
 from rig.results.wall_time import wall_time
 from rig.results.whole_run import judge_whole_run
 
 
+class NoPlan(ValueError):
+    """The run has no plan: it ended before anything had begun."""
+
+
 def judge_run(run: Run) -> dict[str, Any]:
-    """The content of `results.json`. Pure: the same files give the same results, however often they are judged."""
+    """The content of `results.json`. Pure: the same files always give the same results.
+
+    NoPlan if nothing was planned, so that there is nothing to judge.
+    """
     load_checks()
     claims()
     run = until_its_end(run)
-    plan = next(run.of("plan"))
-    declare_model(plan.get("specs", ()))
-    end = next(run.of("end"), None)
+    plan, end = run.lines.first(Plan), run.lines.first(End)
+    if plan is None:
+        raise NoPlan("its record holds no plan")
+    declare_model(plan.specs)
     scenarios = last_attempts(run)
-    answers = judge_observations(run, plan, scenarios)
-    broken = next((line["text"] for line in run.of("broken")), None)
+    observations = judged(run)
+    answers = answers_of(observations, plan, scenarios, cut_short(end))
+    broken = next((line.text for line in run.of(Broken)), None)
     note_unrun(plan, scenarios, answers, end, broken)
-    if not broken and not cut_short(end):  # else that is why
+    if not broken and not cut_short(end):  # otherwise that is the reason
         note_unended(scenarios.values(), answers)
     charge_breaches(scenarios.values(), plan, answers)
     charge_exits(run, plan, answers)
     judge_whole_run(run, plan, answers, broken)
     charge_contract(run, scenarios.values(), answers)
     unanswered = broken or (INTERRUPTED if cut_short(end) else "no scenario answered this")
-    replays = plan.get("replays", {})
     items = [
-        item_entry(item, answers[item], replays.get(item, plan["replay"]), broken, unanswered) for item in plan["items"]
+        item_entry(item, answers[item], plan.replays.get(item, plan.replay), broken, unanswered) for item in plan.items
     ]
     if answers[CATCH_ALL]:
         items.append(item_entry(CATCH_ALL, answers[CATCH_ALL], again(answers[CATCH_ALL], scenarios, plan), None, ""))
-    counts = Counter(item["verdict"] for item in items)
+    verdicts = Counter(item["verdict"] for item in items)
     verdict = overall(Verdict(item["verdict"]) for item in items)
     ended = run_ended(run)
     return {
         **run.meta,
         "verdict": verdict,
         "interrupted": cut_short(end),
-        "exit_code": code_of(run, verdict, counts, end),
-        "counts": {name: counts[name] for name in Verdict},
-        "observations": observations(run),
+        "exit_code": code_of(run, verdict, verdicts, end),
+        "counts": {name: verdicts[name] for name in Verdict},
+        "observations": counts(observations),
         "weakens": weaknesses(run, end),
         "message": broken or "",
         "ended": ended,
@@ -66,32 +76,30 @@ def judge_run(run: Run) -> dict[str, Any]:
 
 
 def until_its_end(run: Run) -> Run:
-    """Without what happened as an interrupted run was taken down: what broke then has stopped nothing."""
-    end = next(run.of("end"), None)
-    if not end or not end.get("interrupted"):
-        return run
-    return replace(run, lines=[line for line in run.lines if line["t"] <= end["t"]])
+    """The run without the lines after an interruption: what broke while it was taken down has stopped nothing."""
+    end = run.lines.first(End)
+    return replace(run, lines=run.lines.until(end.t)) if end and end.interrupted else run
 
 
 def people(run: Run) -> dict[str, dict[str, str]]:
     """Name and role of everybody whose row the rig wrote, by id: an id alone says nothing to a reader."""
-    return {line["id"]: {"name": line["name"], "role": line["role"]} for line in run.of("person")}
+    return {line.id: {"name": line.name, "role": line.role} for line in run.of(Person)}
 
 
-def code_of(run: Run, verdict: Verdict, counts: Counter[str], end: dict[str, Any] | None) -> int:
-    """That of the verdict, unless the run was ended by Ctrl-C or SIGTERM."""
-    if end and end.get("interrupted"):
+def code_of(run: Run, verdict: Verdict, counts: Counter[str], end: End | None) -> int:
+    """The exit code of the verdict, or that of an interruption by Ctrl-C or SIGTERM."""
+    if end and end.interrupted:
         return EXIT_INTERRUPTED
     return exit_code(verdict, skipped=counts["skipped"], strict=run.meta.get("strict", False))
 
 
-def weaknesses(run: Run, end: dict[str, Any] | None) -> list[str]:
-    """What makes the verdict weaker than it looks, each once, in the order in which it came up."""
-    found = [line["text"] for line in run.of("weakness")]
-    for line in run.of("scenario"):
-        if line.get("voids"):
-            why = "; ".join(dict.fromkeys(line["voids"]))
-            found.append(f"{line['scenario']}: try {line['attempt']} does not count: {why}")
+def weaknesses(run: Run, end: End | None) -> list[str]:
+    """What makes the verdict weaker than it looks, each once, in the order of time."""
+    found = [line.text for line in run.of(Weakness)]
+    for line in run.of(Scenario):
+        if line.voids:
+            why = "; ".join(dict.fromkeys(line.voids))
+            found.append(f"{line.scenario}: try {line.attempt} does not count: {why}")
     if cut_short(end):
         found.append("the run was interrupted: what was not reached is inconclusive")
     return list(dict.fromkeys(found))

@@ -1,56 +1,56 @@
-"""The tables and curves of a load, from its record lines, as plain JSON for the report."""
+"""The tables and curves of a load, from its record, as plain JSON for the report."""
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rig.checks import CHECKS
 from rig.checks.load.measures import MEASURES, Measured
 from rig.checks.load.request_accounting import (
+    BLOCK,
+    account,
     actions,
     by_second,
-    histogram,
+    delays,
+    latencies,
     peak_to_mean,
     phases,
+    raw_latencies,
     tallies,
-    total,
     window,
 )
 from rig.checks.load.sql_attribution import spent
 from rig.checks.load.table_counter_check import witness_rows
 from rig.checks.load.thresholds import ITEM, rows
-from rig.record import Run
+from rig.record import Lines, Run
 from rig.record.arms import NAMES
 from rig.record.histogram import edge_ms, quantile_ms
+from rig.record.lines.common import BoundValue, Plan, numbers
+from rig.record.lines.load import ArmUp, Block, Commands, Generator, PhaseSpan, Tally, TrafficSecond, Usage
 
-Line = dict[str, Any]
-Lines = dict[str, list[Line]]
+Row = dict[str, Any]
 SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
 # Student's t for a 95 % interval of the mean, by degrees of freedom.
 T_95 = {1: 12.7, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26, 10: 2.23, 15: 2.13, 20: 2.09}
 BAR_STEP = 16  # buckets of 2 % merged into one bar
+NO_TRAFFIC = TrafficSecond(0, "", "", 0, 0, 0, 0)
 LEDGER_MAX = 60
 
 
 def load_figures(run: Run) -> dict[str, Any]:
-    """The key `load` of the results; `phases` for the bands of plots."""
-    lines: Lines = defaultdict(list)
-    for line in run.lines:
-        lines[line["kind"]].append(line)
-    bounds = lines["plan"][0]["bounds"]
-    there = [line["arm"] for line in lines["arm"]]
+    """The key `load` of the results, and `phases` for the bands of the plots."""
+    lines = run.lines
+    plan = lines.first(Plan)
+    bounds = plan.bounds if plan else {}
+    there = [line.arm for line in lines.of(ArmUp)]
     span = window(lines)
-    spans = [phase for phase in phases(lines) if not phase["name"].startswith("block")]
-    blocks = [phase for phase in phases(lines) if phase["name"].startswith("block")]
-    if blocks:
-        spans.append({"name": "blocks", "from": blocks[0]["from"], "to": blocks[-1]["to"]})
     found = {
         "arms": [{"id": arm, "name": NAMES[arm]} for arm in there],
         "window": {"from": span[0], "to": span[1]} if span else None,
         "claims": list(claim_rows(lines, bounds, there)) if span else [],
-        "thresholds": rows(lines, bounds[ITEM]) if span and ITEM in bounds else [],
-        "accounting": [account(lines, arm, action) for arm in there for action in actions(lines, arm)],
+        "thresholds": rows(lines) if span and ITEM in bounds else [],
+        "accounting": [account_row(lines, arm, action) for arm in there for action in actions(lines, arm)],
         "percentiles": [
             row for arm in there for action in actions(lines, arm) for row in percentiles(lines, arm, action)
         ],
@@ -59,47 +59,58 @@ def load_figures(run: Run) -> dict[str, Any]:
         "ledger": [row for arm in there for row in ledger(lines, arm)] if span else [],
         **block_rows(lines),
         "witness": [row for arm in there for row in witness_rows(lines, arm) if row["moved"] or row["most"]],
-        "generator": [generator(lines, one) for one in lines["generator"]],
+        "generator": [generator(lines, worker) for worker in lines.of(Generator)],
         "valkey": commands(lines),
         "raw": sorted(
             path.name for path in run.directory.path.glob("*") if path.suffix in (".csv",) or path.name == "locust.html"
         ),
     }
-    return {"phases": [{name: one[name] for name in ("name", "from", "to")} for one in spans], "load": found}
+    return {"phases": phase_bands(phases(lines)), "load": found}
 
 
-def claim_rows(lines: Lines, bounds: dict[str, Any], there: Sequence[str]) -> Iterator[Line]:
+def phase_bands(spans: Sequence[PhaseSpan]) -> list[Row]:
+    """Name, begin and end of each phase; all blocks together are one."""
+    blocks = [phase for phase in spans if phase.name.startswith(BLOCK)]
+    found: list[Row] = [
+        {"name": phase.name, "from": phase.since, "to": phase.until} for phase in spans if phase not in blocks
+    ]
+    if blocks:
+        found.append({"name": "blocks", "from": blocks[0].since, "to": blocks[-1].until})
+    return found
+
+
+def claim_rows(lines: Lines, bounds: Mapping[str, Mapping[str, BoundValue]], there: Sequence[str]) -> Iterator[Row]:
     for id, limits in bounds.items():
         if "measure" not in limits:
             continue
+        measure, limit = MEASURES[str(limits["measure"])], numbers(limits)
         of: dict[str, Measured] = {}
         for arm in there:
             if arm == "on" or not id.startswith("DIFF"):
-                of[arm] = MEASURES[limits["measure"]](lines, arm, limits)
+                of[arm] = measure(lines, arm, limit)
         values = {arm: measured.value for arm, measured in of.items()}
         yield {
-            "id": id, "wording": CHECKS[id].title, "limit": f"≤ {limits['limit']:g}", "unit": "",
+            "id": id, "wording": CHECKS[id].title, "limit": f"≤ {limit['limit']:g}", "unit": "",
             "on": values.get("on"), "off": values.get("off"), "note": of["on"].said if "on" in of else "",
         }  # fmt: skip
 
 
-def account(lines: Lines, arm: str, action: str) -> Line:
-    names = ("planned", "completed", "failed", "missed", "in_flight")
-    return {"arm": arm, "action": action, **{name: total(lines, arm, name, action) for name in names}}
+def account_row(lines: Lines, arm: str, action: str) -> Row:
+    return {"arm": arm, "action": action, **account(lines, arm, action)}
 
 
-def percentiles(lines: Lines, arm: str, action: str) -> Iterator[Line]:
-    for kind in ("corrected", "raw"):
-        found = histogram(tallies(lines, arm, action), kind)
+def percentiles(lines: Lines, arm: str, action: str) -> Iterator[Row]:
+    own = tallies(lines, arm, action)
+    for kind, found in (("corrected", latencies(own)), ("raw", raw_latencies(own))):
         if found:
             shown = {name: rounded(quantile_ms(found, share)) for name, share in SHARES.items()}
             yield {"arm": arm, "action": action, "kind": kind, "n": sum(found.values()), **shown}
 
 
-def bars(lines: Lines, arm: str, action: str) -> Line:
-    """Latency from the planned moment, in buckets of a third each."""
+def bars(lines: Lines, arm: str, action: str) -> Row:
+    """The histogram of latencies from the planned moments, in coarse buckets."""
     merged: Counter[int] = Counter()
-    for number, count in histogram(tallies(lines, arm, action), "corrected").items():
+    for number, count in latencies(tallies(lines, arm, action)).items():
         merged[number // BAR_STEP] += count
     buckets = [
         [rounded(edge_ms((number + 1) * BAR_STEP)), merged[number]]
@@ -108,20 +119,23 @@ def bars(lines: Lines, arm: str, action: str) -> Line:
     return {"arm": arm, "action": action, "buckets": buckets}
 
 
-def plots(lines: Lines, there: Sequence[str]) -> list[Line]:
-    edges = [edge for phase in phases(lines) for edge in (phase["from"], phase["to"])]
+def plots(lines: Lines, there: Sequence[str]) -> list[Row]:
+    edges = [edge for phase in phases(lines) for edge in (phase.since, phase.until)]
     if not edges:
         return []
     seconds = range(int(min(edges)) + 1, int(max(edges)))
     traffic = {arm: by_second(lines, arm) for arm in there}
     sql = {arm: Counter(int(one.at) for one in spent(lines, arm)) for arm in there}
-    logged_until = max((phase["to"] for phase in phases(lines) if not phase["name"].startswith("block")), default=0)
+    logged_until = max((phase.until for phase in phases(lines) if not phase.name.startswith(BLOCK)), default=0)
 
-    def curve(arm: str, value: Callable[[int], float | None], dash: bool = False, name: str = "") -> Line:
+    def curve(arm: str, value: Callable[[int], float | None], dash: bool = False, name: str = "") -> Row:
         return {"name": name or NAMES[arm], "arm": arm, "dash": dash, "points": [[at, value(at)] for at in seconds]}
 
-    def count(arm: str, at: int) -> Callable[[int], float]:
-        return lambda second: traffic[arm].get(second, [0, 0, 0, 0])[at]
+    def planned(arm: str) -> Callable[[int], float]:
+        return lambda second: traffic[arm].get(second, NO_TRAFFIC).planned
+
+    def completed(arm: str) -> Callable[[int], float]:
+        return lambda second: traffic[arm].get(second, NO_TRAFFIC).completed
 
     def statements(arm: str) -> Callable[[int], float | None]:
         return lambda second: None if second >= logged_until else sql[arm][second]
@@ -137,8 +151,8 @@ def plots(lines: Lines, there: Sequence[str]) -> list[Line]:
     offered = []
     for arm in there:
         offered += [
-            curve(arm, count(arm, 0), True, f"offered, {NAMES[arm]}"),
-            curve(arm, count(arm, 2), False, f"achieved, {NAMES[arm]}"),
+            curve(arm, planned(arm), True, f"offered, {NAMES[arm]}"),
+            curve(arm, completed(arm), False, f"achieved, {NAMES[arm]}"),
         ]
     found.append({"title": "Requests a second", "unit": "1/s", "phases": True, "curves": offered})
     for process in ("postgres", "valkey", "server a"):
@@ -156,16 +170,16 @@ def plots(lines: Lines, there: Sequence[str]) -> list[Line]:
 
 def processor(lines: Lines, arm: str, process: str) -> list[list[float]]:
     points, before = [], None
-    for line in lines["usage"]:
-        if line["arm"] == arm and process in line["processes"]:
-            used = line["processes"][process]["cpu_s"]
-            if before is not None and line["t"] > before[0]:
-                points.append([line["t"], round(100 * max(0.0, used - before[1]) / (line["t"] - before[0]), 1)])
-            before = (line["t"], used)
+    for line in lines.of(Usage):
+        if line.arm == arm and process in line.processes:
+            used = line.processes[process].cpu_s
+            if before is not None and line.t > before[0]:
+                points.append([line.t, round(100 * max(0.0, used - before[1]) / (line.t - before[0]), 1)])
+            before = (line.t, used)
     return points
 
 
-def ledger(lines: Lines, arm: str) -> list[Line]:
+def ledger(lines: Lines, arm: str) -> list[Row]:
     """Statements by shape, instance and cause, the most frequent first."""
     span = window(lines)
     assert span is not None, "only of a run that got through"
@@ -178,21 +192,21 @@ def ledger(lines: Lines, arm: str) -> list[Line]:
     ]  # fmt: skip
 
 
-def block_rows(lines: Lines) -> dict[str, list[Line]]:
-    """`blocks`: each arm alone, its statements not logged, in turns; `observing`: what the log itself costs."""
+def block_rows(lines: Lines) -> dict[str, list[Row]]:
+    """`blocks`: both arms alternately and without the statement log. `observing`: what the log itself costs."""
     values: dict[tuple[str, str], dict[tuple[str, bool], list[float]]] = defaultdict(lambda: defaultdict(list))
-    for block in lines["block"]:
-        key = (block["arm"], block["logged"])
-        own = [one for one in lines["tally"] if one["phase"] == block["name"] and one["arm"] == block["arm"]]
+    for block in lines.of(Block):
+        key = (block.arm, block.logged)
+        own = [tally for tally in lines.of(Tally) if tally.phase == block.name and tally.arm == block.arm]
         for action in ("ping", "beacon"):
-            found = histogram([one for one in own if one["action"] == action], "corrected")
+            found = latencies(tally for tally in own if tally.action == action)
             for name in ("p50", "p95"):
                 if (value := quantile_ms(found, SHARES[name])) is not None:
                     values[f"{action}: {name}, from the plan", "ms"][key].append(round(value, 2))
-        for process, cpu_s in block["cpu_s"].items():
+        for process, cpu_s in block.cpu_s.items():
             if process.startswith(("postgres", "valkey", "server")):
                 values[f"processor time of {process}", "% of a core"][key].append(
-                    round(100 * max(0.0, cpu_s) / block["seconds"], 1)
+                    round(100 * max(0.0, cpu_s) / block.seconds, 1)
                 )
     blocks, observing = [], []
     for (name, unit), by in values.items():
@@ -200,7 +214,7 @@ def block_rows(lines: Lines) -> dict[str, list[Line]]:
         if on and off:
             blocks.append({
                 "name": name, "unit": unit, "on": on, "off": off, "on_interval": interval(on), "off_interval": interval(off),
-                "told": told(on, off),
+                "told": compared(on, off),
             })  # fmt: skip
         for arm in ("on", "off"):
             plain, logged = by.get((arm, False), []), by.get((arm, True), [])
@@ -210,8 +224,8 @@ def block_rows(lines: Lines) -> dict[str, list[Line]]:
     return {"blocks": blocks, "observing": observing}
 
 
-def told(on: Sequence[float], off: Sequence[float]) -> str:
-    """Only where each block of one arm lies beyond each of the other is there no doubt."""
+def compared(on: Sequence[float], off: Sequence[float]) -> str:
+    """The arms differ for certain only if every block of one lies beyond every block of the other."""
     if max(on) < min(off):
         return "lower with the mirror, in every block"
     if min(on) > max(off):
@@ -220,32 +234,33 @@ def told(on: Sequence[float], off: Sequence[float]) -> str:
 
 
 def interval(values: Sequence[float]) -> list[float] | None:
-    """The 95 % interval of the mean; None of fewer than two."""
+    """The 95 % interval of the mean; None for fewer than two values."""
     if len(values) < 2:
         return None
     degrees = len(values) - 1
-    t = T_95[max(one for one in T_95 if one <= degrees)]
+    t = T_95[max(known for known in T_95 if known <= degrees)]
     mean, half = statistics.fmean(values), t * statistics.stdev(values) / len(values) ** 0.5
     return [round(max(0.0, mean - half), 2), round(mean + half, 2)]
 
 
-def generator(lines: Lines, one: Line) -> Line:
-    own = [tally for tally in lines["tally"] if tally["worker"] == one["worker"]]
-    late = rounded(quantile_ms(histogram(own, "off"), 0.99))
-    crowd = peak_to_mean(lines, "on")
-    return {**{name: one.get(name) for name in ("worker", "cpu", "rss_mb", "finished")}, "late_p99_ms": late,
-            "peak_to_mean": None if crowd is None else round(crowd, 2)}  # fmt: skip
+def generator(lines: Lines, worker: Generator) -> Row:
+    late_ms = rounded(quantile_ms(delays(tally for tally in lines.of(Tally) if tally.worker == worker.worker), 0.99))
+    peak = peak_to_mean(lines, "on")
+    return {
+        "worker": worker.worker, "cpu": worker.cpu, "rss_mb": worker.rss_mb, "finished": worker.finished,
+        "late_p99_ms": late_ms, "peak_to_mean": None if peak is None else round(peak, 2),
+    }  # fmt: skip
 
 
-def commands(lines: Lines) -> list[Line]:
-    """Valkey's own count of its commands between begin and end of the traffic."""
+def commands(lines: Lines) -> list[Row]:
+    """Valkey's own count of its commands from the begin to the end of the traffic."""
     found = []
-    for arm in {line["arm"] for line in lines["commands"]}:
-        reads = {line["name"]: line for line in lines["commands"] if line["arm"] == arm}
+    for arm in {line.arm for line in lines.of(Commands)}:
+        reads = {line.name: line for line in lines.of(Commands) if line.arm == arm}
         if {"begin", "end"} <= reads.keys():
-            seconds = reads["end"]["t"] - reads["begin"]["t"]
-            for command, calls in reads["end"]["commands"].items():
-                moved = calls - reads["begin"]["commands"].get(command, 0)
+            seconds = reads["end"].t - reads["begin"].t
+            for command, calls in reads["end"].commands.items():
+                moved = calls - reads["begin"].commands.get(command, 0)
                 if moved:
                     found.append(
                         {"arm": arm, "command": command, "calls": moved, "a_second": round(moved / seconds, 2)}

@@ -3,6 +3,7 @@
 from rig.config import Settings
 from rig.errors import UsageError
 from rig.record import resolve_run
+from rig.results.judge import NoPlan
 from rig.runs.common.conclude import conclude
 
 
@@ -13,7 +14,7 @@ def run(settings: Settings, name: str) -> int:
     try:
         directory = resolve_run(settings.reports, name)
         results = conclude(directory)
-    except StopIteration:
+    except NoPlan:
         entries = directory.path / "entries"
         if entries.is_dir():
             told = f"{name!r} is of `rig prove`, made of many runs: judge one of those below {entries} again"

@@ -1,18 +1,19 @@
 """A limit of what is kept or shown decides no verdict: what a check looks for is found behind it."""
 
-from typing import Any
-
 from features.steps.windows import PARAMETERS_KEPT, tally
 from rig.checks import load_checks
 from rig.checks.checklist.section_e import require_one_transaction
 from rig.checks.common.sql_statements import ids_in
 from rig.checks.common.valkey_commands import deletes_key, sets_key
-from rig.checks.framework import Judge, Kind, judge_with_evidence
+from rig.checks.framework import Judge, Kind
 from rig.contract import HEARTBEAT, SNAPSHOT
 from rig.observe.postgres.statement import Statement
+from rig.record.observations.parts import SqlStatement
 from rig.runs.chaos.final_state import ARGUMENTS_MAX, kept
 from rig.runs.load.arm import IDS_KEPT, ids_of
 from tests.support.course_lines import course
+from tests.support.record_lines import judge_plain
+from tests.support.seen_variants import T
 
 load_checks()
 
@@ -24,14 +25,11 @@ def uuid(number: int) -> str:
 def test_whom_a_statement_is_about_is_kept_however_often_it_ran() -> None:
     """C-02 looks for the mitra's id in the statements of 500 pings, of which equal ones are kept as one."""
     many = PARAMETERS_KEPT + 5
-    asked = [
-        {"role": "sut_a", "class": "work", "severity": "LOG", "text": "SELECT $1, $2", "parameters": [str(n), uuid(n)]}
-        for n in range(many)
-    ]
-    (one,) = tally(asked)
-    assert one["count"] == many
-    assert ids_in(one) == {uuid(n) for n in range(many)}
-    assert len(one["parameters"]) <= many + PARAMETERS_KEPT
+    asked = [statement(1, "SELECT $1, $2", str(n), uuid(n)) for n in range(many)]
+    (counted,) = tally(asked)
+    assert counted.count == many
+    assert ids_in(counted) == {uuid(n) for n in range(many)}
+    assert len(counted.parameters) <= many + PARAMETERS_KEPT
 
 
 def test_a_key_behind_many_others_is_seen_to_be_written() -> None:
@@ -57,8 +55,11 @@ def test_a_chat_among_many_mitras_is_kept_as_the_cause_of_its_statement() -> Non
     assert (ids, carried, fleet, strangers) == ([chat], len(known) + 1, len(known), 1)
 
 
-def statement(pid: int, text: str) -> dict[str, Any]:
-    return {"pid": pid, "text": text}
+def statement(pid: int, text: str, *parameters: str) -> SqlStatement:
+    return SqlStatement(
+        at=T, role="sut_a", instance="a", class_="work", text=text, parameters=list(parameters), severity="LOG", pid=pid,
+        committed_at=None,
+    )  # fmt: skip
 
 
 def test_each_sign_in_is_revoked_in_the_transaction_not_just_the_first() -> None:
@@ -96,5 +97,5 @@ def test_a_broken_promise_needs_no_sample_size() -> None:
     """INV-19: a server that audits next to nothing, and that wrongly, is not open for having audited so little."""
     lines = course()
     lines["left"][0]["audit"] = [{"id": 1.0, "mitra_id": uuid(1), "status": "offline", "at": 1001.0}]
-    judgement, _ = judge_with_evidence("INV-19", lines, {"rows_min": 20})
+    judgement, _ = judge_plain("INV-19", lines, {"rows_min": 20})
     assert judgement.verdict == "failed"

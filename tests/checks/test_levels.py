@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rig.checks import load_checks
-from rig.checks.framework import CONTRACT, HARDENED, judge_with_evidence
+from rig.checks.framework import CONTRACT, HARDENED
 from rig.config import Settings
 from rig.environment.stack_spec import level_of
 from rig.record import Recorder, Run, new_run
@@ -15,6 +15,7 @@ from rig.runs.common.replay import replay_command
 from tests.checks.chaos.test_checks_invariants_course import BOUNDS, in_valkey, swept
 from tests.support.chaos_lines import Lines, T
 from tests.support.course_lines import PINGER, course, iso
+from tests.support.record_lines import judge_plain, write
 
 load_checks()
 STALE_AFTER_A_SECOND = {**BOUNDS["INV-07"], "stale_s": 1.0}
@@ -33,7 +34,7 @@ def test_what_the_contract_does_not_ask_is_told_of_a_server_that_keeps_it(
 ) -> None:
     lines = course()
     broken(lines)
-    judged = {level: judge_with_evidence(item, lines, bounds, level)[0] for level in (HARDENED, CONTRACT)}
+    judged = {level: judge_plain(item, lines, bounds, level)[0] for level in (HARDENED, CONTRACT)}
     assert judged[HARDENED].verdict == "failed"
     assert judged[CONTRACT].verdict == "passed"
     assert judged[CONTRACT].message.startswith("hardened: ")
@@ -43,16 +44,16 @@ def test_what_the_contract_does_not_ask_is_told_of_a_server_that_keeps_it(
 def test_what_the_contract_asks_fails_at_either_level() -> None:
     lines = course()
     swept(6.5)(lines)
-    assert judge_with_evidence("INV-07", lines, BOUNDS["INV-07"], CONTRACT)[0].verdict == "failed"
+    assert judge_plain("INV-07", lines, BOUNDS["INV-07"], CONTRACT)[0].verdict == "failed"
 
 
 @pytest.mark.parametrize(("level", "verdict"), [(HARDENED, "failed"), (CONTRACT, "passed")])
 def test_a_saved_run_is_judged_at_its_own_level(level: str, verdict: str, tmp_path: Path) -> None:
     directory = new_run(tmp_path, "chaos", 7, {"command": "rig chaos x", "level": level})
     with Recorder(directory) as recorder:
-        recorder.write("plan", items=["INV-24"], replay="rig chaos x", scenario="x", bounds={"INV-24": {}})
-        recorder.write("left", audit=[], sign_ins=[], chats=[], offers=[], now=[], evicted_keys=3)
-        recorder.write("end", interrupted=False)
+        write(recorder, "plan", items=["INV-24"], replay="rig chaos x", scenario="x", bounds={"INV-24": {}})
+        write(recorder, "left", audit=[], sign_ins=[], chats=[], offers=[], now=[], evicted_keys=3)
+        write(recorder, "end", interrupted=False)
     assert judge_run(Run.load(directory))["items"][0]["verdict"] == verdict
 
 

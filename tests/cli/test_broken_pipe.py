@@ -11,6 +11,7 @@ import pytest
 from rig.checks import load_checks
 from rig.paths import CHECKOUT
 from rig.record import Recorder, RunDirectory, new_run
+from tests.support.record_lines import write
 
 WITHIN_S = 60
 
@@ -22,14 +23,14 @@ def saved(root: Path, *, passes: bool) -> RunDirectory:
     scenario = {"scenario": "a.feature: one", "variant": "", "attempt": 1}
     error = {"verdict": "failed", "message": "no"}
     with Recorder(directory) as recorder:
-        recorder.write("plan", t=1.0, items=["A-01"], replay="rig checklist --only {item}")
-        recorder.write("scenario", t=2.0, phase="begin", items=["A-01"], **scenario)
-        recorder.write(
-            "observation", t=3.0, item="A-01", seen={}, bounds={}, evidence=[{"kind": "note", "text": "seen"}],
+        write(recorder, "plan", t=1.0, items=["A-01"], replay="rig checklist --only {item}")
+        write(recorder, "scenario", t=2.0, phase="begin", items=["A-01"], **scenario)
+        write(
+            recorder, "observation", t=3.0, item="A-01", seen={}, bounds={}, evidence=[{"kind": "note", "text": "seen"}],
             started=2.0, ended=3.0, **scenario, **({"error": {"verdict": "skipped", "message": "x"}} if passes else {"error": error}),
         )  # fmt: skip
-        recorder.write("scenario", t=4.0, phase="end", items=["A-01"], began=2.0, steps=[], **scenario)
-        recorder.write("end", t=5.0, interrupted=False)
+        write(recorder, "scenario", t=4.0, phase="end", items=["A-01"], began=2.0, steps=[], **scenario)
+        write(recorder, "end", t=5.0, interrupted=False)
     return directory
 
 

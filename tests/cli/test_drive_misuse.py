@@ -15,6 +15,7 @@ from rig.paths import CHECKOUT
 from rig.record import Recorder, Run, RunDirectory, new_run
 from rig.results.judge import judge_run
 from rig.stack import SpecError, StackSpec
+from tests.support.record_lines import write
 from tests.support.stack_support import rig
 
 
@@ -82,14 +83,14 @@ def run(tmp_path: Path) -> RunDirectory:
     scenario = {"scenario": "a.feature: one", "variant": "", "attempt": 1}
     seen = {"steps": [], "missing": []}
     with Recorder(directory) as recorder:
-        recorder.write("plan", t=1.0, items=["A-01", "A-02", "C-01"], replay="rig checklist --only {item}")
-        recorder.write("scenario", t=2.0, phase="begin", items=["A-01", "A-02"], **scenario)
+        write(recorder, "plan", t=1.0, items=["A-01", "A-02", "C-01"], replay="rig checklist --only {item}")
+        write(recorder, "scenario", t=2.0, phase="begin", items=["A-01", "A-02"], **scenario)
         for t, item in ((3.0, "A-01"), (4.0, "A-02")):
-            recorder.write(
-                "observation", t=t, item=item, seen=seen, bounds={}, evidence=[{"kind": "note", "text": "seen"}],
+            write(
+            recorder, "observation", t=t, item=item, seen=seen, bounds={}, evidence=[{"kind": "note", "text": "seen"}],
                 started=t, ended=t, error={"verdict": "inconclusive", "message": "not looked at"}, **scenario,
             )  # fmt: skip
-        recorder.write("scenario", t=5.0, phase="end", items=["A-01", "A-02"], began=2.0, steps=[], **scenario)
+        write(recorder, "scenario", t=5.0, phase="end", items=["A-01", "A-02"], began=2.0, steps=[], **scenario)
     return directory
 
 

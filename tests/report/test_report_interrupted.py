@@ -15,6 +15,7 @@ from rig.report.formats.markdown import markdown
 from rig.report.words import headline
 from rig.results.entries import INTERRUPTED
 from rig.results.judge import judge_run
+from tests.support.record_lines import write
 
 MANY = 21
 
@@ -83,8 +84,8 @@ def campaign(tmp_path: Path) -> RunDirectory:
     directory = new_run(tmp_path, "chaos", 7, {"command": "rig chaos"})
     with Recorder(directory) as recorder:
         bounds = {"INV-24": {}, "INV-18": {}}
-        recorder.write("plan", t=1.0, items=list(bounds), bounds=bounds, scenario="hang", replay="rig chaos hang")
-        recorder.write("end", t=2.0, interrupted=True)
+        write(recorder, "plan", t=1.0, items=list(bounds), bounds=bounds, scenario="hang", replay="rig chaos hang")
+        write(recorder, "end", t=2.0, interrupted=True)
     return directory
 
 

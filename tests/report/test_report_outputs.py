@@ -21,6 +21,7 @@ from rig.report.formats.html import html
 from rig.report.formats.junit import junit
 from rig.report.formats.markdown import markdown
 from rig.results.judge import judge_run
+from tests.support.record_lines import write as write_line
 from tests.support.report_sample import chaos, checklist
 
 REPORTS = ["cucumber.json", "junit.xml", "report.html", "summary.md"]
@@ -236,9 +237,9 @@ def test_a_check_of_all_lines_took_as_long_as_its_run(tmp_path: Path):
         directory = new_run(tmp_path / kind, "chaos", 1, {"command": "rig chaos"})
         with Recorder(directory) as recorder:
             plan = {"items": ["INV-07"], "bounds": {"INV-07": {}}, "scenario": "a campaign", "replay": "rig chaos"}
-            recorder.write("plan", t=1000.0, **plan)
-            recorder.write("broken", t=1050.0, text="the rig itself")
-            recorder.write(last, t=1090.0, **fields)
+            write_line(recorder, "plan", t=1000.0, **plan)
+            write_line(recorder, "broken", t=1050.0, text="the rig itself")
+            write_line(recorder, last, t=1090.0, **fields)
         (item,) = judge_run(Run.load(directory))["items"]
         assert (item["seconds"], item["all_along"]) == (90.0, True)
 

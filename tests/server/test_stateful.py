@@ -22,6 +22,7 @@ from stateful_model import Mitra as ModelMitra
 from rig.checks.common.mirror_diff import require_mirror_is_truth
 from rig.checks.framework import Judge, Kind
 from rig.observe import Mirror
+from rig.record.observations.parts import MirrorState, PostgresState
 
 CODE = "123456"
 MITRAS, CUSTOMERS = 3, 2
@@ -216,17 +217,17 @@ class Story(RuleBasedStateMachine):
         judge = Judge(Kind.INVARIANT)
         require_mirror_is_truth(
             judge,
-            {
-                "online": [mitra.id for mitra in mitras if mitra.online],
-                "deactivated": [mitra.id for mitra in mitras if not mitra.active],
-                "loads": {id_: self.model.load(id_) for id_ in mine},
-            },
-            {
-                "online": sorted(self.mirror.online() & mine),
-                "deactivated": sorted(self.mirror.deactivated() & mine),
-                "capacities": {id_: text for id_, text in self.mirror.capacities().items() if id_ in mine},
-                "heartbeats": {id_: text for id_, text in self.mirror.heartbeats().items() if id_ in mine},
-            },
+            PostgresState(
+                online=[mitra.id for mitra in mitras if mitra.online],
+                deactivated=[mitra.id for mitra in mitras if not mitra.active],
+                loads={id_: self.model.load(id_) for id_ in mine},
+            ),
+            MirrorState(
+                online=sorted(self.mirror.online() & mine),
+                deactivated=sorted(self.mirror.deactivated() & mine),
+                capacities={id_: text for id_, text in self.mirror.capacities().items() if id_ in mine},
+                heartbeats={id_: text for id_, text in self.mirror.heartbeats().items() if id_ in mine},
+            ),
         )
         assert judge.broken_promises == []
 

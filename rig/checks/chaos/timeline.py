@@ -1,28 +1,41 @@
-"""What checks of a whole run share: its phases, what is known of its fault, and ids that stay wrong over samples."""
+"""What the checks of a campaign share: its phases, its faults, and ids that stay wrong over several samples."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple, TypeVar
 
-from rig.checks.framework import LAG_VOID_S, Judge, Lines
-from rig.record import evidence
+from rig.checks.framework import LAG_VOID_S, Judge
+from rig.record import Lines, evidence
+from rig.record.evidence import Evidence
+from rig.record.lines.base import Line
+from rig.record.lines.chaos import FaultEvent, Phase, Sample
+from rig.record.lines.common import Request
 
-Line = Mapping[str, Any]
 SHOWN_MAX = 3
 TRAFFIC_PHASES = ("baseline", "fault", "recovery")
 
 
+class Period(NamedTuple):
+    """From when to when, in epoch seconds."""
+
+    since: float
+    until: float
+
+    def holds(self, at: float) -> bool:
+        return self.since <= at <= self.until
+
+
 @dataclass(frozen=True)
 class Fault:
-    """The moments (epoch seconds) of one fault's life, None where it never came so far, and what kind it declares.
+    """The moments (epoch seconds) of one fault, None where it never came so far, and what the fault declares of itself.
 
-    `outage`: every Valkey command of `hit` fails; `noticed`: the contract speaks of it (connections end or are refused,
-    or all keys are flushed), else only a hardened server has to know; `seeds`: a server has to seed after it; `down`:
-    `hit` themselves give no answer; `truth`: Postgres is ill; `rewinds`: what it had acknowledged just before is undone;
-    `parts`: `hit` have another Valkey than the rest, so neither side hears the other's mitras; `beyond`: the contract
-    does not speak of it.
-    `masked`: it could not be seen to bite, because another fault hid it.
+    `outage`: every Valkey command of the instances in `hit` fails. `noticed`: the contract covers it (connections end or
+    are refused, or all keys are deleted); otherwise only a hardened server must handle it. `seeds`: a server must seed
+    after it. `down`: the instances in `hit` do not answer. `truth`: Postgres is impaired. `rewinds`: Postgres loses
+    what it had just acknowledged. `parts`: the instances in `hit` use another Valkey than the others, so neither side
+    receives the pings of the other's mitras. `beyond`: the contract does not cover it. `masked`: another fault hid its
+    effect. `terminated`: when SIGTERM was sent to `hit`.
     """
 
     requested: float | None
@@ -40,7 +53,7 @@ class Fault:
     parts: bool = False
     beyond: bool = False
     masked: bool = False
-    terminated: float | None = None  # when SIGTERM was sent to `hit`
+    terminated: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,56 +76,62 @@ class Faults:
 
     @property
     def noticed(self) -> bool:
-        """Whether the contract's own word covers it: all else of them a hardened server has to hold."""
+        """Whether the contract covers all of them; otherwise only a hardened server must handle them."""
         return all(fault.noticed for fault in self.each)
 
-    def spans(self, after_s: float = 0.0) -> list[tuple[float, float]]:
-        """Times with a fault, each prolonged by `after_s`, merged where they meet."""
-        merged: list[tuple[float, float]] = []
+    def spans(self, after_s: float = 0.0) -> list[Period]:
+        """The periods with a fault, each prolonged by `after_s`. Those that overlap are merged."""
+        merged: list[Period] = []
         for since, until in sorted((f.requested or 0.0, (f.removed or 0.0) + after_s) for f in self.each):
-            if merged and since <= merged[-1][1]:
-                merged[-1] = merged[-1][0], max(merged[-1][1], until)
+            if merged and since <= merged[-1].until:
+                merged[-1] = Period(merged[-1].since, max(merged[-1].until, until))
             else:
-                merged.append((since, until))
+                merged.append(Period(since, until))
         return merged
 
 
-def phases(lines: Lines) -> dict[str, tuple[float, float]]:
+def phases(lines: Lines) -> dict[str, Period]:
     """Begin and end of each phase that was completed, by its name."""
-    return {line["name"]: (line["from"], line["to"]) for line in lines.get("phase", ())}
+    return {line.name: Period(line.since, line.until) for line in lines.of(Phase)}
 
 
 MOMENTS = ("requested", "confirmed", "removed", "healed")
-TRAITS = ("name", "outage", "noticed", "seeds", "down", "truth", "rewinds", "parts", "beyond")
 
 
 def faults(lines: Lines) -> Faults:
     """The faults of a campaign, from their lines, in the order of their requests."""
-    by_number: dict[int, list[Line]] = {}
-    for line in lines.get("fault", ()):
-        by_number.setdefault(line.get("number", 0), []).append(line)
+    by_number: dict[int, list[FaultEvent]] = {}
+    for event in lines.of(FaultEvent):
+        by_number.setdefault(event.number, []).append(event)
     return Faults(tuple(map(one_fault, by_number.values())))
 
 
-def one_fault(own: Sequence[Line]) -> Fault:
-    at = {line["event"]: line["t"] for line in own}
-    traits = {name: own[0][name] for name in TRAITS if name in own[0]}
-    hit = tuple(own[0].get("hit") or ())
-    requested, confirmed, removed, healed = (at.get(event) for event in MOMENTS)
+def one_fault(events: Sequence[FaultEvent]) -> Fault:
+    """A fault from its events; what it declares of itself is the same in each of them."""
+    at = {event.event: event.t for event in events}
+    declared = events[0]
     return Fault(
-        requested=requested,
-        confirmed=confirmed,
-        removed=removed,
-        healed=healed,
-        hit=hit,
+        requested=at.get("requested"),
+        confirmed=at.get("confirmed"),
+        removed=at.get("removed"),
+        healed=at.get("healed"),
+        name=declared.name,
+        hit=tuple(declared.hit),
+        outage=declared.outage,
+        noticed=declared.noticed,
+        seeds=declared.seeds,
+        down=declared.down,
+        truth=declared.truth,
+        rewinds=declared.rewinds,
+        parts=declared.parts,
+        beyond=declared.beyond,
         masked="masked" in at,
         terminated=at.get("terminated"),
-        **traits,
     )
 
 
 def assume_fault(judge: Judge, lines: Lines) -> Faults | None:
-    """Every fault was seen to bite and to heal, and all phases were completed; None when one of these did not hold."""
+    """Every fault was seen to act and to heal, and all phases were completed; None if one of these is not true."""
     found = faults(lines)
     injected = found.each and all(fault.requested for fault in found.each)
     judge.assume(injected, "the run ended before a fault was injected")
@@ -133,19 +152,22 @@ def assume_fault(judge: Judge, lines: Lines) -> Faults | None:
 AFTER = "after the reconnect"
 
 
-def quiet_spans(lines: Lines, events: Faults, reconnect_s: float) -> dict[str, tuple[float, float]]:
-    """The times in which all bounds of quiet hold: before the first fault, and `reconnect_s` after each was taken back."""
+def quiet_spans(lines: Lines, events: Faults, reconnect_s: float) -> dict[str, Period]:
+    """The periods in which the bounds of normal operation hold: before the first fault, and `reconnect_s` after each."""
     spans = phases(lines)
-    found = {"baseline": (spans["baseline"][0], events.requested)}
+    found = {"baseline": Period(spans["baseline"].since, events.requested)}
     busy = events.spans(reconnect_s)
-    for number, ((_, since), (until, _)) in enumerate(pairwise(busy), 1):
-        found[f"pause {number}"] = since, until
-    return {**found, AFTER: (busy[-1][1], spans["drain"][1])}
+    for number, (fault, following) in enumerate(pairwise(busy), 1):
+        found[f"pause {number}"] = Period(fault.until, following.since)
+    return {**found, AFTER: Period(busy[-1].until, spans["drain"].until)}
 
 
-def inside(lines: Iterable[Line], since: float, until: float) -> list[Line]:
-    """Lines whose time lies in `[since, until]`."""
-    return [line for line in lines if since <= line["t"] <= until]
+AnyLine = TypeVar("AnyLine", bound=Line)
+
+
+def inside(lines: Iterable[AnyLine], since: float, until: float) -> list[AnyLine]:
+    """The lines with a time in `[since, until]`."""
+    return [line for line in lines if since <= line.t <= until]
 
 
 def assume_traffic(judge: Judge, lines: Lines, least: float) -> None:
@@ -153,33 +175,31 @@ def assume_traffic(judge: Judge, lines: Lines, least: float) -> None:
     spans = phases(lines)
     for name in TRAFFIC_PHASES:
         if name in spans:
-            count = len(inside(lines.get("request", ()), *spans[name]))
+            count = len(inside(lines.of(Request), *spans[name]))
             judge.enough(count >= least, f"only {count} requests in phase {name}, fewer than {least:g}")
 
 
-def lag_around(request: Line, lines: Lines) -> float:
-    """For how long the rig's own process stood still at most while it waited for the answer: the server's did, too."""
-    looks = lines.get("sample", ())
-    return max(
-        (s["lag_s"] for s in looks if s["ended"] >= request["started"] and s["t"] <= request["ended"]), default=0.0
-    )
+def lag_around(request: Request, lines: Lines) -> float:
+    """The longest time (seconds) that the rig's own process stood still during the request; then so did the server."""
+    samples = lines.of(Sample)
+    return max((s.lag_s for s in samples if s.ended >= request.started and s.t <= request.ended), default=0.0)
 
 
-def wrong_in(sample: Line) -> dict[str, str] | None:
-    """Ids on which mirror and truth differ for certain, each `ghost` or `missing`; None for a blind sample.
+def wrong_in(sample: Sample) -> dict[str, str] | None:
+    """The ids on which mirror and Postgres certainly differ, each `ghost` or `missing`; None if a store was not read.
 
-    The mirror was read before and after the truth: an id counts only if both readings differ from it.
+    The mirror was read before and after Postgres: an id counts only if both readings differ from Postgres.
     """
-    before, truth, after = sample["mirror_before"], sample["truth"], sample["mirror_after"]
+    before, truth, after = sample.mirror_before, sample.truth, sample.mirror_after
     if before is None or truth is None or after is None:
         return None
-    online = set(truth["online"])
+    online = set(truth.online)
     ghosts = (set(before) & set(after)) - online
     missing = online - set(before) - set(after)
     return {**dict.fromkeys(ghosts, "ghost"), **dict.fromkeys(missing, "missing")}
 
 
-Find = Callable[[Line], dict[str, str] | None]
+Find = Callable[[Sample], dict[str, str] | None]
 
 
 @dataclass(frozen=True)
@@ -197,8 +217,8 @@ class Wrong:
         return self.until - self.since
 
 
-def wrong_spans(samples: Sequence[Line], find: Find = wrong_in) -> list[Wrong]:
-    """Each uninterrupted time in which an id was wrong in the same way; a blind sample interrupts it."""
+def wrong_spans(samples: Sequence[Sample], find: Find = wrong_in) -> list[Wrong]:
+    """The uninterrupted periods in which an id was wrong in the same way. A sample that could not be read ends them."""
     open_spans: dict[tuple[str, str], Wrong] = {}
     closed: list[Wrong] = []
     for sample in samples:
@@ -207,35 +227,36 @@ def wrong_spans(samples: Sequence[Line], find: Find = wrong_in) -> list[Wrong]:
             closed.append(open_spans.pop(key))
         for id, how in found.items():
             known = open_spans.get((id, how))
-            since, lag_s = (known.since, known.lag_s) if known else (sample["ended"], 0.0)
-            open_spans[id, how] = Wrong(id, how, since, sample["t"], max(lag_s, sample["lag_s"]))
+            since, lag_s = (known.since, known.lag_s) if known else (sample.ended, 0.0)
+            open_spans[id, how] = Wrong(id, how, since, sample.t, max(lag_s, sample.lag_s))
     return [*closed, *open_spans.values()]
 
 
 def require_no_wrong_over(
     judge: Judge,
     what: str,
-    samples: Sequence[Line],
+    samples: Sequence[Sample],
     bound_s: float,
     find: Find = wrong_in,
     where: str = "mitras:online",
     promised: bool = True,
 ) -> float:
-    """No id stays wrong for longer than the bound; the longest that one did. The rig's own lag voids an overrun.
+    """No id stays wrong for longer than the bound. Returns the longest time (seconds) that one was wrong.
 
-    `promised`: by the contract; else by a hardened server.
+    An excess during which the rig itself stood still is inconclusive. `promised`: the contract requires it, otherwise
+    only the level hardened does.
     """
     spans = wrong_spans(samples, find)
     over = sorted((span for span in spans if span.seconds > bound_s), key=lambda span: -span.seconds)
-    told = [span for span in over if span.lag_s <= LAG_VOID_S]
+    certain = [span for span in over if span.lag_s <= LAG_VOID_S]
     voided = [span for span in over if span.lag_s > LAG_VOID_S]
-    if told:
+    if certain:
         ask = judge.require if promised else judge.require_hardened
-        ask(False, f"{what}: in {where} {worst_of(told)}; the bound is {bound_s:g} s")
+        ask(False, f"{what}: in {where} {worst_of(certain)}; the bound is {bound_s:g} s")
     if voided:
         lag_s = max(span.lag_s for span in voided)
         text = f"{what}: in {where} {worst_of(voided)}; the bound is {bound_s:g} s"
-        # One that the rig's own lag voids takes nothing from another that it does not.
+        # `enough`, not `assume`: an excess that does not count must not hide another one that does.
         judge.enough(False, f"{text}, but the rig itself stood still for {lag_s:.2f} s")
     return max((span.seconds for span in spans), default=0.0)
 
@@ -245,6 +266,9 @@ def worst_of(over: Sequence[Wrong]) -> str:
     return worst + (f" and {len(over) - SHOWN_MAX} more" if len(over) > SHOWN_MAX else "")
 
 
-def http_evidence(request: Line) -> dict[str, Any]:
-    names = ("actor", "method", "url", "body", "status", "reply", "error", "started", "ended", "curl")
-    return evidence.http(**{name: request[name] for name in names})
+def http_evidence(request: Request) -> Evidence:
+    """A request as evidence for the report."""
+    return evidence.http(
+        actor=request.actor, method=request.method, url=request.url, body=request.body, status=request.status,
+        reply=request.reply, error=request.error, started=request.started, ended=request.ended, curl=request.curl,
+    )  # fmt: skip

@@ -1,1 +1,1 @@
-"""The boxes of the checklist, one module a section."""
+"""The checks of the checklist, one module per section."""

@@ -1,4 +1,4 @@
-"""What the checklist may be run under: one fault per class, and the boxes that it changes as it must."""
+"""The faults that the checklist can be run under, one per class, and the items that may fail under each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class FaultCondition:
-    """One class, by name: the fault that stands for it, and what it changes as it must (box → why).
+    """A class of faults by its name, and the fault that represents it.
 
-    `persistent`: it is in force while the boxes are answered; else each scenario begins after it has healed.
+    `persistent`: the fault stays during the scenario; if not, the scenario begins after it has healed. `changes` are
+    the items that may fail under it, with the reason.
     """
 
     name: str
@@ -19,8 +20,8 @@ class FaultCondition:
 
 SEEDED = {"I-06": "the fault asks for a seed, and the item expects none after the one of the start"}
 CLASSES: Mapping[str, FaultCondition] = {
-    under.name: under
-    for under in (
+    condition.name: condition
+    for condition in (
         FaultCondition("reachability", "refused", changes=SEEDED),
         FaultCondition("silence", "hung", changes=SEEDED),
         FaultCondition("slowness", "slow within patience", persistent=True),

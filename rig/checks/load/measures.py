@@ -1,15 +1,27 @@
-"""The measures behind the claims of a load: pure functions over its record, each for one arm."""
+"""The measures of the claims of a load: each is a pure function of the record, for one arm."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rig.checks.framework import Bounds, Lines
+from rig.checks.framework import Bounds
 from rig.checks.load import sql_attribution as causes
-from rig.checks.load.request_accounting import by_second, differs, failed_requests, seconds_of, tallies, total, window
+from rig.checks.load.request_accounting import (
+    account,
+    by_second,
+    completed,
+    failed_requests,
+    planned,
+    seconds_of,
+    sent,
+    tallies,
+    unaccounted,
+    window,
+)
 from rig.checks.load.sql_attribution import Spent, spent
-from rig.record import evidence
+from rig.record import Lines, evidence
 from rig.record.evidence import Evidence
+from rig.record.lines.load import ArmUp, Rewrites, Statements
 
 SHOWN_MAX = 5
 COUNTED = "pg_stat_statements"
@@ -19,14 +31,18 @@ ANSWER_MS = 5000.0
 
 @dataclass
 class Measured:
-    """What a claim came to in one arm. None: it was not measured there. `broken` beyond the limit, `doubts` besides."""
+    """The measured value of a claim in one arm, None if it cannot be measured there.
+
+    `said` is the sentence for the report, `broken` are defects whatever the limit is, `doubts` make it inconclusive.
+    `lacking` says why this stack cannot measure it.
+    """
 
     value: float | None
     said: str = ""
     shown: list[Evidence] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
-    lacking: str = ""  # why this stack cannot tell it
+    lacking: str = ""
 
 
 Measure = Callable[[Lines, str, Bounds], Measured]
@@ -41,19 +57,19 @@ def measure(name: str) -> Callable[[Measure], Measure]:
     return declare
 
 
-def in_window(lines: Lines, arm: str) -> list[Spent]:
+def in_window(lines: Lines, arm: str) -> Sequence[Spent]:
     span = window(lines)
     return [] if span is None else spent(lines, arm, *span)
 
 
 def of_pings(lines: Lines, arm: str) -> list[Spent]:
-    """What names a ping's tables and belongs to nobody who may ask them."""
+    """Statements on the tables of a ping that no other request may have caused."""
     return [one for one in in_window(lines, arm) if one.cause == causes.UNEXPLAINED]
 
 
 @measure("heartbeat_statements")
 def heartbeat_statements(lines: Lines, arm: str, bounds: Bounds) -> Measured:
-    found, pings = of_pings(lines, arm), total(lines, arm, "sent", "ping")
+    found, pings = of_pings(lines, arm), sent(lines, arm, "ping")
     share = len(found) / pings if pings else 0
     said = f"{len(found)} statements for {pings} heartbeats ({share:.3g} each)"
     excused = [one for one in in_window(lines, arm) if one.cause == causes.FALLBACK]
@@ -72,12 +88,12 @@ def heartbeat_statements(lines: Lines, arm: str, bounds: Bounds) -> Measured:
 
 @measure("named_statements")
 def named_statements(lines: Lines, arm: str, bounds: Bounds) -> Measured:
-    """Of the instance with the most; those of seeds, sign-ins, toggles, chats and operators apart."""
-    apart = (causes.SEED, causes.CHATS, causes.TOGGLES, causes.FALLBACK)
+    """The number of the instance with the most, without those of seeds, toggles, chats and logged fallbacks."""
+    excluded = (causes.SEED, causes.CHATS, causes.TOGGLES, causes.FALLBACK)
     own = [
         one
         for one in in_window(lines, arm)
-        if one.cause not in apart and (one.names("mitras") or one.names("mitra_online_status"))
+        if one.cause not in excluded and (one.names("mitras") or one.names("mitra_online_status"))
     ]
     counts = Counter(one.instance for one in own)
     most = max(counts.values(), default=0)
@@ -89,28 +105,27 @@ def named_statements(lines: Lines, arm: str, bounds: Bounds) -> Measured:
 
 @measure("recomputes")
 def recomputes(lines: Lines, arm: str, bounds: Bounds) -> Measured:
-    """The most that fell into `between_s`, over all instances; a deletion begins anew."""
+    """The most recomputes within `between_s`, over all instances. A deletion of the snapshot starts the count again."""
     if arm != "on":
         return Measured(None)
-    line = next(iter(lines.get("rewrites", ())), None)
-    if line is None or "missing" in line:
-        return Measured(
-            None, doubts=[f"rewrites of the snapshot could not be seen: {(line or {}).get('missing', 'no word')}"]
-        )
+    line = lines.first(Rewrites)
+    if line is None or line.missing:
+        why = line.missing if line else "no word"
+        return Measured(None, doubts=[f"rewrites of the snapshot could not be seen: {why}"])
     span = window(lines) or (0.0, 0.0)
     most = 0
     recent: list[float] = []
     every: list[float] = []
-    for at, name in line["events"]:
+    for at, name in line.events:
         if name in ("del", "unlink"):
             recent = []
         elif name == "set" and span[0] <= at <= span[1]:
-            recent = [one for one in recent if one > at - bounds["between_s"]] + [at]
+            recent = [moment for moment in recent if moment > at - bounds["between_s"]] + [at]
             every.append(at)
             most = max(most, len(recent))
-    polls = total(lines, arm, "completed", "beacon")
+    polls = completed(lines, arm, "beacon")
     said = f"at most {most} in {bounds['between_s']:g} s, {len(every)} in {seconds_of(lines):.0f} s, for {polls} polls"
-    written = any(name == "set" for _, name in line["events"])  # in a short window that may have been before it
+    written = any(name == "set" for _, name in line.events)  # in a short run perhaps before the window
     doubts = [] if written else ["the snapshot was not written once: nobody polled, or it has another name"]
     shown = [evidence.commands("Writes of availability:snapshot", [f"{at:.3f} SET" for at in every])]
     return Measured(most, said, shown, doubts=doubts)
@@ -119,8 +134,8 @@ def recomputes(lines: Lines, arm: str, bounds: Bounds) -> Measured:
 @measure("availability_queries")
 def availability_queries(lines: Lines, arm: str, bounds: Bounds) -> Measured:
     found = [one for one in in_window(lines, arm) if one.cause == causes.AVAILABILITY]
-    polls = total(lines, arm, "completed", "beacon")
-    said = f"{len(found)} for {polls} polls and {total(lines, arm, 'completed', 'pay')} blasts"
+    polls = completed(lines, arm, "beacon")
+    said = f"{len(found)} for {polls} polls and {completed(lines, arm, 'pay')} blasts"
     if found and arm == "on":
         said += f": {texts(found)}"
     return Measured(len(found), said, [shown_statements("Queries for who is available", found)])
@@ -128,16 +143,16 @@ def availability_queries(lines: Lines, arm: str, bounds: Bounds) -> Measured:
 
 @measure("mirror_updates")
 def mirror_updates(lines: Lines, arm: str, bounds: Bounds) -> Measured:
-    """The most that one instance ran within a cycle; each must hold everybody who pinged, and nobody else."""
+    """The most updates of one instance within a cycle. Each must hold all mitras who pinged, and no others."""
     if arm != "on":
         return Measured(None)
-    source = next((line["source"] for line in lines["statements"] if line["arm"] == arm), "")
+    source = next((line.source for line in lines.of(Statements) if line.arm == arm), "")
     if source == COUNTED:
         return Measured(
             None, lacking=f"{COUNTED} tells neither when heartbeats were written nor whose: that needs the log"
         )
     span = window(lines) or (0.0, 0.0)
-    facts = next(line for line in lines["arm"] if line["arm"] == arm)
+    facts = next(line for line in lines.of(ArmUp) if line.arm == arm)
     own: dict[str, list[Spent]] = defaultdict(list)
     for one in in_window(lines, arm):
         if one.cause == causes.MIRROR:
@@ -146,18 +161,18 @@ def mirror_updates(lines: Lines, arm: str, bounds: Bounds) -> Measured:
     broken: list[str] = []
     doubts: list[str] = []
     shown: list[Evidence] = []
-    unsent = total(lines, arm, "planned", "ping") - total(lines, arm, "sent", "ping")
+    unsent = planned(lines, arm, "ping") - sent(lines, arm, "ping")
     most = 0
     for instance, found in sorted(own.items()):
         for number, one in enumerate(found):
             most = max(most, sum(0 <= other.at - one.at < 0.9 * cycle_s for other in found[number:]))
             everybody = one.at >= span[0] + bounds["all_pinged_s"]
-            if everybody and one.fleet < facts["fleet"]:
-                text = f"instance {instance} wrote {one.fleet} heartbeats of {facts['fleet']} mitras who ping"
+            if everybody and one.fleet < facts.fleet:
+                text = f"instance {instance} wrote {one.fleet} heartbeats of {facts.fleet} mitras who ping"
                 (doubts if unsent else broken).append(text + (f"; {unsent} pings were not sent" if unsent else ""))
-            if one.carried > facts["online"] or one.strangers:
+            if one.carried > facts.online or one.strangers:
                 broken.append(
-                    f"instance {instance} wrote heartbeats of {one.carried} mitras: {facts['online']} are online"
+                    f"instance {instance} wrote heartbeats of {one.carried} mitras: {facts.online} are online"
                 )
         told = [f"{one.at:.3f} {one.carried} ids, {one.fleet} of the fleet" for one in found]
         shown.append(evidence.statements(f"Heartbeat updates of instance {instance}", {"updates": len(found)}, told))
@@ -172,46 +187,45 @@ def mirror_updates(lines: Lines, arm: str, bounds: Bounds) -> Measured:
 
 
 def first_answered(lines: Lines, arm: str, action: str) -> float | None:
-    """By when the first one of the window was answered, to the second; None when none was."""
+    """The end of the second in which the first request of the window was answered; None if none was answered."""
     span = window(lines)
-    if span is None or not total(lines, arm, "completed", action):
+    if span is None or not completed(lines, arm, action):
         return None
-    seconds = [second for second, counts in by_second(lines, arm, action).items() if counts[2]]
+    seconds = [second for second, row in by_second(lines, arm, action).items() if row.completed]
     return max(span[0], min((s + 1.0 for s in seconds if s + 1.0 >= span[0]), default=span[0]))
 
 
 @measure("dashboard_counts")
 def dashboard_counts(lines: Lines, arm: str, bounds: Bounds) -> Measured:
     found = [one for one in in_window(lines, arm) if one.cause == causes.COUNT]
-    said = f"{len(found)} for {total(lines, arm, 'completed', 'dashboard')} looks at the dashboard"
+    said = f"{len(found)} for {completed(lines, arm, 'dashboard')} looks at the dashboard"
     return Measured(len(found), said, [shown_statements("Statements that count mitras online", found)])
 
 
 @measure("errors")
 def errors(lines: Lines, arm: str, bounds: Bounds) -> Measured:
-    """Failed, missed and in flight, and answers that took too long; every planned request must be one of these or done."""
-    planned = total(lines, arm, "planned")
-    bad = sum(total(lines, arm, name) for name in ("failed", "missed", "in_flight"))
-    slowest = max((one["longest_ms"] for one in tallies(lines, arm)), default=0.0)
-    said = f"{bad} of {planned} requests, the slowest answered after {slowest / 1000:.3f} s"
-    kinds = Counter(f"{line['action']}: {line['error']}" for line in failed_requests(lines, arm))
+    """The number of failed, missed and unanswered requests, and answers that took too long."""
+    counts = account(lines, arm)
+    bad = counts["failed"] + counts["missed"] + counts["in_flight"]
+    slowest = max((tally.longest_ms for tally in tallies(lines, arm)), default=0.0)
+    said = f"{bad} of {counts['planned']} requests, the slowest answered after {slowest / 1000:.3f} s"
+    kinds = Counter(f"{failure.action}: {failure.error}" for failure in failed_requests(lines, arm))
     shown = [evidence.note(f"{kind} × {count}") for kind, count in kinds.most_common(SHOWN_MAX)]
     broken = [f"an answer took {slowest / 1000:.1f} s"] if slowest > ANSWER_MS else []
-    doubts = [] if planned else ["not one request was planned"]
-    if any(differs(one) for one in tallies(lines, arm)):
+    doubts = [] if counts["planned"] else ["not one request was planned"]
+    if any(unaccounted(tally) for tally in tallies(lines, arm)):
         doubts.append("planned requests are unaccounted for")
     if bad and arm == "on":
         said += ": " + ", ".join(f"{kind} × {count}" for kind, count in kinds.most_common(SHOWN_MAX))
-    counts = {name: total(lines, arm, name) for name in ("planned", "completed", "failed", "missed", "in_flight")}
     shown.append(evidence.note(", ".join(f"{name} {count}" for name, count in counts.items())))
     return Measured(bad, said, shown, broken, doubts)
 
 
 @measure("baseline_share")
 def baseline_share(lines: Lines, arm: str, bounds: Bounds) -> Measured:
-    """Statements a heartbeat with the mirror, as a share of those without it."""
+    """Statements for heartbeats with the mirror, as a share of those without it."""
     with_it, without = (len(of_pings(lines, one)) for one in ("on", "off"))
-    pings = total(lines, "off", "completed", "ping")
+    pings = completed(lines, "off", "ping")
     said = f"{with_it} statements with the mirror, {without} without it for {pings} heartbeats ({without / max(1, pings):.2f} each)"
     doubts = [] if without >= pings else ["the other arm's heartbeats caused less than a statement each: no baseline"]
     return Measured(

@@ -1,17 +1,29 @@
-"""The second witness of a load: Postgres' own table counters, held against the statements that the ledger shows."""
+"""Compares Postgres' own table counters with the logged statements: a counter sees what no log shows."""
 
-from typing import Any
+from typing import TypedDict
 
-from rig.checks.framework import Bounds, Lines
+from rig.checks.framework import Bounds
 from rig.checks.load.measures import SHOWN_MAX, Measured, measure
 from rig.checks.load.sql_attribution import spent
-from rig.record import evidence
+from rig.record import Lines, evidence
+from rig.record.lines.load import ArmUp, Counters
+
+
+class CounterRow(TypedDict):
+    """One counter of one table: by how much it moved, and the most that the logged statements explain."""
+
+    arm: str
+    table: str
+    counter: str
+    moved: int
+    most: int
+    explained: str
 
 
 @measure("beyond_ledger")
 def beyond_ledger(lines: Lines, arm: str, bounds: Bounds) -> Measured:
-    """What Postgres' table counters moved by, beyond what the logged statements account for, between two idle moments."""
-    reads = [line for line in lines.get("counters", ()) if line["arm"] == arm]
+    """How many table counters moved by more than the logged statements explain, between two idle moments."""
+    reads = [line for line in lines.of(Counters) if line.arm == arm]
     if len(reads) < 2:
         return Measured(None, doubts=["the table counters were not read twice at the end of an idle span"])
     rows = witness_rows(lines, arm)
@@ -32,24 +44,23 @@ def beyond_ledger(lines: Lines, arm: str, bounds: Bounds) -> Measured:
     )
 
 
-def witness_rows(lines: Lines, arm: str) -> list[dict[str, Any]]:
-    """A row a counter: by how much it `moved`, and the `most` that the statements which name its table explain.
+def witness_rows(lines: Lines, arm: str) -> list[CounterRow]:
+    """One row per counter. Only the statements that name its table can explain it.
 
-    A statement may look at each id it carries, and once more; a row it writes is one of those ids. One that carries
-    none ranges over all: it may touch as many rows as there are.
+    A statement may touch one row per id that it carries, and one more. If it carries no id, it may touch all rows.
     """
-    reads = [line for line in lines.get("counters", ()) if line["arm"] == arm][:2]
+    reads = [line for line in lines.of(Counters) if line.arm == arm][:2]
     if len(reads) < 2:
         return []
-    since, until = reads[0]["t"], reads[1]["t"]
-    facts = next(line for line in lines["arm"] if line["arm"] == arm)
+    since, until = reads[0].t, reads[1].t
+    facts = next(line for line in lines.of(ArmUp) if line.arm == arm)
     statements = spent(lines, arm, since, until)
-    rows = []
-    for table, before in reads[0]["tables"].items():
+    rows: list[CounterRow] = []
+    for table, before in reads[0].tables.items():
         naming = [one for one in statements if one.names(table)]
-        most = sum(one.carried + 1 if one.carried else facts["online"] + 1 for one in naming)
+        most = sum(one.carried + 1 if one.carried else facts.online + 1 for one in naming)
         for counter, was in before.items():
-            moved = reads[1]["tables"].get(table, {}).get(counter, was) - was
+            moved = reads[1].tables.get(table, {}).get(counter, was) - was
             rows.append({"arm": arm, "table": table, "counter": counter, "moved": moved, "most": most,
                          "explained": f"{len(naming)} statements name it"})  # fmt: skip
     return rows

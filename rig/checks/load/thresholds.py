@@ -1,16 +1,27 @@
-"""Limits given on the command line, in the grammar that k6 has for its own: `ping: p(95)<200`, `claim-01: value<=0`."""
+"""Limits from the command line, written as k6 writes its own: `ping: p(95)<200`, `claim-01: value<=0`."""
 
 import difflib
 import operator
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
-from rig.checks.framework import CHECKS, Bounds, Check, Judge, Kind, Lines
+from rig.checks.framework import CHECKS, Bounds, Check, Judge, Kind
 from rig.checks.load.measures import MEASURES
-from rig.checks.load.request_accounting import ACTIONS, actions, assume_load, histogram, tallies, total, window
+from rig.checks.load.request_accounting import (
+    ACTIONS,
+    account,
+    actions,
+    assume_load,
+    latencies,
+    planned,
+    raw_latencies,
+    sent,
+    tallies,
+    window,
+)
+from rig.record import Lines
 from rig.record.histogram import edge_ms, quantile_ms
+from rig.record.lines.common import Plan, ThresholdSpec, numbers
 
 ITEM = "THRESHOLD-01"
 GRAMMAR = re.compile(
@@ -19,7 +30,7 @@ GRAMMAR = re.compile(
 OPERATORS = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
 }  # fmt: skip
-# What may be limited, and by which aggregates: latencies in ms from the planned moment, or (…_raw) from the sending.
+# What can be limited, and by which aggregates. Latencies are in ms from the planned moment, with `_raw` from the sending.
 LATENCY = ("p(N)", "med", "avg", "max")
 REQUESTS, FAILED = "requests", "failed"
 COUNTED = {REQUESTS: ("count", "rate"), FAILED: ("count", "rate")}
@@ -27,25 +38,27 @@ VALUE = ("value",)
 
 
 class ThresholdError(ValueError):
-    """A threshold that cannot be: one line that says which word is wrong, and what there is."""
+    """An invalid threshold: one line that says which word is wrong and which words are possible."""
 
 
-@dataclass(frozen=True)
-class Threshold:
-    """`metric: aggregate operator number`."""
+class ThresholdRow(TypedDict):
+    """A threshold with what was measured (None: nothing) and its verdict, as the report shows it."""
 
     text: str
-    metric: str
-    aggregate: str
-    comparison: str
-    number: float
-
-    def holds(self, value: float) -> bool:
-        return bool(OPERATORS[self.comparison](value, self.number))
+    value: float | None
+    unit: str
+    verdict: str
 
 
-def parse(text: str, claims: tuple[str, ...]) -> Threshold:
-    """ThresholdError for an unknown metric or aggregate. `claims` are the ids of the claims that this run measures."""
+def holds(threshold: ThresholdSpec, value: float) -> bool:
+    return bool(OPERATORS[threshold.comparison](value, threshold.number))
+
+
+def parse(text: str, claims: tuple[str, ...]) -> ThresholdSpec:
+    """A threshold from its text; `claims` are the ids of the claims that this run measures.
+
+    ThresholdError for a wrong form, an unknown metric or an unknown aggregate.
+    """
     match = GRAMMAR.fullmatch(text.lower())
     if match is None:
         raise ThresholdError(
@@ -61,27 +74,27 @@ def parse(text: str, claims: tuple[str, ...]) -> Threshold:
     plain = "p(N)" if aggregate.startswith("p(") else aggregate
     if plain not in known[metric] or (plain == "p(N)" and not 0 < float(aggregate[2:-1]) <= 100):
         raise ThresholdError(f"{text!r}: {metric} has {', '.join(known[metric])}, not {aggregate!r}")
-    return Threshold(text, metric, aggregate, comparison, float(number))
+    return ThresholdSpec(text, metric, aggregate, comparison, float(number))
 
 
-def observed(threshold: Threshold, lines: Lines) -> float | None:
-    """What the run came to, in the arm with the mirror; None when nothing of it was measured."""
+def observed(threshold: ThresholdSpec, lines: Lines) -> float | None:
+    """The measured value in the arm with the mirror; None if nothing was measured."""
     metric, aggregate = threshold.metric, threshold.aggregate
-    if not total(lines, "on", "sent"):
-        return None  # of no request whatever nothing can be said, neither that all nor that few went well
+    if not sent(lines, "on"):
+        return None  # without a request even "no request failed" says nothing
     if metric in COUNTED:
-        count = total(lines, "on", "planned" if metric == REQUESTS else "failed")
+        due = planned(lines, "on")
+        count = due if metric == REQUESTS else account(lines, "on")["failed"]
         span = window(lines)
         if aggregate == "count":
             return count
-        planned = total(lines, "on", "planned")
         if metric == FAILED:
-            return count / planned if planned else None
+            return count / due if due else None
         return count / (span[1] - span[0]) if span else None
     if metric.upper() in CHECKS:
         return claimed(metric.upper(), lines)
-    action, kind = (metric[:-4], "raw") if metric.endswith("_raw") else (metric, "corrected")
-    found = histogram(tallies(lines, "on", action), kind)
+    own = tallies(lines, "on", metric.removesuffix("_raw"))
+    found = raw_latencies(own) if metric.endswith("_raw") else latencies(own)
     if not found:
         return None
     if aggregate == "avg":
@@ -91,23 +104,26 @@ def observed(threshold: Threshold, lines: Lines) -> float | None:
 
 
 def claimed(id: str, lines: Lines) -> float | None:
-    bounds = next(iter(lines["plan"]))["bounds"][id]
-    return MEASURES[bounds["measure"]](lines, "on", bounds).value
+    """The value of a claim, measured as the plan of the run says."""
+    plan = lines.first(Plan)
+    assert plan is not None, "a run with thresholds has a plan"
+    bounds = plan.bounds[id]
+    return MEASURES[str(bounds["measure"])](lines, "on", numbers(bounds)).value
 
 
-def declared(bounds: Mapping[str, object]) -> list[Threshold]:
-    """The thresholds of a run, which stand among its bounds as plain data."""
-    given = bounds["thresholds"]
-    assert isinstance(given, Sequence)
-    return [Threshold(**plain) for plain in given]
+def declared(lines: Lines) -> list[ThresholdSpec]:
+    """The thresholds of a run, which its plan holds among the bounds; none if it was given none."""
+    plan = lines.first(Plan)
+    given = plan.bounds.get(ITEM, {}).get("thresholds") if plan else None
+    return given if isinstance(given, list) else []
 
 
-def rows(lines: Lines, bounds: Mapping[str, object]) -> list[dict[str, Any]]:
-    """Each threshold with what was observed and its verdict."""
-    found = []
-    for threshold in declared(bounds):
+def rows(lines: Lines) -> list[ThresholdRow]:
+    """Each threshold with what was measured and its verdict."""
+    found: list[ThresholdRow] = []
+    for threshold in declared(lines):
         value = observed(threshold, lines)
-        verdict = "inconclusive" if value is None else "passed" if threshold.holds(value) else "failed"
+        verdict = "inconclusive" if value is None else "passed" if holds(threshold, value) else "failed"
         latency = threshold.metric not in COUNTED and threshold.metric.upper() not in CHECKS
         found.append({"text": threshold.text, "value": value, "unit": "ms" if latency else "", "verdict": verdict})
     return found
@@ -117,8 +133,8 @@ def judge_thresholds(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     if window(lines) is None:
         judge.assume(False, "the run ended before its measured window did")
         return
-    for row in rows(lines, bounds):
-        if row["verdict"] == "inconclusive":
+    for row in rows(lines):
+        if row["value"] is None:
             judge.assume(False, f"`{row['text']}`: nothing of it was measured")
             continue
         told = f"`{row['text']}`: {row['value']:.4g} {row['unit']}".rstrip()

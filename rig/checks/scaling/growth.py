@@ -1,14 +1,14 @@
-"""How the cost of an operation grows with the fleet: exponents, floors, and the goals of a growth run."""
+"""How the cost of an operation grows with the fleet: exponents, and the goals of a growth run."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from rig.checks.chaos.timeline import Line
-from rig.checks.framework import Bounds, Judge, Kind, Lines, check
-from rig.record import evidence
+from rig.checks.framework import Bounds, Judge, Kind, whole_run_check
+from rig.record import Lines, evidence
+from rig.record.evidence import Evidence
+from rig.record.lines.scaling import Growth, PingsDuring
 
-# The operations in the order in which they are told; each in seconds.
+# The operations in the order of the report; each is measured in seconds.
 OPERATIONS = {
     "reseed": "reseed: the statement that reads the truth → the seed's line",
     "available": "finding the available: GET /internal/mitras/available",
@@ -18,7 +18,7 @@ OPERATIONS = {
     "unnest": "heartbeat mirror: the UPDATE with UNNEST",
     "sweep": "auto-offline tick, everybody fresh: its first command → its last",
 }
-# Of small fleets only the fixed cost of a request is seen, which does not grow.
+# With a small fleet only the fixed cost of a request is visible, which does not grow.
 FIXED_COST_S = 0.02
 SIZES_MIN = 2
 
@@ -34,54 +34,66 @@ def exponent(points: Sequence[tuple[float, float]]) -> float | None:
     return sum((x - mean_x) * (y - mean_y) for x, y in logs) / spread
 
 
-def figures_of(lines: Lines) -> list[Line]:
-    """The `growth` lines: an operation at a size, with `seconds` and, where there is one, `floor`."""
-    return list(lines.get("growth", ()))
+Cost = Callable[[Growth], float | None]
 
 
-def curve(figures: Sequence[Line], operation: str, what: str = "seconds") -> list[tuple[int, float]]:
-    """(size, cost) of one operation, in order of size; sizes at which it was not measured are left out."""
-    found = [(line["size"], line[what]) for line in figures if line["operation"] == operation and line.get(what)]
-    return sorted(found)
+def seconds(line: Growth) -> float | None:
+    return line.seconds
+
+
+def floor(line: Growth) -> float | None:
+    """What the stores alone need for the same bytes, one command after the other."""
+    return line.floor
+
+
+def batched_floor(line: Growth) -> float | None:
+    """What the stores alone need for the same bytes, in batches."""
+    return line.packed
+
+
+def curve(lines: Lines, operation: str, cost: Cost = seconds) -> list[tuple[int, float]]:
+    """(size, cost) of one operation, in order of size, without the sizes at which it was not measured."""
+    return sorted(
+        (line.size, value) for line in lines.of(Growth) if line.operation == operation and (value := cost(line))
+    )
 
 
 def growing(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """The part of a curve that is more than the fixed cost; all of it where too little is."""
+    """The points of a curve above the fixed cost; all points if there are too few of these."""
     risen = [point for point in points if point[1] >= FIXED_COST_S]
     return risen if len(risen) > SIZES_MIN else list(points)
 
 
-def largest(judge: Judge, lines: Lines, operation: str, bounds: Bounds) -> Line | None:
-    """That operation at the largest size; None, with a doubt, when it was not measured, or the fleet is too small to tell."""
-    own = [line for line in figures_of(lines) if line["operation"] == operation and line.get("seconds")]
+def largest(judge: Judge, lines: Lines, operation: str, bounds: Bounds) -> Growth | None:
+    """The operation at the largest size. None if it was not measured, or if the fleet is too small: then inconclusive."""
+    own = [line for line in lines.of(Growth) if line.operation == operation and line.seconds]
     if not judge.assume(own, f"{operation} was not measured"):
         return None
-    last = max(own, key=lambda line: line["size"])
-    reaches = last["size"] >= bounds["size"]
-    judge.assume(reaches, f"only {last['size']} mitras were measured: the goal is of {bounds['size']:g}")
+    last = max(own, key=lambda line: line.size)
+    reaches = last.size >= bounds["size"]
+    judge.assume(reaches, f"only {last.size} mitras were measured: the goal is of {bounds['size']:g}")
     return last if reaches else None
 
 
-def table(figures: Sequence[Line], operation: str) -> dict[str, Any]:
-    rows = [f"{size:>7} mitras: {seconds:.4f} s" for size, seconds in curve(figures, operation)]
-    floors = dict(curve(figures, operation, "floor"))
-    told = [
-        f"{row}, floor {floors[size]:.4f} s" if size in floors else row
-        for row, (size, _) in zip(rows, curve(figures, operation), strict=True)
+def table(lines: Lines, operation: str) -> Evidence:
+    """The costs of one operation by size, as evidence."""
+    floors = dict(curve(lines, operation, floor))
+    rows = [
+        f"{size:>7} mitras: {cost:.4f} s" + (f", floor {floors[size]:.4f} s" if size in floors else "")
+        for size, cost in curve(lines, operation)
     ]
-    return evidence.log(OPERATIONS[operation], told)
+    return evidence.log(OPERATIONS[operation], rows)
 
 
-@check("GROWTH-01", "BE", "No operation grows faster than the fleet", Kind.CLAIM, whole_run=True)
+@whole_run_check("GROWTH-01", "BE", "No operation grows faster than the fleet", Kind.CLAIM)
 def grows_no_faster(judge: Judge, lines: Lines, bounds: Bounds) -> None:
-    """The exponent of each operation, of the sizes at which it is more than a request's fixed cost."""
-    figures = figures_of(lines)
-    reached = max((line["size"] for line in figures), default=0)
+    """The exponent of each operation, from the sizes at which it costs more than a request's fixed cost."""
+    reached = max((line.size for line in lines.of(Growth)), default=0)
     judge.assume(reached >= bounds["size"], f"{reached} mitras are too few to tell: the fixed cost outweighs the rest")
     for operation in OPERATIONS:
-        points = growing(curve(figures, operation))
+        points = growing(curve(lines, operation))
         found = exponent(points)
-        judge.show(table(figures, operation))
+        judge.show(table(lines, operation))
         judge.assume(found is not None, f"{operation} was measured at fewer than two sizes")
         if found is None:
             continue
@@ -89,57 +101,47 @@ def grows_no_faster(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         judge.note(f"{operation} {found:.2f}")
 
 
-@check(
-    "GROWTH-02",
-    "BE",
-    "A reseed takes no longer than twice the same bytes through a pipeline",
-    Kind.CLAIM,
-    whole_run=True,
-)
+@whole_run_check("GROWTH-02", "BE", "A reseed takes no longer than twice the same bytes through a pipeline", Kind.CLAIM)
 def reseeds_near_its_floor(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     last = largest(judge, lines, "reseed", bounds)
-    if last is not None:
-        judge.show(table(figures_of(lines), "reseed"))
-        judge.within(f"the reseed of {last['size']} mitras", last["seconds"], bounds["times"] * last["floor"])
-        judge.note(f"{last['seconds'] / last['floor']:.2f} times the floor of {last['floor']:.2f} s")
+    if last is not None and last.seconds and judge.assume(last.floor, "the floor was not measured") and last.floor:
+        judge.show(table(lines, "reseed"))
+        judge.within(f"the reseed of {last.size} mitras", last.seconds, bounds["times"] * last.floor)
+        judge.note(f"{last.seconds / last.floor:.2f} times the floor of {last.floor:.2f} s")
 
 
-@check("GROWTH-03", "BE", "Who is available is found within a second", Kind.CLAIM, whole_run=True)
+@whole_run_check("GROWTH-03", "BE", "Who is available is found within a second", Kind.CLAIM)
 def finds_the_available(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     last = largest(judge, lines, "available", bounds)
     if last is not None:
-        judge.show(table(figures_of(lines), "available"))
-        judge.within(f"finding the available of {last['size']}", last["seconds"], bounds["within_s"])
+        judge.show(table(lines, "available"))
+        judge.within(f"finding the available of {last.size}", last.seconds, bounds["within_s"])
 
 
 def unhindered(judge: Judge, lines: Lines, bounds: Bounds, during: str) -> None:
-    found = [line for line in lines.get("pings_during", ()) if line["during"] == during]
+    found = [line for line in lines.of(PingsDuring) if line.during == during]
     if not judge.assume(found, f"no pings were sent during a {during}"):
         return
-    last = max(found, key=lambda line: line["size"])
-    text = f"pings during a {during} at {last['size']} mitras: p99 {last['p99_ms']:.1f} ms"
-    judge.show(evidence.timing(text, last["p99_ms"] / 1000, bounds["p99_ms"] / 1000))
-    judge.require(not last["failed"], f"{last['failed']} of {last['sent']} pings were not answered 200")
-    judge.assume(last["sent"] >= bounds["pings"], f"only {last['sent']} pings fell into it")
+    last = max(found, key=lambda line: line.size)
+    text = f"pings during a {during} at {last.size} mitras: p99 {last.p99_ms:.1f} ms"
+    judge.show(evidence.timing(text, last.p99_ms / 1000, bounds["p99_ms"] / 1000))
+    judge.require(not last.failed, f"{last.failed} of {last.sent} pings were not answered 200")
+    judge.assume(last.sent >= bounds["pings"], f"only {last.sent} pings fell into it")
     judge.assume(
-        last["calm_p99_ms"] <= bounds["p99_ms"],
-        f"even in calm their p99 was {last['calm_p99_ms']:.1f} ms: this machine is too busy",
+        last.calm_p99_ms <= bounds["p99_ms"],
+        f"even in calm their p99 was {last.calm_p99_ms:.1f} ms: this machine is too busy",
     )
-    judge.require(last["p99_ms"] <= bounds["p99_ms"], f"{text}, slowest {last['slowest_ms']:.1f} ms")
-    judge.note(f"{text} of {last['sent']}, slowest {last['slowest_ms']:.1f} ms, in calm {last['calm_p99_ms']:.1f} ms")
+    judge.require(last.p99_ms <= bounds["p99_ms"], f"{text}, slowest {last.slowest_ms:.1f} ms")
+    judge.note(f"{text} of {last.sent}, slowest {last.slowest_ms:.1f} ms, in calm {last.calm_p99_ms:.1f} ms")
 
 
-@check("GROWTH-04", "BE", "A blast does not keep pings waiting", Kind.CLAIM, whole_run=True)
+@whole_run_check("GROWTH-04", "BE", "A blast does not keep pings waiting", Kind.CLAIM)
 def pings_during_a_blast(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     unhindered(judge, lines, bounds, "blast")
 
 
-@check(
-    "GROWTH-05",
-    "BE",
-    "Pings are answered within the bound of an outage while all is seeded anew",
-    Kind.CLAIM,
-    whole_run=True,
+@whole_run_check(
+    "GROWTH-05", "BE", "Pings are answered within the bound of an outage while all is seeded anew", Kind.CLAIM
 )
 def pings_during_a_reseed(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     unhindered(judge, lines, bounds, "reseed")

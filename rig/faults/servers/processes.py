@@ -9,6 +9,7 @@ import httpx
 from rig.faults.base import TERMINATED, Fault, FaultContext, Observation
 from rig.faults.requirements import Requirement
 from rig.faults.servers.under_way import request_under_way
+from rig.record.lines.chaos import Stopped
 
 READY, AWAY = "ready", "no answer"
 LOOK_S = 0.3
@@ -75,8 +76,8 @@ class ServerStopped(ServerKilled):
                 context.ended.add(name)
                 context.kept[TERMINATED] = time.time()
                 code = context.servers[name].stop()
-            context.lines.append(("stopped", {"instance": name, "code": code}))
-            context.lines += [("request", {"t": request["started"], **request}) for request in sent]
+            context.lines.append(Stopped(t=time.time(), instance=name, code=code))
+            context.lines += sent
 
 
 class ServerFrozen(OfAServer):

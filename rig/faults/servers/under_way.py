@@ -11,6 +11,7 @@ import psycopg
 
 from rig.faults.base import FaultContext
 from rig.faults.postgres.outages import superuser
+from rig.record.lines.common import Request
 
 # Of a mitra whom nobody bars while the traffic goes on (those have sign-ins), so that being active is no change.
 ROW = """
@@ -26,12 +27,12 @@ PATIENCE_S = 8.0
 
 
 @contextmanager
-def request_under_way(context: FaultContext, name: str) -> Iterator[list[dict[str, Any]]]:
+def request_under_way(context: FaultContext, name: str) -> Iterator[list[Request]]:
     """While in it that instance has a request in flight, HELD_S long; it is in the list once the block has ended.
 
     None is sent beside another fault, or where there is no mitra to ask about: then the list stays empty.
     """
-    sent: list[dict[str, Any]] = []
+    sent: list[Request] = []
     holder = locked(context) if context.alone else None
     if holder is None:
         yield sent
@@ -65,7 +66,7 @@ def locked(context: FaultContext) -> tuple[psycopg.Connection, str] | None:
     return None
 
 
-def asked(server: Any, name: str, mitra_id: str, gone: threading.Event) -> dict[str, Any]:
+def asked(server: Any, name: str, mitra_id: str, gone: threading.Event) -> Request:
     """The operator says that an active mitra is active; the request as the record has all others, with `sent_at`.
 
     `gone` is set when its last byte was sent, which is what the contract counts from.
@@ -86,9 +87,9 @@ def asked(server: Any, name: str, mitra_id: str, gone: threading.Event) -> dict[
             status, reply = answer.status_code, answer.json()
     except (httpx.HTTPError, ValueError) as problem:
         error = f"{type(problem).__name__}: {problem}".rstrip(": ")
-    return {
-        "actor": "operator, as it is told to stop", "action": "reactivate", "method": "PATCH", "url": url, "body": body,
-        "status": status, "reply": reply, "code": None, "error": error, "started": started, "ended": time.time(), "sent_at": sent_at,
-        "subject": None, "instance": name, "outcome": "answered" if status else "unknown" if sent_at else "unsent",
-        "curl": f"curl -sS -i -X PATCH {url} -H \"Authorization: Bearer $INTERNAL_API_TOKEN\" -d '{{\"is_active\": true}}'",
-    }  # fmt: skip
+    return Request(
+        t=started, actor="operator, as it is told to stop", action="reactivate", method="PATCH", url=url, body=body,
+        status=status, reply=reply, code=None, error=error, started=started, ended=time.time(), sent_at=sent_at,
+        subject=None, instance=name, outcome="answered" if status else "unknown" if sent_at else "unsent",
+        curl=f"curl -sS -i -X PATCH {url} -H \"Authorization: Bearer $INTERNAL_API_TOKEN\" -d '{{\"is_active\": true}}'",
+    )  # fmt: skip

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from rig.record.observations.parts import SqlStatement
+
 
 @dataclass
 class Transaction:
@@ -72,3 +74,11 @@ class Statement:
             "session": self.session, "application": self.application, "committed_at": self.committed_at,
             **translated,
         }  # fmt: skip
+
+    def seen(self) -> SqlStatement:
+        """The statement as a part of an observation."""
+        return SqlStatement(
+            at=self.at, role=self.role, instance=self.instance, class_=self.kind, text=self.text,
+            parameters=list(self.parameters), severity=self.severity, pid=self.pid, session=self.session,
+            application=self.application, committed_at=self.committed_at, contract_text=self.contract_text,
+        )  # fmt: skip

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from rig.record.observations.parts import ValkeyCommand
+
 # What runs a script or function: its inner commands follow it in MONITOR, and carry no client of their own.
 SCRIPT_COMMANDS = frozenset({"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"})
 # After these the connection may belong to another user than before.
@@ -41,6 +43,10 @@ class Command:
             "at": self.at, "args": list(self.args), "client": self.client, "user": self.user,
             "instance": self.instance, "lua": self.lua, "database": self.database,
         }  # fmt: skip
+
+    def seen(self) -> ValkeyCommand:
+        """The command as a part of an observation."""
+        return ValkeyCommand(at=self.at, args=list(self.args), instance=self.instance, lua=self.lua)
 
     def __str__(self) -> str:
         """Close to MONITOR's own line, with the user in place of an address that tells a reader nothing."""

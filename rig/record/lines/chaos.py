@@ -1,10 +1,8 @@
 """Lines of a campaign: its faults, and what servers and stores did all along."""
 
-from typing import Any
-
 import msgspec
 
-from rig.record.lines.base import Line, ScenarioLine
+from rig.record.lines.base import Json, Line, ScenarioLine
 
 
 class Phase(Line, frozen=True, kw_only=True, tag="phase"):
@@ -35,7 +33,7 @@ class Schedule(Line, frozen=True, kw_only=True, tag="schedule"):
 
     steps: int
     digest: str
-    pace: dict[str, Any]
+    pace: dict[str, Json]
 
 
 class FaultEvent(ScenarioLine, frozen=True, kw_only=True, tag="fault"):
@@ -56,27 +54,50 @@ class FaultEvent(ScenarioLine, frozen=True, kw_only=True, tag="fault"):
     parts: bool = False
 
 
+class PostgresLook(msgspec.Struct, frozen=True):
+    """What Postgres said at one moment: ids online, ids deactivated, chats and last heartbeat (epoch seconds) by id."""
+
+    online: list[str]
+    deactivated: list[str]
+    loads: dict[str, int]
+    heartbeats: dict[str, float] = {}
+    query: str = ""
+
+
+class ValkeyLook(msgspec.Struct, frozen=True):
+    """What Valkey held at one moment: the keys of the mirror, the snapshot, and what instances listen for."""
+
+    online: list[str]
+    deactivated: list[str]
+    snapshot: str | None
+    snapshot_ttl_ms: int
+    capacities: dict[str, str]
+    heartbeats: dict[str, str]
+    subscriptions: int | None = None
+    policy: str | None = None
+
+
 class Sample(Line, frozen=True, kw_only=True, tag="sample"):
-    """Mirror, truth and mirror again, as read one after the other; None for what did not answer."""
+    """Valkey, Postgres and Valkey again, read one after the other; None for a store that did not answer."""
 
     ended: float
-    truth: dict[str, Any] | None
+    truth: PostgresLook | None
     mirror_before: list[str] | None
     mirror_after: list[str] | None
-    keys_before: dict[str, Any] | None
-    keys_after: dict[str, Any] | None
+    keys_before: ValkeyLook | None
+    keys_after: ValkeyLook | None
     lag_s: float
 
 
 class Metrics(Line, frozen=True, kw_only=True, tag="metrics"):
-    """What an instance told at /metrics."""
+    """The values that an instance served at /metrics."""
 
     instance: str
     values: dict[str, float]
 
 
 class Readiness(Line, frozen=True, kw_only=True, tag="readiness"):
-    """What an instance told at /readyz, where it changed."""
+    """What an instance answered at /readyz; a line for each change."""
 
     instance: str
     status: int
@@ -116,14 +137,52 @@ class Watched(Line, frozen=True, kw_only=True, tag="watched"):
     statements: bool
 
 
-class Left(Line, frozen=True, kw_only=True, tag="left"):
-    """What the campaign left in Postgres, by query, and the keys that Valkey has evicted."""
+class AuditRow(msgspec.Struct, frozen=True):
+    """A row of `mitra_online_logs`; `at` in epoch seconds."""
 
-    audit: list[dict[str, Any]]
-    sign_ins: list[dict[str, Any]]
-    chats: list[dict[str, Any]]
-    offers: list[dict[str, Any]]
-    now: list[dict[str, Any]]
+    id: float
+    mitra_id: str
+    status: str
+    at: float
+
+
+class SignInRow(msgspec.Struct, frozen=True):
+    """A row of `auth_sessions`; `live`: neither revoked nor expired."""
+
+    user_id: str
+    live: bool
+
+
+class ChatRow(msgspec.Struct, frozen=True):
+    """A row of `chat_sessions`; `ends_at` in epoch seconds."""
+
+    id: str
+    mitra_id: str | None
+    status: str
+    ends_at: float | None
+
+
+class OfferRow(msgspec.Struct, frozen=True):
+    """A row of `chat_request_notifications`."""
+
+    chat_session_id: str
+    mitra_id: str
+
+
+class NowRow(msgspec.Struct, frozen=True):
+    """Postgres' clock, in epoch seconds."""
+
+    at: float
+
+
+class Left(Line, frozen=True, kw_only=True, tag="left"):
+    """The rows in Postgres at the end of the campaign, by query, and how many keys Valkey has evicted."""
+
+    audit: list[AuditRow]
+    sign_ins: list[SignInRow]
+    chats: list[ChatRow]
+    offers: list[OfferRow]
+    now: list[NowRow]
     evicted_keys: int
 
 

@@ -1,10 +1,8 @@
 """Lines of the checklist."""
 
-from typing import Any
-
 import msgspec
 
-from rig.record.lines.base import ScenarioLine, Verdict
+from rig.record.lines.base import Json, Number, ScenarioLine, Verdict
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,7 +15,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StepError(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What stopped a scenario or an observation; `owner` is the item that it fails."""
+    """What stopped a scenario or an observation; `owner` is the item that fails because of it."""
 
     verdict: Verdict
     message: str
@@ -26,7 +24,7 @@ class StepError(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 class Scenario(ScenarioLine, frozen=True, kw_only=True, tag="scenario"):
-    """A scenario begins or ends (`phase`); `voids` say why this try does not count, if it does not."""
+    """A scenario begins or ends (`phase`). `voids`: the reasons why this attempt does not count."""
 
     phase: str
     attempt: int
@@ -38,13 +36,13 @@ class Scenario(ScenarioLine, frozen=True, kw_only=True, tag="scenario"):
 
 
 class Observation(ScenarioLine, frozen=True, kw_only=True, tag="observation"):
-    """What was observed for one item: what its check judges, its bounds, and what a reader may look at."""
+    """One observation of an item: `seen` is what its check judges, `evidence` what the report shows."""
 
     item: str
     attempt: int
-    seen: dict[str, Any]
-    bounds: dict[str, float]
-    evidence: list[dict[str, Any]]
+    seen: dict[str, Json]
+    bounds: dict[str, Number]
+    evidence: list[dict[str, Json]]
     started: float
     ended: float
     error: StepError | None = None

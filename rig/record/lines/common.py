@@ -1,10 +1,10 @@
 """Lines of every kind of run: what was planned, how it ended, and what went wrong."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 
-from rig.record.lines.base import Line, ScenarioLine
+from rig.record.lines.base import Json, Line, Number, ScenarioLine
 
 
 class OwedScenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -15,16 +15,52 @@ class OwedScenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     items: list[str]
 
 
+class ThresholdSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A limit from the command line: `metric: aggregate comparison number`; `text` is what the user wrote."""
+
+    text: str
+    metric: str
+    aggregate: str
+    comparison: str
+    number: Number
+
+
+BoundValue = Number | str | list[ThresholdSpec]
+
+
+def numbers(bounds: Mapping[str, BoundValue]) -> dict[str, Number]:
+    """Those bounds of an item that are numbers: all that a check compares with."""
+    return {name: value for name, value in bounds.items() if isinstance(value, int | float)}
+
+
+class PlannedSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A specification of the protocol as it was when it was explored.
+
+    `invariants` are numbers with titles; a number may occur twice. `explorations` are the numbers of the jobs that had
+    to explore it. `explorations_told` has the bounds of each job, in words.
+    """
+
+    name: str
+    title: str
+    file: str
+    invariants: list[tuple[str, str]]
+    actions: list[str]
+    explorations: list[int]
+    explorations_told: dict[str, str]
+    controlled: bool
+    mutant: str
+
+
 class Plan(Line, frozen=True, kw_only=True, tag="plan"):
-    """The first line: the ids that must get a verdict, and the command that answers one again, with `{item}` in it."""
+    """The first line: the items that must get a verdict, and the command that judges one again, with `{item}` in it."""
 
     items: list[str]
     replay: str
     owed: list[OwedScenario] = []  # of the checklist
     scenario: str = ""  # of a run that is judged as a whole
-    bounds: dict[str, dict[str, Any]] = {}  # by item
-    specs: list[dict[str, Any]] = []  # of explorations: each specification as it was when it was explored
-    replays: dict[str, str] = {}  # of items that are answered again by a command of their own
+    bounds: dict[str, dict[str, BoundValue]] = {}  # by item
+    specs: list[PlannedSpec] = []  # of explorations
+    replays: dict[str, str] = {}  # of items that have their own command
 
 
 class End(Line, frozen=True, kw_only=True, tag="end"):
@@ -38,7 +74,7 @@ class Broken(ScenarioLine, frozen=True, kw_only=True, tag="broken"):
 
     text: str
     traceback: str = ""
-    shown: dict[str, Any] | None = None
+    shown: dict[str, Json] | None = None  # evidence
 
 
 class Missing(Line, frozen=True, kw_only=True, tag="missing"):
@@ -118,9 +154,9 @@ class Request(ScenarioLine, frozen=True, kw_only=True, tag="request"):
     actor: str
     method: str
     url: str
-    body: Any
+    body: Json
     status: int | None
-    reply: Any
+    reply: Json
     error: str | None
     started: float
     ended: float
@@ -132,3 +168,18 @@ class Request(ScenarioLine, frozen=True, kw_only=True, tag="request"):
     outcome: str
     sent_at: float | None = None  # when its last byte was sent, where that is known
     attempt: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long it took until the answer was complete, or until there was none."""
+        return self.ended - self.started
+
+    @property
+    def target(self) -> str:
+        """The last part of its path: the id of the mitra in an operator's request."""
+        return self.url.rsplit("/", 1)[-1]
+
+    @property
+    def fields(self) -> Mapping[str, Json]:
+        """The fields of the JSON object in the answer; empty if the answer is no object."""
+        return self.reply if isinstance(self.reply, dict) else {}

@@ -1,10 +1,10 @@
 """Lines of a load: its plan, the account of its requests, and what they cost."""
 
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
-from rig.record.lines.base import ArmLine, Line
+from rig.record.lines.base import ArmLine, Json, Line
 
 
 class PlannedPhase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,7 +21,7 @@ class Load(Line, frozen=True, kw_only=True, tag="load"):
 
     arms: list[str]
     instances: int
-    pace: dict[str, Any]
+    pace: dict[str, Json]
     phases: list[PlannedPhase]
     random_seed: int
 
@@ -64,7 +64,7 @@ class ArmUp(ArmLine, frozen=True, kw_only=True, tag="arm"):
     fleet: int
     online: int
     instances: list[str]
-    pids: dict[str, Any]
+    pids: dict[str, int]
 
 
 class Unseeded(Line, frozen=True, kw_only=True, tag="unseeded"):
@@ -113,15 +113,27 @@ class Tally(ArmLine, frozen=True, kw_only=True, tag="tally"):
     off: dict[str, int]
 
 
+class TrafficSecond(NamedTuple):
+    """The requests of one second (epoch seconds), arm and action."""
+
+    second: int
+    arm: str
+    action: str
+    planned: int
+    sent: int
+    completed: int
+    failed: int
+
+
 class Traffic(Line, frozen=True, kw_only=True, tag="traffic"):
-    """Per second, arm and action: planned, sent, completed, failed."""
+    """The requests per second, arm and action."""
 
     worker: str
-    seconds: list[list[Any]]
+    seconds: list[TrafficSecond]
 
 
 class TrafficEnd(Line, frozen=True, kw_only=True, tag="traffic_end"):
-    """The generator has told all."""
+    """The generator has reported everything."""
 
 
 class Failure(ArmLine, frozen=True, kw_only=True, tag="failure"):
@@ -147,10 +159,28 @@ class Cause(ArmLine, frozen=True, kw_only=True, tag="cause"):
     status: int | None = None
 
 
-class Statements(ArmLine, frozen=True, kw_only=True, tag="statements"):
-    """Every statement of an arm's servers: rows of time, instance, shape, transaction, severity, ids and their counts."""
+class StatementRow(NamedTuple):
+    """One statement of a load.
 
-    rows: list[list[Any]]
+    `shape` is the number of its template, `unit` of its transaction. `ids` are those that it carries, if they are few;
+    `carried`, `fleet` and `strangers` count all of them, those of the fleet, and those of nobody.
+    """
+
+    at: float
+    instance: str
+    shape: int
+    unit: int
+    severity: str
+    ids: list[str]
+    carried: int
+    fleet: int
+    strangers: int
+
+
+class Statements(ArmLine, frozen=True, kw_only=True, tag="statements"):
+    """Every statement of an arm's servers; `strangers` are database roles that belong to no instance."""
+
+    rows: list[StatementRow]
     drivers: int
     strangers: list[str]
     source: str
@@ -163,17 +193,24 @@ class Template(ArmLine, frozen=True, kw_only=True, tag="template"):
     text: str
 
 
+class ProcessUsage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Processor seconds and memory (MiB) of a process and its children, since it began."""
+
+    cpu_s: float
+    rss_mb: float
+
+
 class Usage(ArmLine, frozen=True, kw_only=True, tag="usage"):
     """Processor seconds and memory by process."""
 
-    processes: dict[str, Any]
+    processes: dict[str, ProcessUsage]
 
 
 class Counters(ArmLine, frozen=True, kw_only=True, tag="counters"):
     """Postgres' own counters of the contract's tables, at the edge that `name` says."""
 
     name: str
-    tables: dict[str, Any]
+    tables: dict[str, dict[str, int]]
 
 
 class Commands(ArmLine, frozen=True, kw_only=True, tag="commands"):
@@ -190,7 +227,7 @@ class Block(ArmLine, frozen=True, kw_only=True, tag="block"):
     name: str
     logged: bool
     seconds: float
-    cpu_s: dict[str, Any]
+    cpu_s: dict[str, float]
 
 
 class Rewrites(ArmLine, frozen=True, kw_only=True, tag="rewrites"):

@@ -1,8 +1,45 @@
 """Lines of explorations."""
 
-from typing import Any
+import msgspec
 
 from rig.record.lines.base import Line
+
+
+class BrokenInvariant(msgspec.Struct, frozen=True):
+    """The invariant that a path breaks."""
+
+    number: str
+    title: str
+
+
+class PathStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a path: which action, who took part, what it changed, and the whole state after it, in words."""
+
+    action: str = ""
+    text: str
+    kind: str = ""
+    parameters: list[tuple[str, str]]
+    detail: str
+    lanes: list[str] = []
+    code: str = ""
+    point: str = ""
+    changes: list[tuple[str, str, str]] = []
+    state: list[tuple[str, str]] = []
+
+
+class Violation(msgspec.Struct, frozen=True, kw_only=True):
+    """A path that breaks an invariant. Saved beside the record as a file too, which `rig model --replay` prints."""
+
+    spec: str
+    title: str = ""
+    bounds: dict[str, int]
+    without: list[str] = []
+    mutant: str = ""
+    invariant: BrokenInvariant
+    message: str
+    lanes: list[str] = []
+    initial: list[tuple[str, str]] = []
+    steps: list[PathStep]
 
 
 class ModelLine(Line, frozen=True, kw_only=True):
@@ -13,9 +50,9 @@ class ModelLine(Line, frozen=True, kw_only=True):
 
 
 class Explored(ModelLine, frozen=True, kw_only=True, tag="explored"):
-    """One exploration: how far it came, and the violation that it found."""
+    """One exploration: how many states it saw, and the violation that it found."""
 
-    bounds: dict[str, Any]
+    bounds: dict[str, int]
     within: str
     without: list[str]
     mutant: str
@@ -26,7 +63,7 @@ class Explored(ModelLine, frozen=True, kw_only=True, tag="explored"):
     complete: bool
     stopped: str
     taken: dict[str, int]
-    violation: dict[str, Any] | None = None
+    violation: Violation | None = None
 
 
 class Control(ModelLine, frozen=True, kw_only=True, tag="control"):
@@ -48,7 +85,7 @@ class Control(ModelLine, frozen=True, kw_only=True, tag="control"):
 
 
 class Unbroken(ModelLine, frozen=True, kw_only=True, tag="unbroken"):
-    """A rule that nothing breaks; `known`: with a reason that stands in the specification."""
+    """A rule that nothing breaks; `known`: the specification gives a reason."""
 
     title: str
     known: bool

@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+import os
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rig.record import Verdict
@@ -64,12 +66,24 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=compiled_templates(),
     )
     made.filters.update(inline=inline, coded=coded, named=named, seconds=text.seconds, clock=text.clock)
     made.globals.update(blocks=evidence.blocks, bar=evidence.bar, tally=words.tally, plural=words.plural)
     made.globals.update(compared=difference.compared)
     made.globals.update(paths=PATHS)
     return made
+
+
+def compiled_templates() -> FileSystemBytecodeCache | None:
+    """Keeps compiled templates beside their sources, as Python does with modules; None if Python may not or cannot."""
+    folder = TEMPLATES / "__pycache__"
+    try:
+        if not sys.dont_write_bytecode:
+            folder.mkdir(exist_ok=True)
+    except OSError:
+        return None
+    return FileSystemBytecodeCache(str(folder)) if os.access(folder, os.W_OK) else None
 
 
 def _context(page: Page, results: Mapping[str, Any], place: Place) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def measure(bench: Testbed, polls_a_second: int) -> list[Figure]:
         flushed = time.monotonic()
         shots = storm.result(end - flushed + 30)
     bench.statements.fence(bench.tables.connection)
-    asked = [s.at for s in bench.statements.window(hung + epoch, end + epoch) if is_availability_query(s.plain())]
+    asked = [s.at for s in bench.statements.window(hung + epoch, end + epoch) if is_availability_query(s)]
     seeds = [at for at, _ in bench.log().lines(containing=SEED_LINE)]
     calm = between(shots, begin + WARM_S, hang)
     in_hang = between(shots, hung, resumed)

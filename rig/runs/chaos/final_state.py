@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
-from rig.checks.common.valkey_commands import contract_keys
+from rig.checks.common.valkey_commands import CommandText, contract_keys
 from rig.environment.testbed import Testbed
 from rig.observe import CannotObserve, Command, NoStatementLog
-from rig.record.lines.chaos import CommandTaken, Watched
+from rig.record.lines import line_from
+from rig.record.lines.chaos import CommandTaken, Left, Statement, Watched
 from rig.record.lines.common import Weakness
 
 # Verbs that change nothing by themselves; what a script does follows as commands of its own.
@@ -35,7 +35,7 @@ LEFT = {
 
 def kept(verb: str, args: Sequence[str]) -> list[str]:
     """The first arguments, and of the others those that a check may look for: the contract's keys."""
-    rest = contract_keys({"args": args[ARGUMENTS_MAX - 1 :]})
+    rest = contract_keys(CommandText(args[ARGUMENTS_MAX - 1 :]))
     return [verb, *args[1:ARGUMENTS_MAX], *rest]
 
 
@@ -49,7 +49,7 @@ def write_history(bench: Testbed, since: float, until: float) -> None:
         for statement in bench.statements.window(since, until):
             plain = statement.plain()
             if plain["class"] != "observer":
-                bench.recorder.write("statement", t=plain["at"], **plain)
+                bench.recorder.add(line_from(Statement, {"t": plain["at"], **plain}))
     except NoStatementLog as missing:
         bench.recorder.add(Weakness(t=time.time(), text=str(missing)))
     bench.monitor.fence()
@@ -61,9 +61,9 @@ def write_history(bench: Testbed, since: float, until: float) -> None:
             )
     blind = [span for span in bench.monitor.blind if span[0] < until and span[1] > since]
     bench.recorder.add(Watched(t=time.time(), blind=blind, statements=bench.statements.available))
-    left: dict[str, Any] = {name: bench.tables.query(query).dicts() for name, query in LEFT.items()}
+    left = {name: bench.tables.query(query).dicts() for name, query in LEFT.items()}
     info = bench.mirror.client.info("stats")
-    bench.recorder.write("left", **left, evicted_keys=int(info["evicted_keys"]))
+    bench.recorder.add(line_from(Left, {**left, "evicted_keys": int(info["evicted_keys"])}))
 
 
 def seen_commands(bench: Testbed, since: float, until: float) -> list[Command]:

@@ -4,14 +4,13 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import psycopg
 import redis
 
 from rig.contract import CAPACITY, CHANNEL, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 from rig.environment.testbed import TRUTH, Testbed
-from rig.record.lines.chaos import Sample
+from rig.record.lines.chaos import PostgresLook, Sample, ValkeyLook
 
 EVERY_S, CROWD_EVERY_S = 0.2, 0.4  # a sample of a crowd is large, and its changes are many
 CROWD = 100
@@ -37,7 +36,7 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
         self._asking = ThreadPoolExecutor(1, "sampler-valkey")
         self._late = False
-        self._asked: Future[dict[str, Any] | None] | None = None
+        self._asked: Future[ValkeyLook | None] | None = None
 
     def __enter__(self) -> "Sampler":
         self._thread.start()
@@ -60,8 +59,8 @@ class Sampler:
                     t=began,
                     ended=ended,
                     truth=truth,
-                    mirror_before=None if before is None else before["online"],
-                    mirror_after=None if after is None else after["online"],
+                    mirror_before=None if before is None else before.online,
+                    mirror_after=None if after is None else after.online,
                     keys_before=before,
                     keys_after=after,
                     lag_s=round(self._bench.lag.worst(looked, ended), 3),
@@ -69,7 +68,7 @@ class Sampler:
             )
             looked = ended
 
-    def _mirror(self) -> dict[str, Any] | None:
+    def _mirror(self) -> ValkeyLook | None:
         """What Valkey holds, if it says so soon: the truth is read on while it is silent."""
         if self._asked is None:
             self._asked = self._asking.submit(self._keys)
@@ -81,7 +80,7 @@ class Sampler:
         late, self._asked, self._late = self._late, None, False
         return None if late else found
 
-    def _keys(self) -> dict[str, Any] | None:
+    def _keys(self) -> ValkeyLook | None:
         """The contract's keys of the campaign's mitras, all of one moment."""
         try:
             pipeline = self._bench.mirror.client.pipeline(transaction=True)
@@ -96,26 +95,26 @@ class Sampler:
             online, deactivated, snapshot, ttl_ms, capacities, heartbeats, memory, heard = pipeline.execute()
         except redis.RedisError:
             return None
-        return {
-            "online": sorted(online),
-            "deactivated": sorted(deactivated),
-            "snapshot": snapshot,
-            "snapshot_ttl_ms": ttl_ms,
-            "subscriptions": heard[0][1],
-            "policy": memory.get("maxmemory_policy"),
-            "capacities": {id: value for id, value in zip(self._ids, capacities, strict=True) if value is not None},
-            "heartbeats": {id: value for id, value in zip(self._ids, heartbeats, strict=True) if value is not None},
-        }
+        return ValkeyLook(
+            online=sorted(online),
+            deactivated=sorted(deactivated),
+            snapshot=snapshot,
+            snapshot_ttl_ms=ttl_ms,
+            subscriptions=heard[0][1],
+            policy=memory.get("maxmemory_policy"),
+            capacities={id: value for id, value in zip(self._ids, capacities, strict=True) if value is not None},
+            heartbeats={id: value for id, value in zip(self._ids, heartbeats, strict=True) if value is not None},
+        )
 
-    def _truth(self) -> dict[str, Any] | None:
+    def _truth(self) -> PostgresLook | None:
         try:
             rows = self._bench.tables.query(ROWS).rows
         except psycopg.Error:
             return None
-        return {
-            "online": [id for id, _, online, _, _ in rows if online],
-            "deactivated": [id for id, active, _, _, _ in rows if not active],
-            "loads": {id: load for id, _, _, _, load in rows},
-            "heartbeats": {id: at for id, _, _, at, _ in rows if at is not None},
-            "query": TRUTH["online"],
-        }
+        return PostgresLook(
+            online=[id for id, _, online, _, _ in rows if online],
+            deactivated=[id for id, active, _, _, _ in rows if not active],
+            loads={id: load for id, _, _, _, load in rows},
+            heartbeats={id: at for id, _, _, at, _ in rows if at is not None},
+            query=TRUTH["online"],
+        )

@@ -4,16 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from rig.record.evidence import Evidence
+from rig.record.observations.parts import Seen
 
 
 @dataclass
 class Observed:
-    """One observation: what the check judges, the bounds in force, and what a reader may look at."""
+    """One observation: what the check judges, the bounds in force, and evidence for the reader."""
 
-    seen: dict[str, Any]
+    seen: Seen
     evidence: list[Evidence] = field(default_factory=list)
     bounds: dict[str, float] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        """What the check judges as plain JSON, as it is saved."""
+        facts: dict[str, Any] = msgspec.to_builtins(self.seen)
+        return facts
 
 
 @dataclass(frozen=True)

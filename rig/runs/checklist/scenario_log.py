@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from rig.record import Recorder
-from rig.record.lines.checklist import StepError
+from rig.record.lines.checklist import Scenario, Step, StepError
 
 ITEM = re.compile(r"^((?:SETUP|SMOKE|[A-K])-\d\d): ")
 
@@ -49,7 +49,7 @@ class ScenarioLog:
     variant: str
     attempt: int
     items: list[str]
-    steps: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     error: StepError | None = None
     _began: float = 0.0
     _step: tuple[str, str, float] | None = None
@@ -60,14 +60,14 @@ class ScenarioLog:
 
     def begin(self) -> None:
         self._began = time.time()
-        self.recorder.write("scenario", phase="begin", **self._identity())
+        self.recorder.add(self._line("begin"))
 
     def step_begins(self, keyword: str, text: str) -> None:
         self._step = (keyword, text, time.time())
 
     def step_ends(self, verdict: str) -> None:
         keyword, text, began = self._step or ("", "", time.time())
-        self.steps.append({"keyword": keyword, "text": text, "verdict": verdict, "seconds": time.time() - began})
+        self.steps.append(Step(keyword, text, verdict, time.time() - began))
 
     def step_fails(self, keyword: str, text: str, error: StepError) -> None:
         self._step = self._step or (keyword, text, time.time())
@@ -76,11 +76,10 @@ class ScenarioLog:
 
     def end(self, voids: Sequence[str]) -> None:
         """`voids`: why this try does not count, if it does not."""
-        error = None if self.error is None else msgspec.to_builtins(self.error)
-        self.recorder.write(
-            "scenario", phase="end", **self._identity(), began=self._began, steps=self.steps, error=error,
-            voids=list(voids),
-        )  # fmt: skip
+        self.recorder.add(self._line("end", began=self._began, steps=self.steps, error=self.error, voids=list(voids)))
 
-    def _identity(self) -> dict[str, Any]:
-        return {"scenario": self.scenario, "variant": self.variant, "attempt": self.attempt, "items": self.items}
+    def _line(self, phase: str, **fields: Any) -> Scenario:
+        return Scenario(
+            t=time.time(), phase=phase, scenario=self.scenario, variant=self.variant, attempt=self.attempt,
+            items=self.items, **fields,
+        )  # fmt: skip

@@ -17,6 +17,7 @@ from rig.record import RecordWriter, Verdict, evidence
 from rig.record.evidence import Evidence
 from rig.record.lines.checklist import Observation, StepError
 from rig.record.lines.common import Person, Weakness
+from rig.record.observations.parts import MirrorState, PostgresState, Seen, SqlStatement, ValkeyCommand, ValkeyReach
 from rig.runs.checklist.observation import ANSWERS, Observed
 from rig.stores.urls import ValkeyUrl
 from rig.traffic import Customer, Mitra, Operator
@@ -46,10 +47,11 @@ class World:
         started, deadline = time.time(), time.monotonic() + within_s
         while True:
             error: StepError | None = None
-            observed = Observed({})
+            observed, facts = Observed(Seen()), {}
             try:
                 observed = declared.function(self)
-                judgement = judge_seen(item, observed.seen, observed.bounds, self.bench.level)
+                facts = observed.facts()
+                judgement = judge_seen(item, facts, observed.bounds, self.bench.level)
             except Exception as failure:  # what went wrong is saved as the answer: the run goes on
                 error = self.bench.classify_failure(failure)
                 judgement = Judgement(Verdict(error.verdict), error.message)
@@ -59,9 +61,9 @@ class World:
         ended = time.time()
         if judgement.verdict is Verdict.FAILED:
             observed.evidence += self._logs_without(observed.evidence)
-        observed.seen["lag_s"] = self._lag_s(self.acted, ended)
+        facts["lag_s"] = self._lag_s(self.acted, ended)
         if not error:
-            judgement = judge_seen(item, observed.seen, observed.bounds, self.bench.level)
+            judgement = judge_seen(item, facts, observed.bounds, self.bench.level)
         if judgement.lost:
             self.voids.append(judgement.lost)
         self.recorder.add(
@@ -71,7 +73,7 @@ class World:
                 scenario=self.scenario,
                 variant=self.variant,
                 attempt=self.attempt,
-                seen=observed.seen,
+                seen=facts,
                 bounds=observed.bounds,
                 evidence=observed.evidence,
                 started=started,
@@ -164,38 +166,38 @@ class World:
 
     # --- the two stores --------------------------------------------------------------------------------------
 
-    def truth(self) -> dict[str, Any]:
-        """What Postgres says: ids online, ids deactivated, the load of every mitra."""
+    def truth(self) -> PostgresState:
+        """What Postgres holds: ids online, ids deactivated, the load of every mitra."""
         return self.bench.truth()[0]
 
     def truth_evidence(self) -> list[Evidence]:
         return self.bench.truth()[1]
 
-    def mirror_state(self) -> dict[str, Any]:
+    def mirror_state(self) -> MirrorState:
         """What Valkey holds under the contract's names: online, deactivated, capacities, heartbeats, snapshot."""
         return self.bench.mirror_state()
 
     def mirror_evidence(self) -> list[Evidence]:
         keys = ["mitras:online", "mitras:deactivated"]
         state = self.mirror_state()
-        keys += [f"mitra:capacity:{id}" for id in state["capacities"]]
-        keys += [f"mitra:heartbeat:{id}" for id in state["heartbeats"]]
+        keys += [f"mitra:capacity:{id}" for id in state.capacities]
+        keys += [f"mitra:heartbeat:{id}" for id in state.heartbeats]
         return [self.bench.mirror.describe(key) for key in keys]
 
-    def statements(self, since: float, until: float | None = None, instance: str | None = None) -> list[dict[str, Any]]:
-        """What the backends' own roles had Postgres run in a window, driver chatter included, as plain data."""
+    def statements(self, since: float, until: float | None = None, instance: str | None = None) -> list[SqlStatement]:
+        """The statements of the backends' roles in a window, those of their driver included."""
         self.bench.statements.fence(self.bench.tables.connection)
         return [
-            plain
-            for plain in (statement.plain() for statement in self.bench.statements.window(since, until or time.time()))
-            if plain["class"] != "observer" and (instance is None or plain["instance"] == instance)
+            statement.seen()
+            for statement in self.bench.statements.window(since, until or time.time())
+            if statement.kind != "observer" and (instance is None or statement.instance == instance)
         ]
 
-    def commands(self, since: float, until: float | None = None, instance: str | None = None) -> list[dict[str, Any]]:
-        """What the backends had Valkey do in a window (Valkey's clock), commands inside scripts included."""
+    def commands(self, since: float, until: float | None = None, instance: str | None = None) -> list[ValkeyCommand]:
+        """The commands of the backends in a window (Valkey's clock), those inside scripts included."""
         self.bench.monitor.fence()
         return [
-            {"at": c.at, "args": list(c.args), "instance": c.instance, "lua": c.lua}
+            c.seen()
             for c in self.bench.monitor.window(since, until or time.time())
             if c.instance is not None and (instance is None or c.instance == instance)
         ]
@@ -211,10 +213,9 @@ class World:
             )
             return None
         for command in self.commands(since):
-            args = command["args"]
+            args = command.args
             if args[0].upper() in verbs and key in args[1:] and (member is None or member in args[1:]):
-                at: float = command["at"]
-                return at
+                return command.at
         return None
 
     def log_lines(
@@ -246,15 +247,15 @@ class World:
         self.stopped = None
         self.notes["valkey back at"] = time.time()
 
-    def valkey_from_both_ends(self) -> dict[str, Any]:
-        """Whether Valkey answers the rig directly, and whether a backend's own address answers."""
+    def valkey_from_both_ends(self) -> ValkeyReach:
+        """Whether Valkey answers the rig directly, and whether it answers on the backend's address."""
         server = next(iter(self.bench.servers.values()))
         address, direct = ValkeyUrl.parse(server.env["VALKEY_URL"]), self.bench.stack.valkey
-        return {
-            "how": self.stopped,
-            "direct": treats_a_connection(direct.host, direct.port, tls=direct.facts.tls),
-            "through_proxy": treats_a_connection(address.host, address.port, tls=address.tls),
-        }
+        return ValkeyReach(
+            how=self.stopped,
+            direct=treats_a_connection(direct.host, direct.port, tls=direct.facts.tls),
+            through_proxy=treats_a_connection(address.host, address.port, tls=address.tls),
+        )
 
     def await_seed(self, since: float, within_s: float = RESEED_S, instance: str = "a") -> float | None:
         """The time of the first seed line after `since`, or None when none came in time."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from rig.errors import UsageError
 from rig.record import Recorder, RunDirectory, new_run
-from rig.record.lines.common import End
+from rig.record.lines import line_from
+from rig.record.lines.common import End, Plan
 from rig.stack import Supervisor
 
 
@@ -49,7 +50,7 @@ def run_session(
     except OSError as error:
         raise UsageError(f"no run can be kept in {root} ({error.strerror}): name another with --reports") from None
     with Recorder(directory) as recorder, Supervisor.start() as supervisor:
-        recorder.write("plan", items=items, replay=replay, **(plan or {}))
+        recorder.add(line_from(Plan, {"items": items, "replay": replay, **(plan or {})}))
         session = Session(directory, recorder, supervisor, random_seed)
         try:
             yield session

@@ -16,7 +16,7 @@ from rig.observe.postgres.fingerprint import template
 from rig.observe.postgres.pg_stat_statements import CountedLedger
 from rig.observe.postgres.statement import Statement
 from rig.record import Recorder
-from rig.record.lines.load import Statements, Template
+from rig.record.lines.load import StatementRow, Statements, Template
 from rig.stack import ServerInstance, Stack
 from rig.stores.valkey import OURS
 
@@ -186,7 +186,7 @@ class Arm:
         LedgerBroken when counts were lost in between.
         """
         assert self.counted is not None, "only where there is no log"
-        rows: list[list[Any]] = []
+        rows: list[StatementRow] = []
         drivers = 0
         strangers: set[str] = set()
         for entry in self.counted.end():
@@ -196,7 +196,10 @@ class Arm:
                 drivers += entry.calls
             elif entry.kind == "work":
                 shape = self._number(entry.template)
-                rows += [[at, entry.instance, shape, len(rows) + n, "LOG", [], 0, 0, 0] for n in range(entry.calls)]
+                rows += [
+                    StatementRow(at, entry.instance or "", shape, len(rows) + n, "LOG", [], 0, 0, 0)
+                    for n in range(entry.calls)
+                ]
         self.recorder.add(
             Statements(
                 t=time.time(),
@@ -217,7 +220,7 @@ class Arm:
         self.statements.fence(self.tables.connection)
         known = dict.fromkeys(self.people.mitras, "fleet")
         known |= {id: "other" for own in vars(self.people).values() for id in own if id not in known}
-        rows: list[list[Any]] = []
+        rows: list[StatementRow] = []
         drivers = 0
         strangers: set[str] = set()
         units: dict[int, int] = {}
@@ -228,7 +231,9 @@ class Arm:
                 drivers += 1
             elif one.kind == "work":
                 unit = units.setdefault(id(one.transaction or one), len(units))
-                rows.append([one.at, one.instance, self._shape(one), unit, one.severity, *ids_of(one, known)])
+                rows.append(
+                    StatementRow(one.at, one.instance or "", self._shape(one), unit, one.severity, *ids_of(one, known))
+                )
         self.recorder.add(
             Statements(
                 t=time.time(),

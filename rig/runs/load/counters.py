@@ -8,6 +8,9 @@ from rig.fixtures.schema import CONTRACT_TABLES
 from rig.observe.postgres.table_counters import TableCounters
 from rig.observe.process.resource_usage import Usage, spent
 from rig.observe.valkey.commandstats import CommandStats, Rewrites
+from rig.record.lines import line_from
+from rig.record.lines import load as lines
+from rig.record.lines.base import Line
 from rig.runs.load.arm import Arm
 from rig.stores import Lacks
 
@@ -19,7 +22,7 @@ class Witnesses:
     """Each method that returns a function gives what to call when it is time; what it sees becomes a line of the record."""
 
     def __init__(self, arm: Arm) -> None:
-        self.arm, self._record = arm, arm.recorder.write
+        self.arm = arm
         self._usage = Usage(arm.pids())
         self._counters = TableCounters(arm.stack.postgres.observer_url, CONTRACT_TABLES, arm.schema.tables)
         self._commands = CommandStats(arm.stack.valkey.url) if arm.id == "on" else None
@@ -41,17 +44,20 @@ class Witnesses:
             if one is not None:
                 one.close()
 
+    def _record(self, kind: type[Line], **fields: object) -> None:
+        self.arm.recorder.add(line_from(kind, fields))
+
     def usage(self) -> None:
-        self._record("usage", arm=self.arm.id, processes=self._usage.read())
+        self._record(lines.Usage, arm=self.arm.id, processes=self._usage.read())
 
     def counters(self, name: str) -> Callable[[], None]:
-        return lambda: self._record("counters", arm=self.arm.id, name=name, tables=self._counters.read())
+        return lambda: self._record(lines.Counters, arm=self.arm.id, name=name, tables=self._counters.read())
 
     def commands(self, name: str) -> Callable[[], None]:
         def read() -> None:
             if self._commands is not None:
                 counts = self._commands.read()
-                self._record("commands", arm=self.arm.id, name=name, run_id=counts.run_id, commands=counts.calls)
+                self._record(lines.Commands, arm=self.arm.id, name=name, run_id=counts.run_id, commands=counts.calls)
 
         return read
 
@@ -65,7 +71,7 @@ class Witnesses:
 
         def end() -> None:
             self._record(
-                "block", arm=self.arm.id, name=span["name"], logged=logged, seconds=time.time() - before["at"],
+                lines.Block, arm=self.arm.id, name=span["name"], logged=logged, seconds=time.time() - before["at"],
                 cpu_s=spent(before["used"], self._usage.read()),
             )  # fmt: skip
 
@@ -75,11 +81,13 @@ class Witnesses:
         """At the end: when the snapshot was written and deleted, or why that could not be seen."""
         if self._rewrites is None:
             if self._missing:
-                self._record("rewrites", arm=self.arm.id, missing=self._missing)
+                self._record(lines.Rewrites, arm=self.arm.id, missing=self._missing)
             return
         try:
             self._rewrites.fence()
         except TimeoutError as lost:
-            self._record("rewrites", arm=self.arm.id, missing=str(lost))
+            self._record(lines.Rewrites, arm=self.arm.id, missing=str(lost))
             return
-        self._record("rewrites", arm=self.arm.id, events=[[event.at, event.name] for event in self._rewrites.events()])
+        self._record(
+            lines.Rewrites, arm=self.arm.id, events=[[event.at, event.name] for event in self._rewrites.events()]
+        )

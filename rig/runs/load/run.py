@@ -16,8 +16,9 @@ from rig.environment.stack_spec import level_of, mapped_schema, stack_spec
 from rig.observe import LagSentinel
 from rig.observe.postgres.ledger import LedgerBroken
 from rig.record.arms import NAMES
+from rig.record.lines import line_from
 from rig.record.lines.common import Lag
-from rig.record.lines.load import ArmUp, NoBaseline, Phases, PhaseSpan, Unfenced, Unseeded, Window
+from rig.record.lines.load import ArmUp, Load, NoBaseline, Phases, PhaseSpan, Unfenced, Unseeded, Window
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
@@ -63,7 +64,7 @@ def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
     with run_session(
         "load", settings.reports, seed, items=list(bounds), replay=replay, meta=meta, plan=told
     ) as session:
-        session.recorder.write("load", arms=list(options.arms), instances=options.instances, **plan.plain())
+        session.recorder.add(line_from(Load, {"arms": options.arms, "instances": options.instances, **plan.plain()}))
         with rescued(session.recorder):
             play(session, settings, options, plan)
     results = conclude(session.directory)

@@ -15,6 +15,9 @@ from typer import echo
 
 from rig import caller
 from rig.paths import shipped
+from rig.record.lines.base import Line
+from rig.record.lines.common import Broken
+from rig.record.lines.model import Explored, Uncontrolled
 from rig.runs.common.session import Session
 from rig.runs.model.summary import told_bounds, told_control, told_exploration
 from rig.stack.processes.process import Process
@@ -130,19 +133,20 @@ class Pool:
                 self._missed(job, f"its process was ended by signal {-code}", seconds)
             else:
                 why = said[-1] if said else f"its process ended with {code}"
-                self._session.recorder.write("broken", text=f"{job.name} in {job.source}: {why}")
+                self._session.recorder.add(Broken(t=time.time(), text=f"{job.name} in {job.source}: {why}"))
         self._shown.tell(job, self._lines(job.number))
 
     def _missed(self, job: Job, why: str, seconds: float = 0.0) -> None:
         """A job that has no line of its own: nothing is known but why."""
-        common: dict[str, Any] = {"spec": job.spec, "number": job.number, "stopped": why, "seconds": round(seconds, 3)}
-        if job.do == "control":
-            self._session.recorder.write("uncontrolled", **common)
-        else:
-            self._session.recorder.write(
-                "explored", **common, bounds=job.bounds, within=told_bounds(job.bounds), without=job.without, mutant=job.mutant, states=0,
-                transitions=0, depth=0, complete=False, taken={}, violation=None,
+        now, seconds = time.time(), round(seconds, 3)
+        line: Line = Uncontrolled(t=now, spec=job.spec, number=job.number, stopped=why, seconds=seconds)
+        if job.do != "control":
+            line = Explored(
+                t=now, spec=job.spec, number=job.number, stopped=why, seconds=seconds, bounds=job.bounds,
+                within=told_bounds(job.bounds), without=job.without, mutant=job.mutant, states=0, transitions=0,
+                depth=0, complete=False, taken={}, violation=None,
             )  # fmt: skip
+        self._session.recorder.add(line)
 
     def _let_go(self, why: str) -> None:
         for _, process, _ in self._running.values():

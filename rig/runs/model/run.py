@@ -3,18 +3,22 @@
 import json
 import math
 import shlex
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from typer import echo
 
-from rig.checks.model.explorations import PlannedSpec, items_of
+from rig.checks.model.explorations import items_of
 from rig.config import Settings
 from rig.model.language import Mutant
 from rig.record import Run
+from rig.record.lines.common import PlannedSpec, Weakness
 from rig.record.verdict import EXIT_INTERRUPTED
+from rig.results.model import violations
 from rig.runs.common.conclude import conclude
 from rig.runs.common.replay import replay_command
 from rig.runs.common.run_facts import run_facts
@@ -74,7 +78,7 @@ def run(
     bounds = {item: within(specs, item) for item in items}
     replays = {found.spec.name: command_of([found.source], mutant, given, deep, control, settings) for found in chosen}
     plan = {
-        "specs": specs,
+        "specs": msgspec.to_builtins(specs),
         "scenario": "exploration",
         "bounds": bounds,
         "replays": {item: replays[item.partition("/")[0]] for item in items},
@@ -82,7 +86,7 @@ def run(
     meta = {"command": command, "random_seed": None, "strict": settings.strict, **run_facts(settings)}
     with run_session("model", settings.reports, 0, items=items, replay=command, meta=meta, plan=plan) as session:
         if changed is not None:
-            session.recorder.write("weakness", text=said_of_mutant(changed))
+            session.recorder.add(Weakness(t=time.time(), text=said_of_mutant(changed)))
         Pool(session, jobs, WORKERS, seconds).run()
     for file in session.directory.logs.glob("*.pickle"):
         file.unlink()
@@ -143,25 +147,25 @@ def plan_spec(found: Found, jobs: Sequence[Job], changed: Mutant | None) -> Plan
     spec = found.spec
     own = [job for job in jobs if job.spec == spec.name]
     explorations = [job for job in own if job.do == "explore"]
-    return {
-        "name": spec.name,
-        "title": spec.title,
-        "file": spec.file,
-        "invariants": [(one.number, one.title) for one in spec.invariants],
-        "actions": [one.name for one in spec.actions],
-        "explorations": [job.number for job in explorations if not job.chained],
-        "explorations_told": {str(job.number): told_bounds(job.bounds) for job in explorations},
-        "controlled": any(job.do == "control" for job in own),
-        "mutant": changed.name if changed else "",
-    }
+    return PlannedSpec(
+        name=spec.name,
+        title=spec.title,
+        file=spec.file,
+        invariants=[(one.number, one.title) for one in spec.invariants],
+        actions=[one.name for one in spec.actions],
+        explorations=[job.number for job in explorations if not job.chained],
+        explorations_told={str(job.number): told_bounds(job.bounds) for job in explorations},
+        controlled=any(job.do == "control" for job in own),
+        mutant=changed.name if changed else "",
+    )
 
 
 def within(specs: Sequence[PlannedSpec], item: str) -> dict[str, str]:
     """The bounds of an item, as the report prints them."""
-    spec = next(spec for spec in specs if item.startswith(f"{spec['name']}/"))
+    spec = next(spec for spec in specs if item.startswith(f"{spec.name}/"))
     if item.endswith("/CONTROL"):
         return {}
-    return {"within": " / ".join(spec["explorations_told"].values())}
+    return {"within": " / ".join(spec.explorations_told.values())}
 
 
 def command_of(
@@ -177,12 +181,9 @@ def command_of(
 
 def keep_violations(session: Session) -> list[Path]:
     """A file for each violation of the record, as `--replay` reads it."""
-    counts: dict[str, int] = {}
     files = []
-    for line in Run.load(session.directory).of("explored"):
-        if line["violation"]:
-            counts[line["spec"]] = counts.get(line["spec"], 0) + 1
-            file = session.directory.path / f"violation-{line['spec']}-{counts[line['spec']]}.json"
-            file.write_text(json.dumps(line["violation"], indent=1) + "\n")
-            files.append(file)
+    for name, _, violation in violations(Run.load(session.directory)):
+        file = session.directory.path / name
+        file.write_text(json.dumps(msgspec.to_builtins(violation), indent=1) + "\n")
+        files.append(file)
     return files

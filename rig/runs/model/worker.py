@@ -18,6 +18,8 @@ from rig.model.checker import explore
 from rig.model.found import Explored
 from rig.model.language import Spec, SpecError
 from rig.record import Recorder, RunDirectory
+from rig.record.lines import line_from
+from rig.record.lines import model as lines
 from rig.runs.model.control import controlled, unfinished
 from rig.runs.model.specifications import load
 from rig.runs.model.summary import told_bounds
@@ -38,7 +40,7 @@ def main(run: Path, job: dict[str, Any]) -> None:
     with Recorder(RunDirectory(run), f"job-{job['number']:03d}") as recorder:
         if job["do"] == "explore":
             signal.signal(signal.SIGINT, lambda *_: INTERRUPTED.set())
-            recorder.write("explored", **explored(found.spec, job, kept(run, job["number"])))
+            recorder.add(line_from(lines.Explored, explored(found.spec, job, kept(run, job["number"]))))
         else:
             control_of(found.spec, job, run, recorder)
 
@@ -58,18 +60,18 @@ def control_of(spec: Spec, job: dict[str, Any], run: Path, recorder: Recorder) -
     clean = [pickle.loads(path.read_bytes()) for number in job["after"] if (path := kept(run, number)).is_file()]
     try:
         done = controlled(
-            spec, lambda line: recorder.write("control", **own, **line), clean, workers=job["workers"],
+            spec, lambda line: recorder.add(line_from(lines.Control, {**own, **line})), clean, workers=job["workers"],
             thorough=job["thorough"], seconds_max=THOROUGH_S if job["thorough"] else EACH_S, memory_max_bytes=job["memory_mb"] * BYTES_A_MB,
         )  # fmt: skip
         for title in (*done.unbroken, *done.untold):
-            recorder.write("unbroken", **own, title=title, known=title in done.unbroken)
+            recorder.add(line_from(lines.Unbroken, {**own, "title": title, "known": title in done.unbroken}))
         stopped = unfinished(done)
     except KeyboardInterrupt:
         stopped = "interrupted"
     except TimeoutError:
         stopped = f"it took longer than {job['seconds_max']:.0f} s"
     if stopped:
-        recorder.write("uncontrolled", **own, stopped=stopped, seconds=0.0)
+        recorder.add(line_from(lines.Uncontrolled, {**own, "stopped": stopped, "seconds": 0.0}))
 
 
 def time_over(*_: object) -> NoReturn:

@@ -73,7 +73,7 @@ class FleetSize:
         flushed = time.time()
         self.bench.mirror.client.flushdb()
         ended, _ = self.bench.log().wait_for(SEED_LINE, since=flushed, within_s=PATIENCE_S)
-        began = [s.at for s in self._statements(flushed, ended) if is_availability_query(s.plain())]
+        began = [s.at for s in self._statements(flushed, ended) if is_availability_query(s)]
         if not began:
             raise NotSeen("no statement that reads the truth before the seed's line")
         return ended - began[-1], began[-1], ended
@@ -102,7 +102,7 @@ class FleetSize:
         rows = [
             s
             for s in self._statements(paid.started, paid.ended)
-            if writes(s.plain(), "chat_request_notifications") and s.committed_at
+            if writes(s, "chat_request_notifications") and s.committed_at
         ]
         self.bench.tables.connection.execute("TRUNCATE chat_request_notifications")
         written = max(s.committed_at or 0 for s in rows) - rows[0].at if rows else 0.0
@@ -122,7 +122,7 @@ class FleetSize:
                 began = time.time()
                 self._until(lambda: connection.execute(look, (self.ids[-1],)).fetchone() == (True,), "a mirrored ping")
                 seen = time.time()
-                batches = [s.at for s in self._statements(began, seen) if uses_unnest(s.plain())]
+                batches = [s.at for s in self._statements(began, seen) if uses_unnest(s)]
                 if batches:  # else it had begun before, and waited for us
                     return seen - batches[-1]
         raise NotSeen("no statement with UNNEST")

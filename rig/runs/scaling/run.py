@@ -23,7 +23,7 @@ from rig.paths import shipped
 from rig.record import RecordWriter
 from rig.record.histogram import quantile
 from rig.record.lines.common import Weakness
-from rig.record.lines.scaling import PingsDuring
+from rig.record.lines.scaling import Growth, Memory, PingsDuring
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.runs.common.conclude import conclude
 from rig.runs.common.failures import Exits, keep_logs, rescued
@@ -130,9 +130,9 @@ def measure(bench: Testbed, floors: Floors, size: int, empty: int, *, last: bool
 
     def note(operation: str, seconds: Callable[[], float], **floor: float) -> None:
         try:
-            recorder.write("growth", operation=operation, size=size, seconds=seconds(), **floor)
+            recorder.add(Growth(t=time.time(), operation=operation, size=size, seconds=seconds(), **floor))
         except NotSeen as lack:
-            recorder.write("growth", operation=operation, size=size, seconds=None, **floor)
+            recorder.add(Growth(t=time.time(), operation=operation, size=size, seconds=None, **floor))
             recorder.add(Weakness(t=time.time(), text=f"{operation} at {size} mitras: {lack}"))
 
     echo(f"  {size:,} mitras")
@@ -140,7 +140,7 @@ def measure(bench: Testbed, floors: Floors, size: int, empty: int, *, last: bool
     looks = median(floors.look, times)
     beats = median(floors.beats, times)
     fleet.serve()
-    recorder.write("memory", size=size, **fleet.memory(empty))
+    recorder.add(Memory(t=time.time(), size=size, **fleet.memory(empty)))
     note("reseed", lambda: median(lambda: fleet.reseed()[0], times), floor=floor, packed=packed)
     note("available", lambda: median(fleet.available, times), floor=looks)
     note("beacon", lambda: median(fleet.beacon, times), floor=looks)

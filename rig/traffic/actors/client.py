@@ -165,7 +165,7 @@ class Client:
             action=action, subject=self.subject, instance=self.instance, outcome=outcome,
         )  # fmt: skip
         if self.recorder is not None:
-            self.recorder.write("request", t=started, **exchange.plain())
+            self.recorder.add(exchange.line())
         return exchange
 
     def _learn(self, reply: Any) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from rig.record import evidence
 from rig.record.evidence import Evidence
+from rig.record.lines.common import Request
+from rig.record.observations.parts import HttpExchange
 
 
 class Outcome(StrEnum):
@@ -64,13 +66,25 @@ class Exchange:
         )  # fmt: skip
 
     def plain(self) -> dict[str, Any]:
-        """All of it as plain JSON: a line of the history, an observation of a check."""
+        """All of it as plain JSON, for a line of the record or an observation."""
         facts = self.evidence()
         del facts["kind"]
         return facts | {
             "code": self.code, "action": self.action, "subject": self.subject, "instance": self.instance,
             "outcome": str(self.outcome),
         }  # fmt: skip
+
+    def line(self) -> Request:
+        """It as a line of the record."""
+        return Request(
+            t=self.started, actor=self.actor, method=self.method, url=self.url, body=self.body, status=self.status,
+            reply=self.reply, error=self.error, started=self.started, ended=self.ended, curl=self.curl, code=self.code,
+            action=self.action, subject=self.subject, instance=self.instance, outcome=str(self.outcome),
+        )  # fmt: skip
+
+    def seen(self) -> HttpExchange:
+        """All of it, as a part of an observation."""
+        return HttpExchange(**self.plain())
 
     def __str__(self) -> str:
         what = self.error if self.status is None else f"{self.status} {self.code or ''}".strip()

@@ -3,8 +3,8 @@
 import pytest
 
 from rig.checks import load_checks
-from rig.checks.framework import judge_with_evidence
 from tests.support.chaos_lines import SEED, Lines, T, campaign, request, sample, samples
+from tests.support.record_lines import judge_plain
 
 BOUNDS = {
     "INV-01": {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8},
@@ -20,13 +20,13 @@ def lines() -> Lines:
 
 
 def judged(item: str, lines: Lines) -> tuple[str, str]:
-    judgement, _ = judge_with_evidence(item, lines, BOUNDS[item])
+    judgement, _ = judge_plain(item, lines, BOUNDS[item])
     return str(judgement.verdict), judgement.message
 
 
 @pytest.mark.parametrize("item", BOUNDS)
 def test_a_good_run_passes_with_evidence(item: str, lines: Lines) -> None:
-    judgement, shown = judge_with_evidence(item, lines, BOUNDS[item])
+    judgement, shown = judge_plain(item, lines, BOUNDS[item])
     assert judgement.verdict == "passed", judgement.message
     assert shown
 
@@ -246,7 +246,7 @@ def beyond(lines: Lines) -> Lines:
 def test_what_the_contract_does_not_speak_of_is_told_and_fails_nothing(level: str, beyond: Lines) -> None:
     for look in samples(beyond, 26, 29):
         look["mirror_before"] = look["mirror_after"] = ["m1"]
-    judgement, _ = judge_with_evidence("INV-01", beyond, BOUNDS["INV-01"], level)
+    judgement, _ = judge_plain("INV-01", beyond, BOUNDS["INV-01"], level)
     assert judgement.verdict == ("passed" if level == "contract" else "failed")
     assert "m2 missing" in judgement.message
 
@@ -260,7 +260,7 @@ def test_beyond_the_contract_a_5xx_and_no_answer_afterwards_fail_all_the_same(
     at: float, status: int | None, took_s: float, verdict: str, beyond: Lines
 ) -> None:
     beyond["request"].append(request(at, "pay", {}, status=status, took_s=took_s))
-    judgement, _ = judge_with_evidence("INV-18", beyond, BOUNDS["INV-18"], "contract")
+    judgement, _ = judge_plain("INV-18", beyond, BOUNDS["INV-18"], "contract")
     assert judgement.verdict == verdict
 
 
@@ -268,9 +268,9 @@ def test_what_a_silent_drop_left_behind_may_go_unanswered(beyond: Lines) -> None
     for line in beyond["fault"]:
         line["name"] = "postgres half-open"
     beyond["request"].append(request(22, "pay", {}, status=None, took_s=8.0))
-    assert judge_with_evidence("INV-18", beyond, BOUNDS["INV-18"], "contract")[0].verdict == "passed"
+    assert judge_plain("INV-18", beyond, BOUNDS["INV-18"], "contract")[0].verdict == "passed"
 
 
 def test_a_server_that_leaves_fails_beyond_the_contract_too(beyond: Lines) -> None:
     beyond["exited"] = [{"t": T + 12, "instance": "a", "text": "server a exited by itself (1): boom"}]
-    assert judge_with_evidence("INV-18", beyond, BOUNDS["INV-18"], "contract")[0].verdict == "failed"
+    assert judge_plain("INV-18", beyond, BOUNDS["INV-18"], "contract")[0].verdict == "failed"

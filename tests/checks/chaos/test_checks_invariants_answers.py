@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from rig.checks import load_checks
-from rig.checks.framework import judge_with_evidence
 from tests.support.chaos_lines import Lines, T, campaign, request, samples
+from tests.support.record_lines import judge_plain
 
 BOUNDS = {"answer_s": 5.0, "requests_min": 20}
 load_checks()
@@ -18,7 +18,7 @@ def lines() -> Lines:
 
 
 def judged(lines: Lines, level: str = "hardened") -> tuple[str, str]:
-    judgement, _ = judge_with_evidence("INV-18", lines, BOUNDS, level)
+    judgement, _ = judge_plain("INV-18", lines, BOUNDS, level)
     return str(judgement.verdict), judgement.message
 
 
@@ -137,7 +137,7 @@ def test_what_the_rigs_own_lag_voids_takes_nothing_from_what_it_does_not(lines: 
     for look in samples(lines, 6, 8):
         look.update(mirror_before=["m2"], mirror_after=["m2"], lag_s=0.5)
     bounds = {"quiet_s": 1.0, "reconnect_s": 5.0, "samples_min": 8}
-    judgement, _ = judge_with_evidence("INV-01", lines, bounds)
+    judgement, _ = judge_plain("INV-01", lines, bounds)
     assert judgement.verdict == "failed"
     assert "m2 missing" in judgement.message
 

@@ -6,9 +6,9 @@ import pytest
 
 from rig.checks import load_checks
 from rig.checks.chaos.consistency import HEALTHY, OUTAGE, changes, person_minutes, tallies
-from rig.checks.framework import judge_with_evidence
 from tests.support.chaos_lines import SEED, Lines, T
 from tests.support.course_lines import BARRED, IDS, PINGER, QUIET, asked, course
+from tests.support.record_lines import judge_plain, lines_of
 
 load_checks()
 BOUNDS: dict[str, dict[str, float]] = {
@@ -46,7 +46,7 @@ def people() -> Lines:
 
 
 def verdict(item: str, lines: Lines) -> tuple[str, str]:
-    judgement, _ = judge_with_evidence(item, lines, BOUNDS[item])
+    judgement, _ = judge_plain(item, lines, BOUNDS[item])
     return str(judgement.verdict), judgement.message
 
 
@@ -117,14 +117,14 @@ def test_what_was_not_brought_about_blames_nobody(item: str, broken: Callable[[L
 def test_changes_are_tallied_by_horizon_and_phase() -> None:
     """The deactivation and the re-activation are changes of the course; both stood right a second later."""
     lines = people()
-    assert [(change.state, round(change.ended - T, 1)) for change in changes(lines)] == [
+    assert [(change.state, round(change.ended - T, 1)) for change in changes(lines_of(lines))] == [
         ("online", 1.0),
         ("deactivated", 2.0),
         ("deactivated", 18.5),
     ]
-    healthy = tallies(lines)[1.0, HEALTHY]
+    healthy = tallies(lines_of(lines))[1.0, HEALTHY]
     assert (healthy.samples, healthy.violations, healthy.bound) == (2, 0, 1.0)
-    outage = tallies(lines)[1.0, OUTAGE]
+    outage = tallies(lines_of(lines))[1.0, OUTAGE]
     assert (outage.samples, outage.unread) == (0, 1)
 
 
@@ -134,7 +134,7 @@ def test_a_change_that_is_not_carried_over_is_told_by_its_direction() -> None:
         for side in ("keys_before", "keys_after"):
             if sample[side] is not None:
                 sample[side]["deactivated"] = []
-    found = tallies(lines)[1.0, HEALTHY]
+    found = tallies(lines_of(lines))[1.0, HEALTHY]
     assert found.wrong == {"missing deactivated": 1}
     assert found.bound is None
 
@@ -143,4 +143,4 @@ def test_ghosts_cost_minutes() -> None:
     lines = people()
     for sample in lines["sample"][:10]:
         sample["mirror_before"] = sample["mirror_after"] = [*IDS, GONE]
-    assert person_minutes(lines)["ghost"] == pytest.approx(9 * 0.2 / 60)
+    assert person_minutes(lines_of(lines))["ghost"] == pytest.approx(9 * 0.2 / 60)

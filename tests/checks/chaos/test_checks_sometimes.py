@@ -4,19 +4,20 @@ import pytest
 
 from rig.checks import load_checks
 from rig.checks.chaos.coverage import EVENTS, FENCED, ghosts_removed
-from rig.checks.framework import CONTRACT, judge_with_evidence
+from rig.checks.framework import CONTRACT
 from rig.record import Verdict
 from rig.runs.chaos.campaign import FELT, Campaign
 from rig.runs.chaos.metrics_scraper import numbers
 from rig.runs.chaos.registry import alone
 from rig.runs.chaos.schedule import Strike
 from tests.support.chaos_lines import SEED, Lines, T, campaign
+from tests.support.record_lines import judge_plain, lines_of
 
 load_checks()
 
 
 def verdict(item: str, lines: Lines, level: str = "hardened") -> tuple[Verdict, str]:
-    judgement, _ = judge_with_evidence(item, lines, {}, level)
+    judgement, _ = judge_plain(item, lines, {}, level)
     return judgement.verdict, judgement.message
 
 
@@ -45,12 +46,12 @@ def test_a_ghost_that_a_seed_removed_is_one_of_the_look_before_and_none_of_the_l
     for sample in lines["sample"]:
         if T + 4 <= sample["t"] <= T + 5.05:
             sample["mirror_before"] = sample["mirror_after"] = ["m1", "m2", "ghost"]
-    assert ghosts_removed(lines) == 1
+    assert ghosts_removed(lines_of(lines)) == 1
     assert verdict("SEEN-03", lines)[0] is Verdict.PASSED
     for sample in lines["sample"]:
         if sample["mirror_before"] is not None and sample["t"] > T + 4:
             sample["mirror_before"] = sample["mirror_after"] = ["m1", "m2", "ghost"]
-    assert ghosts_removed(lines) == 0
+    assert ghosts_removed(lines_of(lines)) == 0
 
 
 def test_refused_late_writes_are_what_the_counter_grew_by_also_over_a_restart() -> None:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from rig.checks.common.availability_model import available, iso_time, states
+from rig.record.observations.parts import MirrorState
 from tests.support.seen_variants import HEARTBEAT, STOPPED, A, B, C, Path, T, changed, exchange, statement, verdict
 
 D, E, F, G, H = (f"00000000-0000-4000-8000-00000000000{digit}" for digit in "def12")
@@ -124,7 +126,7 @@ def test_what_the_rig_did_not_bring_about_blames_nobody(item: str, path: Path, v
 
 
 def test_the_model_names_a_reason_for_everybody() -> None:
-    found = states(MIRROR, READING["loads"], 3, 30.0, T + 1)
+    found = states(msgspec.convert(MIRROR, MirrorState), READING["loads"], 3, 30.0, T + 1)
     assert found == {
         A: "available", B: "full", C: "deactivated", D: "stale", E: "no heartbeat", F: "garbled heartbeat",
         G: "available", H: "full",

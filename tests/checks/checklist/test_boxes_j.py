@@ -126,7 +126,7 @@ OPEN = [
     ("J-02", ("valkey", "through_proxy"), "answers", "still answered"),
     ("J-02", ("expected",), 4, "as before it"),
     ("J-03", ("mitra",), B, "does not have the accepting mitra"),
-    ("J-04", ("unknown",), [statement(T, UPDATE, role="app", **{"class": "unknown"})], "unknown roles"),
+    ("J-04", ("unknown",), [statement(T, UPDATE, role="app", count=1, **{"class": "unknown"})], "unknown roles"),
     ("J-06", ("exit_code",), 1, "only after a clean exit"),
     ("J-06", ("blind_s",), 0.5, "MONITOR was not connected"),
     ("J-06", ("stopped_at",), T - 0.2, "too short"),

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from rig.checks import load_checks
-from rig.checks.framework import judge_with_evidence
 from rig.errors import UsageError
 from rig.record.histogram import bucket, quantile
 from rig.runs.load.bounds import bounds_of
@@ -28,6 +27,7 @@ from tests.support.load_lines import (
     rows_of,
     tally,
 )  # fmt: skip
+from tests.support.record_lines import judge_plain
 
 load_checks()
 OPTIONS = LoadOptions(
@@ -42,13 +42,13 @@ def lines() -> Lines:
 
 
 def judged(item: str, lines: Lines, bounds: dict[str, Any] | None = None) -> tuple[str, str]:
-    judgement, _ = judge_with_evidence(item, lines, bounds or BOUNDS[item])
+    judgement, _ = judge_plain(item, lines, bounds or BOUNDS[item])
     return str(judgement.verdict), judgement.message
 
 
 @pytest.mark.parametrize("item", BOUNDS)
 def test_a_good_run_passes_with_evidence(item: str, lines: Lines) -> None:
-    judgement, shown = judge_with_evidence(item, lines, BOUNDS[item])
+    judgement, shown = judge_plain(item, lines, BOUNDS[item])
     assert judgement.verdict == "passed", judgement.message
     assert shown
 

@@ -11,6 +11,7 @@ from rig.paths import CHECKOUT
 from rig.record import Recorder, Run, new_run
 from rig.results.judge import judge_run
 from rig.runs.mutation.catalogue import read_catalogue
+from tests.support.record_lines import write
 
 RUN_S = 240  # each takes a quarter of a minute where nothing else runs
 INEFFECTIVE = [entry.name for entry in read_catalogue() if entry.breaks == "rig"]
@@ -39,11 +40,11 @@ def test_a_pass_after_an_action_without_effect_is_none(tmp_path: Path) -> None:
     quiet = {"started_at": 0.0, "startup": [[1.0, "seed"]], "flushed_at": 9.0, "seeded_at": 9.1}
     directory = new_run(tmp_path, "checklist", 7, {"command": "rig checklist"})
     with Recorder(directory) as recorder:
-        recorder.write("plan", items=["I-05", "I-06"], replay="rig checklist --only {item}")
-        recorder.write("scenario", phase="begin", items=["I-05", "I-06"], **scenario)
+        write(recorder, "plan", items=["I-05", "I-06"], replay="rig checklist --only {item}")
+        write(recorder, "scenario", phase="begin", items=["I-05", "I-06"], **scenario)
         for item, seen in (("I-05", start), ("I-06", quiet)):
-            recorder.write(
-                "observation", item=item, seen=seen, bounds={"watch_s": 3.0, "within_s": 5.0}, started=1.0, ended=1.0,
+            write(
+            recorder, "observation", item=item, seen=seen, bounds={"watch_s": 3.0, "within_s": 5.0}, started=1.0, ended=1.0,
                 evidence=[{"kind": "note", "text": "seen"}], error=None, **scenario,
             )  # fmt: skip
     items = judge_run(Run.load(directory))["items"]

@@ -15,6 +15,7 @@ from rig.paths import CHECKOUT
 from rig.record import Recorder, Run, RunDirectory, Verdict, new_run
 from rig.results.judge import judge_run
 from rig.runs.checklist.scenario_log import owed
+from tests.support.record_lines import write
 
 FEATURES = CHECKOUT / "features"
 RUN_S = 170
@@ -47,15 +48,15 @@ def record_of(root: Path, *variants: str, whole: bool = True, ended: bool = True
     line = {"item": "B-01", "bounds": {}, "seen": {}, "evidence": [], "error": None, "started": 3.0, "ended": 4.0}
     due = [{"scenario": SEEN["scenario"], "variant": variant, "items": ["B-01"]} for variant in ("killed", "cut off")]
     with Recorder(directory) as recorder:
-        recorder.write("plan", t=1.0, items=["B-01"], owed=due, replay="rig checklist --only {item}")
+        write(recorder, "plan", t=1.0, items=["B-01"], owed=due, replay="rig checklist --only {item}")
         for variant in variants:
             own = {**SEEN, "variant": variant}
-            recorder.write("scenario", t=2.0, phase="begin", items=["B-01"], **own)
-            recorder.write("observation", t=4.0, **line, **own)
+            write(recorder, "scenario", t=2.0, phase="begin", items=["B-01"], **own)
+            write(recorder, "observation", t=4.0, **line, **own)
             if whole:
-                recorder.write("scenario", t=5.0, phase="end", items=["B-01"], began=2.0, steps=[], error=None, **own)
+                write(recorder, "scenario", t=5.0, phase="end", items=["B-01"], began=2.0, steps=[], error=None, **own)
         if ended:
-            recorder.write("end", t=9.0, interrupted=False)
+            write(recorder, "end", t=9.0, interrupted=False)
     (item,) = judge_run(Run.load(directory))["items"]
     return item
 

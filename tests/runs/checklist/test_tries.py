@@ -14,6 +14,7 @@ from rig.checks.framework import Judge, Kind
 from rig.paths import CHECKOUT
 from rig.record import Recorder, Run, Verdict, new_run
 from rig.results.judge import judge_run
+from tests.support.record_lines import write
 
 RUN_S = 120
 BOUNDS = {"within_s": 5.0, "answer_s": 5.0}
@@ -59,17 +60,17 @@ def judged(tmp_path: Path, *tries: tuple[list[str], str, float]) -> dict[str, An
     """The results of a run of one box: for each try why it does not count, the error that was seen, the rig's lag."""
     directory = new_run(tmp_path, "checklist", 7, {"command": "rig checklist"})
     with Recorder(directory) as recorder:
-        recorder.write("plan", items=["A-01"], replay="rig checklist --only {item}")
+        write(recorder, "plan", items=["A-01"], replay="rig checklist --only {item}")
         for attempt, (voids, verdict, lag_s) in enumerate(tries, 1):
             name = {"scenario": SCENARIO, "variant": "", "attempt": attempt, "items": ["A-01"]}
-            recorder.write("scenario", phase="begin", **name)
-            recorder.write(
-                "observation", item="A-01", seen={}, bounds={}, started=1.0, ended=1.0, lag_so_far_s=lag_s,
+            write(recorder, "scenario", phase="begin", **name)
+            write(
+            recorder, "observation", item="A-01", seen={}, bounds={}, started=1.0, ended=1.0, lag_so_far_s=lag_s,
                 evidence=[], error={"verdict": verdict, "message": f"seen at try {attempt}"},
                 **{key: value for key, value in name.items() if key != "items"},
             )  # fmt: skip
-            recorder.write("scenario", phase="end", began=1.0, steps=[], error=None, voids=voids, **name)
-        recorder.write("end", interrupted=False)
+            write(recorder, "scenario", phase="end", began=1.0, steps=[], error=None, voids=voids, **name)
+        write(recorder, "end", interrupted=False)
     return judge_run(Run.load(directory))
 
 

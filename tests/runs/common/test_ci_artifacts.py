@@ -14,6 +14,7 @@ import yaml
 from rig.paths import CHECKOUT
 from rig.record import Recorder, RunDirectory, evidence, new_run
 from rig.runs.common.conclude import conclude
+from tests.support.record_lines import write
 from tests.support.stack_support import rig
 
 # Those that make runs; the one of the tests keeps none.
@@ -31,10 +32,10 @@ def a_run(reports: Path, kind: str, number: int) -> RunDirectory:
     """A judged run with a record in two files, logs and what else stands in a directory."""
     directory = new_run(reports, kind, number, {"command": f"rig {kind}", "level": "hardened"})
     with Recorder(directory) as recorder, Recorder(directory, "gw0") as other:
-        recorder.write("plan", t=1000.0, **PLANS[kind])
+        write(recorder, "plan", t=1000.0, **PLANS[kind])
         other.write("stack", t=1001.0, worker="gw0", mode="embedded")
-        recorder.write("broken", t=1002.0, text=f"the stack of run {number} did not come up", shown=evidence.note("x"))
-        recorder.write("end", t=1003.0, interrupted=False)
+        write(recorder, "broken", t=1002.0, text=f"the stack of run {number} did not come up", shown=evidence.note("x"))
+        write(recorder, "end", t=1003.0, interrupted=False)
     (directory.logs / "gw0-server-a.log").write_text("1001.000000 a line\n" * 1000)
     conclude(directory)
     return directory

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from rig.checks import load_checks
-from rig.checks.framework import judge_with_evidence
 from rig.checks.scaling.growth import OPERATIONS, exponent, growing
 from rig.config import read
 from rig.errors import UsageError
 from rig.record import Verdict
 from rig.report import growth
 from rig.runs.scaling.run import BOUNDS, SIZES, run, sizes_of
+from tests.support.record_lines import judge_plain
 
 load_checks()
 
@@ -35,7 +35,7 @@ def pings(during: str, p99_ms: float, **others: Any) -> dict[str, Any]:
 
 
 def verdict(item: str, lines: dict[str, Any]) -> Verdict:
-    judgement, _ = judge_with_evidence(item, lines, BOUNDS[item])
+    judgement, _ = judge_plain(item, lines, BOUNDS[item])
     return judgement.verdict
 
 
@@ -62,7 +62,7 @@ def test_a_single_operation_that_grows_faster_is_named() -> None:
     for line in lines["growth"]:
         if line["operation"] == "sweep":
             line["seconds"] = 1e-7 * line["size"] ** 1.5
-    judgement, shown = judge_with_evidence("GROWTH-01", lines, BOUNDS["GROWTH-01"])
+    judgement, shown = judge_plain("GROWTH-01", lines, BOUNDS["GROWTH-01"])
     assert judgement.verdict is Verdict.FAILED
     assert judgement.message == "sweep grows by the exponent 1.50"
     assert len(shown) == len(OPERATIONS)
