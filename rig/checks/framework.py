@@ -44,8 +44,8 @@ class Difference:
     """What was expected and what was seen instead, both as plain JSON; `what` names it: a key, a request, a set."""
 
     what: str
-    expected: Any
-    seen: Any
+    expected: object
+    seen: object
 
 
 @dataclass(frozen=True)
