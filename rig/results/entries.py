@@ -1,7 +1,7 @@
 """The entries of results.json: answers, items, scenarios, and what takes the place of a missing answer."""
 
-from dataclasses import asdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
