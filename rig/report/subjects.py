@@ -116,7 +116,9 @@ def marks(pieces: Sequence[Evidence], subjects: Subjects) -> list[Marks]:
 
 
 def _gathered(piece: Evidence, own: Marks) -> Marks:
-    parts = next((piece[name] for name in ("rows", "lines", "value") if isinstance(piece.get(name), list)), [])
+    parts: list[object] = next(
+        (piece[name] for name in ("rows", "lines", "value") if isinstance(piece.get(name), list)), []
+    )
     return Marks(whole=True) if len(own.parts) == len(parts) > PARTS_MAX else own
 
 

@@ -59,14 +59,14 @@ def by_keyword(scenarios: Iterable[Scenario]) -> dict[str, float]:
 
 def of_phases(run: Run, ended: float) -> dict[str, float]:
     """Of a campaign or a load, which goes through phases one after the other."""
-    phases = [*run.of(Phase), *(phase for line in run.of(Phases) for phase in line.phases)]
+    spans = [(phase.since, phase.until, phase.name) for phase in run.of(Phase)]
+    spans += [(phase.since, phase.until, phase.name) for line in run.of(Phases) for phase in line.phases]
     found: dict[str, float] = defaultdict(float)
     reached: float = run.meta["started"]
-    for phase in sorted(phases, key=lambda phase: phase.since):
-        found[GAP if found else START] += max(0.0, phase.since - reached)
-        name = BLOCKS if phase.name.startswith("block ") else phase.name
-        found[name] += max(0.0, phase.until - max(phase.since, reached))
-        reached = max(reached, phase.until)
+    for since, until, name in sorted(spans):
+        found[GAP if found else START] += max(0.0, since - reached)
+        found[BLOCKS if name.startswith("block ") else name] += max(0.0, until - max(since, reached))
+        reached = max(reached, until)
     if found:
         found[STOPPING] += max(0.0, ended - reached)
     return dict(found)
