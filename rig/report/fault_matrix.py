@@ -20,7 +20,7 @@ MARKS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One section under one class: its verdict without the declared items, what fell, and what was declared."""
+    """One section under one class: its verdict without the declared items, the items that did not pass, and the declared ones."""
 
     verdict: Verdict | None  # None: no item of it was run
     items: int
@@ -66,7 +66,10 @@ def sentences(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]
             for cell in cells[name].values()
             for id in cell.fallen
         )
-        yield f"{name}: {under['fault']}, {how(under)}; random seed {results['random_seed']}; fell: {fallen or 'nothing'}"
+        yield (
+            f"{name}: {under['fault']}, {how(under)}; random seed {results['random_seed']};"
+            f" did not pass: {fallen or 'nothing'}"
+        )
         for id, why in under["changes"].items():
             if any(id in cell.declared for cell in cells[name].values()):
                 yield f"{name}, declared: {id}: {why}"

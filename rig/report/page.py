@@ -17,7 +17,7 @@ from rig.report.time_spent import TimeSpent
 
 @dataclass(frozen=True)
 class Answer:
-    """What one scenario (or variant of it) said of an item."""
+    """The result of one item in one scenario, or in one variant of it."""
 
     scenario: str
     variant: str
@@ -225,12 +225,12 @@ class Page:
 
     @property
     def troubles(self) -> list[Item]:
-        """What a reader must see first: failed, then broken, then inconclusive items."""
+        """The items to show first: failed, then broken, then inconclusive ones."""
         return [item for verdict in words.ORDER[:3] for item in self.items if item.verdict is verdict]
 
 
 def took(items: Sequence[Item]) -> float:
-    """Seconds of all together: one after the other, but for those that are judged from the whole run, at the same time."""
+    """Seconds of all items. Times are added up, except of items judged from the whole run: their time is the longest one."""
     times = {along: [item.seconds or 0.0 for item in items if item.all_along is along] for along in (False, True)}
     return sum(times[False]) + max(times[True], default=0.0)
 

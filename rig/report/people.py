@@ -1,4 +1,4 @@
-"""Puts the names of people beside their ids: a reader knows Sari, not 5b1f6c0e-6f0e-4a39-9d1c-0a4b2f6d7e11."""
+"""Adds the name of a person to each id in a text, because a reader knows the names of the steps, not the ids."""
 
 import json
 import re
@@ -24,7 +24,7 @@ People = Mapping[str, Person]  # by id
 
 
 def people_of(results: Mapping[str, Any]) -> dict[str, Person]:
-    """Everybody that the run knows by name; nobody in a run from before names were recorded."""
+    """Everybody whose name was recorded, by id; empty for an older run, which recorded no names."""
     known = results.get("people") or {}
     return {id: Person(id, text.clean(one["name"]), text.clean(one["role"])) for id, one in known.items()}
 

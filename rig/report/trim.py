@@ -68,7 +68,7 @@ def value(raw: object, limits: Limits) -> str:
 
 
 def message(raw: str, limits: Limits = PLAIN) -> str:
-    """What an item or a run says, cut like its evidence: it may quote all that a server printed."""
+    """The message of an item or a run, cut like evidence, because it may quote long output of a server."""
     return value(raw, limits)
 
 

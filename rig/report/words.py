@@ -1,4 +1,4 @@
-"""What each verdict is called, drawn as and said in a sentence, so that every output says the same."""
+"""The words, marks and sentences for each verdict, shared by all outputs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -13,6 +13,7 @@ from rig.report.contract import REFERENCES, clauses, clauses_of
 from rig.report.evidence import blocks
 from rig.report.formats.html import html
 from rig.report.formats.junit import junit
+from rig.report.formats.markdown import markdown
 from rig.report.people import Person, named, spans
 from rig.report.place import Place
 from rig.report.subjects import Marks, marks, subjects_of
@@ -150,6 +151,7 @@ def test_a_failed_item_shows_all_of_it():
 
 
 def test_text_outputs_have_names_marks_and_both_sides():
+    assert "| start | 9 s | 25.0 % |" in markdown(build(failing()))
     shown = junit(build(failing()))
     assert f"mitras:online holds {SARI} (Sari)" in shown
     assert f"&gt; {SARI} (Sari)" in shown

@@ -1,4 +1,4 @@
-"""JUnit XML, so that any CI shows each item: one testsuite a section, one testcase an item."""
+"""JUnit XML, so that any CI shows each item: one testsuite per section, one testcase per item."""
 
 from xml.etree import ElementTree as xml
 

@@ -25,8 +25,9 @@ def markdown(page: Page) -> str:
     parts += _replay(page)
     parts.append("## What weakens this verdict")
     reasons = "\n".join(f"- {said(reason)}" for reason in page.weakens)
-    parts.append(reasons or "Nothing that the rig knows of.")
+    parts.append(reasons or "Nothing known.")
     parts += _load(page)
+    parts += _time(page)
     parts += _model(page)
     if page.troubles:
         parts.append("## What did not pass")
@@ -112,6 +113,16 @@ def _load(page: Page) -> list[str]:
     """The tables of a load run that come first."""
     tables = [page.load.table(name) for name in SHORT] if page.load else []
     return [part for table in tables if table for part in (f"## {table.title}", said(table.caption), _rows(table))]
+
+
+def _time(page: Page) -> list[str]:
+    """Where the time went, without the scenarios: these are in the HTML."""
+    if page.time is None:
+        return []
+    rows = [f"| {escape(part.name)} | {text.seconds(part.seconds)} | {part.percent} % |" for part in page.time.parts]
+    workers = f", {page.time.workers} workers side by side" if page.time.workers > 1 else ""
+    head = [f"| Part{workers} | time | share |", "| --- | ---: | ---: |"]
+    return ["## Where the time went", "\n".join([*head, *rows])]
 
 
 def _model(page: Page) -> list[str]:

@@ -39,7 +39,7 @@ class _Summary:
         self.marks = words.MARKS if console.encoding.lower().startswith("utf") else words.ASCII_MARKS
 
     def show(self, directory: RunDirectory | None) -> None:
-        """Print all of it; what the console's encoding cannot say becomes a question mark, not an error."""
+        """Print everything. A character that the console cannot encode becomes a question mark, not an error."""
         if self.marks is words.MARKS:
             self._show(directory)
             return
@@ -65,7 +65,7 @@ class _Summary:
         return Text(f"{self.marks[verdict]} {verdict}", style=f"bold {COLOURS[verdict]}")
 
     def _table(self) -> Table:
-        """A row a section; a column each for the verdicts that occur."""
+        """One row per section, one column per verdict that occurs."""
         shown = [verdict for verdict, number in self.view.counts.items() if number]
         table = Table(box=boxes.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bright_black")
         table.add_column("section")  # the only one that may wrap
@@ -85,7 +85,7 @@ class _Summary:
         return table
 
     def _load(self) -> None:
-        """The claims of a load run: what was allowed, what was measured with the mirror and without it."""
+        """The claims of a load run: the limit and the values measured with and without the mirror."""
         claims = self.view.load.table("claims") if self.view.load else None
         if claims is None:
             return
@@ -124,7 +124,7 @@ class _Summary:
         self.console.print()
 
     def _cause(self, alike: Sequence[Item]) -> None:
-        """What several have in common, once; each by itself is in the report."""
+        """A cause that several items share, printed once; the report has each item."""
         count = words.plural(len(alike), *self.view.noun)
         self.console.print(Text.assemble(self._mark(alike[0].verdict), "  ", (count, "bold")))
         for paragraph in (", ".join(item.id for item in alike), trim.message(alike[0].message)):

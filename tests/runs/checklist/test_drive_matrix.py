@@ -54,7 +54,7 @@ def test_the_page_leads_to_each_run_and_names_what_fell() -> None:
         assert "andom seed 7" in shown
         assert command in shown
         assert "I-06" in shown
-    assert "fell: C-01" in text
+    assert "did not pass: C-01" in text
     assert "declared: I-06: " in text
     assert '<a href="checklist-1/report.html#C-01">C-01</a>' in page
     assert "rig recheck checklist-1 --reports /x" in page
