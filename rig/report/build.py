@@ -5,11 +5,11 @@ from typing import Any
 
 from rig.record import Verdict
 from rig.report import load, model, text, trim, words
-from rig.report.contract import clauses_of
+from rig.report.explain.contract import clauses_of
+from rig.report.explain.people import People, found_in, named, people_of
+from rig.report.explain.subjects import marks, subjects_of
 from rig.report.page import Answer, Item, Measure, Page, Section
-from rig.report.people import People, found_in, named, people_of
 from rig.report.scenarios import scenarios_of, steps_of, timed
-from rig.report.subjects import marks, subjects_of
 from rig.report.time_spent import time_spent
 
 SERVICES = (("postgres", "Postgres"), ("valkey", "Valkey"), ("toxiproxy", "Toxiproxy"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from rig.record.evidence import Evidence
 from rig.report import text, trim
-from rig.report.subjects import NOTHING, Marks
+from rig.report.explain.subjects import NOTHING, Marks
 from rig.report.trim import Gap, Limits, Line
 
 Parts = Collection[int]  # the numbers of the rows or lines that the verdict is about

@@ -7,10 +7,10 @@ from typing import Any
 from rig.record import Verdict, overall
 from rig.record.evidence import Evidence
 from rig.report import words
-from rig.report.contract import Clause, clauses
+from rig.report.explain.contract import Clause, clauses
+from rig.report.explain.people import People, Person
+from rig.report.explain.subjects import Marks
 from rig.report.model import Model
-from rig.report.people import People, Person
-from rig.report.subjects import Marks
 from rig.report.table import Figure, Table
 from rig.report.time_spent import TimeSpent
 

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 
 from rig.record import evidence
-from rig.report import difference, trim
+from rig.report import trim
 from rig.report.build import build
-from rig.report.contract import REFERENCES, clauses, clauses_of
 from rig.report.evidence import blocks
+from rig.report.explain import difference
+from rig.report.explain.contract import REFERENCES, clauses, clauses_of
+from rig.report.explain.people import Person, named, spans
+from rig.report.explain.subjects import Marks, marks, subjects_of
 from rig.report.formats.html import html
 from rig.report.formats.junit import junit
 from rig.report.formats.markdown import markdown
-from rig.report.people import Person, named, spans
 from rig.report.place import Place
-from rig.report.subjects import Marks, marks, subjects_of
 from rig.report.trim import Gap, Limits
 from tests.support.report_sample import MITRA, checklist
 

@@ -14,8 +14,9 @@ from markupsafe import Markup
 
 from rig.record import Verdict
 from rig.record.evidence import moment
-from rig.report import difference, evidence, growth, model_words, text, trim, words
+from rig.report import evidence, growth, model_words, text, trim, words
 from rig.report.charts import svg
+from rig.report.explain import difference
 from rig.report.formats.markup import coded, inline, named
 from rig.report.page import Page
 from rig.report.place import NOWHERE, Place

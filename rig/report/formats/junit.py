@@ -3,9 +3,10 @@
 from xml.etree import ElementTree as xml
 
 from rig.record import Verdict
-from rig.report import difference, evidence, text, trim
+from rig.report import evidence, text, trim
+from rig.report.explain import difference
+from rig.report.explain.people import named
 from rig.report.page import Item, Page, Section, took
-from rig.report.people import named
 
 # JUnit knows three ways not to pass; inconclusive and broken are both errors, told apart by their type.
 ELEMENTS = {

@@ -9,7 +9,8 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from rig.report import people, text, trim
+from rig.report import text, trim
+from rig.report.explain import people
 
 TAGS = {"text": Markup("{}"), "code": Markup("<code>{}</code>"), "strong": Markup("<strong>{}</strong>")}
 WHO = Markup('{}<span class="who">{}</span>')  # no part of what is copied, by the style

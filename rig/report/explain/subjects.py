@@ -8,7 +8,7 @@ from typing import Any
 from rig.contract import HEARTBEAT, ONLINE
 from rig.record.evidence import Evidence
 from rig.report import text, trim
-from rig.report.people import UUID, People
+from rig.report.explain.people import UUID, People
 
 KEY = re.compile(r"\b(?:mitras?|availability|config|mirror):[\w:.-]*\w")
 QUOTED = re.compile(r"'([^']{4,})'|\"([^\"]{4,})\"|`([^`]{4,})`")
