@@ -19,6 +19,7 @@ from rig.report.formats.junit import junit
 from rig.report.formats.markdown import markdown
 from rig.report.place import Place
 from rig.report.trim import Gap, Limits
+from tests.support.report_pages import saved
 from tests.support.report_sample import MITRA, checklist
 
 SARI, DEWI = MITRA, "853d093b-04ea-4cfe-8ade-ceae5cd48074"
@@ -149,6 +150,17 @@ def test_a_failed_item_shows_all_of_it():
     assert "a-run --reports 'my reports'" in unescape(re.sub("</?span>", "", source))
     assert "36 s together" in source
     assert "25.0 %" in source
+
+
+def test_a_real_run_names_its_people_and_accounts_for_its_time():
+    results = saved("checklist")
+    assert {"Sari", "Dewi", "Budi"} <= {person["name"] for person in results["people"].values()}
+    wall = results["wall_time"]
+    whole = wall["workers"] * results["seconds"]
+    assert sum(part["seconds"] for part in wall["parts"]) == pytest.approx(whole, abs=0.1)
+    page = build(results)
+    unnamed = [item.id for item in page.items if item.id[0] in "BDEG" and not item.people and item.answers]
+    assert len(unnamed) < 10, unnamed
 
 
 def test_text_outputs_have_names_marks_and_both_sides():

@@ -27,12 +27,18 @@ def page(kind: str) -> str:
         return page_of(checklist())
     if kind == "matrix":
         return matrix()
+    return page_of(saved(kind))
+
+
+def saved(kind: str) -> dict[str, Any]:
+    """The results of the sample run of that kind."""
     assert CHECKOUT
     with tarfile.open(CHECKOUT / "reports" / "samples" / kind / "run.tar.xz") as archive:
         name = next(name for name in archive.getnames() if name.endswith("/results.json"))
         file = archive.extractfile(name)
         assert file
-        return page_of(json.load(file))
+        results: dict[str, Any] = json.load(file)
+        return results
 
 
 def matrix() -> str:
