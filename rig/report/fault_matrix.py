@@ -145,7 +145,7 @@ def _class(name: str, results: Mapping[str, Any], cells: Mapping[str, Cell], lin
         "how": how(under),
         "random_seed": results["random_seed"],
         "report": link(results) if linked else "",
-        "recheck": f"rig recheck {place.run_name}{place.options}",
+        "recheck": f"rig recheck {place.run_name}{place.options}" if linked else "",
         "fallen": [
             {
                 "id": id,

@@ -60,6 +60,7 @@ def test_the_page_leads_to_each_run_and_names_what_fell() -> None:
     assert "rig recheck checklist-1 --reports /x" in page
     alone = as_html(columns, cells, command, linked=False)  # as a sample stands: a link would lead nowhere
     assert "report.html" not in alone
+    assert "rig recheck" not in alone
     assert "C-01</b>" in alone
 
 
