@@ -38,6 +38,7 @@ lock: ## Compile the requirements again (UPGRADE=--upgrade for newer versions); 
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-load.in -o requirements-load.txt
 	$(COMPILE) requirements-go.in -o requirements-go.txt
+	$(COMPILE) --no-deps requirements-fallback.in -o requirements-fallback.txt
 
 wheel: setup ## Build the wheel that needs no checkout, into dist/
 	@$(VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --wheel-dir dist .

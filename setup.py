@@ -11,7 +11,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 # By its path in the checkout; `rig.paths.shipped` finds each in both places. MANIFEST.in puts them into the sdist.
-SHIPPED = ("features", "chaos", "loadtest", "docs", "requirements-go.txt")
+SHIPPED = ("features", "chaos", "loadtest", "docs", "requirements-go.txt", "requirements-fallback.txt")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 

@@ -36,7 +36,7 @@ ENGINE = (
 )  # fmt: skip
 BUILD = (  # how this place reaches the network; names of Go's that say for which machine it builds are left out
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
-    "PIP_*", "REQUESTS_CA_BUNDLE", "NETRC", "GOROOT", "GOPATH", "GOCACHE", "GOMODCACHE", "GOTOOLCHAIN",
+    "PIP_*", "UV_*", "REQUESTS_CA_BUNDLE", "NETRC", "GOROOT", "GOPATH", "GOCACHE", "GOMODCACHE", "GOTOOLCHAIN",
     "GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOAUTH",
 )  # fmt: skip
 SETTINGS = ("RIG_*",)

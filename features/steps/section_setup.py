@@ -7,7 +7,7 @@ import sys
 import msgspec
 
 from rig import caller
-from rig.cli.shells import NO_TLS, tls_client
+from rig.cli.shells import client, no_client
 from rig.contract import CHANNEL, SEED_LINE, SUBSCRIBED_LINE
 from rig.paths import shipped
 from rig.record import evidence
@@ -92,8 +92,9 @@ def customer_account(world: World) -> Observed:
 @answers("SETUP-06")
 def prompts(world: World) -> Observed:
     """The commands themselves, as QA would type them, against this very stack."""
-    if world.bench.stack.valkey.facts.tls and tls_client() is None:
-        raise Lacks(f"rig vk: {NO_TLS}")
+    tls = world.bench.stack.valkey.facts.tls
+    if client(tls) is None:
+        raise Lacks(f"rig vk: {no_client(tls)}")
     world.bench.mirror.client.set("rig:setup-06", "hello")
     try:
         vk = prompt(world, "vk", "GET", "rig:setup-06")

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -15,11 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from rig import caller
+from rig.cli.doctor_stores import stores
+from rig.cli.finding import Finding, looked_at
+from rig.config import Settings
 from rig.extras import EXTRAS, lacking
 from rig.paths import CHECKOUT, cache_directory, shipped
-from rig.stack import StackError, Supervisor
+from rig.stack import Supervisor
 from rig.stack.docker import images as docker_images
-from rig.stack.embedded import postgres_binaries, toxiproxy_binary, valkey
+from rig.stack.embedded import toxiproxy_binary
 from rig.stack.processes.ports import PORTS, candidates
 
 EXIT_BROKEN = 3
@@ -27,16 +29,6 @@ PYTHON_LEAST = (3, 11)
 DOCKER_S = 5
 WIDTH_OF_A_FILE = 200  # where there is no terminal to measure
 MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "missing": "[red]missing[/]"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the table. `state`: ok, note (a run does without it), or missing (no run without it)."""
-
-    what: str
-    state: str
-    found: str
-    to_do: str = ""
 
 
 def python() -> Finding:
@@ -79,19 +71,6 @@ def extras() -> Finding:
 
 def documents() -> Finding:
     return Finding("documents", "ok", str(shipped("docs")))
-
-
-def postgres() -> Finding:
-    directory = postgres_binaries.binaries()
-    user = postgres_binaries.run_as()
-    return Finding("Postgres 18", "ok", f"{directory}{f', run as {user}' if user else ''}")
-
-
-def valkey_server() -> Finding:
-    program = valkey.binary()
-    told = subprocess.run([program, "--version"], env=caller.bare(), capture_output=True, text=True, timeout=10).stdout
-    version = next((word[2:] for word in told.split() if word.startswith("v=")), "?")
-    return Finding("Valkey", "ok", f"{version} ({program})")
 
 
 def toxiproxy() -> Finding:
@@ -168,28 +147,29 @@ def abandoned(path: Path) -> bool:
     return path.is_dir() and owner.isdigit() and not Path("/proc", owner).exists() and Path("/proc").exists()
 
 
-CHECKS: tuple[Callable[[], Finding], ...] = (
-    python, packages, extras, documents, postgres, valkey_server, toxiproxy, supervisor, ports, cache, docker,
-    processors, leftovers,
-)  # fmt: skip
+Checks = tuple[Callable[[], Finding], ...]
+ENVIRONMENT: Checks = (python, packages, extras, documents)
+MACHINE: Checks = (toxiproxy, supervisor, ports, cache, docker, processors, leftovers)
 
 
-def findings() -> Iterator[Finding]:
-    """Each check's finding; one that fails is a finding too."""
-    for check in CHECKS:
-        try:
-            yield check()
-        except (StackError, OSError, subprocess.SubprocessError) as error:
-            yield Finding(check.__name__.replace("_", " "), "missing", str(error), "see left")
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Each check's finding; one that fails is a finding too. The stores' wheels are those that the settings choose."""
+    yield from map(tried, ENVIRONMENT)
+    yield from stores(settings)
+    yield from map(tried, MACHINE)
 
 
-def run() -> int:
+def tried(check: Callable[[], Finding]) -> Finding:
+    return looked_at(check.__name__, check)
+
+
+def run(settings: Settings) -> int:
     """Print the table; 0 when a run can be had here, 3 when something that it needs is missing."""
     table = Table("", "what", box=None, pad_edge=False)
     for column in ("found", "to do"):
         table.add_column(column, overflow="fold")
     missing = False
-    for finding in findings():
+    for finding in findings(settings):
         missing = missing or finding.state == "missing"
         table.add_row(MARKS[finding.state], finding.what, finding.found, finding.to_do)
     Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE).print(table)

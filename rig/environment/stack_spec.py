@@ -22,6 +22,8 @@ def stack_spec(settings: Settings, logs: Path) -> StackSpec:
         postgres=settings.postgres,
         valkey=settings.valkey,
         toxiproxy=settings.toxiproxy,
+        postgres_wheel=settings.postgres_wheel,
+        valkey_wheel=settings.valkey_wheel,
         scratch=settings.scratch,
         postgres_log=settings.postgres_log,
         sut=settings.sut,

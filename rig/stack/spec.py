@@ -32,6 +32,8 @@ class StackSpec:
     postgres: str | None = None  # owner's URL of a scratch database
     valkey: str | None = None
     toxiproxy: str | None = None  # URL of its HTTP API
+    postgres_wheel: str | None = None  # the package that an embedded one comes from; None: the one that fits
+    valkey_wheel: str | None = None
     scratch: bool = False  # the user's word that the external services may be emptied
     postgres_log: Path | None = None  # where an external Postgres writes its jsonlog, if we can read it
     sut: str = DEFAULT_SUT  # the command of the server under test
@@ -82,8 +84,12 @@ class StackSpec:
         if self.mode == "docker":
             given = self.postgres and self.valkey and self.toxiproxy
             return None if given else extras.lacking("docker", "--mode docker")
-        wanted = ((self.postgres, platforms.POSTGRES), (self.valkey, platforms.VALKEY))
-        return next((lacks for url, wheel in wanted if not url and (lacks := platforms.refusal(wheel))), None)
+        wanted = (
+            (self.postgres, platforms.POSTGRES, self.postgres_wheel),
+            (self.valkey, platforms.VALKEY, self.valkey_wheel),
+        )
+        refusals = (platforms.refusal(usual, asked) for url, usual, asked in wanted if not url)
+        return next(filter(None, refusals), None)
 
     def _check_attached(self) -> None:
         """A running server says neither where its stores are nor takes a command."""

@@ -58,9 +58,9 @@ class Stack:
         self.postgres = (
             ExternalPostgres(spec.postgres, spec.postgres_log)
             if spec.postgres
-            else kinds.postgres(*own, autovacuum=spec.autovacuum)
+            else kinds.postgres(*own, autovacuum=spec.autovacuum, wheel=spec.postgres_wheel)
         )
-        self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*own)
+        self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*own, wheel=spec.valkey_wheel)
         self.toxiproxy = self._toxiproxy(kinds, own)
         self.servers: dict[str, Any] = {}  # ServerInstance, or the one AttachedServer
         self._proxies: dict[str, str] = {}  # name in Toxiproxy → host:port
@@ -163,7 +163,11 @@ class Stack:
         return {
             "name": self.name,
             "mode": self.spec.mode,
-            "postgres": {"url": self.postgres.url, "observer_url": self.postgres.observer_url},
+            "postgres": {
+                "url": self.postgres.url,
+                "observer_url": self.postgres.observer_url,
+                "wheel": self.spec.postgres_wheel,
+            },
             "valkey": {"url": self.valkey.url},
             "toxiproxy": {"url": self.toxiproxy.url},
             "servers": {name: server.describe() for name, server in self.servers.items()},

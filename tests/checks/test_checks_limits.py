@@ -1,5 +1,7 @@
 """A limit of what is kept or shown decides no verdict: what a check looks for is found behind it."""
 
+from types import SimpleNamespace
+
 from features.steps.windows import PARAMETERS_KEPT, tally
 from rig.checks import load_checks
 from rig.checks.checklist.section_e import require_one_transaction
@@ -35,11 +37,11 @@ def test_whom_a_statement_is_about_is_kept_however_often_it_ran() -> None:
 def test_a_key_behind_many_others_is_seen_to_be_written() -> None:
     """INV-10 and INV-16 look for a heartbeat among the words of one MSET, and for the snapshot among those of one DEL."""
     pairs = [word for n in range(30) for word in (HEARTBEAT + uuid(n), "2026-01-01T00:00:00.000Z")]
-    written = {"args": kept("MSET", ["MSET", *pairs])}
+    written = SimpleNamespace(args=kept("MSET", ["MSET", *pairs]))
     assert all(sets_key(written, HEARTBEAT + uuid(n)) for n in range(30))
-    deleted = {"args": kept("DEL", ["DEL", *map(str, range(2 * ARGUMENTS_MAX)), SNAPSHOT])}
+    deleted = SimpleNamespace(args=kept("DEL", ["DEL", *map(str, range(2 * ARGUMENTS_MAX)), SNAPSHOT]))
     assert deletes_key(deleted, SNAPSHOT)
-    assert len(deleted["args"]) == ARGUMENTS_MAX + 1
+    assert len(deleted.args) == ARGUMENTS_MAX + 1
 
 
 def test_a_chat_among_many_mitras_is_kept_as_the_cause_of_its_statement() -> None:

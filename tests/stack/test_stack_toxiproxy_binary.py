@@ -84,13 +84,13 @@ def test_a_second_rig_waits_for_the_first(programs: Path) -> None:
     order: list[str] = []
 
     def second() -> None:
-        with toxiproxy_binary.only_one(lock, said.append):
+        with toxiproxy_binary.only_one(lock, "toxiproxy", said.append):
             order.append("second")
 
-    with toxiproxy_binary.only_one(lock, said.append):
+    with toxiproxy_binary.only_one(lock, "toxiproxy", said.append):
         waiting = threading.Thread(target=second)
         waiting.start()
-        assert until(lambda: said == ["toxiproxy: another rig is building it, waiting for that"])
+        assert until(lambda: said == ["toxiproxy: another rig is getting it, waiting for that"])
         order.append("first")
     waiting.join(5)
     assert order == ["first", "second"]

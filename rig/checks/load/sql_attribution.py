@@ -160,8 +160,8 @@ def _requests(lines: Lines, arm: str) -> dict[str, list[tuple[float, float, str]
     return found
 
 
-def _request_cause(requests: Mapping[str, Sequence[tuple[float, float, str]]], id: str, at: float) -> str | None:
-    own = requests.get(id, ())
+def _request_cause(by_id: Mapping[str, Sequence[tuple[float, float, str]]], id: str, at: float) -> str | None:
+    own = by_id.get(id, ())
     return next((cause for begin, end, cause in own if begin - STAMP_S <= at <= end + AFTER_S), None)
 
 

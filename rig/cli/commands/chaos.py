@@ -12,6 +12,7 @@ from rig.cli.options import (
     Mode,
     PostgresLog,
     PostgresUrl,
+    PostgresWheel,
     RandomSeed,
     ReadyWithin,
     Reports,
@@ -24,6 +25,7 @@ from rig.cli.options import (
     SutSetup,
     ToxiproxyUrl,
     ValkeyUrl,
+    ValkeyWheel,
 )
 
 Names = Annotated[
@@ -65,6 +67,8 @@ def chaos(
     label: Label = None,
     strict: Strict = None,
     mode: Mode = None,
+    postgres_wheel: PostgresWheel = None,
+    valkey_wheel: ValkeyWheel = None,
     postgres: PostgresUrl = None,
     valkey: ValkeyUrl = None,
     toxiproxy: ToxiproxyUrl = None,

@@ -17,6 +17,7 @@ from rig.cli.options import (
     OtpCode,
     PostgresLog,
     PostgresUrl,
+    PostgresWheel,
     RandomSeed,
     ReadyWithin,
     Reports,
@@ -32,6 +33,7 @@ from rig.cli.options import (
     ToxiproxyProxy,
     ToxiproxyUrl,
     ValkeyUrl,
+    ValkeyWheel,
 )
 
 
@@ -48,6 +50,8 @@ def checklist(
     label: Label = None,
     strict: Strict = None,
     mode: Mode = None,
+    postgres_wheel: PostgresWheel = None,
+    valkey_wheel: ValkeyWheel = None,
     postgres: PostgresUrl = None,
     valkey: ValkeyUrl = None,
     toxiproxy: ToxiproxyUrl = None,

@@ -11,6 +11,7 @@ from rig.cli.options import (
     Mode,
     PostgresLog,
     PostgresUrl,
+    PostgresWheel,
     RandomSeed,
     ReadyWithin,
     Reports,
@@ -23,6 +24,7 @@ from rig.cli.options import (
     SutSetup,
     ToxiproxyUrl,
     ValkeyUrl,
+    ValkeyWheel,
 )
 
 WHO = "Who comes, and how often"
@@ -105,6 +107,8 @@ def load(
     label: Label = None,
     strict: Strict = None,
     mode: Mode = None,
+    postgres_wheel: PostgresWheel = None,
+    valkey_wheel: ValkeyWheel = None,
     postgres: PostgresUrl = None,
     valkey: ValkeyUrl = None,
     toxiproxy: ToxiproxyUrl = None,
@@ -146,6 +150,8 @@ def bench(
     ] = None,
     random_seed: RandomSeed = None,
     mode: Mode = None,
+    postgres_wheel: PostgresWheel = None,
+    valkey_wheel: ValkeyWheel = None,
     postgres: PostgresUrl = None,
     valkey: ValkeyUrl = None,
     toxiproxy: ToxiproxyUrl = None,

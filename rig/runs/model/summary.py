@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-Line = Mapping[str, Any]
+from rig.record.lines.model import Control, Explored, Uncontrolled
+
+JobLine = Explored | Control | Uncontrolled
 
 
 def told_bounds(bounds: Mapping[str, int]) -> str:
@@ -19,25 +20,25 @@ def singular(word: str) -> str:
     return word.removesuffix("es" if word.endswith("sses") else "s").replace("_", " ")
 
 
-def told_exploration(line: Line) -> str:
+def told_exploration(line: Explored) -> str:
     """Within which bounds, how much was seen, and how it ended."""
-    seen = f"{line['states']:,} states, {line['transitions']:,} transitions, depth {line['depth']}, {line['seconds']:.1f} s"
-    return f"{told_bounds(line['bounds'])}: {told_end(line)} ({seen})"
+    seen = f"{line.states:,} states, {line.transitions:,} transitions, depth {line.depth}, {line.seconds:.1f} s"
+    return f"{told_bounds(line.bounds)}: {told_end(line)} ({seen})"
 
 
-def told_end(line: Line) -> str:
+def told_end(line: Explored) -> str:
     """How an exploration ended."""
-    if line["violation"]:
-        found, steps = line["violation"], len(line["violation"]["steps"])
-        return f"{found['invariant']['number']} broken after {steps} {'step' if steps == 1 else 'steps'}"
-    return "exhausted" if line["complete"] else f"not exhausted: {line['stopped']}"
+    if line.violation:
+        steps = len(line.violation.steps)
+        return f"{line.violation.invariant.number} broken after {steps} {'step' if steps == 1 else 'steps'}"
+    return "exhausted" if line.complete else f"not exhausted: {line.stopped}"
 
 
-def told_control(lines: Sequence[Line]) -> str:
+def told_control(lines: Sequence[JobLine]) -> str:
     """How many mutants and dropped rules broke an invariant."""
-    tried = [line for line in lines if line["kind"] == "control"]
+    tried = [line for line in lines if isinstance(line, Control)]
     if not tried:
-        return f"negative control: {lines[0]['stopped']}" if lines else "negative control: nothing was tried"
-    counts = Counter(line["outcome"] for line in tried)
+        return f"negative control: {lines[0].stopped}" if lines else "negative control: nothing was tried"
+    counts = Counter(line.outcome for line in tried)
     others = "".join(f", {number} {what}" for what, number in counts.items() if what != "killed")
     return f"negative control: {counts['killed']} of {len(tried)} mutants and dropped rules killed{others}"

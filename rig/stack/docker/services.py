@@ -72,8 +72,8 @@ class DockerPostgres(EmbeddedPostgres):
 class DockerValkey(EmbeddedValkey):
     """One container; killed and started again it is empty and knows its users."""
 
-    def __init__(self, supervisor: Supervisor, name: str, logs: Path) -> None:
-        super().__init__(supervisor, name, logs)
+    def __init__(self, supervisor: Supervisor, name: str, logs: Path, *, wheel: str | None = None) -> None:
+        super().__init__(supervisor, name, logs, wheel=wheel)
         shared = readable_directory(self._directory)
         self._configuration = shared / "valkey.conf"
         self._configuration.touch()

@@ -78,9 +78,11 @@ class EmbeddedPostgres:
         "--no-data-checksums",
     )  # of 18
 
-    def __init__(self, supervisor: Supervisor, name: str, logs: Path, *, autovacuum: bool = True) -> None:
+    def __init__(
+        self, supervisor: Supervisor, name: str, logs: Path, *, autovacuum: bool = True, wheel: str | None = None
+    ) -> None:
         self._supervisor = supervisor
-        self._autovacuum = autovacuum
+        self._autovacuum, self._wheel = autovacuum, wheel
         self._name = f"{name}-postgres"
         self._log = logs / f"{self._name}.log"
         self._passwords = {OWNER: secrets.token_hex(12), OBSERVER: secrets.token_hex(12)}
@@ -94,7 +96,7 @@ class EmbeddedPostgres:
 
     def _prepare(self) -> None:
         self._user = run_as()
-        self._bin = binaries()
+        self._bin = binaries(self._wheel)
 
     @property
     def pid(self) -> int | None:

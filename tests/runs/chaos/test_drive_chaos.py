@@ -15,6 +15,7 @@ from rig.errors import UsageError
 from rig.faults.catalogue import faults
 from rig.paths import CHECKOUT
 from rig.record import Run, RunDirectory
+from rig.record.lines.chaos import FaultEvent
 from rig.record.verdict import EXIT_USAGE
 from rig.runs.chaos.campaign import FELT, Campaign, Phases
 from rig.runs.chaos.registry import alone, campaigns, select
@@ -63,7 +64,7 @@ def test_every_invariant_is_answered_with_evidence(directory: RunDirectory) -> N
 
 
 def test_the_fault_was_seen_from_both_ends(directory: RunDirectory) -> None:
-    events = {line["event"]: line["ends"] for line in Run.load(directory).of("fault")}
+    events = {line.event: line.ends or {} for line in Run.load(directory).of(FaultEvent)}
     assert list(events) == ["requested", "confirmed", "removed", "healed"]
     assert set(events["confirmed"]) == {"direct", "through a"}
     assert "answers" not in events["confirmed"].values()

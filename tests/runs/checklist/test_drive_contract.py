@@ -9,7 +9,7 @@ import pytest
 from rig.checks import load_checks
 from rig.record import Recorder, Run, RunDirectory, new_run
 from rig.results.judge import judge_run
-from tests.support.record_lines import write
+from tests.support.record_lines import write as write_line
 
 SCENARIO = {"scenario": "d.feature: a chat", "variant": "", "attempt": 1}
 WHERE = {"scenario": SCENARIO["scenario"], "variant": ""}
@@ -28,15 +28,17 @@ def saved(root: Path, write: Callable[[Recorder], None], items: tuple[str, ...] 
     """The items of a run of one scenario, which was prepared from t = 2 to 9."""
     directory: RunDirectory = new_run(root, "checklist", 7, {"command": "rig checklist", "level": "contract"})
     with Recorder(directory) as recorder:
-        write(recorder, "plan", t=1.0, items=list(items), replay="rig checklist --only {item}")
-        write(recorder, "scenario", t=2.0, phase="begin", items=list(items), **SCENARIO)
+        write_line(recorder, "plan", t=1.0, items=list(items), replay="rig checklist --only {item}")
+        write_line(recorder, "scenario", t=2.0, phase="begin", items=list(items), **SCENARIO)
         write(recorder)
-        write(recorder, "end", t=10.0, interrupted=False)
+        write_line(recorder, "end", t=10.0, interrupted=False)
     return {item["id"]: item for item in judge_run(Run.load(directory))["items"]}
 
 
 def ended(recorder: Recorder, error: dict[str, Any] | None = None, items: tuple[str, ...] = ("D-06", "D-07")) -> None:
-    write(recorder, "scenario", t=9.0, phase="end", items=list(items), began=2.0, steps=[], error=error, **SCENARIO)
+    write_line(
+        recorder, "scenario", t=9.0, phase="end", items=list(items), began=2.0, steps=[], error=error, **SCENARIO
+    )
 
 
 def unmet(message: str, **facts: Any) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def test_a_5xx_in_a_preparing_step_is_the_servers(status: int, tmp_path: Path) -
     """`extend` answers 5xx: the boxes after it were never reached, and CONTRACT tells why."""
 
     def write(recorder: Recorder) -> None:
-        write(recorder, "request", t=3.0, **exchange(status), **WHERE)
+        write_line(recorder, "request", t=3.0, **exchange(status), **WHERE)
         ended(recorder, unmet(f"extend answered {status}"))
 
     items = saved(tmp_path, write)
@@ -71,10 +73,10 @@ def test_a_503_is_allowed_while_postgres_is_away(
     """And for a moment after it is back; asked at 5."""
 
     def write(recorder: Recorder) -> None:
-        write(recorder, "postgres", t=away, event="away", **WHERE)
+        write_line(recorder, "postgres", t=away, event="away", **WHERE)
         if back is not None:
-            write(recorder, "postgres", t=back, event="back", **WHERE)
-        write(recorder, "request", t=5.0, **exchange(503, 5.0), **WHERE)
+            write_line(recorder, "postgres", t=back, event="back", **WHERE)
+        write_line(recorder, "request", t=5.0, **exchange(503, 5.0), **WHERE)
         ended(recorder)
 
     assert verdicts(saved(tmp_path, write)).get("CONTRACT") == verdict
@@ -84,11 +86,11 @@ def test_a_fault_of_postgres_before_the_scenario_allows_its_503_and_no_500(tmp_p
     def write(status: int) -> Callable[[Recorder], None]:
         def lines(recorder: Recorder) -> None:
             traits = dict.fromkeys(("outage", "noticed", "seeds", "down", "rewinds", "beyond"), False)
-            write(
+            write_line(
             recorder, "fault", t=2.5, number=1, event="requested", name="postgres slow", ends=None, hit=[], truth=True,
                 **traits, **WHERE,
             )  # fmt: skip
-            write(recorder, "request", t=3.0, **exchange(status), **WHERE)
+            write_line(recorder, "request", t=3.0, **exchange(status), **WHERE)
             ended(recorder)
 
         return lines
@@ -98,7 +100,7 @@ def test_a_fault_of_postgres_before_the_scenario_allows_its_503_and_no_500(tmp_p
 
 
 def observation(recorder: Recorder, item: str, seen: dict[str, Any], t: float = 5.0, **facts: Any) -> None:
-    write(
+    write_line(
             recorder, "observation", t=t, item=item, seen=seen, bounds=facts.pop("bounds", {}), error=facts.pop("error", None),
         evidence=facts.pop("evidence", [{"kind": "note", "text": "seen"}]), started=t, ended=t, **SCENARIO,
     )  # fmt: skip
@@ -109,7 +111,7 @@ def test_a_5xx_that_a_failed_box_shows_is_that_boxs_own(tmp_path: Path) -> None:
     answer = exchange(500, action="online")
 
     def write(recorder: Recorder) -> None:
-        write(recorder, "request", t=3.0, **answer, **WHERE)
+        write_line(recorder, "request", t=3.0, **answer, **WHERE)
         shown = {"kind": "http", **{name: answer[name] for name in ("method", "url", "status")}}
         observation(recorder, "B-01", {"exchange": answer, "rows": []}, evidence=[shown])
         ended(recorder, items=("B-01",))
@@ -222,7 +224,7 @@ def test_a_server_that_dies_before_any_box_fails_the_contract(tmp_path: Path) ->
     text = "backend a exited by itself (1): boom"
 
     def write(recorder: Recorder) -> None:
-        write(recorder, "exited", t=4.0, instance="a", text=text, **WHERE)
+        write_line(recorder, "exited", t=4.0, instance="a", text=text, **WHERE)
         ended(recorder, {"verdict": "failed", "message": text, "step": "Given Sari is an online mitra"})
 
     items = saved(tmp_path, write)
@@ -235,7 +237,7 @@ def test_a_server_that_dies_in_an_action_has_failed(tmp_path: Path) -> None:
 
     def write(recorder: Recorder) -> None:
         observation(recorder, "B-04", {}, error={"verdict": "failed", "message": text})
-        write(recorder, "exited", t=5.1, instance="a", text=text, **WHERE)
+        write_line(recorder, "exited", t=5.1, instance="a", text=text, **WHERE)
         ended(recorder, items=("B-04",))
 
     assert "failed" in verdicts(saved(tmp_path, write, ("B-04",))).values()

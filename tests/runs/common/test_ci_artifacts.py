@@ -33,7 +33,7 @@ def a_run(reports: Path, kind: str, number: int) -> RunDirectory:
     directory = new_run(reports, kind, number, {"command": f"rig {kind}", "level": "hardened"})
     with Recorder(directory) as recorder, Recorder(directory, "gw0") as other:
         write(recorder, "plan", t=1000.0, **PLANS[kind])
-        other.write("stack", t=1001.0, worker="gw0", mode="embedded")
+        write(other, "stack", t=1001.0, worker="gw0", mode="embedded")
         write(recorder, "broken", t=1002.0, text=f"the stack of run {number} did not come up", shown=evidence.note("x"))
         write(recorder, "end", t=1003.0, interrupted=False)
     (directory.logs / "gw0-server-a.log").write_text("1001.000000 a line\n" * 1000)

@@ -21,6 +21,7 @@ from rig.config import read
 from rig.paths import CHECKOUT
 from rig.record import Run, RunDirectory
 from rig.record.histogram import merged, quantile_ms
+from rig.record.lines.load import Tally
 from rig.runs.load import run as load
 from rig.runs.load.options import options_of, replay_words
 from rig.runs.load.plan import WRITTEN, LoadOptions
@@ -69,24 +70,24 @@ def test_every_claim_is_answered_with_evidence(directory: RunDirectory) -> None:
 
 
 def test_each_request_was_planned_sent_and_answered_once_in_each_arm(directory: RunDirectory) -> None:
-    lines = list(Run.load(directory).of("tally"))
+    lines = Run.load(directory).of(Tally)
     by_arm = {
-        arm: {action: sum(one["planned"] for one in lines if one["arm"] == arm and one["action"] == action and "block" not in one["phase"])
+        arm: {action: sum(one.planned for one in lines if one.arm == arm and one.action == action and "block" not in one.phase)
               for action in ("ping", "beacon", "dashboard")}
         for arm in ("on", "off")
     }  # fmt: skip
     assert by_arm["on"] == by_arm["off"]
     assert by_arm["on"]["ping"] == 12 / 2 * 60
     assert by_arm["on"]["dashboard"] == 12
-    assert len({one["worker"] for one in lines}) == 2
-    assert all(one["planned"] == one["completed"] + one["failed"] + one["missed"] + one["in_flight"] for one in lines)
-    assert sum(one["completed"] for one in lines) == sum(one["planned"] for one in lines)
+    assert len({one.worker for one in lines}) == 2
+    assert all(one.planned == one.completed + one.failed + one.missed + one.in_flight for one in lines)
+    assert sum(one.completed for one in lines) == sum(one.planned for one in lines)
 
 
 def test_the_raw_data_hold_every_request(directory: RunDirectory) -> None:
     files = directory.path.glob("requests-*.csv")
     rows = [row for path in files for row in csv.DictReader(path.read_text().splitlines())]
-    assert len(rows) == sum(one["planned"] for one in Run.load(directory).of("tally"))
+    assert len(rows) == sum(one.planned for one in Run.load(directory).of(Tally))
     assert {row["status"] for row in rows} <= {"200", "201"}
     assert (directory.path / "locust.html").stat().st_size > 10_000
 
@@ -148,9 +149,9 @@ def test_a_stall_of_the_server_shows_in_the_corrected_latencies(tmp_path: Path) 
     run(tmp_path, options)
     thread.join()
     saved = Run.load(RunDirectory((tmp_path / "latest").resolve()))
-    own = [one for one in saved.of("tally") if one["action"] == "ping" and one["phase"] != "warm-up"]
-    measured = quantile_ms(merged(one["corrected"] for one in own), 0.9)
-    raw = quantile_ms(merged(one["raw"] for one in own), 0.5)
+    own = [one for one in saved.of(Tally) if one.action == "ping" and one.phase != "warm-up"]
+    measured = quantile_ms(merged(one.corrected for one in own), 0.9)
+    raw = quantile_ms(merged(one.raw for one in own), 0.5)
     # Planned evenly: the share of all that waits longer than x is (stall − x) / length. It is over with the first answer.
     (path,) = saved.directory.path.glob("requests-*.csv")
     answers = [

@@ -139,7 +139,10 @@ def fallback_tells_the_same(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 
 
 def compare(judge: Judge, path: str, request: Request, lines: Lines, bounds: Bounds, most_chats: float) -> bool:
-    """Compare one answer with Postgres; `most_chats` is the highest maximum of the run. False if there are too few samples to compare it with."""
+    """Compare one answer with Postgres. False if there are too few samples to compare it with.
+
+    `most_chats` is the highest maximum of chats per mitra in the run.
+    """
     dashboard = request.action == "dashboard"
     age_s = bounds["visible_s"] if dashboard else bounds["snapshot_s"] + bounds["visible_s"]
     near = inside(lines.of(Sample), request.started - age_s, request.ended + NEAR_S)
