@@ -18,6 +18,7 @@ CONTRACT, HARDENED = "contract", "hardened"
 CATCH_ALL = "CONTRACT"  # the item for promises of the contract that have no item of their own
 LAG_VOID_S = 0.2
 FINDINGS_SHOWN = 6
+DIFFERENCES_MAX = 12  # kept of one judgement
 
 
 class Kind(StrEnum):
@@ -39,6 +40,15 @@ class Breach:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """What was expected and what was seen instead, both as plain JSON; `what` names it: a key, a request, a set."""
+
+    what: str
+    expected: object
+    seen: object
+
+
+@dataclass(frozen=True)
 class Judgement:
     """One verdict with the sentence that explains it.
 
@@ -49,6 +59,7 @@ class Judgement:
     message: str
     lost: str = ""
     breaches: tuple[Breach, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
 
 @dataclass
@@ -65,6 +76,7 @@ class Judge:
     retry_reasons: list[str] = field(default_factory=list)  # the inconclusive reasons that another try may remove
     notes: list[str] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
     skip_reason: str | None = None
 
     def skip(self, reason: str) -> None:
@@ -80,6 +92,16 @@ class Judge:
             self.notes.insert(0, f"beyond the contract: {message}")
             return False
         return self.require_under_any_fault(holds, message)
+
+    def require_equal(self, what: str, seen: object, expected: object, message: str = "") -> bool:
+        """Require that both are equal. If they are not, the report also shows them side by side."""
+        self.compare(what, seen, expected)
+        return self.require(seen == expected, message or f"{what} is {seen!r}, not {expected!r}")
+
+    def compare(self, what: str, seen: object, expected: object) -> None:
+        """Keep both for the report if they differ. This requires nothing; both must be plain JSON."""
+        if seen != expected and len(self.differences) < DIFFERENCES_MAX:
+            self.differences.append(Difference(what, expected, seen))
 
     def require_under_any_fault(self, holds: object, message: str) -> bool:
         """Like `require`, also under a fault that the contract does not cover."""
@@ -143,11 +165,13 @@ class Judge:
     def judgement(self) -> Judgement:
         if self.skip_reason is not None:
             return Judgement(Verdict.SKIPPED, self.skip_reason)
+        differences = tuple(self.differences)
         if self.broken_promises and not self.inconclusive_reasons:
-            return Judgement(Verdict.FAILED, sentence(self.broken_promises))
+            return Judgement(Verdict.FAILED, sentence(self.broken_promises), differences=differences)
         if self.inconclusive_reasons or self.too_little:
             message = sentence([*self.inconclusive_reasons, *self.too_little, *self.broken_promises])
-            return Judgement(Verdict.INCONCLUSIVE, message, sentence(self.retry_reasons), tuple(self.breaches))
+            lost = sentence(self.retry_reasons)
+            return Judgement(Verdict.INCONCLUSIVE, message, lost, tuple(self.breaches), differences)
         return Judgement(Verdict.PASSED, sentence(self.notes) or "as promised")
 
 

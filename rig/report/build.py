@@ -5,7 +5,12 @@ from typing import Any
 
 from rig.record import Verdict
 from rig.report import load, model, text, trim, words
-from rig.report.page import Answer, Box, Measure, Page, Scenario, Section, Step
+from rig.report.explain.contract import clauses_of
+from rig.report.explain.people import People, found_in, named, people_of
+from rig.report.explain.subjects import marks, subjects_of
+from rig.report.page import Answer, Item, Measure, Page, Section
+from rig.report.scenarios import scenarios_of, steps_of, timed
+from rig.report.time_spent import time_spent
 
 SERVICES = (("postgres", "Postgres"), ("valkey", "Valkey"), ("toxiproxy", "Toxiproxy"))
 TITLES = {"checklist": "Checklist report", "chaos": "Chaos report", "load": "Load report", "model": "Model report"}
@@ -14,6 +19,9 @@ TITLES = {"checklist": "Checklist report", "chaos": "Chaos report", "load": "Loa
 def build(results: Mapping[str, Any]) -> Page:
     """The view of a run. ValueError when an item bears a verdict that does not exist."""
     kind = text.clean(results.get("kind") or "")
+    known = people_of(results)
+    scenarios = tuple(scenarios_of(results))
+    sections = tuple(_sections(results.get("items") or (), known, steps_of(scenarios)))
     return Page(
         title=TITLES.get(kind, f"{kind.capitalize()} report".strip()),
         kind=kind,
@@ -26,12 +34,14 @@ def build(results: Mapping[str, Any]) -> Page:
         message=text.clean(results.get("message") or ""),
         command=text.clean(results.get("command") or ""),
         started=text.iso(results.get("started")),
-        facts=tuple(_facts(results)),
+        facts=tuple(facts_of(results)),
         measures=tuple(_measure(raw) for raw in results.get("measures") or ()),
-        sections=tuple(_sections(results.get("items") or ())),
-        scenarios=tuple(_scenarios(results)),
+        sections=sections,
+        scenarios=scenarios,
         load=load.view(results),
         model=model.view(results),
+        people=known,
+        time=time_spent(results, timed(scenarios, sections)),
     )
 
 
@@ -40,7 +50,7 @@ def _promises(counts: Mapping[str, int]) -> str:
     return f"{counts.get('passed', 0)} of {words.plural(total, 'promise')} passed" if total else ""
 
 
-def _facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+def facts_of(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Short name and value of what a reader needs to place the run; unknown ones are left out."""
     stack = results.get("stack") or {}
     services = " · ".join(f"{name} {stack[key]}" for key, name in SERVICES if stack.get(key))
@@ -68,7 +78,10 @@ def _python(stack: Mapping[str, Any]) -> str:
     return f"Python {stack['python']}" if stack.get("python") else ""
 
 
-def _sections(items: Sequence[Mapping[str, Any]]) -> list[Section]:
+Steps = Mapping[tuple[str, str, str], str]  # anchors, by scenario, variant and item; the scenario's own under ""
+
+
+def _sections(items: Sequence[Mapping[str, Any]], known: People, steps: Steps) -> list[Section]:
     """The sections in the order in which their first item stands; an item without one goes under "All"."""
     grouped: dict[str, list[Mapping[str, Any]]] = {}
     for item in items:
@@ -78,39 +91,51 @@ def _sections(items: Sequence[Mapping[str, Any]]) -> list[Section]:
             id=name,
             anchor=f"section-{text.anchor(name)}",
             title=next((text.clean(item["section_title"]) for item in members if item.get("section_title")), ""),
-            boxes=tuple(_box(item) for item in members),
+            items=tuple(_item(item, known, steps) for item in members),
         )
         for name, members in grouped.items()
     ]
 
 
-def _box(item: Mapping[str, Any]) -> Box:
-    return Box(
+def _item(item: Mapping[str, Any], known: People, steps: Steps) -> Item:
+    answers = item.get("answers") or ()
+    message = text.clean(item.get("message") or "")
+    own = {person.id: person for person in found_in([message, *answers], known)}
+    return Item(
         id=text.clean(item["id"]),
         anchor=text.anchor(item["id"]),
         kind=text.clean(item.get("kind") or ""),
         title=text.clean(item.get("title") or item["id"]),
         audience=text.clean(item.get("audience") or ""),
         verdict=words.verdict_of(item["verdict"]),
-        message=text.clean(item.get("message") or ""),
+        message=named(message, own),
         seconds=item.get("seconds"),
         all_along=bool(item.get("all_along")),
         replay=text.clean(item.get("replay") or ""),
-        answers=tuple(_answer(raw) for raw in item.get("answers") or ()),
+        answers=tuple(_answer(raw, text.clean(item["id"]), own, steps) for raw in answers),
+        people=tuple(own.values()),
+        clauses=clauses_of(text.clean(item["id"])),
     )
 
 
-def _answer(raw: Mapping[str, Any]) -> Answer:
+def _answer(raw: Mapping[str, Any], item: str, known: People, steps: Steps) -> Answer:
+    verdict, message = words.verdict_of(raw["verdict"]), text.clean(raw.get("message") or "")
+    scenario, variant = text.clean(raw.get("scenario") or ""), text.clean(raw.get("variant") or "")
+    pieces, differences = tuple(raw.get("evidence") or ()), tuple(raw.get("differences") or ())
+    doubtful = verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE)
     return Answer(
-        scenario=text.clean(raw.get("scenario") or ""),
-        variant=text.clean(raw.get("variant") or ""),
-        verdict=words.verdict_of(raw["verdict"]),
-        message=text.clean(raw.get("message") or ""),
+        scenario=scenario,
+        variant=variant,
+        verdict=verdict,
+        message=named(message, known),
         seconds=raw.get("seconds"),
         started=raw.get("started"),
         bounds=tuple(_bound(name, value) for name, value in (raw.get("bounds") or {}).items()),
         weakened=tuple(text.clean(reason) for reason in raw.get("weakened") or ()),
-        evidence=tuple(raw.get("evidence") or ()),
+        evidence=pieces,
+        marks=tuple(marks(pieces, subjects_of(message, differences, known))) if doubtful else (),
+        differences=differences,
+        step=steps.get((scenario, variant, item)) or steps.get((scenario, variant, ""), ""),
     )
 
 
@@ -129,46 +154,3 @@ def _measure(raw: Mapping[str, Any]) -> Measure:
     )
     verdict = words.verdict_of(raw["verdict"]) if raw.get("verdict") else None
     return Measure(text.clean(raw.get("name") or ""), value, limit, verdict)
-
-
-def _scenarios(results: Mapping[str, Any]) -> list[Scenario]:
-    """Each scenario as it ran; a step that asks for an item says what that item's answer was there."""
-    told = {
-        (answer.get("scenario"), answer.get("variant") or "", item["id"]): text.clean(answer.get("message") or "")
-        for item in results.get("items") or ()
-        for answer in item.get("answers") or ()
-    }
-    return [_scenario(raw, told) for raw in results.get("scenarios") or ()]
-
-
-def _scenario(raw: Mapping[str, Any], told: Mapping[tuple[str, str, str], str]) -> Scenario:
-    variant, error = raw.get("variant") or "", raw.get("error")
-    # A step that stopped its scenario is told as a mapping; whatever else went wrong as words.
-    stopped = error if isinstance(error, Mapping) else {}
-    name = f"{raw.get('feature')}: {raw.get('name')}"
-
-    def message(step: Mapping[str, Any]) -> str:
-        words_ = step.get("text") or ""
-        if stopped and stopped.get("step") == f"{step.get('keyword')} {words_}":
-            return text.clean(stopped.get("message") or "")
-        return step.get("message") or told.get((name, variant, words_.partition(": ")[0]), "")
-
-    whole = ": ".join(stopped[part] for part in ("step", "message") if stopped.get(part)) if stopped else error
-    return Scenario(
-        id=text.clean(raw.get("id") or raw.get("name") or ""),
-        feature=text.clean(raw.get("feature") or ""),
-        name=text.clean(raw.get("name") or ""),
-        variant=text.clean(variant),
-        seconds=raw.get("seconds"),
-        error=text.clean(whole) if whole else None,
-        steps=tuple(
-            Step(
-                keyword=text.clean(step.get("keyword") or "").strip(),
-                text=text.clean(step.get("text") or ""),
-                verdict=(verdict := words.verdict_of(step.get("verdict", "passed"))),
-                seconds=step.get("seconds"),
-                message="" if verdict is Verdict.PASSED else text.clean(message(step)),
-            )
-            for step in raw.get("steps") or ()
-        ),
-    )

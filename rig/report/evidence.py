@@ -1,11 +1,14 @@
 """Shapes each kind of evidence for print: the HTML template draws it, `plain` writes it as text."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from rig.record.evidence import Evidence
 from rig.report import text, trim
+from rig.report.explain.subjects import NOTHING, Marks
 from rig.report.trim import Gap, Limits, Line
+
+Parts = Collection[int]  # the numbers of the rows or lines that the verdict is about
 
 NEVER = "never came"
 
@@ -19,13 +22,26 @@ class Block:
     command: str | None = None  # what was run or asked; can be copied
     facts: tuple[tuple[str, str], ...] = ()  # short name and value, printed in a row
     columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
+    rows: tuple["Row | Gap", ...] = ()
     lines: tuple[Line | Gap, ...] = ()
     looked_for: str | None = None
     found: int = 0  # lines that hold the text looked for
-    more: str | None = None  # what was left out
     bar: "Bar | None" = None
     words: str | None = None  # a note
+    marked: bool = False  # the verdict is about this piece
+
+    @property
+    def marks(self) -> int:
+        """How many marks it bears."""
+        return self.marked + sum(one.marked for one in (*self.lines, *self.rows) if not isinstance(one, Gap))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a query's result; `marked` where the verdict is about it."""
+
+    cells: tuple[str, ...]
+    marked: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,13 +75,22 @@ class Bar:
         return f"{came} of {text.seconds(self.bound_s)} allowed" + (", over the bound" if self.over else "")
 
 
-def blocks(pieces: Sequence[Evidence], limits: Limits) -> list[Block]:
-    """The evidence of one answer as printable blocks; those beyond the limit become a note of how many."""
-    kept = [SHAPES.get(piece.get("kind", ""), _unknown)(piece, limits) for piece in pieces[: limits.pieces]]
-    if len(pieces) > limits.pieces:
-        left_out = f"… {len(pieces) - limits.pieces} more pieces of evidence, in results.json"
+def blocks(pieces: Sequence[Evidence], limits: Limits, marked: Sequence[Marks] = ()) -> list[Block]:
+    """The evidence of one answer as printable blocks; those beyond the limit become a note of how many.
+
+    `marked` says for each piece what of it the verdict is about.
+    """
+    numbers = trim.chosen(len(pieces), limits.pieces, [n for n, marks in enumerate(marked) if marks])
+    kept = [_block(pieces[n], limits, marked[n] if marked else NOTHING) for n in numbers]
+    if len(pieces) > len(numbers):
+        left_out = f"… {len(pieces) - len(numbers)} more pieces of evidence, in results.json"
         kept.append(Block("note", "Note", words=left_out))
     return kept
+
+
+def _block(piece: Evidence, limits: Limits, marks: Marks) -> Block:
+    shaped = SHAPES.get(piece.get("kind", ""), _unknown)(piece, limits, marks.parts)
+    return replace(shaped, marked=marks.whole)
 
 
 def bar(piece: Evidence) -> Bar:
@@ -78,16 +103,18 @@ def bar(piece: Evidence) -> Bar:
     )
 
 
-def _sql(piece: Evidence, limits: Limits) -> Block:
+def _sql(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     rows = piece.get("rows") or []
-    more = len(rows) - limits.rows
+    kept = [
+        (n, Row(tuple(trim.value(_cell(cell), limits) for cell in rows[n]), n in parts))
+        for n in trim.chosen(len(rows), limits.rows, parts)
+    ]
     return Block(
         "sql", "Postgres",
         command=trim.value(piece.get("statement", ""), limits),
         facts=(("rows", str(len(rows))),),
         columns=tuple(text.clean(column) for column in piece.get("columns") or ()),
-        rows=tuple(tuple(trim.value(_cell(cell), limits) for cell in row) for row in rows[: limits.rows]),
-        more=f"… {more} more row{'s' * (more != 1)}" if more > 0 else None,
+        rows=tuple(trim.with_gaps(kept, len(rows), "row")),
     )  # fmt: skip
 
 
@@ -98,7 +125,7 @@ def _cell(value: object) -> object:
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else value
 
 
-def _valkey(piece: Evidence, limits: Limits) -> Block:
+def _valkey(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     ttl = piece.get("ttl_ms")
     facts = []
     if piece.get("type"):
@@ -113,32 +140,32 @@ def _valkey(piece: Evidence, limits: Limits) -> Block:
         "valkey", "Valkey",
         command=trim.value(piece.get("command", ""), limits),
         facts=tuple(facts),
-        lines=tuple(trim.lines([text.as_text(member) for member in members], limits)),
+        lines=tuple(trim.lines([text.as_text(member) for member in members], limits, marked=parts)),
     )  # fmt: skip
 
 
-def _commands(piece: Evidence, limits: Limits) -> Block:
+def _commands(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     raw = piece.get("lines") or []
     return Block(
         "commands", "Valkey MONITOR",
         facts=(("", text.clean(piece.get("title") or "")), ("commands", str(len(raw)))),
-        lines=tuple(trim.lines(raw, limits)),
+        lines=tuple(trim.lines(raw, limits, marked=parts)),
     )  # fmt: skip
 
 
-def _log(piece: Evidence, limits: Limits) -> Block:
+def _log(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     raw, looked_for = piece.get("lines") or [], piece.get("looked_for")
     pattern = trim.needle(looked_for)
     return Block(
         "log", "Log",
         facts=(("", text.clean(piece.get("source") or "")),),
-        lines=tuple(trim.lines(raw, limits, looked_for)),
+        lines=tuple(trim.lines(raw, limits, looked_for, parts)),
         looked_for=text.clean(looked_for) if looked_for else None,
         found=sum(bool(pattern.search(text.clean(str(line)))) for line in raw) if pattern else 0,
     )  # fmt: skip
 
 
-def _http(piece: Evidence, limits: Limits) -> Block:
+def _http(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     started, ended, status = piece.get("started"), piece.get("ended"), piece.get("status")
     facts = [("by", text.clean(piece.get("actor") or "?"))]
     facts.append(("status", "no answer, outcome unknown" if status is None else str(status)))
@@ -158,7 +185,7 @@ def _http(piece: Evidence, limits: Limits) -> Block:
     )  # fmt: skip
 
 
-def _statements(piece: Evidence, limits: Limits) -> Block:
+def _statements(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     counts: Mapping[str, int] = piece.get("counts") or {}
     return Block(
         "statements", "Statement log",
@@ -166,25 +193,25 @@ def _statements(piece: Evidence, limits: Limits) -> Block:
             ("", text.clean(piece.get("title") or "")),
             *((text.clean(name), str(number)) for name, number in counts.items()),
         ),
-        lines=tuple(trim.lines(piece.get("lines") or [], limits)),
+        lines=tuple(trim.lines(piece.get("lines") or [], limits, marked=parts)),
     )  # fmt: skip
 
 
-def _timing(piece: Evidence, limits: Limits) -> Block:
+def _timing(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     return Block("timing", "Time", bar=bar(piece))
 
 
-def _note(piece: Evidence, limits: Limits) -> Block:
+def _note(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     return Block("note", "Note", words=trim.value(piece.get("text", ""), limits))
 
 
-def _unknown(piece: Evidence, limits: Limits) -> Block:
+def _unknown(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     """A kind that this version does not know is printed as it is rather than lost."""
     raw = text.clean(dict(piece)).split("\n")
     return Block("other", text.clean(piece.get("kind") or "Evidence"), lines=tuple(trim.lines(raw, limits)))
 
 
-SHAPES: dict[str, Callable[[Evidence, Limits], Block]] = {
+SHAPES: dict[str, Callable[[Evidence, Limits, Parts], Block]] = {
     "sql": _sql,
     "valkey": _valkey,
     "commands": _commands,
@@ -196,9 +223,9 @@ SHAPES: dict[str, Callable[[Evidence, Limits], Block]] = {
 }
 
 
-def plain(pieces: Sequence[Evidence], limits: Limits = trim.PLAIN) -> str:
+def plain(pieces: Sequence[Evidence], limits: Limits = trim.PLAIN, marked: Sequence[Marks] = ()) -> str:
     """The same evidence as lines of text, for outputs without typography."""
-    return "\n".join(line for block in blocks(pieces, limits) for line in _plain(block))
+    return "\n".join(line for block in blocks(pieces, limits, marked) for line in _plain(block))
 
 
 def _plain(block: Block) -> list[str]:
@@ -208,11 +235,17 @@ def _plain(block: Block) -> list[str]:
         printed = [f"[{block.label}] {block.bar.what}: {block.bar}"]
     if block.words:
         printed = [f"[{block.label}] {block.words}"]
+    if block.marked:
+        printed[0] = trim.MARK + printed[0]
     if block.command:
         printed += [f"  {line}" for line in block.command.split("\n")]
     if block.looked_for:
         printed.append(f"  looked for: {block.looked_for} ({block.found} found)")
     if block.columns:
-        printed += ["  " + " | ".join(row) for row in (block.columns, *block.rows)]
-    printed += [f"  {line}" for line in block.lines]
-    return printed + ([f"  {block.more}"] if block.more else [])
+        printed.append("  " + " | ".join(block.columns))
+        printed += [f"  {row if isinstance(row, Gap) else _joined(row)}" for row in block.rows]
+    return printed + [f"  {line}" for line in block.lines]
+
+
+def _joined(row: Row) -> str:
+    return trim.MARK * row.marked + " | ".join(row.cells)

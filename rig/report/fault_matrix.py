@@ -1,16 +1,17 @@
 """The checklist under each class of fault, as a page of HTML and of Markdown: sections by classes, a verdict per cell."""
 
-import html
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rig.record import Verdict
+from rig.record import RunDirectory, Verdict, overall
 from rig.record.sections import SECTIONS
-from rig.report import words
+from rig.report import text, words
+from rig.report.build import facts_of
+from rig.report.formats import html
 from rig.report.formats.markdown import fenced
+from rig.report.place import NOWHERE, place_of
 
 MARKS = {
     Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.BROKEN: "!", Verdict.INCONCLUSIVE: "?", Verdict.SKIPPED: "-",
@@ -19,16 +20,16 @@ MARKS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One section under one class: its verdict without the declared boxes, what fell, and what was declared."""
+    """One section under one class: its verdict without the declared items, the items that did not pass, and the declared ones."""
 
-    verdict: Verdict | None  # None: no box of it was run
-    boxes: int
+    verdict: Verdict | None  # None: no item of it was run
+    items: int
     fallen: tuple[str, ...]
     declared: tuple[str, ...]
 
 
 def asked(cells: Mapping[str, Mapping[str, Cell]]) -> list[str]:
-    """Sections of which any box was run."""
+    """Sections of which any item was run."""
     return [s for s in SECTIONS if any(column[s].verdict or column[s].declared for column in cells.values())]
 
 
@@ -56,17 +57,19 @@ def as_markdown(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cel
 
 
 def sentences(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]]) -> Iterable[str]:
-    """What stands below the table: each class's fault, random seed and what fell, then each declared change."""
+    """The lines below the table: each class's fault, random seed and what did not pass, then each declared change."""
     for name, results in columns.items():
         under = results["condition"]
-        how = "in force all the while" if under["persistent"] else "struck and healed before each scenario"
         verdicts = {item["id"]: item["verdict"] for item in results["items"]}
         fallen = ", ".join(
             id if verdicts[id] == Verdict.FAILED else f"{id} ({verdicts[id]})"
             for cell in cells[name].values()
             for id in cell.fallen
         )
-        yield f"{name}: {under['fault']}, {how}; random seed {results['random_seed']}; fell: {fallen or 'nothing'}"
+        yield (
+            f"{name}: {under['fault']}, {how(under)}; random seed {results['random_seed']};"
+            f" did not pass: {fallen or 'nothing'}"
+        )
         for id, why in under["changes"].items():
             if any(id in cell.declared for cell in cells[name].values()):
                 yield f"{name}, declared: {id}: {why}"
@@ -74,60 +77,84 @@ def sentences(columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]
     yield from (f"judged: {line}" for line in sorted(told) if line)
 
 
+def how(under: Mapping[str, Any]) -> str:
+    return "active during each scenario" if under["persistent"] else "injected and removed before each scenario"
+
+
 def link(results: Mapping[str, Any]) -> str:
     return f"{Path(results['directory']).name}/report.html"
-
-
-STYLE = """
-:root { color-scheme: light dark; --paper: #fdfdfc; --ink: #1a1c20; --soft: #555b65; --rule: #e2e3e0;
-  --passed: #1b7f4d; --failed: #c2332b; --broken: #7d44b5; --inconclusive: #96620a; --skipped: #69707b; }
-@media (prefers-color-scheme: dark) { :root { --paper: #131518; --ink: #e6e8eb; --soft: #a9b0ba; --rule: #2a2e34;
-  --passed: #4fbf87; --failed: #ff7d74; --broken: #c79bf2; --inconclusive: #e3b04b; --skipped: #929aa5; } }
-body { margin: 0; background: var(--paper); color: var(--ink);
-  font: 15px/1.5 -apple-system, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif; }
-main { max-width: 1120px; margin: 0 auto; padding: 40px 24px; } .wide { overflow-x: auto; }
-table { border-collapse: separate; border-spacing: 0; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: 6px 12px; border-bottom: 1px solid var(--rule); text-align: center; white-space: nowrap; }
-th { font-size: 12px; font-weight: 600; color: var(--soft); } tbody th { text-align: left; }
-/* The sections stay in sight while a narrow screen is scrolled. */
-tbody th, thead th:first-child { position: sticky; left: 0; background: var(--paper); }
-td a { color: inherit; text-decoration: none; display: block; } td a:hover { text-decoration: underline; }
-.passed { color: var(--passed); } .failed { color: var(--failed); } .broken { color: var(--broken); }
-.inconclusive { color: var(--inconclusive); } .skipped, .none { color: var(--skipped); }
-small { color: var(--soft); display: block; font-size: 11px; line-height: 1.2; } ul { padding-left: 20px; } li { margin: 4px 0; }
-@media (max-width: 640px) { main { padding: 24px 16px; } h1 { font-size: 22px; } th, td { padding: 6px 8px; } }
-"""
 
 
 def as_html(
     columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], command: str, *, linked: bool = True
 ) -> str:
-    """One page that opens offline: each cell leads to the report of its run, unless it stands without these."""
-    heads = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in columns)
-    rows = []
-    for section in asked(cells):
-        found = []
-        for name, results in columns.items():
-            cell = cells[name][section]
-            told = f"{cell.verdict or 'none'}, {cell.boxes} boxes, random seed {results['random_seed']}"
-            apart = f"<small> {len(cell.declared)} declared</small>" if cell.declared else ""
-            shown = (MARKS[cell.verdict] if cell.verdict else "·") + apart
-            tag = f'a href="{html.escape(link(results))}"' if linked else 'span role="img"'
-            found.append(
-                f'<td class="{cell.verdict or "none"}"><{tag} title="{html.escape(told)}"'
-                f' aria-label="{html.escape(told)}">{shown}</{tag.split()[0]}></td>'
-            )
-        rows.append(f"<tr><th scope=row>{html.escape(SECTIONS[section])}</th>{''.join(found)}</tr>")
-    notes = "".join(f"<li>{html.escape(line)}</li>" for line in sentences(columns, cells))
-    counts = Counter(cell.verdict for column in cells.values() for cell in column.values() if cell.verdict)
-    told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    legend = " · ".join(f'<span class="{verdict}">{sign}</span> {verdict}' for verdict, sign in MARKS.items())
+    """One page that opens offline. Each cell leads to the report of its run; `linked` is False where these are not beside it."""
+    every = [cell.verdict for column in cells.values() for cell in column.values() if cell.verdict]
+    verdict = overall(every)
+    first: Mapping[str, Any] = next(iter(columns.values()), {})
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Checklist under faults</title><style>{STYLE}</style></head><body><main>"
-        f"<h1>The checklist under each class of fault</h1><p>{told} of {sum(counts.values())} cells. {legend}</p>"
-        f"<p><code>{html.escape(command)}</code></p>"
-        f'<div class="wide"><table><thead><tr><th></th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-        f"<ul>{notes}</ul></main></body></html>\n"
+        html.environment()
+        .get_template("matrix.html.j2")
+        .render(
+            verdict=verdict,
+            headline=_headline(every, verdict),
+            counts=words.count(every),
+            facts=facts_of(first),
+            command=command,
+            classes=[_class(name, results, cells[name], linked) for name, results in columns.items()],
+            rows=[_row(section, columns, cells, linked) for section in asked(cells)],
+            meanings=words.MEANINGS,
+            style=html.style("matrix.css"),
+            place=NOWHERE,
+            **html.head(verdict),
+        )
     )
+
+
+def _headline(every: Sequence[Verdict], verdict: Verdict) -> str:
+    number = every.count(verdict)
+    if verdict is Verdict.PASSED:
+        return f"The checklist held under each class of fault: {words.plural(number, 'cell')}, none of them failed."
+    said = verdict if verdict is Verdict.FAILED else f"{'is' if number == 1 else 'are'} {verdict}"
+    return f"{number} of {words.plural(len(every), 'cell')} {said}."
+
+
+def _row(
+    section: str, columns: Mapping[str, Any], cells: Mapping[str, Mapping[str, Cell]], linked: bool
+) -> dict[str, Any]:
+    """The cells of one section, each with the words that a screen reader says."""
+    shown = []
+    for name, results in columns.items():
+        cell = cells[name][section]
+        told = f"{name}: {cell.verdict or 'not judged'}, {words.plural(cell.items, 'item')}"
+        told += f", {len(cell.declared)} declared" if cell.declared else ""
+        to = f"{link(results)}#section-{section}" if linked else ""
+        shown.append({"verdict": cell.verdict, "told": told, "declared": len(cell.declared), "link": to})
+    return {"name": SECTIONS[section], "cells": shown}
+
+
+def _class(name: str, results: Mapping[str, Any], cells: Mapping[str, Cell], linked: bool) -> dict[str, Any]:
+    """One class: its fault, how to judge its run again, what did not pass, what is declared."""
+    under = results["condition"]
+    items = {item["id"]: item for item in results["items"]}
+    declared = [id for cell in cells.values() for id in cell.declared]
+    place = place_of(RunDirectory(Path(results["directory"])))
+    return {
+        "name": name,
+        "fault": under["fault"],
+        "how": how(under),
+        "random_seed": results["random_seed"],
+        "report": link(results) if linked else "",
+        "recheck": f"rig recheck {place.run_name}{place.options}" if linked else "",
+        "fallen": [
+            {
+                "id": id,
+                "verdict": items[id]["verdict"],
+                "message": items[id].get("message", ""),
+                "anchor": text.anchor(id),
+            }
+            for cell in cells.values()
+            for id in cell.fallen
+        ],
+        "declared": [(id, why) for id, why in under["changes"].items() if id in declared],
+    }

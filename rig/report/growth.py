@@ -52,7 +52,7 @@ def print_table(results: Mapping[str, Any], console: Console) -> None:
 
 
 def charts(growth: Mapping[str, Any]) -> list[tuple[str, Markup]]:
-    """A chart an operation, all on the same axes, so that one can be held against the other."""
+    """One chart per operation, all on the same axes, so that they can be compared."""
     every = [
         point
         for one in growth["operations"]

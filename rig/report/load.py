@@ -7,7 +7,7 @@ from rig.record import Verdict
 from rig.report import load_tables, text, trim, words
 from rig.report.charts import plots, svg
 from rig.report.load_tables import Arms
-from rig.report.page import Box, Figures, Load
+from rig.report.page import Figures, Item, Load
 from rig.report.table import Cell, Figure, Table
 
 Raw = Mapping[str, Any]
@@ -38,7 +38,7 @@ def view(results: Raw) -> Load | None:
     )
     raw = tuple(text.clean(name) for name in load.get("raw") or () if _beside(text.clean(name)))
     took = results.get("seconds")
-    thresholds = tuple(_threshold_box(one, n, took) for n, one in enumerate(load.get("thresholds") or (), 1))
+    thresholds = tuple(_threshold_item(one, n, took) for n, one in enumerate(load.get("thresholds") or (), 1))
     return Load(kept, thresholds, raw)
 
 
@@ -79,8 +79,8 @@ def _claims(load: Raw, items: Sequence[Raw]) -> Table:
     return Table(
         "claims",
         "Claims",
-        "What the mirror is said to save: the limit holds for the server with the mirror; the same server without it "
-        "stands beside it for comparison. The id leads to the evidence.",
+        "What the mirror saves. The limit is for the server with the mirror; the same server without the mirror is shown "
+        "for comparison. The id links to the evidence.",
         ("Verdict", "Id", "Claim", "#Limit", "#With the mirror", "#Without it"),
         tuple(rows),
     )
@@ -96,16 +96,16 @@ def _thresholds(load: Raw) -> Table:
     return Table(
         "thresholds",
         "Thresholds",
-        "Limits that this run was given, each with the value observed.",
+        "The limits given on the command line, each with the observed value.",
         ("Verdict", "Limit", "#Observed"),
         tuple(rows),
     )
 
 
-def _threshold_box(one: Raw, number: int, took: float | None) -> Box:
+def _threshold_item(one: Raw, number: int, took: float | None) -> Item:
     """A threshold in the shape of an item, so that each output can count it."""
     measured = load_tables.figure(one.get("value"), one.get("unit"))
-    return Box(
+    return Item(
         id=f"THRESHOLD-{number:02}",
         anchor=f"threshold-{number}",
         kind="threshold",
@@ -127,8 +127,8 @@ def _courses(load: Raw, results: Raw) -> Figures:
     return Figures(
         "courses",
         "Course of both arms",
-        "Time runs from the start of the measured window. Each arm keeps its colour; "
-        "squares mark the one without the mirror, a dashed line what was offered.",
+        "Time is counted from the start of the measured window. Each arm has its colour. "
+        "Squares mark the arm without the mirror; a dashed line shows the offered load.",
         _figures(plots.curves(plot, spans, origin) for plot in load.get("plots") or ()),
     )
 
@@ -141,8 +141,8 @@ def _spreads(load: Raw, arms: Arms) -> Figures:
     return Figures(
         "spreads",
         "Spread of response times",
-        "How large a share of the requests took how long: further left is faster, and a dashed outline is the arm "
-        "without the mirror. The axis is logarithmic, so that equal steps multiply the time.",
+        "Which share of the requests took how long; further left is faster. A dashed outline is the arm "
+        "without the mirror. The axis is logarithmic: equal steps multiply the time.",
         _figures(plots.spread(action, entries) for action, entries in by_action.items()),
     )
 

@@ -76,8 +76,8 @@ def percentiles(load: Raw, arms: Arms) -> Table:
     return _made(
         "percentiles",
         "Response times",
-        "In ms: p95 is the time that 95 of 100 requests stayed below. `corrected` counts from the moment the request "
-        "was planned, so that a stall is not hidden; `raw` counts from its sending.",
+        "In ms. 95 % of the requests were faster than p95. `corrected` counts from the moment when the request "
+        "was planned, so that a stall is not hidden; `raw` counts from the moment when it was sent.",
         ("Action", "Arm", "Counted", "#Requests", *(f"#{name}, ms" for name in TIMES)),
         arms.sort(load.get("percentiles") or (), "action", "kind"),
         lambda row: (
@@ -94,8 +94,8 @@ def accounting(load: Raw, arms: Arms) -> Table:
     return _made(
         "accounting",
         "What became of each request",
-        "Planned requests are completed (answered as they should be), failed, missed (never sent) or in flight "
-        "(unanswered at the end).",
+        "Each planned request was completed (answered correctly), failed, missed (never sent) or in flight "
+        "(not yet answered at the end).",
         ("Action", "Arm", *(f"#{name.replace('_', ' ').capitalize()}" for name in counted)),
         arms.sort(load.get("accounting") or (), "action"),
         lambda row: (words_of(row, "action"), arms.cell(row.get("arm")), *cells(row, *counted)),
@@ -116,8 +116,9 @@ def blocks(load: Raw, arms: Arms) -> Table:
     return _made(
         "blocks",
         "Is the difference real?",
-        "The window is cut into blocks of time, each measured by itself. The median block, below it the interval; bars "
-        "on one axis from zero, with the mirror above, without it below. Bars that overlap prove no difference.",
+        "The window is divided into blocks of time, and each block is measured separately. A cell shows the median block and "
+        "below it the interval. The bars share one axis from zero: above with the mirror, below without it. If the bars "
+        "overlap, no difference is proven.",
         ("Measure", "#With the mirror", "#Without it", "Intervals", "In words"),
         load.get("blocks") or (),
         cut,
@@ -143,8 +144,8 @@ def ledger(load: Raw, arms: Arms) -> Table:
     return Table(
         "ledger",
         "SQL statements by template",
-        "Every statement that Postgres logged, its values taken out. Class `work` is the server's own, `driver` comes "
-        "from its connection pool, `observer` from this rig; the cause is what made the server send it.",
+        "Every statement that Postgres logged, without its values. Class `work` is sent by the server's code, `driver` by "
+        "its connection pool, `observer` by this rig. The cause is what made the server send it.",
         ("Arm", "Instance", "Class", "Cause", "#Calls", "#A minute", "Statement"),
         tuple(cut(row) for row in rows[:LEDGER_MAX]),
         open_rows=LEDGER_OPEN,
@@ -156,7 +157,7 @@ def valkey(load: Raw, arms: Arms) -> Table:
     return _made(
         "valkey",
         "Valkey commands",
-        "What the mirror costs on the other side: commands that Valkey took in the window.",
+        "The cost of the mirror in Valkey: the commands that Valkey executed in the window.",
         ("Command", "Arm", "#Calls", "#A second"),
         arms.sort(load.get("valkey") or (), "command"),
         lambda row: (
@@ -171,8 +172,8 @@ def witness(load: Raw, arms: Arms) -> Table:
     return _made(
         "witness",
         "Second witness: Postgres' own counters",
-        "How far a table's counter moved in the window, beside the logged statements that explain it; the two are "
-        "counted independently and should agree.",
+        "How much each counter of a table changed in the window, beside the logged statements that explain the change. "
+        "Both are counted independently and should agree.",
         ("Table", "Counter", "Arm", "#Moved by", "Explained by"),
         arms.sort(load.get("witness") or (), "table", "counter"),
         lambda row: (
@@ -189,8 +190,8 @@ def generator(load: Raw) -> Table:
     return _made(
         "generator",
         "The load generator",
-        "If the generator itself was short of CPU or sent late, the times above are its own; peak to mean tells how "
-        "bunched its sending was (1 is even).",
+        "If the generator lacked CPU time or sent late, the response times above include its own delay. Peak to mean tells "
+        "how uneven its sending was (1 is even).",
         ("Worker", "#CPU, % of a core", "#Memory, MB", "#Late (p99), ms", "#Peak to mean", "Finished"),
         load.get("generator") or (),
         lambda row: (
@@ -206,7 +207,7 @@ def observing(load: Raw) -> Table:
     return _made(
         "observing",
         "Cost of observing",
-        "What this rig's own watching adds to what it measures.",
+        "What the rig's own observation adds to the measured values.",
         ("Measure", "#Value"),
         load.get("observing") or (),
         lambda row: (words_of(row, "name"), Cell(figure(row.get("value"), row.get("unit")))),

@@ -89,8 +89,7 @@ def _explored(lines: Sequence[Line]) -> Table:
     return Table(
         "explored",
         "What was explored",
-        "Every state that can be reached was seen where it says *exhausted*: at most so many of each may occur."
-        .replace("*", ""),
+        "Where it says exhausted, every reachable state was visited. `within` tells how many of each thing may occur.",
         ("specification", "within", "how it ended", "#states", "#transitions", "#depth", "#time"),
         tuple(rows),
     )  # fmt: skip
@@ -114,8 +113,8 @@ def _control(lines: Sequence[Line]) -> Table:
     return Table(
         "control",
         "Negative control",
-        "Each mutant and each single rule taken away from the protocol: it must break an invariant, or the specification"
-        " says nothing of that rule.",
+        "Each mutant, and the protocol without one rule at a time. Each must break an invariant; otherwise the specification "
+        "does not cover that rule.",
         ("specification", "what", "taken away", "outcome", "breaks", "#steps", "#states"),
         tuple(rows),
     )

@@ -1,18 +1,23 @@
-"""The view that all outputs share: a run as boxes by section, its counts, facts and sentences, to print."""
+"""The view that all outputs share: a run as items by section, with its counts, facts and sentences."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from rig.record import Verdict, overall
 from rig.record.evidence import Evidence
 from rig.report import words
+from rig.report.explain.contract import Clause, clauses
+from rig.report.explain.people import People, Person
+from rig.report.explain.subjects import Marks
 from rig.report.model import Model
 from rig.report.table import Figure, Table
+from rig.report.time_spent import TimeSpent
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one scenario (or variant of it) said of a box."""
+    """The result of one item in one scenario, or in one variant of it."""
 
     scenario: str
     variant: str
@@ -23,10 +28,13 @@ class Answer:
     bounds: tuple[tuple[str, str], ...]
     weakened: tuple[str, ...]
     evidence: tuple[Evidence, ...]
+    marks: tuple[Marks, ...] = ()  # for each piece of evidence what the verdict is about; none of a pass
+    differences: tuple[Mapping[str, Any], ...] = ()  # what was expected and seen, as in results.json
+    step: str = ""  # the anchor of the step that asked for it, or of its scenario
 
 
 @dataclass(frozen=True)
-class Box:
+class Item:
     """One row of the report."""
 
     id: str
@@ -40,6 +48,13 @@ class Box:
     replay: str
     answers: tuple[Answer, ...]
     all_along: bool = False  # judged from all that was seen, so its time is that of the run
+    people: tuple[Person, ...] = ()  # whose ids stand in it
+    clauses: tuple[Clause, ...] = ()  # of the contract
+
+    @property
+    def mark(self) -> str:
+        """The anchor of the first thing that the verdict is about; empty where there is none."""
+        return f"{self.anchor}-mark" if any(mark for answer in self.answers for mark in answer.marks) else ""
 
     @property
     def pieces(self) -> int:
@@ -54,20 +69,20 @@ class Box:
 
 @dataclass(frozen=True)
 class Section:
-    """The boxes under one heading."""
+    """The items under one heading."""
 
     id: str
     anchor: str
     title: str
-    boxes: tuple[Box, ...]
+    items: tuple[Item, ...]
 
     @property
     def counts(self) -> dict[Verdict, int]:
-        return words.count(box.verdict for box in self.boxes)
+        return words.count(item.verdict for item in self.items)
 
     @property
     def seconds(self) -> float:
-        return took(self.boxes)
+        return took(self.items)
 
     @property
     def letter(self) -> str:
@@ -92,6 +107,13 @@ class Step:
     verdict: Verdict
     seconds: float | None
     message: str
+    anchor: str = ""
+    item: str = ""  # the anchor of the item that it asks for
+
+    @property
+    def rest(self) -> str:
+        """Its text behind the item's id."""
+        return self.text.partition(":")[2]
 
 
 @dataclass(frozen=True)
@@ -105,6 +127,7 @@ class Scenario:
     seconds: float | None
     error: str | None
     steps: tuple[Step, ...]
+    anchor: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -138,7 +161,7 @@ class Load:
     """What a load run shows beside its items; `parts` are in reading order, without the empty ones."""
 
     parts: tuple[Table | Figures, ...]
-    thresholds: tuple[Box, ...]
+    thresholds: tuple[Item, ...]
     raw: tuple[str, ...]
 
     def table(self, name: str) -> Table | None:
@@ -166,10 +189,18 @@ class Page:
     scenarios: tuple[Scenario, ...]
     load: "Load | None" = None
     model: Model | None = None
+    people: People = field(default_factory=dict)
+    time: TimeSpent | None = None
 
     @property
-    def boxes(self) -> list[Box]:
-        return [box for section in self.sections for box in section.boxes]
+    def clauses(self) -> list[Clause]:
+        """The sentences of the contract that the items are about, each once, in the order of the contract."""
+        named = {clause.name for item in self.items for clause in item.clauses}
+        return [clause for clause in clauses().values() if clause.name in named]
+
+    @property
+    def items(self) -> list[Item]:
+        return [item for section in self.sections for item in section.items]
 
     @property
     def total(self) -> int:
@@ -179,28 +210,28 @@ class Page:
     def skips(self) -> dict[str, list[str]]:
         """The ids that were skipped, by the reason."""
         found: dict[str, list[str]] = {}
-        for box in self.boxes:
-            if box.verdict is Verdict.SKIPPED:
-                found.setdefault(box.message, []).append(box.id)
+        for item in self.items:
+            if item.verdict is Verdict.SKIPPED:
+                found.setdefault(item.message, []).append(item.id)
         return found
 
     @property
-    def causes(self) -> list[tuple[Box, ...]]:
+    def causes(self) -> list[tuple[Item, ...]]:
         """The troubles, those with the same verdict and the same words for it together."""
-        found: dict[tuple[Verdict, str], list[Box]] = {}
-        for box in self.troubles:
-            found.setdefault((box.verdict, box.message or box.id), []).append(box)
-        return [tuple(boxes) for boxes in found.values()]
+        found: dict[tuple[Verdict, str], list[Item]] = {}
+        for item in self.troubles:
+            found.setdefault((item.verdict, item.message or item.id), []).append(item)
+        return [tuple(items) for items in found.values()]
 
     @property
-    def troubles(self) -> list[Box]:
-        """What a reader must see first: failed, then broken, then inconclusive boxes."""
-        return [box for verdict in words.ORDER[:3] for box in self.boxes if box.verdict is verdict]
+    def troubles(self) -> list[Item]:
+        """The items to show first: failed, then broken, then inconclusive ones."""
+        return [item for verdict in words.ORDER[:3] for item in self.items if item.verdict is verdict]
 
 
-def took(boxes: Sequence[Box]) -> float:
-    """Seconds of all together: one after the other, but for those that are judged from the whole run, at the same time."""
-    times = {along: [box.seconds or 0.0 for box in boxes if box.all_along is along] for along in (False, True)}
+def took(items: Sequence[Item]) -> float:
+    """Seconds of all items. Times are added up, except of items judged from the whole run: their time is the longest one."""
+    times = {along: [item.seconds or 0.0 for item in items if item.all_along is along] for along in (False, True)}
     return sum(times[False]) + max(times[True], default=0.0)
 
 

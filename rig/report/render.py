@@ -11,6 +11,7 @@ from rig.report.formats.cucumber import cucumber
 from rig.report.formats.html import html
 from rig.report.formats.junit import junit
 from rig.report.formats.markdown import markdown
+from rig.report.place import place_of
 
 
 def render(results: Mapping[str, Any], directory: RunDirectory) -> list[Path]:
@@ -20,7 +21,7 @@ def render(results: Mapping[str, Any], directory: RunDirectory) -> list[Path]:
     """
     view = build(results)
     outputs = {
-        directory.report: html(view, results, directory.path.name),
+        directory.report: html(view, results, place_of(directory)),
         directory.path / "summary.md": markdown(view),
         directory.path / "junit.xml": junit(view),
         directory.path / "cucumber.json": cucumber(view),

@@ -1,10 +1,13 @@
 """Cuts evidence down to what a reader looks at; the whole of it stays in results.json."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rig.report import text
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class Limits:
     rows: int  # of a query's result
     characters: int  # of one value, line or cell
     pieces: int  # of evidence under one answer
-    answers: int  # under one box
+    answers: int  # under one item
 
 
 # From generous to sparse: the HTML takes the first one with which it fits its size.
@@ -26,6 +29,7 @@ STEPS = (
     Limits(lines=5, rows=3, characters=160, pieces=6, answers=5),
 )
 PLAIN = STEPS[1]
+MARK = "> "  # in text, before what the verdict is about
 CONTEXT_LINES = 2  # kept around a line that holds the text looked for
 PLACEHOLDER = re.compile(r"<[^<>]+>")
 
@@ -36,13 +40,14 @@ class Line:
 
     at: str
     parts: tuple[tuple[str, bool], ...]
+    marked: bool = False  # the verdict is about it
 
     @property
     def hit(self) -> bool:
         return any(found for _, found in self.parts)
 
     def __str__(self) -> str:
-        return f"{self.at} " * bool(self.at) + "".join(words for words, _ in self.parts)
+        return MARK * self.marked + f"{self.at} " * bool(self.at) + "".join(words for words, _ in self.parts)
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,10 @@ class Gap:
     """Lines that were left out here."""
 
     number: int
+    noun: str = "line"
 
     def __str__(self) -> str:
-        return f"… {self.number} more line{'s' * (self.number != 1)}"
+        return f"… {self.number} more {self.noun}{'s' * (self.number != 1)}"
 
 
 def value(raw: object, limits: Limits) -> str:
@@ -62,7 +68,7 @@ def value(raw: object, limits: Limits) -> str:
 
 
 def message(raw: str, limits: Limits = PLAIN) -> str:
-    """What an item or a run says, cut like its evidence: it may quote all that a server printed."""
+    """The message of an item or a run, cut like evidence, because it may quote long output of a server."""
     return value(raw, limits)
 
 
@@ -74,36 +80,47 @@ def needle(looked_for: str | None) -> re.Pattern[str] | None:
     return re.compile(r"\S+?".join(literal))
 
 
-def lines(raw: Sequence[object], limits: Limits, looked_for: str | None = None) -> list[Line | Gap]:
-    """The first lines, or, when a text was looked for and found, those that hold it with a little context."""
+def lines(
+    raw: Sequence[object], limits: Limits, looked_for: str | None = None, marked: Collection[int] = ()
+) -> list[Line | Gap]:
+    """The first lines, or those that are marked or hold a text looked for, with a little context."""
     pattern = needle(looked_for)
-    cut = [_line(str(item), pattern, limits) for item in raw]
+    cut = [_line(str(item), pattern, limits, number in marked) for number, item in enumerate(raw)]
     if len(cut) <= limits.lines + 1:  # a gap takes a line itself
         return list(cut)
-    hits = [index for index, line in enumerate(cut) if line.hit]
+    hits = sorted(marked) + [index for index, line in enumerate(cut) if line.hit and index not in marked]
     wanted: set[int] = set()
     for hit in hits:
         around = set(range(max(0, hit - CONTEXT_LINES), min(len(cut), hit + CONTEXT_LINES + 1)))
         if len(wanted | around) > limits.lines:
             break
         wanted |= around
-    return _with_gaps(cut, sorted(wanted) or list(range(limits.lines)))
+    kept = [(index, cut[index]) for index in sorted(wanted) or range(limits.lines)]
+    return with_gaps(kept, len(cut))
 
 
-def _with_gaps(cut: Sequence[Line], kept: Sequence[int]) -> list[Line | Gap]:
-    printed: list[Line | Gap] = []
+def chosen(number: int, limit: int, marked: Collection[int]) -> list[int]:
+    """Which of so many rows are printed: the first ones, and of those behind them as many marked ones as fit."""
+    behind = [index for index in sorted(marked) if limit <= index < number][: max(1, limit // 2)]
+    first = range(min(number, limit - len(behind) if behind else limit))
+    return [*first, *behind]
+
+
+def with_gaps(kept: Sequence[tuple[int, T]], number: int, noun: str = "line") -> list[T | Gap]:
+    """The kept ones in order, with a gap wherever others of that number were left out."""
+    printed: list[T | Gap] = []
     following = 0
-    for index in kept:
+    for index, one in kept:
         if index > following:
-            printed.append(Gap(index - following))
-        printed.append(cut[index])
+            printed.append(Gap(index - following, noun))
+        printed.append(one)
         following = index + 1
-    if following < len(cut):
-        printed.append(Gap(len(cut) - following))
+    if following < number:
+        printed.append(Gap(number - following, noun))
     return printed
 
 
-def _line(raw: str, pattern: re.Pattern[str] | None, limits: Limits) -> Line:
+def _line(raw: str, pattern: re.Pattern[str] | None, limits: Limits, marked: bool) -> Line:
     at, words = text.split_stamp(text.clean(raw).rstrip("\n"))
     words = value(words, limits)
     parts: list[tuple[str, bool]] = []
@@ -113,4 +130,4 @@ def _line(raw: str, pattern: re.Pattern[str] | None, limits: Limits) -> Line:
         parts.append((match[0], True))
         position = match.end()
     parts.append((words[position:], False))
-    return Line(at, tuple(part for part in parts if part[0]))
+    return Line(at, tuple(part for part in parts if part[0]), marked)

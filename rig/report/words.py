@@ -1,4 +1,4 @@
-"""What each verdict is called, drawn as and said in a sentence, so that every output says the same."""
+"""The words, marks and sentences for each verdict, shared by all outputs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,7 +24,7 @@ MEANINGS = {
     Verdict.SKIPPED: "a capability is missing, so it was not tried",
 }
 NOUNS = {
-    "checklist": ("box", "boxes"),
+    "checklist": ("item", "items"),
     "chaos": ("check", "checks"),
     "load": ("claim", "claims"),
     "model": ("statement", "statements"),

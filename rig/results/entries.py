@@ -1,6 +1,7 @@
 """The entries of results.json: answers, items, scenarios, and what takes the place of a missing answer."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -32,10 +33,12 @@ def answer_entry(
 ) -> Answer:  # fmt: skip
     """One answer of an item, from a scenario and variant; times are epoch seconds."""
     scenario, variant = key
+    different = [asdict(each) for each in judgement.differences]
     return {
         "scenario": scenario, "variant": variant, "verdict": judgement.verdict, "message": judgement.message,
         "seconds": round(ended - started, 3), "started": started, "bounds": msgspec.to_builtins(bounds or {}),
         "weakened": [], "evidence": list(shown),
+        **({"differences": different} if different else {}),
     }  # fmt: skip
 
 

@@ -9,13 +9,14 @@ from rig.checks.framework import CATCH_ALL
 from rig.checks.model.explorations import declare_model
 from rig.record import Run, Verdict, exit_code, overall
 from rig.record.lines.checklist import Scenario
-from rig.record.lines.common import Broken, End, Plan, Weakness
+from rig.record.lines.common import Broken, End, Person, Plan, Weakness
 from rig.record.verdict import EXIT_INTERRUPTED
 from rig.results.blame import again, charge_breaches, charge_contract, charge_exits
 from rig.results.chaos import figures
 from rig.results.claims_registry import claims
 from rig.results.entries import INTERRUPTED, cut_short, item_entry, run_ended, scenario_entry
 from rig.results.observations import answers_of, counts, judged, last_attempts, note_unended, note_unrun
+from rig.results.wall_time import wall_time
 from rig.results.whole_run import judge_whole_run
 
 
@@ -68,6 +69,8 @@ def judge_run(run: Run) -> dict[str, Any]:
         "seconds": round(ended - run.meta["started"], 3),
         "items": items,
         "scenarios": [scenario_entry(line) for line in scenarios.values()],
+        "people": people(run),
+        "wall_time": wall_time(run, ended),
         **figures(run),
     }
 
@@ -76,6 +79,11 @@ def until_its_end(run: Run) -> Run:
     """The run without the lines after an interruption: what broke while it was taken down has stopped nothing."""
     end = run.lines.first(End)
     return replace(run, lines=run.lines.until(end.t)) if end and end.interrupted else run
+
+
+def people(run: Run) -> dict[str, dict[str, str]]:
+    """Name and role of everybody whose row the rig wrote, by id: an id alone says nothing to a reader."""
+    return {line.id: {"name": line.name, "role": line.role} for line in run.of(Person)}
 
 
 def code_of(run: Run, verdict: Verdict, counts: Counter[str], end: End | None) -> int:

@@ -44,8 +44,8 @@ def answers_of(observations: Judged, plan: Plan, scenarios: Mapping[Key, Scenari
                     continue
                 for item, found in ((line.item, judgement), *breaches_of(line, judgement, plan)):
                     if found.verdict is Verdict.FAILED:
-                        message = f"at try {attempt}: {found.message}"
-                        answers[item].append(observed_entry(line, Judgement(Verdict.FAILED, message)))
+                        told = replace(found, message=f"at try {attempt}: {found.message}")
+                        answers[item].append(observed_entry(line, told))
         last = tries[name, variant, scenario.attempt]
         for line, judgement in judge_try(last):
             answers[line.item].append(observed_entry(line, judgement))

@@ -1,4 +1,4 @@
-"""The HTML report: every box is there, nothing comes from outside, and no data becomes markup."""
+"""The HTML report: every item is there, nothing comes from outside, and no data becomes markup."""
 
 import copy
 import re
@@ -9,6 +9,7 @@ import pytest
 from rig.record import evidence
 from rig.report.build import build
 from rig.report.formats.html import BYTES_MAX, html
+from rig.report.place import Place
 from tests.support.report_sample import HOSTILE, chaos, checklist
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -50,7 +51,7 @@ class Document(HTMLParser):
 
 
 def rendered(results: dict) -> str:
-    return html(build(results), results, "checklist-20261123T221714Z-20261123")
+    return html(build(results), results, Place("checklist-20261123T221714Z-20261123"))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def document(source: str) -> Document:
 
 
 def test_every_box_is_a_row_with_its_verdict_in_words(document: Document, source: str):
-    rows = re.findall(r'<details class="box" id="([^"]+)" data-verdict="([^"]+)">(.*?)</summary>', source, re.S)
+    rows = re.findall(r'<details class="item" id="([^"]+)" data-verdict="([^"]+)">(.*?)</summary>', source, re.S)
     assert [(name, verdict) for name, verdict, _ in rows] == [
         (item["id"], item["verdict"]) for item in checklist()["items"]
     ]
@@ -96,7 +97,7 @@ def test_the_first_screen_says_verdict_counts_reasons_and_replay(source: str):
     shown = Document(source[source.index("<main>") : source.index('<nav class="map"')] + "</div></div></main>").text
     for words in (
         "Failed",
-        "The server broke a promise in 2 of 110 boxes.",
+        "The server broke a promise in 2 of 110 items.",
         "104",
         "72 of 77 promises passed",
         "the rig itself lagged by 231 ms",
@@ -148,7 +149,7 @@ def test_evidence_is_cut_until_the_file_is_small_enough():
         item["answers"][0]["evidence"] += [evidence.log("server", long), evidence.log("server", long)]
     source = rendered(results)
     assert len(source.encode()) < BYTES_MAX
-    assert source.count('<details class="box"') == 110
+    assert source.count('<details class="item"') == 110
 
 
 def test_a_campaign_shows_measures_phases_and_charts():

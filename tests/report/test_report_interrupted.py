@@ -43,10 +43,10 @@ def results(verdict: str = "inconclusive", **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("verdict", "told"),
     [
-        ("inconclusive", "Interrupted: 22 of 23 boxes could not be judged."),
-        ("failed", "Interrupted. The server broke a promise in 22 of 23 boxes."),
-        ("broken", "Interrupted. The rig or its stack failed: 22 of 23 boxes say nothing of the server."),
-        ("passed", "Interrupted. The server did what was promised in all 23 boxes."),
+        ("inconclusive", "Interrupted: 22 of 23 items could not be judged."),
+        ("failed", "Interrupted. The server broke a promise in 22 of 23 items."),
+        ("broken", "Interrupted. The rig or its stack failed: 22 of 23 items say nothing of the server."),
+        ("passed", "Interrupted. The server did what was promised in all 23 items."),
     ],
 )
 def test_the_headline_says_interrupted(verdict: str, told: str) -> None:
@@ -67,7 +67,7 @@ def test_equal_causes_are_one_block_with_a_count() -> None:
     page = build(view)
     for shown in (printed(view), markdown(page), html(page, view).partition("At a glance")[0]):
         assert shown.count(INTERRUPTED) == 1
-        assert f"{MANY} boxes" in shown
+        assert f"{MANY} items" in shown
         assert "B-21" in shown
         assert shown.count("its own") == 1
     assert "rig x" in printed(view)
@@ -76,7 +76,7 @@ def test_equal_causes_are_one_block_with_a_count() -> None:
 def test_a_box_without_words_is_never_folded() -> None:
     view = results()
     view["items"] = [{**item, "message": ""} for item in view["items"]]
-    assert all(len(boxes) == 1 for boxes in build(view).causes)
+    assert all(len(items) == 1 for items in build(view).causes)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from rig.report.charts import plots
 from rig.report.formats.html import html
 from rig.report.formats.junit import junit
 from rig.report.formats.markdown import markdown
+from rig.report.place import Place
 from tests.report.test_report_html import Document
 from tests.support.load_sample import hostile, load
 from tests.support.report_sample import HOSTILE
@@ -35,7 +36,7 @@ PARTS = [
 
 
 def rendered(results: dict) -> str:
-    return html(build(results), results, "load-20261123T221714Z-20261123")
+    return html(build(results), results, Place("load-20261123T221714Z-20261123"))
 
 
 def parts(source: str) -> list[str]:
@@ -46,7 +47,7 @@ def test_the_parts_stand_in_reading_order_before_the_items():
     source = rendered(load())
     assert parts(source) == PARTS
     assert source.index("What weakens") < source.index('id="load-claims"')
-    assert source.index('id="load-raw"') < source.index('<section id="boxes"')
+    assert source.index('id="load-raw"') < source.index('<section id="items"')
 
 
 def test_a_claim_stands_with_its_limit_both_arms_and_a_way_to_its_evidence():

@@ -153,10 +153,10 @@ def variants() -> dict[str, Any]:
     step = {"keyword": "Then", "text": "C-07: the next heartbeat is refused with 403", "seconds": 2.1}
     ready = {"keyword": "Given", "text": "a quiet backend", "verdict": "broken", "seconds": 0.5}
     error = {"verdict": "broken", "message": "Toxiproxy did not answer within 2 s", "step": "Given a quiet backend"}
-    box = next(item for item in run["items"] if item["id"] == "C-07")
-    box["answers"] = [
+    item = next(item for item in run["items"] if item["id"] == "C-07")
+    item["answers"] = [
         {
-            **box["answers"][0],
+            **item["answers"][0],
             "scenario": f"{feature}: {name}",
             "variant": variant,
             "verdict": verdict,
@@ -182,7 +182,7 @@ def test_a_strict_reader_takes_the_cucumber_report(results: Callable[[], dict[st
 
 
 def test_cucumber_tells_the_reason_of_each_variant():
-    """A skipped box says what lacked, a step that stopped its scenario what went wrong, each in its own variant."""
+    """A skipped item says what lacked, a step that stopped its scenario what went wrong, each in its own variant."""
     passed, skipped, stopped = json.loads(cucumber(build(variants())))[0]["elements"]
     assert [element["name"].partition(" [")[2] for element in (passed, skipped, stopped)] == [
         "cut off]",
@@ -197,7 +197,7 @@ def test_cucumber_tells_the_reason_of_each_variant():
 
 @pytest.mark.parametrize("verdict", ["failed", "skipped", "inconclusive"])
 def test_a_message_of_any_length_leaves_the_outputs_readable(verdict: str):
-    """A box's message of 200,000 characters is cut like evidence, everywhere, and tells how much was left out."""
+    """An item's message of 200,000 characters is cut like evidence, everywhere, and tells how much was left out."""
     results = variants()
     long = "the same `row` again and again, " * 6250
     assert len(long) == 200_000
@@ -274,7 +274,7 @@ def said(results: dict, width: int, **options: object) -> str:
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_terminal_fits_its_width(width: int):
     shown = said(checklist(), width)
-    assert "✗ FAILED The server broke a promise in 2 of 110 boxes." in " ".join(shown.split())
+    assert "✗ FAILED The server broke a promise in 2 of 110 items." in " ".join(shown.split())
     assert "2.31 s" in shown  # no column was squeezed
     commands = ("rig checklist", "report ", "replay ")
     assert all(len(line) <= width for line in shown.splitlines() if not line.strip().startswith(commands))
@@ -308,14 +308,14 @@ def test_terminal_names_only_so_many_troubles():
     results = checklist()
     for item in results["items"]:
         item |= {"verdict": "failed", "message": f"of its own: {item['id']}"}
-    assert "98 more boxes did not pass" in said(results, 80)
+    assert "98 more items did not pass" in said(results, 80)
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path: Path):
+    path = tmp_path / "checklist-1"
+    path.mkdir()
     contents = []
-    for parent in ("one", "two"):
-        path = tmp_path / parent / "checklist-1"
-        path.mkdir(parents=True)
+    for _ in range(2):
         written = render(checklist(), RunDirectory(path))
         assert sorted(file.name for file in path.iterdir()) == sorted(file.name for file in written) == REPORTS
         contents.append({file.name: file.read_bytes() for file in written})

@@ -5,7 +5,7 @@ import pytest
 from rig.record import Verdict, evidence
 from rig.report import text, trim, words
 from rig.report.charts import axes, svg
-from rig.report.evidence import blocks, plain
+from rig.report.evidence import Row, blocks, plain
 from rig.report.trim import Gap, Limits
 
 LIMITS = Limits(lines=6, rows=2, characters=50, pieces=2, answers=1)
@@ -96,8 +96,7 @@ def test_more_evidence_than_the_limit_is_counted():
 
 def test_long_values_and_rows_are_cut():
     (block,) = blocks([evidence.sql("SELECT 1", ["a"], [["x" * 200], [None], [True]])], LIMITS)
-    assert block.rows == (("x" * 50 + "… 150 more characters",), ("NULL",))
-    assert block.more == "… 1 more row"
+    assert block.rows == (Row(("x" * 50 + "… 150 more characters",)), Row(("NULL",)), Gap(1, "row"))
 
 
 @pytest.mark.parametrize(
@@ -151,23 +150,23 @@ def test_a_chart_takes_epochs_or_seconds_since_the_start():
 @pytest.mark.parametrize(
     ("verdict", "counts", "sentence"),
     [
-        ("passed", {"passed": 110}, "The server did what was promised in all 110 boxes."),
-        ("passed", {"passed": 1}, "The server did what was promised in the one box."),
+        ("passed", {"passed": 110}, "The server did what was promised in all 110 items."),
+        ("passed", {"passed": 1}, "The server did what was promised in the one item."),
         (
             "passed",
             {"passed": 2, "skipped": 1},
-            "The server did what was promised in 2 of 3 boxes. Besides: 1 skipped.",
+            "The server did what was promised in 2 of 3 items. Besides: 1 skipped.",
         ),
-        ("failed", {"failed": 1, "broken": 2}, "The server broke a promise in 1 of 3 boxes. Besides: 2 broken."),
-        ("failed", {"passed": 3}, "The server broke a promise; no single box says so."),
+        ("failed", {"failed": 1, "broken": 2}, "The server broke a promise in 1 of 3 items. Besides: 2 broken."),
+        ("failed", {"passed": 3}, "The server broke a promise; no single item says so."),
         (
             "inconclusive",
             {"inconclusive": 1, "passed": 1},
-            "An assumption did not hold: 1 of 2 boxes could not be judged.",
+            "An assumption did not hold: 1 of 2 items could not be judged.",
         ),
-        ("broken", {"broken": 2}, "The rig or its stack failed: 2 of 2 boxes say nothing of the server."),
-        ("skipped", {"skipped": 2}, "Nothing was tried: all 2 boxes need what this stack lacks."),
-        ("inconclusive", {}, "No box was answered."),
+        ("broken", {"broken": 2}, "The rig or its stack failed: 2 of 2 items say nothing of the server."),
+        ("skipped", {"skipped": 2}, "Nothing was tried: all 2 items need what this stack lacks."),
+        ("inconclusive", {}, "No item was answered."),
     ],
 )
 def test_the_sentence_under_a_verdict(verdict: str, counts: dict[str, int], sentence: str):

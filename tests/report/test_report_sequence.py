@@ -19,6 +19,7 @@ from rig.report.charts.sequence import (
     wrapped,
 )
 from rig.report.formats.html import html
+from rig.report.place import Place
 from tests.report.test_report_html import Document
 
 HOSTILE = "<script>alert('x')</script> & \x00 \"quotes\""
@@ -135,7 +136,7 @@ def results() -> dict[str, Any]:
 
 
 def test_the_report_bears_hostile_text_and_has_the_list_for_phones(results: dict[str, Any]) -> None:
-    source = html(build(results), results, "model-x")
+    source = html(build(results), results, Place("model-x"))
     document = Document(source)
     assert "<script>alert" not in source
     assert "rig model --replay model-x/violation-sweep-1.json" in document.text

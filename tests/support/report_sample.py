@@ -39,8 +39,8 @@ TITLES = {
 
 
 def checklist() -> dict[str, Any]:
-    """110 boxes: 104 passed, 2 failed, 2 inconclusive, 1 broken, 1 skipped."""
-    items = [_box(section, number) for section, (_, boxes) in SECTIONS.items() for number in range(1, boxes + 1)]
+    """110 items: 104 passed, 2 failed, 2 inconclusive, 1 broken, 1 skipped."""
+    items = [_item(section, number) for section, (_, items) in SECTIONS.items() for number in range(1, items + 1)]
     by_id = {item["id"]: item for item in items}
     _fail_c07(by_id["C-07"])
     _retell(by_id["D-11"], "failed", HOSTILE, evidence.note(HOSTILE), evidence.sql(HOSTILE, [HOSTILE], [[HOSTILE]]))
@@ -89,7 +89,7 @@ def checklist() -> dict[str, Any]:
     }
 
 
-def _box(section: str, number: int) -> dict[str, Any]:
+def _item(section: str, number: int) -> dict[str, Any]:
     name = f"{section}-{number:02d}"
     title = TITLES.get(name, f"**[BE]** `SISMEMBER mitras:online <mitra-id>` returns `1` within 1s of step {number}")
     return {

@@ -18,7 +18,7 @@ class FaultCondition:
     changes: Mapping[str, str] = field(default_factory=dict)
 
 
-SEEDED = {"I-06": "the fault asks for a seed, and the box wants none since the start"}
+SEEDED = {"I-06": "the fault asks for a seed, and the item expects none after the one of the start"}
 CLASSES: Mapping[str, FaultCondition] = {
     condition.name: condition
     for condition in (

@@ -74,7 +74,8 @@ def audit(judge: Judge, seen: AuditOfToggles, bounds: Bounds) -> None:
         as_wanted = fields_of(answer.reply).get("is_online") is asked.wanted
         judge.require(answer.status == 200 and as_wanted, f"{asked.action} was answered {answer.status} {answer.reply}")
     expected = ["online", "offline", "online", "offline"]
-    judge.require(seen.statuses == expected, f"the audit rows are {seen.statuses}, not {expected}")
+    message = f"the audit rows are {seen.statuses}, not {expected}"
+    judge.require_equal("the audit rows", seen.statuses, expected, message)
     judge.note(f"{len(seen.asked)} toggles, {len(seen.statuses)} changes, {len(seen.statuses)} rows")
 
 
@@ -86,7 +87,8 @@ def toggles_without_valkey(judge: Judge, seen: TogglesWithoutValkey, bounds: Bou
             online = toggle.exchange.fields.get("is_online")
             judge.require(online is toggle.wanted, f"{write}: the answer says is_online: {online!r}")
         judge.within(f"{write}'s answer", toggle.exchange.seconds, bounds["answer_s"])
-        judge.require(toggle.rows == [[toggle.wanted]], f"{write}: Postgres has {toggle.rows}, not {toggle.wanted}")
+        message = f"{write}: Postgres has {toggle.rows}, not {toggle.wanted}"
+        judge.require_equal(f"Postgres after {write}", toggle.rows, [[toggle.wanted]], message)
         last = toggle.audit[-1:]
         judge.require(last == ["online" if toggle.wanted else "offline"], f"{write}: the last audit row is {last}")
         judge.require(toggle.lines, f"no log line `[valkey-mirror] {write} <id> failed:`")

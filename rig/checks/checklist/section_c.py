@@ -100,7 +100,8 @@ def require_heartbeats(judge: Judge, seen: CountedPings, expected: int) -> None:
     writes = [command for command in seen.commands if command.args[0] in WRITES]
     others = [command for command in writes if command.args[0] not in SETS or command.args[1] != key]
     heartbeats = sum(command.count for command in writes) - sum(command.count for command in others)
-    judge.require(heartbeats == expected, f"{heartbeats} heartbeats were written in Valkey, not {expected}")
+    message = f"{heartbeats} heartbeats were written in Valkey, not {expected}"
+    judge.require_equal("heartbeats written in Valkey", heartbeats, expected, message)
     for command in others:
         judge.require(False, f"{command.count} × {command.args[0]} {command.args[1]} came with the pings")
 

@@ -17,6 +17,7 @@ from rig.record.observations.section_d import (
 def require_capacity(judge: Judge, seen: CapacityValue, bounds: Bounds, expected: int) -> None:
     """The value of the capacity key, and its write within the bound after the answer, if there was one."""
     ask = judge.require if judge.kind is Kind.PROMISE else judge.owes
+    judge.compare("mitra:capacity", seen.capacity, str(expected))
     ask(seen.capacity == str(expected), f"mitra:capacity is {seen.capacity!r}, not {str(expected)!r}")
     if seen.answered_at is not None and seen.written_at is not None:
         took = seen.written_at - seen.answered_at
@@ -122,7 +123,8 @@ def both_counters(judge: Judge, seen: CountersOfReroute, bounds: Bounds) -> None
     after = [seen.session_after.status, seen.session_after.mitra_id]
     judge.require(before == ["active", seen.from_id], f"after refused reroutes the session is {before}")
     judge.require(after == ["active", seen.to_id], f"the rerouted session is {after}, not active with B")
-    judge.require(seen.after == {"Sari": "0", "Dewi": "2"}, f"the capacities are {seen.after}, not A 0 and B 2")
+    message = f"the capacities are {seen.after}, not A 0 and B 2"
+    judge.require_equal("the capacities", seen.after, {"Sari": "0", "Dewi": "2"}, message)
     took = seen.written_at - seen.answered_at
     judge.within("both counters", took, bounds["within_s"])
 
@@ -130,7 +132,7 @@ def both_counters(judge: Judge, seen: CountersOfReroute, bounds: Bounds) -> None
 @check("D-12", "BE", "The capacity is set to the maximum by hand", Kind.ACTION)
 def set_by_hand(judge: Judge, seen: CapacityByHand, bounds: Bounds) -> None:
     expected = {"Sari": str(seen.maximum), "Dewi": str(seen.maximum - 1)}
-    judge.require(seen.found == expected, f"the capacities are {seen.found}, not {expected}")
+    judge.require_equal("the capacities", seen.found, expected, f"the capacities are {seen.found}, not {expected}")
 
 
 @check("D-13", "C", "The full mitra is left out of the blast")

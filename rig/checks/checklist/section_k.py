@@ -84,7 +84,8 @@ def snapshot_is_shared(judge: Judge, seen: Relays, bounds: Bounds) -> None:
         if not (require_status(judge, first) and require_status(judge, second)):
             continue
         count = first.fields.get("count")
-        judge.require(count == relay.available, f"{filler} counts {count}, not {relay.available}")
+        message = f"{filler} counts {count}, not {relay.available}"
+        judge.require_equal(f"the count of {filler}", count, relay.available, message)
         same = all(first.fields.get(key) == second.fields.get(key) for key in ("available", "count"))
         judge.require(same, f"{reader} answers {second.reply}, not what {filler} had cached: {first.reply}")
         require_one_recompute(judge, relay.commands, filler)
@@ -119,7 +120,8 @@ def invalidated_everywhere(judge: Judge, seen: SettingChanges, bounds: Bounds) -
         for name, poll in change.polls.items():
             if require_status(judge, poll):
                 count = poll.fields.get("count")
-                judge.require(count == change.available, f"{name} then counts {count}, not {change.available}")
+                message = f"{name} then counts {count}, not {change.available}"
+                judge.require_equal(f"the count of {name}", count, change.available, message)
     judge.require(len(seen.changes) == 3, f"{len(seen.changes)} changes were tried, not 3")
     counts = [change.available for change in seen.changes]
     differ = all(before != after for before, after in pairwise(counts))

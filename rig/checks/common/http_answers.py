@@ -16,6 +16,8 @@ def require_status(judge: Judge, exchange: HttpExchange, status: int = 200) -> b
     reply, answered = exchange.reply, exchange.status is not None
     message = f"{exchange.request} answered {exchange.status if answered else exchange.error} {reply}, not {status}"
     fits = exchange.status == status
+    if not fits:
+        judge.compare(f"status of {exchange.request}", exchange.status if answered else exchange.error, status)
     if fits and status in (200, 201) and not isinstance(reply, dict):
         fits, message = False, f"{exchange.request} answered {status} with {reply!r}, which is no JSON object"
     if not fits and answered and judge.kind in (Kind.ACTION, Kind.PRECONDITION):
@@ -32,7 +34,8 @@ def require_clean_exit(judge: Judge, code: int | None) -> bool:
 def require_refusal(judge: Judge, exchange: HttpExchange, status: int, code: str) -> bool:
     """A refusal with this status and this error code of the contract."""
     refused = require_status(judge, exchange, status)
-    return judge.require(exchange.code == code, f"the error code is {exchange.code!r}, not {code}") and refused
+    message = f"the error code is {exchange.code!r}, not {code}"
+    return judge.require_equal("the error code", exchange.code, code, message) and refused
 
 
 def require_prompt(judge: Judge, exchanges: Iterable[HttpExchange], bound_s: float) -> None:

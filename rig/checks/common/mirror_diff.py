@@ -19,6 +19,7 @@ def heartbeat_time(text: object) -> float | None:
 
 def require_same_ids(judge: Judge, what: str, expected: list[str], actual: list[str]) -> None:
     """The same ids in any order. The messages name those that are missing and those that are too many."""
+    judge.compare(what, sorted(set(actual)), sorted(set(expected)))
     missing, extra = sorted(set(expected) - set(actual)), sorted(set(actual) - set(expected))
     judge.require(not missing, f"{what} lacks {', '.join(missing)}")
     judge.require(not extra, f"{what} holds {', '.join(extra)}, which Postgres does not")
@@ -30,7 +31,8 @@ def require_capacities(
     """A capacity key for every online mitra, also for a load of 0. Every other capacity key must be the load too."""
     for mitra in sorted(set(online) | set(capacities)):
         capacity, load = capacities.get(mitra), loads.get(mitra, 0)
-        judge.require(capacity == str(load), f"mitra:capacity:{mitra} is {capacity!r}, Postgres counts {load}")
+        key = f"mitra:capacity:{mitra}"
+        judge.require_equal(key, capacity, str(load), f"{key} is {capacity!r}, Postgres counts {load}")
 
 
 def require_heartbeats(judge: Judge, online: list[str], heartbeats: Mapping[str, str | None]) -> None:

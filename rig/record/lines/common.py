@@ -110,6 +110,14 @@ class Kept(ScenarioLine, frozen=True, kw_only=True, tag="kept"):
     pid: int
 
 
+class Person(ScenarioLine, frozen=True, kw_only=True, tag="person"):
+    """Somebody whose row the rig wrote, by the name that the steps use; `role` is `mitra` or `customer`."""
+
+    id: str
+    name: str
+    role: str
+
+
 class Exited(ScenarioLine, frozen=True, kw_only=True, tag="exited"):
     """A server that had been ready left by itself; `text` has its exit code and last lines."""
 

@@ -1,4 +1,4 @@
-"""What every chart shares: a plane with round ticks, and points merged and cut at their gaps."""
+"""Shared by all charts: axes with round ticks, and points that are merged and split at gaps."""
 
 import math
 from collections.abc import Sequence

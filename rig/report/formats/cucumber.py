@@ -1,4 +1,4 @@
-"""Cucumber JSON, for the tools that QA already has: one feature a file, its scenarios as they ran."""
+"""Cucumber JSON, for existing QA tools: one feature per file, with its scenarios as they ran."""
 
 import json
 from typing import Any

@@ -16,7 +16,10 @@ from rig.record import Verdict
 from rig.record.evidence import moment
 from rig.report import evidence, growth, model_words, text, trim, words
 from rig.report.charts import svg
+from rig.report.explain import difference
+from rig.report.formats.markup import coded, inline, named
 from rig.report.page import Page
+from rig.report.place import NOWHERE, Place
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 BYTES_MAX = 2_000_000  # what a browser on a phone still opens at once
@@ -33,7 +36,6 @@ COLOURS = {
     Verdict.INCONCLUSIVE: "#96620a",
     Verdict.SKIPPED: "#69707b",
 }
-TAGS = {"text": Markup("{}"), "code": Markup("<code>{}</code>"), "strong": Markup("<strong>{}</strong>")}
 # The same marks in the icon, the rows and the map, on a grid of 16.
 PATHS = {
     Verdict.PASSED: "M4.6 8.4 7 10.8 11.6 5.6",
@@ -44,9 +46,9 @@ PATHS = {
 }
 
 
-def html(page: Page, results: Mapping[str, Any], run_name: str = "") -> str:
+def html(page: Page, results: Mapping[str, Any], place: Place = NOWHERE) -> str:
     """The whole document. Evidence is cut ever shorter until the file is below BYTES_MAX."""
-    context = _context(page, results, run_name)
+    context = _context(page, results, place)
     template = environment().get_template("report.html.j2")
     document = ""
     for limits in trim.STEPS:
@@ -67,8 +69,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
         bytecode_cache=compiled_templates(),
     )
-    made.filters.update(inline=inline, coded=coded, seconds=text.seconds, clock=text.clock)
+    made.filters.update(inline=inline, coded=coded, named=named, seconds=text.seconds, clock=text.clock)
     made.globals.update(blocks=evidence.blocks, bar=evidence.bar, tally=words.tally, plural=words.plural)
+    made.globals.update(compared=difference.compared)
     made.globals.update(paths=PATHS)
     return made
 
@@ -84,38 +87,38 @@ def compiled_templates() -> FileSystemBytecodeCache | None:
     return FileSystemBytecodeCache(str(folder)) if os.access(folder, os.W_OK) else None
 
 
-def inline(sentence: str) -> Markup:
-    """A sentence of the checklist with its `code` and **strong** parts set as such."""
-    return Markup("").join(TAGS[kind].format(part) for kind, part in text.spans(sentence))
-
-
-def coded(message: str) -> Markup:
-    """A message of the rig, cut, with its `code` parts set as such."""
-    cut = trim.message(message, trim.STEPS[0])
-    return Markup("").join(TAGS[kind].format(part) for kind, part in text.code_spans(cut))
-
-
-def _context(page: Page, results: Mapping[str, Any], run_name: str) -> dict[str, Any]:
-    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    style += (TEMPLATES / "model.css").read_text(encoding="utf-8") if page.model else ""
-    script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
+def _context(page: Page, results: Mapping[str, Any], place: Place) -> dict[str, Any]:
     origin = float(results.get("started") or 0)
     spans = svg.phases(results.get("phases") or (), origin)
     lanes = [*(results.get("lanes") or ()), *violations(results)]
     bands = svg.shaded(spans, results.get("lanes") or (), origin)
     return {
         "page": page,
-        "run_name": text.clean(run_name),
-        "style": Markup(style),
-        "script": Markup(script),
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "icon": base64.b64encode(_icon(page.verdict).encode()).decode(),
+        "place": place,
+        "run_name": text.clean(place.run_name),
+        "style": style("model.css") if page.model else style(),
+        **head(page.verdict),
         "meanings": model_words.MEANINGS if page.model else words.MEANINGS,
         "phases": spans,
         "timeline": svg.timeline(lanes, spans, origin) if spans and lanes else None,
         "growth": growth.rows(results["growth"]) if results.get("growth") else None,
         "curves": growth.charts(results["growth"]) if results.get("growth") else [],
         "charts": [(_caption(series), svg.chart(series, bands, origin)) for series in results.get("series") or ()],
+    }
+
+
+def style(*more: str) -> Markup:
+    """The style of every page, and further files of the templates behind it."""
+    return Markup("".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", *more)))
+
+
+def head(verdict: Verdict) -> dict[str, Any]:
+    """What every page needs: the script with its hash, by which the policy allows it, and the icon."""
+    script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
+    return {
+        "script": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "icon": base64.b64encode(_icon(verdict).encode()).decode(),
     }
 
 

@@ -1,10 +1,12 @@
-"""JUnit XML, so that any CI shows each box: one testsuite a section, one testcase a box."""
+"""JUnit XML, so that any CI shows each item: one testsuite per section, one testcase per item."""
 
 from xml.etree import ElementTree as xml
 
 from rig.record import Verdict
 from rig.report import evidence, text, trim
-from rig.report.page import Box, Page, Section, took
+from rig.report.explain import difference
+from rig.report.explain.people import named
+from rig.report.page import Item, Page, Section, took
 
 # JUnit knows three ways not to pass; inconclusive and broken are both errors, told apart by their type.
 ELEMENTS = {
@@ -19,7 +21,7 @@ PROPERTIES = ("Random seed", "Cadence", "Level", "Server", "Label", "Commit", "R
 def junit(page: Page) -> str:
     """The document as text, with its XML declaration."""
     sections = [*page.sections, *_thresholds(page)]
-    totals = _totals([box for section in sections for box in section.boxes])
+    totals = _totals([item for section in sections for item in section.items])
     root = xml.Element("testsuites", {"name": f"rig {page.kind}".strip(), **totals})
     facts = dict(page.facts)
     for section in sections:
@@ -30,62 +32,65 @@ def junit(page: Page) -> str:
                 xml.SubElement(properties, "property", name=name.lower().replace(" ", "_"), value=facts[name])
         if page.command:
             xml.SubElement(properties, "property", name="command", value=page.command)
-        for box in section.boxes:
-            _case(suite, box, page, section)
+        for item in section.items:
+            _case(suite, item, page, section)
     xml.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(root, encoding="unicode") + "\n"
 
 
 def _thresholds(page: Page) -> list[Section]:
     """The thresholds of a load run as a suite of their own, so that CI shows each."""
-    boxes = page.load.thresholds if page.load else ()
-    return [Section("thresholds", "thresholds", "Thresholds", boxes)] if boxes else []
+    items = page.load.thresholds if page.load else ()
+    return [Section("thresholds", "thresholds", "Thresholds", items)] if items else []
 
 
-def _totals(boxes: list[Box]) -> dict[str, str]:
-    elements = [ELEMENTS.get(box.verdict) for box in boxes]
+def _totals(items: list[Item]) -> dict[str, str]:
+    elements = [ELEMENTS.get(item.verdict) for item in items]
     return {
-        "tests": str(len(boxes)),
+        "tests": str(len(items)),
         "failures": str(elements.count("failure")),
         "errors": str(elements.count("error")),
         "skipped": str(elements.count("skipped")),
-        "time": f"{took(boxes):.3f}",
+        "time": f"{took(items):.3f}",
     }
 
 
 def _suite(root: xml.Element, section: Section, page: Page) -> xml.Element:
-    suite = xml.SubElement(root, "testsuite", {"name": section.name, **_totals(list(section.boxes))})
+    suite = xml.SubElement(root, "testsuite", {"name": section.name, **_totals(list(section.items))})
     if page.started:
         suite.set("timestamp", page.started)
     return suite
 
 
-def _case(suite: xml.Element, box: Box, page: Page, section: Section) -> None:
+def _case(suite: xml.Element, item: Item, page: Page, section: Section) -> None:
     case = xml.SubElement(
         suite,
         "testcase",
         classname=".".join(part for part in (page.kind, section.id) if part),
-        name=f"{box.id} {text.flat(box.title)}",
-        time=f"{box.seconds or 0:.3f}",
+        name=f"{item.id} {text.flat(item.title)}",
+        time=f"{item.seconds or 0:.3f}",
     )
-    element = ELEMENTS.get(box.verdict)
+    element = ELEMENTS.get(item.verdict)
     if element is None:
-        xml.SubElement(case, "system-out").text = trim.message(box.message)
+        xml.SubElement(case, "system-out").text = trim.message(item.message)
         return
     outcome = xml.SubElement(
-        case, element, message=trim.message(box.message).replace("\n", " "), type=box.verdict.value
+        case, element, message=trim.message(item.message).replace("\n", " "), type=item.verdict.value
     )
-    outcome.text = details(box)
+    outcome.text = details(item)
 
 
-def details(box: Box) -> str:
-    """Why a box got its verdict, and its evidence, as text."""
-    printed = [trim.message(box.message)]
-    for answer in box.answers:
+def details(item: Item) -> str:
+    """Why an item got its verdict, and its evidence, as text; `> ` stands before what the verdict is about."""
+    printed = [trim.message(item.message)]
+    for answer in item.answers:
         where = " ".join(part for part in (answer.scenario, answer.variant and f"({answer.variant})") if part)
         printed.append(f"\n{answer.verdict}: {where}\n{trim.message(answer.message)}")
         printed += [f"weakened by: {trim.message(reason)}" for reason in answer.weakened]
-        printed.append(evidence.plain(answer.evidence))
-    if box.replay:
-        printed.append(f"\nrun it alone: {box.replay}")
+        for each in answer.differences:
+            printed += difference.plain(difference.compared(each, trim.PLAIN))
+        shown = evidence.plain(answer.evidence, marked=answer.marks)
+        printed.append(named(shown, {person.id: person for person in item.people}))
+    if item.replay:
+        printed.append(f"\nrun it alone: {item.replay}")
     return "\n".join(part for part in printed if part)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rig.report import text, trim, words
-from rig.report.page import Box, Page, Section
+from rig.report.page import Item, Page, Section
 from rig.report.table import Cell, Table
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
@@ -25,12 +25,13 @@ def markdown(page: Page) -> str:
     parts += _replay(page)
     parts.append("## What weakens this verdict")
     reasons = "\n".join(f"- {said(reason)}" for reason in page.weakens)
-    parts.append(reasons or "Nothing that the rig knows of.")
+    parts.append(reasons or "Nothing known.")
     parts += _load(page)
+    parts += _time(page)
     parts += _model(page)
     if page.troubles:
         parts.append("## What did not pass")
-        parts += [_trouble(boxes[0]) if len(boxes) == 1 else _cause(boxes, page) for boxes in page.causes]
+        parts += [_trouble(items[0]) if len(items) == 1 else _cause(items, page) for items in page.causes]
     if page.skips:
         parts.append("## What was skipped")
         parts.append(
@@ -89,20 +90,20 @@ def fenced(command: str) -> str:
     return f"{fence}sh\n{command}\n{fence}"
 
 
-def _trouble(box: Box) -> str:
-    parts = [f"### {words.MARKS[box.verdict]} {escape(box.id)} {box.verdict}", sentence(box.title)]
-    if box.message:
-        parts.append("> " + said(box.message))
-    if box.replay:
-        parts.append(fenced(box.replay))
+def _trouble(item: Item) -> str:
+    parts = [f"### {words.MARKS[item.verdict]} {escape(item.id)} {item.verdict}", sentence(item.title)]
+    if item.message:
+        parts.append("> " + said(item.message))
+    if item.replay:
+        parts.append(fenced(item.replay))
     return "\n\n".join(parts)
 
 
-def _cause(boxes: Sequence[Box], page: Page) -> str:
+def _cause(items: Sequence[Item], page: Page) -> str:
     """What several have in common, once."""
-    verdict = boxes[0].verdict
-    head = f"### {words.MARKS[verdict]} {words.plural(len(boxes), *page.noun)} {verdict}"
-    return "\n\n".join([head, ", ".join(escape(box.id) for box in boxes), "> " + said(boxes[0].message)])
+    verdict = items[0].verdict
+    head = f"### {words.MARKS[verdict]} {words.plural(len(items), *page.noun)} {verdict}"
+    return "\n\n".join([head, ", ".join(escape(item.id) for item in items), "> " + said(items[0].message)])
 
 
 SHORT = ("claims", "thresholds", "accounting", "percentiles")  # the tables of a load that a summary has room for
@@ -112,6 +113,16 @@ def _load(page: Page) -> list[str]:
     """The tables of a load run that come first."""
     tables = [page.load.table(name) for name in SHORT] if page.load else []
     return [part for table in tables if table for part in (f"## {table.title}", said(table.caption), _rows(table))]
+
+
+def _time(page: Page) -> list[str]:
+    """Where the time went, without the scenarios: these are in the HTML."""
+    if page.time is None:
+        return []
+    rows = [f"| {escape(part.name)} | {text.seconds(part.seconds)} | {part.percent} % |" for part in page.time.parts]
+    workers = f", {page.time.workers} workers side by side" if page.time.workers > 1 else ""
+    head = [f"| Part{workers} | time | share |", "| --- | ---: | ---: |"]
+    return ["## Where the time went", "\n".join([*head, *rows])]
 
 
 def _model(page: Page) -> list[str]:
@@ -157,8 +168,8 @@ def _section(section: Section, page: Page) -> str:
     # Markdown is not read inside a summary tag: HTML's own escapes hold there.
     name = html.escape(section.name)
     rows = [f"| {page.noun[0]} | verdict | | time |", "| --- | --- | --- | ---: |"]
-    for box in section.boxes:
-        verdict = f"{words.MARKS[box.verdict]} {box.verdict}"
-        rows.append(f"| {escape(box.id)} | {verdict} | {_cell(box.title)} | {text.seconds(box.seconds)} |")
+    for item in section.items:
+        verdict = f"{words.MARKS[item.verdict]} {item.verdict}"
+        rows.append(f"| {escape(item.id)} | {verdict} | {_cell(item.title)} | {text.seconds(item.seconds)} |")
     body = "\n".join(rows)
     return f"<details><summary>{name}: {words.tally(section.counts)}</summary>\n\n{body}\n\n</details>"

@@ -15,7 +15,7 @@ from rig.record import RunDirectory, Verdict
 from rig.report import text, trim, words
 from rig.report.build import build
 from rig.report.formats.github import annotations
-from rig.report.page import Box, Page
+from rig.report.page import Item, Page
 
 COLOURS = {
     Verdict.PASSED: "green",
@@ -48,7 +48,7 @@ class _Summary:
         self.marks = words.MARKS if console.encoding.lower().startswith("utf") else words.ASCII_MARKS
 
     def show(self, directory: RunDirectory | None) -> None:
-        """Print all of it; what the console's encoding cannot say becomes a question mark, not an error."""
+        """Print everything. A character that the console cannot encode becomes a question mark, not an error."""
         if self.marks is words.MARKS:
             self._show(directory)
             return
@@ -75,7 +75,7 @@ class _Summary:
         return Text(f"{self.marks[verdict]} {verdict}", style=f"bold {COLOURS[verdict]}")
 
     def _table(self) -> Table:
-        """A row a section; a column each for the verdicts that occur."""
+        """One row per section, one column per verdict that occurs."""
         shown = [verdict for verdict, number in self.view.counts.items() if number]
         table = Table(box=boxes.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bright_black")
         table.add_column("section")  # the only one that may wrap
@@ -95,7 +95,7 @@ class _Summary:
         return table
 
     def _load(self) -> None:
-        """The claims of a load run: what was allowed, what was measured with the mirror and without it."""
+        """The claims of a load run: the limit and the values measured with and without the mirror."""
         claims = self.view.load.table("claims") if self.view.load else None
         if claims is None:
             return
@@ -124,20 +124,20 @@ class _Summary:
             noun = words.plural(more, f"more {self.view.noun[0]}", f"more {self.view.noun[1]}")
             self.console.print(Text(f"... {noun} did not pass: see the report.\n"))
 
-    def _trouble(self, box: Box) -> None:
-        self.console.print(Text.assemble(self._mark(box.verdict), "  ", (box.id, "bold")))
-        for paragraph in (text.flat(box.title), trim.message(box.message)):
+    def _trouble(self, item: Item) -> None:
+        self.console.print(Text.assemble(self._mark(item.verdict), "  ", (item.id, "bold")))
+        for paragraph in (text.flat(item.title), trim.message(item.message)):
             if paragraph:
                 self.console.print(Padding(Text(paragraph), (0, 0, 0, 2), expand=False))
-        if box.replay:
-            self._command(box.replay, indent=2)
+        if item.replay:
+            self._command(item.replay, indent=2)
         self.console.print()
 
-    def _cause(self, alike: Sequence[Box]) -> None:
-        """What several have in common, once; each by itself is in the report."""
+    def _cause(self, alike: Sequence[Item]) -> None:
+        """A cause that several items share, printed once; the report has each item."""
         count = words.plural(len(alike), *self.view.noun)
         self.console.print(Text.assemble(self._mark(alike[0].verdict), "  ", (count, "bold")))
-        for paragraph in (", ".join(box.id for box in alike), trim.message(alike[0].message)):
+        for paragraph in (", ".join(item.id for item in alike), trim.message(alike[0].message)):
             self.console.print(Padding(Text(paragraph), (0, 0, 0, 2), expand=False))
         self.console.print()
 

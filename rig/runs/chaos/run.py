@@ -16,7 +16,7 @@ from rig.faults.catalogue import faults
 from rig.faults.requirements import Requirement, libfaketime, no_resolver
 from rig.record import Verdict, exit_code, overall
 from rig.record.lines.chaos import Phase, Schedule
-from rig.record.lines.common import Missing, Weakness
+from rig.record.lines.common import Missing, Person, Weakness
 from rig.runs.chaos.campaign import Campaign
 from rig.runs.chaos.fault_scheduler import FaultScheduler, note_schedule, refuse_what_is_missing
 from rig.runs.chaos.final_state import write_history
@@ -255,12 +255,15 @@ def make_workload(testbed: Testbed, campaign: Campaign) -> Workload:
     everyone = []
     for number, row in enumerate(testbed.fixtures.mitras(campaign.pace.mitras + campaign.pace.fleet, "mitra")):
         server = servers[number % len(servers)]
+        if number < campaign.pace.mitras:  # the fleet only pings, and is large
+            testbed.recorder.add(Person(t=time.time(), id=row.id, name=f"mitra {number}", role="mitra"))
         everyone.append(Mitra.from_secret(server, row.id, row.phone, testbed.recorder, name=str(number)))
     mitras, fleet = everyone[: campaign.pace.mitras], everyone[campaign.pace.mitras :]
     customers = []
     for number in range(campaign.pace.customers):
         row = testbed.fixtures.customer(f"customer {number}")
         server = servers[number % len(servers)]
+        testbed.recorder.add(Person(t=time.time(), id=row.id, name=f"customer {number}", role="customer"))
         customers.append(Customer.from_secret(server, row.id, row.phone, testbed.recorder, name=str(number)))
     for mitra in mitras:
         mitra.online()

@@ -16,7 +16,7 @@ from rig.observe import NoMonitor
 from rig.record import RecordWriter, Verdict, evidence
 from rig.record.evidence import Evidence
 from rig.record.lines.checklist import Observation, StepError
-from rig.record.lines.common import Weakness
+from rig.record.lines.common import Person, Weakness
 from rig.record.observations.parts import MirrorState, PostgresState, Seen, SqlStatement, ValkeyCommand, ValkeyReach
 from rig.runs.checklist.observation import ANSWERS, Observed
 from rig.stores.urls import ValkeyUrl
@@ -133,15 +133,23 @@ class World:
         None: she has no row of online status, as she has never toggled.
         """
         row = self.testbed.fixtures.mitra(name=name, active=active, online=bool(online), toggled=online is not None)
+        self._record_person(row.id, name, "mitra")
         mitra = sign_in(Mitra, self.testbed.server(via), row, self.recorder, active=active)
         self.people[name] = mitra
         return mitra
 
     def add_customer(self, name: str, via: str = "a") -> Customer:
         row = self.testbed.fixtures.customer(name=name)
+        self._record_person(row.id, name, "customer")
         customer = sign_in(Customer, self.testbed.server(via), row, self.recorder)
         self.people[name] = customer
         return customer
+
+    def _record_person(self, id: str, name: str, role: str) -> None:
+        """Keep the name for the report, which writes it beside the id."""
+        self.recorder.add(
+            Person(t=time.time(), id=id, name=name, role=role, scenario=self.scenario, variant=self.variant)
+        )
 
     def mitra(self, name: str, via: str | None = None) -> Mitra:
         """The mitra of that name; `via` another instance than the one they usually speak to."""
