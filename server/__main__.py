@@ -17,7 +17,7 @@ def main() -> int:
     import uvloop
 
     from server.app import StartError, run
-    from server.names import Loop
+    from server.resolver import Loop
 
     try:
         uvloop.run(run(settings), loop_factory=Loop)

@@ -1,4 +1,4 @@
-"""Wiring and life cycle: start in the contract's order, serve both ports, stop without losing a request."""
+"""Creates the parts of the server, starts them in the contract's order, and stops them without losing a request."""
 
 import asyncio
 import gc
@@ -6,7 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from server import streams
 from server.asgi import Endpoint, Listener
@@ -14,7 +14,7 @@ from server.auth import Auth
 from server.blast import Blast
 from server.chats import Chats
 from server.config import Settings
-from server.crowd import Crowd
+from server.connection_limit import ConnectionLimit
 from server.db import Database
 from server.docs import Docs
 from server.errors import ServiceUnavailable
@@ -24,26 +24,24 @@ from server.log import log
 from server.metrics import Metrics
 from server.mirror import Mirror
 from server.postgres_fit import MIXED_UP, TRANSACTION_POOLING, UnfitPostgres, check_postgres, what_broke
+from server.response_models import Readiness
 from server.routes_internal import InternalRoutes
 from server.routes_public import PublicRoutes
 from server.schema import SchemaError, ensure_schema
 from server.timers import Timers
 
-if TYPE_CHECKING:
-    from server import shapes
-
 DATABASE_START_TIMEOUT_S = 8.0  # the start without Postgres fails within 10 s
 PART_STOP_TIMEOUT_S = 1.0
-DRAIN_S = 5.0  # over the deadline of a request
-LAST_DRAIN_S = 1.0  # of the internal listener, at least, which tells until the end that the server stops
-# Python's 700 new objects before it looks for cycles are what a dozen waiting requests hold: each crowd of pings would
-# be searched, in vain.
+DRAIN_S = 5.0  # more than the deadline of a request
+LAST_DRAIN_S = 1.0  # the least for the internal listener, whose /readyz reports the stop until the end
+# Python's default, 700, is reached by a dozen waiting requests: the collector would search every burst of pings, and find
+# nothing.
 NEW_OBJECTS_BEFORE_A_COLLECTION = 10_000
-MIRROR_GAUGES = ("warm", "may_be_evicted", "writes_owed")  # all else that the mirror tells only grows
+MIRROR_GAUGES = ("warm", "may_be_evicted", "writes_owed")  # the mirror's other metrics are counters
 
 
 class Part(Protocol):
-    """What has to be stopped in order."""
+    """A part of the server that has to be stopped."""
 
     async def stop(self) -> None: ...
 
@@ -53,7 +51,7 @@ class StartError(Exception):
 
 
 class App:
-    """One server process: every part built once, started and stopped in order."""
+    """One server process: creates every part, starts and stops them in order."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -66,7 +64,7 @@ class App:
         self.blast = Blast(self.db, self.mirror, self.timers, self.chats)
         self.housekeeping = Housekeeping(self.db)
         self.metrics = Metrics(self._numbers)
-        self._crowd = Crowd()
+        self._connection_limit = ConnectionLimit()
         public = PublicRoutes(self.db, self.mirror, self.auth, self.chats, self.blast)
         internal = InternalRoutes(self.db, self.mirror, self.auth, self.chats, self.metrics, self.readiness)
         self._public = self._port("public", "For the apps.", public.endpoints())
@@ -74,26 +72,21 @@ class App:
 
     def _port(self, name: str, description: str, endpoints: Sequence[Endpoint]) -> Port:
         docs = Docs(f"Chat backend, {name} API", description, endpoints, self.auth.anyone)
-        return Port(Listener(name, [*endpoints, *docs.endpoints()], self.metrics), self._crowd)
+        return Port(Listener(name, [*endpoints, *docs.endpoints()], self.metrics), self._connection_limit)
 
-    async def readiness(self) -> "tuple[bool, shapes.Readiness]":
-        """Whether this process serves, with the reason: its phase, and Postgres asked now.
+    async def readiness(self) -> tuple[bool, Readiness]:
+        """Whether this process serves: it must be in the phase "ready", and Postgres must answer a query now.
 
-        The mirror's numbers and alerts are told but never decide: without Valkey the server serves all the same.
+        The mirror's metrics and alerts are reported, but do not count: the server also serves without Valkey.
         """
-        details: shapes.Readiness = {
-            "status": self.phase,
-            "postgres": "ok",
-            "mirror": self.mirror.metrics(),
-            "alerts": self.mirror.alerts(),
-        }
+        details = Readiness(status=self.phase, postgres="ok", mirror=self.mirror.metrics(), alerts=self.mirror.alerts())
         if self.phase != "ready":
             return False, details
         try:
             async with asyncio.timeout(PART_STOP_TIMEOUT_S):
                 await self.db.fetchval("SELECT 1")
         except (ServiceUnavailable, TimeoutError):
-            return False, {**details, "status": "unavailable", "postgres": "unreachable"}
+            return False, details.model_copy(update={"status": "unavailable", "postgres": "unreachable"})
         return True, details
 
     async def start(self) -> None:
@@ -107,7 +100,7 @@ class App:
                 await self.timers.rebuild(self.chats.expire)
         except (UnfitPostgres, SchemaError) as error:
             raise StartError(f"cannot use the database of DATABASE_URL: {error}") from error
-        except MIXED_UP as error:  # before there was anything to ask
+        except MIXED_UP as error:  # raised before check_postgres could run
             raise StartError(f"cannot use the database of DATABASE_URL: {TRANSACTION_POOLING}") from error
         except Exception as error:
             raise StartError(
@@ -119,7 +112,7 @@ class App:
             raise StartError(f"lost Postgres while starting, check that it runs: {error}") from error
         self.timers.release()
         await self._listen()
-        gc.freeze()  # what stands now stays: no collection has to walk through it again
+        gc.freeze()  # these objects stay until the end, so no collection needs to visit them
         gc.set_threshold(NEW_OBJECTS_BEFORE_A_COLLECTION, *gc.get_threshold()[1:])
         self.phase = "ready"
         self.housekeeping.start()
@@ -129,7 +122,7 @@ class App:
         )
 
     async def stop(self) -> None:
-        """Answer what is in flight, close the listeners, give every connection back; within 10 s."""
+        """Answer requests in flight, close the listeners and every connection. Takes at most 10 s."""
         self.phase = "stopping"
         log("[server] stopping")
         began = time.monotonic()
@@ -158,7 +151,7 @@ class App:
         await self._internal.start(sockets[1])
 
     def _numbers(self) -> dict[str, float]:
-        """What the parts count, under the names that Prometheus expects."""
+        """The metrics of all parts, by their Prometheus names."""
         mirror = {
             f"mirror_{name}" if name in MIRROR_GAUGES else f"mirror_{name}_total": value
             for name, value in self.mirror.metrics().items()
@@ -180,7 +173,7 @@ class App:
 
 
 def build_mirror(settings: Settings, db: Database) -> Mirror:
-    """The mirror the settings ask for: Valkey's, or Postgres alone."""
+    """The mirror that the settings choose: in Valkey, or off."""
     if settings.availability_mirror:
         from server.mirror.on import MirrorOn
 
@@ -199,7 +192,7 @@ async def _stop_part(name: str, part: Part) -> None:
 
 
 async def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises StartError; a signal during the start ends it in order."""
+    """Serve until SIGTERM or SIGINT, also if the signal comes during the start. Raises StartError."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):

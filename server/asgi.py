@@ -1,6 +1,6 @@
-"""The HTTP layer of both listeners: routing, guards, the body limit, and one JSON shape for every error.
+"""The HTTP layer of both listeners: routing, guards, the body limit, and one JSON format for every error.
 
-Pure ASGI around Starlette's router, for a wrapped middleware costs ten times the request.
+Plain ASGI around Starlette's router: its middleware classes would cost ten times as much as the request.
 """
 
 import asyncio
@@ -8,9 +8,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
+from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
@@ -19,19 +21,18 @@ from starlette.types import Message, Receive, Scope, Send
 
 from server import errors
 from server.errors import ApiError, ServiceUnavailable
-from server.inputs import UUID, Kind, members
 from server.log import log, log_defect
-
-Members = dict[str, Kind[Any]]
+from server.request_models import is_uuid, validate
+from server.response_models import Error, ErrorDetail
 
 BODY_BYTES_MAX = 64 * 1024
 BODY_TIMEOUT_S = 4.0  # for the client to send its body
-REQUEST_DEADLINE_S = 4.5  # under the 5 s in which every request is answered
+REQUEST_DEADLINE_S = 4.5  # less than the 5 s in which every request must be answered
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls: `id` (uuid, lower case) and `role` (`mitra`, `client` or `operator`)."""
+    """The caller: `id` (uuid, lower case) and `role` (`mitra`, `client` or `operator`)."""
 
     id: str
     role: str
@@ -50,7 +51,7 @@ class Call:
         return self.identity.id
 
 
-# Takes a Call, and `body` or `query` if it declares them; gives a response, None (204), or what becomes JSON.
+# Takes a Call, and `body` or `query` if it declares them. Returns a model of the answer, None (204) or a Response.
 Handler = Callable[..., Awaitable[object]]
 
 
@@ -68,32 +69,35 @@ class Guard:
 
 
 class Observer(Protocol):
-    """Told of every answer: the metrics."""
+    """Called with every answer: the metrics."""
 
     def observe(self, listener: str, method: str, route: str, status: int, seconds: float) -> None: ...
 
 
 def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """`value` as JSON; times as ISO-8601 with `Z`."""
-    content = orjson.dumps(value, option=orjson.OPT_UTC_Z)
-    return Response(content, status_code=status, headers=headers, media_type="application/json")
+    """`value`, a model or plain data, as JSON; times as ISO-8601 with `Z`."""
+    return Response(to_json(value), status_code=status, headers=headers, media_type="application/json")
 
 
-def _read_query(request: Request, asks: Members) -> dict[str, object]:
-    """The declared parameters, None where one is missing. Raises 400 VALIDATION_ERROR."""
-    given = request.query_params
-    return {name: kind.read(name, given[name]) if name in given else None for name, kind in asks.items()}
+def _error_response(error: ApiError) -> Response:
+    answer = Error(error=ErrorDetail(code=error.code, message=error.message))
+    return json_response(answer, error.status, error.headers)
 
 
-async def _read_body(request: Request, takes: Members) -> dict[str, object]:
-    """The declared members of the JSON object. Raises 413, 400 BAD_JSON or 400 VALIDATION_ERROR."""
+def _path_id(request: Request) -> str:
+    """The uuid in the path, in lower case. Raises 400 VALIDATION_ERROR."""
+    text = request.path_params["id"]
+    if not is_uuid(text):
+        raise errors.validation_error("the id in the path must be a uuid")
+    return text.lower()
+
+
+async def _json_body(request: Request) -> object:
+    """The body, decoded. Raises 413 or 400 BAD_JSON."""
     try:
-        value = orjson.loads(await _received(request))
+        return orjson.loads(await _received(request))
     except orjson.JSONDecodeError as error:
         raise errors.bad_json() from error
-    if not isinstance(value, dict):
-        raise errors.validation_error("the body must be a JSON object")
-    return {name: kind.read(name, value.get(name)) for name, kind in takes.items()}
 
 
 async def _received(request: Request) -> bytes:
@@ -113,16 +117,16 @@ async def _received(request: Request) -> bytes:
 
 
 def json_list(request: Request, name: str, pages: AsyncIterator[Sequence[object]]) -> Response:
-    """A JSON object with one long list, sent page by page: each has the time that another request has as a whole.
+    """A JSON object with one long list, sent page by page. Each page has REQUEST_DEADLINE_S.
 
-    What fails on the way cuts the answer off, which its reader can tell from a whole one.
+    If a page fails, the answer breaks off, which the client can tell from a complete one.
     """
 
     async def parts() -> AsyncIterator[bytes]:
         yield b'{"%b":[' % name.encode()
         between = b""
         async for page in pages:
-            yield between + orjson.dumps(page, option=orjson.OPT_UTC_Z)[1:-1]
+            yield between + to_json(page)[1:-1]
             between = b","
             request.scope["deadline"].reschedule(asyncio.get_running_loop().time() + REQUEST_DEADLINE_S)
         yield b"]}"
@@ -132,11 +136,11 @@ def json_list(request: Request, name: str, pages: AsyncIterator[Sequence[object]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One route's ASGI application, guard first, then the handler; its declarations also describe it.
+    """One route's ASGI application: first the guard, then the handler. The OpenAPI document is made from the same fields.
 
-    `refuses`: codes beyond those that guard, body and path imply. `also`: other statuses with which the handler answers in
-    the same shape. The handler's docstring and annotations tell the rest: its parameters `body` and `query` (whose members
-    are all optional) are shapes of `server.inputs`, what it returns is one of `server.shapes`.
+    `refuses`: codes beyond those that guard, body and path imply. `also`: other statuses with which the handler returns
+    the same model. The handler's docstring and annotations give the rest: its parameters `body` and `query` are annotated
+    with models of `server.request_models`, its return value with one of `server.response_models`.
     """
 
     method: str
@@ -151,12 +155,11 @@ class Endpoint:
         scope["route_path"] = self.path
         request = Request(scope, receive)
         identity = await self.guard.check(request)
-        path_id = UUID.read("the id in the path", request.path_params["id"]) if self.has_id else ""
-        call = Call(request, identity, path_id)
-        if self.takes:
-            answer = await self.handler(call, body=await _read_body(request, self.takes))
-        elif self.asks:
-            answer = await self.handler(call, query=_read_query(request, self.asks))
+        call = Call(request, identity, _path_id(request) if self.has_id else "")
+        if self.body:
+            answer = await self.handler(call, body=validate(self.body, await _json_body(request)))
+        elif self.query:
+            answer = await self.handler(call, query=validate(self.query, dict(request.query_params)))
         else:
             answer = await self.handler(call)
         await self._response(answer)(scope, receive, send)
@@ -166,18 +169,14 @@ class Endpoint:
         return "{id}" in self.path
 
     @cached_property
-    def takes(self) -> Members:
-        """Of the body, by name; none where there is no body."""
-        return self._declared("body")
+    def body(self) -> type[BaseModel] | None:
+        """The model of the body; None if the handler takes none."""
+        return self.handler.__annotations__.get("body")
 
     @cached_property
-    def asks(self) -> Members:
-        """Of the query, by name."""
-        return self._declared("query")
-
-    def _declared(self, parameter: str) -> Members:
-        shape = self.handler.__annotations__.get(parameter)
-        return members(shape) if shape else {}
+    def query(self) -> type[BaseModel] | None:
+        """The model of the query parameters; None if the handler takes none."""
+        return self.handler.__annotations__.get("query")
 
     def _response(self, answer: object) -> Response:
         if isinstance(answer, Response):
@@ -210,13 +209,12 @@ class Listener:
         started = time.perf_counter()
         error = await self._run(scope, receive, sending)
         if error is not None and status == 0:
-            response = json_response(error.body(), error.status, error.headers)
-            await response(scope, receive, sending)
+            await _error_response(error)(scope, receive, sending)
         path = scope.get("route_path", "")
         self._observer.observe(self._name, scope["method"], path, status, time.perf_counter() - started)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> ApiError | None:
-        """Serve the request; what it raised, as the error to answer with."""
+        """Serve the request. Returns the error to answer with, if it raised one."""
         try:
             async with asyncio.timeout(REQUEST_DEADLINE_S) as scope["deadline"]:
                 await self._router(scope, receive, send)

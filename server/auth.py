@@ -1,10 +1,8 @@
-"""Who may call: sign-in by one-time code, rotation of refresh tokens, and the guards of the routes.
+"""Authentication: sign-in by one-time code, rotation of refresh tokens, and the guards of the routes.
 
-A sign-in is one row of `auth_sessions` whose hash each refresh replaces in place, so that a refresh and a
-revocation meet on one row lock: whichever is second sees the first.
+A sign-in is one row of `auth_sessions`, whose hash each refresh replaces. So a refresh and a revocation need the same row
+lock, and the second sees what the first did.
 """
-
-from typing import TYPE_CHECKING
 
 from asyncpg import Connection, Record
 from starlette.requests import Request
@@ -15,15 +13,13 @@ from server.config import Settings
 from server.db import Database
 from server.errors import ApiError
 from server.otp import Otp
+from server.response_models import Tokens, User
 from server.sql import IS_ACTIVE
-
-if TYPE_CHECKING:
-    from server import shapes
 
 MITRA = "mitra"
 CLIENT = "client"
 OPERATOR = "operator"
-# What the guards ask for, as the OpenAPI document names it.
+# The security schemes of the guards, as the OpenAPI document names them.
 ACCESS_TOKEN = "access token"
 INTERNAL_TOKEN = "internal token"
 REFRESH_TTL_SECONDS = 30 * 86_400
@@ -38,7 +34,7 @@ _NEW_SESSION = """
 INSERT INTO auth_sessions (user_id, role, refresh_token_hash, expires_at)
 VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
 """
-# The join keeps an account that was deactivated by hand, its sessions unrevoked, from refreshing.
+# The join refuses an account that was deactivated by hand, without revoking its sessions.
 _ROTATE = """
 UPDATE auth_sessions AS s
 SET refresh_token_hash = $3, expires_at = clock_timestamp() + make_interval(secs => $4)
@@ -62,7 +58,7 @@ _KNOWN_BY_ROLE = {
 
 
 class Auth:
-    """Sign-in, refresh, logout, and one guard a kind of route."""
+    """Sign-in, refresh, logout, and one guard per kind of route."""
 
     def __init__(self, settings: Settings, db: Database) -> None:
         self._settings = settings
@@ -77,8 +73,8 @@ class Auth:
         self.client = Guard(self._client, ACCESS_TOKEN, refuses)
         self.operator = Guard(self._operator, INTERNAL_TOKEN, ("UNAUTHENTICATED",))
 
-    async def verify(self, role: str, phone: str, code: str) -> "shapes.Tokens":
-        """Trade a one-time code for tokens. Raises 401 OTP_INVALID, 429, or 403 for a deactivated mitra."""
+    async def verify(self, role: str, phone: str, code: str) -> Tokens:
+        """Exchange a one-time code for tokens. Raises 401 OTP_INVALID, 429, or 403 for a deactivated mitra."""
         async with self._db.transaction() as connection:
             signed_in = await self._sign_in(connection, role, phone, code)
         if isinstance(signed_in, ApiError):
@@ -87,7 +83,7 @@ class Auth:
         return self._tokens(role, user, refresh_token)
 
     async def _sign_in(self, connection: Connection, role: str, phone: str, code: str) -> tuple[Record, str] | ApiError:
-        """The user and a refresh token; or the error to raise *after* the transaction, whose count of misses must stand."""
+        """The user and a refresh token; or the error to raise *after* the transaction, so that the count of misses is committed."""
         refusal = await self.otp.check(connection, role, phone, code)
         if refusal is not None:
             return refusal
@@ -101,8 +97,8 @@ class Auth:
         await self.otp.use(connection, role, phone)
         return user, refresh_token
 
-    async def refresh(self, role: str, token: str) -> "shapes.Tokens":
-        """Trade a refresh token, once, for tokens. Raises 401 REFRESH_INVALID; a successor lives on."""
+    async def refresh(self, role: str, token: str) -> Tokens:
+        """Exchange a refresh token, once, for tokens. Raises 401 REFRESH_INVALID; reuse does not end its successor."""
         successor = tokens.new_refresh_token()
         user = await self._db.fetchrow(
             _ROTATE_BY_ROLE[role],
@@ -116,7 +112,7 @@ class Auth:
         return self._tokens(role, user, successor)
 
     async def logout(self, role: str, token: str) -> None:
-        """Revoke the session of a refresh token; nothing when it is unknown."""
+        """Revoke the session of a refresh token; an unknown one is ignored."""
         await self._db.execute(_REVOKE, tokens.refresh_hash(token), role)
 
     async def _anyone(self, request: Request) -> Identity:
@@ -124,7 +120,7 @@ class Auth:
         return Identity("", "")
 
     async def _mitra_token(self, request: Request) -> Identity:
-        """A mitra's token, no row looked up: the guard of the ping, whose own check is the mirror's."""
+        """A mitra's token, without a query: the guard of the ping, for which the mirror checks the account."""
         identity = self._bearer(request)
         if identity.role != MITRA:
             raise errors.forbidden("this route is for mitras")
@@ -156,21 +152,21 @@ class Auth:
         return self._access.read(_bearer_token(request))
 
     async def _known(self, request: Request, role: str) -> tuple[Identity, bool]:
-        """Who calls and whether the account is active: 401 unless it exists, then 403 for another role."""
+        """The caller, and whether the account is active. Raises 401 unless it exists, then 403 for another role."""
         identity = self._bearer(request)
         query = _KNOWN_BY_ROLE.get(identity.role)
         if query is None:
             raise errors.forbidden(f"this route is for role {role}")
         is_active = await self._db.fetchval(query, identity.id)
         if is_active is None:
-            raise errors.unauthenticated("the token speaks for nobody we know")
+            raise errors.unauthenticated("the subject of the token is unknown")
         if identity.role != role:
             raise errors.forbidden(f"this route is for role {role}")
         return identity, is_active
 
     async def _user(self, connection: Connection, role: str, phone: str) -> Record | None:
         if role == MITRA:
-            # Locked, so that a deactivation in flight revokes this session or refuses this sign-in.
+            # Locked, so that a simultaneous deactivation either revokes this session or refuses this sign-in.
             return await connection.fetchrow(_MITRA_BY_PHONE, phone)
         await connection.execute(_SIGN_UP, phone, f"Customer {phone[-4:]}")
         return await connection.fetchrow(_CUSTOMER_BY_PHONE, phone)
@@ -180,16 +176,16 @@ class Auth:
         await connection.execute(_NEW_SESSION, user_id, role, tokens.refresh_hash(token), REFRESH_TTL_SECONDS)
         return token
 
-    def _tokens(self, role: str, user: Record, refresh_token: str) -> "shapes.Tokens":
+    def _tokens(self, role: str, user: Record, refresh_token: str) -> Tokens:
         ttl_seconds = self._settings.access_token_ttl_seconds
         access = tokens.mint_access_token(self._settings.jwt_secret, user["id"], role, ttl_seconds)
-        return {
-            "access_token": access,
-            "refresh_token": refresh_token,
-            "token_type": "Bearer",
-            "expires_in": ttl_seconds,
-            "user": {"id": user["id"], "phone": user["phone"], "display_name": user["display_name"]},
-        }
+        return Tokens(
+            access_token=access,
+            refresh_token=refresh_token,
+            token_type="Bearer",
+            expires_in=ttl_seconds,
+            user=User(**user),
+        )
 
 
 def _bearer_token(request: Request) -> str:

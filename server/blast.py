@@ -1,33 +1,30 @@
-"""From payment to acceptance: the blast of a paid chat to every available mitra, and what they answer."""
+"""From payment to acceptance: offers a paid chat to every available mitra, and handles their answers."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from asyncpg import Connection, Record
 
 from server import errors
 from server.capacity import ensure_room
-from server.chats import HOLD, RECOMPUTE, START, Chats, need, owned, session
+from server.chats import HOLD, RECOMPUTE, START, Chats, require_owner, require_state
 from server.db import Database, only
-from server.inputs import is_uuid
 from server.mirror import Mirror
+from server.request_models import is_uuid
+from server.response_models import ChatRequest, ChatRequests, ChatSession, PaidSession
 from server.sql import IS_ACTIVE
 from server.timers import Timers
 
-if TYPE_CHECKING:
-    from server import shapes
-
-BATCH = 10_000  # offers a statement: over well before a statement's time is, and others are served in between
+BATCH = 10_000  # offers per statement: it ends well within its time limit, and other requests are served in between
 _ANY_OFFER = """
 SELECT true FROM chat_request_notifications WHERE chat_session_id = $1 AND declined_at IS NULL LIMIT 1
 """
-# Ids come as one text: of a hundred thousand, a value each would keep the process from all else for too long.
+# Ids are sent as one text: a hundred thousand separate values would block the process for too long.
 _OPEN_OFFER = """
 SELECT true FROM chat_request_notifications
 WHERE chat_session_id = $1 AND declined_at IS NULL AND mitra_id = ANY(string_to_array($2, ',')::uuid[]) LIMIT 1
 """
-# The join keeps ids out that no mitra has, and mitras deactivated since they were found available.
-# Who was offered the chat before (and declined it) is not asked again.
+# The join leaves out unknown ids, and mitras who were deactivated since they were found available. A mitra who was offered
+# the chat before, and declined it, gets no second offer.
 _OFFER = """
 WITH offered AS (INSERT INTO chat_request_notifications (chat_session_id, mitra_id)
   SELECT $1, m.id FROM mitras AS m WHERE m.id = ANY(string_to_array($2, ',')::uuid[]) AND m.is_active
@@ -59,7 +56,7 @@ class Blast:
         self._timers = timers
         self._chats = chats
 
-    async def pay(self, customer_id: str, session_id: str) -> "shapes.PaidSession":
+    async def pay(self, customer_id: str, session_id: str) -> PaidSession:
         """Offer the chat to every available mitra; a chat counts as paid once it was offered.
 
         Paying again blasts again, free, unless an offer is still open to a mitra who is available. Raises
@@ -82,32 +79,33 @@ class Blast:
                 offered += await connection.fetchval(_OFFER, session_id, ids)
             if not offered:
                 raise errors.no_mitra_available()
-        return {**session(held), "offered": offered}
+        return PaidSession(**held, offered=offered)
 
-    async def offers(self, mitra_id: str) -> "list[shapes.ChatRequest]":
+    async def offers(self, mitra_id: str) -> ChatRequests:
         """The open offers of a mitra, oldest first."""
-        return [_offer(row) for row in await self._db.fetch(_OFFERS, mitra_id)]
+        rows = await self._db.fetch(_OFFERS, mitra_id)
+        return ChatRequests(chat_requests=[ChatRequest(**row) for row in rows])
 
-    async def accept(self, mitra_id: str, session_id: str) -> "shapes.ChatSession":
+    async def accept(self, mitra_id: str, session_id: str) -> ChatSession:
         """Take the chat, the first one gets it. Raises ALREADY_TAKEN, INVALID_STATE, MITRA_AT_CAPACITY."""
         async with self._mirror.changing(RECOMPUTE, mitra_id) as connection:
             held, declined = await self._offered(connection, mitra_id, session_id)
             if held["mitra_id"] is not None:
                 raise errors.already_taken()
-            need(held["status"] == "searching", "the chat is no longer searching")
-            need(not declined, "this mitra has declined the chat")
+            require_state(held["status"] == "searching", "the chat is no longer searching")
+            require_state(not declined, "this mitra has declined the chat")
             if not await connection.fetchval(IS_ACTIVE, mitra_id):
-                raise errors.account_inactive()  # deactivated since the guard looked
+                raise errors.account_inactive()  # deactivated since the guard's check
             await ensure_room(connection, mitra_id)
             row = only(await connection.fetchrow(START, session_id, self._timers.origin, mitra_id))
-        return self._chats.armed(row)
+        return self._chats.set_timer(row)
 
     async def decline(self, mitra_id: str, session_id: str) -> None:
-        """Refuse the offer; once more is no error, after the search is over it is 409 INVALID_STATE."""
+        """Decline the offer; repeating that is no error. After the search has ended: 409 INVALID_STATE."""
         async with self._db.transaction() as connection:
             held, declined = await self._offered(connection, mitra_id, session_id)
             if not declined:
-                need(held["status"] == "searching", "the chat is no longer searching")
+                require_state(held["status"] == "searching", "the chat is no longer searching")
                 await connection.execute(_DECLINE, session_id, mitra_id)
 
     async def _offered(self, connection: Connection, mitra_id: str, session_id: str) -> tuple[Record, bool]:
@@ -119,20 +117,11 @@ class Blast:
         return held, answer["declined"]
 
     def _check_payable(self, row: Record, customer_id: str) -> None:
-        owned(row, "customer_id", customer_id)
-        need(row["status"] == "searching", "only a searching chat can be paid")
-
-
-def _offer(row: Record) -> "shapes.ChatRequest":
-    return {
-        "chat_session_id": row["chat_session_id"],
-        "duration_seconds": row["duration_seconds"],
-        "customer_id": row["customer_id"],
-        "offered_at": row["offered_at"],
-    }
+        require_owner(row, "customer_id", customer_id)
+        require_state(row["status"] == "searching", "only a searching chat can be paid")
 
 
 def batches(ids: Sequence[str]) -> Iterator[str]:
-    """The ids, BATCH at most in a text; one that was planted and is no uuid is left out."""
+    """The ids as texts of BATCH at most. An id in Valkey that is no uuid, put in by hand, is left out."""
     for first in range(0, len(ids), BATCH):
         yield ",".join(id_ for id_ in ids[first : first + BATCH] if is_uuid(id_))

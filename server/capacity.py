@@ -1,4 +1,4 @@
-"""The capacity rule where it is decided: load against maximum, in the caller's own transaction."""
+"""The capacity rule: compares a mitra's load with the maximum, in the caller's transaction."""
 
 from asyncpg import Connection
 
@@ -7,9 +7,9 @@ from server.app_settings import in_force
 from server.sql import OPEN
 
 _LOAD = f"SELECT count(*) FROM chat_sessions WHERE mitra_id = $1 AND status IN {OPEN}"
-# Who changes a setting, by the API or by hand, waits for the accept that still counts with the old one. The whole table: a
-# setting that has no row yet has no row that could be locked.
-_STILL = "LOCK TABLE app_config IN SHARE MODE"
+# A change of a setting, through the API or by hand, waits until an accept that uses the old value has committed. Locks the
+# whole table, as a setting that has no row yet has no row to lock.
+_LOCK_SETTINGS = "LOCK TABLE app_config IN SHARE MODE"
 MAXIMUM = "max_customers_per_mitra"
 _MAXIMUM = f"SELECT value FROM app_config WHERE key = '{MAXIMUM}'"
 
@@ -19,7 +19,7 @@ async def ensure_room(connection: Connection, mitra_id: str) -> None:
 
     The caller holds the lock on the mitra's row, so the load can't change before its commit.
     """
-    await connection.execute(_STILL)
+    await connection.execute(_LOCK_SETTINGS)
     load = await connection.fetchval(_LOAD, mitra_id)
     if load >= in_force(MAXIMUM, await connection.fetchval(_MAXIMUM)):
         raise errors.mitra_at_capacity()

@@ -1,12 +1,11 @@
-"""The life of a chat once it is there: every change is one transaction that fits the state it finds.
+"""The life of a chat: each change is one transaction that first checks the chat's state.
 
-What may alter a mitra's load runs inside `mirror.changing`, which locks the mitras first and mirrors their
-load after the commit. All times are Postgres' clock, so that instances can't disagree.
+A change that may alter a mitra's load runs inside `mirror.changing`, which locks the mitras first and mirrors their load
+after the commit. All times are those of Postgres' clock, so that instances agree.
 """
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING
 
 from asyncpg import Connection, Record
 
@@ -15,16 +14,14 @@ from server.capacity import ensure_room
 from server.db import Database, only
 from server.errors import ApiError, ServiceUnavailable
 from server.mirror import Mirror
+from server.response_models import ChatSession
 from server.sql import IS_ACTIVE, OPEN_STATUSES
 from server.timers import LEFT, NOTIFY, Timers
 
-if TYPE_CHECKING:
-    from server import shapes
-
 RECOMPUTE = "recomputeCapacity"
-ATTEMPTS_MAX = 5  # of a change whose session goes to another mitra in the meantime
+ATTEMPTS_MAX = 5  # of a change whose session moves to another mitra meanwhile
 
-_SELECTED = "id, customer_id, mitra_id, status, duration_seconds, ends_at"  # what `session` shows
+_SELECTED = "id, customer_id, mitra_id, status, duration_seconds, ends_at"  # the fields of ChatSession
 _RETURNING = f"WHERE id = $1 RETURNING {_SELECTED}, {LEFT} AS left_seconds, {NOTIFY}"
 FIND = f"SELECT {_SELECTED}, {LEFT} AS left_seconds FROM chat_sessions WHERE id = $1"
 HOLD = f"{FIND} FOR NO KEY UPDATE"
@@ -50,32 +47,22 @@ UPDATE chat_sessions SET status = 'active', mitra_id = $3,
 Check = Callable[[Record], None]
 
 
-def session(row: Record) -> "shapes.ChatSession":
-    """A row as the API shows it."""
-    return {
-        "id": row["id"],
-        "customer_id": row["customer_id"],
-        "mitra_id": row["mitra_id"],
-        "status": row["status"],
-        "duration_seconds": row["duration_seconds"],
-        "ends_at": row["ends_at"],
-    }
-
-
-def need(condition: bool, message: str) -> None:
+def require_state(condition: bool, message: str) -> None:
+    """Raises 409 INVALID_STATE unless `condition` holds."""
     if not condition:
         raise errors.invalid_state(message)
 
 
-def owned(row: Record, column: str, user_id: str) -> None:
+def require_owner(row: Record, column: str, user_id: str) -> None:
+    """Raises 403 FORBIDDEN unless the session belongs to this user."""
     if row[column] != user_id:
-        raise errors.forbidden("this chat is somebody else's")
+        raise errors.forbidden("this chat belongs to another user")
 
 
 class Chats:
     """What customers, mitras, operators and timers do to a chat session.
 
-    Methods return the session as the API shows it and raise ApiError: 404 unknown, 403 somebody else's,
+    Methods return the session as the API shows it and raise ApiError: 404 unknown, 403 of another user,
     409 for a state that doesn't allow it, 503.
     """
 
@@ -85,46 +72,46 @@ class Chats:
         self._timers = timers
         self._goodbye_window_seconds = goodbye_window_seconds
 
-    async def create(self, customer_id: str, duration_seconds: int) -> "shapes.ChatSession":
-        return session(only(await self._db.fetchrow(_CREATE, customer_id, duration_seconds)))
+    async def create(self, customer_id: str, duration_seconds: int) -> ChatSession:
+        return ChatSession(**only(await self._db.fetchrow(_CREATE, customer_id, duration_seconds)))
 
-    async def get(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
+    async def get(self, customer_id: str, session_id: str) -> ChatSession:
         row = await self.find(session_id)
-        owned(row, "customer_id", customer_id)
-        return session(row)
+        require_owner(row, "customer_id", customer_id)
+        return ChatSession(**row)
 
-    async def cancel(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
+    async def cancel(self, customer_id: str, session_id: str) -> ChatSession:
         def check(row: Record) -> None:
-            owned(row, "customer_id", customer_id)
-            need(row["status"] == "searching", "only a searching chat can be cancelled")
+            require_owner(row, "customer_id", customer_id)
+            require_state(row["status"] == "searching", "only a searching chat can be cancelled")
 
         return await self._move(session_id, check, _CANCEL)
 
-    async def end_by_customer(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
+    async def end_by_customer(self, customer_id: str, session_id: str) -> ChatSession:
         return await self._end(session_id, "customer_id", customer_id)
 
-    async def end_by_mitra(self, mitra_id: str, session_id: str) -> "shapes.ChatSession":
+    async def end_by_mitra(self, mitra_id: str, session_id: str) -> ChatSession:
         return await self._end(session_id, "mitra_id", mitra_id)
 
-    async def goodbye(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
-        """End a chat whose time is up, before its goodbye window is."""
+    async def goodbye(self, customer_id: str, session_id: str) -> ChatSession:
+        """End a chat whose time is up and whose goodbye window is not."""
 
         def check(row: Record) -> None:
-            owned(row, "customer_id", customer_id)
-            need(row["status"] in OPEN_STATUSES, "only a running chat ends with a goodbye")
+            require_owner(row, "customer_id", customer_id)
+            require_state(row["status"] in OPEN_STATUSES, "only a running chat ends with a goodbye")
             left = row["left_seconds"]
-            need(left is not None and left <= 0, "a goodbye comes after the time is up")
+            require_state(left is not None and left <= 0, "a goodbye comes after the time is up")
 
         return await self._move(session_id, check, _END)
 
-    async def extend(self, customer_id: str, session_id: str, duration_seconds: int) -> "shapes.ChatSession":
-        """Hold an extension until it is paid. Raises 409 MITRA_UNREACHABLE."""
+    async def extend(self, customer_id: str, session_id: str, duration_seconds: int) -> ChatSession:
+        """Reserve an extension until it is paid. Raises 409 MITRA_UNREACHABLE."""
 
         def check(row: Record) -> None:
-            owned(row, "customer_id", customer_id)
-            need(row["status"] == "active", "only an active chat can be extended")
+            require_owner(row, "customer_id", customer_id)
+            require_state(row["status"] == "active", "only an active chat can be extended")
             left = row["left_seconds"]
-            need(left is not None and left > 0, "the chat's time is up")
+            require_state(left is not None and left > 0, "the chat's time is up")
 
         row = await self.find(session_id)
         check(row)
@@ -132,23 +119,23 @@ class Chats:
             raise errors.mitra_unreachable()
         return await self._move(session_id, check, _EXTEND, duration_seconds)
 
-    async def pay_extension(self, customer_id: str, session_id: str) -> "shapes.ChatSession":
-        """Move the end by the extension, from where it was; possible until the goodbye window is up."""
+    async def pay_extension(self, customer_id: str, session_id: str) -> ChatSession:
+        """Add the extension to the old end of the chat. Possible until the goodbye window is up."""
 
         def check(row: Record) -> None:
-            owned(row, "customer_id", customer_id)
-            need(row["status"] == "pending_payment", "no extension is waiting for payment")
+            require_owner(row, "customer_id", customer_id)
+            require_state(row["status"] == "pending_payment", "no extension is waiting for payment")
             wait = self._until_due(row)
-            need(wait is None or wait > 0, "the extension was not paid in time")
+            require_state(wait is None or wait > 0, "the extension was not paid in time")
 
         return await self._move(session_id, check, _PAY_EXTENSION)
 
-    async def reroute(self, session_id: str, mitra_id: str) -> "shapes.ChatSession":
+    async def reroute(self, session_id: str, mitra_id: str) -> ChatSession:
         """Move an active chat to another mitra. Raises 409 MITRA_UNREACHABLE or MITRA_AT_CAPACITY."""
 
         def check(row: Record) -> None:
-            need(row["status"] == "active", "only an active chat can be rerouted")
-            need(row["mitra_id"] != mitra_id, "the chat is already with this mitra")
+            require_state(row["status"] == "active", "only an active chat can be rerouted")
+            require_state(row["mitra_id"] != mitra_id, "the chat is already with this mitra")
 
         async def room(connection: Connection) -> None:
             if not await connection.fetchval(IS_ACTIVE, mitra_id):
@@ -166,12 +153,12 @@ class Chats:
     async def expire(self, session_id: str) -> float | None:
         """End a session whose time and goodbye window are up.
 
-        Returns None when no timer is needed any more, else the seconds after which to come again.
+        Returns None when no timer is needed any more, else the seconds after which to call it again.
         """
 
         def check(row: Record) -> None:
             wait = self._until_due(row)
-            need(wait is not None and wait <= 0, "not due")
+            require_state(wait is not None and wait <= 0, "not due")
 
         try:
             await self._move(session_id, check, _END)
@@ -189,20 +176,20 @@ class Chats:
             raise errors.not_found("chat session")
         return row
 
-    def armed(self, row: Record) -> "shapes.ChatSession":
-        """The session as the API shows it, once its timer is set to the row's end."""
+    def set_timer(self, row: Record) -> ChatSession:
+        """Set the session's timer to the row's end. Returns the session as the API shows it."""
         self._timers.arm(row["id"], row["left_seconds"])
-        return session(row)
+        return ChatSession(**row)
 
-    async def _end(self, session_id: str, column: str, user_id: str) -> "shapes.ChatSession":
+    async def _end(self, session_id: str, column: str, user_id: str) -> ChatSession:
         def check(row: Record) -> None:
-            owned(row, column, user_id)
-            need(row["status"] in OPEN_STATUSES, "only a running chat can be ended")
+            require_owner(row, column, user_id)
+            require_state(row["status"] in OPEN_STATUSES, "only a running chat can be ended")
 
         return await self._move(session_id, check, _END)
 
     def _until_due(self, row: Record) -> float | None:
-        """Seconds until the time and the goodbye window are up; None for what no timer ends."""
+        """Seconds until the time and the goodbye window are up; None for a session that no timer ends."""
         left = row["left_seconds"]
         return None if left is None else float(left) + self._goodbye_window_seconds
 
@@ -214,11 +201,11 @@ class Chats:
         *args: object,
         also: tuple[str, ...] = (),
         inside: Callable[[Connection], Awaitable[None]] | None = None,
-    ) -> "shapes.ChatSession":
-        """Run `update` on a session that passes `check`, its mitra (and `also`) locked before it.
+    ) -> ChatSession:
+        """Run `update` on a session that passes `check`; its mitra and those in `also` are locked first.
 
-        `inside` runs under the locks and may still refuse. The session's mitra must be known before the
-        locks are taken, so the change starts again when that has moved meanwhile.
+        `inside` runs under the locks and may still raise. The session's mitra must be known before the locks are taken, so
+        the change starts again if the session has moved to another mitra meanwhile.
         """
         for _ in range(ATTEMPTS_MAX):
             seen = await self.find(session_id)
@@ -235,7 +222,7 @@ class Chats:
                 if inside is not None:
                     await inside(connection)
                 row = only(await connection.fetchrow(update, session_id, self._timers.origin, *args))
-            return self.armed(row)
+            return self.set_timer(row)
         raise ServiceUnavailable("the chat session keeps changing its mitra")
 
     def _changing(self, *mitra_ids: str) -> AbstractAsyncContextManager[Connection]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from server.urls import BadUrl, Judge, database_url, is_host, valkey_url
+from server.urls import BadUrl, UrlCheck, database_url, is_host, valkey_url
 
 ENVIRONMENTS = ("production", "development", "test")
 DURATION_SECONDS_MAX = 1_000_000_000  # 31 years: keeps every date and timer computed from it in range
@@ -22,7 +22,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """All that the server takes from its environment; durations in seconds, secrets left out of its repr."""
+    """All that the server reads from its environment. Durations are in seconds; secrets are left out of the repr."""
 
     database_url: str = field(repr=False)
     valkey_url: str = field(repr=False)
@@ -51,7 +51,7 @@ class Settings:
 
 
 def _read(environ: Mapping[str, str]) -> Settings:
-    # Whoever forgets it must not run with secrets that stand in this file.
+    # Production is the default, so that nobody runs by mistake with the secrets in this file.
     app_env = _one_of(environ, "APP_ENV", ENVIRONMENTS, "production")
     production = app_env == "production"
     mirror_on = _one_of(environ, "AVAILABILITY_MIRROR", ("on", "off"), "on") == "on"
@@ -79,21 +79,21 @@ def _read(environ: Mapping[str, str]) -> Settings:
 
 
 def _production(environ: Mapping[str, str]) -> str:
-    """The words `in production`, with a way out for who did not ask for it."""
+    """The words `in production`; with a hint if APP_ENV was not set."""
     if "APP_ENV" in environ:
         return "when APP_ENV is production"
     return "in production, which an unset APP_ENV means (for a trial set APP_ENV=development)"
 
 
 def _text(environ: Mapping[str, str], name: str, default: str | None) -> str:
-    """Printable ASCII without blanks at its ends: what goes into headers, URLs and look-ups of names as it stands."""
+    """Printable ASCII without blanks at its ends, so that it can be used unchanged in headers, URLs and look-ups."""
     value = environ.get(name, default)
     if value is None:
         raise ConfigError(f"{name} must be set {_production(environ)}")
     if not value.strip():
         raise ConfigError(f"{name} is empty: give it a value or unset it")
     if value != value.strip():
-        raise ConfigError(f"{name} begins or ends with a blank or a line end: take it away")
+        raise ConfigError(f"{name} begins or ends with a blank or a line end: remove it")
     if not (value.isascii() and value.isprintable()):
         raise ConfigError(f"{name} holds a character that is not printable ASCII")
     return value
@@ -146,11 +146,11 @@ def _otp_dev_code(environ: Mapping[str, str], production: bool) -> str | None:
     return code
 
 
-def _url(environ: Mapping[str, str], name: str, judged: Judge, default: str | None) -> str:
+def _url(environ: Mapping[str, str], name: str, check: UrlCheck, default: str | None) -> str:
     url = _text(environ, name, default)
     if " " in url:
         raise ConfigError(f"{name} holds a blank: write it as %20")
     try:
-        return judged(url)
+        return check(url)
     except BadUrl as error:
         raise ConfigError(f"{name} {error}") from None

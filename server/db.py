@@ -1,4 +1,4 @@
-"""The one door to Postgres: a pool whose every wait is bounded and whose every outage is one error, 503.
+"""The only way to Postgres: a pool in which every wait is bounded and every outage is the same error, 503.
 
 Locking order of the whole server: rows of `mitras` first (in id order, FOR NO KEY UPDATE, so that foreign
 keys that point at them don't wait), then rows of `chat_sessions`.
@@ -21,11 +21,11 @@ POOL_CONNECTIONS_MAX = 16
 ACQUIRE_TIMEOUT_S = 2.0
 STATEMENT_TIMEOUT_S = 3.0  # with the wait for a connection within the 5 s of an answer
 START_TIMEOUT_S = 5.0
-PROOF_EVERY_S, PROOF_WITHIN_S = 2.0, 1.0  # of connections that only listen
+CHECK_EVERY_S, CHECK_WITHIN_S = 2.0, 1.0  # of connections that only listen
 
-# SQLSTATE classes and codes that mean "not now" rather than "wrong statement": connection, resources,
-# operator, system, login, catalogue, deadlock or serialization; read-only (a standby), lock not available, and a database
-# that takes no connections, as while another is put in its place.
+# SQLSTATE classes and codes of an outage rather than of a wrong statement: connection, resources, operator, system, login,
+# catalogue, deadlock or serialization; read-only (a standby), lock not available, and a database that takes no
+# connections, for example while a backup is restored over it.
 _UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "28", "3D", "40")
 _UNAVAILABLE_CODES = ("25006", "55P03", "55000")
 
@@ -60,9 +60,9 @@ class Database:
             pool.terminate()
 
     async def connect(self) -> Connection:
-        """A connection outside the pool (LISTEN, advisory locks); the caller closes it.
+        """A connection outside the pool, for LISTEN or advisory locks; the caller closes it.
 
-        Where Postgres gives no more, the pool gives up one of its own.
+        If Postgres allows no further connection, the pool closes one of its own.
         """
         with _outages():
             try:
@@ -89,7 +89,7 @@ class Database:
         return connection
 
     def renew(self) -> None:
-        """Replace each pooled connection before its next use: one was lost without a word, so others may be dead, too."""
+        """Replace each pooled connection before its next use: one was lost without notice, so others may be dead too."""
         if self._pool is not None:
             self._pool.renew()
 
@@ -127,7 +127,7 @@ class Database:
             except Exception as error:
                 if _as_unavailable(error, closed=connection.is_closed()) is None:
                     await transaction.rollback()
-                raise  # cancelled inside a statement, the connection is cut: Postgres rolls back by itself
+                raise  # on a cancellation inside a statement the connection is closed, so Postgres rolls back
             await transaction.commit()
 
     async def fetch(self, query: str, *args: Any) -> list[Record]:
@@ -143,35 +143,35 @@ class Database:
             return await connection.fetchval(query, *args)
 
     async def execute(self, query: str, *args: Any, within_s: float | None = None) -> str:
-        """`within_s`: instead of what any statement may take."""
+        """`within_s`: the time limit, instead of STATEMENT_TIMEOUT_S."""
         async with self.acquire() as connection:
             return await connection.execute(query, *args, timeout=within_s)
 
 
 def only(row: Record | None) -> Record:
-    """The row of a statement that always gives one. Raises LookupError if it gave none, which is a defect."""
+    """The row of a statement that always returns one. Raises LookupError if there is none, which is a defect."""
     if row is None:
-        raise LookupError("a statement that always gives a row gave none")
+        raise LookupError("a statement that always returns a row returned none")
     return row
 
 
-async def until_lost(connection: Connection, prove: Callable[[], Awaitable[object]]) -> None:
-    """Wait until a connection that only listens is lost. Raises what `prove` raises.
+async def until_lost(connection: Connection, check: Callable[[], Awaitable[object]]) -> None:
+    """Wait until a connection that only listens is lost. Raises what `check` raises.
 
-    `prove` asks Postgres something on it every 2 s: one that was dropped without a word would never be missed.
+    `check` queries Postgres on it every 2 s; without queries a silently dropped connection would not be noticed.
     """
     lost = asyncio.Event()
     connection.add_termination_listener(lambda _: lost.set())
     while not (lost.is_set() or connection.is_closed()):
-        await prove()
+        await check()
         with suppress(TimeoutError):
-            async with asyncio.timeout(PROOF_EVERY_S):
+            async with asyncio.timeout(CHECK_EVERY_S):
                 await lost.wait()
 
 
 @contextmanager
 def _outages() -> Iterator[None]:
-    """Raise ServiceUnavailable for whatever error of connecting means that Postgres is not there."""
+    """Raise ServiceUnavailable for each error that means that Postgres cannot be reached."""
     try:
         yield
     except Exception as error:
@@ -182,16 +182,16 @@ def _outages() -> Iterator[None]:
 
 
 def client_url(url: str) -> str:
-    """`url` without those parameters of libpq that asyncpg would send to Postgres as settings."""
+    """`url` without the libpq parameters that asyncpg would send to Postgres as settings."""
     parts = urlsplit(url)
     kept = [(k, v) for k, v in parse_qsl(parts.query) if k not in LIBPQ_ONLY]
     return urlunsplit(parts._replace(query=urlencode(kept)))
 
 
 def _as_unavailable(error: Exception, closed: bool = True) -> ServiceUnavailable | None:
-    """`error` as the outage it is, None when it is something else.
+    """`error` as ServiceUnavailable if it is an outage, else None.
 
-    `closed`: the connection is (or may be) gone; only then is asyncpg's InterfaceError an outage.
+    `closed`: the connection is closed, or may be; only then is asyncpg's InterfaceError an outage.
     """
     cause = f"{type(error).__name__}: {error}".splitlines()[0]
     if isinstance(error, ServiceUnavailable):

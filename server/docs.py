@@ -1,6 +1,11 @@
-"""The API's own description, on each listener: `/openapi.json` for tools, `/docs` for people (one page, no script)."""
+"""The API's own description, on each listener: `/openapi.json` for tools, `/docs` as a page for people.
+
+The page needs nothing from elsewhere: style and script stand in it, and it sends requests to its own listener alone.
+"""
 
 import asyncio
+import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +16,11 @@ from starlette.responses import Response
 from server.asgi import Call, Endpoint, Guard, json_response
 
 TEMPLATE = Path(__file__).with_name("docs.html")
+# The browser itself keeps the page from loading or sending anything elsewhere: an operator pastes a token into it.
+PAGE_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
 
 
 class Docs:
@@ -37,11 +47,11 @@ class Docs:
         """This listener's routes as a page."""
         if self._page is None:
             self._page = await asyncio.to_thread(page, await self._document())
-        return Response(self._page, media_type="text/html")
+        return Response(self._page, media_type="text/html", headers=PAGE_HEADERS)
 
     async def _document(self) -> dict[str, Any]:
         if self._made is None:
-            self._made = await asyncio.to_thread(self._make)  # the pings go on while pydantic is imported
+            self._made = await asyncio.to_thread(self._make)  # in a thread, so that pings are answered meanwhile
         return self._made
 
     def _make(self) -> dict[str, Any]:
@@ -51,16 +61,47 @@ class Docs:
 
 
 def page(document: dict[str, Any]) -> str:
-    """The document as HTML that needs nothing from elsewhere."""
+    """The document as HTML."""
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["words"] = words
+    schemas = document["components"]["schemas"]
+    bodies: set[str] = set()
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            groups[operation["tags"][0]].append({"method": method.upper(), "path": path, **operation})
-    return environment.from_string(TEMPLATE.read_text()).render(document=document, groups=groups)
+            model = _body_model(operation)
+            bodies.add(model)
+            body = json.dumps(example(schemas[model])) if model else ""
+            curl = curl_command(method.upper(), path, bool(operation.get("security")), body)
+            groups[operation["tags"][0]].append(
+                {"method": method.upper(), "path": path, "body": body, "model": model, "curl": curl, **operation}
+            )
+    return environment.from_string(TEMPLATE.read_text()).render(document=document, groups=groups, bodies=bodies)
+
+
+def _body_model(operation: dict[str, Any]) -> str:
+    """The name of the body's schema; "" where the route takes no body."""
+    if "requestBody" not in operation:
+        return ""
+    return words(operation["requestBody"]["content"]["application/json"]["schema"])
+
+
+def curl_command(method: str, path: str, secured: bool, body: str) -> str:
+    """A line for a POSIX shell. The variables URL, TOKEN and those of the path, such as ID, are the reader's to set."""
+    address = re.sub(r"{(\w+)}", lambda found: f"${found[1].upper()}", path)
+    parts = ["curl"] + ([] if method == "GET" else [f"-X {method}"]) + [f'"$URL{address}"']
+    if secured:
+        parts.append('-H "Authorization: Bearer $TOKEN"')
+    if body:
+        parts.append(f"-H 'Content-Type: application/json' -d '{body}'")
+    return " ".join(parts)
+
+
+def example(schema: dict[str, Any]) -> dict[str, Any]:
+    """A body that the schema allows, from the examples of its fields."""
+    return {name: field["examples"][0] for name, field in schema["properties"].items()}
 
 
 def words(schema: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Every error the API answers with: one status and one constructor a code, so that they never drift apart."""
+"""Every error the API answers with. Each code has one status; each constructor below makes one kind of error."""
 
 OTP_ATTEMPTS_MAX = 5
 
@@ -26,7 +26,7 @@ STATUS = {
 
 
 class ApiError(Exception):
-    """An answer other than success: `status` (HTTP), `code` (the contract's word), `message` (for people)."""
+    """An answer other than success: `status` (HTTP), `code` (as the contract names it), `message` (for people)."""
 
     def __init__(self, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         self.status = STATUS[code]
@@ -35,12 +35,9 @@ class ApiError(Exception):
         self.message = message
         self.headers = headers or {}
 
-    def body(self) -> dict[str, dict[str, str]]:
-        return {"error": {"code": self.code, "message": self.message}}
-
 
 class ServiceUnavailable(ApiError):
-    """Postgres is needed and can't be reached (or did not answer in time); sweeps catch it by this name."""
+    """Postgres is needed and can't be reached or did not answer in time. `cause` is for the log; sweeps catch this class."""
 
     def __init__(self, cause: str = "") -> None:
         super().__init__("SERVICE_UNAVAILABLE", "the database is not reachable, try again shortly")
@@ -71,7 +68,7 @@ def refresh_invalid() -> ApiError:
     return ApiError("REFRESH_INVALID", "the refresh token is unknown, used, expired or revoked")
 
 
-def forbidden(message: str = "this is somebody else's") -> ApiError:
+def forbidden(message: str = "this belongs to another user") -> ApiError:
     return ApiError("FORBIDDEN", message)
 
 
@@ -116,7 +113,7 @@ def otp_too_many_attempts() -> ApiError:
 
 
 def otp_too_many_requests(requests_max: int, wait_s: int) -> ApiError:
-    """`wait_s`: until a request is taken again."""
+    """`wait_s`: seconds until a request is accepted again."""
     message = f"{requests_max} codes were requested for this phone: use the last one, or request another in {wait_s} s"
     return ApiError("OTP_TOO_MANY_ATTEMPTS", message, {"retry-after": str(wait_s)})
 

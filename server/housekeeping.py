@@ -1,7 +1,7 @@
-"""Deletes what nobody can use any more, in small steps by a timer: no request waits for it, and it waits for none.
+"""Deletes rows that nobody can use any more, on a timer and in small steps, so that no request waits for it.
 
-Codes a day after they expired, refresh tokens a day after theirs; offers a week after their chat's end, or its creation
-where nobody took it; chats that were never paid a week after their creation.
+Codes and refresh tokens are deleted a day after they expired; offers a week after their chat's end, or after its creation if
+no mitra took it; chats that were never paid a week after their creation.
 """
 
 import asyncio
@@ -17,19 +17,19 @@ from server.errors import ServiceUnavailable
 from server.log import log, log_defect
 from server.sql import OPEN
 
-FIRST_AFTER_S = 60.0  # of the start: then there is enough else to do
+FIRST_AFTER_S = 60.0  # after the start, when the server has other work to do
 ROUND_EVERY_S = 3600.0
 PAUSE_S = 0.2  # between two steps
-STEP = 500  # rows that a step looks at, so a step takes milliseconds
-TRY_AGAIN_S = 60.0  # after an error of Postgres
+STEP = 500  # rows per step, so that a step takes milliseconds
+RETRY_AFTER_S = 60.0  # after an error of Postgres
 KINDS = ("codes", "refresh_tokens", "offers", "chats")
 
-# One instance at a time. Rows that somebody has locked are passed over: the next round finds them again.
+# One instance at a time. Rows that another transaction has locked are skipped; the next round finds them again.
 _LOCK = 0x6D697272_686F7573
 _ALONE = f"SELECT pg_try_advisory_xact_lock({_LOCK})"
 
-# Each of the others goes through its table by the primary key, a page a step: that needs no index of its own, and what
-# stays is looked at once a round. Codes have an index on their expiry, so that those which go come first.
+# The other kinds go through their table by primary key, one page per step: that needs no further index, and each row is read
+# once per round. Codes have an index on their expiry, so the expired ones come first.
 _CODES = """
 DELETE FROM otp_requests WHERE (role, phone) IN (
   SELECT role, phone FROM otp_requests WHERE expires_at < clock_timestamp() - interval '1 day'
@@ -48,13 +48,13 @@ SELECT chat_session_id, mitra_id FROM chat_request_notifications
 WHERE (chat_session_id, mitra_id) > ($1, $2)
 ORDER BY chat_session_id, mitra_id LIMIT $3
 """
-# The chats first, as everybody who answers an offer does. One that runs is none of ours.
+# Locks the chats first, in the same order as an accept or decline does. Running chats are left alone.
 _CHATS_OVER = f"""
 SELECT id FROM chat_sessions WHERE id = ANY($1::uuid[]) AND status NOT IN {OPEN}
 AND CASE WHEN mitra_id IS NULL THEN created_at ELSE coalesce(ends_at, created_at) END < clock_timestamp() - interval '7 days'
 FOR NO KEY UPDATE SKIP LOCKED
 """
-# A chat is paid once it was offered. So of a chat that nobody took one offer stays: it tells that this one was paid.
+# A chat counts as paid once it was offered. So one offer of a chat that no mitra took stays, as the proof of payment.
 _OFFERS = """
 DELETE FROM chat_request_notifications WHERE (chat_session_id, mitra_id) IN (
   SELECT n.chat_session_id, n.mitra_id FROM unnest($1::uuid[], $2::uuid[]) AS page (chat_session_id, mitra_id)
@@ -71,16 +71,16 @@ _CHATS_UNPAID = f"""
 SELECT id FROM chat_sessions WHERE id = ANY($1::uuid[]) AND status IN ('searching', 'cancelled') AND mitra_id IS NULL
 AND created_at < clock_timestamp() - interval '7 days' AND {_UNPAID} FOR UPDATE SKIP LOCKED
 """
-# In a statement of its own, under the lock: whoever pays holds the chat, so an offer is seen here or never made.
+# A separate statement under the lock: a payment locks the chat, so its offers are either visible here or never made.
 _CHATS = f"DELETE FROM chat_sessions WHERE id = ANY($1::uuid[]) AND {_UNPAID}"
 _FIRST = "00000000-0000-0000-0000-000000000000"
 
-# A step: rows deleted, and where the next one goes on; None at the end.
+# A step returns the number of deleted rows, and where the next step continues; None at the end.
 Step = Callable[[Connection, Any], Awaitable[tuple[int, Any]]]
 
 
 class Housekeeping:
-    """A round now and then; `deleted` counts the rows by their kind, `failures` the rounds that Postgres broke off."""
+    """Runs a round per hour; `deleted` counts rows by kind, `failures` counts rounds that an error of Postgres ended."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -92,7 +92,7 @@ class Housekeeping:
         self._task = asyncio.create_task(self._run(), name="housekeeping")
 
     async def stop(self) -> None:
-        """At once: a step under way is rolled back, and is done by the next round."""
+        """Stop at once: the current step is rolled back, the next round repeats it."""
         if self._task:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -118,24 +118,26 @@ class Housekeeping:
 
     def _failed(self) -> float:
         self.failures += 1
-        return TRY_AGAIN_S
+        return RETRY_AFTER_S
 
     async def round(self) -> None:
-        """Everything that is due, unless another instance is at it. Raises ServiceUnavailable, asyncpg's errors."""
+        """Delete everything that is due, unless another instance is doing so. Raises ServiceUnavailable, asyncpg's errors."""
         steps: list[tuple[str, Step]] = [
             ("codes", _codes), ("refresh_tokens", _tokens), ("offers", _offers), ("chats", _chats),
         ]  # fmt: skip
         began, before = time.monotonic(), dict(self.deleted)
         for kind, step in steps:
-            if not await self._through(kind, step):
+            if not await self._run_steps(kind, step):
                 break
-        told = ", ".join(f"{rows - before[kind]} {kind}" for kind, rows in self.deleted.items() if rows > before[kind])
-        if told:
-            log(f"[housekeeping] deleted {told.replace('_', ' ')} in {time.monotonic() - began:.1f} s")
+        summary = ", ".join(
+            f"{rows - before[kind]} {kind}" for kind, rows in self.deleted.items() if rows > before[kind]
+        )
+        if summary:
+            log(f"[housekeeping] deleted {summary.replace('_', ' ')} in {time.monotonic() - began:.1f} s")
 
-    async def _through(self, kind: str, step: Step) -> bool:
-        """All steps of one kind; False when another instance is at it."""
-        place: Any = None
+    async def _run_steps(self, kind: str, step: Step) -> bool:
+        """All steps of one kind; False if another instance is doing a round."""
+        place: Any = None  # where the next step continues
         while True:
             async with self._db.transaction() as connection:
                 if not await connection.fetchval(_ALONE):
@@ -172,10 +174,10 @@ async def _chats(connection: Connection, place: Any) -> tuple[int, Any]:
 
 
 def _next(page: list[Any]) -> Any:
-    """Where the next page begins: after the last row of a full one."""
+    """Where the next page begins: after the last row of a full page; None after the last page."""
     return page[-1] if len(page) == STEP else None
 
 
 def _count(tag: str) -> int:
-    """Of a command tag such as `DELETE 12`."""
+    """The number of rows in a command tag such as `DELETE 12`."""
     return int(tag.rpartition(" ")[2])

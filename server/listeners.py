@@ -1,4 +1,4 @@
-"""A port served by uvicorn inside our own life cycle: no signal handlers of its own, drained on demand."""
+"""A port that uvicorn serves inside the server's own life cycle: without signal handlers, and drained on demand."""
 
 import asyncio
 import contextlib
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
+from server.connection_limit import ConnectionLimit
 from server.connections import KEEP_ALIVE_S, Connection
-from server.crowd import Crowd
 
 BACKLOG = 2048
 
@@ -40,12 +40,12 @@ class _QuietServer(Server):
 class Port:
     """One listener: `start` returns once it accepts, `stop` once all requests in flight are answered."""
 
-    def __init__(self, app: ASGIApp, crowd: Crowd) -> None:
+    def __init__(self, app: ASGIApp, limit: ConnectionLimit) -> None:
         self._server = _QuietServer(
             Config(
                 app,
-                # uvicorn calls it as it calls a class, but its annotation names classes alone.
-                http=functools.partial(Connection, crowd),  # type: ignore[arg-type]
+                # uvicorn only calls it, but its annotation allows classes alone.
+                http=functools.partial(Connection, limit),  # type: ignore[arg-type]
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -72,7 +72,7 @@ class Port:
         """Refuse new connections, wait for answers in flight up to the drain time; nothing if not started."""
         if self._task is None:
             return
-        # uvicorn hands it on to asyncio.wait_for, which takes a float as well.
+        # uvicorn passes it to asyncio.wait_for, which takes a float as well.
         self._server.config.timeout_graceful_shutdown = drain_s  # type: ignore[assignment]
         self._server.should_exit = True
         await asyncio.wait({self._task}, timeout=drain_s + 0.5)

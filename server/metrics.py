@@ -14,7 +14,7 @@ Numbers = Callable[[], Mapping[str, float]]
 
 
 class Metrics:
-    """The process's own registry; `numbers` are asked at each scrape (names ending in `_total` only grow)."""
+    """The process's own registry; `numbers` are called at each scrape. Names ending in `_total` are counters, others gauges."""
 
     def __init__(self, *numbers: Numbers) -> None:
         self._registry = CollectorRegistry()
@@ -27,17 +27,17 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self._registry,
         )
-        for asked in numbers:
-            self._registry.register(_Numbers(asked))
+        for source in numbers:
+            self._registry.register(_Numbers(source))
 
     def observe(self, listener: str, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one answer; `route` is the path's template ("" for none), `status` 0 when nobody waited."""
+        """Count one answer; `route` is the path's template ("" for none), `status` 0 if the client left before it."""
         known = method if method in METHODS else "other"
         self._requests.labels(listener, known, route, status).inc()
         self._seconds.labels(listener, known, route).observe(seconds)
 
     def text(self) -> bytes:
-        """The exposition; numbers that can't be had are left out by whoever gives them."""
+        """The metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 

@@ -1,17 +1,12 @@
-"""A mitra's own state: online or offline, active or shut out. Each change is one transaction, mirrored after it."""
+"""A mitra's own state: online or offline, active or deactivated. Each change is one transaction and is mirrored after it."""
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
-
-from asyncpg import Record
 
 from server import errors
 from server.db import Database, only
 from server.mirror import Mirror
+from server.response_models import IsOnline, Mitra, MitraStatus
 from server.sql import AUDIT, SET_OFFLINE
-
-if TYPE_CHECKING:
-    from server import shapes
 
 _ONLINE = """
 INSERT INTO mitra_online_status (mitra_id, is_online) SELECT id, true FROM mitras WHERE id = $1
@@ -28,25 +23,25 @@ UPDATE auth_sessions SET revoked_at = clock_timestamp() WHERE user_id = $1 AND r
 _STATUS = "SELECT is_online, last_heartbeat_at FROM mitra_online_status WHERE mitra_id = $1"
 
 
-async def set_online(mirror: Mirror, db: Database, mitra_id: str) -> "shapes.IsOnline":
-    """Go online: counts as a ping, audited if it changed anything."""
+async def set_online(mirror: Mirror, db: Database, mitra_id: str) -> IsOnline:
+    """Go online. Counts as a ping; a change gets an audit row."""
     async with mirror.changing("setOnline", mitra_id, ping=True) as connection:
         if await connection.fetchval(_ONLINE, mitra_id):
             await connection.execute(AUDIT, mitra_id, "online")
-    return {"is_online": True}
+    return IsOnline(is_online=True)
 
 
-async def set_offline(mirror: Mirror, db: Database, mitra_id: str) -> "shapes.IsOnline":
+async def set_offline(mirror: Mirror, db: Database, mitra_id: str) -> IsOnline:
     async with mirror.changing("setOffline", mitra_id) as connection:
         if await connection.fetchval(SET_OFFLINE, mitra_id):
             await connection.execute(AUDIT, mitra_id, "offline")
-    return {"is_online": False}
+    return IsOnline(is_online=False)
 
 
-async def set_active(mirror: Mirror, db: Database, mitra_id: str, active: bool) -> "shapes.Mitra":
-    """Shut a mitra out, all sign-ins revoked in the same transaction, or let them in again. Raises 404 NOT_FOUND.
+async def set_active(mirror: Mirror, db: Database, mitra_id: str, active: bool) -> Mitra:
+    """Deactivate a mitra and revoke their sign-ins in the same transaction, or activate them again. Raises 404 NOT_FOUND.
 
-    `is_online` stays as it is: the pings are refused from now on, so auto-offline follows.
+    `is_online` stays as it is: pings are refused from now on, so auto-offline follows.
     """
     what = "setReactivated" if active else "setDeactivated"
     async with mirror.changing(what, mitra_id) as connection:
@@ -55,36 +50,25 @@ async def set_active(mirror: Mirror, db: Database, mitra_id: str, active: bool) 
         if not active:
             await connection.execute(_REVOKE, mitra_id)
         row = only(await connection.fetchrow(f"{_SHOWN} WHERE m.id = $1", mitra_id))
-    return _shown(row)
+    return Mitra(**row)
 
 
-async def page(db: Database, after: str | None, limit: int) -> "list[shapes.Mitra]":
-    """So many mitras behind that id, with account and availability as Postgres has them, in order of id."""
+async def page(db: Database, after: str | None, limit: int) -> list[Mitra]:
+    """At most `limit` mitras after that id, with account and availability as Postgres has them, in order of id."""
     behind = "" if after is None else "WHERE m.id > $2"
     query = f"{_SHOWN} {behind} ORDER BY m.id LIMIT $1"
-    return [_shown(row) for row in await db.fetch(query, limit, *([] if after is None else [after]))]
+    return [Mitra(**row) for row in await db.fetch(query, limit, *([] if after is None else [after]))]
 
 
-async def pages(db: Database, first: "list[shapes.Mitra]") -> AsyncIterator["list[shapes.Mitra]"]:
-    """`first` and all pages of its size behind it. No connection is held between two of them: a reader may be slow."""
+async def pages(db: Database, first: list[Mitra]) -> AsyncIterator[list[Mitra]]:
+    """`first` and all later pages of its size. No connection is held between two pages, as the reader may be slow."""
     size, latest = len(first), first
     while latest:
         yield latest
-        latest = await page(db, latest[-1]["id"], size) if len(latest) == size else []
+        latest = await page(db, latest[-1].id, size) if len(latest) == size else []
 
 
-async def status(db: Database, mitra_id: str) -> "shapes.MitraStatus":
-    """The Postgres columns; the heartbeat may lag by a cycle of the heartbeat mirror."""
+async def status(db: Database, mitra_id: str) -> MitraStatus:
+    """The columns in Postgres; the heartbeat may lag by one interval of the heartbeat mirror."""
     row = await db.fetchrow(_STATUS, mitra_id)
-    if row is None:
-        return {"is_online": False, "last_heartbeat_at": None}
-    return {"is_online": row["is_online"], "last_heartbeat_at": row["last_heartbeat_at"]}
-
-
-def _shown(row: Record) -> "shapes.Mitra":
-    return {
-        "id": row["id"],
-        "display_name": row["display_name"],
-        "is_active": row["is_active"],
-        "is_online": row["is_online"],
-    }
+    return MitraStatus(**(row or {"is_online": False, "last_heartbeat_at": None}))

@@ -1,6 +1,6 @@
-"""The schema as SQLModel declares it: imported only when a table is missing, for the import is slow.
+"""The database schema, declared with SQLModel. Imported only when a table is missing, as the import is slow.
 
-Every column that the contract doesn't name has a default in the database, for rows are also put in by hand.
+Every column that the contract doesn't name has a default in the database, as rows are also put in by hand.
 """
 
 from collections.abc import Collection
@@ -39,7 +39,7 @@ def _id() -> Any:
 
 
 def _moment(nullable: bool = False) -> Any:
-    """A timestamptz: null unless set when `nullable`, else the wall clock of its writing."""
+    """A timestamptz. Its default is null if `nullable`, else the time of the insert."""
     default = None if nullable else text("clock_timestamp()")
     return Field(sa_column=Column(DateTime(timezone=True), nullable=nullable, server_default=default))
 
@@ -56,14 +56,14 @@ def _reference(table: str, nullable: bool = False, primary_key: bool = False) ->
 
 
 class Mitra(SQLModel, table=True):
-    """A counselor who takes chats; `is_active = false` shuts the account out."""
+    """A counselor who takes chats; `is_active = false` deactivates the account."""
 
     __tablename__ = "mitras"
     id: UUID = _id()
     phone: str = _text(unique=True)
     display_name: str = _text(default="''")
     is_active: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("true")))
-    # drawn from the sequence by each change of the mitra or its load: orders what goes to the mirror
+    # each change of the mitra or of its load draws one from the sequence; orders the writes to the mirror
     mirror_version: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     created_at: datetime = _moment()
 
@@ -78,7 +78,7 @@ class MitraOnlineStatus(SQLModel, table=True):
 
 
 class MitraOnlineLog(SQLModel, table=True):
-    """The audit: one row a change of `is_online`, none when nothing changed."""
+    """The audit: one row per change of `is_online`, none when nothing changed."""
 
     __tablename__ = "mitra_online_logs"
     __table_args__ = (
@@ -92,7 +92,7 @@ class MitraOnlineLog(SQLModel, table=True):
 
 
 class Customer(SQLModel, table=True):
-    """Who pays for a chat; signed up by the first sign-in."""
+    """A user who pays for chats; created by the first sign-in."""
 
     __tablename__ = "customers"
     id: UUID = _id()
@@ -102,7 +102,7 @@ class Customer(SQLModel, table=True):
 
 
 class ChatSession(SQLModel, table=True):
-    """A chat; `extension_seconds` is the extension held in `pending_payment`."""
+    """A chat; `extension_seconds` is the length of an unpaid extension, in `pending_payment`."""
 
     __tablename__ = "chat_sessions"
     __table_args__ = (
@@ -175,7 +175,7 @@ class AppConfig(SQLModel, table=True):
 
 
 class MirrorInstance(SQLModel, table=True):
-    """What an instance tells the others: on which Valkey it relies, and until when nobody may sweep for its sake."""
+    """The state of an instance for the others: which Valkey it uses, and until when it blocks sweeps."""
 
     __tablename__ = "mirror_instances"
     instance: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))

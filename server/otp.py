@@ -1,4 +1,4 @@
-"""One-time codes, kept in Postgres so that every instance knows them: five tries, one session each."""
+"""One-time codes, kept in Postgres so that every instance knows them. A code allows five tries and opens one session."""
 
 import secrets
 
@@ -8,14 +8,14 @@ from server import errors
 from server.config import Settings
 from server.db import Database
 from server.log import log
-from server.seldom import Seldom
+from server.log_throttle import LogThrottle
 from server.tokens import code_hash, same
 
 CODE_TTL_SECONDS = 300
-REQUESTS_MAX = 5  # a window, in production only
+REQUESTS_MAX = 5  # per window, in production only
 REQUEST_WINDOW_SECONDS = 900
 
-SAYS_EVERY_S = 1.0  # that somebody is refused; the counters have all of them
+LOG_REFUSALS_EVERY_S = 1.0  # at most; the counters count every refusal
 
 _OPEN = """
 INSERT INTO otp_requests AS o (role, phone, code_hash, expires_at)
@@ -30,7 +30,7 @@ WHERE $6::int IS NULL OR o.requests < $6
     OR o.window_started_at < clock_timestamp() - make_interval(secs => $5)
 RETURNING phone
 """
-# Seconds until the window of a phone is over and a request is taken again.
+# Seconds until the window of a phone ends and a request is accepted again.
 _WAIT = """
 SELECT ceil(extract(epoch FROM window_started_at - clock_timestamp()) + $3)::int
 FROM otp_requests WHERE role = $1 AND phone = $2
@@ -44,23 +44,23 @@ _USE = "DELETE FROM otp_requests WHERE role = $1 AND phone = $2"
 
 
 class Otp:
-    """The open one-time codes, one a role and phone; a new request replaces the old one."""
+    """The open one-time codes, one per role and phone; a new request replaces the old one."""
 
     def __init__(self, settings: Settings, db: Database) -> None:
         self._settings = settings
         self._db = db
         self.refused_requests = self.refused_answers = 0
-        self._saying = Seldom(SAYS_EVERY_S)
+        self._refusal_log = LogThrottle(LOG_REFUSALS_EVERY_S)
 
     async def request(self, role: str, phone: str) -> int:
-        """Open a request; the seconds it lives. The same for a phone nobody has. Raises 429 in production."""
+        """Open a request. Returns the seconds it is valid; the same for an unknown phone. Raises 429, in production only."""
         code = self._settings.otp_dev_code or f"{secrets.randbelow(1_000_000):06d}"
         hashed = code_hash(self._settings.jwt_secret, role, phone, code)
         limit = REQUESTS_MAX if self._settings.production else None
         opened = await self._db.fetchval(_OPEN, role, phone, hashed, CODE_TTL_SECONDS, REQUEST_WINDOW_SECONDS, limit)
         if opened is None:
             self.refused_requests += 1
-            self._say(f"{REQUESTS_MAX} codes in {REQUEST_WINDOW_SECONDS} s, no further one", role, phone)
+            self._log_refusal(f"{REQUESTS_MAX} codes in {REQUEST_WINDOW_SECONDS} s, no further one", role, phone)
             wait_s = await self._db.fetchval(_WAIT, role, phone, float(REQUEST_WINDOW_SECONDS))
             raise errors.otp_too_many_requests(REQUESTS_MAX, max(1, wait_s or 1))
         if self._settings.otp_dev_code is None and not self._settings.production:
@@ -68,7 +68,7 @@ class Otp:
         return CODE_TTL_SECONDS
 
     async def check(self, connection: Connection, role: str, phone: str, code: str) -> errors.ApiError | None:
-        """None when `code` is right; else the error to raise *after* the transaction, whose count must stand.
+        """None if `code` is right; else the error to raise *after* the transaction, so that the count of misses is committed.
 
         Locks the request until the transaction ends, so that one code makes one session.
         """
@@ -77,7 +77,7 @@ class Otp:
             return errors.otp_invalid()
         if row["attempts"] >= errors.OTP_ATTEMPTS_MAX:
             self.refused_answers += 1
-            self._say(f"{errors.OTP_ATTEMPTS_MAX} wrong codes, refused until a new request", role, phone)
+            self._log_refusal(f"{errors.OTP_ATTEMPTS_MAX} wrong codes, refused until a new request", role, phone)
             return errors.otp_too_many_attempts()
         if not row["fresh"]:
             return errors.otp_invalid()
@@ -86,9 +86,9 @@ class Otp:
             return errors.otp_invalid()
         return None
 
-    def _say(self, what: str, role: str, phone: str) -> None:
-        """The end of the number tells its owner from others; all of it is nobody's business."""
-        if self._saying.due():
+    def _log_refusal(self, what: str, role: str, phone: str) -> None:
+        """Log the end of the number only: enough to find it, without publishing it."""
+        if self._refusal_log.due():
             log(f"[otp] {role} …{phone[-3:]}: {what}")
 
     async def count_miss(self, connection: Connection, role: str, phone: str) -> None:

@@ -1,6 +1,6 @@
-"""A pool that learns how many connections Postgres gives it: who asks for one too many waits for one that is given back.
+"""A connection pool that learns how many connections Postgres allows; further callers wait until one is given back.
 
-asyncpg's own pool hands the refusal to the caller instead, and offers the place that was refused to the next one, too.
+asyncpg's own pool raises Postgres' refusal to the caller instead, and tries to open the refused connection for the next caller.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from asyncpg import Connection, TooManyConnectionsError
 
 from server.log import log
 
-LEARNED_FOR_S = 5.0  # then one more is tried: the limit may have been raised, or another client gone
-KEPT = 2  # connections that a pool never gives up: a seed holds one and asks by another
+LEARNED_FOR_S = 5.0  # then another connection is tried: the limit may be higher now, or another client may have left
+KEPT = 2  # connections that a pool never gives up: a seed holds one and queries on another
 
 
 class Pool:
@@ -23,7 +23,7 @@ class Pool:
         self._connect = connect
         self._most = self._limit = most
         self._refused_at = 0.0  # monotonic; when the limit was learned
-        self._told = most  # the limit that was logged last
+        self._logged_limit = most
         self.open: set[Connection] = set()
         self._opening = 0
         self._idle: list[Connection] = []
@@ -33,29 +33,29 @@ class Pool:
         self._returned = asyncio.Event()
 
     async def take(self) -> Connection:
-        """A connection that is open as far as anybody knows; first come, first served. Give it back, or drop it.
+        """A connection that is open as far as the pool knows; first come, first served. The caller gives it back, closed or not.
 
-        Raises what `connect` raises, TooManyConnectionsError only where the pool has none at all.
+        Raises what `connect` raises; TooManyConnectionsError only if the pool has no connection at all.
         """
         while not self._closing:
             while self._idle:
                 connection = self._idle.pop()
                 if self._usable(connection):
                     return connection
-            if len(self.open) + self._opening < self._room():
+            if len(self.open) + self._opening < self._current_limit():
                 try:
                     return await self._one_more()
                 except TooManyConnectionsError:
                     if not self.open and not self._opening:
                         raise
                     continue
-            given = await self._turn()
+            given = await self._wait_for_connection()
             if given is not None and self._usable(given):
                 return given
         raise ConnectionError("the pool is closed")
 
     def give_back(self, connection: Connection) -> None:
-        """Hand it to who waits longest, or keep it; a lost one makes room for another."""
+        """Pass it to the caller that has waited longest, or keep it; a closed one makes room for a new one."""
         if not self._usable(connection):
             return
         self._returned.set()
@@ -71,11 +71,11 @@ class Pool:
         self._outdated = set(self.open)
 
     async def give_up_one(self) -> bool:
-        """Close a connection and do without it for a while; False if there are too few for that."""
+        """Close a connection and lower the limit for LEARNED_FOR_S; False if the pool has too few."""
         if len(self.open) <= KEPT:
             return False
         connection = await self.take()
-        self._learn(len(self.open) - 1)
+        self._lower_limit(len(self.open) - 1)
         try:
             await connection.close()
         finally:
@@ -114,17 +114,19 @@ class Pool:
         self.open.discard(connection)
         self._outdated.discard(connection)
         self._returned.set()
-        self._tell_of_room()
+        self._wake_one_waiter()
 
-    def _room(self) -> int:
+    def _current_limit(self) -> int:
         if self._limit < self._most and time.monotonic() - self._refused_at > LEARNED_FOR_S:
             self._limit = self._most
         return self._limit
 
-    def _learn(self, limit: int) -> None:
+    def _lower_limit(self, limit: int) -> None:
         self._limit, self._refused_at = max(limit, 1), time.monotonic()
-        if self._opening <= 1 and self._limit != self._told:  # others that are being opened may yet be refused
-            self._told = self._limit
+        if (
+            self._opening <= 1 and self._limit != self._logged_limit
+        ):  # others that are being opened may still be refused
+            self._logged_limit = self._limit
             log(f"[postgres] gives the pool {self._limit} connections and no more: requests wait for one of them")
 
     async def _one_more(self) -> Connection:
@@ -135,31 +137,31 @@ class Pool:
             return connection
         except BaseException as error:
             if isinstance(error, TooManyConnectionsError):
-                self._learn(len(self.open) + self._opening - 1)
+                self._lower_limit(len(self.open) + self._opening - 1)
             else:
-                self._tell_of_room()
+                self._wake_one_waiter()
             raise
         finally:
             self._opening -= 1
 
-    def _tell_of_room(self) -> None:
-        """Who waits longest may open one itself."""
+    def _wake_one_waiter(self) -> None:
+        """Let the caller that has waited longest open a connection itself."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 return
 
-    async def _turn(self) -> Connection | None:
-        """Wait for a connection, or (None) for room to open one."""
+    async def _wait_for_connection(self) -> Connection | None:
+        """Wait for a connection; None means that the caller may open one."""
         waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
             return await waiter
         except BaseException:
-            if waiter.done() and not waiter.cancelled():  # it came too late for this one
+            if waiter.done() and not waiter.cancelled():  # the caller was cancelled just after it got something
                 if (given := waiter.result()) is not None:
                     self.give_back(given)
                 else:
-                    self._tell_of_room()
+                    self._wake_one_waiter()
             raise

@@ -1,4 +1,4 @@
-"""Is this a Postgres that the server can work with? Asked once, at start, and refused by name."""
+"""Checks once, at the start, that the server can work with this Postgres; otherwise says why not."""
 
 import asyncpg
 
@@ -6,7 +6,7 @@ from server.db import Database
 
 VERSION_MIN = 14
 PROBES = 4
-# What asyncpg prepared on one connection was asked for on another, or stood there already: somebody else's.
+# A statement that asyncpg prepared on one session was used on another, or another client's statement was there already.
 MIXED_UP = (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError)
 TRANSACTION_POOLING = (
     "it is behind a pooler (PgBouncer or the like) in transaction mode, where LISTEN, locks and prepared statements are "
@@ -16,7 +16,7 @@ _PID = "SELECT pg_backend_pid()"
 
 
 class UnfitPostgres(Exception):
-    """Why this Postgres will not do, in one line."""
+    """Why the server cannot use this Postgres, in one line."""
 
 
 async def check_postgres(db: Database) -> None:
@@ -26,7 +26,7 @@ async def check_postgres(db: Database) -> None:
             version = connection.get_server_version()
             if version.major < VERSION_MIN:
                 raise UnfitPostgres(f"Postgres {version.major}.{version.minor} is too old: {VERSION_MIN} at least")
-            # A pooler tells a process id of its own. Then it is asked whether a session stays with its client.
+            # A pooler reports a process id of its own. Then check whether a session stays with its client.
             direct = await connection.fetchval(_PID) == connection.get_server_pid()
         if not direct:
             await _check_pooler(db)
@@ -35,10 +35,10 @@ async def check_postgres(db: Database) -> None:
 
 
 async def _check_pooler(db: Database) -> None:
-    """Two clients, one of them in a transaction: where sessions are shared, the other's is used for it."""
+    """Two clients, one in a transaction: if sessions are shared, the transaction runs in the session of the other client."""
     one, other = await db.connect(), await db.connect()
     try:
-        for _ in range(PROBES):  # a pooler has several sessions, and may hand out any of them
+        for _ in range(PROBES):  # a pooler has several sessions and may assign any of them
             before = await one.fetchval(_PID)
             async with other.transaction():
                 between = await other.fetchval(_PID)
@@ -51,7 +51,7 @@ async def _check_pooler(db: Database) -> None:
 
 
 def what_broke(error: BaseException) -> str:
-    """The first error in one line: leaving a transaction whose connection is lost raises another, which says nothing."""
+    """The first error in one line. Leaving a transaction whose connection is lost raises another one that hides it."""
     while isinstance(error, asyncpg.InterfaceError) and error.__context__ is not None:
         error = error.__context__
     if isinstance(error, TimeoutError) and not str(error):

@@ -1,11 +1,12 @@
-"""The routes of the internal listener, for the control center and for whoever watches the process."""
+"""The routes of the internal listener, for the control center and for monitoring."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from server import errors, inputs, mitras
+from server import errors, mitras
+from server import request_models as requests
+from server import response_models as responses
 from server.app_settings import DEFAULTS
 from server.asgi import Call, Endpoint, json_list, json_response
 from server.auth import Auth
@@ -14,15 +15,11 @@ from server.db import Database
 from server.metrics import CONTENT_TYPE, Metrics
 from server.mirror import Mirror
 
-if TYPE_CHECKING:
-    from server import shapes
-
-
-Readiness = Callable[[], Awaitable[tuple[bool, "shapes.Readiness"]]]
+ReadinessProbe = Callable[[], Awaitable[tuple[bool, responses.Readiness]]]
 
 
 class InternalRoutes:
-    """Handlers of the internal listener; `readiness` tells whether the process serves, and why not."""
+    """Handlers of the internal listener; `readiness` returns whether the process serves, with details."""
 
     def __init__(
         self,
@@ -31,7 +28,7 @@ class InternalRoutes:
         auth: Auth,
         chats: Chats,
         metrics: Metrics,
-        readiness: Readiness,
+        readiness: ReadinessProbe,
     ) -> None:
         self._db = db
         self._mirror = mirror
@@ -60,12 +57,12 @@ class InternalRoutes:
             Endpoint("PUT", "/internal/config/{key}", self.set_config, operator, refuses=("NOT_FOUND",)),
         ]  # fmt: skip
 
-    async def health(self, call: Call) -> "shapes.Health":
+    async def health(self, call: Call) -> responses.Health:
         """Whether the process lives."""
-        return {"status": "ok"}
+        return responses.Health(status="ok")
 
-    async def ready(self, call: Call) -> "shapes.Readiness | Response":
-        """Whether the process serves: not before its start is done, nor without Postgres, nor while it stops."""
+    async def ready(self, call: Call) -> responses.Readiness | Response:
+        """Whether the process serves: not during its start, without Postgres, or while it stops."""
         ready, details = await self._readiness()
         return details if ready else json_response(details, 503)
 
@@ -73,41 +70,41 @@ class InternalRoutes:
         """Counters and gauges in Prometheus' text format."""
         return Response(self._metrics.text(), media_type=CONTENT_TYPE)
 
-    async def dashboard(self, call: Call) -> "shapes.Dashboard":
+    async def dashboard(self, call: Call) -> responses.Dashboard:
         """How many mitras are online, deactivated ones included."""
-        return {"online_mitras": await self._mirror.online_count()}
+        return responses.Dashboard(online_mitras=await self._mirror.online_count())
 
-    async def mitras(self, call: Call, query: inputs.Page) -> "shapes.Mitras | Response":
-        """Every mitra, as Postgres has them, in order of id; with `limit` so many of them, with `after` those behind it."""
-        first = await mitras.page(self._db, query["after"], query["limit"] or inputs.PAGE_MAX)
-        if query["limit"] or len(first) < inputs.PAGE_MAX:
-            return {"mitras": first}
+    async def mitras(self, call: Call, query: requests.Page) -> responses.Mitras | Response:
+        """The mitras as Postgres has them, in order of id: all of them, or one page."""
+        first = await mitras.page(self._db, query.after, query.limit or requests.PAGE_MAX)
+        if query.limit or len(first) < requests.PAGE_MAX:
+            return responses.Mitras(mitras=first)
         return json_list(call.request, "mitras", mitras.pages(self._db, first))
 
-    async def available(self, call: Call) -> "shapes.AvailableMitras":
-        """The mitras that a blast would ask now."""
-        return {"mitra_ids": await self._mirror.find_available()}
+    async def available(self, call: Call) -> responses.AvailableMitras:
+        """The mitras to whom a blast would offer a chat now."""
+        return responses.AvailableMitras(mitra_ids=await self._mirror.find_available())
 
-    async def reachable(self, call: Call) -> "shapes.Reachable":
-        """Whether a mitra could be given a chat; an unknown one could not."""
-        return {"reachable": await self._mirror.is_reachable(call.path_id)}
+    async def reachable(self, call: Call) -> responses.Reachable:
+        """Whether a mitra could get a chat now; false for an unknown one."""
+        return responses.Reachable(reachable=await self._mirror.is_reachable(call.path_id))
 
-    async def set_active(self, call: Call, body: inputs.Account) -> "shapes.Mitra":
-        """Shut a mitra out, all sign-ins revoked, or let them in again."""
-        return await mitras.set_active(self._mirror, self._db, call.path_id, body["is_active"])
+    async def set_active(self, call: Call, body: requests.AccountChange) -> responses.Mitra:
+        """Deactivate a mitra and revoke their sign-ins, or activate them again."""
+        return await mitras.set_active(self._mirror, self._db, call.path_id, body.is_active)
 
-    async def reroute(self, call: Call, body: inputs.Destination) -> "shapes.ChatSession":
+    async def reroute(self, call: Call, body: requests.Destination) -> responses.ChatSession:
         """Move an active chat to another mitra."""
-        return await self._chats.reroute(call.path_id, **body)
+        return await self._chats.reroute(call.path_id, body.mitra_id)
 
-    async def config(self, call: Call) -> "shapes.Config":
+    async def config(self, call: Call) -> responses.Config:
         """The settings in force."""
-        return {"config": await self._mirror.app_config.all()}
+        return responses.Config(config=await self._mirror.app_config.all())
 
-    async def set_config(self, call: Call, body: inputs.Value) -> "shapes.Setting":
+    async def set_config(self, call: Call, body: requests.NewValue) -> responses.Setting:
         """Change a setting, on every instance within a second."""
-        key, value = call.request.path_params["key"], body["value"]
+        key = call.request.path_params["key"]
         if key not in DEFAULTS:
             raise errors.not_found("setting")
-        await self._mirror.app_config.set(key, value)
-        return {"key": key, "value": value}
+        await self._mirror.app_config.set(key, body.value)
+        return responses.Setting(key=key, value=body.value)

@@ -1,11 +1,11 @@
-"""Is the schema the one this server needs? What is missing is made, and what cannot be mended is refused by name.
+"""Brings the database to the schema that this server needs, or says by name what it cannot repair.
 
-`server.models` declares the newest schema; an empty database gets it as it stands there. A database that is there already
-gets CHANGES, those with a number above its version, in order. A test holds that both ways lead to the same schema.
+`server.models` declares the newest schema; an empty database gets it as declared. An existing database gets the CHANGES with a
+number above its version, in order. A test checks that both ways lead to the same schema.
 
 To change the schema: change the models, append a Change, and enter new columns and indexes below.
 
-No library for migrations: to import Alembic takes 0.4 s of CPU at each start, and a rig starts servers by the hundred.
+No library for migrations: importing Alembic takes 0.4 s of CPU at each start, and a rig starts hundreds of servers.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from server.log import log
 
 LOCK = 0x6D6972726F72  # advisory lock "mirror": two instances may start at once on an empty database
 CHANGE_WITHIN_S = 600.0  # an index on millions of rows takes its time, once
-LOCK_MS = 4000  # whoever else holds a table is not waited for longer
+LOCK_MS = 4000  # how long a change waits for another client's lock on a table
 
-# Every column, for the import of the models is slow; a test compares.
+# Every column; a test compares them with the models, whose import is slow.
 COLUMNS = {
     "mitras": "id phone display_name is_active mirror_version created_at",
     "mitra_online_status": "mitra_id is_online last_heartbeat_at",
@@ -50,7 +50,7 @@ OTHER_RELATIONS = (
 
 @dataclass(frozen=True)
 class Change:
-    """One step from the schema before it; it may be made again without harm (IF NOT EXISTS)."""
+    """One step from the schema before it. Its statements may run again without harm (IF NOT EXISTS)."""
 
     number: int
     what: str
@@ -58,10 +58,10 @@ class Change:
 
 
 CHANGES = (
-    Change(1, "the tables, as they were before there was a list of changes", ()),
+    Change(1, "the tables as they were before there was a list of changes", ()),
     Change(
         2,
-        "an index of the chats that wait for a mitra, for her list of open offers",
+        "an index of the chats that wait for a mitra, for the mitra's list of open offers",
         ("CREATE INDEX IF NOT EXISTS chat_sessions_searching ON chat_sessions (id) WHERE status = 'searching'",),
     ),
 )
@@ -69,7 +69,7 @@ VERSION = CHANGES[-1].number
 
 _MISSING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL"
 _VERSION = "SELECT max(number) FROM schema_changes"
-_LACKING = """
+_MISSING_COLUMNS = """
 SELECT needed.in_table || '.' || needed.name FROM unnest($1::text[], $2::text[]) AS needed (in_table, name)
 WHERE NOT EXISTS (SELECT FROM pg_attribute
   WHERE attrelid = to_regclass(needed.in_table) AND attname = needed.name AND NOT attisdropped)
@@ -82,27 +82,29 @@ class SchemaError(Exception):
 
 
 async def ensure_schema(db: Database, limit: asyncio.Timeout | None = None) -> None:
-    """Make what is missing; two instances may do so at once. Raises SchemaError, ServiceUnavailable, asyncpg errors.
+    """Create what is missing; two instances may do so at once. Raises SchemaError, ServiceUnavailable, asyncpg errors.
 
-    `limit` is what bounds the caller: the time that a change of the schema takes does not count.
+    `limit` is the caller's time limit; it does not run while the schema is changed.
     """
     async with db.acquire() as connection:
         missing, version = await _look(connection)
     if missing or version < VERSION:
-        with _uncounted(limit):
+        with _paused(limit):
             connection = await db.connect()
             try:
-                await _mend(connection)
+                await _repair(connection)
             finally:
                 connection.terminate()
     tables, names = zip(*((table, name) for table in COLUMNS for name in COLUMNS[table].split()), strict=True)
-    lacking = [row[0] for row in await db.fetch(_LACKING, tables, names)]
-    if lacking:
-        raise SchemaError(f"the database lacks {', '.join(lacking)}, which somebody has dropped or renamed: restore it")
+    missing_columns = [row[0] for row in await db.fetch(_MISSING_COLUMNS, tables, names)]
+    if missing_columns:
+        raise SchemaError(
+            f"the database lacks {', '.join(missing_columns)}, which somebody has dropped or renamed: restore it"
+        )
 
 
 @contextmanager
-def _uncounted(limit: asyncio.Timeout | None) -> Iterator[None]:
+def _paused(limit: asyncio.Timeout | None) -> Iterator[None]:
     clock = asyncio.get_running_loop().time
     began, ends = clock(), limit.when() if limit else None
     if limit is None or ends is None:
@@ -122,8 +124,8 @@ async def _look(connection: asyncpg.Connection) -> tuple[list[str], int]:
     return missing, version
 
 
-async def _mend(connection: asyncpg.Connection) -> None:
-    """All that is missing, in one transaction. An index is built under a lock that lets others read, not write."""
+async def _repair(connection: asyncpg.Connection) -> None:
+    """Create all that is missing in one transaction. While an index is built, others can read the table but not write."""
     async with asyncio.timeout(CHANGE_WITHIN_S), connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK, timeout=CHANGE_WITHIN_S)
         await connection.execute(f"SET LOCAL lock_timeout = {LOCK_MS}")
@@ -135,7 +137,7 @@ async def _mend(connection: asyncpg.Connection) -> None:
             if change.number > version:
                 for statement in change.statements:
                     await connection.execute(statement, timeout=CHANGE_WITHIN_S)
-        indexes, _ = await _look(connection)  # of tables that were there: somebody has dropped them
+        indexes, _ = await _look(connection)  # of existing tables: somebody has dropped these indexes
         if indexes:
             await _make_from_models(connection, indexes)
         await connection.execute(_NOTE, [change.number for change in CHANGES if change.number > version])
@@ -146,7 +148,7 @@ async def _mend(connection: asyncpg.Connection) -> None:
 
 
 async def _make_from_models(connection: asyncpg.Connection, names: list[str]) -> None:
-    from server import models  # 0.4 s of CPU: worth it only here
+    from server import models  # takes 0.4 s of CPU, so it is imported here only
 
     for statement in models.statements(names):
         await connection.execute(statement, timeout=CHANGE_WITHIN_S)

@@ -1,15 +1,15 @@
-"""Words of SQL that several modules share, so that each stands once."""
+"""SQL and status names that several modules share, so that each is written once."""
 
 from collections.abc import Iterable
 from typing import Literal, get_args
 
 Status = Literal["searching", "active", "pending_payment", "ended", "cancelled"]
 STATUSES: tuple[Status, ...] = get_args(Status)
-OPEN_STATUSES: tuple[Status, ...] = ("active", "pending_payment")  # of a running chat: what counts in a mitra's load
+OPEN_STATUSES: tuple[Status, ...] = ("active", "pending_payment")  # of a running chat: these count in a mitra's load
 
 
 def one_of(values: Iterable[str]) -> str:
-    """`('active', 'pending_payment')`, to stand behind IN; the values are our own words, with nothing to escape."""
+    """`('active', 'pending_payment')`, for use after IN; the values are constants of this code, so nothing needs escaping."""
     quoted = (f"'{value}'" for value in values)
     return f"({', '.join(quoted)})"
 

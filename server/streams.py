@@ -1,6 +1,6 @@
-"""Standard output and error as nobody can stall them: a thread writes, and what finds no room is dropped and counted.
+"""Standard output and error that never block the server: a thread writes, and lines beyond its buffer are dropped and counted.
 
-A pipe that nobody reads would otherwise stop the whole server at the first line that does not fit into it.
+Without this a pipe that nobody reads would stop the whole server at the first line that does not fit into the pipe.
 """
 
 import atexit
@@ -13,19 +13,19 @@ import time
 from collections import deque
 
 WAITING_BYTES_MAX = 1024 * 1024
-DRAIN_WITHIN_S = 0.5  # at the exit, which has to be in time
+DRAIN_WITHIN_S = 0.5  # at the exit, whose time is limited
 
 
 class Stream(io.TextIOBase):
-    """A text stream whose `write` never waits. Lines keep their order; the first one after a gap tells of it."""
+    """A text stream whose `write` never waits. Lines keep their order. After dropped lines, one line says how many."""
 
     def __init__(self, name: str, fd: int, bytes_max: int = WAITING_BYTES_MAX) -> None:
         self._name, self._fd, self._bytes_max = name, fd, bytes_max
         self._changed = threading.Condition(threading.Lock())
         self._waiting: deque[bytes] = deque()
-        self._bytes = 0  # of what waits
-        self._begun = ""  # a line without its end
-        self._gap = 0  # lines dropped since the last that was kept
+        self._bytes = 0  # of the waiting lines
+        self._begun = ""  # an unfinished line
+        self._gap = 0  # lines dropped since the last one that was kept
         self._busy = False
         self.dropped = 0
         threading.Thread(target=self._run, name=f"writer of {name}", daemon=True).start()
@@ -50,7 +50,7 @@ class Stream(io.TextIOBase):
         self._changed.notify_all()
 
     def drain(self, within_s: float) -> bool:
-        """Wait until all has been written; whether it was in time."""
+        """Wait until everything is written. False if that took longer than `within_s`."""
         with self._changed:
             if self._begun:
                 self._begun, rest = "", self._begun
@@ -76,9 +76,9 @@ class Stream(io.TextIOBase):
         while data:
             try:
                 data = data[os.write(self._fd, data) :]
-            except BlockingIOError:  # somebody who shares the pipe made it so
+            except BlockingIOError:  # another process that shares the pipe made it non-blocking
                 select.select([], [self._fd], [])
-            except OSError:  # closed, or the disk is full: the next lines may have more luck
+            except OSError:  # closed, or the disk is full; later lines may succeed
                 with self._changed:
                     self.dropped += bytes(data).count(b"\n")
                 return
@@ -88,14 +88,14 @@ _installed: list[Stream] = []
 
 
 def install() -> None:
-    """From now on `sys.stdout` and `sys.stderr` never wait. To be called before anything is opened."""
+    """Make `sys.stdout` and `sys.stderr` such streams. Call it before anything is opened."""
     for fd in (0, 1, 2):
         try:
             os.fstat(fd)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # it gets this number, which a connection would get else, and then our lines
+            os.open(os.devnull, os.O_RDWR)  # takes this number, so that no connection gets it and with it our lines
     output = Stream("standard output", 1)
-    one_file = os.path.samestat(os.fstat(1), os.fstat(2))  # then its lines keep their order, too
+    one_file = os.path.samestat(os.fstat(1), os.fstat(2))  # one stream then keeps the order of both
     error = output if one_file else Stream("standard error", 2)
     sys.stdout, sys.stderr = output, error
     _installed[:] = [output] if one_file else [output, error]
@@ -103,12 +103,12 @@ def install() -> None:
 
 
 def drain() -> None:
-    """Wait for what is still to be written, if somebody reads, within half a second in all."""
+    """Wait until all lines are written, for DRAIN_WITHIN_S at most in total."""
     deadline = time.monotonic() + DRAIN_WITHIN_S
     for stream in _installed:
         stream.drain(max(0.0, deadline - time.monotonic()))
 
 
 def dropped() -> int:
-    """Lines that were never written, as nobody read or nobody could."""
+    """How many lines were never written."""
     return sum(stream.dropped for stream in _installed)

@@ -1,7 +1,7 @@
-"""When a chat's time and goodbye window are up: one asyncio timer a running session, rebuilt from the rows.
+"""Ends a chat when its time and its goodbye window are up: one asyncio timer per running session, rebuilt from the rows.
 
-Each instance holds a timer for every session of the cluster, told by NOTIFY, so that a dead instance's
-sessions still end; the ending itself is conditional, so that only the first one does it.
+Each instance has a timer for every session of the cluster and learns of changes by NOTIFY, so that sessions of a dead
+instance end as well. Ending a session checks its state first, so only the first instance does it.
 """
 
 import asyncio
@@ -13,21 +13,21 @@ from typing import Any, SupportsFloat
 
 import asyncpg
 
-from server.db import PROOF_WITHIN_S, Database, until_lost
+from server.db import CHECK_WITHIN_S, Database, until_lost
 from server.errors import ServiceUnavailable
 from server.log import log, log_defect
 from server.sql import OPEN
 
 CHANNEL = "chat_timers"
-OTHERS_DELAY_S = 0.5  # a timer of another instance's session: that instance goes first
+OTHERS_DELAY_S = 0.5  # added to the timers of another instance's sessions, so that that instance comes first
 RETRY_S = 1.0
-SLEEP_S_MAX = 86_400.0  # a timer further off looks again by then
+SLEEP_S_MAX = 86_400.0  # a timer that is further away checks again after that time
 SLEEP_S_MIN = 0.02
-ENDING_AT_ONCE_MAX = 4  # connections of the pool that endings may take together
+ENDING_AT_ONCE_MAX = 4  # sessions ended at the same time, each with a connection of the pool
 
 # SQL: seconds until `ends_at`, null for a session that no timer ends.
 LEFT = f"CASE WHEN status IN {OPEN} THEN extract(epoch FROM ends_at - clock_timestamp()) END"
-# SQL: tell the other instances, when the transaction commits; $2 is the origin.
+# SQL: notify the other instances when the transaction commits; $2 is the origin.
 NOTIFY = f"pg_notify('{CHANNEL}', json_build_object('id', id, 'left', {LEFT}, 'by', $2::text)::text)"
 _RUNNING = f"""
 SELECT id, {LEFT} AS left_seconds FROM chat_sessions
@@ -57,15 +57,15 @@ class Timers:
     async def rebuild(self, expire: Expire) -> None:
         """Arm every running session from its row and follow the other instances. Raises ServiceUnavailable.
 
-        Nothing ends before `release`: the mirror is not there yet. `expire` ends a session or returns the
-        seconds after which to ask again.
+        No session ends before `release`, as the mirror is not built yet. `expire` ends a session or returns the
+        seconds after which to call it again.
         """
         self._expire = expire
         connection = await self._follow()
         self._listener = asyncio.create_task(self._keep_following(connection), name="chat-timers")
 
     def release(self) -> None:
-        """Let what is due end."""
+        """From now on sessions that are due end."""
         self._released.set()
 
     async def stop(self) -> None:
@@ -78,7 +78,7 @@ class Timers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def arm(self, session_id: str, left_seconds: SupportsFloat | None, delay_s: float = 0.0) -> None:
-        """Set the session's timer to `left_seconds` before its goodbye window; None takes it away."""
+        """Set the session's timer to `left_seconds` plus the goodbye window; None removes it."""
         if left_seconds is None:
             self._disarm(session_id)
         else:
@@ -118,10 +118,10 @@ class Timers:
         return RETRY_S
 
     async def _follow(self) -> asyncpg.Connection:
-        """Listen first, then read the rows, so that no change falls between the two."""
+        """Listen first, then read the rows, so that no change is missed between the two."""
         connection = await self._db.connect()
         try:
-            await connection.add_listener(CHANNEL, self._heard)
+            await connection.add_listener(CHANNEL, self._on_notification)
             for row in await connection.fetch(_RUNNING):
                 self.arm(row["id"], row["left_seconds"])
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -132,12 +132,12 @@ class Timers:
     async def _keep_following(self, connection: asyncpg.Connection) -> None:
         while True:
             try:
-                await until_lost(connection, partial(connection.fetchval, "SELECT 1", timeout=PROOF_WITHIN_S))
+                await until_lost(connection, partial(connection.fetchval, "SELECT 1", timeout=CHECK_WITHIN_S))
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                pass  # then it is lost
+                pass  # the connection is lost
             finally:
                 connection.terminate()
-            log("[timers] lost the connection that hears of the other instances, reconnecting")
+            log("[timers] lost the connection for notifications of other instances, reconnecting")
             connection = await self._follow_again()
 
     async def _follow_again(self) -> asyncpg.Connection:
@@ -146,17 +146,15 @@ class Timers:
                 return await self._follow()
             except ServiceUnavailable:
                 pass
-            except (
-                Exception
-            ) as error:  # one that nobody foresaw would leave this instance's chats without an end for good
+            except Exception as error:  # without a retry, this instance would never end a chat again
                 log_defect("timers", error)
             await asyncio.sleep(RETRY_S)
 
-    def _heard(self, connection: Any, pid: int, channel: str, payload: object) -> None:
+    def _on_notification(self, connection: Any, pid: int, channel: str, payload: object) -> None:
         try:
-            told = json.loads(str(payload))
-            # Our own count as well: the reply of COMMIT may be lost, and then nothing else arms the timer.
-            delay_s = 0.0 if told["by"] == self.origin else OTHERS_DELAY_S
-            self.arm(str(told["id"]), told["left"], delay_s)
+            message = json.loads(str(payload))
+            # Notifications of this instance count too: if the reply to a COMMIT is lost, nothing else sets the timer.
+            delay_s = 0.0 if message["by"] == self.origin else OTHERS_DELAY_S
+            self.arm(str(message["id"]), message["left"], delay_s)
         except (ValueError, KeyError, TypeError):
-            log(f"[timers] ignored a notification that is none of ours: {payload}")
+            log(f"[timers] ignored a notification in an unknown format: {payload}")

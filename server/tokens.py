@@ -11,13 +11,13 @@ from jwt.types import Options
 
 from server import errors
 from server.asgi import Identity
-from server.inputs import is_uuid
+from server.request_models import is_uuid
 
-# A short JWT_SECRET is the operator's choice; the start logs it once instead of PyJWT at each token.
+# A short JWT_SECRET is allowed outside production (server/config.py); PyJWT would warn at each token.
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
-NEVER = 2**53  # any later expiry is as good as this one, and no more than a float holds
-REMEMBERED_MAX = 200_000  # some 100 MB of them at the most
+EXPIRY_MAX = 2**53  # later expiries are treated as this one; larger whole numbers are not exact as a float
+CACHED_MAX = 200_000  # tokens, about 100 MB
 _OPTIONS: Options = {"require": ["exp", "sub"], "verify_iat": False, "verify_aud": False}
 
 
@@ -28,27 +28,27 @@ def mint_access_token(secret: str, user_id: str, role: str, ttl_seconds: int) ->
 
 
 class AccessTokens:
-    """Reads access tokens, each verified once: until it expires, nothing that the signature covers can change."""
+    """Verifies access tokens, each once: until it expires, a verified token stays valid, so the result is cached."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
-        self._known: dict[str, tuple[Identity, float]] = {}  # token -> whom it speaks for, and until when
+        self._cache: dict[str, tuple[Identity, float]] = {}  # token -> its subject and role, and when it expires
 
     def read(self, token: str) -> Identity:
-        """Who `token` speaks for. Raises 401 TOKEN_EXPIRED or UNAUTHENTICATED; any role passes here."""
-        known = self._known.get(token)
-        if known is not None and time.time() < known[1]:
-            return known[0]
-        self._known.pop(token, None)
+        """The subject and role of `token`, whatever the role. Raises 401 TOKEN_EXPIRED or UNAUTHENTICATED."""
+        cached = self._cache.get(token)
+        if cached is not None and time.time() < cached[1]:
+            return cached[0]
+        self._cache.pop(token, None)
         identity, expires = read_access_token(self._secret, token)
-        if len(self._known) >= REMEMBERED_MAX:
-            self._known.pop(next(iter(self._known)))  # the one that has been known for longest
-        self._known[token] = identity, expires
+        if len(self._cache) >= CACHED_MAX:
+            self._cache.pop(next(iter(self._cache)))  # the oldest entry
+        self._cache[token] = identity, expires
         return identity
 
 
 def read_access_token(secret: str, token: str) -> tuple[Identity, float]:
-    """Who `token` speaks for, and until when (epoch seconds). Raises 401 TOKEN_EXPIRED or UNAUTHENTICATED."""
+    """The subject and role of `token`, and its expiry in epoch seconds. Raises 401 TOKEN_EXPIRED or UNAUTHENTICATED."""
     try:
         claims = jwt.decode(token, secret, algorithms=["HS256"], options=_OPTIONS)
     except jwt.ExpiredSignatureError as error:
@@ -58,7 +58,7 @@ def read_access_token(secret: str, token: str) -> tuple[Identity, float]:
     subject, role = claims["sub"], claims.get("role")
     if not is_uuid(subject) or not isinstance(role, str):
         raise errors.unauthenticated("the token lacks a valid sub or role")
-    return Identity(subject.lower(), role), float(min(int(claims["exp"]), NEVER))
+    return Identity(subject.lower(), role), float(min(int(claims["exp"]), EXPIRY_MAX))
 
 
 def new_refresh_token() -> str:
@@ -66,12 +66,12 @@ def new_refresh_token() -> str:
 
 
 def refresh_hash(token: str) -> str:
-    """What the database keeps: a stolen table holds no usable token."""
+    """The form in which the database stores it, so that a stolen table holds no usable token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def code_hash(secret: str, role: str, phone: str, code: str) -> str:
-    """A one-time code bound to its phone; keyed, for six digits alone are guessed from a plain hash."""
+    """The stored form of a one-time code, bound to its phone. Keyed, as a plain hash of six digits is easily reversed."""
     return hmac.new(secret.encode(), f"{role}:{phone}:{code}".encode(), hashlib.sha256).hexdigest()
 
 

@@ -1,7 +1,7 @@
-"""The URLs of the two stores, judged before anything connects: what a driver would pass over in silence is refused.
+"""Checks the URLs of the two stores before anything connects, and refuses what a driver would silently ignore.
 
-A driver takes `redis://host/abc` for database 0, and of two databases in one URL it picks one. Messages never repeat
-what may be a password.
+A driver treats `redis://host/abc` as database 0, and of two databases in one URL it uses one. Messages never contain what may
+be a password.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-# libpq knows these, asyncpg would send them to Postgres as settings: they are taken and left out (`server.db.client_url`).
+# Parameters of libpq that asyncpg would send to Postgres as settings: they are accepted, and removed by `server.db.client_url`.
 LIBPQ_ONLY = frozenset(
     {"connect_timeout", "channel_binding", "client_encoding", "gssencmode", "tcp_user_timeout"}
     | {"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"}
@@ -21,7 +21,7 @@ _DATABASE_OPTIONS = LIBPQ_ONLY | {
     "ssl_min_protocol_version", "ssl_max_protocol_version", "target_session_attrs", "krbsrvname", "gsslib",
     "application_name", "options", "search_path", "statement_timeout", "lock_timeout", *_DATABASE_PLACES,
 }  # fmt: skip
-# No timeouts and no sizes of pools: the server's own bounds are what its answers in an outage rest on.
+# Timeouts and pool sizes are not allowed: the server relies on its own, so that it answers in time during an outage.
 _VALKEY_TLS = frozenset(
     {"ssl_cert_reqs", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"}
 )
@@ -40,7 +40,7 @@ _ADDRESS = re.compile(r"[0-9.]+|.*:.*", re.ASCII)
 
 
 class BadUrl(Exception):
-    """What is wrong with a URL, as the rest of a sentence that begins with its variable."""
+    """What is wrong with a URL, as the rest of a sentence that begins with the variable's name."""
 
 
 def is_host(text: str) -> bool:
@@ -61,7 +61,7 @@ def database_url(url: str) -> str:
         raise BadUrl("must be a URL such as postgresql://user:password@host:5432/database")
     parts = _split(f"postgresql://{rest}")
     given = _options(parts.query, _DATABASE_OPTIONS, "settings of a session go into options=-cname=value")
-    said = {
+    in_front = {
         "host": parts.hostname,
         "port": parts.port,
         "user": parts.username,
@@ -69,13 +69,13 @@ def database_url(url: str) -> str:
         "dbname": parts.path[1:],
         "database": parts.path[1:],
     }
-    _say_once(given, said)
+    _require_once(given, in_front)
     if "dbname" in given and "database" in given:
         raise BadUrl("names its database twice")
-    if not (said["dbname"] or given.get("dbname") or given.get("database")):
+    if not (in_front["dbname"] or given.get("dbname") or given.get("database")):
         raise BadUrl("names no database: it must end like host:5432/database")
     if "port" in given and not _port(given["port"]):
-        raise BadUrl("has a port that is none")
+        raise BadUrl("has an invalid port")
     host = unquote(parts.hostname or "") or given.get("host", "")
     if not (host.startswith("/") or is_host(host)):  # a directory holds a Unix socket
         raise BadUrl("names no host that can be looked up" if host else "names no host")
@@ -92,7 +92,7 @@ def valkey_url(url: str) -> str:
     given = _options(parts.query, _VALKEY_OPTIONS, "timeouts and pools are the server's own")
     if scheme not in ("rediss", "valkeys") and (tls := sorted(_VALKEY_TLS & given.keys())):
         raise BadUrl(f"has the option {tls[0]!r}, which needs rediss://")
-    _say_once(given, {"username": parts.username, "password": parts.password})
+    _require_once(given, {"username": parts.username, "password": parts.password})
     if scheme == "unix":
         _check_socket(parts)
     elif not is_host(parts.hostname or ""):
@@ -115,13 +115,13 @@ def _check_socket(parts: SplitResult) -> None:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of a URL whose form leaves no doubt about them."""
+    """The parts of a URL. Raises BadUrl if its form is ambiguous."""
     try:
         parts = urlsplit(url)
-        ported = parts.port is None or parts.port > 0
+        port_is_valid = parts.port is None or parts.port > 0
     except ValueError:
-        ported = False
-    if not ported:
+        port_is_valid = False
+    if not port_is_valid:
         raise BadUrl("must be a URL with one host and a port from 1 to 65535")
     if parts.fragment or url.endswith("#") or parts.netloc.count("@") > 1:
         raise BadUrl("has a # or a second @ in it: write them as %23 and %40")
@@ -129,7 +129,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _options(query: str, known: Collection[str], hint: str) -> Mapping[str, str]:
-    """What stands after the question mark, each option known, given once and not empty."""
+    """The options after the question mark. Raises BadUrl unless each is known, given once and not empty."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError:
@@ -150,10 +150,10 @@ def _options(query: str, known: Collection[str], hint: str) -> Mapping[str, str]
     return given
 
 
-def _say_once(given: Mapping[str, str], said: Mapping[str, object]) -> None:
-    """Where the URL's front says it, an option must not say it again: drivers differ in which one they take."""
-    for name, value in said.items():
-        if value and name in given:
+def _require_once(options: Mapping[str, str], in_front: Mapping[str, object]) -> None:
+    """Refuse an option that the front of the URL gives as well: drivers differ in which of the two they use."""
+    for name, value in in_front.items():
+        if value and name in options:
             raise BadUrl(f"says {name!r} twice, once as an option")
 
 
@@ -161,4 +161,4 @@ def _port(text: str) -> bool:
     return _DIGITS.fullmatch(text) is not None and 1 <= int(text) <= 65535
 
 
-Judge = Callable[[str], str]
+UrlCheck = Callable[[str], str]

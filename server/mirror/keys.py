@@ -1,4 +1,4 @@
-"""Names of the mirror's keys, and the one way in which its times are written and read."""
+"""Names of the mirror's keys, and the format of its times."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -9,14 +9,14 @@ SNAPSHOT = "availability:snapshot"
 CHANNEL = "config:invalidate"
 SNAPSHOT_TTL_S = 10
 
-# The server's own keys: lost or foreign ones only cost a seed.
+# The server's own keys. If they are lost or come from elsewhere, a seed repairs them.
 EPOCH = "mirror:epoch"  # whose Valkey and whose Postgres the mirror belongs to; written last by a seed
 VERSIONS = "mirror:versions"  # HASH id -> version of the last change applied
 VERSIONS_OF = "mirror:versions:of"  # whose Postgres' versions those are
-SEED = "mirror:seed"  # nonce of the seed under way: changes are noted for it, as it may have read too early
-SYNTHETIC = "mirror:synthetic"  # HASH id -> the heartbeat that a seed wrote as grace, no ping's
-LEASE = "mirror:recompute"  # held by the one who finds the beacon's answer page by page
-PROBE = "mirror:probe"  # written before a sweep: reads that work prove nothing of writes
+SEED = "mirror:seed"  # nonce of the running seed: changes are recorded for it, as it may have read Postgres before them
+SYNTHETIC = "mirror:synthetic"  # HASH id -> the heartbeat that a seed wrote, not a ping
+LEASE = "mirror:recompute"  # held by the instance that computes the beacon's answer page by page
+PROBE = "mirror:probe"  # written before a sweep, to check that writes work
 
 FUTURE_MS_MAX = 5000  # a heartbeat further ahead than this is clamped
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|[+-]00:?00)")
@@ -31,12 +31,12 @@ def heartbeat(mitra_id: str) -> str:
 
 
 def of_seed(nonce: str, part: str) -> str:
-    """What one seed builds or counts: `steps`, `online`, `deactivated`, `versions`, `changes`."""
+    """A key of one seed, by part: `steps`, `online`, `deactivated`, `versions`, `changes`."""
     return f"mirror:seed:{nonce}:{part}"
 
 
 def leaving(mitra_id: str) -> str:
-    """The mark: a sweep is taking this mitra offline, `version of the locked row:nonce`. A ping that meets it asks Postgres."""
+    """The mark of a sweep that is taking this mitra offline: `version of the locked row:nonce`. A ping that finds it asks Postgres."""
     return f"mirror:leaving:{mitra_id}"
 
 

@@ -1,9 +1,8 @@
-"""The server as it was before the mirror, for comparison: every question is a query, Valkey is never asked."""
+"""The server as it was before the mirror, for comparison: each read is a query in Postgres; Valkey is not used."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from asyncpg import Connection
 
@@ -15,10 +14,8 @@ from server.log import log
 from server.mirror.reads import PostgresReads
 from server.mirror.settings import AppConfig
 from server.mirror.sweeps import every
+from server.response_models import Availability
 from server.sql import AUDIT, IS_ACTIVE, LOCK_MITRAS, SET_OFFLINE
-
-if TYPE_CHECKING:
-    from server import shapes
 
 _TOUCH = """
 UPDATE mitra_online_status SET last_heartbeat_at = clock_timestamp() WHERE mitra_id = $1 AND is_online
@@ -57,7 +54,7 @@ class MirrorOff:
 
     @asynccontextmanager
     async def changing(self, what: str, *mitra_ids: str, ping: bool = False) -> AsyncIterator[Connection]:
-        """The same locks as with the mirror, and nothing to carry anywhere afterwards."""
+        """The same locks as with the mirror, without writes to Valkey after the commit."""
         async with self._db.transaction() as connection:
             await connection.execute(LOCK_MITRAS, sorted(set(mitra_ids)))
             yield connection
@@ -66,18 +63,18 @@ class MirrorOff:
                     await connection.execute(_TOUCH, mitra_id)
 
     async def ping(self, mitra_id: str) -> bool:
-        """Resolve the mitra, update its row. Raises ApiError 403 ACCOUNT_INACTIVE."""
+        """Look the mitra up and update its row. Raises ApiError 403 ACCOUNT_INACTIVE."""
         active = await self._db.fetchval(IS_ACTIVE, mitra_id)
         if active is False:
             raise errors.account_inactive()
         return bool(await self._db.fetchval(_TOUCH, mitra_id))
 
-    async def beacon(self) -> "shapes.Availability":
+    async def beacon(self) -> Availability:
         count = len(await self._available())
-        return {"available": count > 0, "count": count}
+        return Availability(available=count > 0, count=count)
 
     async def auto_offline(self) -> None:
-        """Scan the rows for silent mitras."""
+        """Scan the rows for mitras whose heartbeat is stale."""
         try:
             await self.app_config.reload()
             for row in await self._db.fetch(_STALE, float(self.app_config.stale_after)):

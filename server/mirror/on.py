@@ -1,4 +1,4 @@
-"""The mirror in Valkey: all its parts, wired once."""
+"""The mirror in Valkey: creates its parts and connects them."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -22,7 +22,7 @@ SUBSCRIBED_WITHIN_S = LISTENING_WITHIN_S = 1.0
 
 
 class MirrorOn:
-    """`Mirror` in Valkey. No method raises for Valkey's sake; ServiceUnavailable is Postgres'."""
+    """`Mirror` in Valkey. A failure of Valkey never raises; ServiceUnavailable means that Postgres failed."""
 
     def __init__(self, settings: Settings, db: Database) -> None:
         self._valkey = Valkey(settings.valkey_url)
@@ -41,7 +41,7 @@ class MirrorOn:
         self.online_count = reads.online_count
 
     async def start(self) -> None:
-        """Subscribe, seed, then keep watch; without Valkey within 10 s all the same."""
+        """Subscribe, seed, then start the watchdog and the sweeps. Takes at most 10 s without Valkey."""
         try:
             await self.app_config.reload()
         except ServiceUnavailable as error:
@@ -53,12 +53,12 @@ class MirrorOn:
             async with asyncio.timeout(SUBSCRIBED_WITHIN_S):
                 await self._subscriber.subscribed.wait()
         except TimeoutError:
-            pass  # it goes on trying, and takes settings and snapshot as changed once it is there
+            pass  # it keeps trying, and treats settings and snapshot as changed once it is subscribed
         self._watchdog.start()
         self._sweeps.start()
 
     async def stop(self) -> None:
-        """End the watch and give the connections back; nobody is taken offline by it."""
+        """Stop all jobs and close the connections. Nobody is taken offline by it."""
         await self._sweeps.stop()
         await self._watchdog.stop()
         await self._subscriber.stop()
@@ -69,17 +69,17 @@ class MirrorOn:
         return self._writes.changing(what, *mitra_ids, ping=ping)
 
     def alerts(self) -> list[str]:
-        """What somebody has to set right, in words."""
-        unused = "" if self._valkey.warm else f"Valkey is not used, Postgres answers: {self._valkey.reason}"
+        """Problems that an operator has to solve, as sentences."""
+        unused = "" if self._valkey.circuit_closed else f"Valkey is not used, Postgres answers: {self._valkey.reason}"
         return [alert for alert in (unused, self._valkey.eviction_alert) if alert]
 
     def metrics(self) -> dict[str, float]:
-        """Counters of what happened, and gauges: is the mirror believed, may it be evicted, how many writes are owed."""
+        """Counters, and gauges: `warm` (the circuit is closed), `may_be_evicted`, `writes_owed`."""
         counts = {name: float(value) for name, value in self._valkey.counts.items()}
         return {
             **counts,
             "clock_steps": float(self._valkey.clock.steps),
-            "warm": float(self._valkey.warm),
+            "warm": float(self._valkey.circuit_closed),
             "may_be_evicted": float(self._valkey.may_evict),
             "writes_owed": float(len(self._writes.dirty)),
         }

@@ -1,32 +1,32 @@
-"""The readers: Valkey first, and on its failure the Postgres query that stood there before the mirror."""
+"""The readers: Valkey first; if it fails, the Postgres query that was used before the mirror."""
 
 import asyncio
 import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from server.db import Database
 from server.log import log
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey
 from server.mirror.settings import AppConfig
+from server.response_models import Availability
 from server.sql import LOADS, OPEN
-
-if TYPE_CHECKING:
-    from server import shapes
 
 T = TypeVar("T")
 
-FALLBACK_SHARED_S = 1.25  # in an outage less than one JOIN a second answers any number of polls
+FALLBACK_SHARED_S = (
+    1.25  # how long a fallback answer is reused: less than one JOIN per second answers any number of polls
+)
 PARTED_AT_ONCE = 5000
-AT_ONCE = 1000  # mitras that a script looks at in one go: a few ms of Valkey's, so that no ping waits longer
-# A fleet up to this size is counted by one script; of a larger one the beacon's answer is found page by page, under a lease.
+AT_ONCE = 1000  # mitras per script call: takes Valkey a few ms, so that no ping waits longer
+# One script counts a fleet of up to this size. For a larger one, the holder of a lease counts page by page.
 SMALL_FLEET = 2000
 YOURS, WAIT = 1, 0
 LEASE_MS, WAIT_S, LOOK_AGAIN_S = 3000, 3.5, 0.05
-# It stands still during an outage, so last_heartbeat_at must not count here.
+# last_heartbeat_at is ignored: it does not change during an outage.
 _AVAILABLE = f"""
 SELECT o.mitra_id FROM mitra_online_status AS o JOIN mitras AS m ON m.id = o.mitra_id
 LEFT JOIN {LOADS} AS s ON s.mitra_id = o.mitra_id
@@ -45,14 +45,14 @@ _ONLINE_COUNT = "SELECT count(*) FROM mitra_online_status WHERE is_online"
 
 
 class PostgresReads:
-    """What each reader asks of Postgres: the fallback, and all there is with the mirror off."""
+    """The readers' queries in Postgres: the fallback, and the only source with the mirror off."""
 
     def __init__(self, db: Database, config: AppConfig) -> None:
         self._db = db
         self._config = config
 
     async def available(self) -> list[str]:
-        await self._config.reload()  # its invalidations may be lost together with Valkey
+        await self._config.reload()  # notifications of changes may be lost together with Valkey
         return [row["mitra_id"] for row in await self._db.fetch(_AVAILABLE, self._config.max_customers)]
 
     async def reachable(self, mitra_id: str) -> bool:
@@ -63,7 +63,7 @@ class PostgresReads:
         return count
 
     async def loads(self, mitra_ids: list[str]) -> dict[str, int]:
-        """The load of each of these ids; one that is no mitra has none."""
+        """The load of each of these ids; 0 for an unknown id."""
         rows = await self._db.fetch(_LOADS, mitra_ids)
         return {**dict.fromkeys(mitra_ids, 0), **{row["id"]: row["load"] for row in rows}}
 
@@ -75,8 +75,8 @@ class Reads:
         self._valkey = valkey
         self._config = config
         self._postgres = PostgresReads(db, config)
-        self._flights: dict[str, asyncio.Task[Any]] = {}
-        self._shared: tuple[float, shapes.Availability] | None = None  # the last fallback, and when it was made
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._shared: tuple[float, Availability] | None = None  # when the last fallback answer was made, and the answer
 
     def _fell_back(self, who: str, line: str, error: MirrorUnavailable) -> None:
         self._valkey.counts[f"fallbacks_{who}"] += 1
@@ -113,13 +113,15 @@ class Reads:
             return await self._postgres.available()
 
     async def _available(self) -> list[str]:
-        """The same from Valkey alone. Raises MirrorUnavailable."""
+        """The same, from Valkey. Raises MirrorUnavailable."""
         (online,) = await self._valkey.read(("SDIFF", keys.ONLINE, keys.DEACTIVATED))
         found: list[str] = []
         unknown: list[str] = []
         async for some in in_order(online):
             oldest, most = keys.stamp(self._oldest_fresh()), self._config.max_customers
-            silent, full, unclear = await self._valkey.look(scripts.LOOK, (keys.EPOCH,), oldest, most, "\n".join(some))
+            silent, full, unclear = await self._valkey.read_script(
+                scripts.LOOK, (keys.EPOCH,), oldest, most, "\n".join(some)
+            )
             barred = {*silent, *full}
             found += [id_ for id_ in some if id_ not in barred]
             unknown += unclear
@@ -130,15 +132,15 @@ class Reads:
 
     # --- the beacon ------------------------------------------------------------------------------------------
 
-    async def beacon(self) -> "shapes.Availability":
-        """The cached snapshot; on a miss one recompute a process at a time, and one in the whole cluster.
+    async def beacon(self) -> Availability:
+        """The cached snapshot; on a miss one recompute at a time per process, and one in the whole cluster.
 
-        Polls at the same time share one look: when Valkey hangs, none waits behind the others for a connection.
+        Simultaneous polls share one GET, so that none waits for a connection behind the others while Valkey hangs.
         """
         try:
-            self._valkey.need_warm()
+            self._valkey.require_available()
             cached = await self._once("look", self._look)
-            return answer_of(cached) if cached is not None else await self._once("recompute", self._recompute)
+            return read_snapshot(cached) if cached is not None else await self._once("recompute", self._recompute)
         except (MirrorUnavailable, ValueError) as error:
             self._valkey.counts["fallbacks_beacon"] += 1
             if self._shared and time.monotonic() - self._shared[0] < FALLBACK_SHARED_S:
@@ -147,20 +149,20 @@ class Reads:
             return await self._once("join", self._join)
 
     async def _once(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Join the flight of that name, or begin one; a poll that is cancelled does not end it for the others.
+        """Await the running task of that name, or start one. A caller that is cancelled does not cancel it for others.
 
-        One name always goes with the same `work`, so the flight's result has its type.
+        Each name belongs to one kind of `work`, so the task has its result type.
         """
-        flight: asyncio.Task[T] | None = self._flights.get(name)
-        if flight is None or flight.done():
-            flight = self._flights[name] = asyncio.create_task(work())
-        return await asyncio.shield(flight)
+        task: asyncio.Task[T] | None = self._tasks.get(name)
+        if task is None or task.done():
+            task = self._tasks[name] = asyncio.create_task(work())
+        return await asyncio.shield(task)
 
     async def _look(self) -> str | None:
         cached: str | None = await self._valkey.call("GET", keys.SNAPSHOT)
         return cached
 
-    async def _recompute(self) -> "shapes.Availability":
+    async def _recompute(self) -> Availability:
         loads: dict[str, int] = {}
         touched = (keys.EPOCH, keys.SNAPSHOT, keys.ONLINE, keys.DEACTIVATED, keys.LEASE)
         waited_until = time.monotonic() + WAIT_S
@@ -180,18 +182,18 @@ class Reads:
                 touching = (keys.EPOCH, keys.SNAPSHOT, keys.LEASE)
                 answer = await self._valkey.run(scripts.FILL, touching, nonce, count, keys.SNAPSHOT_TTL_S)
             if self._config.changes != changes:
-                # By settings that changed on the way: it may have been written after their invalidation.
+                # A setting changed meanwhile: the snapshot may have been written after its invalidation.
                 await self._config.drop_snapshot()
                 continue
             if isinstance(answer, str):
-                return answer_of(answer)
+                return read_snapshot(answer)
             if isinstance(answer, list):
                 loads |= await self._postgres.loads(answer)
-        raise MirrorUnavailable("no recompute came to its end")
+        raise MirrorUnavailable("no recompute succeeded")
 
-    async def _join(self) -> "shapes.Availability":
+    async def _join(self) -> Availability:
         count = len(await self._postgres.available())
-        answer: shapes.Availability = {"available": count > 0, "count": count}
+        answer = Availability(available=count > 0, count=count)
         self._shared = (time.monotonic(), answer)
         return answer
 
@@ -207,21 +209,18 @@ class Reads:
         return count
 
 
-def answer_of(snapshot: str) -> "shapes.Availability":
-    """The snapshot as the beacon's answer, whoever wrote it. ValueError if it is none."""
-    found = json.loads(snapshot)
-    if not isinstance(found, dict) or not isinstance(found.get("count"), int):
-        raise ValueError(f"{keys.SNAPSHOT} holds no answer")
-    return {"available": bool(found.get("available")), "count": found["count"]}
+def read_snapshot(snapshot: str) -> Availability:
+    """The snapshot as the beacon's answer, whoever wrote it. Raises ValueError for anything else."""
+    return Availability.model_validate_json(snapshot, strict=True)
 
 
 async def in_order(ids: Collection[str]) -> AsyncIterator[list[str]]:
-    """The ids sorted, AT_ONCE at most a time. Many are sorted part by part, so that nobody has to wait for all of it."""
+    """The ids in order, at most AT_ONCE per list. Many are sorted part by part, so that other requests are served in between."""
     parts: dict[str, list[str]] = {}
     for number, id_ in enumerate(ids, 1):
         parts.setdefault(id_[:1] if len(ids) > AT_ONCE else "", []).append(id_)
         if number % PARTED_AT_ONCE == 0:
-            await asyncio.sleep(0)  # others are served in between
+            await asyncio.sleep(0)
     for part in sorted(parts):
         some = sorted(parts[part])
         for first in range(0, len(some), AT_ONCE):

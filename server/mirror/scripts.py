@@ -1,4 +1,4 @@
-"""The Lua scripts, read once; all but the seed's own begin with the check of the epoch."""
+"""The Lua scripts, read once. All except those of the seed begin with the check of the epoch."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ def _read(name: str) -> str:
     return (_FOLDER / f"{name}.lua").read_text()
 
 
-# What only reads must be answered by a Valkey that takes no writes (full, read-only) as well.
+# Scripts that only read must also run in a Valkey that refuses writes (full, read-only).
 _READING = _read("epoch").replace("#!lua", "#!lua flags=no-writes", 1)
 
 APPLY, PING, SECOND_LOOK = (_read("epoch") + _read(name) for name in ("apply", "ping", "second_look"))

@@ -1,4 +1,4 @@
-"""The seed: one consistent reading of Postgres becomes a whole new mirror, built step by step and swapped in by the last."""
+"""The seed: builds a new mirror from one consistent read of Postgres, in steps; the last step puts it in place."""
 
 import asyncio
 import secrets
@@ -19,10 +19,10 @@ from server.mirror.sync_points import sync_point
 from server.mirror.valkey_fit import why_unfit
 from server.sql import LOADS
 
-STEP = 1000  # mitras that a script takes in one go: a few ms of Valkey's, so that no ping waits longer
-PAGE = 2000  # keys that are looked at in one go
-LIFE_S = 60  # of what a seed leaves behind when it breaks off
-# A seed that gets nowhere is given up; what it may take grows with what it has to do.
+STEP = 1000  # mitras per script call: takes Valkey a few ms, so that no ping waits longer
+PAGE = 2000  # keys per step of the search for strays
+LIFE_S = 60  # TTL of the temporary keys, for a seed that is broken off
+# The time limit of a seed grows with the number of mitras and keys.
 WITHIN_S, MITRAS_A_SECOND, KEYS_A_SECOND = 4.0, 20_000, 100_000
 STATES = {(True, True): "o", (False, False): "d", (True, False): "b", (False, True): "-"}  # online, active
 _TRUTH = f"""
@@ -31,11 +31,11 @@ SELECT m.id, m.is_active, m.mirror_version AS version, coalesce(o.is_online, fal
 FROM mitras AS m LEFT JOIN mitra_online_status AS o ON o.mitra_id = m.id
 LEFT JOIN {LOADS} AS s ON s.mitra_id = m.id
 """
-# The lock that one seed holds at a time; the scripts come while the transaction is idle.
+# The lock that only one seed holds at a time. The transaction is idle while the scripts run.
 _ALONE = f"""
 SELECT set_config('idle_in_transaction_session_timeout', '{LIFE_S}s', true), pg_advisory_xact_lock({SEED})
 """
-# After a restore that set the sequence back: no version may be drawn twice.
+# After a restore that set the sequence back, so that no version is drawn twice.
 _RAISE = "SELECT setval('mirror_version', greatest(last_value, $1)) FROM mirror_version"
 SWEEPS_WITHIN_S = 2.5  # a sweep's transaction is over by then: Postgres bounds each of its statements
 
@@ -48,18 +48,18 @@ class Seeder:
         self._coordinator = coordinator
         self._valkey = valkey
         self._lock = asyncio.Lock()
-        self._unfit = ""  # why the Valkey that was asked last can't be used
+        self._unusable = ""  # why the current Valkey cannot be used; logged once
 
     @property
     def identity(self) -> str:
-        """Of the history of Postgres that the mirror is derived from; '' before the first seed."""
+        """The identity of the history of Postgres that the mirror was built from; '' before the first seed."""
         return self._coordinator.history.identity if self._coordinator.history else ""
 
     async def seed(self, *, grace: bool) -> bool:
-        """Read, swap, log. `grace`: every online mitra gets "now" as heartbeat, as after any outage.
+        """Build a new mirror. `grace`: every online mitra gets "now" as heartbeat, as after any outage.
 
-        A seed that ends an outage gives grace in any case: returns whether it did. Raises MirrorUnavailable (the old
-        mirror stands whole) and ServiceUnavailable.
+        A seed that ends an outage gives grace in any case. Returns whether it did. Raises ServiceUnavailable, and
+        MirrorUnavailable, after which the old mirror is complete.
         """
         async with self._lock, asyncio.timeout(WITHIN_S) as limit, self._db.transaction() as connection:
             await connection.execute(_ALONE)
@@ -68,33 +68,33 @@ class Seeder:
     async def _alone(self, connection: Connection, limit: asyncio.Timeout, grace: bool) -> bool:
         asked_ms = steady_ms()
         info = await self._info()
-        self._valkey.clock.hear(int(info["server_time_usec"]) // 1000, asked_ms)
+        self._valkey.clock.update(int(info["server_time_usec"]) // 1000, asked_ms)
         history = await read_history(connection)
         await self._coordinator.announce_store(info["run_id"])
         nonce, prefix = secrets.token_hex(6), f"{info['run_id']}|{history.identity}|"
-        was_warm = self._valkey.warm
-        grace = not await self._begin(nonce, prefix, history.identity) or not was_warm or grace
-        # A sweep's mark may have been lost with the store: no epoch is valid again before its transaction is over.
+        was_closed = self._valkey.circuit_closed
+        grace = not await self._begin(nonce, prefix, history.identity) or not was_closed or grace
+        # A sweep's mark may have been lost with the store, so its transaction must end before an epoch is valid again.
         await sync_point("seed waits", instance=self._coordinator.instance)
         if not await self._coordinator.wait_for_sweeps(SWEEPS_WITHIN_S):
             raise MirrorUnavailable("a sweep's transaction is still open")
         await sync_point("seed reads", instance=self._coordinator.instance)
         rows = await connection.fetch(_TRUTH)
         highest = max((row["version"] for row in rows), default=0)
-        if highest > history.last_version:  # else each look at the history would find that it went back
+        if highest > history.last_version:  # otherwise every check of the history would report a restore
             last = await connection.fetchval(_RAISE, highest)
             history = replace(history, last_version=last)
         extend(limit, len(rows) / MITRAS_A_SECOND)
-        keys_there, counts = await self._swap(nonce, rows, prefix, grace)
-        extend(limit, keys_there / KEYS_A_SECOND)
+        key_count, counts = await self._swap(nonce, rows, prefix, grace)
+        extend(limit, key_count / KEYS_A_SECOND)
         await self._clear_strays(prefix, nonce)
-        if not grace and not self._valkey.warm:
+        if not grace and not self._valkey.circuit_closed:
             raise MirrorUnavailable("an outage began during the periodic seed")
         self._coordinator.begin_history(history)
         for row in rows:
             self._coordinator.saw_version(row["version"])
         self._valkey.prefix, self._valkey.fleet = prefix, counts["online"]
-        self._valkey.warm = True
+        self._valkey.circuit_closed = True
         self._valkey.refused_since = None
         self._valkey.counts["seeds"] += 1
         online, deactivated, loaded = (counts[name] for name in ("online", "deactivated", "loaded"))
@@ -102,24 +102,24 @@ class Seeder:
         return grace
 
     async def _info(self) -> dict[str, Any]:
-        """What Valkey tells of itself. Raises MirrorUnavailable if it can't hold a mirror."""
+        """Valkey's INFO server. Raises MirrorUnavailable if it can't hold a mirror."""
         async with self._valkey.redis.pipeline(transaction=False) as pipeline:
-            pipeline.info("server")  # one section each: Redis 6 takes no two, and is to be told so by its name
+            pipeline.info("server")  # one section each, as Redis 6 takes no two, and must be refused by its version
             pipeline.info("replication")
             replies: list[dict[str, Any]] = await self._valkey.bounded(pipeline.execute())
         server, replication = replies
         unfit = why_unfit({**server, **replication})
-        if unfit and unfit != self._unfit:
+        if unfit and unfit != self._unusable:
             log(f"[valkey] not used: {unfit}")
-        self._unfit = unfit
+        self._unusable = unfit
         if unfit:
             raise MirrorUnavailable(unfit)
         return server
 
     async def _begin(self, nonce: str, prefix: str, identity: str) -> bool:
-        """From here on changes are noted for this seed: they may be later than what it is about to read.
+        """From here on changes are recorded for this seed, as they may be later than its read of Postgres.
 
-        Returns whether a valid epoch stands there.
+        Returns whether Valkey has a valid epoch.
         """
         touched = (
             keys.EPOCH, keys.VERSIONS, keys.VERSIONS_OF, keys.SYNTHETIC, keys.SEED, keys.of_seed(nonce, "steps"),
@@ -128,14 +128,14 @@ class Seeder:
         return bool(await self._run(scripts.SEED_BEGIN, touched, nonce, prefix, f"|{identity}|", LIFE_S))
 
     async def _swap(self, nonce: str, rows: Sequence[Record], prefix: str, grace: bool) -> tuple[int, Counter[str]]:
-        """Build the new mirror step by step, then swap it in; how many keys Valkey holds then, and who was read.
+        """Build the new mirror in steps, then put it in place. Returns the number of keys in Valkey, and counts of mitras.
 
-        Each mitra's own keys are written at their step, fenced by their version as any change is.
+        A step writes its mitras' own keys at once, fenced by their versions like any change.
         """
         steps, online, deactivated, versions, changes = (
             keys.of_seed(nonce, part) for part in ("steps", "online", "deactivated", "versions", "changes")
         )
-        now, latest = keys.stamp(self._valkey.now_ms()), keys.stamp(self._valkey.latest_believed_ms())
+        now, latest = keys.stamp(self._valkey.now_ms()), keys.stamp(self._valkey.latest_plausible_ms())
         made, counts = 0, Counter[str]()
         for first in range(0, len(rows), STEP):
             some = rows[first : first + STEP]
@@ -155,7 +155,7 @@ class Seeder:
         return there, counts
 
     async def _clear_strays(self, prefix: str, nonce: str) -> None:
-        """No heartbeat and no capacity of who is not online is left, whoever put it there. Then the next seed may begin."""
+        """Delete heartbeats and capacities of mitras who are not online. Then the next seed may begin."""
         cursor = "0"
         while True:
             touched = (keys.EPOCH, keys.ONLINE, keys.SYNTHETIC, keys.SEED)
@@ -171,7 +171,7 @@ class Seeder:
 
 
 def facts(rows: Sequence[Record]) -> tuple[str, str, str, str]:
-    """Ids, states, versions and loads, a text each: far cheaper to send than a value each."""
+    """Ids, states, versions and loads of all rows, as one text each: much cheaper to send than separate values."""
     return (
         "".join(row["id"] for row in rows),
         "".join(STATES[row["is_online"], row["is_active"]] for row in rows),
@@ -181,5 +181,5 @@ def facts(rows: Sequence[Record]) -> tuple[str, str, str, str]:
 
 
 def extend(limit: asyncio.Timeout, seconds: float) -> None:
-    """As long again, and `seconds` on top."""
+    """Restart the time limit, with `seconds` added."""
     limit.reschedule(asyncio.get_running_loop().time() + WITHIN_S + seconds)

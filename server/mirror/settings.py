@@ -1,4 +1,4 @@
-"""Operators' settings as they are in force here, and the channel by which instances tell each other of a change."""
+"""The operators' settings in this instance's memory, and the channel by which instances notify each other of a change."""
 
 import asyncio
 import json
@@ -16,9 +16,9 @@ from server.mirror.client import CALL_TIMEOUT_S, MirrorUnavailable, Valkey, conn
 from server.mirror.coordinator import CHANGED
 
 PING_EVERY_S = 1.0
-SILENCE_S = 3.0  # a subscription never notices a hang by itself
+SILENCE_S = 3.0  # a subscription does not notice a hang by itself
 _ALL = "SELECT key, value FROM app_config WHERE key = ANY($1::text[])"
-# Every instance is told when this commits: the writer may die before it publishes anything.
+# The COMMIT notifies every instance, as the writer may die before it publishes anything in Valkey.
 _SET = f"""
 INSERT INTO app_config (key, value) VALUES ($1, to_jsonb($2::bigint))
 ON CONFLICT (key) DO UPDATE SET value = excluded.value RETURNING pg_notify('{CHANGED}', 'setting ' || key)
@@ -26,16 +26,16 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value RETURNING pg_notify('{CHA
 
 
 class AppConfig:
-    """`max_customers` (sessions a mitra) and `stale_after` (seconds), kept in memory."""
+    """`max_customers` (sessions per mitra) and `stale_after` (seconds), kept in memory."""
 
     def __init__(self, db: Database, valkey: Valkey | None) -> None:
         self._db = db
         self._valkey = valkey
         self._values = dict(DEFAULTS)
-        self.changes = 0  # how often they were found or made different
-        self.invalidation_owed: str | None = None
-        self.reading_owed = False  # a change was heard of and is yet to be read
-        self._readings = self._taken = 0  # how many were begun, and which of them is in force
+        self.changes = 0  # how often the values have changed
+        self.invalidation_owed: str | None = None  # the setting whose invalidation has failed
+        self.reading_owed = False  # a setting has changed and was not read yet
+        self._readings = self._taken = 0  # how many reads were started, and the number of the one whose values are used
 
     @property
     def max_customers(self) -> int:
@@ -55,37 +55,37 @@ class AppConfig:
         number = self._readings
         rows = await self._db.fetch(_ALL, list(DEFAULTS))
         if number < self._taken:
-            return  # a reading that began later has come first: it is newer
+            return  # a read that started later has already finished
         self._taken = number
         stored = {row["key"]: row["value"] for row in rows}
         self._take({key: in_force(key, stored.get(key)) for key in DEFAULTS})
 
     async def set(self, key: str, value: int) -> None:
-        """Postgres, then here, then everywhere. Raises ServiceUnavailable; a failure of Valkey is owed, not raised."""
+        """Write to Postgres, use the value here, then notify. Raises ServiceUnavailable; a failure of Valkey is retried later."""
         await self._db.execute(_SET, key, value)
         self._take({**self._values, key: value})
-        await self.tell(key)
+        await self.notify_peers(key)
 
     def _take(self, values: dict[str, int]) -> None:
         self.changes += values != self._values
         self._values = values
 
-    async def tell(self, key: str) -> None:
-        """Drop the snapshot, which depends on every setting there is, and tell the other instances."""
+    async def notify_peers(self, key: str) -> None:
+        """Delete the snapshot, which depends on the settings, and notify the other instances."""
         if self._valkey is None:
             return
         self.invalidation_owed = key
         message = json.dumps({"key": key})
         try:
-            self._valkey.need_warm()
+            self._valkey.require_available()
             await self._valkey.write_all([("DEL", keys.SNAPSHOT, keys.LEASE), ("PUBLISH", keys.CHANNEL, message)])
             self.invalidation_owed = None
         except MirrorUnavailable as error:
             log(f"[valkey-mirror] invalidate {key} failed: {error}")
 
     async def changed(self) -> None:
-        """Somebody changed a setting. Settings first, then the snapshot: the next recompute must not use the old ones."""
-        self.reading_owed = False  # a change that is heard from now on is not in what is about to be read
+        """Another instance changed a setting. Read it before deleting the snapshot, so that no recompute uses the old value."""
+        self.reading_owed = False  # set again by a change that this read may miss
         try:
             await self.reload()
         except ServiceUnavailable:
@@ -94,14 +94,14 @@ class AppConfig:
         await self.drop_snapshot()
 
     async def settle(self) -> None:
-        """What is owed: settings that are yet to be read, and an answer that could not be deleted."""
+        """Repeat what has failed: a read of the settings, or an invalidation."""
         if self.reading_owed:
             await self.changed()
-        if self.invalidation_owed and self._valkey and self._valkey.warm:
-            await self.tell(self.invalidation_owed)
+        if self.invalidation_owed and self._valkey and self._valkey.circuit_closed:
+            await self.notify_peers(self.invalidation_owed)
 
     async def drop_snapshot(self) -> None:
-        """Delete the beacon's answer and any lease; what fails is owed."""
+        """Delete the snapshot and any lease of a recompute; a failure is retried by `settle`."""
         if self._valkey is None:
             return
         try:
@@ -112,7 +112,7 @@ class AppConfig:
 
 
 class Subscriber:
-    """Listens to `config:invalidate` on a connection of its own, and does not trust its silence."""
+    """Listens to `config:invalidate` on a connection of its own, and reconnects when it has been silent for SILENCE_S."""
 
     def __init__(self, url: str, valkey: Valkey, config: AppConfig) -> None:
         self._redis = connect(url, 2)
@@ -132,7 +132,7 @@ class Subscriber:
         while True:
             try:
                 await self._listen()
-            except Exception as error:  # one that nobody foresaw would leave this instance deaf for good
+            except Exception as error:  # without a retry, this instance would miss every later change
                 if not isinstance(error, RedisError | OSError | TimeoutError):
                     log_defect("subscriber", error)
                 if self.subscribed.is_set():
@@ -160,7 +160,7 @@ class Subscriber:
     async def _hear(self, message: dict[str, Any]) -> None:
         if message["type"] == "subscribe":
             log("[valkey] subscribed to config:invalidate")
-            await self._changed()  # what was said while we were away is lost
+            await self._changed()  # messages sent while it was not subscribed are lost
             self.subscribed.set()
         elif message["type"] == "message":
             await self._changed()

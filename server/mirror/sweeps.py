@@ -1,4 +1,4 @@
-"""The three sweeps: silent mitras offline, heartbeats to Postgres, and the periodic full seed."""
+"""The three periodic jobs: take silent mitras offline, copy heartbeats to Postgres, and run a full seed."""
 
 import asyncio
 import secrets
@@ -12,7 +12,6 @@ from asyncpg import Connection
 from server.config import Settings
 from server.db import Database
 from server.errors import ServiceUnavailable
-from server.inputs import is_uuid
 from server.log import log, log_defect
 from server.mirror import keys, scripts
 from server.mirror.client import MirrorUnavailable, Valkey, end
@@ -22,20 +21,21 @@ from server.mirror.settings import AppConfig
 from server.mirror.sync_points import sync_point
 from server.mirror.watchdog import Watchdog
 from server.mirror.writes import Writes
+from server.request_models import is_uuid
 from server.sql import AUDIT, SET_OFFLINE
 
 MASS_MIN = 3
 MASS_SHARE = 0.3
-HOLD_FACTOR = 3  # times stale_after, how long a mass departure may be held
-# Postgres itself ends a sweep's transaction: three statements and COMMIT take 15 s at most, far less than a mark lives.
+HOLD_FACTOR = 3  # times stale_after: how long a mass departure may be held back
+# Postgres limits a sweep's transaction: three statements and COMMIT take 15 s at most, much less than a mark's life.
 STATEMENT_MS, IDLE_MS = 2000, 2000
 MARK_LIFE_MS = 60_000
-AGAIN_AFTER_S = 0.3  # a change that was on its way to Valkey is there by then
-PAGE = 1000  # mitras that a script looks at in one go: a few ms of Valkey's
+RETRY_AFTER_S = 0.3  # by then Valkey has a change that was being written
+PAGE = 1000  # mitras per script call: takes Valkey a few ms
 
-MIRROR_WITHIN_S = 30.0  # one statement for a whole fleet, which nobody waits for
-# Ids and times come as a text each: of a hundred thousand, a value each would keep the process from all else for too long.
-# Rows are locked in order of id, so that two instances' mirrors can't deadlock; a time never goes back.
+MIRROR_WITHIN_S = 30.0  # one statement for the whole fleet; no request waits for it
+# Ids and times are sent as one text each: a hundred thousand separate values would block the process for too long.
+# Rows are locked in order of id, so that two instances can't deadlock. A heartbeat never becomes older.
 _MIRROR = """
 UPDATE mitra_online_status AS o SET last_heartbeat_at = newer.at
 FROM (SELECT s.mitra_id, u.at
@@ -47,7 +47,7 @@ WHERE o.mitra_id = newer.mitra_id AND (o.last_heartbeat_at IS NULL OR o.last_hea
 """
 
 
-# In a statement of its own, before `mirror_instances` is read: the next statement sees what was committed before it.
+# A separate statement before the read of `mirror_instances`, so that the read sees everything committed before the lock.
 _ALONE = f"""
 SELECT pg_try_advisory_xact_lock({SWEEP}), set_config('statement_timeout', '{STATEMENT_MS}', true),
   set_config('idle_in_transaction_session_timeout', '{IDLE_MS}', true)
@@ -55,16 +55,16 @@ SELECT pg_try_advisory_xact_lock({SWEEP}), set_config('statement_timeout', '{STA
 _VERSION = "SELECT mirror_version FROM mitras WHERE id = $1"
 
 
-class _Spared(Exception):
+class _StaysOnline(Exception):
     """The mitra stays online: roll back. The message says why."""
 
 
-class _NotNow(Exception):
-    """Nobody may sweep now. The message says why."""
+class _SweepForbidden(Exception):
+    """No sweep is allowed now. The message says why."""
 
 
 class Sweeps:
-    """The jobs that run by the clock: auto-offline, heartbeats to Postgres, the periodic seed."""
+    """Runs auto-offline, the heartbeat mirror and the periodic seed, each at its interval."""
 
     def __init__(
         self, settings: Settings, db: Database, valkey: Valkey, config: AppConfig, writes: Writes, watchdog: Watchdog
@@ -93,10 +93,10 @@ class Sweeps:
     async def auto_offline(self) -> None:
         """One tick. On any error of Valkey, writes included, nobody is taken offline."""
         with suppress(ServiceUnavailable):
-            await self._config.reload()  # a setting written straight into the table counts from here on
-            await self._writes.coordinator.forget_the_gone()
+            await self._config.reload()  # a setting written straight into the table is used from here on
+            await self._writes.coordinator.delete_gone_instances()
         try:
-            self._valkey.need_warm()
+            self._valkey.require_available()
             await sync_point("sweep looks", instance=self._writes.coordinator.instance)
             await self._valkey.call("SET", keys.PROBE, "1", "EX", 60)
             online, stale = await self._stale()
@@ -104,7 +104,7 @@ class Sweeps:
             self._skip("auto-offline", "this tick", error)
             return
         if not stale:
-            self._held_since = None  # a hold that is over must not count for the next one
+            self._held_since = None  # a later mass departure starts a new hold
         if not stale or self._in_grace() or self._held(len(stale), online):
             return
         try:
@@ -120,36 +120,36 @@ class Sweeps:
         log(f"[{sweep}] valkey unavailable, skipping{what}: {error}")
 
     async def _stale(self) -> tuple[int, dict[str, str]]:
-        """How many are online, and of those the silent ones with the heartbeat that was seen ('' for none)."""
+        """How many mitras are online, and the stale ones with the heartbeat that was read ('' for none)."""
         asked_ms = steady_ms()
         online, (seconds, micros) = await self._valkey.read(("SCARD", keys.ONLINE), ("TIME",))
-        # Valkey's clock may have been set since the watchdog's look, and others may write by it already.
-        self._valkey.clock.hear(int(seconds) * 1000 + int(micros) // 1000, asked_ms)
+        # Valkey's clock may have been set since the watchdog's last check, and others may use the new time already.
+        self._valkey.clock.update(int(seconds) * 1000 + int(micros) // 1000, asked_ms)
         oldest = keys.stamp(self._valkey.now_ms() - self._config.stale_after * 1000)
         stale: dict[str, str] = {}
         async for page in self._pages(scripts.SILENT, (keys.EPOCH, keys.ONLINE), oldest):
             stale.update(zip(page[::2], page[1::2], strict=True))
-        # Whose ping or write Valkey has not got yet is not silent.
+        # A mitra with a debt is not stale: Valkey lacks a ping or a write.
         counted = (id_ for id_ in sorted(stale) if is_uuid(id_) and id_ not in self._writes.dirty)
         return online, {id_: stale[id_] for id_ in counted}
 
     async def _pages(self, script: str, touched: tuple[str, ...], *arguments: str) -> AsyncIterator[Any]:
-        """What a script finds on each page of who is online; Valkey and this process serve others in between."""
+        """A script's result for each page of the online mitras. Other requests are served between two pages."""
         cursor = "0"
         while True:
-            cursor, found = await self._valkey.look(script, touched, *arguments, cursor, PAGE)
+            cursor, found = await self._valkey.read_script(script, touched, *arguments, cursor, PAGE)
             yield found
             if cursor == "0":
                 return
 
     def _in_grace(self) -> bool:
-        """After a recovery, or a step of the shared clock, everybody gets the time to ping again."""
+        """Whether a recovery, or a step of the shared clock, was so recent that mitras may not have pinged again yet."""
         stale_after = self._config.stale_after
         recovered = time.monotonic() - self._watchdog.recovered_at < stale_after
         return recovered or self._valkey.clock.stepped_within(stale_after)
 
     def _held(self, leaving: int, online: int) -> bool:
-        """A tick that would take a large part of the fleet offline smells of our own fault: hold it for a while."""
+        """Whether to hold back a tick that would take much of the fleet offline, as the cause may be a fault of this system."""
         if leaving < MASS_MIN or leaving <= MASS_SHARE * online:
             self._held_since = None
             return False
@@ -161,21 +161,21 @@ class Sweeps:
         return True
 
     async def _take_offline(self, stale: dict[str, str]) -> None:
-        """One short transaction per mitra: in between, others get the lock that a sweep holds."""
+        """One short transaction per mitra, so that others can take the lock SWEEP in between."""
         try:
             changed = [id_ for id_, seen in stale.items() if not await self._one_offline(id_, seen)]
-            if changed:  # perhaps their change was just on its way to Valkey
-                await asyncio.sleep(AGAIN_AFTER_S)
+            if changed:  # their change may just be on its way to Valkey
+                await asyncio.sleep(RETRY_AFTER_S)
             for mitra_id in changed:
                 if not await self._one_offline(mitra_id, stale[mitra_id]):
                     self._writes.owe(mitra_id)
-        except _NotNow as error:
+        except _SweepForbidden as error:
             log(f"[auto-offline] skipping tick: {error}")
 
     async def _one_offline(self, mitra_id: str, seen: str) -> bool:
-        """Take a mitra offline unless she has pinged; False if Valkey lacks a change of her row. Raises _NotNow.
+        """Take a mitra offline unless there was a ping; False if Valkey lacks a change of the row.
 
-        Raises MirrorUnavailable and ServiceUnavailable as well; whatever is raised, she may or may not be offline then.
+        Raises _SweepForbidden, MirrorUnavailable or ServiceUnavailable; the mitra may or may not be offline then.
         """
         try:
             async with self._writes.changing("setOffline", mitra_id) as connection:
@@ -183,8 +183,8 @@ class Sweeps:
                 await sync_point("sweep updates", **self._where(mitra_id))
                 if went := await connection.fetchval(SET_OFFLINE, mitra_id):
                     await connection.execute(AUDIT, mitra_id, "offline")
-        except _Spared as spared:
-            return str(spared) != "changed"
+        except _StaysOnline as stays:
+            return str(stays) != "changed"
         if went:
             self._valkey.counts["auto_offline"] += 1
             log(
@@ -193,25 +193,25 @@ class Sweeps:
         return True
 
     async def _mark(self, connection: Connection, mitra_id: str, seen: str) -> None:
-        """Under the row's lock: may we sweep, and is she still stale? Then mark her. Raises _NotNow and _Spared.
+        """Under the row's lock, mark the mitra if a sweep is allowed and the mitra is still stale.
 
-        No sweep deletes a mark: it may have lost its transaction without knowing it, and the mark may be another's. A
-        newer version deletes it, or a ping that holds the row's lock.
+        Raises _SweepForbidden and _StaysOnline. A sweep never deletes a mark: its transaction may have ended unnoticed, and
+        the mark may be that of another sweep. A newer version deletes it, or a ping that holds the row's lock.
         """
         await sync_point("sweep takes the lock", **self._where(mitra_id))
         if not await connection.fetchval(_ALONE):
-            raise _NotNow("another instance is sweeping")
-        if obstacle := await self._writes.coordinator.obstacle(connection):
-            raise _NotNow(obstacle)
+            raise _SweepForbidden("another instance is sweeping")
+        if sweep_obstacle := await self._writes.coordinator.sweep_obstacle(connection):
+            raise _SweepForbidden(sweep_obstacle)
         version = await connection.fetchval(_VERSION, mitra_id)
         if version is None:
-            raise _Spared("unknown")
+            raise _StaysOnline("unknown")
         mark = f"{version}:{secrets.token_hex(4)}"
         touched = (keys.EPOCH, keys.heartbeat(mitra_id), keys.leaving(mitra_id), keys.VERSIONS)
         await sync_point("sweep marks", **self._where(mitra_id))
         answer = await self._valkey.run(scripts.SECOND_LOOK, touched, mitra_id, seen, version, mark, MARK_LIFE_MS)
         if answer != "marked":
-            raise _Spared(answer)
+            raise _StaysOnline(answer)
 
     def _where(self, mitra_id: str) -> dict[str, Any]:
         return {"instance": self._writes.coordinator.instance, "mitras": [mitra_id]}
@@ -219,13 +219,13 @@ class Sweeps:
     # --- heartbeat mirror ------------------------------------------------------------------------------------
 
     async def mirror_heartbeats(self) -> None:
-        """One statement for all pings since the last; what a seed wrote as grace is no ping."""
+        """One statement for all pings. A heartbeat that a seed wrote as grace does not count."""
         try:
-            self._valkey.need_warm()
-            await self._valkey.call("SET", keys.PROBE, "1", "EX", 60)  # refused writes: what is read stands still
+            self._valkey.require_available()
+            await self._valkey.call("SET", keys.PROBE, "1", "EX", 60)  # if writes are refused, the heartbeats are old
             touched, pings = (keys.EPOCH, keys.ONLINE, keys.SYNTHETIC), dict[str, str]()
             async for page in self._pages(scripts.PINGED, touched):
-                latest, lines = keys.stamp(self._valkey.latest_believed_ms()), page.split("\n")
+                latest, lines = keys.stamp(self._valkey.latest_plausible_ms()), page.split("\n")
                 for id_, at in zip(lines[::2], lines[1::2], strict=False):
                     if at <= latest and is_uuid(id_):
                         pings[id_] = at
@@ -241,7 +241,7 @@ class Sweeps:
 
 
 async def every(name: str, seconds: int, tick: Callable[[], Awaitable[None]]) -> None:
-    """Call `tick` at a steady pace until cancelled; a defect in one tick is logged and does not end the sweep."""
+    """Call `tick` every `seconds` until cancelled. An unexpected error in a tick is logged and does not end the job."""
     due = time.monotonic() + seconds
     while True:
         await asyncio.sleep(max(0.0, due - time.monotonic()))

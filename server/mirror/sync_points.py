@@ -1,14 +1,14 @@
-"""Named points between the steps of the protocol: a test stops the server there and so scripts a race.
+"""Named points between the steps of the protocol, where a test can pause the server to arrange a race.
 
 Each point stands before one step that changes a store, takes a lock or reads what another step may change. The
-specifications of the protocol name the same points. With nothing armed, a point costs one look at an empty list.
+specifications of the protocol name the same points. Outside tests, a point costs a check of an empty list.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-# What every point is told: its name, and facts of the step (instance, mitra, ...).
+# Called with a point's name and the facts of the step (instance, mitras).
 Hook = Callable[[str, dict[str, Any]], Awaitable[None]]
 
 POINTS = {
@@ -43,7 +43,7 @@ _hooks: list[Hook] = []
 
 
 async def sync_point(name: str, **facts: Any) -> None:
-    """Pass, or wait for what the test that armed the points does."""
+    """Return at once, or when the hooks of a test return."""
     for hook in tuple(_hooks):
         await hook(name, facts)
 
@@ -63,9 +63,9 @@ class Hooked:
 
 
 class Paused(Hooked):
-    """Stops whoever comes to one point, while its `with` block lasts.
+    """Pauses every task that comes to one point, while its `with` block lasts.
 
-    `reached` is set when somebody has stopped there; `open()` lets them and all later ones pass. With facts given
+    `reached` is set once a task has stopped there; `open()` lets it and all later ones continue. With facts given
     (`instance="b"`), only steps with these facts are stopped.
     """
 
@@ -80,7 +80,7 @@ class Paused(Hooked):
         self._others_pass = False
 
     def let_others_pass(self) -> None:
-        """Who has stopped stays; all later ones pass."""
+        """Tasks that have stopped stay; later ones continue."""
         self._others_pass = True
 
     def open(self) -> None:

@@ -1,4 +1,4 @@
-"""Write-through: the truth commits first, then a fenced script carries it to Valkey; what failed is tried again."""
+"""Write-through: Postgres commits first, then a fenced script writes to Valkey. A failed write becomes a debt and is retried."""
 
 import time
 from collections.abc import AsyncIterator
@@ -23,8 +23,8 @@ m.id, m.is_active, m.mirror_version AS version,
   (SELECT count(*) FROM chat_sessions AS s
     WHERE s.mitra_id = m.id AND s.status IN {OPEN}) AS load
 """
-# The version is drawn under the row's lock, so versions of one mitra are in the order of their commits. Every instance is
-# told when the transaction commits, and only then: also of a COMMIT whose reply never came.
+# The version is drawn under the row's lock, so versions of one mitra have the order of their commits. The COMMIT notifies
+# every instance, also when its reply is lost.
 _DRAW = f"""
 UPDATE mitras AS m SET mirror_version = greatest(nextval('mirror_version'), m.mirror_version + 1) WHERE m.id = ANY($1::uuid[])
 RETURNING {_ROW}, pg_notify('{CHANGED}', m.id || ' ' || m.mirror_version || ' ' || $2)
@@ -32,26 +32,28 @@ RETURNING {_ROW}, pg_notify('{CHANGED}', m.id || ' ' || m.mirror_version || ' ' 
 _READ = f"SELECT {_ROW} FROM mitras AS m WHERE m.id = ANY($1::uuid[])"
 _VERSIONS = "SELECT id, mirror_version AS version FROM mitras WHERE mirror_version > 0"
 COMPARED_AT_ONCE = 1000
-WRITER_FIRST_S = 0.5  # who made a change has this long to mirror it before the others do
+WRITER_FIRST_S = 0.5  # the instance that made a change has this long to mirror it before the others do
 
 
 @dataclass
 class Debt:
-    """What Valkey is owed for a mitra: how often that arose, and the newest heartbeat ('' for none)."""
+    """A mitra whose state must still be written to Valkey: how often that was noted, and the newest heartbeat ('' for none)."""
 
     count: int = 0
     pinged: str = ""
 
 
 class Writes:
-    """Changes of truth and their way into the mirror."""
+    """Changes in Postgres, and how they reach the mirror."""
 
     def __init__(self, db: Database, valkey: Valkey, coordinator: InstanceCoordinator) -> None:
         self._db = db
         self.coordinator = coordinator
         self._valkey = valkey
         self.dirty: dict[str, Debt] = {}
-        self._heard: dict[str, tuple[int, str, float]] = {}  # id -> version, heartbeat, when it was heard (monotonic)
+        self._heard: dict[
+            str, tuple[int, str, float]
+        ] = {}  # id -> version, heartbeat, time of the notification (monotonic)
 
     @asynccontextmanager
     async def changing(self, what: str, *mitra_ids: str, ping: bool = False) -> AsyncIterator[Connection]:
@@ -76,7 +78,7 @@ class Writes:
             for row in rows:
                 await self._mirror(what, row, pinged)
         except BaseException:
-            for row in rows:  # cancelled, or a COMMIT of unknown outcome: re-read the truth
+            for row in rows:  # cancelled, or a COMMIT with unknown outcome: read Postgres again later
                 self.owe(row["id"], pinged)
             raise
 
@@ -84,7 +86,7 @@ class Writes:
         return {"instance": self.coordinator.instance, "mitras": ids}
 
     def owe(self, mitra_id: str, pinged: str = "") -> None:
-        """Mirror this mitra's truth as soon as Valkey takes it, with the heartbeat of `pinged` if any."""
+        """Note a debt: write this mitra's state to Valkey when possible, with the heartbeat `pinged` if any."""
         debt = self.dirty.setdefault(mitra_id, Debt())
         debt.count += 1
         debt.pinged = max(pinged, debt.pinged)
@@ -96,14 +98,14 @@ class Writes:
         except MirrorUnavailable as error:
             self._valkey.counts["write_failures"] += 1
             log(f"[valkey-mirror] {what} {row['id']} failed: {error}")
-        # Also when a newer change was first: that one may have brought an older heartbeat, or none.
+        # A debt also if a newer change came first: it may have had an older heartbeat, or none.
         self.owe(row["id"], pinged)
         if pinged:
             with suppress(ServiceUnavailable):
                 await self.coordinator.block_sweeps()
 
     async def apply(self, row: Record, pinged: str) -> bool:
-        """Carry one mitra's committed state to Valkey; False if a newer one is there. Raises MirrorUnavailable."""
+        """Write one mitra's committed state to Valkey; False if Valkey has a newer one. Raises MirrorUnavailable."""
         mitra_id = row["id"]
         touched = (
             keys.EPOCH, keys.VERSIONS, keys.ONLINE, keys.DEACTIVATED,
@@ -111,7 +113,7 @@ class Writes:
         )  # fmt: skip
         facts = (mitra_id, row["version"], int(row["is_online"]), int(row["is_active"]), row["load"])
         self.coordinator.saw_version(row["version"])
-        times = keys.stamp(self._valkey.now_ms()), keys.stamp(self._valkey.latest_believed_ms())
+        times = keys.stamp(self._valkey.now_ms()), keys.stamp(self._valkey.latest_plausible_ms())
         newer = await self._valkey.run(scripts.APPLY, touched, *facts, pinged, *times)
         self._valkey.counts["writes_fenced_off" if newer else "writes"] += 1
         if newer:
@@ -119,16 +121,16 @@ class Writes:
         return not newer
 
     async def _check_newer(self, mitra_id: str, version: int) -> None:
-        """A version that Postgres has not drawn yet is of another history: then the write is owed to the seed's mirror."""
+        """If Postgres has not drawn that version yet, it comes from another history: then the write is repeated after a seed."""
         self.coordinator.saw_version(version)
         with suppress(ServiceUnavailable):
             if not await self.coordinator.check_history(self._db):
                 self.owe(mitra_id)
 
     async def retry_dirty(self) -> None:
-        """Re-read the truth of what could not be mirrored and try again; quiet, as the failure was logged."""
+        """Read the state of each debt from Postgres and write it. Logs nothing, as the failure was logged before."""
         owed = {mitra_id: Debt(debt.count, debt.pinged) for mitra_id, debt in self.dirty.items()}
-        if not owed or not self._valkey.warm:
+        if not owed or not self._valkey.circuit_closed:
             return
         where = self._where(sorted(owed))
         await sync_point("debt reads", **where)
@@ -142,14 +144,14 @@ class Writes:
             try:
                 applied = await self.apply(row, debt.pinged)
             except MirrorUnavailable:
-                continue  # one that can't succeed must not hold up the others
+                continue  # one that can't succeed must not stop the others
             if applied or not debt.pinged:
                 self._pay(row["id"], debt)
         for gone in set(owed) - {row["id"] for row in rows}:
             self.dirty.pop(gone, None)
 
     def _pay(self, mitra_id: str, paid: Debt) -> None:
-        """Clear a debt, unless it arose again while it was being paid."""
+        """Delete a debt, unless it was noted again meanwhile."""
         now = self.dirty.get(mitra_id)
         if now is not None and now.count == paid.count:
             del self.dirty[mitra_id]
@@ -157,13 +159,13 @@ class Writes:
     # --- what other instances have changed --------------------------------------------------------------------
 
     def hear(self, mitra_id: str, version: int, pinged: str) -> None:
-        """Somebody has committed a change of this mitra; its writer is about to carry it to Valkey, if it can."""
+        """An instance has committed a change of this mitra, and is about to write it to Valkey."""
         self.coordinator.saw_version(version)
         if version >= self._heard.get(mitra_id, (0, "", 0.0))[0]:
             self._heard[mitra_id] = (version, pinged, time.monotonic())
 
     async def compare_heard(self) -> None:
-        """Take on as a debt what Valkey still lacks of the changes heard a moment ago. Raises MirrorUnavailable."""
+        """Note a debt for each recent change that Valkey still lacks. Raises MirrorUnavailable."""
         before = time.monotonic() - WRITER_FIRST_S
         due = {id_: (version, pinged) for id_, (version, pinged, at) in self._heard.items() if at <= before}
         for id_ in await self._lacking({id_: version for id_, (version, _) in due.items()}):
@@ -175,7 +177,7 @@ class Writes:
     async def compare_all(self, connection: Connection) -> None:
         """The same for every mitra, as notifications may have been missed. Raises MirrorUnavailable and what asyncpg raises.
 
-        A version in Valkey that is ahead of its row, read after it, shows that Postgres was restored.
+        If Valkey has a higher version than a row that was read later, Postgres was restored.
         """
         versions = await self._versions(connection)
         known = await self._known(list(versions))
@@ -184,7 +186,7 @@ class Writes:
         if any(known[id_] > versions[id_] for id_ in versions):
             now = await self._versions(connection)
             if any(known[id_] > version for id_, version in now.items() if id_ in known):
-                self.coordinator.tell_restored(
+                self.coordinator.report_restore(
                     "Valkey has versions that are ahead of their rows: restored from an older copy?"
                 )
 
@@ -192,12 +194,12 @@ class Writes:
         return {row["id"]: row["version"] for row in await connection.fetch(_VERSIONS)}
 
     async def _lacking(self, versions: dict[str, int]) -> list[str]:
-        """Those whose version in Valkey is lower than the one given."""
+        """The ids whose version in Valkey is lower than the given one."""
         known = await self._known(list(versions))
         return [id_ for id_, version in versions.items() if known[id_] < version]
 
     async def _known(self, ids: list[str]) -> dict[str, int]:
-        """The versions in Valkey, 0 where there is none. Raises MirrorUnavailable."""
+        """The versions in Valkey, 0 for a missing one. Raises MirrorUnavailable."""
         found: dict[str, int] = {}
         for first in range(0, len(ids), COMPARED_AT_ONCE):
             some = ids[first : first + COMPARED_AT_ONCE]

@@ -101,13 +101,13 @@ def stampede() -> None:
     import json
 
     from server.mirror.client import MirrorUnavailable
-    from server.mirror.reads import Reads, answer_of
+    from server.mirror.reads import Reads, read_snapshot
 
     async def alone(self: Reads) -> dict[str, object]:
         try:
             cached = await self._valkey.call("GET", "availability:snapshot")
             if cached is not None:
-                return answer_of(cached)
+                return read_snapshot(cached)
             count = len(await self.find_available())
             answer = {"available": count > 0, "count": count}
             await self._valkey.call("SET", "availability:snapshot", json.dumps(answer), "EX", 10)

@@ -137,7 +137,7 @@ def emptiness_unnoticed() -> None:
         return run_id, epoch or f"{run_id}|{self._seeder.identity}|"
 
     Watchdog._ask = trusting  # type: ignore[method-assign]
-    Valkey.cold = lambda self, why: None  # type: ignore[method-assign]
+    Valkey.open_circuit = lambda self, why: None  # type: ignore[method-assign]
 
 
 @sabotage("outage-lets-the-barred-in", "While Valkey is away a ping asks nobody whether she is active.", "INV-12")
@@ -404,7 +404,7 @@ def eviction_unsaid() -> None:
     def note(self: Watchdog, policy: str) -> None:
         self._valkey.eviction_policy = policy
 
-    Watchdog._look_at_policy = note  # type: ignore[method-assign]
+    Watchdog._check_policy = note  # type: ignore[method-assign]
 
 
 @sabotage(
@@ -424,7 +424,7 @@ def ready_for_eviction() -> None:
 def untaken_packets_kept() -> None:
     from server.mirror import client
 
-    client.UNTAKEN_MS.clear()
+    client.TCP_USER_TIMEOUT_MS.clear()
 
 
 @sabotage(

@@ -202,7 +202,7 @@ def beacon_remembers() -> None:
     async def remembering(self: Reads) -> dict[str, object]:
         answer = await beacon(self)
         try:
-            self._valkey.need_warm()
+            self._valkey.require_available()
         except MirrorUnavailable:
             return known[-1] if known else answer
         known.append(answer)
@@ -234,9 +234,9 @@ def line_before_the_deed() -> None:
     async def hasty(self: Watchdog, *, grace: bool) -> bool:
         done = await seed(self, grace=grace)
         if done and self._task is not None and grace:
-            self._valkey.warm = False
+            self._valkey.circuit_closed = False
             await asyncio.sleep(0.5)
-            self._valkey.warm = True
+            self._valkey.circuit_closed = True
         return done
 
     Watchdog._seed = hasty  # type: ignore[method-assign]
@@ -265,7 +265,7 @@ def one_seeds_for_both() -> None:
                     await self._coordinator.announce_store(run_id)
                     self._coordinator.begin_history(await read_history(self._seeder._db))
                     self._valkey.prefix = f"{run_id}|{self._seeder.identity}|"
-                    self._valkey.warm = True
+                    self._valkey.circuit_closed = True
                     return
         await first_seed(self)
 
@@ -299,14 +299,14 @@ def distrusts_the_other() -> None:
     from server.mirror import reads, scripts
 
     replace_in(scripts, "SNAPSHOT", "count = count })", f"count = count, by = {os.getpid()} }})")
-    answer_of = reads.answer_of
+    read_snapshot = reads.read_snapshot
 
     def own(snapshot: str) -> dict[str, object]:
         if json.loads(snapshot).get("by", os.getpid()) != os.getpid():
             raise ValueError("whoever that was")
-        return answer_of(snapshot)
+        return read_snapshot(snapshot)
 
-    reads.answer_of = own
+    reads.read_snapshot = own
 
 
 def hears(change) -> None:  # type: ignore[no-untyped-def]

@@ -121,7 +121,7 @@ def audits_two_ticks() -> None:
         return done
 
     async def again(self: Sweeps) -> None:
-        while gone and self._valkey.warm:
+        while gone and self._valkey.circuit_closed:
             mitra_id = gone.pop()
             await self._db.execute(
                 "INSERT INTO mitra_online_logs (mitra_id, status) SELECT mitra_id, 'offline' FROM mitra_online_status"

@@ -159,7 +159,7 @@ def a_late_commit_meets_no_bound(patch: pytest.MonkeyPatch) -> None:
 def a_fallback_ping_does_not_wait(patch: pytest.MonkeyPatch) -> None:
     """A fallback ping is answered by a plain read, whatever sweep is under way."""
     change_code(
-        patch, InstanceCoordinator, "_write_block", ("await self.wait_for_sweeps(PASS_WITHIN_S)", "True")
+        patch, InstanceCoordinator, "_write_block", ("await self.wait_for_sweeps(SWEEPS_END_WITHIN_S)", "True")
     )  # fmt: skip
 
 
@@ -176,7 +176,7 @@ def each_fallback_ping_waits_in_turn(patch: pytest.MonkeyPatch) -> None:
 def a_block_ends_with_its_connection(patch: pytest.MonkeyPatch) -> None:
     """A block counts only while its instance holds the lock of its connection."""
     change_code(
-        patch, InstanceCoordinator, "obstacle",
+        patch, InstanceCoordinator, "sweep_obstacle",
         ('any(row["blocks"] for row in rows)', 'any(row["blocks"] and row["alive"] for row in rows)'),
     )  # fmt: skip
 
@@ -215,10 +215,10 @@ def debts_are_compared_by_value(patch: pytest.MonkeyPatch) -> None:
 
 
 @breaks("P-07", "two_valkeys_are_known_beyond_a_connection", TAKEN_OFFLINE)
-def a_row_counts_while_its_lock_is_held(patch: pytest.MonkeyPatch) -> None:
+def a_row_is_recent_while_its_lock_is_held(patch: pytest.MonkeyPatch) -> None:
     """An instance on another Valkey counts only while it holds the lock of its connection."""
     change_code(
-        patch, InstanceCoordinator, "_counts",
+        patch, InstanceCoordinator, "_is_recent",
         ("since is None or time.monotonic() - since < self._stale_after()", "since is None"),
     )  # fmt: skip
 
@@ -241,9 +241,9 @@ def a_reconcile_gives_no_grace(patch: pytest.MonkeyPatch) -> None:
     change_text(patch, coordinator, "_ANNOUNCE", "WHEN i.store IN ('', excluded.store) THEN", "WHEN true THEN")
     change_code(
         patch, Seeder, "_alone",
-        ("grace = not await self._begin(nonce, prefix, history.identity) or not was_warm or grace",
+        ("grace = not await self._begin(nonce, prefix, history.identity) or not was_closed or grace",
          "await self._begin(nonce, prefix, history.identity)"),
-        ("if not grace and not self._valkey.warm:", "if False:"),
+        ("if not grace and not self._valkey.circuit_closed:", "if False:"),
     )  # fmt: skip
 
 
@@ -267,10 +267,10 @@ def a_silent_connection_is_trusted(patch: pytest.MonkeyPatch) -> None:
 
     One that does is asked often here, so that a whole mirror heals well within the patience of the test.
     """
-    patch.setattr(db, "PROOF_EVERY_S", 0.2)
-    patch.setattr(coordinator, "PROOF_WITHIN_S", 0.3)
+    patch.setattr(db, "CHECK_EVERY_S", 0.2)
+    patch.setattr(coordinator, "CHECK_WITHIN_S", 0.3)
     patch.setattr(coordinator, "RETRY_S", 0.1)
-    patch.setattr(InstanceCoordinator, "_prove", nothing)
+    patch.setattr(InstanceCoordinator, "_check_link", nothing)
 
 
 @breaks("", "a_setting_whose_writer_dies_before_it_publishes_is_known_all_the_same", "the setting is read")
@@ -346,7 +346,7 @@ def strays_of_any_seed_are_cleared(patch: pytest.MonkeyPatch) -> None:
 @breaks("S-06", "a_setting_without_a_row_waits_for_an_accept_under_way", "is yet to commit")
 def an_accept_locks_the_settings_row(patch: pytest.MonkeyPatch) -> None:
     """An accept locks the row of the maximum, and there may be none."""
-    patch.setattr(capacity, "_STILL", "SELECT FROM app_config WHERE key = 'max_customers_per_mitra' FOR SHARE")
+    patch.setattr(capacity, "_LOCK_SETTINGS", "SELECT FROM app_config WHERE key = 'max_customers_per_mitra' FOR SHARE")
 
 
 @breaks("S-08", "a_sequence_set_back_alone_ends_with_one_seed", "the outage does not end")

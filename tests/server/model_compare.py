@@ -91,11 +91,11 @@ def _of_instance(table: Table, seen: Seen, world: World, i: int, seat: Seat) -> 
         debt = dirty.get(id_)
         real = Owed.NOTHING if debt is None else Owed.HEARTBEAT if debt.pinged else Owed.ROW
         yield f"debt of instance {i} for mitra {m}", world.debts[i][m].name, real.name
-    yield f"instance {i} is warm", world.warm[i], seat.mirror._valkey.warm
+    yield f"instance {i} is warm", world.warm[i], seat.mirror._valkey.circuit_closed
     block = Block.NONE if seat.number not in seen.blocking else Block.FULL if seat.block_has() else Block.LOW
     yield f"block of instance {i}", world.block[i].name, block.name
     if block != Block.NONE:
-        yield f"instance {i} has passed the lock", world.passed[i], coordinator._passed
+        yield f"instance {i} has passed the lock", world.passed[i], coordinator._sweeps_ended
     yield f"a killed process of instance {i} blocks", world.left[i], any(n in seen.blocking for n in seat.killed)
     wanted = stands(world, i)
     for what in ("write", "sweep", "ping", "seed"):

@@ -14,8 +14,9 @@ from rig.model.language import Rules, Step
 from rig.model.specs.stores.state import Turn, World
 from server.errors import ServiceUnavailable
 from server.mirror.client import MirrorUnavailable
-from server.mirror.sweeps import _NotNow
+from server.mirror.sweeps import _SweepForbidden
 from server.mirror.sync_points import Hooked
+from server.response_models import Answer
 from tests.support.specification_walks import Walk
 
 REPLAY = "python -m pytest tests/server/test_model_walks.py -k replay"
@@ -109,13 +110,13 @@ class Driver(Steps):
 def _named(outcome: Any) -> Any:
     if outcome == "given up" or isinstance(outcome, ServiceUnavailable):
         return "503"
-    if isinstance(outcome, _NotNow):
+    if isinstance(outcome, _SweepForbidden):
         return "not now"
     if isinstance(outcome, MirrorUnavailable):
         return "no Valkey"
     if isinstance(outcome, BaseException):
         return f"{type(outcome).__name__}: {outcome}"
-    return True if isinstance(outcome, dict) else outcome
+    return True if isinstance(outcome, Answer) else outcome
 
 
 def told(one: Named, place: int, wrong: Sequence[Difference]) -> str:

@@ -25,9 +25,9 @@ OLD_S = 1000
 # The walk alone says how much time passes: what the server does by the clock is so far away that it does not come.
 FAR_S = 600.0
 TIMES = (
-    (seed, "WITHIN_S", FAR_S), (seed, "SWEEPS_WITHIN_S", FAR_S), (coordinator, "PASS_WITHIN_S", 0.05),
-    (coordinator, "BLOCK_SPARE_S", FAR_S), (writes, "WRITER_FIRST_S", 0.0), (watchdog, "LOOK_WHEN_COLD_S", 0.0),
-    (heartbeat, "WAITS_S", FAR_S),
+    (seed, "WITHIN_S", FAR_S), (seed, "SWEEPS_WITHIN_S", FAR_S), (coordinator, "SWEEPS_END_WITHIN_S", 0.05),
+    (coordinator, "BLOCK_SPARE_S", FAR_S), (writes, "WRITER_FIRST_S", 0.0), (watchdog, "CHECK_IN_OUTAGE_EVERY_S", 0.0),
+    (heartbeat, "ROW_WAIT_S", FAR_S),
     (sweeps, "_ALONE", sweeps._ALONE.replace(f"'{sweeps.STATEMENT_MS}'", f"'{int(FAR_S * 1000)}'")),
 )  # fmt: skip
 _END = "SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid"
@@ -64,8 +64,8 @@ class Seat:
         writes._heard.clear()
         self.heard.clear()
         block = writes.coordinator
-        block._block, block._blocks_until, block._passed, block._absent_since = None, 0.0, False, {}
-        valkey.warm, valkey._failing_since, valkey.refused_since = False, None, None
+        block._block, block._blocks_until, block._sweeps_ended, block._absent_since = None, 0.0, False, {}
+        valkey.circuit_closed, valkey._failing_since, valkey.refused_since = False, None, None
         self.mirror._watchdog._asked_by = None
         self.reaches_valkey = True
 
@@ -177,10 +177,10 @@ class Table:
             valkey, coordinator_ = seat.mirror._valkey, seat.mirror._writes.coordinator
             asked_ms = steady_ms()
             seconds, micros = await self.valkey.time()
-            valkey.clock.hear(seconds * 1000 + micros // 1000, asked_ms)
+            valkey.clock.update(seconds * 1000 + micros // 1000, asked_ms)
             coordinator_.begin_history(await coordinator.read_history(self.admin))
             await coordinator_.announce_store((await self.valkey.info("server"))["run_id"])
-            valkey.prefix, valkey.warm = first._valkey.prefix, True
+            valkey.prefix, valkey.circuit_closed = first._valkey.prefix, True
 
     async def sits_down(self, seat: Seat) -> None:
         """A new process: it hears notifications, and has not seeded."""
@@ -199,7 +199,7 @@ class Table:
 
     async def is_killed(self, seat: Seat) -> None:
         """The process of a seat is gone: nothing that it would do at its end happens. Another one takes its place."""
-        seat.mirror._valkey.warm = False  # no script any more
+        seat.mirror._valkey.circuit_closed = False  # no script any more
         for operation in seat.operations.values():
             await operation.give_up()
         seat.operations = {}

@@ -80,7 +80,7 @@ class Steps(Faults):
         try:
             await self.table.valkey.eval(script, len(touched), *touched, *arguments)
         except Exception as error:
-            if not str(error).startswith("COLD"):
+            if not str(error).startswith("NOEPOCH"):
                 raise
 
     async def reply_of_changes_commit_is_lost(self, step: Step, before: World, after: World) -> None:

@@ -38,8 +38,8 @@ def host_clock_set(step_s: int) -> Iterator[None]:
 @contextmanager
 def valkey_clock_set(step_s: int) -> Iterator[None]:
     """Every answer of Valkey about its time tells of another one from now on."""
-    hear = SharedClock.hear
-    with patch.object(SharedClock, "hear", lambda self, ms, asked: hear(self, ms + step_s * 1000, asked)):
+    update = SharedClock.update
+    with patch.object(SharedClock, "update", lambda self, ms, asked: update(self, ms + step_s * 1000, asked)):
         yield
 
 
@@ -153,9 +153,9 @@ async def test_a_heartbeat_that_is_owed_from_a_wrong_clock_is_written_as_now(ben
 def test_a_reply_that_was_long_under_way_moves_no_clock() -> None:
     """A process that was stopped for a minute reads an old answer: it tells nothing, and is taken for no step."""
     clock = SharedClock()
-    clock.hear(time.time_ns() // 1_000_000, steady_ms())
+    clock.update(time.time_ns() // 1_000_000, steady_ms())
     before = clock.now_ms()
-    clock.hear(time.time_ns() // 1_000_000 - STEP_S * 1000, steady_ms() - STEP_S * 1000)
+    clock.update(time.time_ns() // 1_000_000 - STEP_S * 1000, steady_ms() - STEP_S * 1000)
     assert abs(clock.now_ms() - before) < 1000
     assert clock.steps == 0
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import uvloop
 
-from server.crowd import Crowd
+from server.connection_limit import ConnectionLimit
 from server.listeners import Port, bind
 
 BEACON = "/public/bestie-availability"
@@ -243,7 +243,7 @@ def test_who_takes_no_answers_is_closed(monkeypatch) -> None:
         await send({"type": "http.response.body", "body": body})
 
     async def serve() -> int:
-        port, bound = Port(large, Crowd()), bind("127.0.0.1", 0)
+        port, bound = Port(large, ConnectionLimit()), bind("127.0.0.1", 0)
         await port.start(bound)
         with socket.create_connection(bound.getsockname()) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -285,7 +285,7 @@ def test_what_is_idle_is_closed_in_the_end(monkeypatch) -> None:
         return time.monotonic() - began
 
     async def serve() -> list[float]:
-        port, bound = Port(app, Crowd()), bind("127.0.0.1", 0)
+        port, bound = Port(app, ConnectionLimit()), bind("127.0.0.1", 0)
         address = bound.getsockname()
         await port.start(bound)
         silent, asking = closed_after(address, ()), closed_after(address, (0.0, 0.4, 0.8, 1.2))
@@ -358,14 +358,14 @@ def test_half_heads_do_not_keep_others_out(cramped, speak) -> None:
 
 
 class Guest:
-    """A connection as the crowd sees it."""
+    """A connection as the limit sees it."""
 
-    def __init__(self, worth: tuple[int, float], spared: bool = False) -> None:
-        self._worth, self.spared, self.gone = worth, spared, False
+    def __init__(self, order: tuple[int, float], busy: bool = False) -> None:
+        self._order, self.is_busy, self.gone = order, busy, False
         self.transport = self
 
-    def worth(self) -> tuple[int, float]:
-        return self._worth
+    def eviction_order(self) -> tuple[int, float]:
+        return self._order
 
     def abort(self) -> None:
         self.gone = True
@@ -374,15 +374,15 @@ class Guest:
 def test_the_silent_go_before_the_idle_and_the_oldest_first() -> None:
     """Above the cap a newcomer gets room from who never asked, then from who has been idle longest; never from who waits
     for an answer: if all do, there is no room."""
-    crowd = Crowd(4)
-    idle, old, young, busy = Guest((2, 1.0)), Guest((0, 2.0)), Guest((0, 3.0)), Guest((0, 0.0), spared=True)
-    assert all(crowd.enter(one) for one in (idle, old, young, busy))
+    limit = ConnectionLimit(4)
+    idle, old, young, busy = Guest((2, 1.0)), Guest((0, 2.0)), Guest((0, 3.0)), Guest((0, 0.0), busy=True)
+    assert all(limit.add(one) for one in (idle, old, young, busy))
     for gone in (old, young, idle):
-        newcomer = Guest((2, 9.0), spared=True)
-        assert crowd.enter(newcomer)
+        newcomer = Guest((2, 9.0), busy=True)
+        assert limit.add(newcomer)
         assert [one.gone for one in (idle, old, young)].count(True) == [old, young, idle].index(gone) + 1
         assert gone.gone
-    assert not crowd.enter(Guest((2, 9.0)))
+    assert not limit.add(Guest((2, 9.0)))
     assert not busy.gone
-    crowd.leave(busy)
-    assert crowd.enter(Guest((2, 9.0)))
+    limit.remove(busy)
+    assert limit.add(Guest((2, 9.0)))

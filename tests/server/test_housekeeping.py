@@ -100,7 +100,7 @@ async def test_refresh_tokens_go_a_day_after_they_expired(bench: Bench) -> None:
         with pytest.raises(ApiError) as refused:
             await auth.refresh("mitra", token)
         assert (refused.value.status, refused.value.code) == (401, "REFRESH_INVALID")
-    assert (await auth.refresh("mitra", lives))["user"]["id"] == user
+    assert (await auth.refresh("mitra", lives)).user.id == user
 
 
 @benched
@@ -210,7 +210,7 @@ async def test_an_error_of_postgres_is_a_line_and_the_round_comes_again(bench: B
     await bench.db.execute("INSERT INTO otp_requests VALUES ('mitra', '+1', 'x', 0, now() - interval '2 days')")
     house = Housekeeping(bench.db)
     failing = patch.object(bench.db, "transaction", side_effect=housekeeping.ServiceUnavailable("it is away"))
-    with patch.multiple(housekeeping, FIRST_AFTER_S=0.01, TRY_AGAIN_S=0.3, ROUND_EVERY_S=3600.0):
+    with patch.multiple(housekeeping, FIRST_AFTER_S=0.01, RETRY_AFTER_S=0.3, ROUND_EVERY_S=3600.0):
         with failing:
             house.start()
             await bench.until_logged("[housekeeping] Postgres unavailable, trying again in 0.3 s: it is away")

@@ -13,6 +13,7 @@ from server.mirror import reads, seed
 from server.mirror.on import MirrorOn
 from server.mirror.reads import in_order
 from server.mirror.sync_points import Paused
+from server.response_models import Availability
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
@@ -34,7 +35,7 @@ async def test_a_fleet_of_many_steps_and_pages_is_whole(bench: Bench) -> None:
     mirror = await bench.mirror()
     assert await bench.valkey.scard("mitras:online") == len(ids)
     assert await mirror.find_available() == ids
-    assert await mirror.beacon() == {"available": True, "count": len(ids)}
+    assert await mirror.beacon() == Availability(available=True, count=len(ids))
     await bench.beat(ids[-1], age_s=91)
     await bench.valkey.delete(f"mitra:heartbeat:{ids[0]}", f"mitra:capacity:{ids[1]}")
     await bench.valkey.set(f"mitra:capacity:{ids[2]}", 3)
@@ -145,7 +146,7 @@ async def test_versions_of_another_postgres_count_for_nothing(bench: Bench) -> N
     assert await bench.differences() == []
 
 
-async def large(mirror: MirrorOn) -> dict[str, object]:
+async def large(mirror: MirrorOn) -> Availability:
     with patch.object(reads, "SMALL_FLEET", 0):
         return await mirror.beacon()
 
@@ -157,7 +158,7 @@ async def test_of_a_large_fleet_one_in_the_cluster_finds_the_beacon_and_the_othe
     await bench.valkey.delete("availability:snapshot", f"mitra:capacity:{ids[0]}")
     before = await calls(bench, "sdiff")
     answers = await asyncio.gather(*(large(mirror) for mirror in (a, b) * 5))
-    assert all(answer == {"available": True, "count": 30} for answer in answers)
+    assert all(answer == Availability(available=True, count=30) for answer in answers)
     assert await calls(bench, "sdiff") == before + 1
     assert 9000 < await bench.valkey.pttl("availability:snapshot") <= 10000
     assert not await bench.valkey.exists("mirror:recompute")
@@ -169,18 +170,18 @@ async def test_an_invalidation_ends_the_lease_of_who_looks_page_by_page(bench: B
     await bench.chat(id_)
     mirror = await bench.mirror()
     await bench.valkey.delete("availability:snapshot")
-    look = mirror._valkey.look
+    read = mirror._valkey.read_script
 
     async def overtaken(*arguments: object) -> object:
-        found = await look(*arguments)
-        mirror._valkey.look = look
+        found = await read(*arguments)
+        mirror._valkey.read_script = read
         await bench.setting("max_customers_per_mitra", 1)
         await bench.valkey.publish("config:invalidate", json.dumps({"key": "max_customers_per_mitra"}))
         await asyncio.sleep(0.3)
         return found
 
-    mirror._valkey.look = overtaken
-    assert (await large(mirror))["count"] == 0
+    mirror._valkey.read_script = overtaken
+    assert (await large(mirror)).count == 0
     assert json.loads(await bench.valkey.get("availability:snapshot"))["count"] == 0
 
 

@@ -81,7 +81,7 @@ async def test_an_old_snapshot_is_not_believed(bench: Bench) -> None:
 
 
 async def _cold(mirror) -> bool:
-    return not mirror._valkey.warm
+    return not mirror._valkey.circuit_closed
 
 
 @benched
@@ -117,7 +117,7 @@ async def test_writes_that_wait_for_ever_are_an_outage_though_reads_are_answered
 
         async def noticed() -> bool:
             assert await mirror.ping(id_)
-            return not mirror._valkey.warm
+            return not mirror._valkey.circuit_closed
 
         await until(noticed, "an outage after a second of writes without an answer")
         assert await mirror.find_available() == [id_]
@@ -211,7 +211,7 @@ async def test_who_is_deactivated_while_online_is_offered_to_nobody_and_leaves(b
     mirror = await bench.mirror()
     await mitras.set_active(mirror, bench.db, id_, False)
     assert await mirror.find_available() == []
-    assert (await mirror.beacon())["count"] == 0
+    assert (await mirror.beacon()).count == 0
     assert await mirror.online_count() == 1  # the dashboard counts her until she leaves
     await bench.beat(id_, age_s=91)
     mirror._watchdog.recovered_at -= 10_000
@@ -235,8 +235,8 @@ async def test_an_invalidation_is_never_overtaken_by_an_older_recompute(bench: B
         return await run(*arguments)
 
     mirror._valkey.run = late
-    assert (await mirror.beacon())["count"] == 0
-    assert (await mirror.beacon())["count"] == 0
+    assert (await mirror.beacon()).count == 0
+    assert (await mirror.beacon()).count == 0
 
 
 @benched
@@ -268,7 +268,7 @@ async def test_nobody_sweeps_while_instances_have_different_valkeys(bench: Bench
         a._watchdog.recovered_at -= 10_000
         await a._sweeps.auto_offline()
         assert await bench.is_online(id_)
-        assert bench.log("instances rely on different Valkeys")
+        assert bench.log("instances use different Valkeys")
         bench.stack.toxiproxy.set_upstream("valkey-b", f"{bench.stack.valkey.host}:{bench.stack.valkey.port}")
         await bench.until_logged("seed:", times=4)
     finally:
@@ -299,7 +299,7 @@ async def test_a_promoted_replica_that_lags_is_not_believed_for_a_moment(bench: 
         bench.stack.toxiproxy.set_upstream("valkey-a", f"{second.host}:{second.port}")
         await mirror._sweeps.auto_offline()
         assert await bench.is_online(id_)
-        assert not mirror._valkey.warm
+        assert not mirror._valkey.circuit_closed
     finally:
         first = bench.stack.valkey
         bench.stack.toxiproxy.set_upstream("valkey-a", f"{first.host}:{first.port}")

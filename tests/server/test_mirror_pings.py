@@ -102,7 +102,7 @@ async def test_a_turn_that_meets_a_lost_mirror_writes_nothing(bench: Bench) -> N
     await bench.valkey.flushdb()
     assert await told(mirror, [*ids, off]) == [True] * 3 + [False]
     assert len(bench.log(FELL_BACK)) == 4
-    assert not mirror._valkey.warm
+    assert not mirror._valkey.circuit_closed
     assert await bench.valkey.keys("mitra:*") == []
 
 
@@ -136,7 +136,7 @@ async def test_a_hang_fails_each_ping_of_a_turn_for_itself_and_afterwards_all_is
 
     async def cold() -> bool:
         assert await told(mirror, [*ids, off, shut]) == expected
-        return not mirror._valkey.warm
+        return not mirror._valkey.circuit_closed
 
     await until(cold, "the hang is an outage")
     bench.stack.valkey.resume()

@@ -16,6 +16,7 @@ from server.mirror import coordinator
 from server.mirror import settings as mirror_settings
 from server.mirror.on import MirrorOn
 from server.mirror.sync_points import Paused
+from server.response_models import IsOnline
 
 __all__ = ["mirror_stack"]
 
@@ -48,7 +49,7 @@ async def until_marked(bench: Bench, mitra_id: str) -> None:
 
 async def until_cold(mirror: MirrorOn) -> None:
     async def cold() -> bool:
-        return not mirror._valkey.warm
+        return not mirror._valkey.circuit_closed
 
     await until(cold, "the instance has noticed the outage")
 
@@ -133,7 +134,7 @@ async def test_no_seed_ends_while_a_sweep_whose_mark_is_lost_can_still_commit(be
         await bench.valkey.flushall()
 
         async def seeded() -> bool:
-            return len(bench.log("[valkey-mirror] seed:")) > seeds and b._valkey.warm
+            return len(bench.log("[valkey-mirror] seed:")) > seeds and b._valkey.circuit_closed
 
         await until(seeded, "seeded again")
         answer = await b.ping(id_)
@@ -194,7 +195,7 @@ async def test_a_cut_off_instance_answers_a_crowd_while_a_sweep_is_under_way(ben
         _, unanswered = await asyncio.wait([*pings, *toggles], timeout=ANSWER_WITHIN_S)
         assert not unanswered, f"{len(unanswered)} of 24 have no answer after {ANSWER_WITHIN_S} s"
     assert [ping.result() for ping in pings] == [True] * 20
-    assert [toggle.result() for toggle in toggles] == [{"is_online": True}] * 4
+    assert [toggle.result() for toggle in toggles] == [IsOnline(is_online=True)] * 4
 
 
 @benched
@@ -398,10 +399,10 @@ async def test_a_ping_that_is_owed_survives_a_retry_that_was_fenced_off(bench: B
     a, b = await bench.mirror("a"), await bench.mirror("b")
     await bench.beat(id_, age_s=STALE_S)
     a._watchdog._task.cancel()  # its look is made by hand below
-    a._valkey.warm = False
+    a._valkey.circuit_closed = False
     answer = await a.ping(id_)
     assert answer
-    a._valkey.warm = True
+    a._valkey.circuit_closed = True
     with Paused("debt applies", instance=instance(a)) as retrying:
         settling = asyncio.create_task(a._watchdog._settle_debts())
         await retrying.reached.wait()
@@ -425,7 +426,7 @@ async def test_a_reconcile_that_ends_an_outage_gives_grace(bench: Bench) -> None
     bench.stack.valkey.kill()
 
     async def noticed() -> bool:
-        return not a._valkey.warm and a._watchdog._asked_by is None
+        return not a._valkey.circuit_closed and a._watchdog._asked_by is None
 
     await until(noticed, "the outage is noticed")
     a._watchdog._task.cancel()  # or its own seed may come first
@@ -485,9 +486,9 @@ async def test_a_debt_that_arises_while_an_older_one_is_paid_stays(bench: Bench)
     with Paused("debt applies", instance=instance(a)) as retrying:
         settling = asyncio.create_task(a._watchdog._settle_debts())
         await retrying.reached.wait()
-        a._valkey.warm = False  # setOffline cannot be mirrored
+        a._valkey.circuit_closed = False  # setOffline cannot be mirrored
         await mitras.set_offline(a, bench.db, id_)
-        a._valkey.warm = True
+        a._valkey.circuit_closed = True
         retrying.open()
         await settling
     assert id_ in a._writes.dirty, "the newer debt was taken for the older one"
@@ -655,7 +656,7 @@ async def test_who_takes_the_fleet_for_small_waits_for_a_lease_too(bench: Bench)
     await asyncio.wait([polling], timeout=MEANWHILE_S)
     assert not polling.done(), f"it computed beside the holder of the lease: {polling.result()}"
     await bench.valkey.set("availability:snapshot", '{"available": true, "count": 77}', px=5000)
-    assert (await polling)["count"] == 77
+    assert (await polling).count == 77
 
 
 # --- settings ------------------------------------------------------------------------------------------------
@@ -724,7 +725,7 @@ async def test_a_sequence_set_back_alone_ends_with_one_seed(bench: Bench) -> Non
     assert await bench.differences() == [], "the outage does not end"
     await asyncio.sleep(2.5)  # one more look at the history
     assert len(bench.log("[valkey-mirror] seed:")) == seeds + 1, "the outage does not end"
-    assert a._valkey.warm, "the outage does not end"
+    assert a._valkey.circuit_closed, "the outage does not end"
 
 
 @benched

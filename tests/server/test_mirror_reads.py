@@ -10,6 +10,8 @@ from mirror_support import Bench, benched, mirror_stack, until
 
 from server import mitras
 from server.mirror.client import connect
+from server.mirror.reads import read_snapshot
+from server.response_models import Availability
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
@@ -78,7 +80,7 @@ async def test_in_an_outage_the_fallbacks_agree_with_the_truth(bench: Bench) -> 
     bench.stack.toxiproxy.set_enabled("valkey-a", False)
     assert await mirror.find_available() == [free]
     assert [await mirror.is_reachable(id_) for id_ in (free, full, shut)] == [True, True, False]
-    assert await mirror.beacon() == {"available": True, "count": 1}
+    assert await mirror.beacon() == Availability(available=True, count=1)
     assert await mirror.online_count() == 3
     assert len(bench.log("[findAvailableMitras] valkey unavailable, falling back to Postgres")) == 1
     assert len(bench.log("[isMitraReachable] valkey unavailable, falling back to DB")) == 3
@@ -91,7 +93,7 @@ async def test_two_instances_share_one_recompute(bench: Bench) -> None:
     await bench.valkey.delete("availability:snapshot")
     diffs, taken = await calls(bench, "sdiff"), bench.db.taken
     answers = await asyncio.gather(*(mirror.beacon() for mirror in (a, b) * 10))
-    assert all(answer == {"available": True, "count": 1} for answer in answers)
+    assert all(answer == Availability(available=True, count=1) for answer in answers)
     assert await calls(bench, "sdiff") == diffs + 1
     assert bench.db.taken == taken
     assert 9000 < await bench.valkey.pttl("availability:snapshot") <= 10000
@@ -102,8 +104,23 @@ async def test_reading_never_renews_the_snapshot_and_a_hand_written_one_is_serve
     a, b = await bench.mirror("a"), await bench.mirror("b")
     await bench.valkey.set("availability:snapshot", json.dumps({"available": True, "count": 77}), px=5000)
     for mirror in (a, b):
-        assert await mirror.beacon() == {"available": True, "count": 77}
+        assert await mirror.beacon() == Availability(available=True, count=77)
     assert await bench.valkey.pttl("availability:snapshot") <= 5000
+
+
+def test_a_snapshot_may_hold_more_than_the_answer() -> None:
+    text = '{"available": true, "count": 2, "by": "somebody"}'
+    assert read_snapshot(text) == Availability(available=True, count=2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "{}", '{"available": true}', '{"count": 1}', '{"available": true, "count": "1"}',
+     '{"available": true, "count": true}', '{"available": 1, "count": 1}', '{"available": true, "count": -1}'],
+)  # fmt: skip
+def test_a_snapshot_that_is_no_answer_is_refused(text) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        read_snapshot(text)
 
 
 @benched
@@ -111,14 +128,14 @@ async def test_a_setting_is_in_force_everywhere_at_once(bench: Bench) -> None:
     id_ = await bench.mitra(online=True)
     await bench.chat(id_)
     a, b = await bench.mirror("a"), await bench.mirror("b")
-    assert (await b.beacon())["count"] == 1
+    assert (await b.beacon()).count == 1
     await a.app_config.set("max_customers_per_mitra", 1)
 
     async def known() -> bool:
         return b.app_config.max_customers == 1 and not await bench.valkey.exists("availability:snapshot")
 
     await until(known, "instance b knows the new maximum", within_s=1.0)
-    assert await b.beacon() == {"available": False, "count": 0}
+    assert await b.beacon() == Availability(available=False, count=0)
 
 
 @benched
@@ -174,7 +191,7 @@ async def test_in_an_outage_one_join_a_second_answers_any_number_of_polls(bench:
     await mirror.beacon()
     taken = bench.db.taken
     answers = await asyncio.gather(*(mirror.beacon() for _ in range(200)))
-    assert all(answer == {"available": True, "count": 1} for answer in answers)
+    assert all(answer == Availability(available=True, count=1) for answer in answers)
     assert bench.db.taken <= taken + 2  # the settings and the JOIN, should a second have passed
 
 
@@ -200,7 +217,7 @@ async def test_a_poll_that_falls_back_does_not_share_a_failing_recompute(bench: 
     second = asyncio.create_task(mirror.beacon())
     await bench.until_logged("[beacon] valkey unavailable")
     go_on.set()
-    assert await asyncio.gather(first, second) == [{"available": True, "count": 1}] * 2
+    assert await asyncio.gather(first, second) == [Availability(available=True, count=1)] * 2
 
 
 @benched

@@ -8,6 +8,7 @@ from mirror_support import Bench, benched, mirror_stack, until
 from server import mitras
 from server.errors import ApiError
 from server.mirror.sync_points import Paused
+from server.response_models import IsOnline, Mitra
 
 __all__ = ["mirror_stack"]  # the fixture of these tests
 
@@ -17,10 +18,10 @@ async def test_toggles_are_mirrored_and_audited_once(bench: Bench) -> None:
     id_ = await bench.mitra()
     mirror = await bench.mirror()
     for _ in range(2):
-        assert await mitras.set_online(mirror, bench.db, id_) == {"is_online": True}
+        assert await mitras.set_online(mirror, bench.db, id_) == IsOnline(is_online=True)
         assert await bench.differences() == []
     for _ in range(2):
-        assert await mitras.set_offline(mirror, bench.db, id_) == {"is_online": False}
+        assert await mitras.set_offline(mirror, bench.db, id_) == IsOnline(is_online=False)
         assert await bench.differences() == []
     assert await bench.audit(id_) == ["online", "offline"]
 
@@ -33,7 +34,7 @@ async def test_a_deactivation_revokes_every_sign_in_and_is_mirrored(bench: Bench
     for _ in range(2):
         await bench.db.execute(statement, id_)
     shown = await mitras.set_active(mirror, bench.db, id_, False)
-    assert shown == {"id": id_, "display_name": "Somebody", "is_active": False, "is_online": True}
+    assert shown == Mitra(id=id_, display_name="Somebody", is_active=False, is_online=True)
     assert await bench.db.fetchval("SELECT count(*) FROM auth_sessions WHERE revoked_at IS NULL") == 0
     assert await bench.differences() == []
     assert not await mirror.is_reachable(id_)
@@ -87,7 +88,7 @@ async def test_in_an_outage_the_write_is_logged_and_mirrored_afterwards(bench: B
     id_ = await bench.mitra()
     mirror = await bench.mirror()
     bench.stack.toxiproxy.set_enabled("valkey-a", False)
-    assert await mitras.set_online(mirror, bench.db, id_) == {"is_online": True}
+    assert await mitras.set_online(mirror, bench.db, id_) == IsOnline(is_online=True)
     assert await bench.is_online(id_)
     assert len(bench.log(f"[valkey-mirror] setOnline {id_} failed: ")) == 1
     bench.stack.toxiproxy.set_enabled("valkey-a", True)

@@ -1,6 +1,11 @@
 """The API against its own document, by Schemathesis: no 5xx, no answer that the document doesn't hold."""
 
+import html
 import itertools
+import os
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +18,8 @@ from hypothesis import strategies as st
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.parameters import ParameterLocation
+
+from server import docs, request_models
 
 EXAMPLES = 12
 WRONG_WHERE = (ParameterLocation.BODY, ParameterLocation.QUERY)
@@ -52,8 +59,43 @@ def test_the_page_needs_nothing_from_elsewhere(house, documents) -> None:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/html")
         assert "://" not in answer.text
-        assert "<script" not in answer.text
+        assert not re.search(r"<(link|img|iframe)|<script[^>]| src=|@import|url\(", answer.text)
+        policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+        assert (policy["default-src"], policy["connect-src"]) == ("'none'", "'self'")
         assert all(operation["operationId"] in answer.text for operation in operations_of(document))
+
+
+def test_the_page_has_a_curl_line_and_a_form_per_route(documents) -> None:
+    for url, document in documents.values():
+        routes = [(method.upper(), path) for path, methods in document["paths"].items() for method in methods]
+        assert sorted((method, path) for _, method, path in curl_lines(url)) == sorted(routes)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_a_shell_can_run_the_curl_lines(house, documents) -> None:
+    """Each gets a documented answer, and none is refused for its example of a body."""
+    customer = house.customer()
+    for listener, (url, document) in documents.items():
+        token = customer.token if listener == "public" else house.server.internal_token
+        variables = {"URL": url, "TOKEN": token, "ID": house.searching(customer), "KEY": "stale_after_seconds"}
+        for line, method, path in curl_lines(url):
+            shell = ["sh", "-c", f"{line} --silent --noproxy '*' --max-time 8 --write-out '%{{http_code}}'"]
+            env = {"PATH": os.environ["PATH"], **variables}
+            status = subprocess.run(shell, env=env, capture_output=True, text=True, timeout=10).stdout[-3:]
+            assert status in document["paths"][path][method.lower()]["responses"], line
+            assert status not in ("400", "401") or path.endswith(("/refresh", "/verify")), line
+
+
+def test_each_field_of_a_body_has_words_and_an_example_that_it_takes(documents) -> None:
+    """The words are those of the error, the example is that of the page."""
+    for _, document in documents.values():
+        schemas = document["components"]["schemas"]
+        for operation in operations_of(document):
+            if "requestBody" in operation:
+                name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+                assert all(field["description"] for field in schemas[name]["properties"].values())
+                model = getattr(request_models, name)
+                assert request_models.validate(model, docs.example(schemas[name]))
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
@@ -87,6 +129,13 @@ def test_a_status_that_is_not_documented_is_found(documents) -> None:
         drive(url, document, {}, [], GenerationMode.POSITIVE)
 
 
+def curl_lines(url: str) -> list[tuple[str, str, str]]:
+    """The curl lines of a listener's page, each with the method and the path of the form below it."""
+    text = httpx.get(f"{url}/docs").text
+    found = re.findall(r'<pre class="curl">(.+?)</pre>\s*<form data-method="(.+?)" data-path="(.+?)"', text)
+    return [(html.unescape(line), method, path) for line, method, path in found]
+
+
 def drive(url: str, document: dict[str, Any], headers: dict[str, str], ids: list[str], mode: GenerationMode) -> None:
     """A few requests to every operation, each answer checked against the document; ids are real ones half the time."""
     schema = schemathesis.openapi.from_dict(document)
@@ -110,6 +159,13 @@ def wrong_beside_the_id(case: Case) -> bool:
     return any(parts[where].mode.is_negative for where in WRONG_WHERE if where in parts)
 
 
+def wrong_headers(case: Case) -> bool:
+    """Whether the headers alone may be what makes the request invalid."""
+    assert case.meta is not None
+    headers = case.meta.components.get(ParameterLocation.HEADER)
+    return headers is not None and headers.mode.is_negative
+
+
 def one_operation(
     operation: APIOperation,
     url: str,
@@ -127,6 +183,8 @@ def one_operation(
         if ids and "id" in case.path_parameters and data.draw(st.booleans(), label="with a real id"):
             case.path_parameters["id"] = data.draw(real, label="id")
             assume(mode is GenerationMode.POSITIVE or wrong_beside_the_id(case))
+        if headers:
+            assume(not wrong_headers(case))  # a missing token, say, which `headers` would put right
         case.call_and_validate(base_url=url, headers=headers, session=session)
 
     run()

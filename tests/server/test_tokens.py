@@ -27,13 +27,13 @@ def test_a_remembered_token_expires_all_the_same(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_forged_token_is_not_remembered_and_memory_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "REMEMBERED_MAX", 3)
+    monkeypatch.setattr(tokens, "CACHED_MAX", 3)
     access = tokens.AccessTokens(SECRET)
     with pytest.raises(ApiError):
         access.read(tokens.mint_access_token("another" * 6, MITRA, "mitra", 60))
     for seconds in range(60, 70):
         access.read(tokens.mint_access_token(SECRET, MITRA, "mitra", seconds))
-    assert len(access._known) == 3
+    assert len(access._cache) == 3
 
 
 def test_an_expiry_beyond_all_numbers_is_as_good_as_a_far_one() -> None:

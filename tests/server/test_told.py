@@ -41,7 +41,7 @@ def test_every_counter_is_there_from_the_start(stack, house_of) -> None:
 @benched
 async def test_an_outage_is_said_once_when_it_begins_and_again_while_it_lasts(bench: Bench) -> None:
     """One line with the cause at its begin, then one line now and then that it is not over, however often it is looked."""
-    with patch.object(watchdog, "COMPLAINS_EVERY_S", 1.0):
+    with patch.object(watchdog, "LOG_FAILURES_EVERY_S", 1.0):
         mirror = await bench.mirror()
     bench.stack.valkey.stop()
     await bench.until_logged("[valkey-mirror] outage: ")

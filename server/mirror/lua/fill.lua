@@ -1,5 +1,5 @@
--- The beacon's answer that one instance has found page by page, unless an invalidation has overtaken it: then 0.
--- KEYS: epoch, snapshot, lease. ARGV: epoch, whose lease, count, ttl
+-- Stores the beacon's answer that one instance has computed page by page. Returns 0 if it was invalidated meanwhile.
+-- KEYS: epoch, snapshot, lease. ARGV: epoch, nonce of the lease, count, ttl
 if redis.call('GET', KEYS[3]) ~= ARGV[2] then
   return 0
 end

@@ -1,5 +1,5 @@
--- What stands in the way of offering a chat to these mitras: the silent, the full, and those whose load is not known.
--- KEYS: epoch. ARGV: epoch, oldest fresh heartbeat, maximum, ids a line each
+-- Which of these mitras cannot be offered a chat: those with a stale heartbeat, the full ones, and those with unknown load.
+-- KEYS: epoch. ARGV: epoch, oldest fresh heartbeat, maximum, ids, one per line
 local ids, beats, capacities, silent, full, unknown = {}, {}, {}, {}, {}, {}
 for id in string.gmatch(ARGV[4], '[^\n]+') do
   ids[#ids + 1] = id

@@ -1,7 +1,7 @@
--- The pings of one turn. For each: guard, membership, one SET. Returns a line each, in their order: 'inactive',
--- 'offline', 'leaving' and the mark, 'online', or '-' and the error that this one alone met.
+-- The pings of one batch. For each: guard, membership, one SET. Returns one line per ping, in order: 'inactive', 'offline',
+-- 'leaving' and the mark, 'online', or '-' and the error of this ping.
 -- KEYS: epoch, deactivated, online
--- ARGV: epoch, now, latest time still believed, mark of a sweep that is over ('' for none), then the ids
+-- ARGV: epoch, now, latest plausible time, mark of a sweep that has ended ('' for none), then the ids
 local function ping(id)
   if redis.call('SISMEMBER', KEYS[2], id) == 1 then
     return 'inactive'
@@ -18,7 +18,7 @@ local function ping(id)
   end
   local heartbeat = 'mitra:heartbeat:' .. id
   local before = redis.call('GET', heartbeat)
-  -- A heartbeat never goes back, unless what stands there is no time or lies too far ahead.
+  -- A heartbeat never becomes older, unless the stored one is no time or too far ahead.
   if not before or #before ~= 24 or before <= ARGV[2] or before > ARGV[3] then
     redis.call('SET', heartbeat, ARGV[2])
   end

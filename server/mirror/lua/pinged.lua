@@ -1,5 +1,5 @@
--- A page of who is online: ids and heartbeats of pings, a line each; what a seed wrote as grace is no ping.
--- KEYS: epoch, online, synthetic. ARGV: epoch, cursor, size of a page
+-- A page of the online mitras: ids and heartbeats, one per line, without heartbeats that a seed wrote as grace.
+-- KEYS: epoch, online, synthetic. ARGV: epoch, cursor, page size
 local page = redis.call('SSCAN', KEYS[2], ARGV[2], 'COUNT', ARGV[3])
 local lines = {}
 for first = 1, #page[2], 1000 do

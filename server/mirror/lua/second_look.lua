@@ -1,7 +1,7 @@
--- Before a sweep takes a mitra offline: still stale, and not changed since? Then mark her: from now on a ping asks Postgres.
+-- Before a sweep takes a mitra offline: if still stale and unchanged, set the mark. From then on a ping asks Postgres.
 -- Returns 'marked', 'pinged' or 'changed'.
 -- KEYS: epoch, heartbeat, leaving, versions
--- ARGV: epoch, id, the heartbeat seen stale ('' for none), version of the locked row, mark, its life in ms
+-- ARGV: epoch, id, the stale heartbeat that was read ('' for none), version of the locked row, mark, its life in ms
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[3] then
   return 'pinged'
 end

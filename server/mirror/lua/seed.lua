@@ -1,11 +1,10 @@
 #!lua
--- One step of a seed: some of the mitras it has read, each carried to Valkey unless a newer change was noted since the seed
--- began. The sets are built beside those in use. A step that is missing (Valkey was emptied, or came back older) or a newer
--- seed ends this one.
--- KEYS: synthetic, this seed's count of steps, its online, deactivated, versions, changes, the seed under way
--- ARGV: nonce, steps before this one, now, '1' when everybody is granted a fresh heartbeat, life in s, then of the mitras:
+-- One step of a seed: writes some of the mitras, except those with a newer change since the seed began. The sets are built
+-- beside those in use. The seed fails if a step is missing (Valkey was emptied or restored), or if a newer seed has begun.
+-- KEYS: synthetic, this seed's count of steps, its online, deactivated, versions, changes, the running seed
+-- ARGV: nonce, steps before this one, now, '1' if everybody gets a fresh heartbeat, life in s, then of the mitras:
 -- ids (36 characters each), states (one character: o online, d deactivated, b both, - none), versions, loads; then the
--- latest time still believed
+-- latest plausible time
 if redis.call('GET', KEYS[2]) ~= ARGV[2] or redis.call('GET', KEYS[7]) ~= ARGV[1] then
   return redis.error_reply('LOST what this seed has written is gone, or a newer seed has begun')
 end
@@ -55,7 +54,7 @@ if #capacities > 0 then redis.call('MSET', unpack(capacities)) end
 if #graced > 0 then redis.call('MSET', unpack(graced)) end
 write('HSET', KEYS[1], synthetic)
 write('HDEL', KEYS[1], gone)
--- At once, not only when strays are cleared: the seed may be given up after its swap.
+-- Deleted here, not only with the strays, as the seed may be given up after its last step.
 for _, id in ipairs(gone) do redis.call('DEL', 'mitra:heartbeat:' .. id, 'mitra:capacity:' .. id) end
 write('SADD', KEYS[3], online)
 write('SADD', KEYS[4], deactivated)

@@ -1,8 +1,8 @@
 #!lua
--- A seed begins, before it reads Postgres: from here on what changes is noted for it, as it may have read too early. Any
--- older seed that is under way fails at its next step. Returns 1 when a valid epoch stands there: this is no outage's end.
--- KEYS: epoch, versions, whose versions they are, synthetic, the seed under way, this seed's count of steps
--- ARGV: nonce, `run_id|postgres|` of a valid epoch, `|postgres|`, life of what a seed leaves behind, in s
+-- A seed begins, before it reads Postgres: from here on changes are recorded for it, as its read may be older. A running
+-- older seed fails at its next step. Returns 1 if the epoch is valid, so that the seed does not end an outage.
+-- KEYS: epoch, versions, whose versions they are, synthetic, the running seed, this seed's count of steps
+-- ARGV: nonce, `run_id|postgres|` of a valid epoch, `|postgres|`, TTL of temporary keys in s
 local function kind(key) return redis.call('TYPE', key).ok end
 local function unless(wanted, key)
   if kind(key) ~= wanted then redis.call('DEL', key) end

@@ -1,6 +1,6 @@
 #!lua
--- A seed has done all it had to do, or was given up: changes need not be noted for it any more.
--- KEYS: the seed under way. ARGV: nonce
+-- A seed has ended: changes are not recorded for it any more.
+-- KEYS: the running seed. ARGV: nonce
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   redis.call('DEL', KEYS[1])
 end

@@ -1,8 +1,8 @@
 #!lua
--- The last step: swaps the sets in, at once. Who was changed since the seed began, and is newer, stays as that change left them.
--- KEYS: epoch, online, deactivated, versions, snapshot, the seed under way, this seed's count of steps, its online,
--- deactivated, versions, changes noted for it, lease of the snapshot
--- ARGV: nonce, steps before this one, new epoch, '1' when everybody was granted a fresh heartbeat
+-- The last step: puts the new sets in place atomically. A mitra with a newer change since the seed began keeps that state.
+-- KEYS: epoch, online, deactivated, versions, snapshot, the running seed, this seed's count of steps, its online,
+-- deactivated, versions, changes recorded for it, lease of the snapshot
+-- ARGV: nonce, steps before this one, new epoch, '1' if everybody got a fresh heartbeat
 if redis.call('GET', KEYS[7]) ~= ARGV[2] or redis.call('GET', KEYS[6]) ~= ARGV[1] then
   return redis.error_reply('LOST what this seed has written is gone, or a newer seed has begun')
 end

@@ -1,5 +1,5 @@
--- A page of who is online: the silent ones with the heartbeat that was seen ('' for none).
--- KEYS: epoch, online. ARGV: epoch, oldest fresh heartbeat, cursor, size of a page
+-- A page of the online mitras: those with a stale heartbeat, with that heartbeat ('' for none).
+-- KEYS: epoch, online. ARGV: epoch, oldest fresh heartbeat, cursor, page size
 local page = redis.call('SSCAN', KEYS[2], ARGV[3], 'COUNT', ARGV[4])
 local silent = {}
 for first = 1, #page[2], 1000 do

@@ -1,10 +1,10 @@
--- The beacon's answer: what is cached, or one recompute for the whole cluster. Being one script, no two can race
--- and none can fill in a result that an invalidation has overtaken.
+-- The beacon's answer: the cached one, or one recompute for the whole cluster. As it is one script, two recomputes cannot
+-- race, and none can store a result that was invalidated meanwhile.
 -- Returns the JSON, or a list of ids whose capacity key is missing: ask Postgres and call again with their loads.
--- Of a large fleet the script would keep every ping waiting: it gives a lease to one who looks page by page (1), and asks
--- everybody else to wait for that (0).
+-- For a large fleet the script would delay every ping. Then it gives a lease to one instance, which counts page by page (1);
+-- the others wait (0).
 -- KEYS: epoch, snapshot, online, deactivated, lease. ARGV: epoch, oldest fresh heartbeat, maximum, ttl, {id: load} as JSON,
--- '1' for a large fleet, who asks, life of a lease in ms
+-- '1' for a large fleet, nonce of the caller, life of a lease in ms
 local cached = redis.call('TYPE', KEYS[2]).ok == 'string' and redis.call('GET', KEYS[2])
 if cached then
   return cached
@@ -13,7 +13,7 @@ if ARGV[6] == '1' then
   return redis.call('SET', KEYS[5], ARGV[7], 'NX', 'PX', ARGV[8]) and 1 or 0
 end
 if redis.call('EXISTS', KEYS[5]) == 1 then
-  return 0 -- an instance that takes the fleet for a large one is at it
+  return 0 -- an instance that counts page by page has the lease
 end
 local loads, missing, count = cjson.decode(ARGV[5]), {}, 0
 for _, id in ipairs(redis.call('SDIFF', KEYS[3], KEYS[4])) do

@@ -16,7 +16,7 @@ local function parsed(text)
   return string.sub(text, 1, 19) .. '.' .. string.sub((fraction or '') .. '000', 1, 3) .. 'Z'
 end
 
--- The same. Nearly all are written so already, and within few minutes: of these each minute is looked at once.
+-- The same, faster: nearly all times have that format already and lie within few minutes, so each minute is checked once.
 local minutes = {}
 local function normal(text)
   if not string.find(text, '^[0-5]%d%.%d%d%dZ$', 18) then

@@ -1,6 +1,6 @@
--- A page of all keys: heartbeats and capacities of mitras who are not online go. Returns the next page's cursor.
--- Only while no newer seed has begun: that one has written keys of mitras whom it is about to show as online.
--- KEYS: epoch, online, synthetic, the seed under way. ARGV: epoch, cursor, size of a page, nonce
+-- A page of all keys: deletes heartbeats and capacities of mitras who are not online. Returns the cursor of the next page.
+-- Does nothing once a newer seed has begun, as that has already written keys of mitras who are about to be online.
+-- KEYS: epoch, online, synthetic, the running seed. ARGV: epoch, cursor, page size, nonce
 if redis.call('GET', KEYS[4]) ~= ARGV[4] then
   return '0'
 end

@@ -9,7 +9,7 @@ from rig.model.specs.snapshot.rules import AFTER, AGAIN, EVEN_IF_SAME, IN_TURN, 
 from rig.model.specs.snapshot.state import Now, Reading, State, on
 
 _SET = "server/mirror/settings.py:AppConfig.set"
-_TELL = "server/mirror/settings.py:AppConfig.tell"
+_NOTIFY = "server/mirror/settings.py:AppConfig.notify_peers"
 _CHANGED = "server/mirror/settings.py:AppConfig.changed"
 _SETTLE = "server/mirror/settings.py:AppConfig.settle"
 _RELOAD = "server/mirror/settings.py:AppConfig.reload"
@@ -65,7 +65,7 @@ def writer_takes_the_change(rules: Rules, state: State, instance: int) -> Iterat
         yield takes(state, instance, change.setting, change=Reading(Now.TAKEN))
 
 
-@action("instance", code=_TELL, lanes=TO_VALKEY)
+@action("instance", code=_NOTIFY, lanes=TO_VALKEY)
 def writer_publishes(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The writer deletes answer and lease, and publishes the change."""
     if state.change[instance].now != Now.TAKEN or not state.epoch:
@@ -74,7 +74,7 @@ def writer_publishes(rules: Rules, state: State, instance: int) -> Iterator[Stat
     yield on(deleted(rules, state), instance, change=Reading())
 
 
-@action("instance", kind=Kind.FAULT, code=_TELL, lanes=TO_VALKEY)
+@action("instance", kind=Kind.FAULT, code=_NOTIFY, lanes=TO_VALKEY)
 def publishing_fails(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """Valkey takes neither the deletion nor the message of the writer."""
     if not state.faults or state.change[instance].now != Now.TAKEN:

@@ -31,7 +31,7 @@ from rig.model.specs.timers.state import (
     on,
 )
 
-_CHATS_ARMED = "server/chats.py:Chats.armed"
+_CHATS_SET_TIMER = "server/chats.py:Chats.set_timer"
 _CHATS_EXPIRE = "server/chats.py:Chats.expire"
 _TIMERS_FOLLOW = "server/timers.py:Timers._follow"
 
@@ -70,7 +70,7 @@ def change_commits(rules: Rules, state: State, instance: int) -> Iterator[State]
         yield on(state, instance, work=Work(work.what, At.COMMITTED, left(state)))
 
 
-@action("instance", code=_CHATS_ARMED)
+@action("instance", code=_CHATS_SET_TIMER)
 def change_sets_its_timer(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The instance sets its timer as its own change left the row."""
     work = state.work[instance]
@@ -78,7 +78,7 @@ def change_sets_its_timer(rules: Rules, state: State, instance: int) -> Iterator
         yield on(state, instance, work=NONE, timer=work.left if rules.keeps(ARMED) else state.timer[instance])
 
 
-@action("instance", code="server/timers.py:Timers._heard", lanes=FROM_POSTGRES)
+@action("instance", code="server/timers.py:Timers._on_notification", lanes=FROM_POSTGRES)
 def notification_is_heard(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """An instance hears of a change and sets its timer."""
     if heard := state.heard[instance]:
@@ -120,7 +120,7 @@ def ending_commits(rules: Rules, state: State, instance: int) -> Iterator[State]
         yield on(committed(rules, state, What.EXPIRE, instance), instance, ending=Work(What.EXPIRE, At.COMMITTED))
 
 
-@action("instance", code=_CHATS_ARMED)
+@action("instance", code=_CHATS_SET_TIMER)
 def ending_takes_its_timer_away(rules: Rules, state: State, instance: int) -> Iterator[State]:
     """The instance takes away what timer the ended chat has."""
     if state.ending[instance].at == At.COMMITTED:

@@ -1,65 +1,57 @@
-"""The shapes of the API's answers: what handlers return, and what the OpenAPI document says of it.
+"""What the API answers: a pydantic model for each JSON object that a handler returns. The OpenAPI document shows them."""
 
-Each is a dictionary with just these members, so an answer costs no more than that. Types alone import this module until
-the document is asked for: pydantic would cost the start a tenth of a second.
-"""
-
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, NonNegativeInt, WithJsonSchema, with_config
-from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, WithJsonSchema
 
 from server import errors
 from server.sql import Status
 
 Uuid = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
-# No other members, in the document: mypy keeps handlers to it.
-exact = with_config(extra="forbid")
 
 
-@exact
-class ErrorDetail(TypedDict):
+class Answer(BaseModel):
+    """An answer has no fields but those of its model. A row of Postgres may have more columns: they are left out."""
+
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
+
+
+class ErrorDetail(Answer):
     code: Annotated[str, Field(json_schema_extra={"enum": list(errors.STATUS)})]
     message: Annotated[str, Field(min_length=1, description="for people, not to be parsed")]
 
 
-@exact
-class Error(TypedDict):
+class Error(Answer):
     error: ErrorDetail
 
 
-@exact
-class AuthProvider(TypedDict):
+class AuthProvider(Answer):
     id: str
     name: str
     roles: list[Literal["mitra", "client"]]
 
 
-@exact
-class AuthProviders(TypedDict):
+class AuthProviders(Answer):
     providers: list[AuthProvider]
 
 
-@exact
-class Availability(TypedDict):
+class Availability(Answer):
     available: bool
     count: Annotated[NonNegativeInt, Field(description="mitras with room and a fresh heartbeat, up to 10 s ago")]
 
 
-@exact
-class OtpRequested(TypedDict):
+class OtpRequested(Answer):
     expires_in: Annotated[NonNegativeInt, Field(description="seconds")]
 
 
-@exact
-class User(TypedDict):
+class User(Answer):
     id: Uuid
     phone: str
     display_name: str
 
 
-@exact
-class Tokens(TypedDict):
+class Tokens(Answer):
     access_token: str
     refresh_token: str
     token_type: Literal["Bearer"]
@@ -67,92 +59,77 @@ class Tokens(TypedDict):
     user: User
 
 
-@exact
-class MitraStatus(TypedDict):
+class MitraStatus(Answer):
     is_online: bool
-    last_heartbeat_at: Annotated[AwareDatetime | None, Field(description="may lag by a cycle of the heartbeat mirror")]
+    last_heartbeat_at: Annotated[datetime | None, Field(description="may lag by a cycle of the heartbeat mirror")]
 
 
-@exact
-class IsOnline(TypedDict):
+class IsOnline(Answer):
     is_online: bool
 
 
-@exact
-class ChatRequest(TypedDict):
+class ChatRequest(Answer):
     chat_session_id: Uuid
     duration_seconds: int
     customer_id: Uuid
-    offered_at: AwareDatetime
+    offered_at: datetime
 
 
-@exact
-class ChatRequests(TypedDict):
+class ChatRequests(Answer):
     chat_requests: list[ChatRequest]
 
 
-@exact
-class ChatSession(TypedDict):
+class ChatSession(Answer):
     id: Uuid
     customer_id: Uuid
     mitra_id: Uuid | None
     status: Status
     duration_seconds: int
-    ends_at: AwareDatetime | None
+    ends_at: datetime | None
 
 
-@exact
 class PaidSession(ChatSession):
     offered: Annotated[int, Field(ge=1, description="mitras that this payment offered the chat to")]
 
 
-@exact
-class Health(TypedDict):
+class Health(Answer):
     status: Literal["ok"]
 
 
-@exact
-class Readiness(TypedDict):
+class Readiness(Answer):
     status: str
     postgres: Literal["ok", "unreachable"]
     mirror: dict[str, float]
     alerts: list[str]
 
 
-@exact
-class Dashboard(TypedDict):
+class Dashboard(Answer):
     online_mitras: NonNegativeInt
 
 
-@exact
-class Mitra(TypedDict):
+class Mitra(Answer):
     id: Uuid
     display_name: str
     is_active: bool
     is_online: bool
 
 
-@exact
-class Mitras(TypedDict):
+class Mitras(Answer):
     mitras: list[Mitra]
 
 
-@exact
-class AvailableMitras(TypedDict):
+class AvailableMitras(Answer):
     mitra_ids: list[str]
 
 
-@exact
-class Reachable(TypedDict):
+class Reachable(Answer):
     reachable: bool
 
 
-@exact
-class Config(TypedDict):
+class Config(Answer):
     config: dict[str, int]
 
 
-@exact
-class Setting(TypedDict):
+class Setting(Answer):
     key: str
     value: int

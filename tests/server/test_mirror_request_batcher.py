@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from server.mirror.client import MirrorUnavailable
-from server.mirror.together import TOGETHER_MAX, Together
+from server.mirror.request_batcher import BATCH_MAX, RequestBatcher
 
 
 def looped(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -39,24 +39,24 @@ class Line:
 @looped
 async def test_what_is_asked_in_one_turn_goes_in_one_trip_and_each_gets_its_own() -> None:
     line = Line()
-    together = Together(line.carry)
-    assert await asyncio.gather(*(together.ask(("GET", number)) for number in range(50))) == list(range(50))
-    assert await together.ask(("GET", "later")) == "later"
+    batcher = RequestBatcher(line.carry)
+    assert await asyncio.gather(*(batcher.submit(("GET", number)) for number in range(50))) == list(range(50))
+    assert await batcher.submit(("GET", "later")) == "later"
     assert line.trips == [50, 1]
 
 
 @looped
 async def test_a_crowd_is_sent_in_several_trips() -> None:
     line = Line()
-    together = Together(line.carry)
-    await asyncio.gather(*(together.ask(("GET", number)) for number in range(TOGETHER_MAX + 1)))
-    assert line.trips == [TOGETHER_MAX, 1]
+    batcher = RequestBatcher(line.carry)
+    await asyncio.gather(*(batcher.submit(("GET", number)) for number in range(BATCH_MAX + 1)))
+    assert line.trips == [BATCH_MAX, 1]
 
 
 @looped
 async def test_a_refused_command_is_nobody_elses() -> None:
-    together = Together(Line().carry)
-    good, bad = together.ask(("GET", "good")), together.ask(("GET", "bad"))
+    batcher = RequestBatcher(Line().carry)
+    good, bad = batcher.submit(("GET", "good")), batcher.submit(("GET", "bad"))
     assert await good == "good"
     with pytest.raises(MirrorUnavailable, match="refused"):
         await bad
@@ -65,22 +65,22 @@ async def test_a_refused_command_is_nobody_elses() -> None:
 @looped
 async def test_a_failed_trip_fails_all_of_it_and_the_next_one_is_as_ever() -> None:
     line = Line()
-    together = Together(line.carry)
+    batcher = RequestBatcher(line.carry)
     line.error = MirrorUnavailable("no answer in time")
-    told = await asyncio.gather(*(together.ask(("GET", number)) for number in range(3)), return_exceptions=True)
+    told = await asyncio.gather(*(batcher.submit(("GET", number)) for number in range(3)), return_exceptions=True)
     assert [str(each) for each in told] == ["no answer in time"] * 3
     line.error = None
-    assert await together.ask(("GET", "again")) == "again"
+    assert await batcher.submit(("GET", "again")) == "again"
 
 
 @looped
 async def test_who_is_cancelled_leaves_the_others_theirs() -> None:
     line = Line()
-    together = Together(line.carry)
+    batcher = RequestBatcher(line.carry)
     line.delay.clear()
 
     async def ask(number: int) -> int:
-        return await together.ask(("GET", number))
+        return await batcher.submit(("GET", number))
 
     asking = [asyncio.create_task(ask(number)) for number in range(3)]
     await asyncio.sleep(0.01)  # until the trip is under way
@@ -95,6 +95,6 @@ async def test_a_trip_that_answers_too_few_is_nobodys_answer() -> None:
     async def short(asked: Sequence[Any]) -> list[Any]:
         return list(asked[1:])
 
-    together = Together(short)
-    told = await asyncio.gather(*(together.ask(number) for number in range(3)), return_exceptions=True)
+    batcher = RequestBatcher(short)
+    told = await asyncio.gather(*(batcher.submit(number) for number in range(3)), return_exceptions=True)
     assert [type(each) for each in told] == [ValueError] * 3

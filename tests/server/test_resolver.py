@@ -17,7 +17,7 @@ import pytest
 import uvloop
 
 from rig.stack.embedded.valkey import client
-from server import names
+from server import resolver as server_resolver
 
 EXIT_WITHIN_S = 10.0
 NAME_SERVER = ("127.53.0.1", 53)
@@ -188,7 +188,7 @@ def run(body: Callable[[int], Awaitable[None]]) -> None:
         async with first, second:
             await asyncio.wait_for(body(port), 20)
 
-    uvloop.run(serving(), loop_factory=names.Loop)
+    uvloop.run(serving(), loop_factory=server_resolver.Loop)
 
 
 async def reached(port: int) -> str:
@@ -212,7 +212,7 @@ def test_a_new_address_is_used_for_the_next_connection(resolver) -> None:
 def test_what_worked_last_is_used_while_look_ups_hang(resolver, monkeypatch) -> None:
     """Of several addresses the one that worked is kept; a thousand connections cost a few threads; and once the resolver
     is back, its answer counts, though the look-ups that were lost never end."""
-    monkeypatch.setattr(names, "LOST_AFTER_S", 0.3)
+    monkeypatch.setattr(server_resolver, "LOST_AFTER_S", 0.3)
 
     async def body(port: int) -> None:
         resolver.answer = ["127.0.0.3", "127.0.0.2"]  # nobody is at the first
@@ -221,7 +221,7 @@ def test_what_worked_last_is_used_while_look_ups_hang(resolver, monkeypatch) -> 
         asked = resolver.asked
         for _ in range(100):
             assert await reached(port) == "127.0.0.2"
-        assert resolver.asked - asked <= names.LOOK_UPS_MAX
+        assert resolver.asked - asked <= server_resolver.LOOK_UPS_MAX
         resolver.answer = ["127.0.0.1"]
         await asyncio.sleep(0.4)
         assert await reached(port) == "127.0.0.1"
