@@ -1,0 +1,174 @@
+"""Does the steps of a batch to the server under test, looks at what came of each, and keeps the model beside it."""
+
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rig.checks.contract.replay import Finding, Followed, Follower
+from rig.contract import SEED_LINE, SETTING_S
+from rig.environment.testbed import MARGIN_S, Testbed
+from rig.record.lines.contract import ContractEvent, ContractStep, Keys
+from rig.runs.contract.looks import keys_once, look_at_keys, look_at_rows
+from rig.runs.contract.names import Names, filled
+from rig.runs.contract.tokens import access_token, operator_token
+from rig.service.accounts import RIGHT
+from rig.service.state import DEFAULTS
+from rig.service.steps import ACTIONS, Action, Answer, Step
+from rig.traffic import Operator
+from rig.traffic.actors.client import Client
+
+RESEED_S = 8.0
+WRONG_CODE = "000000"
+
+
+class Driver:
+    """One stack with its instances; each batch begins on empty stores, with names of its own."""
+
+    def __init__(self, bed: Testbed, goodbye_s: float, token_s: int, followed: Followed) -> None:
+        self.bed, self.goodbye_s, self.token_s, self.followed = bed, goodbye_s, token_s, followed
+        self.batch = -1
+        self.names = Names()
+        self.people: dict[str, tuple[list[str], list[str]]] = {}
+        self.follower = Follower(goodbye_s, token_s, followed)
+        self._number = 0
+
+    def begin(self) -> None:
+        """A new batch: no people, no chats, no keys, every setting at its default on every instance."""
+        self._restore_settings()
+        self.bed.empty_stores()
+        self.batch += 1
+        self.names, self.people, self._number = Names(), {}, 0
+        self.follower = Follower(self.goodbye_s, self.token_s, self.followed)
+        self._event(event="begin")
+
+    def _restore_settings(self) -> None:
+        """Through the API, as a server keeps them in memory; UsageError is left to the requests of the batch."""
+        changed = {key: value for key, value in DEFAULTS.items() if self.follower.service.settings[key] != value}
+        for key, value in changed.items():
+            Operator(self.bed.servers["a"]).set_config(key, value)
+        if changed and len(self.bed.servers) > 1:
+            time.sleep(SETTING_S + MARGIN_S)  # until every instance has them
+
+    @property
+    def off(self) -> bool:
+        """Whether model and server have parted: what follows in this batch says nothing."""
+        return self.follower.off
+
+    def add_people(self, group: str, mitras: Sequence[str], customers: Sequence[str]) -> None:
+        """Rows of people who have never done a thing, put in by hand."""
+        for name in mitras:
+            row = self.bed.fixtures.mitra(name=name, toggled=False)
+            self.names.person(name, row.id, row.phone)
+        for name in customers:
+            row = self.bed.fixtures.customer(name=name)
+            self.names.person(name, row.id, row.phone)
+        self.people[group] = list(mitras), list(customers)
+        self._event(event="people", case=group, mitras=list(mitras), customers=list(customers))
+
+    def age_heartbeat(self, case: str, mitra: str, by_s: float) -> None:
+        """As if her last ping were so long ago."""
+        at = time.time()
+        self.bed.mirror.run("SET", f"mitra:heartbeat:{self.names.id_of(mitra)}", iso(at - by_s))
+        self._event(event="aged", case=case, mitras=[mitra], value=by_s, t=at)
+
+    def lose_valkey(self) -> None:
+        for server in self.bed.servers.values():
+            self.bed.stack.toxiproxy.set_enabled(server.proxy, False)
+        self._event(event="away")
+
+    def give_valkey_back(self) -> None:
+        """Until every instance has seeded. TimeoutError where one has not."""
+        since = time.time()
+        for server in self.bed.servers.values():
+            self.bed.stack.toxiproxy.set_enabled(server.proxy, True)
+        for name in self.bed.servers:
+            self.bed.log(name).wait_for(SEED_LINE, since, RESEED_S)
+        self._event(event="back")
+
+    def restart(self, name: str) -> None:
+        self.bed.restart(name)
+        self._event(event="restarted")
+
+    def do(self, group: str, case: str, step: Step) -> list[Finding]:
+        """One step, recorded as of this case, with what it shows: of the people of the group the rows are looked at.
+
+        Nothing is done once model and server have parted.
+        """
+        if self.off:
+            return []
+        declared = ACTIONS[step.action]
+        if step.action == "beacon":
+            self.bed.mirror.run("DEL", "availability:snapshot")
+        exchange = self._send(step, declared)
+        answer = Answer(exchange.status, None, exchange.started, exchange.ended, exchange.error)
+        self._learn(step, exchange.reply)
+        mitras, customers = self.people[group]
+        rows = look_at_rows(self.bed, self.names, mitras, customers)
+        self._number += 1
+        line = ContractStep(
+            t=exchange.started, batch=self.batch, case=case, number=self._number,
+            action=step.action, actor=step.actor, chat=step.chat, mitra=step.mitra, value=step.value, key=step.key,
+            token=step.token, instance=step.instance, began=answer.began, ended=answer.ended, status=answer.status,
+            reply=self.names.reply(exchange.reply), error=answer.error, curl=exchange.curl, rows=rows,
+            keys=None if self.follower.service.outage else self._keys(mitras, answer.ended),
+            lag_s=round(self.bed.lag.worst(answer.began, time.time()), 3),
+        )  # fmt: skip
+        line, found = self.follower.step(
+            line, lambda right: keys_once(right, lambda: self._keys(mitras, answer.ended))
+        )
+        self.bed.recorder.add(line)
+        return found
+
+    def _keys(self, mitras: Sequence[str], answered: float) -> Keys:
+        return look_at_keys(self.bed, self.names, mitras, answered)
+
+    def _send(self, step: Step, declared: Action) -> Any:
+        server = self.bed.servers[step.instance]
+        base = server.internal_url if declared.role == "operator" or declared.path.startswith("/internal") else server.public_url
+        places = {"chat": self.names.id_of(step.chat), "mitra": self.names.id_of(step.mitra), "key": step.key}
+        body = self.names.sent(declared.body(step)) if declared.body else None
+        if isinstance(body, dict) and "code" in body:
+            body["code"] = server.otp_code if step.value == RIGHT else WRONG_CODE
+        client = Client(step.actor, None, placeholder=f"${step.actor.upper()}_TOKEN", instance=step.instance)
+        url = base.rstrip("/") + filled(declared.path, places.__getitem__)
+        return client.send(step.action, declared.method, url, body=body, token=self._token(step, declared))
+
+    def _token(self, step: Step, declared: Action) -> str | None:
+        server = self.bed.servers[step.instance]
+        if declared.role is None:
+            return None
+        secret = server.jwt_secret or ""
+        if declared.role == "operator":
+            return operator_token(step.token, server.internal_token or "", secret)
+        return access_token(step.token, secret, self.names.id_of(step.actor), declared.role)
+
+    def _learn(self, step: Step, reply: Any) -> None:
+        """The id of a chat that was made, the refresh token of somebody who signed in."""
+        if not isinstance(reply, dict):
+            return
+        if step.action == "create" and is_uuid(reply.get("id")):
+            self.names.ids[step.chat] = reply["id"]
+        if isinstance(reply.get("refresh_token"), str):
+            self.names.refresh_tokens[step.key] = reply["refresh_token"]
+        user = reply.get("user")
+        if isinstance(user, dict) and is_uuid(user.get("id")) and step.actor not in self.names.ids:
+            self.names.ids[step.actor] = user["id"]
+
+    def _event(self, event: str, t: float | None = None, **fields: Any) -> None:
+        line = ContractEvent(t=time.time() if t is None else t, batch=self.batch, event=event, **fields)
+        self.bed.recorder.add(line)
+        self.follower.event(line)
+
+
+def iso(at: float) -> str:
+    """A heartbeat as the contract writes it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def is_uuid(text: Any) -> bool:
+    try:
+        return isinstance(text, str) and bool(uuid.UUID(text))
+    except ValueError:
+        return False
