@@ -56,6 +56,10 @@ def first(word: str) -> Callable[[Values], bool]:
 # By command; of several ways the first that is asked for is taken.
 WAYS: Mapping[str, tuple[Way, ...]] = {
     "checklist": (way("checklist", RUN, RUNNING, {"only", "cadence", "workers", "keep", "repeat"}, starts=True),),
+    "contract": (
+        way("contract --list", {"listed"}, asked=lambda values: values["listed"]),
+        way("contract", RUN - {"postgres_log"}, {"only", "stage", "walks", "full"}, starts=True),
+    ),
     "chaos": (
         way("chaos --list", {"listed"}, asked=lambda values: values["listed"]),
         way("chaos --list-faults", {"faults_listed"}, asked=lambda values: values["faults_listed"]),

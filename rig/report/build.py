@@ -8,7 +8,7 @@ from rig.report import load, model, text, trim, words
 from rig.report.page import Answer, Box, Measure, Page, Scenario, Section, Step
 
 SERVICES = (("postgres", "Postgres"), ("valkey", "Valkey"), ("toxiproxy", "Toxiproxy"))
-TITLES = {"checklist": "Checklist report", "chaos": "Chaos report", "load": "Load report", "model": "Model report"}
+TITLES = {"checklist": "Checklist report", "chaos": "Chaos report", "load": "Load report", "model": "Model report", "contract": "Contract report"}
 
 
 def build(results: Mapping[str, Any]) -> Page:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from rig.checks import load_checks
+from rig.checks.contract.verdicts import declare_contract
 from rig.checks.framework import CATCH_ALL
 from rig.checks.model.explorations import declare_model
 from rig.record import Run, Verdict, exit_code, overall
@@ -24,6 +25,8 @@ def judge_run(run: Run) -> dict[str, Any]:
     run = until_its_end(run)
     plan = next(run.of("plan"))
     declare_model(plan.get("specs", ()))
+    if plan.get("sentences"):
+        declare_contract(plan["sentences"], run.meta["goodbye_s"], run.meta["token_s"])
     end = next(run.of("end"), None)
     scenarios = last_attempts(run)
     answers = judge_observations(run, plan, scenarios)

@@ -84,7 +84,7 @@ def reroute(service: Service, step: Step, now: float) -> list[Expected]:
 
 @action("config", "GET", "/internal/config", "operator")
 def config(service: Service, step: Step, now: float) -> list[Expected]:
-    return [Expected(200, "CONFIG-01", body={"config": dict(service.settings)}, also=("TABLE-06",))]
+    return [Expected(200, "CONFIG-01", body={"config": dict(service.settings)}, also=("CONFIG-04", "TABLE-06"))]
 
 
 def value_body(step: Step) -> Any:

@@ -67,7 +67,8 @@ def wrong_rows(service: Service, rows: Rows) -> list[str]:
     for name in {*rows.chats, *(chat for chat in service.chats if chat in rows.chats)}:
         found += wrong_chat(service, name, rows.chats[name])
     for name, offered in rows.offers.items():
-        wanted_offers = sorted(service.chats[name].offers) if name in service.chats else []
+        asked = service.chats[name].offers if name in service.chats else {}
+        wanted_offers = sorted(set(asked) & set(rows.active))  # those of the case
         compare(f"whom {name} was offered to", wanted_offers, sorted(offered))
     for key, value in rows.settings.items():
         compare(f"{key} in app_config", service.settings.get(key), value)
@@ -96,7 +97,8 @@ def keys_differ(service: Service, step: Step, answer: Answer, line: ContractStep
     """Keys that are not as the model has them within the second that a change may take."""
     if line.keys is None or service.outage:
         return []
-    return wrong_keys(service, line.keys, {step.actor: answer} if step.action in ("ping", "online") else {})
+    heard = step.action in ("ping", "online") and has(answer.reply, {"is_online": True})
+    return wrong_keys(service, line.keys, {step.actor: answer} if heard else {})
 
 
 def wrong_keys(service: Service, keys: Keys, pinged: dict[str, Answer]) -> list[Difference]:

@@ -24,6 +24,7 @@ class Plan(Line, frozen=True, kw_only=True, tag="plan"):
     scenario: str = ""  # of a run that is judged as a whole
     bounds: dict[str, dict[str, Any]] = {}  # by item
     specs: list[dict[str, Any]] = []  # of explorations: each specification as it was when it was explored
+    sentences: list[dict[str, Any]] = []  # of a contract run: those of docs/contract.md that it judges
     replays: dict[str, str] = {}  # of items that are answered again by a command of their own
 
 

@@ -10,9 +10,9 @@ from rig.checks.contract.replay import Finding, Followed, Follower
 from rig.contract import SEED_LINE, SETTING_S
 from rig.environment.testbed import MARGIN_S, Testbed
 from rig.record.lines.contract import ContractEvent, ContractStep, Keys
-from rig.runs.contract.looks import keys_once, look_at_keys, look_at_rows
+from rig.runs.contract.looks import AGAIN_S, keys_once, look_at_keys, look_at_rows
 from rig.runs.contract.names import Names, filled
-from rig.runs.contract.tokens import access_token, operator_token
+from rig.runs.contract.tokens import FOREIGN, access_token, operator_token
 from rig.service.accounts import RIGHT
 from rig.service.state import DEFAULTS
 from rig.service.steps import ACTIONS, Action, Answer, Step
@@ -48,8 +48,7 @@ class Driver:
         changed = {key: value for key, value in DEFAULTS.items() if self.follower.service.settings[key] != value}
         for key, value in changed.items():
             Operator(self.bed.servers["a"]).set_config(key, value)
-        if changed and len(self.bed.servers) > 1:
-            time.sleep(SETTING_S + MARGIN_S)  # until every instance has them
+            self._await_setting(key, value)
 
     @property
     def off(self) -> bool:
@@ -101,7 +100,7 @@ class Driver:
         declared = ACTIONS[step.action]
         if step.action == "beacon":
             self.bed.mirror.run("DEL", "availability:snapshot")
-        exchange = self._send(step, declared)
+        exchange = self._send(group, step, declared)
         answer = Answer(exchange.status, None, exchange.started, exchange.ended, exchange.error)
         self._learn(step, exchange.reply)
         mitras, customers = self.people[group]
@@ -119,12 +118,35 @@ class Driver:
             line, lambda right: keys_once(right, lambda: self._keys(mitras, answer.ended))
         )
         self.bed.recorder.add(line)
+        if step.action == "set-config" and answer.status == 200 and not found:
+            return self._spread(group, case, step)
         return found
+
+    def _await_setting(self, key: str, value: int) -> None:
+        """Until each instance tells this value, or the second that it may take is over."""
+        until = time.monotonic() + SETTING_S + MARGIN_S
+        for server in self.bed.servers.values():
+            operator = Operator(server)
+            while time.monotonic() < until:
+                reply = operator.config().reply
+                if isinstance(reply, dict) and reply.get("config", {}).get(key) == value:
+                    break
+                time.sleep(AGAIN_S)
+
+    def _spread(self, group: str, case: str, step: Step) -> list[Finding]:
+        """A setting may take a second to be in force on the other instances: until then, or until each has it."""
+        for name in self.bed.servers:
+            if name == step.instance:
+                continue
+            self._await_setting(step.key, step.value)
+            if found := self.do(group, case, Step("config", "operator", instance=name)):
+                return found
+        return []
 
     def _keys(self, mitras: Sequence[str], answered: float) -> Keys:
         return look_at_keys(self.bed, self.names, mitras, answered)
 
-    def _send(self, step: Step, declared: Action) -> Any:
+    def _send(self, group: str, step: Step, declared: Action) -> Any:
         server = self.bed.servers[step.instance]
         base = server.internal_url if declared.role == "operator" or declared.path.startswith("/internal") else server.public_url
         places = {"chat": self.names.id_of(step.chat), "mitra": self.names.id_of(step.mitra), "key": step.key}
@@ -133,16 +155,20 @@ class Driver:
             body["code"] = server.otp_code if step.value == RIGHT else WRONG_CODE
         client = Client(step.actor, None, placeholder=f"${step.actor.upper()}_TOKEN", instance=step.instance)
         url = base.rstrip("/") + filled(declared.path, places.__getitem__)
-        return client.send(step.action, declared.method, url, body=body, token=self._token(step, declared))
+        return client.send(step.action, declared.method, url, body=body, token=self._token(group, step, declared))
 
-    def _token(self, step: Step, declared: Action) -> str | None:
+    def _token(self, group: str, step: Step, declared: Action) -> str | None:
         server = self.bed.servers[step.instance]
         if declared.role is None:
             return None
         secret = server.jwt_secret or ""
         if declared.role == "operator":
             return operator_token(step.token, server.internal_token or "", secret)
-        return access_token(step.token, secret, self.names.id_of(step.actor), declared.role)
+        holder, role = step.actor, declared.role
+        if step.token == FOREIGN:
+            mitras, customers = self.people[group]
+            holder, role = (customers[0], "client") if role == "mitra" else (mitras[0], "mitra")
+        return access_token(step.token, secret, self.names.id_of(holder), role)
 
     def _learn(self, step: Step, reply: Any) -> None:
         """The id of a chat that was made, the refresh token of somebody who signed in."""

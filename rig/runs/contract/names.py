@@ -1,6 +1,7 @@
 """The people and things of a batch: what stands behind a name, and back again."""
 
 import re
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import jwt
 
 TIMES = ("ends_at",)
+NOBODY = uuid.UUID("6d697272-6f72-4000-8000-6e6f626f6479")
 
 
 class Names:
@@ -22,23 +24,25 @@ class Names:
         self.ids[name], self.phones[name] = id, phone
 
     def id_of(self, name: str) -> str:
-        """The id, or the name itself where it stands for no one: it is then sent as it is."""
-        return self.ids.get(name, name)
+        """The id; for a name that stands for no one, always the same uuid, which nobody has."""
+        return self.ids.get(name) or (name and str(uuid.uuid5(NOBODY, name)))
 
     def name_of(self, id: str) -> str:
         return next((name for name, known in self.ids.items() if known == id), id)
 
-    def sent(self, value: Any) -> Any:
+    def sent(self, value: Any, field: str = "") -> Any:
         """A body as it goes out: names of ids, phones and tokens replaced by what they stand for."""
         if isinstance(value, dict):
-            return {key: self.sent(part) for key, part in value.items()}
+            return {key: self.sent(part, key) for key, part in value.items()}
         if not isinstance(value, str):
             return value
+        if field == "mitra_id":
+            return self.id_of(value)
         if value.startswith("phone of "):
             return self.phones.get(value.removeprefix("phone of "), value)
         if value.startswith("token "):
             return self.refresh_tokens.get(value.removeprefix("token "), "no-such-token-" + "0" * 24)
-        return self.ids.get(value, value)
+        return value
 
     def reply(self, value: Any, field: str = "") -> Any:
         """An answer as the model has it: ids, phones and tokens by name, times as epoch seconds."""

@@ -8,11 +8,11 @@ import jwt
 from rig.traffic.actors.tokens import LIFETIME_S, mint
 
 OTHER_SECRET = "another-secret-of-32-bytes-or-more!"
-FOREIGN = {"mitra": "client", "client": "mitra"}
+FOREIGN = "foreign role"  # a good token, of somebody of the other role
 
 
 def access_token(kind: str, secret: str, subject: str, role: str) -> str | None:
-    """A bearer for that role, wrong as `kind` says (rig.service.steps.TOKENS); None for no token. KeyError for no kind."""
+    """A bearer for that role, its holder's, wrong as `kind` says (rig.service.steps.TOKENS); None for no token. KeyError for no kind."""
     now = int(time.time())
     claims = {"sub": subject, "role": role, "iat": now, "exp": now + LIFETIME_S}
     good = mint(secret, subject, role)
@@ -24,7 +24,7 @@ def access_token(kind: str, secret: str, subject: str, role: str) -> str | None:
         "other secret": jwt.encode(claims, OTHER_SECRET, algorithm="HS256"),
         "unsigned": jwt.encode(claims, "", algorithm="none"),
         "expired": mint(secret, subject, role, lifetime_s=-60),
-        "foreign role": mint(secret, subject, FOREIGN[role]),
+        FOREIGN: good,
         "unknown": mint(secret, str(uuid.uuid4()), role),
     }
     return made[kind]
