@@ -71,7 +71,8 @@ def beacon(service: Service, step: Step, now: float) -> list[Expected]:
     """Without a snapshot: the driver takes the one that is there away before it asks."""
     count = len(service.available(now))
     also = ("BEACON-06", "BEACON-07") if service.outage else ("BEACON-07",)
-    return [Expected(200, "BEACON-03", body={"available": count > 0, "count": count}, also=also)]
+    body = {"available": count > 0, "count": count} if service.settled(now) else {}
+    return [Expected(200, "BEACON-03", body=body, also=also)]
 
 
 @action("dashboard", "GET", "/internal/dashboard", "operator")

@@ -8,6 +8,7 @@ from rig.contract import COUNTED
 Status = Literal["searching", "active", "pending_payment", "ended", "cancelled"]
 DEFAULTS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
 WRONG_CODES_MAX = 5
+SNAPSHOT_S = 11.0  # the age that an answer of the beacon may have, and a second for clocks
 # How long before and after a deadline either state is right, in seconds.
 EARLY_S = 0.1
 LATE_S = 2.1
@@ -64,6 +65,7 @@ class Service:
     tokens: dict[str, RefreshToken] = field(default_factory=dict)
     settings: dict[str, int] = field(default_factory=lambda: dict(DEFAULTS))
     outage: bool = False
+    recovered: float | None = None  # when the last outage was over
     token_s: int = 900  # life of an access token
 
     def load(self, mitra: str) -> int:
@@ -84,6 +86,10 @@ class Service:
     def available(self, now: float) -> set[str]:
         """Whom a blast offers a chat to."""
         return {name for name in self.mitras if self.reachable(name, now) and not self.full(name)}
+
+    def settled(self, now: float) -> bool:
+        """Whether no answer of the beacon can be of a time before the last outage was over."""
+        return self.recovered is None or now - self.recovered > SNAPSHOT_S
 
     def online(self) -> set[str]:
         return {name for name, mitra in self.mitras.items() if mitra.online}

@@ -64,6 +64,7 @@ class Follower:
             raise ValueError(f"a contract run has no event {line.event!r}")
 
     def _seeded(self, at: float) -> None:
+        self.service.recovered = at
         for mitra in self.service.mitras.values():
             mitra.heartbeat = at if mitra.online else None
 

@@ -90,10 +90,10 @@ class Driver:
         self.bed.restart(name)
         self._event(event="restarted")
 
-    def do(self, group: str, case: str, step: Step) -> list[Finding]:
+    def do(self, group: str, case: str, step: Step, *, look: bool = True) -> list[Finding]:
         """One step, recorded as of this case, with what it shows: of the people of the group the rows are looked at.
 
-        Nothing is done once model and server have parted.
+        Nothing is done once model and server have parted. Without a `look` the answer alone is judged.
         """
         if self.off:
             return []
@@ -104,14 +104,14 @@ class Driver:
         answer = Answer(exchange.status, None, exchange.started, exchange.ended, exchange.error)
         self._learn(step, exchange.reply)
         mitras, customers = self.people[group]
-        rows = look_at_rows(self.bed, self.names, mitras, customers)
+        rows = look_at_rows(self.bed, self.names, mitras, customers) if look else None
         self._number += 1
         line = ContractStep(
             t=exchange.started, batch=self.batch, case=case, number=self._number,
             action=step.action, actor=step.actor, chat=step.chat, mitra=step.mitra, value=step.value, key=step.key,
             token=step.token, instance=step.instance, began=answer.began, ended=answer.ended, status=answer.status,
             reply=self.names.reply(exchange.reply), error=answer.error, curl=exchange.curl, rows=rows,
-            keys=None if self.follower.service.outage else self._keys(mitras, answer.ended),
+            keys=None if self.follower.service.outage or not look else self._keys(mitras, answer.ended),
             lag_s=round(self.bed.lag.worst(answer.began, time.time()), 3),
         )  # fmt: skip
         line, found = self.follower.step(

@@ -19,7 +19,7 @@ class Player:
     def __init__(self, driver: Driver, progress: Callable[[int], None] = lambda done: None) -> None:
         self.driver, self.progress = driver, progress
         self.done: set[str] = set()
-        self.unsure: list[str] = []
+        self.looked: set[tuple[Move, ...]] = set()  # ways after whose last move rows and keys were looked at
 
     def play(self, cases: Sequence[Case], most: int = 30) -> None:
         """All of them, in batches; those that another case of the batch spoiled by themselves."""
@@ -49,12 +49,12 @@ class Player:
         return [one.rest for one in own if one.rest and one is not parted]
 
     def _before(self, one: "Own") -> None:
-        for move in one.before:
-            self._move(one, move)
+        for number in range(len(one.before)):
+            self._move(one, number)
 
     def _after(self, one: "Own") -> None:
-        for move in one.after:
-            self._move(one, move)
+        for number in range(len(one.before), len(one.case.way)):
+            self._move(one, number)
         for tried in one.case.tries:
             if self.driver.off:
                 return
@@ -62,9 +62,13 @@ class Player:
             one.tried.add(tried)
             self.done.add(one.case.name(tried))
 
-    def _move(self, one: "Own", move: Move) -> None:
+    def _move(self, one: "Own", number: int) -> None:
+        """One move of the way; what many cases have in common is looked at once, and answered right each time."""
+        way = one.case.way[: number + 1]
+        move = way[-1]
         if isinstance(move, Step):
-            self.driver.do(one.group, one.case.state, one.renamed(move))
+            self.driver.do(one.group, one.case.state, one.renamed(move), look=way not in self.looked)
+            self.looked.add(way)
         elif isinstance(move, Age) and not self.driver.off:
             self.driver.age_heartbeat(one.group, move.mitra + one.suffix, move.by_s)
 
@@ -90,7 +94,7 @@ class Own:
         self.group = f"{case.state}{suffix}"
         self.people = [name + suffix for name in PEOPLE[0]], [name + suffix for name in PEOPLE[1]]
         at = next((i for i, move in enumerate(case.way) if isinstance(move, (Wait, Do))), len(case.way))
-        self.before, self.after = case.way[:at], case.way[at + 1 :]
+        self.before = case.way[:at]
         self.tried: set[str] = set()
 
     @property

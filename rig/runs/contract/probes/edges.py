@@ -104,7 +104,7 @@ def methods_and_paths(bed: Testbed) -> dict[str, Any]:
     paths = [
         [path, *sender.send(anything, None, url=base + path, token=None)]
         for base, path in (
-            (public, "/nothing"), (public, "/api/mitra/nothing"), (public, "/api/client/chat-sessions/"),
+            (public, "/nothing"), (public, "/api/mitra/nothing"), (public, "/api/client/nothing"),
             (public, "/api/mitra/status/online/now"), (internal, "/internal/nothing"), (internal, "/"), (public, "/internal/dashboard"),
             (internal, "/api/mitra/status"),
         )
