@@ -63,7 +63,15 @@ def verify(role: str) -> Callable[[Service, Step, float], list[Expected]]:
             service.tokens[step.key] = RefreshToken(role, step.actor)
 
         sentence = "AUTH-04" if known else "AUTH-05"
-        return [Expected(200, sentence, body=tokens_of(service, role, step.actor, step.key), change=change, also=("API-02", "AUTH-14", "AUTH-18"))]
+        return [
+            Expected(
+                200,
+                sentence,
+                body=tokens_of(service, role, step.actor, step.key),
+                change=change,
+                also=("API-02", "AUTH-14", "AUTH-18"),
+            )
+        ]
 
     return predict
 

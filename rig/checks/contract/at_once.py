@@ -49,7 +49,9 @@ def wrong_codes_at_once(judge: ProbeJudge, seen: Seen) -> None:
         return
     require_answered(judge, seen["answers"])
     let_through = statuses(seen["answers"]).count(401)
-    judge.require("AUTH-07", let_through <= 5, f"{let_through} of the wrong codes at once were compared, five are allowed")
+    judge.require(
+        "AUTH-07", let_through <= 5, f"{let_through} of the wrong codes at once were compared, five are allowed"
+    )
     judge.require("AUTH-06", 200 not in statuses(seen["answers"]), "a wrong code signed in")
     judge.require("AUTH-07", seen["right"][0] == 429, f"the right code after them was answered {seen['right']}")
 
@@ -68,7 +70,9 @@ def accept_at_once(judge: ProbeJudge, seen: Seen) -> None:
     require_answered(judge, seen["answers"])
     took = seen["winners"]
     if judge.require("OFFER-10", len(took) == 1, f"{len(took)} of {len(seen['answers'])} accepts at once got the chat"):
-        judge.require("OFFER-10", seen["mitra"] == took[0], "the chat's row has another mitra than the one who was told so")
+        judge.require(
+            "OFFER-10", seen["mitra"] == took[0], "the chat's row has another mitra than the one who was told so"
+        )
     require_others(judge, "OFFER-06", seen["answers"], "ALREADY_TAKEN")
 
 
@@ -76,8 +80,16 @@ def accept_at_once(judge: ProbeJudge, seen: Seen) -> None:
 def accept_several_at_once(judge: ProbeJudge, seen: Seen) -> None:
     require_answered(judge, seen["answers"])
     taken = statuses(seen["answers"]).count(200)
-    judge.require("OFFER-09", seen["load"] <= seen["maximum"], f"the load rose to {seen['load']}, the maximum is {seen['maximum']}")
-    judge.require("OFFER-09", taken == seen["maximum"], f"{taken} accepts at once were answered 200, there was room for {seen['maximum']}")
+    judge.require(
+        "OFFER-09",
+        seen["load"] <= seen["maximum"],
+        f"the load rose to {seen['load']}, the maximum is {seen['maximum']}",
+    )
+    judge.require(
+        "OFFER-09",
+        taken == seen["maximum"],
+        f"{taken} accepts at once were answered 200, there was room for {seen['maximum']}",
+    )
     require_others(judge, "OFFER-08", seen["answers"], "MITRA_AT_CAPACITY")
 
 
@@ -85,8 +97,16 @@ def accept_several_at_once(judge: ProbeJudge, seen: Seen) -> None:
 def reroute_several_at_once(judge: ProbeJudge, seen: Seen) -> None:
     require_answered(judge, seen["answers"])
     moved = statuses(seen["answers"]).count(200)
-    judge.require("REROUTE-07", seen["load"] <= seen["maximum"], f"the load rose to {seen['load']}, the maximum is {seen['maximum']}")
-    judge.require("REROUTE-07", moved == seen["maximum"], f"{moved} reroutes at once were answered 200, there was room for {seen['maximum']}")
+    judge.require(
+        "REROUTE-07",
+        seen["load"] <= seen["maximum"],
+        f"the load rose to {seen['load']}, the maximum is {seen['maximum']}",
+    )
+    judge.require(
+        "REROUTE-07",
+        moved == seen["maximum"],
+        f"{moved} reroutes at once were answered 200, there was room for {seen['maximum']}",
+    )
     require_others(judge, "REROUTE-04", seen["answers"], "MITRA_AT_CAPACITY")
 
 
@@ -96,7 +116,9 @@ def toggles_at_once(judge: ProbeJudge, seen: Seen) -> None:
     wrong = [answer for answer in seen["answers"] if answer[0] != 200]
     judge.require("TOGGLE-03", not wrong, f"toggles at once were answered {wrong}")
     audit = seen["audit"]
-    judge.require("TABLE-03", len(audit) == 2, f"six toggles to online and six to offline left {len(audit)} audit rows: {audit}")
+    judge.require(
+        "TABLE-03", len(audit) == 2, f"six toggles to online and six to offline left {len(audit)} audit rows: {audit}"
+    )
     judge.require("TABLE-04", audit == ["online", "offline"][: len(audit)], f"the audit rows are {audit}")
 
 
@@ -119,7 +141,11 @@ def extension_paid_at_once(judge: ProbeJudge, seen: Seen) -> None:
     paid = statuses(seen["answers"]).count(200)
     judge.require("EXTEND-03", paid == 1, f"one extension was paid {paid} times at once")
     moved_s = seen["moved_s"]
-    judge.require("EXTEND-03", moved_s is not None and abs(moved_s - 600) < 0.01, f"ends_at moved by {moved_s} s, the extension is 600 s")
+    judge.require(
+        "EXTEND-03",
+        moved_s is not None and abs(moved_s - 600) < 0.01,
+        f"ends_at moved by {moved_s} s, the extension is 600 s",
+    )
     require_others(judge, "CHAT-13", seen["answers"], "INVALID_STATE")
 
 
@@ -128,7 +154,9 @@ def pay_at_once(judge: ProbeJudge, seen: Seen) -> None:
     require_answered(judge, seen["answers"])
     paid = statuses(seen["answers"]).count(200)
     judge.require("CHAT-04", paid == 1, f"one chat was paid {paid} times at once")
-    judge.require("TABLE-05", seen["offers"] == [1, 1, 1], f"the three available mitras have {seen['offers']} offers of it")
+    judge.require(
+        "TABLE-05", seen["offers"] == [1, 1, 1], f"the three available mitras have {seen['offers']} offers of it"
+    )
     judge.require("TABLE-05", not seen["others"], f"{seen['others']} others have an offer of it")
     require_others(judge, "CHAT-13", seen["answers"], "INVALID_STATE")
 

@@ -135,11 +135,15 @@ def wrong_heartbeats(service: Service, keys: Keys, pinged: dict[str, Answer]) ->
         if mitra_now is None or mitra_now.heartbeat is None or value is None:
             continue
         if not HEARTBEAT.match(value):
-            found.append(("KEY-04", f"mitra:heartbeat of {name} is {value!r}, no time such as 2026-01-31T08:00:00.000Z"))
+            found.append(
+                ("KEY-04", f"mitra:heartbeat of {name} is {value!r}, no time such as 2026-01-31T08:00:00.000Z")
+            )
             continue
         at = epoch(value)
         if not answer.began - CLOCKS_S <= at <= answer.ended + CLOCKS_S:
-            found.append(("PING-01", f"mitra:heartbeat of {name} is {value}, she pinged {at - answer.ended:+.1f} s from it"))
+            found.append(
+                ("PING-01", f"mitra:heartbeat of {name} is {value}, she pinged {at - answer.ended:+.1f} s from it")
+            )
     return found
 
 

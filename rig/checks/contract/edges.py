@@ -41,7 +41,11 @@ def sound(judge: ProbeJudge, tried: Sequence[Tried]) -> None:
             continue
         judge.require("HTTP-02", status < 500, f"{what}: got {status} {code or ''}")
         if 400 <= status < 500:
-            judge.require("HTTP-01", code in CODES.get(status, set()), f"{what}: {status} with the code {code}, no error of the contract")
+            judge.require(
+                "HTTP-01",
+                code in CODES.get(status, set()),
+                f"{what}: {status} with the code {code}, no error of the contract",
+            )
 
 
 @probe_check("wrong methods and paths", "HTTP-01", "HTTP-02", "HTTP-03", "HTTP-20")
@@ -100,7 +104,9 @@ FIELDS: dict[str, dict[str, type]] = {
 }
 
 
-@probe_check("answers of every route", "API-01", "API-03", "AUTH-01", "AUTH-21", "BEACON-07", "READY-01", "READY-02", "READY-04")
+@probe_check(
+    "answers of every route", "API-01", "API-03", "AUTH-01", "AUTH-21", "BEACON-07", "READY-01", "READY-02", "READY-04"
+)
 def answers_of_routes(judge: ProbeJudge, seen: Seen) -> None:
     shapes = seen["shapes"]
     for route, fields in FIELDS.items():
@@ -115,7 +121,11 @@ def answers_of_routes(judge: ProbeJudge, seen: Seen) -> None:
     providers = shapes.get("providers")
     named = [one.get("id") for one in providers.get("providers", [])] if isinstance(providers, dict) else []
     judge.require("AUTH-01", "otp" in named, f"the providers are {named}, expected otp among them")
-    judge.require("BEACON-07", isinstance(shapes.get("beacon"), dict), f"the beacon answers {shapes.get('beacon')!r} without a token")
+    judge.require(
+        "BEACON-07",
+        isinstance(shapes.get("beacon"), dict),
+        f"the beacon answers {shapes.get('beacon')!r} without a token",
+    )
     for path, sentence in (("/healthz", "READY-01"), ("/readyz", "READY-02"), ("/metrics", "READY-04")):
         status, kind, text = seen["health"][path]
         judge.require(sentence, status == 200, f"{path} is {status}")
@@ -123,7 +133,11 @@ def answers_of_routes(judge: ProbeJudge, seen: Seen) -> None:
         if path == "/metrics":
             lines = [line for line in text.splitlines()[:-1] if line and not line.startswith("#")]
             wrong = [line for line in lines if not metric(line)]
-            judge.require("READY-04", kind.startswith("text/plain") and lines and not wrong, f"/metrics is {kind}, and no Prometheus text: {wrong[:1] or text[:80]!r}")
+            judge.require(
+                "READY-04",
+                kind.startswith("text/plain") and lines and not wrong,
+                f"/metrics is {kind}, and no Prometheus text: {wrong[:1] or text[:80]!r}",
+            )
 
 
 def metric(line: str) -> bool:
@@ -142,9 +156,15 @@ def minted_tokens(judge: ProbeJudge, seen: Seen) -> None:
     status, code, _ = answers["fresh"]
     judge.require("AUTH-15", status == 200, f"a minted token was answered {status} {code or ''}")
     status, code, _ = answers["expired"]
-    judge.require("AUTH-16", (status, code) == (401, "TOKEN_EXPIRED"), f"an expired token was answered {status} {code or ''}")
+    judge.require(
+        "AUTH-16", (status, code) == (401, "TOKEN_EXPIRED"), f"an expired token was answered {status} {code or ''}"
+    )
     for kind in ("other secret", "unsigned", "tampered"):
         status, code, _ = answers[kind]
-        judge.require("AUTH-17", (status, code) == (401, "UNAUTHENTICATED"), f"a token that is {kind} was answered {status} {code or ''}")
+        judge.require(
+            "AUTH-17",
+            (status, code) == (401, "UNAUTHENTICATED"),
+            f"a token that is {kind} was answered {status} {code or ''}",
+        )
     status, code, _ = seen["deactivated"]
     judge.require("AUTH-23", status == 200, f"the profile of a deactivated mitra was answered {status} {code or ''}")

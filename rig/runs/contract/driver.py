@@ -114,9 +114,7 @@ class Driver:
             keys=None if self.follower.service.outage or not look else self._keys(mitras, answer.ended),
             lag_s=round(self.bed.lag.worst(answer.began, time.time()), 3),
         )  # fmt: skip
-        line, found = self.follower.step(
-            line, lambda right: keys_once(right, lambda: self._keys(mitras, answer.ended))
-        )
+        line, found = self.follower.step(line, lambda right: keys_once(right, lambda: self._keys(mitras, answer.ended)))
         self.bed.recorder.add(line)
         if step.action == "set-config" and answer.status == 200 and not found:
             return self._spread(group, case, step)
@@ -148,7 +146,11 @@ class Driver:
 
     def _send(self, group: str, step: Step, declared: Action) -> Any:
         server = self.bed.servers[step.instance]
-        base = server.internal_url if declared.role == "operator" or declared.path.startswith("/internal") else server.public_url
+        base = (
+            server.internal_url
+            if declared.role == "operator" or declared.path.startswith("/internal")
+            else server.public_url
+        )
         places = {"chat": self.names.id_of(step.chat), "mitra": self.names.id_of(step.mitra), "key": step.key}
         body = self.names.sent(declared.body(step)) if declared.body else None
         if isinstance(body, dict) and "code" in body:

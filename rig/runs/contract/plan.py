@@ -48,7 +48,9 @@ def plan(only: Sequence[str], stages: Sequence[str], walks: int, *, full: bool, 
     tested = {id for case in cases for id in tested_by(case)} | {id for one in own for id in one.sentences}
     if "walks" in running and walks and not cases:
         tested |= ALWAYS
-    judged = tuple(one for one in known.values() if one.id in tested & wanted and (level == HARDENED or not one.hardened))
+    judged = tuple(
+        one for one in known.values() if one.id in tested & wanted and (level == HARDENED or not one.hardened)
+    )
     if not judged:
         raise UsageError(f"nothing in this run judges {' '.join(only) or 'a sentence'}: see rig contract --list")
     left_out = tuple(one for one in known.values() if one not in judged and one.id in wanted)

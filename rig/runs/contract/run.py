@@ -51,7 +51,9 @@ def list_sentences() -> int:
     return 0
 
 
-def run(settings: Settings, only: Sequence[str], stages: Sequence[str], walks: int = WALKS, *, full: bool = False) -> int:
+def run(
+    settings: Settings, only: Sequence[str], stages: Sequence[str], walks: int = WALKS, *, full: bool = False
+) -> int:
     """The whole command; its exit code. UsageError for what cannot be run at all."""
     from rig.report import print_summary
 
@@ -69,7 +71,11 @@ def run(settings: Settings, only: Sequence[str], stages: Sequence[str], walks: i
         "schema": settings.schema and str(settings.schema), **facts,
     }  # fmt: skip
     items = [one.id for one in planned.judged]
-    details = {"scenario": "contract", "bounds": {id: {} for id in items}, "sentences": [asdict(one) for one in planned.judged]}
+    details = {
+        "scenario": "contract",
+        "bounds": {id: {} for id in items},
+        "sentences": [asdict(one) for one in planned.judged],
+    }
     with run_session("contract", settings.reports, seed, items=items, replay=again, meta=meta, plan=details) as session:
         with rescued(session.recorder):
             play(session, settings, planned)

@@ -46,7 +46,9 @@ def one_move(rng: random.Random, instances: Sequence[str], tokens: Sequence[str]
     elif action == "set-active":
         value = rng.random() < 0.6
     elif action == "set-config":
-        key, value = rng.choice((("max_customers_per_mitra", rng.choice((1, 2, 3))), ("stale_after_seconds", rng.choice((30, 90)))))
+        key, value = rng.choice(
+            (("max_customers_per_mitra", rng.choice((1, 2, 3))), ("stale_after_seconds", rng.choice((30, 90))))
+        )
     elif action.endswith("-verify"):
         value, key = (RIGHT if rng.random() < 0.7 else WRONG), rng.choice(tokens)
     elif action.endswith(("-refresh", "-logout")):

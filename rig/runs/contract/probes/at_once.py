@@ -117,7 +117,9 @@ def reroute_several_at_once(bed: Testbed) -> dict[str, Any]:
         mitra.offline()
     target.online()
     operators = [operator(bed, name) for name in twice(bed)]
-    calls = [lambda one=one, chat=chat: one.reroute(chat, str(target.id)) for one, chat in zip(operators, chats, strict=True)]  # type: ignore[misc]
+    calls = [
+        lambda one=one, chat=chat: one.reroute(chat, str(target.id)) for one, chat in zip(operators, chats, strict=True)
+    ]  # type: ignore[misc]
     answers = while_locked(bed, "mitras", str(target.id), calls)
     return {"answers": told(answers), "load": bed.tables.query(LOAD, (target.id,)).value, "maximum": 3}
 
@@ -157,7 +159,11 @@ def extension_paid_at_once(bed: Testbed) -> dict[str, Any]:
     payers = [customer.via(bed.server(name)) for name in (*bed.servers, *bed.servers)]
     answers = while_locked(bed, "chat_sessions", chat, [lambda one=one: one.pay_extension(chat) for one in payers])  # type: ignore[misc]
     after = bed.tables.query(CHAT, (chat,)).rows[0][2]
-    return {"extended": extended.status, "answers": told(answers), "moved_s": None if before is None or after is None else after - before}
+    return {
+        "extended": extended.status,
+        "answers": told(answers),
+        "moved_s": None if before is None or after is None else after - before,
+    }
 
 
 @probe("pay at once", "races")
@@ -170,7 +176,11 @@ def pay_at_once(bed: Testbed) -> dict[str, Any]:
     payers = [customer.via(bed.server(name)) for name in (*bed.servers, *bed.servers)]
     answers = while_locked(bed, "chat_sessions", chat, [lambda one=one: one.pay(chat) for one in payers])  # type: ignore[misc]
     offers = {row[0]: row[1] for row in bed.tables.query(OFFERS, (chat,)).rows}
-    return {"answers": told(answers), "offers": [offers.get(mitra.id, 0) for mitra in mitras], "others": len(offers) - 3}
+    return {
+        "answers": told(answers),
+        "offers": [offers.get(mitra.id, 0) for mitra in mitras],
+        "others": len(offers) - 3,
+    }
 
 
 @probe("two settings at once", "races")

@@ -56,7 +56,12 @@ class Sender:
         return people[declared.role].token if declared.role else None
 
     def send(
-        self, declared: Action, content: bytes | None, url: str | None = None, method: str = "", token: str | None = "its own",
+        self,
+        declared: Action,
+        content: bytes | None,
+        url: str | None = None,
+        method: str = "",
+        token: str | None = "its own",
         **headers: str,
     ) -> list[Any]:
         """`[status, code, seconds]`; the status is None and the code an error's name where no answer came."""
@@ -114,9 +119,7 @@ def methods_and_paths(bed: Testbed) -> dict[str, Any]:
 
 def methods_of(path: str) -> set[str]:
     """The methods of every route that this path may mean: `/internal/mitras/available` may be that of a mitra."""
-    return {
-        one.method for one in ACTIONS.values() if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", one.path), path)
-    }
+    return {one.method for one in ACTIONS.values() if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", one.path), path)}
 
 
 @probe("bodies that are wrong", "edges")
@@ -195,7 +198,9 @@ def order_of_errors(bed: Testbed) -> dict[str, Any]:
 def bodies_nobody_asked_for(bed: Testbed) -> dict[str, Any]:
     """Each route without a body gets one: JSON, half of it, and text; and an Upgrade that nobody speaks."""
     sender = Sender(bed)
-    plain = [name for name in ("ping", "status", "profile", "offers", "beacon", "dashboard", "mitras", "available", "config")]
+    plain = [
+        name for name in ("ping", "status", "profile", "offers", "beacon", "dashboard", "mitras", "available", "config")
+    ]
     answers = [
         [f"{name} {content!r}", *sender.send(ACTIONS[name], content)]
         for name in plain
@@ -217,13 +222,29 @@ def answers_of_routes(bed: Testbed) -> dict[str, Any]:
     """What the reading routes answer, field by field, as types."""
     sender = Sender(bed)
     shapes: dict[str, Any] = {}
-    for name in ("providers", "beacon", "profile", "status", "offers", "dashboard", "mitras", "available", "config", "reachable", "get"):
+    for name in (
+        "providers",
+        "beacon",
+        "profile",
+        "status",
+        "offers",
+        "dashboard",
+        "mitras",
+        "available",
+        "config",
+        "reachable",
+        "get",
+    ):
         declared = ACTIONS[name]
         token = sender.token(declared)
         answer = sender.http.request(
             declared.method, sender.url(declared), headers={"Authorization": f"Bearer {token}"} if token else {}
         )
-        shapes[name] = answer.json() if answer.headers.get("content-type", "").startswith("application/json") else answer.text[:200]
+        shapes[name] = (
+            answer.json()
+            if answer.headers.get("content-type", "").startswith("application/json")
+            else answer.text[:200]
+        )
     health = {}
     for path in ("/healthz", "/readyz", "/metrics"):
         answer = sender.http.get(sender.server.internal_url.rstrip("/") + path)
@@ -237,9 +258,10 @@ def minted_tokens(bed: Testbed) -> dict[str, Any]:
     sender = Sender(bed)
     secret, id = sender.server.jwt_secret or "", str(sender.mitra.id)
     declared = ACTIONS["profile"]
-    made = {kind: access_token(kind, secret, id, "mitra") for kind in ("fresh", "expired", "other secret", "unsigned", "tampered")}
+    made = {
+        kind: access_token(kind, secret, id, "mitra")
+        for kind in ("fresh", "expired", "other secret", "unsigned", "tampered")
+    }
     answers = {kind: sender.send(declared, None, token=token) for kind, token in made.items()}
     operator(bed).set_active(id, False)
     return {"answers": answers, "deactivated": sender.send(declared, None)}
-
-
