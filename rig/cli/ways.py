@@ -73,6 +73,10 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         way("checklist --failed", CHECKLIST, {"failed"}, asked=failed, starts=True),
         way("checklist", CHECKLIST, starts=True),
     ),
+    "contract": (
+        way("contract --list", {"listed"}, asked=lambda values: values["listed"]),
+        way("contract", RUN - {"postgres_log"}, {"only", "stage", "walks"}, starts=True),
+    ),
     "chaos": (
         way("chaos --list", {"listed"}, asked=lambda values: values["listed"]),
         way("chaos --list-faults", {"faults_listed"}, asked=lambda values: values["faults_listed"]),

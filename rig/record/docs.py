@@ -22,7 +22,7 @@ Every line has `kind` and `t`, the time in epoch seconds. Lines of a scenario of
 """
 TITLES = {
     "common": "Every kind of run", "checklist": "Checklist", "chaos": "Campaigns", "load": "Loads",
-    "scaling": "Growth", "model": "Explorations",
+    "scaling": "Growth", "model": "Explorations", "contract": "The contract, sentence by sentence",
 }  # fmt: skip
 
 

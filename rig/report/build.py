@@ -13,7 +13,13 @@ from rig.report.scenarios import scenarios_of, steps_of, timed
 from rig.report.time_spent import time_spent
 
 SERVICES = (("postgres", "Postgres"), ("valkey", "Valkey"), ("toxiproxy", "Toxiproxy"))
-TITLES = {"checklist": "Checklist report", "chaos": "Chaos report", "load": "Load report", "model": "Model report"}
+TITLES = {
+    "checklist": "Checklist report",
+    "chaos": "Chaos report",
+    "load": "Load report",
+    "model": "Model report",
+    "contract": "Contract report",
+}
 
 
 def build(results: Mapping[str, Any]) -> Page:

@@ -28,6 +28,7 @@ NOUNS = {
     "chaos": ("check", "checks"),
     "load": ("claim", "claims"),
     "model": ("statement", "statements"),
+    "contract": ("sentence of the contract", "sentences of the contract"),
 }
 
 

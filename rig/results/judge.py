@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from rig.checks import load_checks
+from rig.checks.contract.verdicts import declare_contract
 from rig.checks.framework import CATCH_ALL
 from rig.checks.model.explorations import declare_model
 from rig.record import Run, Verdict, exit_code, overall
@@ -36,6 +37,8 @@ def judge_run(run: Run) -> dict[str, Any]:
     if plan is None:
         raise NoPlan("its record holds no plan")
     declare_model(plan.specs)
+    if plan.sentences:
+        declare_contract(plan.sentences, float(run.meta["goodbye_s"]), int(run.meta["token_s"]))
     scenarios = last_attempts(run)
     observations = judged(run)
     answers = answers_of(observations, plan, scenarios, cut_short(end))

@@ -36,9 +36,11 @@ def alive(pid: int) -> bool:
         return False
 
 
-def rig(*words: str, cwd: Path = CHECKOUT, **environment: str) -> subprocess.CompletedProcess[str]:
+def rig(
+    *words: str, cwd: Path = CHECKOUT, timeout_s: float = 60, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the `rig` command to its end."""
     env = {**{key: value for key, value in os.environ.items() if not key.startswith("RIG_")}, **environment}
     return subprocess.run(
-        [sys.executable, "-m", "rig", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "rig", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout_s
     )

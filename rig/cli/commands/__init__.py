@@ -2,9 +2,9 @@
 
 from rig.cli.app import app
 
-from rig.cli.commands import checklist, chaos, load, proofs, saved, session, tools  # isort: skip  # each adds its commands
+from rig.cli.commands import checklist, contract, chaos, load, proofs, saved, session, tools  # isort: skip  # each adds its commands
 
-__all__ = ["app", "chaos", "checklist", "load", "main", "proofs", "saved", "session", "tools"]
+__all__ = ["app", "chaos", "checklist", "contract", "load", "main", "proofs", "saved", "session", "tools"]
 
 
 def main() -> None:

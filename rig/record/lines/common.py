@@ -51,6 +51,15 @@ class PlannedSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mutant: str
 
 
+class PlannedSentence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A sentence of docs/contract.md as it was when the run began. `section` is its heading there."""
+
+    id: str
+    text: str
+    section: str
+    hardened: bool = False
+
+
 class Plan(Line, frozen=True, kw_only=True, tag="plan"):
     """The first line: the items that must get a verdict, and the command that judges one again, with `{item}` in it."""
 
@@ -60,6 +69,7 @@ class Plan(Line, frozen=True, kw_only=True, tag="plan"):
     scenario: str = ""  # of a run that is judged as a whole
     bounds: dict[str, dict[str, BoundValue]] = {}  # by item
     specs: list[PlannedSpec] = []  # of explorations
+    sentences: list[PlannedSentence] = []  # of a contract run: those that it judges
     replays: dict[str, str] = {}  # of items that have their own command
 
 

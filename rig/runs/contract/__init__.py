@@ -1,0 +1,1 @@
+"""`rig contract`: any server held against docs/contract.md, sentence by sentence."""

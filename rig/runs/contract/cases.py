@@ -1,0 +1,140 @@
+"""The cases of the pairs: every try in every state that one dimension can have, the others as usual."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rig.runs.contract.states import C1, C2, CHATS, M1, M2, MITRAS, SETTINGS, STACKS, Age, Do, Move, Wait, Way
+from rig.runs.contract.tries import CROSSED, TRIES, WRONG_TOKENS, signed
+from rig.service import accounts, chats, control, offers, presence
+from rig.service.state import Mitra, Service
+from rig.service.steps import Answer, Step, predict
+
+MODULES = (accounts, chats, control, offers, presence)  # each declares its actions when it is imported
+USUAL = "as the chat needs it"
+# The chat's state in which a try is of most use, where another dimension is under test.
+SUITED = {
+    "pay": "searching", "accept": "offered", "decline": "offered", "cancel": "offered", "offers": "offered",
+    "extension-pay": "pending extension", "goodbye": "past its end",
+    "beacon": "searching", "available": "searching",  # one mitra is available: a count that is off by one shows
+}  # fmt: skip
+PEOPLE = (M1, M2), (C1, C2)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Tries in one state. `state` names it, `way` leads there; each try is a case of its own in the report."""
+
+    state: str
+    way: tuple[Move, ...]
+    tries: tuple[str, ...]
+    token: str = "fresh"
+    instance: str = "a"
+
+    def name(self, tried: str) -> str:
+        return f"{tried} × {self.state}"
+
+    @property
+    def names(self) -> list[str]:
+        return [self.name(tried) for tried in self.tries]
+
+    def step(self, tried: str) -> Step:
+        return replace(TRIES[tried], token=self.token, instance=self.instance)
+
+    @property
+    def barrier(self) -> tuple[Wait | Do, ...]:
+        """The moves that change the whole stack or let time pass. Cases with the same ones are played together."""
+        at = next((number for number, move in enumerate(self.way) if isinstance(move, Wait | Do)), len(self.way))
+        found: list[Wait | Do] = []
+        for move in self.way[at:]:
+            if not isinstance(move, Wait | Do):
+                break
+            found.append(move)
+        return tuple(found)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it changes a setting, which all cases beside it would see."""
+        sets = any(isinstance(move, Step) and move.action == "set-config" for move in self.way)
+        return sets or any(TRIES[tried].action == "set-config" for tried in self.tries)
+
+
+def suited(tried: str) -> Way:
+    return CHATS[SUITED.get(tried.partition(" ")[0], "active")]()
+
+
+def every() -> Iterator[Case]:
+    """All cases, one try each."""
+    for tried in TRIES:
+        for name, chat in CHATS.items():
+            yield Case(f"chat {name}", tuple(chat()), (tried,))
+        for mitra in MITRAS:
+            if mitra != USUAL and tried not in CROSSED:
+                yield Case(f"mitra {mitra}", (*suited(tried), *MITRAS[mitra]()), (tried,))
+        for setting, way in SETTINGS.items():
+            yield Case(setting, (*suited(tried), *way()), (tried,))
+        for stack, way in STACKS.items():
+            yield Case(stack, (*suited(tried), *way()), (tried,))
+        yield Case("other instance", tuple(suited(tried)), (tried,), instance="b")
+    for tried in CROSSED:
+        for name, chat in CHATS.items():
+            for mitra, way in MITRAS.items():
+                if mitra != USUAL:
+                    yield Case(f"chat {name}, mitra {mitra}", (*chat(), *way()), (tried,))
+    for tried in signed():
+        for token in WRONG_TOKENS:
+            yield Case(f"token {token}", tuple(suited(tried)), (tried,), token=token)
+
+
+def simulated(way: Sequence[Move], goodbye_s: float = 60.0) -> Service | None:
+    """The model at the end of the way, beside a server that does what it must; None where a step of it is refused."""
+    service, now = Service(goodbye_s, mitras={name: Mitra(name) for name in PEOPLE[0]}, customers={*PEOPLE[1]}), 0.0
+    for move in way:
+        now += 0.001
+        if isinstance(move, Wait):
+            now += move.seconds
+        elif isinstance(move, Age):
+            service.mitras[move.mitra].heartbeat = now - move.by_s
+        elif isinstance(move, Do):
+            service.outage = move.event == "away"
+        else:
+            service.advance(now)
+            expected = predict(service, move, now)[0]
+            if expected.status >= 400:
+                return None
+            if expected.change:
+                expected.change(Answer(expected.status, dict(expected.body), now, now))
+    return service
+
+
+def changes(case: Case, tried: str) -> bool:
+    """Whether the try changes anything in this state: what comes after it would be in another."""
+    service = simulated(case.way)
+    return service is None or any(one.change for one in predict(service, case.step(tried), later(case)))
+
+
+def later(case: Case) -> float:
+    """A time at the end of the way, on the clock of `simulated`."""
+    return 0.001 * len(case.way) + sum(move.seconds for move in case.way if isinstance(move, Wait))
+
+
+def grouped(cases: Sequence[Case]) -> list[Case]:
+    """As few ways as possible: tries that change nothing share one, and one that does may end it."""
+    by_state: dict[tuple[object, ...], list[Case]] = {}
+    for case in cases:
+        by_state.setdefault((case.state, case.way, case.token, case.instance), []).append(case)
+    found: list[Case] = []
+    for same in by_state.values():
+        tries = [tried for case in same for tried in case.tries]
+        still = [tried for tried in tries if not changes(same[0], tried)]
+        moving = [tried for tried in tries if tried not in still]
+        found.append(replace(same[0], tries=(*still, *moving[:1])))
+        found += [replace(same[0], tries=(tried,)) for tried in moving[1:]]
+    return found
+
+
+def batches(cases: Sequence[Case], most: int = 30) -> list[list[Case]]:
+    """Cases that wait for the same thing are played together, up to `most` of them; one that changes a setting alone."""
+    together: dict[object, list[Case]] = {}
+    for number, case in enumerate(cases):
+        together.setdefault(number if case.alone else case.barrier, []).append(case)
+    return [same[at : at + most] for same in together.values() for at in range(0, len(same), most)]

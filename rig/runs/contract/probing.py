@@ -1,0 +1,67 @@
+"""How a probe is declared and run: it does one thing to the stack and returns what it saw, which its check judges."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from rig.checks.contract.probes import judge_probe, load_probe_checks
+from rig.environment.testbed import Testbed
+from rig.record.lines.contract import Probe
+from rig.stores import Lacks
+
+# Where probes are declared, beside this module; each has its checks in rig/checks/contract.
+HOMES = ("at_once", "edges")
+AGAIN_S = (1.0, 3.0, 9.0)
+
+
+@dataclass(frozen=True)
+class DeclaredProbe:
+    """A probe of the stage `races` or `edges`."""
+
+    name: str
+    stage: str
+    function: Callable[[Testbed], Mapping[str, Any]]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        return load_probe_checks()[self.name].sentences
+
+
+PROBES: dict[str, DeclaredProbe] = {}
+
+
+def probe(name: str, stage: str) -> Callable[[Callable[[Testbed], Mapping[str, Any]]], Any]:
+    """Declare a probe: a function of the test testbed that returns what it saw as plain data. ValueError on a second one."""
+
+    def declare(function: Callable[[Testbed], Mapping[str, Any]]) -> Callable[[Testbed], Mapping[str, Any]]:
+        if name in PROBES:
+            raise ValueError(f"two probes are called {name}")
+        PROBES[name] = DeclaredProbe(name, stage, function)
+        return function
+
+    return declare
+
+
+def probes() -> dict[str, DeclaredProbe]:
+    """Every declared probe, by name."""
+    for home in HOMES:
+        import_module(f"rig.runs.contract.probes.{home}")
+    return PROBES
+
+
+def run_probe(testbed: Testbed, declared: DeclaredProbe, again_s: Sequence[float] = AGAIN_S) -> None:
+    """Run it, up to four times where the rig itself stood still; each last try is recorded."""
+    for pause_s in (*again_s, None):
+        began, error, seen = time.time(), "", dict[str, Any]()
+        try:
+            seen = dict(declared.function(testbed))
+        except Lacks as lack:
+            error = str(lack)
+        lag_s = round(testbed.lag.worst(began, time.time()), 3)
+        line = Probe(t=began, probe=declared.name, seen=seen, error=error, lag_s=lag_s)
+        if error or pause_s is None or not judge_probe(line).doubts:
+            break
+        time.sleep(pause_s)
+    testbed.recorder.add(line)
