@@ -85,6 +85,6 @@ def offered_to_all_online() -> None:
 
     async def boasting(self: Blast, *arguments: Any) -> Any:
         paid = await pay(self, *arguments)
-        return {**paid, "offered": await self._mirror.online_count()}
+        return paid.model_copy(update={"offered": await self._mirror.online_count()})
 
     Blast.pay = boasting  # type: ignore[method-assign]

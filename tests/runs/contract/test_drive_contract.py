@@ -54,7 +54,7 @@ def test_a_server_that_shows_everybody_s_chats_fails_the_sentence_that_forbids_i
     (item,) = results["items"]
     assert (item["id"], item["verdict"]) == ("CHAT-03", "failed")
     assert "c2 get chat1: expected 403 FORBIDDEN, got 200" in item["message"]
-    replay = f"--only CHAT-03 --random-seed {results['run']['random_seed']}"
+    replay = f"--only CHAT-03 --random-seed {results['random_seed']}"
     assert replay in item["replay"]
 
 
