@@ -137,13 +137,13 @@ class TrafficEnd(Line, frozen=True, kw_only=True, tag="traffic_end"):
 
 
 class Failure(ArmLine, frozen=True, kw_only=True, tag="failure"):
-    """A request that failed; only some are kept."""
+    """A request that failed; only some are kept. `actor` is the number of the mitra or customer in the plan."""
 
     worker: str
     action: str
     phase: str
     at: float
-    actor: str
+    actor: int
     status: int | None
     error: str | None
 
