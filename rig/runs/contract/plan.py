@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rig.checks.contract.sentences import Sentence, sentences
 from rig.checks.framework import HARDENED
 from rig.errors import UsageError, unknown
 from rig.runs.contract.cases import Case, every, grouped, later, simulated
 from rig.runs.contract.probing import DeclaredProbe, probes
+from rig.service.sentences import Sentence, sentences
 from rig.service.steps import predict
 
 STAGES = ("pairs", "walks", "races", "edges")
