@@ -272,11 +272,13 @@ def test_many_who_come_back_at_once_all_get_a_code(house) -> None:
 
 
 def test_house_keeping_runs_beside_requests_and_is_counted(house, stack, house_of, eventually) -> None:
-    """The server's own timer does it, soon after the start, and its counters are there from the beginning."""
-    house.sql("INSERT INTO otp_requests VALUES ('mitra', '+1', 'x', 0, now() - interval '2 days')")
+    """The server's own timer does it, soon after the start, and its counters are there from the beginning.
+
+    The server that other tests share cleans the same database, once per hour. So a code that it takes is put there again.
+    """
     server = stack.server("tidy")
-    boot = "import sys; from server import housekeeping as h; h.FIRST_AFTER_S = 2.0; from server.__main__ import main"
-    server.command = [sys.executable, "-c", f"{boot}; sys.exit(main())"]
+    boot = "import sys; from server import housekeeping as h; h.FIRST_AFTER_S = 2.0; h.ROUND_EVERY_S = 0.5"
+    server.command = [sys.executable, "-c", f"{boot}; from server.__main__ import main; sys.exit(main())"]
     server.start()
     try:
         tidy = house_of(server)
@@ -284,9 +286,15 @@ def test_house_keeping_runs_beside_requests_and_is_counted(house, stack, house_o
         def counted() -> str:
             return tidy.operator("GET", "/metrics").text
 
+        def code_deleted() -> bool:
+            house.sql(
+                "INSERT INTO otp_requests VALUES ('mitra', '+1', 'x', 0, now() - interval '2 days') ON CONFLICT DO NOTHING"
+            )
+            return "housekeeping_codes_deleted_total 0.0" not in counted()
+
         for kind in NONE:
             assert f"housekeeping_{kind}_deleted_total 0.0" in counted()
-        eventually(lambda: "housekeeping_codes_deleted_total 1.0" in counted(), "the old code is gone", 10)
-        eventually(lambda: "[housekeeping] deleted 1 codes" in server.log.read_text(), "it is said", 10)
+        eventually(code_deleted, "the old code is gone")
+        eventually(lambda: "[housekeeping] deleted 1 codes" in server.log.read_text(), "it is said")
     finally:
         assert server.stop() == 0

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -332,10 +333,17 @@ def test_a_protocol_that_breaks_has_no_control(fence: Path, model: Callable[...,
 
 
 ENDLESS = ("bounds=[{", 'bounds=[{"instances": 3, "changes": 4000, "faults": 1}, {')
+# The exploration of the endless bounds leaves a file once it has found some states.
+UNDER_WAY = (
+    '    """Nothing is under way."""\n',
+    """    if rules.bounds["changes"] == 4000 and state.changes < 3998:
+        open("under-way", "w").close()
+""",
+)
 
 
 def test_an_interrupted_run_tells_what_was_found_so_far(fence: Path) -> None:
-    file = changed(fence, "endless", ENDLESS)
+    file = changed(fence, "endless", ENDLESS, UNDER_WAY)
     began = subprocess.Popen(
         [sys.executable, "-m", "rig", "model", "--spec", file, "--no-control"],
         cwd=fence, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -343,6 +351,10 @@ def test_an_interrupted_run_tells_what_was_found_so_far(fence: Path) -> None:
     assert began.stdout is not None
     lines = [began.stdout.readline(), began.stdout.readline()]  # the second comes once the small bounds are exhausted
     assert "exhausted" in lines[1]
+    deadline = time.monotonic() + 60
+    while not (fence / "under-way").exists():
+        assert time.monotonic() < deadline, "the endless exploration has found nothing"
+        time.sleep(0.05)
     began.send_signal(signal.SIGINT)
     _, errors = began.communicate(timeout=60)
     assert began.returncode == 130, errors
