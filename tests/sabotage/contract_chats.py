@@ -147,7 +147,10 @@ def accept_gives_no_time() -> None:
     from server import blast
 
     replace_in(
-        blast, "START", "ends_at = clock_timestamp() + make_interval", "ends_at = clock_timestamp() + 0.9 * make_interval"
+        blast,
+        "START",
+        "ends_at = clock_timestamp() + make_interval",
+        "ends_at = clock_timestamp() + 0.9 * make_interval",
     )
 
 
@@ -214,9 +217,7 @@ def restart_forgets_timers() -> None:
 def extension_from_payment() -> None:
     from server import chats
 
-    replace_in(
-        chats, "_PAY_EXTENSION", "COALESCE(ends_at, clock_timestamp())", "GREATEST(ends_at, clock_timestamp())"
-    )
+    replace_in(chats, "_PAY_EXTENSION", "COALESCE(ends_at, clock_timestamp())", "GREATEST(ends_at, clock_timestamp())")
 
 
 @sabotage("extension-adds-duration", "A paid extension is added to `duration_seconds` as well.", "EXTEND-06")
@@ -285,7 +286,7 @@ def pending_gives_room() -> None:
 
     text = writes._DRAW
     writes._DRAW = text.replace("s.status IN ('active', 'pending_payment')", "s.status = 'active'")
-    if writes._DRAW == text:
+    if text == writes._DRAW:
         raise ValueError("server.mirror.writes._DRAW counts otherwise: renew the sabotage")
 
 

@@ -126,21 +126,22 @@ def reroute_to_shut_out() -> None:
     from server import chats
 
     async def online(chats: Any, mitra_id: str) -> bool:
-        return bool(
-            await chats._db.fetchval("SELECT is_online FROM mitra_online_status WHERE mitra_id = $1", mitra_id)
-        )
+        return bool(await chats._db.fetchval("SELECT is_online FROM mitra_online_status WHERE mitra_id = $1", mitra_id))
 
     reroute_anybody(online)
     chats.IS_ACTIVE = "SELECT true FROM mitras WHERE id = $1"
 
 
-@sabotage("reroute-full-before-silent", "Of a mitra who is silent and full, a reroute tells that she is full.", "REROUTE-04")
+@sabotage(
+    "reroute-full-before-silent", "Of a mitra who is silent and full, a reroute tells that she is full.", "REROUTE-04"
+)
 def reroute_full_before_silent() -> None:
     from server import chats
 
     async def anybody(own: Any, mitra_id: str) -> bool:
         load = await own._db.fetchval(
-            "SELECT count(*) FROM chat_sessions WHERE mitra_id = $1 AND status IN ('active', 'pending_payment')", mitra_id
+            "SELECT count(*) FROM chat_sessions WHERE mitra_id = $1 AND status IN ('active', 'pending_payment')",
+            mitra_id,
         )
         if load >= 3:
             raise chats.errors.mitra_at_capacity()
@@ -182,7 +183,9 @@ def reroute_to_the_same() -> None:
     chats.require_state = lenient
 
 
-@sabotage("reroute-leaves-capacity", "A reroute does not lower the capacity of the mitra who had the chat.", "REROUTE-06")
+@sabotage(
+    "reroute-leaves-capacity", "A reroute does not lower the capacity of the mitra who had the chat.", "REROUTE-06"
+)
 def reroute_leaves_capacity() -> None:
     from server.mirror.writes import Writes
 

@@ -98,7 +98,7 @@ def ping_of_shut_out_is_kept() -> None:
 def ping_of_shut_out_is_401() -> None:
     from server import errors
 
-    errors.account_inactive = lambda: errors.unauthenticated()  # noqa: PLW0108 # looked up when it is called
+    errors.account_inactive = lambda: errors.unauthenticated()  # looked up when it is called
 
 
 @sabotage("ping-moves-nothing", "A ping is answered, and leaves the heartbeat as it is.", "PING-01")
@@ -218,9 +218,7 @@ def shut_out_is_reachable() -> None:
     from server.mirror.reads import Reads
 
     async def online(self: Reads, mitra_id: str) -> bool:
-        there, pinged = await self._valkey.read(
-            ("SISMEMBER", keys.ONLINE, mitra_id), ("GET", keys.heartbeat(mitra_id))
-        )
+        there, pinged = await self._valkey.read(("SISMEMBER", keys.ONLINE, mitra_id), ("GET", keys.heartbeat(mitra_id)))
         at = keys.read_stamp(pinged)
         return bool(there and at is not None and at >= self._oldest_fresh())
 

@@ -40,7 +40,9 @@ class Sabotage:
     fails: frozenset[str]
     patch: Callable[[], None]
     breaks: str = "server"  # or "rig"
-    by: tuple[str, ...] = ()  # the words of `rig chaos` or `rig load` by which it shows, more words for `rig contract`, or boxes of the checklist
+    by: tuple[
+        str, ...
+    ] = ()  # the words of `rig chaos` or `rig load` by which it shows, more words for `rig contract`, or boxes of the checklist
     also: bool = False  # what it does to one invariant shows in others: they may fall as well
 
     @property

@@ -32,7 +32,9 @@ class Entry:
     sections: tuple[str, ...]
     command: str  # of the rig: checklist, chaos, load or contract
     where: str  # file:line of the declaration
-    by: tuple[str, ...] = ()  # more words for `rig chaos`, `load` or `contract`; boxes by which it shows in the checklist
+    by: tuple[
+        str, ...
+    ] = ()  # more words for `rig chaos`, `load` or `contract`; boxes by which it shows in the checklist
     also: bool = False  # whether other items may fall as well
     breaks: str = "server"  # or "rig": one of its own actions, so that what hangs on it must be inconclusive
 
