@@ -1,17 +1,55 @@
 """The kinds of evidence that stand under a verdict. Plain dictionaries, so that they go to JSON as they are."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 
-Evidence = dict[str, Any]
+
+class Evidence(TypedDict):
+    """One piece of evidence. `kind` decides which of the other fields it has: see the function of that name below."""
+
+    kind: str
+    statement: NotRequired[str]
+    columns: NotRequired[list[str]]
+    rows: NotRequired[list[list[object]]]
+    at: NotRequired[float]
+    command: NotRequired[str]
+    value: NotRequired[object]
+    type: NotRequired[str | None]
+    ttl_ms: NotRequired[int | None]
+    title: NotRequired[str]
+    lines: NotRequired[list[str]]
+    source: NotRequired[str]
+    looked_for: NotRequired[str | None]
+    actor: NotRequired[str]
+    method: NotRequired[str]
+    url: NotRequired[str]
+    body: NotRequired[object]
+    status: NotRequired[int | None]
+    reply: NotRequired[object]
+    error: NotRequired[str | None]
+    started: NotRequired[float]
+    ended: NotRequired[float]
+    curl: NotRequired[str]
+    counts: NotRequired[dict[str, int]]
+    what: NotRequired[str]
+    measured_s: NotRequired[float | None]
+    bound_s: NotRequired[float]
+    text: NotRequired[str]
 
 
 def sql(
     statement: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, at: float | None = None
 ) -> Evidence:
     """A query that the rig ran and the rows it got; `at` is when, in epoch seconds, where that matters."""
-    found = {"kind": "sql", "statement": statement, "columns": list(columns), "rows": [list(row) for row in rows]}
-    return found if at is None else {**found, "at": at}
+    found: Evidence = {
+        "kind": "sql",
+        "statement": statement,
+        "columns": list(columns),
+        "rows": [list(row) for row in rows],
+    }
+    if at is not None:
+        found["at"] = at
+    return found
 
 
 def moment(piece: Evidence) -> float | None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from rig.record.directory import RunDirectory
 from rig.record.lines import decoded
@@ -13,12 +13,27 @@ from rig.record.run_lines import L, Lines
 from rig.record.upgrade import readable_version
 
 
+class Meta(TypedDict):
+    """What run.json says, as far as the code reads it again; docs/record.md names more."""
+
+    kind: str
+    started: float
+    random_seed: int
+    record_version: NotRequired[int]
+    level: NotRequired[str]
+    strict: NotRequired[bool]
+    campaign: NotRequired[dict[str, object]]
+    cross: NotRequired[bool]
+    goodbye_s: NotRequired[float]
+    token_s: NotRequired[int]
+
+
 @dataclass(frozen=True)
 class Run:
     """A saved run: `meta` is the content of run.json, `lines` are all lines of its record."""
 
     directory: RunDirectory
-    meta: dict[str, Any]
+    meta: Meta
     lines: Lines
 
     @classmethod
@@ -34,7 +49,8 @@ class Run:
         if not isinstance(meta, dict) or "kind" not in meta:
             raise ValueError(f"{directory.meta.name} is not that of a run")
         version = readable_version(meta)
-        return cls(directory, meta, Lines(line for path in directory.records() for line in lines_of(path, version)))
+        known = cast(Meta, meta)
+        return cls(directory, known, Lines(line for path in directory.records() for line in lines_of(path, version)))
 
     def of(self, kind: type[L]) -> list[L]:
         """The lines of one kind, in the order of their times."""

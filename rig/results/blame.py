@@ -10,7 +10,8 @@ from rig.record import Run, Verdict, evidence
 from rig.record.evidence import Evidence
 from rig.record.lines.checklist import Observation, Scenario
 from rig.record.lines.common import Exited, Plan
-from rig.results.entries import INTERRUPTED, UNREACHED, Answer, Answers, Key, answer_entry
+from rig.results.entries import INTERRUPTED, UNREACHED, Answers, Key, answer_entry
+from rig.results.forms import Answer
 
 SHOWN_MAX = 5
 

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from rig.checks.chaos.consistency import availability_queries_per_s, person_minutes, sql_per_request, tallies
 from rig.checks.chaos.coverage import EVENTS
@@ -18,7 +17,7 @@ from rig.results.load import load_figures
 from rig.results.model import model_figures
 from rig.results.scaling import growth_figures
 
-Point = list[Any]
+Point = list[object]
 
 COSTS = {
     "ghost": "time that mitras who had left could be offered to seekers",
@@ -34,7 +33,7 @@ BELIEVED = "mirror_warm"
 ANSWER_MS = 5000  # the contract's bound on any answer
 
 
-def figures(run: Run) -> dict[str, Any]:
+def figures(run: Run) -> dict[str, object]:
     """`phases`, `series` and `measures` for the report; empty for a run without phases."""
     if run.meta["kind"] == "load" and run.of(Load):
         return load_figures(run)
@@ -56,7 +55,7 @@ def figures(run: Run) -> dict[str, Any]:
     }
 
 
-def request_series(phases: Sequence[Phase], requests: Sequence[Request]) -> list[dict[str, Any]]:
+def request_series(phases: Sequence[Phase], requests: Sequence[Request]) -> list[dict[str, object]]:
     """One point per second, at its begin, for the requests that began in it; a second without requests is a gap."""
     begin, end = min(line.since for line in phases), max(line.until for line in phases)
     by_second: dict[int, list[Request]] = defaultdict(list)
@@ -70,7 +69,7 @@ def request_series(phases: Sequence[Phase], requests: Sequence[Request]) -> list
     def failures(lines: Sequence[Request]) -> int:
         return sum(line.status is None or line.status >= 500 for line in lines)
 
-    series = [
+    series: list[dict[str, object]] = [
         {"name": "requests", "unit": "1/s", "points": points(len)},
         {"name": "latency, p50", "unit": "ms", "points": points(lambda lines: latency_ms(lines, 0.5))},
         {"name": "latency, p95", "unit": "ms", "points": points(lambda lines: latency_ms(lines, 0.95))},
@@ -80,7 +79,7 @@ def request_series(phases: Sequence[Phase], requests: Sequence[Request]) -> list
     return series
 
 
-def mirror_series(samples: Sequence[Sample]) -> list[dict[str, Any]]:
+def mirror_series(samples: Sequence[Sample]) -> list[dict[str, object]]:
     """How many ids were wrong in each sample; a gap where the mirror could not be read."""
     curves: dict[str, list[Point]] = {"ghost": [], "missing": []}
     for sample in samples:
@@ -100,13 +99,13 @@ def latency_ms(requests: Sequence[Request], share: float) -> float | None:
     return None if found is None else round(found * 1000, 2)
 
 
-def measure(name: str, value: float | str | None, unit: str, limit: float | None = None) -> dict[str, Any]:
+def measure(name: str, value: float | str | None, unit: str, limit: float | None = None) -> dict[str, object]:
     return {"name": name, "value": value, "unit": unit, "limit": limit}
 
 
-def lanes(run: Run) -> list[dict[str, Any]]:
+def lanes(run: Run) -> list[dict[str, object]]:
     """The lanes of the report's timeline, each with `spans` (from, to, tone, name) and `marks` (t, name)."""
-    found = []
+    found: list[dict[str, object]] = []
     by_number: dict[int, list[FaultEvent]] = defaultdict(list)
     for event in run.of(FaultEvent):
         by_number[event.number].append(event)
@@ -133,15 +132,15 @@ def lanes(run: Run) -> list[dict[str, Any]]:
     return [*found, *belief(run)]
 
 
-def belief(run: Run) -> list[dict[str, Any]]:
+def belief(run: Run) -> list[dict[str, object]]:
     """One lane per instance: when it used Valkey and when Postgres, by its `/metrics`."""
     by_instance: dict[str, list[tuple[float, bool]]] = defaultdict(list)
     for line in run.of(Metrics):
         if BELIEVED in line.values:
             by_instance[line.instance].append((line.t, line.values[BELIEVED] == 1))
-    found = []
+    found: list[dict[str, object]] = []
     for instance, looks in by_instance.items():
-        spans: list[dict[str, Any]] = []
+        spans: list[dict[str, object]] = []
         for at, warm in looks:
             name = "Valkey" if warm else "Postgres"
             if spans and spans[-1]["name"] == name:
@@ -152,7 +151,7 @@ def belief(run: Run) -> list[dict[str, Any]]:
     return found
 
 
-def chaos_measures(run: Run, phases: Sequence[Phase], requests: Sequence[Request]) -> list[dict[str, Any]]:
+def chaos_measures(run: Run, phases: Sequence[Phase], requests: Sequence[Request]) -> list[dict[str, object]]:
     """Consistency and its cost first, then requests and latency of each phase with traffic."""
     found = consistency_measures(run.lines)
     for phase in phases:
@@ -164,7 +163,7 @@ def chaos_measures(run: Run, phases: Sequence[Phase], requests: Sequence[Request
     return found
 
 
-def consistency_measures(lines: Lines) -> list[dict[str, Any]]:
+def consistency_measures(lines: Lines) -> list[dict[str, object]]:
     found = []
     for (horizon, phase), tally in sorted(tallies(lines).items()):
         told = f"changes right after {horizon:g} s, {phase}"

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import cast
 
 from rich import box
 from rich.console import Console
@@ -14,7 +14,9 @@ from typer import echo
 from rig.config import Settings
 from rig.errors import UsageError
 from rig.record import Verdict, resolve_run
+from rig.record.evidence import Evidence
 from rig.record.verdict import RANK
+from rig.results.forms import Item, Results
 from rig.terminal import console
 
 # A time has changed when it is this much longer or shorter, and by enough to be told from noise.
@@ -23,7 +25,7 @@ TIME_MIN_S = 0.5
 SAME_SETTINGS = ("kind", "cadence", "level")
 SAME_JUDGED = ("label", "commit", "changed")  # of what was judged
 
-Change = list[Any]  # id, before, after; None where that run has no such thing
+Change = list[object]  # id, before, after; None where that run has no such thing
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def run(settings: Settings, before: str, after: str, as_json: bool) -> int:
     return 1 if comparison.worse else 0
 
 
-def results_of(settings: Settings, name: str) -> dict[str, Any]:
+def results_of(settings: Settings, name: str) -> Results:
     """The saved results of a run, by path or by its name below the reports."""
     try:
         directory = resolve_run(settings.reports, name)
@@ -66,10 +68,11 @@ def results_of(settings: Settings, name: str) -> dict[str, Any]:
         raise UsageError(
             f"cannot compare {name!r}: its results.json is damaged; `rig recheck` writes it anew"
         ) from None
-    return {**results, "name": directory.path.name}
+    results["name"] = directory.path.name
+    return cast(Results, results)
 
 
-def require_alike(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+def require_alike(before: Results, after: Results) -> None:
     """UsageError for runs of different kinds, and for those that answer nothing in common."""
     kinds = kind_of(before), kind_of(after)
     if kinds[0] != kinds[1]:
@@ -80,26 +83,24 @@ def require_alike(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         raise UsageError(f"{before['name']} and {after['name']} answer nothing in common: there is nothing to compare")
 
 
-def kind_of(results: Mapping[str, Any]) -> str:
+def kind_of(results: Results) -> str:
     """What was run, for a reader: a checklist, maybe under a fault, or a campaign by its name."""
-    campaign = (results.get("campaign") or {}).get("name")
+    campaign = results["campaign"]["name"] if results.get("campaign") else ""
     under = f" under {results['under']}" if results.get("under") else ""
     return f"{results.get('kind') or 'of no kind'}{f' {campaign}' if campaign else ''}{under}"
 
 
-def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
+def compare(before: Results, after: Results) -> Comparison:
     """Pure: two runs' results to what differs. What the second run lacks is worse; what the first lacks, new."""
     old, new = ({item["id"]: item for item in results["items"]} for results in (before, after))
     ids = [*old, *(id for id in new if id not in old)]
     verdicts = [
-        [id, of(old, id, "verdict"), of(new, id, "verdict")]
-        for id in ids
-        if of(old, id, "verdict") != of(new, id, "verdict")
+        (id, verdict_of(old, id), verdict_of(new, id)) for id in ids if verdict_of(old, id) != verdict_of(new, id)
     ]
-    seconds = [["whole run", before["seconds"], after["seconds"]]]
+    seconds = [("whole run", before["seconds"], after["seconds"])]
     # What was watched all along took as long as its run, which is told already.
     own = [id for id in ids if id in old and id in new and not (old[id].get("all_along") and new[id].get("all_along"))]
-    seconds += [[id, old[id]["seconds"], new[id]["seconds"]] for id in own]
+    seconds += [(id, old[id]["seconds"], new[id]["seconds"]) for id in own]
     counts = [(id, statement_counts(old[id]), statement_counts(new[id])) for id in ids if id in old and id in new]
     return Comparison(
         before["name"],
@@ -109,8 +110,8 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
             for name in (*SAME_SETTINGS, *SAME_JUDGED)
             if (values := [setting(results, name) for results in (before, after)])[0] != values[1]
         ],
-        verdicts=verdicts,
-        times=[change for change in seconds if time_changed(change[1], change[2])],
+        verdicts=[list(change) for change in verdicts],
+        times=[list(change) for change in seconds if time_changed(change[1], change[2])],
         statements=[
             [f"{id}: {what}", was.get(what, 0), now.get(what, 0)]
             for id, was, now in counts
@@ -121,12 +122,12 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
     )
 
 
-def setting(results: Mapping[str, Any], name: str) -> Any:
+def setting(results: Results, name: str) -> object:
     return (results.get("judged") or {}).get(name) if name in SAME_JUDGED else results.get(name)
 
 
-def of(items: Mapping[str, Any], id: str, what: str) -> Any:
-    return items[id][what] if id in items else None
+def verdict_of(items: Mapping[str, Item], id: str) -> str | None:
+    return items[id]["verdict"] if id in items else None
 
 
 def fell(was: str | None, now: str | None) -> bool:
@@ -146,7 +147,7 @@ def time_changed(was: float, now: float) -> bool:
     return longer - shorter >= TIME_MIN_S and longer >= TIME_RATIO * shorter
 
 
-def statement_counts(item: Mapping[str, Any]) -> Counter[str]:
+def statement_counts(item: Item) -> Counter[str]:
     """What Postgres was asked, by class and table, in all that the box shows as evidence."""
     found: Counter[str] = Counter()
     for shown in evidence_of(item):
@@ -155,7 +156,7 @@ def statement_counts(item: Mapping[str, Any]) -> Counter[str]:
     return found
 
 
-def evidence_of(item: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+def evidence_of(item: Item) -> Iterable[Evidence]:
     return (shown for answer in item["answers"] for shown in answer["evidence"])
 
 
@@ -180,7 +181,7 @@ def show(comparison: Comparison, console: Console) -> None:
     console.print(f"\n{len(comparison.worse)} worse: {worse}" if worse else "\nno verdict got worse")
 
 
-def told(value: Any) -> str:
+def told(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import msgspec
 
@@ -11,8 +10,8 @@ from rig.record import Run, Verdict, overall
 from rig.record.evidence import Evidence
 from rig.record.lines.checklist import Observation, Scenario, StepError
 from rig.record.lines.common import BoundValue, End
+from rig.results.forms import Answer, Item
 
-Answer = dict[str, Any]  # an answer as it stands in results.json
 Answers = dict[str, list[Answer]]  # by item
 Key = tuple[str, str]  # a scenario and its variant
 INTERRUPTED = "the run was interrupted before this could be judged"
@@ -33,13 +32,14 @@ def answer_entry(
 ) -> Answer:  # fmt: skip
     """One answer of an item, from a scenario and variant; times are epoch seconds."""
     scenario, variant = key
-    different = [asdict(each) for each in judgement.differences]
-    return {
+    entry: Answer = {
         "scenario": scenario, "variant": variant, "verdict": judgement.verdict, "message": judgement.message,
         "seconds": round(ended - started, 3), "started": started, "bounds": msgspec.to_builtins(bounds or {}),
         "weakened": [], "evidence": list(shown),
-        **({"differences": different} if different else {}),
     }  # fmt: skip
+    if judgement.differences:
+        entry["differences"] = [asdict(each) for each in judgement.differences]
+    return entry
 
 
 def observed_entry(line: Observation, judgement: Judgement) -> Answer:
@@ -63,14 +63,14 @@ def never(key: Key, t: float, message: str, verdict: Verdict = Verdict.INCONCLUS
     return answer_entry(key, Judgement(verdict, message), started=t, ended=t)
 
 
-def item_entry(item: str, answers: list[Answer], replay: str, broken: str | None, unanswered: str) -> dict[str, Any]:
+def item_entry(item: str, answers: list[Answer], replay: str, broken: str | None, unanswered: str) -> Item:
     """One item with its verdict. `broken`: what stopped the rig itself; `unanswered`: why an item has no answer."""
     declared = CHECKS[item]
     verdict = overall(Verdict(answer["verdict"]) for answer in answers)
     if not answers and broken:
         verdict = Verdict.BROKEN
     telling = [answer["message"] for answer in answers if answer["verdict"] == verdict]
-    return {
+    entry: Item = {
         "id": item,
         "section": declared.section,
         "section_title": declared.section_title,
@@ -80,13 +80,15 @@ def item_entry(item: str, answers: list[Answer], replay: str, broken: str | None
         "verdict": verdict,
         "message": " | ".join(dict.fromkeys(telling)) or unanswered,
         "seconds": round(sum(answer["seconds"] for answer in answers), 3),
-        **({"all_along": True} if declared.whole_run else {}),
         "answers": answers,
         "replay": replay.replace("{item}", item),
     }
+    if declared.whole_run:
+        entry["all_along"] = True
+    return entry
 
 
-def scenario_entry(line: Scenario) -> dict[str, Any]:
+def scenario_entry(line: Scenario) -> dict[str, object]:
     """One scenario with its steps."""
     feature, _, name = line.scenario.partition(": ")
     return {

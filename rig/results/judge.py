@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 from rig.checks import load_checks
 from rig.checks.contract.verdicts import declare_contract
@@ -25,7 +24,7 @@ class NoPlan(ValueError):
     """The run has no plan: it ended before anything had begun."""
 
 
-def judge_run(run: Run) -> dict[str, Any]:
+def judge_run(run: Run) -> dict[str, object]:
     """The content of `results.json`. Pure: the same files always give the same results.
 
     NoPlan if nothing was planned, so that there is nothing to judge.

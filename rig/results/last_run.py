@@ -1,21 +1,20 @@
 """What did not pass in the last saved runs of a kind: for `--failed`."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from typer import echo
 
 from rig.errors import UsageError
 from rig.record import RunDirectory, Verdict
+from rig.results.forms import Item, Results
 from rig.terminal import print_result
 
-Results = Mapping[str, Any]
 AGAIN = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.BROKEN)
 
 
-def failed_of_last(reports: Path, kind: str, counts: Callable[[Results], bool] = lambda _: True) -> list[Results]:
+def failed_of_last(reports: Path, kind: str, counts: Callable[[Results], bool] = lambda _: True) -> list[Item]:
     """The items of the last run of this kind that failed, were inconclusive or broken. If there are none, say so.
 
     `counts` says whether a run is one to look at. Raises UsageError when there is no such run.

@@ -3,7 +3,6 @@
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from rig.checks import CHECKS
 from rig.checks.load.measures import MEASURES, Measured
@@ -29,7 +28,7 @@ from rig.record.histogram import edge_ms, quantile_ms
 from rig.record.lines.common import BoundValue, Plan, numbers
 from rig.record.lines.load import ArmUp, Block, Commands, Generator, PhaseSpan, Tally, TrafficSecond, Usage
 
-Row = dict[str, Any]
+Row = dict[str, object]
 SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
 # Student's t for a 95 % interval of the mean, by degrees of freedom.
 T_95 = {1: 12.7, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26, 10: 2.23, 15: 2.13, 20: 2.09}
@@ -38,7 +37,7 @@ NO_TRAFFIC = TrafficSecond(0, "", "", 0, 0, 0, 0)
 LEDGER_MAX = 60
 
 
-def load_figures(run: Run) -> dict[str, Any]:
+def load_figures(run: Run) -> dict[str, object]:
     """The key `load` of the results, and `phases` for the bands of the plots."""
     lines = run.lines
     plan = lines.first(Plan)
@@ -208,7 +207,8 @@ def block_rows(lines: Lines) -> dict[str, list[Row]]:
                 values[f"processor time of {process}", "% of a core"][key].append(
                     round(100 * max(0.0, cpu_s) / block.seconds, 1)
                 )
-    blocks, observing = [], []
+    blocks: list[Row] = []
+    observing: list[Row] = []
     for (name, unit), by in values.items():
         on, off = by.get(("on", False), []), by.get(("off", False), [])
         if on and off:
@@ -254,7 +254,7 @@ def generator(lines: Lines, worker: Generator) -> Row:
 
 def commands(lines: Lines) -> list[Row]:
     """Valkey's own count of its commands from the begin to the end of the traffic."""
-    found = []
+    found: list[tuple[int, Row]] = []
     for arm in {line.arm for line in lines.of(Commands)}:
         reads = {line.name: line for line in lines.of(Commands) if line.arm == arm}
         if {"begin", "end"} <= reads.keys():
@@ -262,10 +262,9 @@ def commands(lines: Lines) -> list[Row]:
             for command, calls in reads["end"].commands.items():
                 moved = calls - reads["begin"].commands.get(command, 0)
                 if moved:
-                    found.append(
-                        {"arm": arm, "command": command, "calls": moved, "a_second": round(moved / seconds, 2)}
-                    )
-    return sorted(found, key=lambda row: -row["calls"])
+                    row: Row = {"arm": arm, "command": command, "calls": moved, "a_second": round(moved / seconds, 2)}
+                    found.append((moved, row))
+    return [row for _, row in sorted(found, key=lambda one: -one[0])]
 
 
 def rounded(value: float | None) -> float | None:

@@ -1,7 +1,5 @@
 """What a report shows of explorations beside the verdicts: bounds and figures, controls, violations."""
 
-from typing import Any
-
 import msgspec
 
 from rig.record import Run
@@ -41,7 +39,7 @@ def violations(run: Run) -> list[tuple[str, Explored, Violation]]:
     return found
 
 
-def explored_row(line: Explored) -> dict[str, Any]:
+def explored_row(line: Explored) -> dict[str, object]:
     """An exploration without its path, but with the broken invariant and the length of the path."""
     violation = line.violation
     return {
@@ -51,7 +49,7 @@ def explored_row(line: Explored) -> dict[str, Any]:
     }
 
 
-def plain(line: Explored | Control, *without: str) -> dict[str, Any]:
+def plain(line: Explored | Control, *without: str) -> dict[str, object]:
     """The fields of a line as plain JSON, without some of them."""
-    fields: dict[str, Any] = msgspec.to_builtins(line)
+    fields: dict[str, object] = msgspec.to_builtins(line)
     return {name: value for name, value in fields.items() if name not in without}

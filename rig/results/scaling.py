@@ -1,7 +1,5 @@
 """The curves of a growth run, from its record, as plain JSON for the report."""
 
-from typing import Any
-
 from rig.checks.scaling.growth import OPERATIONS, batched_floor, curve, exponent, floor, growing
 from rig.record import Run
 from rig.record.lines.scaling import Growth, Memory, PingsDuring
@@ -9,7 +7,7 @@ from rig.record.lines.scaling import Growth, Memory, PingsDuring
 FLOORS = {"floor": floor, "packed": batched_floor}
 
 
-def growth_figures(run: Run) -> dict[str, Any]:
+def growth_figures(run: Run) -> dict[str, object]:
     """`growth`: curve, floors and exponent of each operation, and memory by size, for the report."""
     operations = []
     for operation, title in OPERATIONS.items():
@@ -41,5 +39,5 @@ def growth_figures(run: Run) -> dict[str, Any]:
     }
 
 
-def _measure(name: str, value: float, unit: str) -> dict[str, Any]:
+def _measure(name: str, value: float, unit: str) -> dict[str, object]:
     return {"name": name, "value": value, "unit": unit, "limit": None}

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
 
 from rig.record import Run
 from rig.record.lines.chaos import Phase
@@ -21,7 +20,7 @@ AFTER = "after the last scenario of a worker"
 GAP, STOPPING, BLOCKS = "between phases", "stopping and saving", "alternating blocks"
 
 
-def wall_time(run: Run, ended: float) -> dict[str, Any]:
+def wall_time(run: Run, ended: float) -> dict[str, object]:
     """`workers` and `parts` (name and seconds, which add up to the workers' time together); empty where unknown."""
     parts = of_workers(run, ended) if run.of(Scenario) else of_phases(run, ended)
     workers = len(run.of(Starts)) or 1

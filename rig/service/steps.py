@@ -52,7 +52,7 @@ Change = Callable[[Answer], None]
 class Expected:
     """One right answer, the sentence of the contract that demands it, and the change that goes with it.
 
-    `body`: fields that the reply must have, by name. `also`: sentences that this step puts to the test besides.
+    `body`: fields that the reply must have, by name. `also`: further sentences that this step tests.
     """
 
     status: int

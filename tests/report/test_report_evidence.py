@@ -140,13 +140,13 @@ def test_a_failed_item_shows_all_of_it():
     assert f'{SARI}<span class="who">Sari</span>' in item
     assert '<tr class="marked"><td><b class="flag"' in item
     assert '<th scope="row">not expected</th>' in item
-    assert '<a href="#contract-Ping">Ping</a>' in item
+    assert '<a href="#contract-PING-04">PING-04</a>' in item
     assert "<blockquote>" in item
     assert '<a href="logs/gw0-server-a.log">logs/gw0-server-a.log</a>' in item
     step = re.search(r'<a href="#(scenario-1-step-\d)">', item)
     assert step
     assert f'<li id="{step[1]}">' in source
-    assert '<div id="contract-Ping">' in source
+    assert '<div id="contract-PING-04">' in source
     assert "a-run --reports 'my reports'" in unescape(re.sub("</?span>", "", source))
     assert "36 s together" in source
     assert "25.0 %" in source
@@ -173,5 +173,5 @@ def test_text_outputs_have_names_marks_and_both_sides():
 
 def test_each_promise_of_the_checklist_has_its_sentence_in_the_contract():
     assert {name for names in REFERENCES.values() for name in names} <= clauses().keys()
-    assert all(clauses_of(item["id"]) for item in checklist()["items"])
+    assert [item["id"] for item in checklist()["items"] if not clauses_of(item["id"])] == ["SETUP-06"]  # the rig's own
     assert clauses_of("sweep/INV-07") == ()

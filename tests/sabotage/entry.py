@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rig.checks.contract.sentences import sentences
+from rig.service.sentences import sentences
 from rig.checks.framework import CATCH_ALL
 
 CHECKOUT = Path(__file__).parents[2]

@@ -32,7 +32,7 @@ class Finding:
 
 @dataclass
 class Followed:
-    """What a run has shown: how often each sentence was put to the test, and what was found."""
+    """What a run has shown: how often each sentence was tested, and what was found."""
 
     judged: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -128,7 +128,7 @@ def step_of(line: ContractStep) -> Step:
 
 
 def looked_at(line: ContractStep) -> tuple[str, ...]:
-    """Sentences that every look at an answer, at rows and at keys puts to the test."""
+    """Sentences that each answer, and each look at rows and keys, tests."""
     always: tuple[str, ...] = ("HTTP-20", "HTTP-21", "ID-01")
     if line.status is not None and line.status >= 400:
         always += ("HTTP-01", "HTTP-02")

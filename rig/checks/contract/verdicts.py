@@ -23,6 +23,10 @@ class SentenceCheck(Check):
     heading: str = ""
 
     @property
+    def section(self) -> str:
+        return self.heading
+
+    @property
     def section_title(self) -> str:
         return self.heading
 
@@ -102,7 +106,7 @@ def declare_contract(planned: Sequence[PlannedSentence], goodbye_s: float, token
 
 
 def kept(sentence: PlannedSentence, reader: Reader) -> Callable[[Judge, Lines, Bounds], None]:
-    """Failed: a step or probe broke the sentence. Passed: it was put to the test, and held each time."""
+    """Failed: a step or probe broke the sentence. Passed: it was tested, and always held."""
 
     def check(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         told = reader.told(lines)
@@ -115,7 +119,7 @@ def kept(sentence: PlannedSentence, reader: Reader) -> Callable[[Judge, Lines, B
         for doubt in told.doubts[sentence.id]:
             judge.assume(False, doubt)
         count = told.judged[sentence.id]
-        judge.assume(count, "nothing put this sentence to the test")
-        judge.note(f"put to the test {count:,} times" if count != 1 else "put to the test once")
+        judge.assume(count, "nothing tested this sentence")
+        judge.note(f"tested {count:,} times" if count != 1 else "tested once")
 
     return check

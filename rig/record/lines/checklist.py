@@ -1,8 +1,15 @@
 """Lines of the checklist."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from rig.record.lines.base import Json, Number, ScenarioLine, Verdict
+
+if TYPE_CHECKING:
+    from rig.record.evidence import Evidence as SavedEvidence
+else:  # msgspec would drop fields that a TypedDict does not name: evidence is saved and read as it is
+    SavedEvidence = dict[str, Json]
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,7 +49,7 @@ class Observation(ScenarioLine, frozen=True, kw_only=True, tag="observation"):
     attempt: int
     seen: dict[str, Json]
     bounds: dict[str, Number]
-    evidence: list[dict[str, Json]]
+    evidence: list[SavedEvidence]
     started: float
     ended: float
     error: StepError | None = None

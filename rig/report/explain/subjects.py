@@ -116,9 +116,8 @@ def marks(pieces: Sequence[Evidence], subjects: Subjects) -> list[Marks]:
 
 
 def _gathered(piece: Evidence, own: Marks) -> Marks:
-    parts: list[object] = next(
-        (piece[name] for name in ("rows", "lines", "value") if isinstance(piece.get(name), list)), []
-    )
+    lists = (part for part in (piece.get("rows"), piece.get("lines"), piece.get("value")) if isinstance(part, list))
+    parts = next(lists, [])
     return Marks(whole=True) if len(own.parts) == len(parts) > PARTS_MAX else own
 
 

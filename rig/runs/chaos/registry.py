@@ -9,7 +9,8 @@ from pathlib import Path
 from rig.errors import UsageError, unknown
 from rig.faults.catalogue import faults
 from rig.paths import shipped
-from rig.results.last_run import AGAIN, Results, judged_runs, no_runs, tell_none
+from rig.results.forms import Results
+from rig.results.last_run import AGAIN, judged_runs, no_runs, tell_none
 from rig.runs.chaos.campaign import CI, FULL, Campaign, Phases, restored_campaign
 from rig.runs.chaos.schedule import PlannedFault
 

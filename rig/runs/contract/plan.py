@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rig.checks.contract.sentences import Sentence, sentences
 from rig.checks.framework import HARDENED
 from rig.errors import UsageError, unknown
 from rig.runs.contract.cases import Case, every, grouped, later, simulated
 from rig.runs.contract.probing import DeclaredProbe, probes
+from rig.service.sentences import Sentence, sentences
 from rig.service.steps import predict
 
 STAGES = ("pairs", "walks", "races", "edges")
-# What each look at an answer, at rows and at keys puts to the test, whatever the action.
+# What each answer, and each look at rows and keys, tests, whatever the action is.
 ALWAYS = frozenset({
     "HTTP-01", "HTTP-02", "HTTP-20", "HTTP-21", "ID-01", "TABLE-02", "TABLE-03", "TABLE-04", "TABLE-05",
     "KEY-01", "KEY-02", "KEY-03", "KEY-04", "KEY-07", "TIME-01",
@@ -66,7 +66,7 @@ def chosen(only: Sequence[str], known: dict[str, Sentence]) -> set[str]:
 
 
 def sentences_of(case: Case) -> set[str]:
-    """The sentences that a case puts to the test with its tries, by the model."""
+    """The sentences that a case tests with its tries, according to the model."""
     service = simulated(case.way)
     found = set(ALWAYS)
     for tried in case.tries:

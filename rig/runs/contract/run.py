@@ -9,7 +9,6 @@ from typer import echo
 
 from rig.checks.contract.probes import load_probe_checks
 from rig.checks.contract.replay import Followed
-from rig.checks.contract.sentences import sentences
 from rig.config import Settings
 from rig.environment.stack_spec import level_of, stack_spec
 from rig.environment.testbed import Testbed, open_testbed
@@ -26,6 +25,7 @@ from rig.runs.contract.pairs import Player
 from rig.runs.contract.plan import ContractPlan, plan_contract, sentences_of, ways_of
 from rig.runs.contract.probing import run_probe
 from rig.runs.contract.walks import Walker, drawn
+from rig.service.sentences import sentences
 
 GOODBYE_S = 30  # long enough for a batch of chats whose time is up
 TOKEN_S = 900

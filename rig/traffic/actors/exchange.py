@@ -67,8 +67,7 @@ class Exchange:
 
     def plain(self) -> dict[str, Any]:
         """All of it as plain JSON, for a line of the record or an observation."""
-        facts = self.evidence()
-        del facts["kind"]
+        facts = {name: value for name, value in self.evidence().items() if name != "kind"}
         return facts | {
             "code": self.code, "action": self.action, "subject": self.subject, "instance": self.instance,
             "outcome": str(self.outcome),

@@ -11,13 +11,13 @@ import pytest
 
 from rig.checks.contract.charges import PROMISED
 from rig.checks.contract.replay import Followed, Follower
-from rig.checks.contract.sentences import sentences
 from rig.record.lines.contract import ContractEvent, ContractStep, Keys, Rows
 from rig.runs.contract.cases import every, simulated
 from rig.runs.contract.plan import sentences_of
 from rig.runs.contract.sign_ins import states_of, tries_of
 from rig.service.chats import Near
 from rig.service.offers import AnyOrder
+from rig.service.sentences import sentences
 from rig.service.state import Mitra, Service
 from rig.service.steps import Answer, Step, predict
 

@@ -3,8 +3,8 @@
 import pytest
 
 from rig.checks.contract.probes import load_probe_checks
-from rig.checks.contract.sentences import sentences
 from rig.runs.contract.probing import probes
+from rig.service.sentences import sentences
 
 
 def test_each_sentence_has_an_id_a_section_and_one_promise() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rig.checks.contract.sentences import sentences
+from rig.service.sentences import sentences
 from tests.support.stack_support import rig
 
 CHATS_OF_ANYBODY = """
