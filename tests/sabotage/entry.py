@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rig.service.sentences import sentences
 from rig.checks.framework import CATCH_ALL
+from rig.service.sentences import sentences
 
 CHECKOUT = Path(__file__).parents[2]
 # The commands that judge invariants and claims. Sentences of the contract are judged by `rig contract`, boxes by `rig checklist`.
