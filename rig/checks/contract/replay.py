@@ -144,7 +144,9 @@ def told(line: ContractStep) -> str:
     speaks_of = " ".join(filter(None, (line.chat, line.mitra, line.key)))
     value = "" if line.value is None else f" {line.value}"
     token = "" if line.token == "fresh" else f" with a token that is {line.token}"
-    return f"{line.case}, step {line.number}: {line.actor} {line.action} {speaks_of}{value}{token}".replace("  ", " ")
+    return f"{line.case}, step {line.number}: {line.actor} {line.action} {speaks_of}{value}{token}".replace(
+        "  ", " "
+    ).rstrip()
 
 
 def follow(lines: Sequence[ContractEvent | ContractStep], goodbye_s: float, token_s: int) -> Followed:
