@@ -70,7 +70,7 @@ def verify(role: str) -> Callable[[Service, Step, float], list[Expected]]:
             service.tokens[step.key] = RefreshToken(role, step.actor)
 
         sentence = "AUTH-04" if known else "AUTH-05"
-        again = ("AUTH-07",) if request in service.renewed else ()
+        again: tuple[str, ...] = ("AUTH-07",) if request in service.renewed else ()
         if role == "mitra" and service.mitras[step.actor].was_deactivated:
             again += ("DEACT-06",)
         return [

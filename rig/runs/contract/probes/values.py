@@ -5,6 +5,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from psycopg import sql
+
 from rig.contract import SETTING_S
 from rig.environment.testbed import DEFAULT_SETTINGS, MARGIN_S, Testbed
 from rig.runs.contract.probes.edges import Sender
@@ -19,7 +21,7 @@ WRONG_DURATIONS: tuple[Any, ...] = (0, -1, 86_401, 10**12, 1.5, "600", None, Tru
 WRONG_SETTINGS: tuple[Any, ...] = (0, -1, 1_000_001, 10**12, 1.5, "3", "", None, True, [3])
 WRONG_PHONES: tuple[Any, ...] = ("", "phone", "+", "081234567890", "6281234567890", "+62 812 345", "+62812x", 628123)
 HELD = "SELECT count(*) FROM auth_sessions AS s WHERE position(%s IN s::text) > 0"
-EXPIRE = "UPDATE auth_sessions SET expires_at = now() - interval '1 minute' WHERE user_id::text = %s"
+EXPIRE = sql.SQL("UPDATE auth_sessions SET expires_at = now() - interval '1 minute' WHERE user_id::text = %s")
 HEARTBEAT_AT = datetime(2026, 1, 31, 8, 30, 15, 250_000, tzinfo=UTC)
 SHORT_MS = 4000  # life of a snapshot that was written by hand
 
