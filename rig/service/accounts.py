@@ -28,7 +28,11 @@ def request_code(role: str) -> Callable[[Service, Step, float], list[Expected]]:
             return refused(400, "VALIDATION_ERROR", "AUTH-03", "HTTP-09")
 
         def change(answer: Answer) -> None:
-            service.codes[role, step.actor] = 0
+            request = (role, step.actor)
+            if service.codes.get(request, 0) >= WRONG_CODES_MAX:
+                service.renewed.add(request)
+            service.used_codes.discard(request)
+            service.codes[request] = 0
 
         return [Expected(200, "AUTH-02", change=change, also=("AUTH-22",))]
 
@@ -40,8 +44,10 @@ def verify(role: str) -> Callable[[Service, Step, float], list[Expected]]:
 
     def predict(service: Service, step: Step, now: float) -> list[Expected]:
         request = (role, step.actor)
+        if request in service.used_codes:
+            return refused(401, "OTP_INVALID", "AUTH-09", "AUTH-08")
         if request not in service.codes:
-            return refused(401, "OTP_INVALID", "AUTH-08", "AUTH-09")
+            return refused(401, "OTP_INVALID", "AUTH-08")
         if service.codes[request] >= WRONG_CODES_MAX:
             return refused(429, "OTP_TOO_MANY_ATTEMPTS", "AUTH-07")
 
@@ -58,18 +64,22 @@ def verify(role: str) -> Callable[[Service, Step, float], list[Expected]]:
 
         def change(answer: Answer) -> None:
             del service.codes[request]
+            service.used_codes.add(request)
             if role == "client":
                 service.customers.add(step.actor)
             service.tokens[step.key] = RefreshToken(role, step.actor)
 
         sentence = "AUTH-04" if known else "AUTH-05"
+        again: tuple[str, ...] = ("AUTH-07",) if request in service.renewed else ()
+        if role == "mitra" and service.mitras[step.actor].was_deactivated:
+            again += ("DEACT-06",)
         return [
             Expected(
                 200,
                 sentence,
                 body=tokens_of(service, role, step.actor, step.key),
                 change=change,
-                also=("API-02", "AUTH-14", "AUTH-18"),
+                also=("API-02", "AUTH-14", "AUTH-18", *again),
             )
         ]
 
@@ -96,7 +106,10 @@ def refresh(role: str) -> Callable[[Service, Step, float], list[Expected]]:
             return refused(401, "REFRESH_INVALID", "AUTH-12")
         if not token.live:
             inactive = token.user in service.mitras and not service.mitras[token.user].active
-            return refused(401, "REFRESH_INVALID", "DEACT-05" if inactive else "AUTH-11", "AUTH-12", "AUTH-13")
+            if inactive:
+                return refused(401, "REFRESH_INVALID", "DEACT-05", "AUTH-12")
+            sentence = "AUTH-13" if token.logged_out else "AUTH-11"
+            return refused(401, "REFRESH_INVALID", sentence, "AUTH-12")
 
         def change(answer: Answer) -> None:
             token.live = False
@@ -114,6 +127,7 @@ def logout(role: str) -> Callable[[Service, Step, float], list[Expected]]:
 
         def change(answer: Answer) -> None:
             if token is not None and token.role == role:
+                token.logged_out = token.logged_out or token.live
                 token.live = False
 
         return [Expected(204, "AUTH-13", change=change)]

@@ -111,7 +111,7 @@ def blast(chat: Chat, mitras: set[str], service: Service) -> Expected:
 
     sentence = "CHAT-06" if chat.paid else "CHAT-04"
     also = ("BLAST-01", "TABLE-05", *(("BLAST-03", "BLAST-04") if service.outage else ()))
-    return Expected(200, sentence, body=session(chat, offered=len(mitras)), change=change, also=also)
+    return Expected(200, sentence, body=session(chat, offered=len(mitras)), change=change, also=(*also, "API-01"))
 
 
 @action("cancel", "POST", SESSIONS + "/{chat}/cancel", "client")
@@ -143,7 +143,8 @@ def moved(service: Service, step: Step, of: tuple[str, ...], to: Any, sentence: 
 def ends(chat: Chat, of: tuple[str, ...], to: Any, sentence: str, *also: str) -> list[Expected]:
     if chat.status not in of:
         return wrong_state()
-    return [Expected(200, sentence, body=session(chat, status=to), change=setter(chat, status=to), also=also)]
+    body = session(chat, status=to)
+    return [Expected(200, sentence, body=body, change=setter(chat, status=to), also=(*also, "API-01"))]
 
 
 def setter(chat: Chat, **values: Any) -> Callable[[Answer], None]:
@@ -182,7 +183,8 @@ def extension_pay(service: Service, step: Step, now: float) -> list[Expected]:
     ends_at = chat.ends_at + chat.extension
     change = setter(chat, status="active", ends_at=ends_at, extension=None)
     body = session(chat, status="active", ends_at=Near(ends_at, 0.01))
-    return [Expected(200, "EXTEND-03", body=body, change=change, also=("EXTEND-04", "EXTEND-06"))]
+    in_window = ("EXTEND-04",) if service.time_is_up(chat, now) else ()
+    return [Expected(200, "EXTEND-03", body=body, change=change, also=("EXTEND-06", *in_window))]
 
 
 @action("mitra-end", "POST", "/api/mitra/chat-sessions/{chat}/end", "mitra")

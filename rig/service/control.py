@@ -33,12 +33,13 @@ def set_active(service: Service, step: Step, now: float) -> list[Expected]:
 
     def change(answer: Answer) -> None:
         mitra.active = step.value
+        mitra.was_deactivated = mitra.was_deactivated or not step.value
         if not step.value:
             for token in service.tokens.values():
                 token.live = token.live and token.user != mitra.name
 
     body = {"id": mitra.name, "display_name": mitra.name, "is_active": step.value, "is_online": mitra.online}
-    also = ("OPS-04", "DEACT-01", "DEACT-02", "DEACT-03") if not step.value else ("OPS-04",)
+    also = ("OPS-04", "DEACT-01", "DEACT-02", "DEACT-03") if not step.value else ("OPS-04", "DEACT-06")
     return [Expected(200, "OPS-04" if step.value else "DEACT-01", body=body, change=change, also=also)]
 
 

@@ -69,7 +69,8 @@ def accept(service: Service, step: Step, now: float) -> list[Expected]:
         refusals += refused(409, "MITRA_AT_CAPACITY", "OFFER-08", "OFFER-09")
     if refusals:
         return refusals
-    also = ("OFFER-03", "OFFER-09", "CHAT-15", *(("OFFER-11",) if service.outage else ()))
+    offline = () if service.mitras[step.actor].online else ("OFFER-03",)
+    also = ("OFFER-09", "CHAT-15", *offline, *(("OFFER-11",) if service.outage else ()))
     body = session(chat, status="active", mitra_id=step.actor, ends_at=Near(now + chat.duration, CLOCKS_S))
     return [Expected(200, "CHAT-07", body=body, change=taken_by(chat, step.actor), also=also)]
 

@@ -22,7 +22,9 @@ def online(service: Service, step: Step, now: float) -> list[Expected]:
 
     sentence = "TOGGLE-03" if mitra.online else "TOGGLE-01"
     also = ("TOGGLE-04", "TOGGLE-10") if service.outage else ("TOGGLE-04", "TOGGLE-05", "TOGGLE-07")
-    return inactive(mitra) or [Expected(200, sentence, body={"is_online": True}, change=change, also=also)]
+    return inactive(mitra) or [
+        Expected(200, sentence, body={"is_online": True}, change=change, also=(*also, *back_again(mitra)))
+    ]
 
 
 @action("offline", "POST", f"{STATUS}/offline", "mitra")
@@ -52,7 +54,12 @@ def ping(service: Service, step: Step, now: float) -> list[Expected]:
     if not mitra.online:
         return [Expected(200, "PING-06" if service.outage else "PING-05", body={"is_online": False})]
     sentence = "PING-06" if service.outage else "PING-01"
-    return [Expected(200, sentence, body={"is_online": True}, change=change)]
+    return [Expected(200, sentence, body={"is_online": True}, change=change, also=back_again(mitra))]
+
+
+def back_again(mitra: Mitra) -> tuple[str, ...]:
+    """What a step of a mitra puts to the test besides, where she was deactivated before and is not any more."""
+    return ("DEACT-06",) if mitra.was_deactivated else ()
 
 
 @action("status", "GET", STATUS, "mitra")

@@ -23,6 +23,7 @@ class Mitra:
     online: bool = False
     heartbeat: float | None = None
     audit: list[str] = field(default_factory=list)
+    was_deactivated: bool = False
 
 
 @dataclass
@@ -51,6 +52,7 @@ class RefreshToken:
     role: str
     user: str
     live: bool = True
+    logged_out: bool = False
 
 
 @dataclass
@@ -62,6 +64,8 @@ class Service:
     customers: set[str] = field(default_factory=set)
     chats: dict[str, Chat] = field(default_factory=dict)
     codes: dict[tuple[str, str], int] = field(default_factory=dict)  # open requests: how many wrong answers they got
+    used_codes: set[tuple[str, str]] = field(default_factory=set)  # requests whose code has signed in
+    renewed: set[tuple[str, str]] = field(default_factory=set)  # requests that replaced one with too many wrong codes
     tokens: dict[str, RefreshToken] = field(default_factory=dict)
     settings: dict[str, int] = field(default_factory=lambda: dict(DEFAULTS))
     outage: bool = False

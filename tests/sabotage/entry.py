@@ -2,14 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from rig.checks.framework import CATCH_ALL
+from rig.service.sentences import sentences
 
 CHECKOUT = Path(__file__).parents[2]
-# What answers boxes, invariants and claims: an entry is run by one of them.
+# The commands that judge invariants and claims. Sentences of the contract are judged by `rig contract`, boxes by `rig checklist`.
 COMMANDS = {"INV": "chaos", "CLAIM": "load", "DIFF": "load"}
+
+
+@cache
+def contract_sections() -> frozenset[str]:
+    """The first parts of the ids in docs/contract.md: `PING` of `PING-03`."""
+    return frozenset(id.rpartition("-")[0] for id in sentences())
+
+
+def command_of(section: str) -> str:
+    """The command of the rig whose run judges the items of this section."""
+    return COMMANDS.get(section) or ("contract" if section in contract_sections() else "checklist")
 
 
 @dataclass(frozen=True)
@@ -17,7 +30,8 @@ class Sabotage:
     """`fails` are exactly the boxes of the whole checklist that the defect makes fail: no other may fall with them.
 
     CONTRACT falls by what a preparing step meets: `by` then names the boxes or sections whose steps meet it.
-    Instead of boxes they may be invariants, which the campaigns judge, or claims, which a load run judges. Where an
+    Instead of boxes they may be invariants, which the campaigns judge, claims, which a load run judges, or sentences of
+    docs/contract.md, which a contract run judges: other sentences may fail with those. Where an
     action of the rig's own is broken, not the server, they are boxes that hang on it, to be left without a verdict.
     """
 
@@ -26,7 +40,9 @@ class Sabotage:
     fails: frozenset[str]
     patch: Callable[[], None]
     breaks: str = "server"  # or "rig"
-    by: tuple[str, ...] = ()  # the words of `rig chaos` or `rig load` by which it shows, or boxes of the checklist
+    by: tuple[
+        str, ...
+    ] = ()  # the words of `rig chaos` or `rig load` by which it shows, more words for `rig contract`, or boxes of the checklist
     also: bool = False  # what it does to one invariant shows in others: they may fall as well
 
     @property
@@ -38,8 +54,8 @@ class Sabotage:
 
     @property
     def command(self) -> str:
-        """The command of the rig whose run judges it: checklist, chaos or load."""
-        return COMMANDS.get(self.sections[0], "checklist")
+        """The command of the rig whose run judges it: checklist, chaos, load or contract."""
+        return "checklist" if self.breaks == "rig" else command_of(self.sections[0])
 
     def line(self) -> dict[str, Any]:
         """What `--list` tells of it, as plain JSON; `where` is the line of its declaration."""
@@ -47,7 +63,8 @@ class Sabotage:
         where = f"{Path(code.co_filename).relative_to(CHECKOUT)}:{code.co_firstlineno}"
         return {
             "name": self.name, "sentence": self.sentence, "fails": sorted(self.fails), "sections": self.sections,
-            "command": self.command, "breaks": self.breaks, "where": where, "by": list(self.by), "also": self.also,
+            "command": self.command, "breaks": self.breaks, "where": where, "by": list(self.by),
+            "also": self.also or self.command == "contract",  # one step puts several sentences to the test
         }  # fmt: skip
 
 
@@ -68,8 +85,11 @@ def sabotage(
         entry = Sabotage(name, sentence, frozenset(fails), patch, breaks, by, also)
         if name in CATALOGUE or not fails:
             raise ValueError(f"sabotage {name!r} is declared twice, or names no box")
-        if len({COMMANDS.get(section, "checklist") for section in entry.sections}) > 1:
-            raise ValueError(f"sabotage {name!r}: boxes, invariants and claims need an entry each, as other runs do")
+        if breaks == "server" and len({command_of(section) for section in entry.sections}) > 1:
+            raise ValueError(
+                f"sabotage {name!r}: boxes, invariants, claims and sentences of the contract are judged by different runs, "
+                "so they need an entry each"
+            )
         CATALOGUE[name] = entry
         return patch
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from rig.checks import load_checks
-from rig.checks.framework import CATCH_ALL
+from rig.checks.framework import CATCH_ALL, HARDENED
 from rig.runs.chaos.registry import campaigns
+from rig.runs.contract.plan import plan_contract
 from rig.runs.load.bounds import bounds_of
 from rig.runs.load.plan import LoadOptions
 from rig.runs.mutation.catalogue import read_catalogue
@@ -73,12 +74,13 @@ def test_what_an_entry_names_is_judged_in_its_run(name: str) -> None:
         "checklist": {id for id, check in load_checks().items() if not check.whole_run} | {CATCH_ALL},
         "chaos": {item for campaign in campaigns().values() for item in campaign.checks},
         "load": set(bounds_of(LoadOptions())),
+        "contract": {one.id for one in plan_contract([], [], 20, level=HARDENED).judged},
     }
     assert entry.fails <= judged[entry.command], f"rig {entry.command} judges nothing of this name"
     assert entry.sentence.endswith("."), "a defect is told in a sentence"
 
 
-@pytest.mark.parametrize("fails", [(), ("C-02", "INV-01"), ("INV-01", "CLAIM-01")])
+@pytest.mark.parametrize("fails", [(), ("C-02", "INV-01"), ("INV-01", "CLAIM-01"), ("C-02", "PING-03")])
 def test_a_defect_that_no_single_run_can_prove_is_refused(fails: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="proven-by-nothing"):
         sabotage("proven-by-nothing", "Nothing.", *fails)(lambda: None)

@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from rig.checks.contract import charges
 from rig.record.lines.contract import ContractStep, Keys, Rows
 from rig.service.offers import has
 from rig.service.state import Service
@@ -25,11 +26,29 @@ def answer_differs(expected: Expected, answer: Answer) -> str:
     if answer.ended - answer.began > ANSWER_S:
         return f"the answer took {answer.ended - answer.began:.1f} s"
     reply = answer.reply if isinstance(answer.reply, dict) else {}
-    wrong = [name for name, value in expected.body.items() if name not in reply or not has(reply[name], value)]
+    wrong = wrong_fields(expected, answer)
     if wrong:
         pieces = [f"`{name}` {expected.body[name]!r}, got {shown(reply.get(name, 'nothing'))}" for name in wrong]
         return f"expected {'; '.join(pieces)}"
     return ""
+
+
+def wrong_fields(expected: Expected, answer: Answer) -> list[str]:
+    """The fields of the reply that are missing or other than expected."""
+    reply = answer.reply if isinstance(answer.reply, dict) else {}
+    return [name for name, value in expected.body.items() if name not in reply or not has(reply[name], value)]
+
+
+def kinds_of_difference(expected: Expected, answer: Answer) -> list[str]:
+    """What of the answer differs, in the words of `rig.checks.contract.charges`."""
+    if answer.status != expected.status or answer.code != expected.code:
+        return [charges.STATUS]
+    found = [charges.body(name) for name in wrong_fields(expected, answer)]
+    token = answer.reply.get("access_token") if isinstance(answer.reply, dict) else None
+    wanted = expected.body.get("access_token")
+    if isinstance(token, dict) and isinstance(wanted, dict) and token.get("life") != wanted.get("life"):
+        found.append(charges.body("life"))
+    return found
 
 
 def words(expected: Expected) -> str:
@@ -42,46 +61,51 @@ def shown(value: Any, most: int = 160) -> str:
 
 
 def rows_differ(service: Service, expected: Expected, line: ContractStep) -> list[Difference]:
-    """Rows that are not as the model has them, charged to the sentence of the step."""
+    """Rows that are not as the model has them: they break the sentence of the step, and each that promises these rows."""
     if line.rows is None:
         return []
-    return [(expected.sentence, text) for text in wrong_rows(service, line.rows)]
+    found: list[Difference] = []
+    for kind, text in wrong_rows(service, line.rows):
+        besides = charges.broken_besides(expected, [charges.rows(kind)], ("TABLE-03", "TABLE-05"))
+        found += [(sentence, text) for sentence in (expected.sentence, *besides)]
+    return found
 
 
-def wrong_rows(service: Service, rows: Rows) -> list[str]:
-    found: list[str] = []
+def wrong_rows(service: Service, rows: Rows) -> list[tuple[str, str]]:
+    """Each difference as the kind of its rows and its text."""
+    found: list[tuple[str, str]] = []
 
-    def compare(what: str, wanted: Any, seen: Any) -> None:
+    def compare(kind: str, what: str, wanted: Any, seen: Any) -> None:
         if seen != wanted:
-            found.append(f"{what} is {shown(seen)} in Postgres, expected {shown(wanted)}")
+            found.append((kind, f"{what} is {shown(seen)} in Postgres, expected {shown(wanted)}"))
 
     for name, online in rows.online.items():
-        compare(f"is_online of {name}", service.mitras[name].online, online)
+        compare("is_online", f"is_online of {name}", service.mitras[name].online, online)
     for name, active in rows.active.items():
-        compare(f"is_active of {name}", service.mitras[name].active, active)
+        compare("is_active", f"is_active of {name}", service.mitras[name].active, active)
     for name, audit in rows.audit.items():
-        compare(f"the audit of {name}", service.mitras[name].audit, audit)
+        compare("audit", f"the audit of {name}", service.mitras[name].audit, audit)
     for name, live in rows.sign_ins.items():
         wanted = sum(token.live and token.user == name for token in service.tokens.values())
-        compare(f"the number of sign-ins of {name}", wanted, live)
+        compare("sign_ins", f"the number of sign-ins of {name}", wanted, live)
     for name in {*rows.chats, *(chat for chat in service.chats if chat in rows.chats)}:
         found += wrong_chat(service, name, rows.chats[name])
     for name, offered in rows.offers.items():
         asked = service.chats[name].offers if name in service.chats else {}
         wanted_offers = sorted(set(asked) & set(rows.active))  # those of the case
-        compare(f"whom {name} was offered to", wanted_offers, sorted(offered))
+        compare("offers", f"whom {name} was offered to", wanted_offers, sorted(offered))
     for key, value in rows.settings.items():
-        compare(f"{key} in app_config", service.settings.get(key), value)
+        compare("setting", f"{key} in app_config", service.settings.get(key), value)
     return found
 
 
-def wrong_chat(service: Service, name: str, row: dict[str, Any]) -> list[str]:
+def wrong_chat(service: Service, name: str, row: dict[str, Any]) -> list[tuple[str, str]]:
     chat = service.chats.get(name)
     if chat is None:
-        return [f"{name} has a row in chat_sessions"]
+        return [("chat", f"{name} has a row in chat_sessions")]
     wanted = {"status": chat.status, "mitra": chat.mitra, "customer": chat.customer, "duration": chat.duration}
     wrong = [
-        f"{column} of {name} is {row.get(column)} in Postgres, expected {value}"
+        (column, f"{column} of {name} is {row.get(column)} in Postgres, expected {value}")
         for column, value in wanted.items()
         if row.get(column) != value
     ]
@@ -89,19 +113,40 @@ def wrong_chat(service: Service, name: str, row: dict[str, Any]) -> list[str]:
     if (ends_at is None) != (chat.ends_at is None) or (
         chat.ends_at is not None and abs(ends_at - chat.ends_at) > 0.01  # type: ignore[operator]
     ):
-        wrong.append(f"ends_at of {name} is {ends_at} in Postgres, expected {chat.ends_at}")
+        wrong.append(("ends_at", f"ends_at of {name} is {ends_at} in Postgres, expected {chat.ends_at}"))
     return wrong
 
 
-def keys_differ(service: Service, step: Step, answer: Answer, line: ContractStep) -> list[Difference]:
+KINDS_OF_KEYS = {
+    "KEY-01": charges.ONLINE, "KEY-02": charges.DEACTIVATED, "KEY-03": charges.CAPACITY,
+    "KEY-04": charges.HEARTBEAT, "TOGGLE-06": charges.HEARTBEAT,
+}  # fmt: skip
+
+
+def keys_differ(
+    service: Service, expected: Expected, step: Step, answer: Answer, line: ContractStep
+) -> list[Difference]:
     """Keys that are not as the model has them within the second that a change may take."""
     if line.keys is None or service.outage:
         return []
     heard = step.action in ("ping", "online") and has(answer.reply, {"is_online": True})
-    return wrong_keys(service, line.keys, {step.actor: answer} if heard else {})
+    found: list[Difference] = []
+    for sentence, text in wrong_keys(service, line.keys):
+        kind = KINDS_OF_KEYS.get(sentence, "")
+        besides = [id for id in charges.broken_besides(expected, [kind]) if id != sentence]
+        if kind == charges.HEARTBEAT and step.action == "ping" and f" of {step.actor} is " in text:
+            besides.append(expected.sentence)  # a ping that must write no key
+        found += [(id, text) for id in dict.fromkeys((sentence, *besides))]
+    if heard:
+        sentence = "TOGGLE-04" if step.action == "online" else "PING-01"
+        found += wrong_ping(service, line.keys, step.actor, answer, sentence)
+    elif step.action == "ping" and step.token == "fresh":
+        found += refused_ping(service, line.keys, step.actor, expected.sentence)
+    return found
 
 
-def wrong_keys(service: Service, keys: Keys, pinged: dict[str, Answer]) -> list[Difference]:
+def wrong_keys(service: Service, keys: Keys) -> list[Difference]:
+    """Sets, capacities and heartbeats that are not as the model has them."""
     found: list[Difference] = []
     late = f"{keys.after_s:.2f} s after the answer"
     for sentence, key, wanted, seen in (
@@ -115,36 +160,45 @@ def wrong_keys(service: Service, keys: Keys, pinged: dict[str, Answer]) -> list[
         capacity, load = keys.capacities.get(name), service.load(name)
         if capacity != str(load):
             found.append(("KEY-03", f"mitra:capacity of {name} is {capacity}, her load is {load}, {late}"))
-    found += wrong_heartbeats(service, keys, pinged)
+    found += wrong_heartbeats(service, keys)
     found += [("KEY-07", f"{key} has a time to live") for key in keys.expiring]
     return found
 
 
-def wrong_heartbeats(service: Service, keys: Keys, pinged: dict[str, Answer]) -> list[Difference]:
+def wrong_heartbeats(service: Service, keys: Keys) -> list[Difference]:
     found: list[Difference] = []
     for name in keys.of:
         mitra = service.mitras[name]
         value = keys.heartbeats.get(name)
         if mitra.heartbeat is None and value is not None:
-            found.append(("TOGGLE-06", f"mitra:heartbeat of {name} is {value}, and she is not online"))
+            found.append(("TOGGLE-06", f"mitra:heartbeat of {name} is {value!r}, and she is not online"))
         if mitra.heartbeat is not None and value is None:
             found.append(("KEY-04", f"{name} is online and has no mitra:heartbeat"))
-    for name, answer in pinged.items():
-        mitra_now = service.mitras.get(name)
-        value = keys.heartbeats.get(name)
-        if mitra_now is None or mitra_now.heartbeat is None or value is None:
-            continue
-        if not HEARTBEAT.match(value):
-            found.append(
-                ("KEY-04", f"mitra:heartbeat of {name} is {value!r}, no time such as 2026-01-31T08:00:00.000Z")
-            )
-            continue
-        at = epoch(value)
-        if not answer.began - CLOCKS_S <= at <= answer.ended + CLOCKS_S:
-            found.append(
-                ("PING-01", f"mitra:heartbeat of {name} is {value}, she pinged {at - answer.ended:+.1f} s from it")
-            )
     return found
+
+
+def wrong_ping(service: Service, keys: Keys, name: str, answer: Answer, sentence: str) -> list[Difference]:
+    """The heartbeat of a mitra who has just pinged or come online; a wrong time breaks `sentence`."""
+    mitra, value = service.mitras.get(name), keys.heartbeats.get(name)
+    if mitra is None or mitra.heartbeat is None or value is None:
+        return []
+    if not HEARTBEAT.match(value):
+        return [("KEY-04", f"mitra:heartbeat of {name} is {value!r}, no time such as 2026-01-31T08:00:00.000Z")]
+    at = epoch(value)
+    if answer.began - CLOCKS_S <= at <= answer.ended + CLOCKS_S:
+        return []
+    return [(sentence, f"mitra:heartbeat of {name} is {value}, {at - answer.ended:+.1f} s from the answer to her")]
+
+
+def refused_ping(service: Service, keys: Keys, name: str, sentence: str) -> list[Difference]:
+    """The heartbeat after a ping that must not write it: it may not be newer than the last one that counted."""
+    mitra, value = service.mitras.get(name), keys.heartbeats.get(name)
+    if mitra is None or mitra.heartbeat is None or value is None or not HEARTBEAT.match(value):
+        return []
+    newer_s = epoch(value) - mitra.heartbeat
+    if newer_s <= CLOCKS_S:
+        return []
+    return [(sentence, f"mitra:heartbeat of {name} is {value}, {newer_s:.1f} s newer than the last that counted")]
 
 
 def epoch(text: str) -> float:

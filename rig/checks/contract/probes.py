@@ -10,7 +10,7 @@ from rig.record.lines.contract import Probe
 
 Seen = Mapping[str, Any]
 # Where checks of probes are declared, beside this module.
-HOMES = ("at_once", "edges")
+HOMES = ("at_once", "edges", "values", "time_up")
 
 
 @dataclass

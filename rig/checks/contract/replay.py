@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from rig.checks.contract.compare import answer_differs, keys_differ, rows_differ, wrong_keys
+from rig.checks.contract.charges import broken_besides
+from rig.checks.contract.compare import answer_differs, keys_differ, kinds_of_difference, rows_differ, wrong_keys
 from rig.checks.framework import LAG_VOID_S
 from rig.record.lines.contract import ContractEvent, ContractStep, Keys
 from rig.service import accounts, chats, control, offers, presence
@@ -94,13 +95,14 @@ class Follower:
                 return self._spoil(line)
             self.off = True
             wrong = " or ".join(dict.fromkeys(differences))
-            return line, self._note(possible[0], line, [(possible[0].sentence, wrong)])
+            besides = broken_besides(possible[0], kinds_of_difference(possible[0], answer))
+            return line, self._note(possible[0], line, [(id, wrong) for id in (possible[0].sentence, *besides)])
         if right.change:
             right.change(answer)
         service.note_count(line.ended)
-        if again is not None and line.keys is not None and wrong_keys(service, line.keys, {}):
-            line = msgspec.structs.replace(line, keys=again(lambda keys: not wrong_keys(service, keys, {})))
-        found = rows_differ(service, right, line) + keys_differ(service, step, answer, line)
+        if again is not None and line.keys is not None and wrong_keys(service, line.keys):
+            line = msgspec.structs.replace(line, keys=again(lambda keys: not wrong_keys(service, keys)))
+        found = rows_differ(service, right, line) + keys_differ(service, right, step, answer, line)
         if found and line.lag_s > LAG_VOID_S:
             return self._spoil(line)
         self.off = bool(found)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from rig.runs.contract.sign_ins import ROLES, states_of, tries_of
 from rig.runs.contract.states import C1, C2, CHATS, M1, M2, MITRAS, SETTINGS, STACKS, Age, Do, Move, Wait, Way
 from rig.runs.contract.tries import CROSSED, TRIES, WRONG_TOKENS, signed
 from rig.service import accounts, chats, control, offers, presence
@@ -18,6 +19,8 @@ SUITED = {
     "beacon": "searching", "available": "searching",  # one mitra is available: a count that is off by one shows
 }  # fmt: skip
 PEOPLE = (M1, M2), (C1, C2)
+# Every try, by its name.
+NAMED_TRIES = {**TRIES, **{name: step for role in ROLES for name, step in tries_of(role).items()}}
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Case:
         return [self.name(tried) for tried in self.tries]
 
     def step(self, tried: str) -> Step:
-        return replace(TRIES[tried], token=self.token, instance=self.instance)
+        return replace(NAMED_TRIES[tried], token=self.token, instance=self.instance)
 
     @property
     def barrier(self) -> tuple[Wait | Do, ...]:
@@ -55,7 +58,7 @@ class Case:
     def alone(self) -> bool:
         """Whether it changes a setting, which all cases beside it would see."""
         sets = any(isinstance(move, Step) and move.action == "set-config" for move in self.way)
-        return sets or any(TRIES[tried].action == "set-config" for tried in self.tries)
+        return sets or any(NAMED_TRIES[tried].action == "set-config" for tried in self.tries)
 
 
 def suited(tried: str) -> Way:
@@ -83,6 +86,15 @@ def every() -> Iterator[Case]:
     for tried in signed():
         for token in WRONG_TOKENS:
             yield Case(f"token {token}", tuple(suited(tried)), (tried,), token=token)
+    yield from of_sign_ins()
+
+
+def of_sign_ins() -> Iterator[Case]:
+    """Codes, refresh tokens and logouts in every state of a sign-in."""
+    for role in ROLES:
+        for name, way in states_of(role).items():
+            for tried in tries_of(role):
+                yield Case(f"{role} {name}", tuple(way), (tried,))
 
 
 def simulated(way: Sequence[Move], goodbye_s: float = 60.0) -> Service | None:
@@ -99,7 +111,7 @@ def simulated(way: Sequence[Move], goodbye_s: float = 60.0) -> Service | None:
         else:
             service.advance(now)
             expected = predict(service, move, now)[0]
-            if expected.status >= 400:
+            if expected.status >= 400 and not expected.change:  # a wrong code is refused, and counted
                 return None
             if expected.change:
                 expected.change(Answer(expected.status, dict(expected.body), now, now))

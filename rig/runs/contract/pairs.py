@@ -6,11 +6,12 @@ from dataclasses import fields, replace
 
 from rig.runs.contract.cases import PEOPLE, Case, batches
 from rig.runs.contract.driver import Driver
+from rig.runs.contract.sign_ins import TOKENS_OF_CASES
 from rig.runs.contract.states import Age, Do, Move, Wait
 from rig.service.steps import Step
 
 TRIES_MAX = 4
-NAMED = {*PEOPLE[0], *PEOPLE[1], "chat1", "chat2", "chat9"}
+NAMED = {*PEOPLE[0], *PEOPLE[1], "chat1", "chat2", "chat9", *TOKENS_OF_CASES}
 
 
 class Player:

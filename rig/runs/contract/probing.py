@@ -12,7 +12,7 @@ from rig.record.lines.contract import Probe
 from rig.stores import Lacks
 
 # Where probes are declared, beside this module; each has its checks in rig/checks/contract.
-HOMES = ("at_once", "edges")
+HOMES = ("at_once", "edges", "values", "time_up")
 AGAIN_S = (1.0, 3.0, 9.0)
 
 

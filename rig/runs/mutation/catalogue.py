@@ -30,9 +30,11 @@ class Entry:
     sentence: str
     fails: tuple[str, ...]
     sections: tuple[str, ...]
-    command: str  # of the rig: checklist, chaos or load
+    command: str  # of the rig: checklist, chaos, load or contract
     where: str  # file:line of the declaration
-    by: tuple[str, ...] = ()  # the words after `rig chaos` or `rig load`; boxes by which it shows in the checklist
+    by: tuple[
+        str, ...
+    ] = ()  # more words for `rig chaos`, `load` or `contract`; boxes by which it shows in the checklist
     also: bool = False  # whether other items may fall as well
     breaks: str = "server"  # or "rig": one of its own actions, so that what hangs on it must be inconclusive
 
@@ -56,6 +58,9 @@ class Entry:
             words = ["load", *(self.by or LOAD)]
         elif self.command == "chaos":
             words = ["chaos", *(self.by or (CAMPAIGN,))]
+        elif self.command == "contract":
+            words = ["contract"]
+            words += [] if everything else [*(word for id in self.fails for word in ("--only", id)), *self.by]
         else:
             words = ["checklist", "--workers", "1"]
             words += [] if everything else ["--only", ",".join(self.by or self.sections)]
@@ -95,7 +100,8 @@ def select_entries(entries: Sequence[Entry], names: Iterable[str], only: Iterabl
     words = [word.strip().upper() for text in only for word in text.split(",")]
     for word in words:
         if not any(word in entry.sections or word in entry.fails for entry in entries):
-            there = ", ".join(section for section in (*ALL_SECTIONS, "RIG") if section in named_sections(entries))
+            named = named_sections(entries)
+            there = ", ".join(sorted(named, key=[*ALL_SECTIONS, *sorted(named - {*ALL_SECTIONS})].index))
             near = suggestion(word, [*named_sections(entries), *(item for entry in entries for item in entry.fails)])
             raise UsageError(f"no mutant is expected to fail {word!r}{near}: sections with one are {there}")
     chosen = [entry for entry in chosen if not words or {*entry.sections, *entry.fails} & set(words)]
@@ -105,11 +111,13 @@ def select_entries(entries: Sequence[Entry], names: Iterable[str], only: Iterabl
 
 
 def draw_sample(entries: Sequence[Entry], random_seed: int) -> list[Entry]:
-    """For each section one of the entries that name a box of it; the same seed draws the same."""
+    """For each section one of the entries that name a box of it, and one for the contract; the same seed draws the same."""
     draw = random.Random(random_seed)
     drawn = []
-    for section in ALL_SECTIONS:
-        candidates = sorted((entry for entry in entries if section in entry.sections), key=lambda entry: entry.name)
+    groups = [[entry for entry in entries if section in entry.sections] for section in ALL_SECTIONS]
+    groups.append([entry for entry in entries if entry.command == "contract"])
+    for group in groups:
+        candidates = sorted(group, key=lambda entry: entry.name)
         if candidates:
             drawn.append(draw.choice(candidates))
     return list(dict.fromkeys(drawn))

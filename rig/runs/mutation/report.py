@@ -144,7 +144,8 @@ def row(item: Mapping[str, Any]) -> str:
 def matrix(items: Sequence[Mapping[str, Any]]) -> str:
     """A row an entry, a column a section in which anything fell; in a cell the numbers of what did."""
     fallen = {section_of(box) for item in items for box in item["failed"]}
-    columns = [section for section in (*SECTIONS, *RUN_SECTIONS) if section in fallen]
+    known = [section for section in (*SECTIONS, *RUN_SECTIONS) if section in fallen]
+    columns = [*known, *sorted(fallen - {*known})]  # those of the contract come last
     lines = [f"| entry | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
     for item in items:
         cells = []

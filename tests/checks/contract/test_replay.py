@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from rig.checks.contract.charges import PROMISED
 from rig.checks.contract.replay import Followed, Follower
 from rig.record.lines.contract import ContractEvent, ContractStep, Keys, Rows
-from rig.runs.contract.cases import every
+from rig.runs.contract.cases import every, simulated
 from rig.runs.contract.plan import sentences_of
+from rig.runs.contract.sign_ins import states_of, tries_of
 from rig.service.chats import Near
 from rig.service.offers import AnyOrder
 from rig.service.sentences import sentences
@@ -184,6 +186,69 @@ def test_what_is_wrong_breaks_the_sentence_that_promises_it(what: str) -> None:
     assert sentence in sentences()
 
 
+# What breaks a sentence that the step is not mainly about.
+BESIDES = {
+    "the load after an end": ("end", "c1", {"chat": "chat1"}, with_keys(capacities={"m1": "1", "m2": "0"}), "CHAT-15"),
+    "a heartbeat that stays": ("offline", "m1", {}, with_keys(heartbeats={"m1": iso(BEGAN), "m2": iso(BEGAN)}), "TOGGLE-06"),
+    "online again": ("online", "m1", {}, with_keys(heartbeats={"m1": iso(BEGAN - 60), "m2": iso(BEGAN)}), "TOGGLE-04"),
+    "the set of deactivated": ("set-active", "operator", {"mitra": "m2", "value": False}, with_keys(deactivated=[]), "DEACT-02"),
+    "is_online at a deactivation": (
+        "set-active", "operator", {"mitra": "m2", "value": False}, with_rows(online={"m1": True, "m2": False}), "DEACT-03",
+    ),
+    "sign-ins at a deactivation": (
+        "set-active", "operator", {"mitra": "m2", "value": False}, with_rows(sign_ins={"m1": 0, "m2": 1}), "DEACT-01",
+    ),
+    "a foreign chat's state": (
+        "end", "c2", {"chat": "chat1"}, answered(409, {"error": {"code": "INVALID_STATE", "message": ""}}), "HTTP-10",
+    ),
+    "a session's field": ("end", "c1", {"chat": "chat1"}, answered(200, {"id": "chat1"}), "API-01"),
+    "who is offered": ("available", "operator", {}, answered(200, {"mitra_ids": []}), "BLAST-06"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BESIDES)
+def test_a_difference_breaks_each_sentence_that_promises_it(what: str) -> None:
+    action, actor, fields, spoil, sentence = BESIDES[what]
+    server = MadeUpServer()
+    taken_chat(server)
+    server.do(action, actor, spoil, **fields)
+    assert sentence in {one.sentence for one in server.followed().findings}
+
+
+def test_a_difference_breaks_no_sentence_that_speaks_of_something_else() -> None:
+    server = MadeUpServer()
+    taken_chat(server)
+    server.do("end", "c1", answered(500, None), chat="chat1")
+    assert {one.sentence for one in server.followed().findings} == {"CHAT-08"}
+
+
+def test_what_a_kind_of_difference_breaks_are_sentences_of_the_contract() -> None:
+    assert set(PROMISED) <= set(sentences())
+
+
+@pytest.mark.parametrize(
+    ("state", "tried", "status", "sentence"),
+    [
+        ("code asked", "verify the right code", 200, "AUTH-04"),
+        ("one wrong code left", "verify the right code", 200, "AUTH-04"),
+        ("too many wrong codes", "verify the right code", 429, "AUTH-07"),
+        ("code asked again after too many", "verify the right code", 200, "AUTH-04"),
+        ("signed in", "verify the right code", 401, "AUTH-09"),
+        ("refreshed", "refresh the first token", 401, "AUTH-11"),
+        ("refreshed", "refresh the second token", 200, "AUTH-11"),
+        ("logged out", "refresh the first token", 401, "AUTH-13"),
+        ("one of two logged out", "refresh the second token", 200, "AUTH-11"),
+        ("deactivated with a code", "verify the right code", 403, "AUTH-10"),
+        ("deactivated after signing in twice", "refresh the second token", 401, "DEACT-05"),
+    ],
+)
+def test_each_state_of_a_sign_in_has_its_answer(state: str, tried: str, status: int, sentence: str) -> None:
+    service = simulated(tuple(states_of("mitra")[state]))
+    assert service is not None
+    (expected,) = predict(service, tries_of("mitra")[f"mitra-{tried}"], 1.0)
+    assert (expected.status, expected.sentence) == (status, sentence)
+
+
 @pytest.mark.parametrize("what", WRONG)
 def test_nothing_is_blamed_while_the_rig_itself_stood_still(what: str) -> None:
     action, actor, fields, spoil, _ = WRONG[what]
@@ -220,11 +285,11 @@ def test_in_an_outage_the_beacon_may_tell_of_the_last_ten_seconds_and_of_no_more
     server.do("beacon", "nobody", answered(200, {"available": True, "count": 1}))
     assert server.followed().findings == []
     server.do("beacon", "nobody", answered(200, {"available": False, "count": 1}))
-    assert [one.sentence for one in server.followed().findings] == ["BEACON-03"]
+    assert [one.sentence for one in server.followed().findings] == ["BEACON-03", "BEACON-06"]
     server.lines.pop()
     server.now += 12
     server.do("beacon", "nobody", answered(200, {"available": True, "count": 1}))
-    assert [one.sentence for one in server.followed().findings] == ["BEACON-03"]
+    assert [one.sentence for one in server.followed().findings] == ["BEACON-03", "BEACON-06"]
 
 
 def test_every_case_can_be_reached_and_speaks_of_sentences_that_exist() -> None:
