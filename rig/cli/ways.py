@@ -75,7 +75,7 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
     ),
     "contract": (
         way("contract --list", {"listed"}, asked=lambda values: values["listed"]),
-        way("contract", RUN - {"postgres_log"}, {"only", "stage", "walks"}, starts=True),
+        way("contract", RUN - {"postgres_log"}, {"only", "stage", "walks", "workers"}, starts=True),
     ),
     "chaos": (
         way("chaos --list", {"listed"}, asked=lambda values: values["listed"]),

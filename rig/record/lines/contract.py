@@ -81,3 +81,13 @@ class Probe(Line, frozen=True, kw_only=True, tag="probe"):
     seen: dict[str, Any]
     error: str = ""
     lag_s: float = 0.0
+
+
+class ShortestWalk(Line, frozen=True, kw_only=True, tag="shortest-walk"):
+    """The shortest walk found that breaks a sentence. Its requests are the steps of the batch."""
+
+    walk: str
+    sentence: str
+    message: str
+    steps: int
+    batch: int

@@ -1,5 +1,6 @@
 """The cases of the pairs: every try in every state that one dimension can have, the others as usual."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ SUITED = {
     "beacon": "searching", "available": "searching",  # one mitra is available: a count that is off by one shows
 }  # fmt: skip
 PEOPLE = (M1, M2), (C1, C2)
+TOGETHER_MAX = 30  # cases of a batch
+TIMED_MAX = 10  # where a chat's time runs out: all must be there before it does
 # Every try, by its name.
 NAMED_TRIES = {**TRIES, **{name: step for role in ROLES for name, step in tries_of(role).items()}}
 
@@ -44,21 +47,33 @@ class Case:
         return replace(NAMED_TRIES[tried], token=self.token, instance=self.instance)
 
     @property
-    def barrier(self) -> tuple[Wait | Do, ...]:
-        """The moves that change the whole stack or let time pass. Cases with the same ones are played together."""
-        at = next((number for number, move in enumerate(self.way) if isinstance(move, Wait | Do)), len(self.way))
-        found: list[Wait | Do] = []
-        for move in self.way[at:]:
-            if not isinstance(move, Wait | Do):
-                break
-            found.append(move)
-        return tuple(found)
+    def ways(self) -> list[tuple[Move, ...]]:
+        """Each beginning of the way, and each move that other cases of the batch share."""
+        alone: list[tuple[Move, ...]] = [(move,) for move in self.way if shared(move)]
+        return alone + [self.way[: number + 1] for number in range(len(self.way))]
 
     @property
-    def alone(self) -> bool:
-        """Whether it changes a setting, which all cases beside it would see."""
-        sets = any(isinstance(move, Step) and move.action == "set-config" for move in self.way)
-        return sets or any(NAMED_TRIES[tried].action == "set-config" for tried in self.tries)
+    def parts(self) -> list[tuple[int, int]]:
+        """The stretches of the way, as slices, that lie between what changes the whole stack or lets time pass."""
+        found: list[tuple[int, int]] = []
+        begin = 0
+        for number, move in enumerate(self.way):
+            if shared(move):
+                if number > begin or not found:
+                    found.append((begin, number))
+                begin = number + 1
+        return [*found, (begin, len(self.way))]
+
+    @property
+    def barriers(self) -> tuple[tuple[Move, ...], ...]:
+        """What happens after each part but the last. Cases with the same ones are played together."""
+        parts = self.parts
+        return tuple(self.way[end:begin] for (_, end), (begin, _) in itertools.pairwise(parts))
+
+
+def shared(move: Move) -> bool:
+    """Whether the move changes the whole stack or lets time pass, so that all cases of a batch see it."""
+    return isinstance(move, Wait | Do) or (isinstance(move, Step) and move.action == "set-config")
 
 
 def suited(tried: str) -> Way:
@@ -144,9 +159,14 @@ def grouped(cases: Sequence[Case]) -> list[Case]:
     return found
 
 
-def batches(cases: Sequence[Case], most: int = 30) -> list[list[Case]]:
-    """Cases that wait for the same thing are played together, up to `most` of them; one that changes a setting alone."""
-    together: dict[object, list[Case]] = {}
-    for number, case in enumerate(cases):
-        together.setdefault(number if case.alone else case.barrier, []).append(case)
-    return [same[at : at + most] for same in together.values() for at in range(0, len(same), most)]
+def batches(cases: Sequence[Case]) -> list[list[Case]]:
+    """Cases that wait for the same things are played together. Those that take longest come first."""
+    together: dict[tuple[tuple[Move, ...], ...], list[Case]] = {}
+    for case in cases:
+        together.setdefault(case.barriers, []).append(case)
+    found = []
+    for barriers, same in sorted(together.items(), key=lambda one: -len(one[0])):
+        waits = any(isinstance(move, Wait) for barrier in barriers for move in barrier)
+        most = TIMED_MAX if waits else TOGETHER_MAX
+        found += [same[at : at + most] for at in range(0, len(same), most)]
+    return found

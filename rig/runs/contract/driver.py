@@ -26,9 +26,11 @@ WRONG_CODE = "000000"
 class Driver:
     """One stack with its instances; each batch begins on empty stores, with names of its own."""
 
-    def __init__(self, testbed: Testbed, goodbye_s: float, token_s: int, followed: Followed) -> None:
+    def __init__(
+        self, testbed: Testbed, goodbye_s: float, token_s: int, followed: Followed, first_batch: int = 0
+    ) -> None:
         self.testbed, self.goodbye_s, self.token_s, self.followed = testbed, goodbye_s, token_s, followed
-        self.batch = -1
+        self.batch = first_batch - 1
         self.names = Names()
         self.people: dict[str, tuple[list[str], list[str]]] = {}
         self.follower = Follower(goodbye_s, token_s, followed)

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 from rig.checks.framework import HARDENED
 from rig.errors import UsageError, unknown
-from rig.runs.contract.cases import Case, every, grouped, later, simulated
+from rig.runs.contract.cases import Case, every, later, simulated
 from rig.runs.contract.probing import DeclaredProbe, probes
 from rig.service.sentences import Sentence, sentences
 from rig.service.steps import predict
 
+INSTANCES = ("a", "b")
+GOODBYE_S = 30  # long enough for a batch of chats whose time is up
+TOKEN_S = 900
 STAGES = ("pairs", "walks", "races", "edges")
 # What each answer, and each look at rows and keys, tests, whatever the action is.
 ALWAYS = frozenset({
@@ -73,8 +76,3 @@ def sentences_of(case: Case) -> set[str]:
         for expected in predict(service, case.step(tried), later(case)) if service else ():
             found |= {expected.sentence, *expected.also}
     return found
-
-
-def ways_of(cases: Sequence[Case]) -> list[Case]:
-    """The cases grouped into as few ways as possible."""
-    return grouped(cases)

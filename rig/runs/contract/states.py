@@ -8,7 +8,7 @@ from rig.service.steps import Step
 # In a case, m1 is the mitra and chat1 the chat that the action speaks of; m2 is another mitra, c2 another customer.
 M1, M2, C1, C2, CHAT = "m1", "m2", "c1", "c2", "chat1"
 LONG_S = 1800
-SHORT_S = 1
+SHORT_S = 3  # of a chat whose time runs out: enough for all cases of a batch to get there
 UP_S = 0.3  # past the end of a chat, so that no clock doubts it
 STALE_S = 300.0  # age of a heartbeat that is stale under the default
 DOUBTFUL_S = 60.0  # age that is fresh under the default, and stale under a changed one
