@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rig.record import Verdict
+from rig.record.sections import SECTIONS
 from rig.report import model_words
 
 # The order in which a reader needs them; also the order of bars, chips and tables.
@@ -29,6 +30,7 @@ NOUNS = {
     "load": ("claim", "claims"),
     "model": ("statement", "statements"),
     "contract": ("sentence of the contract", "sentences of the contract"),
+    "verify": ("item or sentence", "items and sentences"),
 }
 
 
@@ -111,7 +113,9 @@ def judged(results: Mapping[str, Any]) -> str:
     total = sum(counts.values())
     if not total:
         return results.get("message") or f"No {one} was answered."
-    if verdict is Verdict.PASSED:
+    if verdict is Verdict.PASSED and results.get("kind") == "verify" and number == total:
+        sentence = f"The server did what was promised in {_both_of(results)}."
+    elif verdict is Verdict.PASSED:
         sentence = f"The server did what was promised in {_all_of(number, total, one, many)}."
     elif not number:
         sentence = f"{MEANINGS[verdict][0].upper()}{MEANINGS[verdict][1:]}; no single {one} says so."
@@ -127,6 +131,17 @@ def judged(results: Mapping[str, Any]) -> str:
         other: n for other, n in counts.items() if n and other not in (verdict, Verdict.PASSED)
     }
     return f"{sentence} Besides: {tally(others).replace(' ·', ',')}." if others else sentence
+
+
+def _both_of(results: Mapping[str, Any]) -> str:
+    """How many items of the checklist and sentences of the contract there are, and the level."""
+    items = results.get("items") or ()
+    boxes = sum(item["section"] in SECTIONS for item in items)
+    counted = [plural(boxes, "item") + " of the checklist"] * bool(boxes)
+    if len(items) > boxes:
+        level = results.get("level", "hardened")
+        counted.append(f"{plural(len(items) - boxes, 'sentence')} of the contract at level {level}")
+    return " and ".join(counted)
 
 
 def _all_of(number: int, total: int, one: str, many: str) -> str:

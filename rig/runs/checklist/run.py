@@ -40,12 +40,17 @@ def run_once(settings: Settings, only: list[str], seed: int, under: FaultConditi
     workers = workers_for(items, settings.workers or WORKERS, bool(spec.postgres or spec.valkey))
 
     def work(session: Session) -> None:
-        if not (spec.toxiproxy or spec.attached):
-            toxiproxy_binary(session.supervisor)  # before pytest starts, so that the user sees its build
+        prepare(session, spec)
         run_features(session, spec, items, settings, workers, under)
 
     plan = plan_of(settings, spec, items, only, seed, under)
     return carry_out(settings, replace(plan, judging={"owed": owed(shipped("features"), items)}), work)
+
+
+def prepare(session: Session, spec: StackSpec) -> None:
+    """Have what the first run on a machine builds, before pytest starts, so that the user sees its build."""
+    if not (spec.toxiproxy or spec.attached):
+        toxiproxy_binary(session.supervisor)
 
 
 def plan_of(

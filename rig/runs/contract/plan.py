@@ -13,6 +13,7 @@ from rig.service.steps import predict
 INSTANCES = ("a", "b")
 GOODBYE_S = 30  # long enough for a batch of chats whose time is up
 TOKEN_S = 900
+META = {"goodbye_s": GOODBYE_S, "token_s": TOKEN_S}  # what judging has to know, for `run.json`
 STAGES = ("pairs", "walks", "races", "edges")
 # What each answer, and each look at rows and keys, tests, whatever the action is.
 ALWAYS = frozenset({

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from typer import echo
 
@@ -17,7 +18,7 @@ from rig.runs.common.seeds import draw_random_seed
 from rig.runs.common.session import RunPlan, Session
 from rig.runs.contract.cases import every
 from rig.runs.contract.jobs import Pool, jobs_of
-from rig.runs.contract.plan import GOODBYE_S, TOKEN_S, ContractPlan, plan_contract, sentences_of
+from rig.runs.contract.plan import META, ContractPlan, plan_contract, sentences_of
 from rig.service.sentences import sentences
 from rig.stack import StackSpec
 
@@ -56,22 +57,29 @@ def run(settings: Settings, only: Sequence[str], stages: Sequence[str], walks: i
         headline=f"{len(items)} {'sentence' if len(items) == 1 else 'sentences'} of the contract, random seed {seed}",
         random_seed=seed,
         spec=spec,
-        meta={"goodbye_s": GOODBYE_S, "token_s": TOKEN_S},
-        judging={
-            "scenario": "contract",
-            "bounds": {id: {} for id in items},
-            "sentences": [asdict(one) for one in planned.judged],
-        },
+        meta=META,
+        judging=judging_of(planned),
     )
-    return carry_out(settings, plan, lambda session: start(session, settings, spec, planned).wait()).exit_code
+
+    def work(session: Session) -> None:
+        if left := len(planned.left_out):
+            text = f"this run does not judge {left} of {len(sentences())} sentences: see rig contract --list"
+            session.recorder.add(Weakness(t=time.time(), text=text))
+        start(session, settings, spec, planned).wait()
+
+    return carry_out(settings, plan, work).exit_code
+
+
+def judging_of(planned: ContractPlan) -> dict[str, Any]:
+    """What the record's plan says of the sentences that are judged."""
+    return {
+        "scenario": "contract",
+        "bounds": {one.id: {} for one in planned.judged},
+        "sentences": [asdict(one) for one in planned.judged],
+    }
 
 
 def start(session: Session, settings: Settings, spec: StackSpec, planned: ContractPlan) -> Pool:
     """Begin the run; it goes on by itself until the pool is waited for."""
-    if planned.left_out:
-        text = (
-            f"this run does not judge {len(planned.left_out)} of {len(sentences())} sentences: see rig contract --list"
-        )
-        session.recorder.add(Weakness(t=time.time(), text=text))
     given = spec.postgres or spec.valkey
     return Pool(session, settings, spec, jobs_of(planned), 1 if given else settings.workers or WORKERS)

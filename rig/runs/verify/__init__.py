@@ -1,0 +1,1 @@
+"""The whole verdict on a server in one run: `rig verify`."""

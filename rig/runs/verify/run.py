@@ -1,0 +1,101 @@
+"""Runs the checklist and the contract side by side, into one record with one verdict: `rig verify`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rig.checks import load_checks
+from rig.config import Settings
+from rig.environment.stack_spec import level_of, stack_spec
+from rig.errors import unknown
+from rig.paths import shipped
+from rig.record.sections import SECTIONS
+from rig.report.words import plural
+from rig.runs.checklist.pytest_process import WORKERS, run_features, workers_for
+from rig.runs.checklist.run import prepare
+from rig.runs.checklist.scenario_log import owed
+from rig.runs.checklist.selection import select_items
+from rig.runs.common.replay import ITEM, replay_command
+from rig.runs.common.scaffold import carry_out
+from rig.runs.common.seeds import draw_random_seed
+from rig.runs.common.session import RunPlan, Session
+from rig.runs.contract.plan import META, ContractPlan, plan_contract
+from rig.runs.contract.run import WALKS, judging_of, start
+from rig.runs.verify.coverage import tell_left_out
+from rig.service.sentences import sentences
+from rig.stack import StackSpec
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a run judges: items of the checklist, and sentences of the contract (None: no sentence was asked for)."""
+
+    items: list[str]
+    contract: ContractPlan | None
+
+    @property
+    def ids(self) -> list[str]:
+        return [*self.items, *(one.id for one in (self.contract.judged if self.contract else ()))]
+
+
+def run(settings: Settings, only: Sequence[str]) -> int:
+    """The whole command; its exit code. UsageError for a word that names no item, sentence or section."""
+    spec, level = stack_spec(settings, Path(".")), level_of(settings)
+    chosen = choose(only, level)
+    seed = draw_random_seed(settings.random_seed)
+    words = ["rig", "verify"]
+    judging: dict[str, Any] = {"owed": owed(shipped("features"), chosen.items)} if chosen.items else {}
+    if chosen.contract:
+        judging |= judging_of(chosen.contract)
+    counted = [plural(len(chosen.items), "item") + " of the checklist"] * bool(chosen.items)
+    if chosen.contract:
+        counted.append(plural(len(chosen.contract.judged), "sentence") + " of the contract")
+    plan = RunPlan(
+        "verify",
+        chosen.ids,
+        command=replay_command([*words, *(word for id in only for word in ("--only", id))], settings, seed),
+        replay=replay_command([*words, "--only", ITEM], settings, seed),
+        headline=f"{', '.join(counted)}, random seed {seed}",
+        random_seed=seed,
+        spec=spec,
+        meta={"cadence": settings.cadence, **META},
+        judging=judging,
+    )
+    return carry_out(settings, plan, lambda session: work(session, settings, spec, chosen)).exit_code
+
+
+def work(session: Session, settings: Settings, spec: StackSpec, chosen: Chosen) -> None:
+    """Both at once, where the stores are the rig's own; given stores serve one after the other."""
+    given = bool(spec.postgres or spec.valkey)
+    if chosen.items:
+        prepare(session, spec)
+    pool = start(session, settings, spec, chosen.contract) if chosen.contract and not given else None
+    if chosen.items:
+        workers = workers_for(chosen.items, settings.workers or WORKERS, given)
+        run_features(session, spec, chosen.items, settings, workers)
+    if chosen.contract:
+        (pool or start(session, settings, spec, chosen.contract)).wait()
+        tell_left_out(session.recorder, chosen.items, chosen.contract)
+
+
+def choose(only: Sequence[str], level: str) -> Chosen:
+    """Everything when no word is given. UsageError for a word that names nothing."""
+    if not only:
+        return Chosen(select_items([]), plan_contract([], [], WALKS, level=level))
+    checks = load_checks()
+    boxes = {*SECTIONS, *(id for id, check in checks.items() if check.section in SECTIONS)}
+    known = sentences()
+    of_contract = {*known, *(id.rpartition("-")[0] for id in known)}
+    words = [part.strip().upper() for text in only for part in text.split(",")]
+    for word in words:
+        if word not in boxes | of_contract:
+            raise unknown(
+                "item, sentence or section",
+                word,
+                [*boxes, *of_contract],
+                "`rig checklist --list` and `rig contract --list` list them",
+            )
+    own = [word for word in words if word in boxes]
+    theirs = [word for word in words if word in of_contract]
+    return Chosen(select_items(own) if own else [], plan_contract(theirs, [], WALKS, level=level) if theirs else None)
