@@ -44,7 +44,13 @@ def offers(service: Service, step: Step, now: float) -> list[Expected]:
     ]
     refusal = inactive(service.mitras[step.actor])
     body = {"chat_requests": AnyOrder(open_ones)}
-    return refusal or [Expected(200, "OFFER-01", body=body, also=("OFFER-02", "API-03"))]
+    shown = [chat for chat in service.chats.values() if chat.status == "searching" and step.actor in chat.offers]
+    also = ("OFFER-02", "API-03", *(("OFFER-05",) if any(map(declined_by_some, shown)) else ()))
+    return refusal or [Expected(200, "OFFER-01", body=body, also=also)]
+
+
+def declined_by_some(chat: Chat) -> bool:
+    return "declined" in chat.offers.values()
 
 
 def never_offered(service: Service, step: Step) -> list[Expected]:
@@ -70,7 +76,8 @@ def accept(service: Service, step: Step, now: float) -> list[Expected]:
     if refusals:
         return refusals
     offline = () if service.mitras[step.actor].online else ("OFFER-03",)
-    also = ("OFFER-09", "CHAT-15", *offline, *(("OFFER-11",) if service.outage else ()))
+    others = ("OFFER-05",) if declined_by_some(chat) else ()
+    also = ("OFFER-09", "CHAT-15", *offline, *others, *(("OFFER-11",) if service.outage else ()))
     body = session(chat, status="active", mitra_id=step.actor, ends_at=Near(now + chat.duration, CLOCKS_S))
     return [Expected(200, "CHAT-07", body=body, change=taken_by(chat, step.actor), also=also)]
 

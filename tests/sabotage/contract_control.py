@@ -7,14 +7,16 @@ from tests.sabotage.entry import replace_in, sabotage
 # --- settings ------------------------------------------------------------------------------------------------
 
 
-def setting_takes(**field: Any) -> None:
-    """The body of a changed setting has this field instead."""
-    from pydantic import BaseModel, Field
+def setting_takes(before: Any = lambda value: value, **field: Any) -> None:
+    """The body of a changed setting has this field instead. `before` may change the value that was sent."""
+    from typing import Annotated
+
+    from pydantic import BaseModel, BeforeValidator, Field
 
     from server.routes_internal import InternalRoutes
 
     class NewValue(BaseModel):
-        value: int = Field(description="a whole number", **field)
+        value: Annotated[int, BeforeValidator(before)] = Field(description="a whole number", **field)
 
     InternalRoutes.set_config.__annotations__["body"] = NewValue
 
@@ -31,7 +33,7 @@ def setting_without_bound() -> None:
 
 @sabotage("setting-as-text", "A setting may be sent as the text of a number.", "CONFIG-03")
 def setting_as_text() -> None:
-    setting_takes(ge=1, le=1_000_000, strict=False)
+    setting_takes(ge=1, le=1_000_000, before=lambda value: int(value) if str(value).isdigit() else value)
 
 
 @sabotage("setting-of-any-name", "An unknown setting is stored and answered with 200.", "CONFIG-03")
@@ -138,22 +140,14 @@ def reroute_to_shut_out() -> None:
 def reroute_full_before_silent() -> None:
     from server import chats
 
-    async def anybody(own: Any, mitra_id: str) -> bool:
-        load = await own._db.fetchval(
-            "SELECT count(*) FROM chat_sessions WHERE mitra_id = $1 AND status IN ('active', 'pending_payment')",
-            mitra_id,
-        )
-        if load >= 3:
-            raise chats.errors.mitra_at_capacity()
-        return False
-
     reroute = chats.Chats.reroute
 
     async def room_first(self: Any, session_id: str, mitra_id: str) -> Any:
         if not await self._mirror.is_reachable(mitra_id):
             row = await self.find(session_id)
             if row["status"] == "active" and row["mitra_id"] != mitra_id:
-                await anybody(self, mitra_id)
+                async with self._db.transaction() as connection:
+                    await chats.ensure_room(connection, mitra_id)
         return await reroute(self, session_id, mitra_id)
 
     chats.Chats.reroute = room_first  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ SNAPSHOT_MS = 10_000
 READ_MS = 2_000  # between a write of the snapshot and the look at its life
 
 
-@probe_check("values at their bounds", "CHAT-02", "CONFIG-03", "AUTH-03", "HTTP-01", "HTTP-02", "HTTP-20")
+@probe_check("values at their bounds", "CHAT-02", "CONFIG-03", "AUTH-02", "AUTH-03", "HTTP-01", "HTTP-02", "HTTP-20")
 def values_at_bounds(judge: ProbeJudge, seen: Seen) -> None:
     all_of(judge, "CHAT-02", seen["wrong durations"], 400, "VALIDATION_ERROR")
     served(judge, "CHAT-02", seen["right durations"], 201)
@@ -19,6 +19,16 @@ def values_at_bounds(judge: ProbeJudge, seen: Seen) -> None:
     served(judge, "CONFIG-03", seen["right settings"], 200)
     all_of(judge, "CONFIG-03", seen["unknown setting"], 404, "NOT_FOUND")
     all_of(judge, "AUTH-03", seen["phones"], 400, "VALIDATION_ERROR")
+    for of_known, of_unknown in zip(seen["codes"][::2], seen["codes"][1::2], strict=True):
+        for what, status, reply in (of_known, of_unknown):
+            told = isinstance(reply, dict) and isinstance(reply.get("expires_in"), int)
+            judge.require(
+                "AUTH-02", status == 200 and told, f"{what}: got {status} {reply}, expected 200 with `expires_in`"
+            )
+        judge.require(
+            "AUTH-02", of_known[1:] == of_unknown[1:],
+            f"a known phone is answered {of_known[1:]}, an unknown one {of_unknown[1:]}: they can be told apart",
+        )  # fmt: skip
 
 
 def served(judge: ProbeJudge, sentence: str, tried: list[Tried], status: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from rig.runs.contract.sign_ins import ROLES, states_of, tries_of
 from rig.runs.contract.states import C1, C2, CHATS, M1, M2, MITRAS, SETTINGS, STACKS, Age, Do, Move, Wait, Way
-from rig.runs.contract.tries import CROSSED, TRIES, WRONG_TOKENS, signed
+from rig.runs.contract.tries import CROSSED, MIRRORED, TRIES, WRONG_TOKENS, signed
 from rig.service import accounts, chats, control, offers, presence
 from rig.service.state import Mitra, Service
 from rig.service.steps import Answer, Step, predict
@@ -93,15 +93,24 @@ def every() -> Iterator[Case]:
         for stack, way in STACKS.items():
             yield Case(stack, (*suited(tried), *way()), (tried,))
         yield Case("other instance", tuple(suited(tried)), (tried,), instance="b")
+    yield from crossed()
+    for tried in signed():
+        for token in WRONG_TOKENS:
+            yield Case(f"token {token}", tuple(suited(tried)), (tried,), token=token)
+    yield from of_sign_ins()
+
+
+def crossed() -> Iterator[Case]:
+    """Tries whose answer depends on two dimensions: chat and mitra, or outage and mitra."""
     for tried in CROSSED:
         for name, chat in CHATS.items():
             for mitra, way in MITRAS.items():
                 if mitra != USUAL:
                     yield Case(f"chat {name}, mitra {mitra}", (*chat(), *way()), (tried,))
-    for tried in signed():
-        for token in WRONG_TOKENS:
-            yield Case(f"token {token}", tuple(suited(tried)), (tried,), token=token)
-    yield from of_sign_ins()
+    for tried in MIRRORED:
+        for mitra, way in MITRAS.items():
+            if mitra != USUAL:
+                yield Case(f"Valkey away, mitra {mitra}", (*suited(tried), *way(), Do("away")), (tried,))
 
 
 def of_sign_ins() -> Iterator[Case]:

@@ -112,6 +112,11 @@ MITRAS: dict[str, Callable[[], Way]] = {
     ],
     "busy": busy,
     "full": lambda: [*fill(), step("set-config", key="max_customers_per_mitra", value=1)],
+    "full and offline": lambda: [
+        *fill(),
+        step("set-config", key="max_customers_per_mitra", value=1),
+        step("offline", M1),
+    ],
     "stale": lambda: [step("online", M1), Age(M1, STALE_S)],
     "quiet for a minute": lambda: [step("online", M1), Age(M1, DOUBTFUL_S)],
 }

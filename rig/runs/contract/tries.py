@@ -58,6 +58,11 @@ TRIES: dict[str, Step] = {
 }
 # Actions that are crossed with every state of the mitra as well, as their answer depends on both.
 CROSSED = ("accept", "decline", "end", "mitra-end", "extend", "extension-pay", "pay", "reroute", "reroute away")
+# Actions that read or write the mirror: in an outage they are crossed with every state of the mitra.
+MIRRORED = (
+    "online", "offline", "ping", "status", "beacon", "dashboard", "reachable", "available", "pay", "accept", "reroute",
+    "deactivate", "activate",
+)  # fmt: skip
 WRONG_TOKENS = TOKENS[1:]
 
 

@@ -13,6 +13,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "values at their bounds": {
         "wrong durations": [BAD], "right durations": [["x", 201, None, 0.01]], "wrong settings": [BAD],
         "right settings": [["x", 200, None, 0.01]], "unknown setting": [["x", 404, "NOT_FOUND", 0.01]], "phones": [BAD],
+        "codes": [["known", 200, {"expires_in": 300}], ["unknown", 200, {"expires_in": 300}]],
     },
     "ids in upper case": {
         "taken": 200, "path": [200, "ab", "ab"], "body": [409, "INVALID_STATE", 0.01], "sub": [200, None, 0.01],
@@ -44,6 +45,9 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("values at their bounds", ("wrong settings", 0, 1), 200, "CONFIG-03"),
     ("values at their bounds", ("unknown setting", 0, 1), 200, "CONFIG-03"),
     ("values at their bounds", ("phones", 0, 1), 200, "AUTH-03"),
+    ("values at their bounds", ("codes", 1, 1), 401, "AUTH-02"),
+    ("values at their bounds", ("codes", 1, 2), {"expires_in": 0}, "AUTH-02"),
+    ("values at their bounds", ("codes", 0, 2), {}, "AUTH-02"),
     ("ids in upper case", ("path", 0), 400, "ID-02"),
     ("ids in upper case", ("path", 1), "AB", "ID-01"),
     ("ids in upper case", ("body", 0), 404, "ID-02"),

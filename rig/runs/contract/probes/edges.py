@@ -56,6 +56,12 @@ class Sender:
             return self.server.internal_token
         return people[declared.role].token if declared.role else None
 
+    def send_for_reply(self, declared: Action, body: dict[str, Any]) -> list[Any]:
+        """`[what was sent, status, reply]` of a request without a token. httpx errors come through."""
+        answer = self.http.request(declared.method, self.url(declared), json=body)
+        is_json = answer.headers.get("content-type", "").startswith("application/json")
+        return [f"{declared.name} {body}", answer.status_code, answer.json() if is_json else answer.text]
+
     def send(
         self,
         declared: Action,

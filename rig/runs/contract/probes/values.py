@@ -20,6 +20,7 @@ SNAPSHOT = "availability:snapshot"
 WRONG_DURATIONS: tuple[Any, ...] = (0, -1, 86_401, 10**12, 1.5, "600", None, True)
 WRONG_SETTINGS: tuple[Any, ...] = (0, -1, 1_000_001, 10**12, 1.5, "3", "", None, True, [3])
 WRONG_PHONES: tuple[Any, ...] = ("", "phone", "+", "081234567890", "6281234567890", "+62 812 345", "+62812x", 628123)
+UNKNOWN_PHONE = "+6281999999999"
 HELD = "SELECT count(*) FROM auth_sessions AS s WHERE position(%s IN s::text) > 0"
 EXPIRE = sql.SQL("UPDATE auth_sessions SET expires_at = now() - interval '1 minute' WHERE user_id::text = %s")
 HEARTBEAT_AT = datetime(2026, 1, 31, 8, 30, 15, 250_000, tzinfo=UTC)
@@ -53,7 +54,13 @@ def values_at_bounds(testbed: Testbed) -> dict[str, Any]:
             tried(f"{role}-request-code", "phone", value) for role in ("mitra", "client") for value in WRONG_PHONES
         ],
     }
-    return {**seen, "config": operator(testbed).config().reply}
+    known = {"mitra": sender.mitra.phone, "client": sender.customer.phone}
+    codes = [
+        sender.send_for_reply(ACTIONS[f"{role}-request-code"], {"phone": phone})
+        for role, own in known.items()
+        for phone in (own, UNKNOWN_PHONE)
+    ]
+    return {**seen, "codes": codes, "config": operator(testbed).config().reply}
 
 
 @probe("ids in upper case", "edges")
