@@ -11,7 +11,7 @@ import pytest
 
 from rig.checks.contract.charges import PROMISED
 from rig.checks.contract.replay import Followed, Follower
-from rig.record.lines.contract import ContractEvent, ContractStep, Keys, Rows
+from rig.record.lines.contract import ChatColumns, ContractEvent, ContractStep, Keys, Rows
 from rig.runs.contract.cases import every, simulated
 from rig.runs.contract.plan import sentences_of
 from rig.runs.contract.sign_ins import states_of, tries_of
@@ -80,12 +80,9 @@ class MadeUpServer:
     def rows(self) -> Rows:
         service = self.service
         chats = {
-            chat.name: {
-                "status": chat.status, "mitra": chat.mitra, "customer": chat.customer, "duration": chat.duration,
-                "ends_at": chat.ends_at,
-            }
+            chat.name: ChatColumns(chat.status, chat.mitra, chat.customer, chat.duration, chat.ends_at)
             for chat in service.chats.values()
-        }  # fmt: skip
+        }
         return Rows(
             online={name: mitra.online for name, mitra in service.mitras.items()},
             active={name: mitra.active for name, mitra in service.mitras.items()},
