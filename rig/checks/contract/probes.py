@@ -42,10 +42,14 @@ class ProbeJudge:
 
 @dataclass(frozen=True)
 class ProbeCheck:
-    """`sentences` are all that the check may speak of. `judge` may raise ValueError for what it cannot read."""
+    """`sentences` are all that the check may speak of. `reads` is the class as which it reads what was seen.
+
+    `judge` may raise ValueError for what it cannot read.
+    """
 
     probe: str
     sentences: tuple[str, ...]
+    reads: object
     judge: Callable[[ProbeJudge, Seen], None]
 
 
@@ -64,10 +68,12 @@ def probe_check(
         if probe in PROBES:
             raise ValueError(f"the probe {probe} has two checks")
         _, parameter = inspect.signature(function).parameters.values()
-        read_as: type[Read] = parameter.annotation
-        PROBES[probe] = ProbeCheck(
-            probe, sentences, lambda judge, seen: function(judge, msgspec.convert(seen, read_as))
-        )
+        reads: type[Read] = parameter.annotation
+
+        def judge_saved(judge: ProbeJudge, seen: Seen) -> None:
+            function(judge, msgspec.convert(seen, reads))
+
+        PROBES[probe] = ProbeCheck(probe, sentences, reads, judge_saved)
         return function
 
     return declare
