@@ -1,11 +1,11 @@
 """Judges the edges of the API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rig.checks.contract.probes import ProbeJudge, probe_check
-from rig.record.lines.base import Json
 from rig.record.observations import edges
 from rig.record.observations.edges import Tried
+from rig.record.observations.parts import fields_of
 
 ANSWER_S = 5.0
 CODES = {
@@ -84,7 +84,8 @@ def order_of_errors(judge: ProbeJudge, seen: edges.OrderOfErrors) -> None:
 
 @probe_check("bodies nobody asked for", "HTTP-02", "HTTP-12", "HTTP-13", "HTTP-18", "HTTP-01", "HTTP-20")
 def bodies_nobody_asked_for(judge: ProbeJudge, seen: edges.UnwantedBodies) -> None:
-    for sentence, tried in (("HTTP-12", seen.answers), ("HTTP-18", seen.upgraded), ("HTTP-13", seen.heads)):
+    heads = [Tried(f"a header of {one.length}", one.status, one.code, one.seconds) for one in seen.heads]
+    for sentence, tried in (("HTTP-12", seen.answers), ("HTTP-18", seen.upgraded), ("HTTP-13", heads)):
         sound(judge, tried)
         for what, status, code, _ in tried:
             judge.require(sentence, status == 200, f"{what}: got {status} {code or ''}")
@@ -109,15 +110,15 @@ FIELDS: dict[str, dict[str, type]] = {
 )
 def answers_of_routes(judge: ProbeJudge, seen: edges.RouteAnswers) -> None:
     for route, fields in FIELDS.items():
-        body = object_of(seen.shapes, route)
+        body = fields_of(seen.shapes.get(route))
         for name, kind in fields.items():
             value = body.get(name)
             right = type(value) is kind
             judge.require("API-03", right, f"{route}: `{name}` is {value!r}, expected {kind.__name__}")
-    session = object_of(seen.shapes, "get")
+    session = fields_of(seen.shapes.get("get"))
     for name in ("id", "customer_id", "mitra_id", "status", "duration_seconds", "ends_at"):
         judge.require("API-01", name in session, f"a session lacks `{name}`")
-    providers = object_of(seen.shapes, "providers").get("providers")
+    providers = fields_of(seen.shapes.get("providers")).get("providers")
     named = [one.get("id") for one in providers if isinstance(one, dict)] if isinstance(providers, list) else []
     judge.require("AUTH-01", "otp" in named, f"the providers are {named}, expected otp among them")
     beacon = seen.shapes.get("beacon")
@@ -134,12 +135,6 @@ def answers_of_routes(judge: ProbeJudge, seen: edges.RouteAnswers) -> None:
                 content_type.startswith("text/plain") and lines and not wrong,
                 f"/metrics is {content_type}, and no Prometheus text: {wrong[:1] or text[:80]!r}",
             )
-
-
-def object_of(shapes: Mapping[str, Json], route: str) -> Mapping[str, Json]:
-    """The fields of this route's reply; empty if the reply is no JSON object."""
-    reply = shapes.get(route)
-    return reply if isinstance(reply, dict) else {}
 
 
 def metric(line: str) -> bool:

@@ -9,6 +9,7 @@ from rig.checks.contract.probes import ProbeJudge, probe_check
 from rig.record.lines.base import Json
 from rig.record.observations import edges
 from rig.record.observations.edges import Tried
+from rig.record.observations.parts import fields_of
 
 SNAPSHOT_MS = 10_000
 READ_MS = 2_000  # between a write of the snapshot and the look at its life
@@ -62,11 +63,12 @@ def status_of_mitra(judge: ProbeJudge, seen: edges.StatusesRead) -> None:
     for at, changed, status, reply in seen.found:
         if not judge.assume("TOGGLE-09", changed == 1, f"{changed} rows of mitra_online_status were changed by hand"):
             continue
-        if status != 200 or not isinstance(reply, dict):
-            judge.require("TOGGLE-09", False, f"the status is {status}: {reply}")
+        is_object = isinstance(reply, dict)
+        if not judge.require("TOGGLE-09", status == 200 and is_object, f"the status is {status}: {reply}"):
             continue
-        judge.require("TOGGLE-09", reply.get("is_online") is True, f"`is_online` is {reply.get('is_online')!r}")
-        told = reply.get("last_heartbeat_at", "missing")
+        fields = fields_of(reply)
+        judge.require("TOGGLE-09", fields.get("is_online") is True, f"`is_online` is {fields.get('is_online')!r}")
+        told = fields.get("last_heartbeat_at", "missing")
         read = epoch(told)
         if told is not None:
             judge.require("TIME-02", read is not None, f"`last_heartbeat_at` is {told!r}, no ISO-8601 time in UTC")
@@ -76,7 +78,7 @@ def status_of_mitra(judge: ProbeJudge, seen: edges.StatusesRead) -> None:
         )
 
 
-def epoch(text: Json) -> float | None:
+def epoch(text: object) -> float | None:
     """Epoch seconds of an ISO-8601 time with an offset of zero; None for anything else."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None

@@ -26,6 +26,15 @@ class Tried(NamedTuple):
     seconds: float
 
 
+class LongHead(NamedTuple):
+    """One answer to a request with a header of `length` characters."""
+
+    length: int
+    status: int | None
+    code: str | None
+    seconds: float
+
+
 class Replied(NamedTuple):
     """One answer with its body, and what was sent in words."""
 
@@ -71,7 +80,7 @@ class UnwantedBodies(Seen, frozen=True, kw_only=True):
 
     answers: list[Tried]
     upgraded: list[Tried]
-    heads: list[Tried]
+    heads: list[LongHead]
 
 
 class Page(NamedTuple):

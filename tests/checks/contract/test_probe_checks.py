@@ -15,6 +15,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "right settings": [["x", 200, None, 0.01]], "unknown setting": [["x", 404, "NOT_FOUND", 0.01]], "phones": [BAD],
         "codes": [["known", 200, {"expires_in": 300}], ["unknown", 200, {"expires_in": 300}]],
     },
+    "bodies nobody asked for": {
+        "answers": [["x", 200, None, 0.01]], "upgraded": [["x", 200, None, 0.01]], "heads": [[1000, 200, None, 0.01]],
+    },
     "refresh at once": {"signed_in": 200, "answers": [[200, None], [401, "REFRESH_INVALID"]], "live": 1},
     "accept at once": {"answers": [[409, "ALREADY_TAKEN"], [200, None]], "mitra": "b", "winners": ["b"]},
     "accept several at once": {
@@ -54,6 +57,7 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("values at their bounds", ("codes", 1, 1), 401, "AUTH-02"),
     ("values at their bounds", ("codes", 1, 2), {"expires_in": 0}, "AUTH-02"),
     ("values at their bounds", ("codes", 0, 2), {}, "AUTH-02"),
+    ("bodies nobody asked for", ("heads", 0, 1), 431, "HTTP-13"),
     ("refresh at once", ("answers", 1), [200, None], "AUTH-24"),
     ("refresh at once", ("answers", 1), [None, "ReadTimeout"], "HTTP-21"),
     ("refresh at once", ("answers", 1, 1), 7, "AUTH-11"),

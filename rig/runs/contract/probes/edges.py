@@ -224,7 +224,8 @@ def bodies_nobody_asked_for(testbed: Testbed) -> edges.UnwantedBodies:
         Tried("ping", *sender.send(ACTIONS["ping"], None, **UPGRADE)),
     ]
     heads = [
-        Tried(str(size), *sender.send(ACTIONS["ping"], None, **{"X-Filler": "x" * size})) for size in (1000, 4000, 5000)
+        edges.LongHead(size, *sender.send(ACTIONS["ping"], None, **{"X-Filler": "x" * size}))
+        for size in (1000, 4000, 5000)
     ]
     return edges.UnwantedBodies(answers=answers, upgraded=upgraded, heads=heads)
 
