@@ -1,21 +1,17 @@
 """What the mirror must save, as claims: each with its wording, its measure and its limit (`rig.checks.load.claims.Claim`)."""
 
 import math
-from typing import TYPE_CHECKING
 
-from rig.checks.load.claims import Claim
-
-if TYPE_CHECKING:
-    from rig.runs.load.plan import LoadOptions
+from rig.checks.load.claims import Claim, PlannedLoad
 
 PING, POLL, LOOK = "ping", "beacon", "dashboard"
 
 
-def updates_in(options: "LoadOptions") -> int:
+def updates_in(load: PlannedLoad) -> int:
     """⌈T/M⌉ + 1 per instance, over the whole measured period."""
-    spans = [phase.seconds for phase in options.phases() if phase.name in ("pings and polls", "chats and toggles too")]
-    idle = [phase.seconds for phase in options.phases() if phase.name == "idle"]
-    return math.ceil((sum(spans) + (sum(idle) if len(spans) > 1 else 0)) / options.cadences["heartbeat-mirror"]) + 1
+    spans = [phase.seconds for phase in load.phases() if phase.name in ("pings and polls", "chats and toggles too")]
+    idle = [phase.seconds for phase in load.phases() if phase.name == "idle"]
+    return math.ceil((sum(spans) + (sum(idle) if len(spans) > 1 else 0)) / load.cadences["heartbeat-mirror"]) + 1
 
 
 CLAIMS = [

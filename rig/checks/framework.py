@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from rig.checks.bounds import Bounds as Bounds
 from rig.record import Lines
 from rig.record.evidence import Evidence
 from rig.record.lines.chaos import FaultEvent
@@ -183,7 +184,6 @@ def sentence(findings: Sequence[str]) -> str:
 
 
 Facts = Mapping[str, object]  # an observation as it is saved
-Bounds = Mapping[str, float]
 WholeRunFunction = Callable[[Judge, Lines, Bounds], None]
 
 

@@ -18,6 +18,9 @@ A run directory holds `run.json` (what was run, on what) and `record-<writer>.js
 `run.json` holds `record_version`; this is version {RECORD_VERSION}. A run without one is of version 1, whose lines are the same. A rig refuses a version that it does not know, by name.
 
 Every line has `kind` and `t`, the time in epoch seconds. Lines of a scenario of the checklist have `scenario` and `variant` too. A field with a default may be left out.
+
+In Python, `Run.load(directory)` of `rig.record` reads a run. msgspec makes an instance of a class of `rig/record/lines` of each line; one that does not fit is refused by its file, its number and the wrong field.
+`run.lines.of(Request)` gives the lines of one kind in the order of their times. The lines are sorted into kinds once, when they are read: 8,700 lines (8 MB) take 0.2 s.
 """
 TITLES = {
     "common": "Every kind of run", "checklist": "Checklist", "chaos": "Campaigns", "load": "Loads",

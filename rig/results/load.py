@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rig.checks import CHECKS
+from rig.checks.bounds import bounds_from
 from rig.checks.load.measures import MEASURES, Measured
 from rig.checks.load.request_accounting import (
     BLOCK,
@@ -25,7 +26,7 @@ from rig.checks.load.thresholds import ITEM, rows
 from rig.record import Lines, Run
 from rig.record.arms import NAMES
 from rig.record.histogram import edge_ms, quantile_ms
-from rig.record.lines.common import BoundValue, Plan, numbers
+from rig.record.lines.common import BoundValue, Plan
 from rig.record.lines.load import ArmUp, Block, Commands, Generator, PhaseSpan, Tally, TrafficSecond, Usage
 
 Row = dict[str, object]
@@ -82,7 +83,7 @@ def claim_rows(lines: Lines, bounds: Mapping[str, Mapping[str, BoundValue]], the
     for id, limits in bounds.items():
         if "measure" not in limits:
             continue
-        measure, limit = MEASURES[str(limits["measure"])], numbers(limits)
+        measure, limit = MEASURES[str(limits["measure"])], bounds_from(limits)
         of: dict[str, Measured] = {}
         for arm in there:
             if arm == "on" or not id.startswith("DIFF"):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from rig.checks import CHECKS, Judgement, Kind, judge_seen
+from rig.checks.bounds import bounds_from
 from rig.checks.framework import HARDENED, LAG_VOID_S
 from rig.record import Run, Verdict
 from rig.record.lines.checklist import Observation, Scenario, StepError
@@ -105,4 +106,4 @@ def judge_line(line: Observation, level: str) -> Judgement:
         return Judgement(
             verdict if blames or verdict is not Verdict.FAILED else Verdict.INCONCLUSIVE, line.error.message
         )
-    return judge_seen(line.item, line.seen, line.bounds, level)
+    return judge_seen(line.item, line.seen, bounds_from(line.bounds), level)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from rig.checks import CHECKS, Judgement
+from rig.checks.bounds import bounds_from
 from rig.checks.framework import HARDENED, judge_lines
 from rig.record import Lines, Run, Verdict, evidence
 from rig.record.evidence import Evidence
-from rig.record.lines.common import End, Missing, Plan, ServerLog, numbers
+from rig.record.lines.common import End, Missing, Plan, ServerLog
 from rig.results.entries import INTERRUPTED, Answers, answer_entry, cut_short, run_ended
 
 AROUND_S = 1.0
@@ -27,7 +28,7 @@ def judge_whole_run(run: Run, plan: Plan, answers: Answers, broken: str | None) 
     ended = run_ended(run)
     for item in items:
         bounds = plan.bounds[item]
-        judgement, shown = judge_lines(item, lines, numbers(bounds), run.meta.get("level", HARDENED))
+        judgement, shown = judge_lines(item, lines, bounds_from(bounds), run.meta.get("level", HARDENED))
         if lacking:
             judgement = Judgement(Verdict.SKIPPED, lacking)
         if broken and judgement.verdict is not Verdict.FAILED:

@@ -2,10 +2,9 @@
 
 import re
 from datetime import datetime
-from typing import Any
 
 from rig.checks.contract import charges
-from rig.record.lines.contract import ContractStep, Keys, Rows
+from rig.record.lines.contract import ChatColumns, ContractStep, Keys, Rows
 from rig.service.offers import has
 from rig.service.state import Service
 from rig.service.steps import Answer, Expected, Step
@@ -55,7 +54,7 @@ def words(expected: Expected) -> str:
     return f"{expected.status} {expected.code or ''}".rstrip()
 
 
-def shown(value: Any, most: int = 160) -> str:
+def shown(value: object, most: int = 160) -> str:
     text = repr(value)
     return text if len(text) <= most else f"{text[:most]}…"
 
@@ -75,7 +74,7 @@ def wrong_rows(service: Service, rows: Rows) -> list[tuple[str, str]]:
     """Each difference as the kind of its rows and its text."""
     found: list[tuple[str, str]] = []
 
-    def compare(kind: str, what: str, wanted: Any, seen: Any) -> None:
+    def compare(kind: str, what: str, wanted: object, seen: object) -> None:
         if seen != wanted:
             found.append((kind, f"{what} is {shown(seen)} in Postgres, expected {shown(wanted)}"))
 
@@ -99,22 +98,29 @@ def wrong_rows(service: Service, rows: Rows) -> list[tuple[str, str]]:
     return found
 
 
-def wrong_chat(service: Service, name: str, row: dict[str, Any]) -> list[tuple[str, str]]:
+def wrong_chat(service: Service, name: str, row: ChatColumns) -> list[tuple[str, str]]:
+    """Each column of this chat's row that is not as the model has it, with its text."""
     chat = service.chats.get(name)
     if chat is None:
         return [("chat", f"{name} has a row in chat_sessions")]
-    wanted = {"status": chat.status, "mitra": chat.mitra, "customer": chat.customer, "duration": chat.duration}
-    wrong = [
-        (column, f"{column} of {name} is {row.get(column)} in Postgres, expected {value}")
-        for column, value in wanted.items()
-        if row.get(column) != value
+    columns: list[tuple[str, object, object]] = [
+        ("status", row.status, chat.status), ("mitra", row.mitra, chat.mitra),
+        ("customer", row.customer, chat.customer), ("duration", row.duration, chat.duration),
+    ]  # fmt: skip
+    if not same_time(row.ends_at, chat.ends_at):
+        columns.append(("ends_at", row.ends_at, chat.ends_at))
+    return [
+        (column, f"{column} of {name} is {seen} in Postgres, expected {wanted}")
+        for column, seen, wanted in columns
+        if seen != wanted
     ]
-    ends_at = row.get("ends_at")
-    if (ends_at is None) != (chat.ends_at is None) or (
-        chat.ends_at is not None and abs(ends_at - chat.ends_at) > 0.01  # type: ignore[operator]
-    ):
-        wrong.append(("ends_at", f"ends_at of {name} is {ends_at} in Postgres, expected {chat.ends_at}"))
-    return wrong
+
+
+def same_time(seen: float | None, wanted: float | None) -> bool:
+    """Whether both are the same moment, to 0.01 s, or both are missing."""
+    if seen is None or wanted is None:
+        return seen is wanted
+    return abs(seen - wanted) <= 0.01
 
 
 KINDS_OF_KEYS = {

@@ -1,9 +1,11 @@
 """Judges the edges of the API."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from rig.checks.contract.probes import ProbeJudge, Seen, probe_check
+from rig.checks.contract.probes import ProbeJudge, probe_check
+from rig.record.observations import edges
+from rig.record.observations.edges import Tried
+from rig.record.observations.parts import fields_of
 
 ANSWER_S = 5.0
 CODES = {
@@ -17,8 +19,6 @@ CODES = {
     429: {"OTP_TOO_MANY_ATTEMPTS"},
     503: {"SERVICE_UNAVAILABLE"},
 }
-# One answer: what was sent, status, code, seconds.
-Tried = Sequence[Any]
 
 
 def all_of(judge: ProbeJudge, sentence: str, tried: Sequence[Tried], status: int, *codes: str) -> None:
@@ -49,42 +49,43 @@ def sound(judge: ProbeJudge, tried: Sequence[Tried]) -> None:
 
 
 @probe_check("wrong methods and paths", "HTTP-01", "HTTP-02", "HTTP-03", "HTTP-20")
-def methods_and_paths(judge: ProbeJudge, seen: Seen) -> None:
-    all_of(judge, "HTTP-03", seen["methods"], 405, "METHOD_NOT_ALLOWED")
-    all_of(judge, "HTTP-03", seen["paths"], 404, "NOT_FOUND")
+def methods_and_paths(judge: ProbeJudge, seen: edges.MethodsAndPaths) -> None:
+    all_of(judge, "HTTP-03", seen.methods, 405, "METHOD_NOT_ALLOWED")
+    all_of(judge, "HTTP-03", seen.paths, 404, "NOT_FOUND")
 
 
 @probe_check("bodies that are wrong", "HTTP-01", "HTTP-02", "HTTP-07", "HTTP-08", "HTTP-09", "HTTP-20")
-def wrong_bodies(judge: ProbeJudge, seen: Seen) -> None:
-    all_of(judge, "HTTP-08", seen["not json"], 400, "BAD_JSON")
-    all_of(judge, "HTTP-07", seen["too large"], 413, "PAYLOAD_TOO_LARGE")
-    all_of(judge, "HTTP-09", seen["missing"], 400, "VALIDATION_ERROR")
-    all_of(judge, "HTTP-09", seen["wrong"], 400, "VALIDATION_ERROR")
-    all_of(judge, "HTTP-09", seen["not an object"], 400, "VALIDATION_ERROR", "BAD_JSON")
+def wrong_bodies(judge: ProbeJudge, seen: edges.WrongBodies) -> None:
+    all_of(judge, "HTTP-08", seen.not_json, 400, "BAD_JSON")
+    all_of(judge, "HTTP-07", seen.too_large, 413, "PAYLOAD_TOO_LARGE")
+    all_of(judge, "HTTP-09", seen.missing, 400, "VALIDATION_ERROR")
+    all_of(judge, "HTTP-09", seen.wrong, 400, "VALIDATION_ERROR")
+    all_of(judge, "HTTP-09", seen.not_an_object, 400, "VALIDATION_ERROR", "BAD_JSON")
 
 
 @probe_check("ids that are wrong", "HTTP-01", "HTTP-02", "HTTP-09", "HTTP-11", "HTTP-20")
-def wrong_ids(judge: ProbeJudge, seen: Seen) -> None:
+def wrong_ids(judge: ProbeJudge, seen: edges.WrongIds) -> None:
     # A path that is taken apart before it is read may as well be no route.
-    plain = [tried for tried in seen["malformed"] if "%" not in tried[0]]
+    plain = [tried for tried in seen.malformed if "%" not in tried.what]
     all_of(judge, "HTTP-09", plain, 400, "VALIDATION_ERROR")
-    sound(judge, [tried for tried in seen["malformed"] if "%" in tried[0]])
-    known = [tried for tried in seen["unknown"] if tried[0] != "reachable"]
+    sound(judge, [tried for tried in seen.malformed if "%" in tried.what])
+    known = [tried for tried in seen.unknown if tried.what != "reachable"]
     all_of(judge, "HTTP-11", known, 404, "NOT_FOUND")
-    sound(judge, seen["unknown"])
+    sound(judge, seen.unknown)
 
 
 @probe_check("order of errors", "HTTP-01", "HTTP-02", "HTTP-04", "HTTP-05", "HTTP-06", "HTTP-20", "DEACT-04")
-def order_of_errors(judge: ProbeJudge, seen: Seen) -> None:
-    all_of(judge, "HTTP-04", seen["no token"], 401, "UNAUTHENTICATED")
-    all_of(judge, "HTTP-05", seen["wrong role"], 403, "FORBIDDEN")
-    all_of(judge, "HTTP-06", seen["inactive"], 403, "ACCOUNT_INACTIVE")
-    all_of(judge, "DEACT-04", seen["inactive"], 403, "ACCOUNT_INACTIVE")
+def order_of_errors(judge: ProbeJudge, seen: edges.OrderOfErrors) -> None:
+    all_of(judge, "HTTP-04", seen.no_token, 401, "UNAUTHENTICATED")
+    all_of(judge, "HTTP-05", seen.wrong_role, 403, "FORBIDDEN")
+    all_of(judge, "HTTP-06", seen.inactive, 403, "ACCOUNT_INACTIVE")
+    all_of(judge, "DEACT-04", seen.inactive, 403, "ACCOUNT_INACTIVE")
 
 
 @probe_check("bodies nobody asked for", "HTTP-02", "HTTP-12", "HTTP-13", "HTTP-18", "HTTP-01", "HTTP-20")
-def bodies_nobody_asked_for(judge: ProbeJudge, seen: Seen) -> None:
-    for sentence, tried in (("HTTP-12", seen["answers"]), ("HTTP-18", seen["upgraded"]), ("HTTP-13", seen["heads"])):
+def bodies_nobody_asked_for(judge: ProbeJudge, seen: edges.UnwantedBodies) -> None:
+    heads = [Tried(f"a header of {one.length}", one.status, one.code, one.seconds) for one in seen.heads]
+    for sentence, tried in (("HTTP-12", seen.answers), ("HTTP-18", seen.upgraded), ("HTTP-13", heads)):
         sound(judge, tried)
         for what, status, code, _ in tried:
             judge.require(sentence, status == 200, f"{what}: got {status} {code or ''}")
@@ -107,25 +108,24 @@ FIELDS: dict[str, dict[str, type]] = {
 @probe_check(
     "answers of every route", "API-01", "API-03", "AUTH-01", "AUTH-21", "BEACON-07", "READY-01", "READY-02", "READY-04"
 )
-def answers_of_routes(judge: ProbeJudge, seen: Seen) -> None:
-    shapes = seen["shapes"]
+def answers_of_routes(judge: ProbeJudge, seen: edges.RouteAnswers) -> None:
     for route, fields in FIELDS.items():
-        body = shapes.get(route)
+        body = fields_of(seen.shapes.get(route))
         for name, kind in fields.items():
-            value = body.get(name) if isinstance(body, dict) else None
+            value = body.get(name)
             right = type(value) is kind
             judge.require("API-03", right, f"{route}: `{name}` is {value!r}, expected {kind.__name__}")
-    session = shapes.get("get") if isinstance(shapes.get("get"), dict) else {}
+    session = fields_of(seen.shapes.get("get"))
     for name in ("id", "customer_id", "mitra_id", "status", "duration_seconds", "ends_at"):
         judge.require("API-01", name in session, f"a session lacks `{name}`")
-    providers = shapes.get("providers")
-    named = [one.get("id") for one in providers.get("providers", [])] if isinstance(providers, dict) else []
+    providers = fields_of(seen.shapes.get("providers")).get("providers")
+    named = [one.get("id") for one in providers if isinstance(one, dict)] if isinstance(providers, list) else []
     judge.require("AUTH-01", "otp" in named, f"the providers are {named}, expected otp among them")
-    beacon = shapes.get("beacon")
-    told = isinstance(beacon, dict) and {"available", "count"} <= beacon.keys()
+    beacon = seen.shapes.get("beacon")
+    told = {"available", "count"} <= fields_of(beacon).keys()
     judge.require("BEACON-07", told, f"the beacon answers {beacon!r} without a token")
     for path, sentence in (("/healthz", "READY-01"), ("/readyz", "READY-02"), ("/metrics", "READY-04")):
-        status, kind, text = seen["health"][path]
+        status, content_type, text = seen.health[path]
         judge.require(sentence, status == 200, f"{path} is {status}")
         judge.require("AUTH-21", status not in (401, 403), f"{path} is {status} without a token")
         if path == "/metrics":
@@ -133,8 +133,8 @@ def answers_of_routes(judge: ProbeJudge, seen: Seen) -> None:
             wrong = [line for line in lines if not metric(line)]
             judge.require(
                 "READY-04",
-                kind.startswith("text/plain") and lines and not wrong,
-                f"/metrics is {kind}, and no Prometheus text: {wrong[:1] or text[:80]!r}",
+                content_type.startswith("text/plain") and lines and not wrong,
+                f"/metrics is {content_type}, and no Prometheus text: {wrong[:1] or text[:80]!r}",
             )
 
 
@@ -149,8 +149,8 @@ def metric(line: str) -> bool:
 
 
 @probe_check("tokens that were minted", "AUTH-15", "AUTH-16", "AUTH-17", "AUTH-23")
-def minted_tokens(judge: ProbeJudge, seen: Seen) -> None:
-    answers = seen["answers"]
+def minted_tokens(judge: ProbeJudge, seen: edges.MintedTokens) -> None:
+    answers = seen.answers
     status, code, _ = answers["fresh"]
     judge.require("AUTH-15", status == 200, f"a minted token was answered {status} {code or ''}")
     status, code, _ = answers["expired"]
@@ -164,5 +164,5 @@ def minted_tokens(judge: ProbeJudge, seen: Seen) -> None:
             (status, code) == (401, "UNAUTHENTICATED"),
             f"a token that is {kind} was answered {status} {code or ''}",
         )
-    status, code, _ = seen["deactivated"]
+    status, code, _ = seen.deactivated
     judge.require("AUTH-23", status == 200, f"the profile of a deactivated mitra was answered {status} {code or ''}")

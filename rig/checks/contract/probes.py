@@ -1,14 +1,19 @@
 """How a probe is judged: one check per probe, which says of each of its sentences whether what was seen keeps it. Pure."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import TypeVar
+
+import msgspec
 
 from rig.checks.framework import LAG_VOID_S
+from rig.record.lines.base import Json
 from rig.record.lines.contract import Probe
 
-Seen = Mapping[str, Any]
+Seen = Mapping[str, Json]  # what a probe saw, as it is saved
+Read = TypeVar("Read")  # the same as its check reads it: a class of rig/record/observations
 # Where checks of probes are declared, beside this module.
 HOMES = ("at_once", "edges", "values", "time_up")
 
@@ -37,23 +42,38 @@ class ProbeJudge:
 
 @dataclass(frozen=True)
 class ProbeCheck:
-    """`sentences` are all that the check may speak of."""
+    """`sentences` are all that the check may speak of. `reads` is the class as which it reads what was seen.
+
+    `judge` may raise ValueError for what it cannot read.
+    """
 
     probe: str
     sentences: tuple[str, ...]
-    function: Callable[[ProbeJudge, Seen], None]
+    reads: object
+    judge: Callable[[ProbeJudge, Seen], None]
 
 
 PROBES: dict[str, ProbeCheck] = {}
 
 
-def probe_check(probe: str, *sentences: str) -> Callable[[Callable[[ProbeJudge, Seen], None]], Any]:
-    """Declare the check of one probe. ValueError on a second one."""
+def probe_check(
+    probe: str, *sentences: str
+) -> Callable[[Callable[[ProbeJudge, Read], None]], Callable[[ProbeJudge, Read], None]]:
+    """Declare the check of one probe. ValueError on a second one.
 
-    def declare(function: Callable[[ProbeJudge, Seen], None]) -> Callable[[ProbeJudge, Seen], None]:
+    The annotation of its second parameter names the class as which it reads what was seen.
+    """
+
+    def declare(function: Callable[[ProbeJudge, Read], None]) -> Callable[[ProbeJudge, Read], None]:
         if probe in PROBES:
             raise ValueError(f"the probe {probe} has two checks")
-        PROBES[probe] = ProbeCheck(probe, sentences, function)
+        _, parameter = inspect.signature(function).parameters.values()
+        reads: type[Read] = parameter.annotation
+
+        def judge_saved(judge: ProbeJudge, seen: Seen) -> None:
+            function(judge, msgspec.convert(seen, reads))
+
+        PROBES[probe] = ProbeCheck(probe, sentences, reads, judge_saved)
         return function
 
     return declare
@@ -76,7 +96,7 @@ def judge_probe(line: Probe) -> ProbeJudge:
         judge.doubts += [(sentence, line.error) for sentence in declared.sentences]
         return judge
     try:
-        declared.function(judge, line.seen)
+        declared.judge(judge, line.seen)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = f"the check of {line.probe} cannot read what was seen: {type(error).__name__}: {error}"
         judge.doubts += [(sentence, reason) for sentence in declared.sentences]

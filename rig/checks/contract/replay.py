@@ -1,7 +1,7 @@
 """Follows a contract run with the model of the service, and tells where the server went another way. Pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import msgspec
 
@@ -123,8 +123,11 @@ class Follower:
         return found
 
 
+STEP_FIELDS = tuple(field.name for field in fields(Step))  # a line has a field of the same name for each
+
+
 def step_of(line: ContractStep) -> Step:
-    return Step(line.action, line.actor, line.chat, line.mitra, line.value, line.key, line.token, line.instance)
+    return Step(**{name: getattr(line, name) for name in STEP_FIELDS})
 
 
 def looked_at(line: ContractStep) -> tuple[str, ...]:

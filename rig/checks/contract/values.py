@@ -1,25 +1,29 @@
 """Judges values at their bounds, ids in upper case, and what stands in rows and in the snapshot."""
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from rig.checks.contract.edges import Tried, all_of, sound
-from rig.checks.contract.probes import ProbeJudge, Seen, probe_check
+from rig.checks.contract.edges import all_of, sound
+from rig.checks.contract.probes import ProbeJudge, probe_check
+from rig.record.lines.base import Json
+from rig.record.observations import edges
+from rig.record.observations.edges import Tried
+from rig.record.observations.parts import fields_of
 
 SNAPSHOT_MS = 10_000
 READ_MS = 2_000  # between a write of the snapshot and the look at its life
 
 
 @probe_check("values at their bounds", "CHAT-02", "CONFIG-03", "AUTH-02", "AUTH-03", "HTTP-01", "HTTP-02", "HTTP-20")
-def values_at_bounds(judge: ProbeJudge, seen: Seen) -> None:
-    all_of(judge, "CHAT-02", seen["wrong durations"], 400, "VALIDATION_ERROR")
-    served(judge, "CHAT-02", seen["right durations"], 201)
-    all_of(judge, "CONFIG-03", seen["wrong settings"], 400, "VALIDATION_ERROR")
-    served(judge, "CONFIG-03", seen["right settings"], 200)
-    all_of(judge, "CONFIG-03", seen["unknown setting"], 404, "NOT_FOUND")
-    all_of(judge, "AUTH-03", seen["phones"], 400, "VALIDATION_ERROR")
-    for of_known, of_unknown in zip(seen["codes"][::2], seen["codes"][1::2], strict=True):
+def values_at_bounds(judge: ProbeJudge, seen: edges.ValuesAtBounds) -> None:
+    all_of(judge, "CHAT-02", seen.wrong_durations, 400, "VALIDATION_ERROR")
+    served(judge, "CHAT-02", seen.right_durations, 201)
+    all_of(judge, "CONFIG-03", seen.wrong_settings, 400, "VALIDATION_ERROR")
+    served(judge, "CONFIG-03", seen.right_settings, 200)
+    all_of(judge, "CONFIG-03", seen.unknown_setting, 404, "NOT_FOUND")
+    all_of(judge, "AUTH-03", seen.phones, 400, "VALIDATION_ERROR")
+    for of_known, of_unknown in zip(seen.codes[::2], seen.codes[1::2], strict=True):
         for what, status, reply in (of_known, of_unknown):
             told = isinstance(reply, dict) and isinstance(reply.get("expires_in"), int)
             judge.require(
@@ -31,7 +35,7 @@ def values_at_bounds(judge: ProbeJudge, seen: Seen) -> None:
         )  # fmt: skip
 
 
-def served(judge: ProbeJudge, sentence: str, tried: list[Tried], status: int) -> None:
+def served(judge: ProbeJudge, sentence: str, tried: Sequence[Tried], status: int) -> None:
     """Each of these is allowed."""
     sound(judge, tried)
     for what, got, code, _ in tried:
@@ -39,43 +43,45 @@ def served(judge: ProbeJudge, sentence: str, tried: list[Tried], status: int) ->
 
 
 @probe_check("people nobody knows", "AUTH-05")
-def unknown_people(judge: ProbeJudge, seen: Seen) -> None:
-    right = {"mitra": (401, "OTP_INVALID", 0), "client": (200, None, 1)}
-    for role, wanted in right.items():
-        status, code, rows = seen[role]
+def unknown_people(judge: ProbeJudge, seen: edges.UnknownPeople) -> None:
+    for role, got, wanted in (
+        ("mitra", seen.mitra, (401, "OTP_INVALID", 0)),
+        ("customer", seen.client, (200, None, 1)),
+    ):
         judge.require(
-            "AUTH-05", (status, code, rows) == wanted,
-            f"an unknown {role} with the right code: got {status} {code or ''} and has {rows} rows,"
+            "AUTH-05", tuple(got) == wanted,
+            f"an unknown {role} with the right code: got {got.status} {got.code or ''} and has {got.rows} rows,"
             f" expected {wanted[0]} {wanted[1] or ''} and {wanted[2]}",
         )  # fmt: skip
 
 
 @probe_check("ids in upper case", "ID-01", "ID-02")
-def upper_case_ids(judge: ProbeJudge, seen: Seen) -> None:
-    status, told, id = seen["path"]
-    if judge.require("ID-02", status == 200, f"a chat's id in upper case in the path: got {status}, expected 200"):
-        judge.require("ID-01", told == id, f"asked for {id.upper()}, the answer tells the id {told}, expected {id}")
-    if judge.assume("ID-02", seen["taken"] == 200, f"the accept was answered {seen['taken']}"):
-        status, code, _ = seen["body"]  # the mitra has the chat: where her id is understood, that is the reason
-        right = (status, code) == (409, "INVALID_STATE")
-        judge.require(
-            "ID-02", right, f"a mitra's id in upper case in the body: got {status} {code}, expected 409 INVALID_STATE"
-        )
-    status, code, _ = seen["sub"]
-    judge.require("ID-02", status == 200, f"a `sub` in upper case: got {status} {code or ''}, expected 200")
+def upper_case_ids(judge: ProbeJudge, seen: edges.UpperCaseIds) -> None:
+    path, body, sub = seen.path, seen.body, seen.sub
+    told = f"a chat's id in upper case in the path: got {path.status}, expected 200"
+    if judge.require("ID-02", path.status == 200, told):
+        told = f"asked for {path.id.upper()}, the answer tells the id {path.told}, expected {path.id}"
+        judge.require("ID-01", path.told == path.id, told)
+    if judge.assume("ID-02", seen.taken == 200, f"the accept was answered {seen.taken}"):
+        # The mitra has the chat: where her id is understood, that is the reason of the refusal.
+        right = (body.status, body.code) == (409, "INVALID_STATE")
+        told = f"a mitra's id in upper case in the body: got {body.status} {body.code}, expected 409 INVALID_STATE"
+        judge.require("ID-02", right, told)
+    told = f"a `sub` in upper case: got {sub.status} {sub.code or ''}, expected 200"
+    judge.require("ID-02", sub.status == 200, told)
 
 
 @probe_check("status of a mitra", "TOGGLE-09", "TIME-02")
-def status_of_mitra(judge: ProbeJudge, seen: Seen) -> None:
-    for at, changed, status, reply in seen["found"]:
+def status_of_mitra(judge: ProbeJudge, seen: edges.StatusesRead) -> None:
+    for at, changed, status, reply in seen.found:
         if not judge.assume("TOGGLE-09", changed == 1, f"{changed} rows of mitra_online_status were changed by hand"):
             continue
-        if not judge.require(
-            "TOGGLE-09", status == 200 and isinstance(reply, dict), f"the status is {status}: {reply}"
-        ):
+        is_object = isinstance(reply, dict)
+        if not judge.require("TOGGLE-09", status == 200 and is_object, f"the status is {status}: {reply}"):
             continue
-        judge.require("TOGGLE-09", reply.get("is_online") is True, f"`is_online` is {reply.get('is_online')!r}")
-        told = reply.get("last_heartbeat_at", "missing")
+        fields = fields_of(reply)
+        judge.require("TOGGLE-09", fields.get("is_online") is True, f"`is_online` is {fields.get('is_online')!r}")
+        told = fields.get("last_heartbeat_at", "missing")
         read = epoch(told)
         if told is not None:
             judge.require("TIME-02", read is not None, f"`last_heartbeat_at` is {told!r}, no ISO-8601 time in UTC")
@@ -85,11 +91,13 @@ def status_of_mitra(judge: ProbeJudge, seen: Seen) -> None:
         )
 
 
-def epoch(text: Any) -> float | None:
+def epoch(text: object) -> float | None:
     """Epoch seconds of an ISO-8601 time with an offset of zero; None for anything else."""
     try:
-        at = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    if at is None:
         return None
     offset = at.utcoffset()
     return at.timestamp() if offset is not None and not offset else None
@@ -100,9 +108,9 @@ def utc(at: float) -> str:
 
 
 @probe_check("snapshot", "KEY-06", "BEACON-01", "BEACON-03", "BEACON-05", "BEACON-08")
-def snapshot(judge: ProbeJudge, seen: Seen) -> None:
-    for who, count in (("nobody", 0), ("somebody", 1)):
-        status, reply, text, left_ms = seen[who]
+def snapshot(judge: ProbeJudge, seen: edges.Snapshots) -> None:
+    for who, polled, count in (("nobody", seen.nobody, 0), ("somebody", seen.somebody, 1)):
+        status, reply, text, left_ms = polled
         wanted = {"available": count > 0, "count": count}
         told = f"with {who} available"
         judge.require("BEACON-03", status == 200 and has(reply, wanted), f"{told} the beacon answered {status} {reply}")
@@ -111,25 +119,27 @@ def snapshot(judge: ProbeJudge, seen: Seen) -> None:
             "KEY-06", SNAPSHOT_MS - READ_MS <= left_ms <= SNAPSHOT_MS,
             f"{told} the snapshot lives for {left_ms / 1000:.1f} s, expected 10 s",
         )  # fmt: skip
-    for status, reply in seen["by hand"]:
+    for status, reply in seen.by_hand:
         right = status == 200 and has(reply, {"available": True, "count": 7})
         judge.require("BEACON-01", right, f"a snapshot of 7 that was written by hand was answered {status} {reply}")
-    left_ms = seen["left_ms"]
+    left_ms = seen.left_ms
     judge.require("BEACON-08", left_ms <= 4000, f"a snapshot with 4 s to live had {left_ms} ms after it was read")
-    if judge.assume("BEACON-05", seen["changed"] == 200, f"the change of the setting was answered {seen['changed']}"):
+    if judge.assume("BEACON-05", seen.changed == 200, f"the change of the setting was answered {seen.changed}"):
         judge.require(
-            "BEACON-05", seen["left"] is None, f"1 s after a setting was changed the snapshot still is {seen['left']!r}"
+            "BEACON-05", seen.left is None, f"1 s after a setting was changed the snapshot still is {seen.left!r}"
         )
 
 
-def decoded(text: Any) -> Any:
+def decoded(text: str | None) -> Json:
+    """The value of this JSON; None where it is none."""
     try:
-        return json.loads(text)
-    except (TypeError, ValueError):
+        value: Json = json.loads(text or "null")
+    except ValueError:
         return None
+    return value
 
 
-def has(found: Any, wanted: dict[str, Any]) -> bool:
+def has(found: Json, wanted: Mapping[str, Json]) -> bool:
     """Whether this is an object with these values, of the same types."""
     return isinstance(found, dict) and all(
         name in found and found[name] == value and type(found[name]) is type(value) for name, value in wanted.items()
@@ -137,13 +147,13 @@ def has(found: Any, wanted: dict[str, Any]) -> bool:
 
 
 @probe_check("refresh tokens in rows", "TABLE-09", "AUTH-12")
-def refresh_tokens_in_rows(judge: ProbeJudge, seen: Seen) -> None:
-    signed_in = seen["signed_in"] == 200 and seen["token"]
+def refresh_tokens_in_rows(judge: ProbeJudge, seen: edges.RefreshTokens) -> None:
+    signed_in = seen.signed_in == 200 and seen.token
     for sentence in ("TABLE-09", "AUTH-12"):
-        if not judge.assume(sentence, signed_in, f"signing in was answered {seen['signed_in']}"):
+        if not judge.assume(sentence, signed_in, f"signing in was answered {seen.signed_in}"):
             return
-    judge.require("TABLE-09", seen["held"] == 0, f"{seen['held']} rows of auth_sessions hold the refresh token itself")
-    status, code = seen["expired"]
+    judge.require("TABLE-09", seen.held == 0, f"{seen.held} rows of auth_sessions hold the refresh token itself")
+    status, code = seen.expired
     judge.require(
         "AUTH-12", (status, code) == (401, "REFRESH_INVALID"),
         f"a refresh token whose `expires_at` is over was answered {status} {code or ''}, expected 401 REFRESH_INVALID",

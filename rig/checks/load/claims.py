@@ -1,8 +1,8 @@
 """Makes checks of the claims of a load, which `loadtest/claims.py` declares: each compares a measure with its limit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from rig.checks.framework import CHECKS, LAG_VOID_S, Bounds, Check, Judge, Kind
 from rig.checks.load import sql_attribution as causes
@@ -14,18 +14,35 @@ from rig.record.lines.common import Exited, Lag
 from rig.record.lines.load import Load, NoBaseline, Unfenced, Unseeded
 
 
+class PlannedPhase(Protocol):
+    """A phase of a load, and how long it lasts."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+class PlannedLoad(Protocol):
+    """What a limit may depend on: the phases of the load, and the seconds between two runs of each job."""
+
+    @property
+    def cadences(self) -> Mapping[str, float]: ...
+    def phases(self) -> Sequence[PlannedPhase]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """What the mirror must save: a measure and the most that a run may measure.
 
-    `limit` may be a function of the run's options. `needs` are the actions that must have been sent. `difference`: it
+    `limit` may be a function of the planned load. `needs` are the actions that must have been sent. `difference`: it
     compares with the arm without the mirror. `witness`: it is judged only in runs that read Postgres' table counters.
     """
 
     id: str
     wording: str
     measure: str
-    limit: float | Callable[[Any], float]
+    limit: float | Callable[[PlannedLoad], float]
     needs: tuple[str, ...]
     difference: bool = False
     witness: bool = False

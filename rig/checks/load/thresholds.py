@@ -5,6 +5,7 @@ import operator
 import re
 from typing import TypedDict
 
+from rig.checks.bounds import bounds_from
 from rig.checks.framework import CHECKS, Bounds, Check, Judge, Kind
 from rig.checks.load.measures import MEASURES
 from rig.checks.load.request_accounting import (
@@ -21,7 +22,7 @@ from rig.checks.load.request_accounting import (
 )
 from rig.record import Lines
 from rig.record.histogram import edge_ms, quantile_ms
-from rig.record.lines.common import Plan, ThresholdSpec, numbers
+from rig.record.lines.common import Plan, ThresholdSpec
 
 ITEM = "THRESHOLD-01"
 GRAMMAR = re.compile(
@@ -108,7 +109,7 @@ def claimed(id: str, lines: Lines) -> float | None:
     plan = lines.first(Plan)
     assert plan is not None, "a run with thresholds has a plan"
     bounds = plan.bounds[id]
-    return MEASURES[str(bounds["measure"])](lines, "on", numbers(bounds)).value
+    return MEASURES[str(bounds["measure"])](lines, "on", bounds_from(bounds)).value
 
 
 def declared(lines: Lines) -> list[ThresholdSpec]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -34,7 +34,7 @@ def kinds_of(module: ModuleType) -> dict[str, type[Line]]:
 
 
 KINDS: dict[str, type[Line]] = {tag: line for module in MODULES for tag, line in kinds_of(module).items()}
-ANY_LINE: Any = reduce(or_, KINDS.values())
+ANY_LINE: object = reduce(or_, KINDS.values())
 DECODER = msgspec.json.Decoder(ANY_LINE)
 
 

@@ -1,22 +1,32 @@
 """Lines of a contract run: what was asked of the server step by step, and what the rig did beside it."""
 
-from typing import Any
-
 import msgspec
 
-from rig.record.lines.base import Line
+from rig.record.lines.base import Json, Line
+
+StepValue = int | str | bool | None  # what a request carries: a duration, a setting, a code, the name of a token
+
+
+class ChatColumns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The row of a chat, in names. `duration` in seconds, `ends_at` in epoch seconds."""
+
+    status: str | None
+    mitra: str | None
+    customer: str
+    duration: int
+    ends_at: float | None
 
 
 class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The rows of a case after a step, by name. `chats`: the columns of each; times are epoch seconds."""
+    """The rows of a case after a step, by name."""
 
     online: dict[str, bool]
     active: dict[str, bool]
     audit: dict[str, list[str]]
-    chats: dict[str, dict[str, Any]]
+    chats: dict[str, ChatColumns]
     offers: dict[str, list[str]]
     sign_ins: dict[str, int]  # those of a mitra that are not revoked
-    settings: dict[str, Any]
+    settings: dict[str, int | str]
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,14 +58,14 @@ class ContractStep(Line, frozen=True, kw_only=True, tag="contract-step"):
     actor: str
     chat: str = ""
     mitra: str = ""
-    value: Any = None
+    value: StepValue = None
     key: str = ""
     token: str = "fresh"
     instance: str = "a"
     began: float
     ended: float
     status: int | None
-    reply: Any
+    reply: Json
     error: str | None = None
     curl: str = ""
     rows: Rows | None = None
@@ -78,7 +88,7 @@ class Probe(Line, frozen=True, kw_only=True, tag="probe"):
     """What one probe saw: a mapping that its check in `rig/checks/contract` reads. `error`: why there is nothing."""
 
     probe: str
-    seen: dict[str, Any]
+    seen: dict[str, Json]
     error: str = ""
     lag_s: float = 0.0
 

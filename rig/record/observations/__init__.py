@@ -1,5 +1,6 @@
-"""What the scenarios of the checklist observed: one class per kind of observation, one module per section.
+"""What the scenarios of the checklist and the probes of the contract observed: one class per kind of observation.
 
-The field names of the JSON are those of the saved records. A field that was added later has a default, so that older
-records stay readable; fields that no check reads any more are ignored.
+A section of the checklist has a module of its own; the probes have `races` and `edges`. The field names of the JSON are
+those of the saved records. A field that was added later has a default, so that older records stay readable; fields that
+no check reads any more are ignored.
 """

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from rig.checks.bounds import Bounds
 from rig.record.evidence import Evidence
 from rig.record.observations.parts import Seen
 
@@ -16,7 +17,7 @@ class Observed:
 
     seen: Seen
     evidence: list[Evidence] = field(default_factory=list)
-    bounds: dict[str, float] = field(default_factory=dict)
+    bounds: Bounds = field(default_factory=Bounds)
 
     def facts(self) -> dict[str, Any]:
         """What the check judges as plain JSON, as it is saved."""

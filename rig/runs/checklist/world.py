@@ -3,7 +3,7 @@
 import random
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from rig.checks import CHECKS, Judgement, judge_seen
 from rig.checks.framework import LAG_VOID_S
@@ -15,6 +15,7 @@ from rig.faults import treats_a_connection
 from rig.observe import NoMonitor
 from rig.record import RecordWriter, Verdict, evidence
 from rig.record.evidence import Evidence
+from rig.record.lines.base import Number
 from rig.record.lines.checklist import Observation, StepError
 from rig.record.lines.common import Person, Weakness
 from rig.record.observations.parts import MirrorState, PostgresState, Seen, SqlStatement, ValkeyCommand, ValkeyReach
@@ -76,7 +77,7 @@ class World:
                 variant=self.variant,
                 attempt=self.attempt,
                 seen=facts,
-                bounds=observed.bounds,
+                bounds=cast(dict[str, Number], observed.bounds),
                 evidence=observed.evidence,
                 started=started,
                 ended=ended,

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -115,8 +116,7 @@ class Driver:
         self._number += 1
         line = ContractStep(
             t=exchange.started, batch=self.batch, case=case, group=group, number=self._number,
-            action=step.action, actor=step.actor, chat=step.chat, mitra=step.mitra, value=step.value, key=step.key,
-            token=step.token, instance=step.instance, began=answer.began, ended=answer.ended, status=answer.status,
+            **asdict(step), began=answer.began, ended=answer.ended, status=answer.status,
             reply=self.names.reply(exchange.reply), error=answer.error, curl=exchange.curl, rows=rows,
             keys=None if self.follower.service.outage or not look else self._keys(mitras, answer.ended),
             lag_s=round(self.testbed.lag.worst(answer.began, time.time()), 3),

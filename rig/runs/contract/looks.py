@@ -6,7 +6,7 @@ from typing import Any
 
 from rig.contract import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, WRITE_THROUGH_S
 from rig.environment.testbed import Testbed
-from rig.record.lines.contract import Keys, Rows
+from rig.record.lines.contract import ChatColumns, Keys, Rows
 from rig.runs.contract.names import Names
 from rig.stores.valkey import text, text_or_none
 
@@ -40,10 +40,9 @@ def look_at_rows(testbed: Testbed, names: Names, mitras: Sequence[str], customer
         elif kind == "audit":
             rows.audit[name] = first.split()
         elif kind == "chat":
-            rows.chats[name] = {
-                "status": first, "mitra": second and name_of(second), "customer": name_of(third),
-                "duration": int(fourth), "ends_at": None if fifth is None else float(fifth),
-            }  # fmt: skip
+            ends_at = None if fifth is None else float(fifth)
+            mitra = second and name_of(second)
+            rows.chats[name] = ChatColumns(first, mitra, name_of(third), int(fourth), ends_at)
             rows.offers.setdefault(name, [])
         elif kind == "offer":
             rows.offers.setdefault(name, []).append(name_of(first))
@@ -54,7 +53,7 @@ def look_at_rows(testbed: Testbed, names: Names, mitras: Sequence[str], customer
     return rows
 
 
-def whole(text: str) -> Any:
+def whole(text: str) -> int | str:
     """A setting as the number that it is; else its text."""
     return int(text) if text.lstrip("-").isdigit() else text
 

@@ -4,16 +4,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+
+import msgspec
 
 from rig.checks.contract.probes import judge_probe, load_probe_checks
 from rig.environment.testbed import Testbed
+from rig.record.lines.base import Json
 from rig.record.lines.contract import Probe
+from rig.record.observations.parts import Seen
 from rig.stores import Lacks
 
 # Where probes are declared, beside this module; each has its checks in rig/checks/contract.
 HOMES = ("at_once", "edges", "values", "time_up")
 AGAIN_S = (1.0, 3.0, 9.0)
+Look = Callable[[Testbed], Seen | Mapping[str, Json]]
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class DeclaredProbe:
 
     name: str
     stage: str
-    function: Callable[[Testbed], Mapping[str, Any]]
+    function: Look
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -32,10 +36,13 @@ class DeclaredProbe:
 PROBES: dict[str, DeclaredProbe] = {}
 
 
-def probe(name: str, stage: str) -> Callable[[Callable[[Testbed], Mapping[str, Any]]], Any]:
-    """Declare a probe: a function of the test testbed that returns what it saw as plain data. ValueError on a second one."""
+def probe(name: str, stage: str) -> Callable[[Look], Look]:
+    """Declare a probe: a function of the test bed that returns what it saw, best as the class that its check reads.
 
-    def declare(function: Callable[[Testbed], Mapping[str, Any]]) -> Callable[[Testbed], Mapping[str, Any]]:
+    ValueError on a second one.
+    """
+
+    def declare(function: Look) -> Look:
         if name in PROBES:
             raise ValueError(f"two probes are called {name}")
         PROBES[name] = DeclaredProbe(name, stage, function)
@@ -54,9 +61,9 @@ def probes() -> dict[str, DeclaredProbe]:
 def run_probe(testbed: Testbed, declared: DeclaredProbe, again_s: Sequence[float] = AGAIN_S) -> None:
     """Run it, up to four times where the rig itself stood still; each last try is recorded."""
     for pause_s in (*again_s, None):
-        began, error, seen = time.time(), "", dict[str, Any]()
+        began, error, seen = time.time(), "", dict[str, Json]()
         try:
-            seen = dict(declared.function(testbed))
+            seen = msgspec.to_builtins(declared.function(testbed))
         except Lacks as lack:
             error = str(lack)
         lag_s = round(testbed.lag.worst(began, time.time()), 3)

@@ -16,6 +16,15 @@ GOOD: dict[str, dict[str, Any]] = {
         "codes": [["known", 200, {"expires_in": 300}], ["unknown", 200, {"expires_in": 300}]],
     },
     "people nobody knows": {"mitra": [401, "OTP_INVALID", 0], "client": [200, None, 1]},
+    "bodies nobody asked for": {
+        "answers": [["x", 200, None, 0.01]], "upgraded": [["x", 200, None, 0.01]], "heads": [[1000, 200, None, 0.01]],
+    },
+    "refresh at once": {"signed_in": 200, "answers": [[200, None], [401, "REFRESH_INVALID"]], "live": 1},
+    "accept at once": {"answers": [[409, "ALREADY_TAKEN"], [200, None]], "mitra": "b", "winners": ["b"]},
+    "accept several at once": {
+        "answers": [[200, None]] * 3 + [[409, "MITRA_AT_CAPACITY"]] * 3, "load": 3, "maximum": 3,
+    },
+    "end at once": {"taken": 200, "answers": [[200, None], [409, "INVALID_STATE"]], "load": 0},
     "ids in upper case": {
         "taken": 200, "path": [200, "ab", "ab"], "body": [409, "INVALID_STATE", 0.01], "sub": [200, None, 0.01],
     },
@@ -52,6 +61,18 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("people nobody knows", ("mitra", 0), 200, "AUTH-05"),
     ("people nobody knows", ("mitra", 2), 1, "AUTH-05"),
     ("people nobody knows", ("client", 2), 2, "AUTH-05"),
+    ("bodies nobody asked for", ("heads", 0, 1), 431, "HTTP-13"),
+    ("refresh at once", ("answers", 1), [200, None], "AUTH-24"),
+    ("refresh at once", ("answers", 1), [None, "ReadTimeout"], "HTTP-21"),
+    ("refresh at once", ("answers", 1, 1), 7, "AUTH-11"),
+    ("refresh at once", ("live",), 2, "AUTH-24"),
+    ("accept at once", ("mitra",), "a", "OFFER-10"),
+    ("accept several at once", ("answers", 3), [200, None], "OFFER-09"),
+    ("accept several at once", ("answers", 2), [409, "MITRA_AT_CAPACITY"], "OFFER-09"),
+    ("accept several at once", ("load",), 4, "OFFER-09"),
+    ("accept several at once", ("answers", 3, 1), "INVALID_STATE", "OFFER-08"),
+    ("end at once", ("answers", 0), [409, "INVALID_STATE"], "CHAT-08"),
+    ("end at once", ("answers", 1), [500, None], "HTTP-21"),
     ("ids in upper case", ("path", 0), 400, "ID-02"),
     ("ids in upper case", ("path", 1), "AB", "ID-01"),
     ("ids in upper case", ("body", 0), 404, "ID-02"),
@@ -91,3 +112,15 @@ def test_what_is_wrong_breaks_its_sentence(probe: str, where: tuple[Any, ...], v
     at[where[-1]] = value
     judge = judge_probe(Probe(t=1.0, probe=probe, seen=seen))
     assert sentence in {id for id, _ in judge.broken}, judge.doubts
+
+
+def test_what_does_not_fit_the_class_of_a_check_is_a_doubt_that_names_the_field() -> None:
+    judge = judge_probe(Probe(t=1.0, probe="refresh at once", seen={**GOOD["refresh at once"], "live": "one"}))
+    assert judge.broken == []
+    assert {id for id, _ in judge.doubts} == {"AUTH-11", "AUTH-24", "HTTP-21"}
+    assert all("$.live" in reason for _, reason in judge.doubts)
+
+
+def test_a_field_that_no_check_reads_is_ignored() -> None:
+    judge = judge_probe(Probe(t=1.0, probe="refresh at once", seen={**GOOD["refresh at once"], "status": "active"}))
+    assert (judge.broken, judge.doubts) == ([], [])

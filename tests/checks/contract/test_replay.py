@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from rig.checks.contract.charges import PROMISED
-from rig.checks.contract.replay import Followed, Follower
-from rig.record.lines.contract import ContractEvent, ContractStep, Keys, Rows
+from rig.checks.contract.replay import Followed, Follower, step_of
+from rig.record.lines.contract import ChatColumns, ContractEvent, ContractStep, Keys, Rows
 from rig.runs.contract.cases import every, simulated
 from rig.runs.contract.plan import sentences_of
 from rig.runs.contract.sign_ins import states_of, tries_of
@@ -71,8 +71,7 @@ class MadeUpServer:
         if expected.change:
             expected.change(answer)
         line = ContractStep(
-            t=self.now, batch=0, case="made up", number=self.number, action=action, actor=actor, chat=step.chat,
-            mitra=step.mitra, value=step.value, key=step.key, token=step.token, instance=step.instance,
+            t=self.now, batch=0, case="made up", number=self.number, **asdict(step),
             began=answer.began, ended=answer.ended, status=answer.status, reply=reply, rows=self.rows(), keys=self.keys(),
         )  # fmt: skip
         self.lines.append(spoil(line) if spoil else line)
@@ -80,12 +79,9 @@ class MadeUpServer:
     def rows(self) -> Rows:
         service = self.service
         chats = {
-            chat.name: {
-                "status": chat.status, "mitra": chat.mitra, "customer": chat.customer, "duration": chat.duration,
-                "ends_at": chat.ends_at,
-            }
+            chat.name: ChatColumns(chat.status, chat.mitra, chat.customer, chat.duration, chat.ends_at)
             for chat in service.chats.values()
-        }  # fmt: skip
+        }
         return Rows(
             online={name: mitra.online for name, mitra in service.mitras.items()},
             active={name: mitra.active for name, mitra in service.mitras.items()},
@@ -306,6 +302,14 @@ def test_two_steps_of_one_batch_may_be_of_different_cases() -> None:
     server.lines[-1] = replace_group(server.lines[-1], "second")
     (finding,) = server.followed().findings
     assert finding.group == "second"
+
+
+def test_a_line_holds_its_step_whole() -> None:
+    step = Step("set-config", "operator", "chat1", "m1", 2, "max_customers_per_mitra", "expired", "b")
+    line = ContractStep(
+        t=1.0, batch=0, case="", number=1, **asdict(step), began=1.0, ended=1.1, status=200, reply=None,
+    )  # fmt: skip
+    assert step_of(line) == step
 
 
 def replace_group(line: ContractEvent | ContractStep, group: str) -> ContractStep:

@@ -1,5 +1,7 @@
 """The sentences of docs/contract.md, and what speaks of them."""
 
+import inspect
+
 import pytest
 
 from rig.checks.contract.probes import load_probe_checks
@@ -23,3 +25,9 @@ def test_each_probe_has_a_check_of_sentences_that_exist() -> None:
     known, checks = sentences(), load_probe_checks()
     assert set(checks) == set(probes())
     assert {id for one in checks.values() for id in one.sentences} <= set(known)
+
+
+@pytest.mark.parametrize("name", sorted(probes()))
+def test_a_check_reads_the_class_that_its_probe_returns(name: str) -> None:
+    returned = inspect.signature(probes()[name].function).return_annotation
+    assert returned is load_probe_checks()[name].reads

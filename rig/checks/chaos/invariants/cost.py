@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from itertools import pairwise
+from typing import Literal
 
 from rig.checks.chaos.invariants.account_state import auto_offlines, left, statements_watched
 from rig.checks.chaos.timeline import (
@@ -28,7 +29,7 @@ APART_S = 0.005  # a statement belongs to a ping only if no other request of tha
 LEFT_BEHIND_S = 0.2  # the server goes on with a request after its sender hung up
 TIMER_S = 0.05  # from the end of a chat to the count of the remaining ones
 NOTICED_S = 2.0
-SKIPS = {
+SKIPS: dict[Literal["sweep_every_s", "mirror_every_s"], str] = {
     "sweep_every_s": SWEEP_SKIPPED_LINE,
     "mirror_every_s": MIRROR_SKIPPED_LINE,
 }

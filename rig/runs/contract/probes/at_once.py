@@ -1,10 +1,11 @@
 """Races: the same thing twice at once, and things at once that cannot both be."""
 
 from functools import partial
-from typing import Any
 
 from rig.environment.testbed import Testbed
+from rig.record.observations import races
 from rig.runs.contract.probes.people import (
+    Call,
     offered_chat,
     operator,
     some_customer,
@@ -32,7 +33,7 @@ def twice(testbed: Testbed) -> tuple[str, ...]:
 
 
 @probe("refresh at once", "races")
-def refresh_at_once(testbed: Testbed) -> dict[str, Any]:
+def refresh_at_once(testbed: Testbed) -> races.Refreshes:
     """One refresh token, used by six requests at once over all instances."""
     mitra = testbed.fixtures.mitra(name="refresher")
     first = Mitra(testbed.server(), mitra.id, mitra.phone)
@@ -40,37 +41,37 @@ def refresh_at_once(testbed: Testbed) -> dict[str, Any]:
     token = first.refresh_token
     calls = [first.via(testbed.server(name)) for name in twice(testbed)]
     answers = together([partial(one.refresh, token) for one in calls])
-    return {
-        "signed_in": signed_in.status,
-        "answers": told(answers),
-        "live": testbed.tables.query(LIVE, (mitra.id,)).value,
-    }
+    return races.Refreshes(
+        signed_in=signed_in.status,
+        answers=told(answers),
+        live=testbed.tables.query(LIVE, (mitra.id,)).value,
+    )
 
 
 @probe("verify at once", "races")
-def verify_at_once(testbed: Testbed) -> dict[str, Any]:
+def verify_at_once(testbed: Testbed) -> races.Verifications:
     """One code, entered by six requests at once; the phone is unknown, so the customer is signed up by it."""
     phone = testbed.fixtures.free_phone()
     asked = Customer(testbed.server(), phone=phone).request_code()
     calls = [Customer(testbed.server(name), phone=phone) for name in twice(testbed)]
     answers = together([one.verify_code for one in calls])
     rows = testbed.tables.query("SELECT count(*) FROM customers WHERE phone = %s", (phone,)).value
-    return {"asked": asked.status, "answers": told(answers), "rows": rows}
+    return races.Verifications(asked=asked.status, answers=told(answers), rows=rows)
 
 
 @probe("wrong codes at once", "races")
-def wrong_codes_at_once(testbed: Testbed) -> dict[str, Any]:
+def wrong_codes_at_once(testbed: Testbed) -> races.WrongCodes:
     """Twice as many wrong codes at once as are allowed, then the right one."""
     row = testbed.fixtures.mitra(name="guesser")
     mitra = Mitra(testbed.server(), row.id, row.phone)
     asked = mitra.request_code()
     calls = [Mitra(testbed.server(name), row.id, row.phone) for name in (*twice(testbed), *twice(testbed))]
     answers = together([partial(one.verify_code, WRONG) for one in calls])
-    return {"asked": asked.status, "answers": told(answers), "right": told([mitra.verify_code()])[0]}
+    return races.WrongCodes(asked=asked.status, answers=told(answers), right=told([mitra.verify_code()])[0])
 
 
 @probe("code of one instance at another", "races")
-def code_elsewhere(testbed: Testbed) -> dict[str, Any]:
+def code_elsewhere(testbed: Testbed) -> races.Answers:
     """A code is asked for at the first instance and entered at the last; then its refresh token is used at the first."""
     row = testbed.fixtures.mitra(name="wanderer")
     here, there = testbed.server(), testbed.server(tuple(testbed.servers)[-1])
@@ -78,24 +79,24 @@ def code_elsewhere(testbed: Testbed) -> dict[str, Any]:
     asked, verified = mitra.request_code(), mitra.via(there)
     signed_in = verified.verify_code()
     refreshed = verified.via(here).refresh(verified.refresh_token)
-    return {"answers": told([asked, signed_in, refreshed])}
+    return races.Answers(answers=told([asked, signed_in, refreshed]))
 
 
 @probe("accept at once", "races")
-def accept_at_once(testbed: Testbed) -> dict[str, Any]:
+def accept_at_once(testbed: Testbed) -> races.Accepts:
     """One chat, six mitras, all at once, while the chat's row is locked."""
     testbed.empty_stores()
     mitras = [some_mitra(testbed, f"racer {number}", via) for number, via in enumerate(twice(testbed))]
     chat = offered_chat(some_customer(testbed, "payer"))
     calls = [partial(one.accept, chat) for one in mitras]
     answers = while_locked(testbed, "chat_sessions", chat, calls)
-    status, mitra, _ = testbed.tables.query(CHAT, (chat,)).rows[0]
-    winner = [one.id for one, answer in zip(mitras, answers, strict=True) if answer.ok]
-    return {"answers": told(answers), "status": status, "mitra": mitra, "winners": winner}
+    _, mitra, _ = testbed.tables.query(CHAT, (chat,)).rows[0]
+    winners = [str(one.id) for one, answer in zip(mitras, answers, strict=True) if answer.ok]
+    return races.Accepts(answers=told(answers), mitra=mitra, winners=winners)
 
 
 @probe("accept several at once", "races")
-def accept_several_at_once(testbed: Testbed) -> dict[str, Any]:
+def accept_several_at_once(testbed: Testbed) -> races.Load:
     """Six chats, one mitra with room for three, all at once, while her row is locked."""
     testbed.empty_stores()
     mitra = some_mitra(testbed, "wanted")
@@ -103,11 +104,11 @@ def accept_several_at_once(testbed: Testbed) -> dict[str, Any]:
     people = [mitra.via(testbed.server(name)) for name in twice(testbed)]
     calls = [partial(one.accept, chat) for one, chat in zip(people, chats, strict=True)]
     answers = while_locked(testbed, "mitras", str(mitra.id), calls)
-    return {"answers": told(answers), "load": testbed.tables.query(LOAD, (mitra.id,)).value, "maximum": 3}
+    return races.Load(answers=told(answers), load=testbed.tables.query(LOAD, (mitra.id,)).value, maximum=3)
 
 
 @probe("reroute several at once", "races")
-def reroute_several_at_once(testbed: Testbed) -> dict[str, Any]:
+def reroute_several_at_once(testbed: Testbed) -> races.Load:
     """Three chats of one mitra each and three of another, all rerouted to a third who has room for three."""
     testbed.empty_stores()
     target = some_mitra(testbed, "target")
@@ -124,21 +125,21 @@ def reroute_several_at_once(testbed: Testbed) -> dict[str, Any]:
     operators = [operator(testbed, name) for name in twice(testbed)]
     calls = [partial(one.reroute, chat, str(target.id)) for one, chat in zip(operators, chats, strict=True)]
     answers = while_locked(testbed, "mitras", str(target.id), calls)
-    return {"answers": told(answers), "load": testbed.tables.query(LOAD, (target.id,)).value, "maximum": 3}
+    return races.Load(answers=told(answers), load=testbed.tables.query(LOAD, (target.id,)).value, maximum=3)
 
 
 @probe("toggles at once", "races")
-def toggles_at_once(testbed: Testbed) -> dict[str, Any]:
+def toggles_at_once(testbed: Testbed) -> races.Toggles:
     """Six times online at once, then six times offline at once."""
     mitra = some_mitra(testbed, "switch", online=False)
     people = [mitra.via(testbed.server(name)) for name in twice(testbed)]
     on = together([one.online for one in people])
     off = together([one.offline for one in people])
-    return {"answers": told([*on, *off]), "audit": testbed.tables.query(AUDIT, (mitra.id,)).column}
+    return races.Toggles(answers=told([*on, *off]), audit=testbed.tables.query(AUDIT, (mitra.id,)).column)
 
 
 @probe("end at once", "races")
-def end_at_once(testbed: Testbed) -> dict[str, Any]:
+def end_at_once(testbed: Testbed) -> races.Ends:
     """Both sides end one chat at once, over all instances, while its row is locked."""
     testbed.empty_stores()
     mitra, customer = some_mitra(testbed, "one side"), some_customer(testbed, "other side")
@@ -147,11 +148,11 @@ def end_at_once(testbed: Testbed) -> dict[str, Any]:
     calls = [partial(mitra.via(testbed.server(name)).end, chat) for name in testbed.servers]
     calls += [partial(customer.via(testbed.server(name)).end, chat) for name in testbed.servers]
     answers = while_locked(testbed, "chat_sessions", chat, calls)
-    return {"taken": taken.status, "answers": told(answers), "load": testbed.tables.query(LOAD, (mitra.id,)).value}
+    return races.Ends(taken=taken.status, answers=told(answers), load=testbed.tables.query(LOAD, (mitra.id,)).value)
 
 
 @probe("extension paid at once", "races")
-def extension_paid_at_once(testbed: Testbed) -> dict[str, Any]:
+def extension_paid_at_once(testbed: Testbed) -> races.ExtensionPayments:
     """One extension, paid by four requests at once, while the chat's row is locked."""
     testbed.empty_stores()
     mitra, customer = some_mitra(testbed, "listener"), some_customer(testbed, "payer")
@@ -162,15 +163,15 @@ def extension_paid_at_once(testbed: Testbed) -> dict[str, Any]:
     payers = [customer.via(testbed.server(name)) for name in (*testbed.servers, *testbed.servers)]
     answers = while_locked(testbed, "chat_sessions", chat, [partial(one.pay_extension, chat) for one in payers])
     after = testbed.tables.query(CHAT, (chat,)).rows[0][2]
-    return {
-        "extended": extended.status,
-        "answers": told(answers),
-        "moved_s": None if before is None or after is None else after - before,
-    }
+    return races.ExtensionPayments(
+        extended=extended.status,
+        answers=told(answers),
+        moved_s=None if before is None or after is None else after - before,
+    )
 
 
 @probe("pay at once", "races")
-def pay_at_once(testbed: Testbed) -> dict[str, Any]:
+def pay_at_once(testbed: Testbed) -> races.Payments:
     """One chat, paid by four requests at once, while its row is locked."""
     testbed.empty_stores()
     mitras = [some_mitra(testbed, f"offered {number}") for number in range(3)]
@@ -179,15 +180,15 @@ def pay_at_once(testbed: Testbed) -> dict[str, Any]:
     payers = [customer.via(testbed.server(name)) for name in (*testbed.servers, *testbed.servers)]
     answers = while_locked(testbed, "chat_sessions", chat, [partial(one.pay, chat) for one in payers])
     offers = {row[0]: row[1] for row in testbed.tables.query(OFFERS, (chat,)).rows}
-    return {
-        "answers": told(answers),
-        "offers": [offers.get(mitra.id, 0) for mitra in mitras],
-        "others": len(offers) - 3,
-    }
+    return races.Payments(
+        answers=told(answers),
+        offers=[offers.get(mitra.id, 0) for mitra in mitras],
+        others=len(offers) - 3,
+    )
 
 
 @probe("two settings at once", "races")
-def two_settings_at_once(testbed: Testbed) -> dict[str, Any]:
+def two_settings_at_once(testbed: Testbed) -> races.Settings:
     """Two operators at two instances change two settings at once, five times."""
     first, last = operator(testbed), operator(testbed, tuple(testbed.servers)[-1])
     wanted, rows = [], []
@@ -201,11 +202,11 @@ def two_settings_at_once(testbed: Testbed) -> dict[str, Any]:
         rows.append(dict(testbed.tables.query("SELECT key::text, value::text::int FROM app_config").rows))
     testbed.settings_touched()
     testbed.restore_settings()
-    return {"wanted": wanted, "rows": rows}
+    return races.Settings(wanted=wanted, rows=rows)
 
 
 @probe("refresh beside a deactivation", "races")
-def refresh_beside_deactivation(testbed: Testbed) -> dict[str, Any]:
+def refresh_beside_deactivation(testbed: Testbed) -> races.Deactivation:
     """Refreshes at all instances and a deactivation at once, while the mitra's row is locked."""
     row = testbed.fixtures.mitra(name="leaver")
     people = []
@@ -213,7 +214,7 @@ def refresh_beside_deactivation(testbed: Testbed) -> dict[str, Any]:
         mitra = Mitra(testbed.server(name), row.id, row.phone)
         mitra.login()
         people.append(mitra)
-    calls: list[Any] = [one.refresh for one in people]
+    calls: list[Call] = [one.refresh for one in people]
     calls.insert(len(calls) // 2, lambda: operator(testbed).set_active(row.id, False))
     answers = while_locked(testbed, "mitras", row.id, calls)
-    return {"answers": told(answers), "live": testbed.tables.query(LIVE, (row.id,)).value}
+    return races.Deactivation(answers=told(answers), live=testbed.tables.query(LIVE, (row.id,)).value)

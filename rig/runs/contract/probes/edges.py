@@ -9,6 +9,9 @@ from typing import Any
 import httpx
 
 from rig.environment.testbed import Testbed
+from rig.record.lines.base import Json
+from rig.record.observations import edges
+from rig.record.observations.edges import Replied, Sent, Tried
 from rig.runs.contract.names import filled
 from rig.runs.contract.probes.people import offered_chat, operator, some_customer, some_mitra
 from rig.runs.contract.probing import probe
@@ -56,11 +59,11 @@ class Sender:
             return self.server.internal_token
         return people[declared.role].token if declared.role else None
 
-    def send_for_reply(self, declared: Action, body: dict[str, Any]) -> list[Any]:
-        """`[what was sent, status, reply]` of a request without a token. httpx errors come through."""
+    def send_for_reply(self, declared: Action, body: dict[str, Any]) -> Replied:
+        """Send a request without a token. httpx errors come through."""
         answer = self.http.request(declared.method, self.url(declared), json=body)
         is_json = answer.headers.get("content-type", "").startswith("application/json")
-        return [f"{declared.name} {body}", answer.status_code, answer.json() if is_json else answer.text]
+        return Replied(f"{declared.name} {body}", answer.status_code, answer.json() if is_json else answer.text)
 
     def send(
         self,
@@ -70,8 +73,8 @@ class Sender:
         method: str = "",
         token: str | None = "its own",
         **headers: str,
-    ) -> list[Any]:
-        """`[status, code, seconds]`; the status is None and the code an error's name where no answer came."""
+    ) -> Sent:
+        """Send a request of this route, with what is given in place of its own."""
         bearer = self.token(declared) if token == "its own" else token
         sent = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         sent |= {"Content-Type": "application/json"} if content is not None else {}
@@ -80,10 +83,10 @@ class Sender:
             answer = self.http.request(
                 method or declared.method, url or self.url(declared), content=content, headers={**sent, **headers}
             )
-            found: list[Any] = [answer.status_code, code_of(answer)]
+            status, code = answer.status_code, code_of(answer)
         except httpx.HTTPError as error:
-            found = [None, type(error).__name__]
-        return [*found, round(time.perf_counter() - began, 3)]
+            return Sent(None, type(error).__name__, round(time.perf_counter() - began, 3))
+        return Sent(status, code, round(time.perf_counter() - began, 3))
 
 
 def code_of(answer: httpx.Response) -> str | None:
@@ -104,24 +107,24 @@ def body_of(name: str) -> bytes | None:
 
 
 @probe("wrong methods and paths", "edges")
-def methods_and_paths(testbed: Testbed) -> dict[str, Any]:
+def methods_and_paths(testbed: Testbed) -> edges.MethodsAndPaths:
     """Each route by the methods that it does not have, and paths that are none; without a token."""
     sender = Sender(testbed)
     methods = []
     for declared in {one.path: one for one in ACTIONS.values()}.values():
         for method in sorted({"GET", "POST", "PUT", "PATCH", "DELETE"} - methods_of(declared.path)):
-            methods.append([f"{method} {declared.path}", *sender.send(declared, None, method=method, token=None)])
+            methods.append(Tried(f"{method} {declared.path}", *sender.send(declared, None, method=method, token=None)))
     public, internal = sender.server.public_url.rstrip("/"), sender.server.internal_url.rstrip("/")
     anything = ACTIONS["beacon"]
     paths = [
-        [path, *sender.send(anything, None, url=base + path, token=None)]
+        Tried(path, *sender.send(anything, None, url=base + path, token=None))
         for base, path in (
             (public, "/nothing"), (public, "/api/mitra/nothing"), (public, "/api/client/nothing"),
             (public, "/api/mitra/status/online/now"), (internal, "/internal/nothing"), (internal, "/"), (public, "/internal/dashboard"),
             (internal, "/api/mitra/status"),
         )
     ]  # fmt: skip
-    return {"methods": methods, "paths": paths}
+    return edges.MethodsAndPaths(methods=methods, paths=paths)
 
 
 def methods_of(path: str) -> set[str]:
@@ -130,23 +133,23 @@ def methods_of(path: str) -> set[str]:
 
 
 @probe("bodies that are wrong", "edges")
-def wrong_bodies(testbed: Testbed) -> dict[str, Any]:
+def wrong_bodies(testbed: Testbed) -> edges.WrongBodies:
     """Each route with a body: no JSON, too large, a field missing, a field of the wrong type or value."""
     sender = Sender(testbed)
-    seen: dict[str, list[Any]] = {"not json": [], "too large": [], "missing": [], "wrong": [], "not an object": []}
+    seen = edges.WrongBodies(not_json=[], too_large=[], missing=[], wrong=[], not_an_object=[])
     for name, body in BODIES.items():
         declared = ACTIONS[name]
         for content in (b"{", b"\xff\xfe", b"nonsense", b'{"a": 1,}'):
-            seen["not json"].append([f"{name} {content!r}", *sender.send(declared, content)])
-        seen["too large"].append([name, *sender.send(declared, HUGE)])
+            seen.not_json.append(Tried(f"{name} {content!r}", *sender.send(declared, content)))
+        seen.too_large.append(Tried(name, *sender.send(declared, HUGE)))
         for content in (b"[]", b'"text"', b"3", b"null"):
-            seen["not an object"].append([f"{name} {content!r}", *sender.send(declared, content)])
+            seen.not_an_object.append(Tried(f"{name} {content!r}", *sender.send(declared, content)))
         for field in body:
             less = {key: value for key, value in body.items() if key != field}
-            seen["missing"].append([f"{name} without {field}", *sender.send(declared, json.dumps(less).encode())])
+            seen.missing.append(Tried(f"{name} without {field}", *sender.send(declared, json.dumps(less).encode())))
             for value in wrong_for(field):
                 content = json.dumps({**body, field: value}).encode()
-                seen["wrong"].append([f"{name} {field}={value!r}", *sender.send(declared, content)])
+                seen.wrong.append(Tried(f"{name} {field}={value!r}", *sender.send(declared, content)))
     return seen
 
 
@@ -157,76 +160,84 @@ def wrong_for(field: str) -> list[Any]:
 
 
 @probe("ids that are wrong", "edges")
-def wrong_ids(testbed: Testbed) -> dict[str, Any]:
+def wrong_ids(testbed: Testbed) -> edges.WrongIds:
     """Each route with an id in its path: one that is no uuid, and one of nobody."""
     sender = Sender(testbed)
-    malformed, unknown = [], []
+    malformed: list[Tried] = []
+    unknown: list[Tried] = []
     for name, declared in ACTIONS.items():
         for place in ("chat", "mitra"):
             if f"{{{place}}}" not in declared.path:
                 continue
             for text in ("1", "not-a-uuid", str(uuid.uuid4())[:-1], "%00", "..%2f.."):
                 answer = sender.send(declared, body_of(name), url=sender.url(declared, **{place: text}))
-                malformed.append([f"{name} {place}={text}", *answer])
+                malformed.append(Tried(f"{name} {place}={text}", *answer))
             nobody = str(uuid.uuid4())
-            unknown.append([name, *sender.send(declared, body_of(name), url=sender.url(declared, **{place: nobody}))])
+            unknown.append(
+                Tried(name, *sender.send(declared, body_of(name), url=sender.url(declared, **{place: nobody})))
+            )
     declared = ACTIONS["reroute"]
     content = json.dumps({"mitra_id": "not-a-uuid"}).encode()
-    malformed.append(["reroute mitra_id=not-a-uuid", *sender.send(declared, content)])
-    return {"malformed": malformed, "unknown": unknown}
+    malformed.append(Tried("reroute mitra_id=not-a-uuid", *sender.send(declared, content)))
+    return edges.WrongIds(malformed=malformed, unknown=unknown)
 
 
 @probe("order of errors", "edges")
-def order_of_errors(testbed: Testbed) -> dict[str, Any]:
+def order_of_errors(testbed: Testbed) -> edges.OrderOfErrors:
     """Two things wrong at once: which of them is told."""
     sender = Sender(testbed)
-    mitra_secret, customer = sender.server.jwt_secret, sender.customer
-    seen: dict[str, list[Any]] = {"no token": [], "wrong role": [], "inactive": []}
+    customer = sender.customer
+    seen = edges.OrderOfErrors(no_token=[], wrong_role=[], inactive=[])
     signed = {name: declared for name, declared in ACTIONS.items() if declared.role}
     for name, declared in signed.items():
         bad = {place: "not-a-uuid" for place in ("chat", "mitra") if f"{{{place}}}" in declared.path}
         for content in (b"{", HUGE, None):
             answer = sender.send(declared, content, url=sender.url(declared, **bad), token=None)
-            seen["no token"].append([f"{name} {(content or b'')[:12]!r}", *answer])
+            seen.no_token.append(Tried(f"{name} {(content or b'')[:12]!r}", *answer))
         if declared.role == "operator":
             continue
         other = customer.token if declared.role == "mitra" else sender.mitra.token
         answer = sender.send(declared, b"{" if name in BODIES else None, url=sender.url(declared, **bad), token=other)
-        seen["wrong role"].append([name, *answer])
+        seen.wrong_role.append(Tried(name, *answer))
     operator(testbed).set_active(str(sender.mitra.id), False)
     for name, declared in signed.items():
         if declared.role == "mitra" and name not in ("profile",):
             bad = {"chat": "not-a-uuid"} if "{chat}" in declared.path else {}
-            seen["inactive"].append([name, *sender.send(declared, None, url=sender.url(declared, **bad))])
-    return {**seen, "secret_known": mitra_secret is not None}
+            seen.inactive.append(Tried(name, *sender.send(declared, None, url=sender.url(declared, **bad))))
+    return seen
 
 
 @probe("bodies nobody asked for", "edges")
-def bodies_nobody_asked_for(testbed: Testbed) -> dict[str, Any]:
+def bodies_nobody_asked_for(testbed: Testbed) -> edges.UnwantedBodies:
     """Each route without a body gets one: JSON, half of it, and text; and an Upgrade that nobody speaks."""
     sender = Sender(testbed)
     plain = ("ping", "status", "profile", "offers", "beacon", "dashboard", "mitras", "available", "config")
     answers = [
-        [f"{name} {content!r}", *sender.send(ACTIONS[name], content)]
+        Tried(f"{name} {content!r}", *sender.send(ACTIONS[name], content))
         for name in plain
         for content in (b"{}", b"{", b"nonsense", b"\xff")
     ]
     upgraded = [
-        ["request a code", *sender.send(ACTIONS["client-request-code"], body_of("client-request-code"), **UPGRADE)],
-        ["ping", *sender.send(ACTIONS["ping"], None, **UPGRADE)],
+        Tried(
+            "request a code", *sender.send(ACTIONS["client-request-code"], body_of("client-request-code"), **UPGRADE)
+        ),
+        Tried("ping", *sender.send(ACTIONS["ping"], None, **UPGRADE)),
     ]
-    heads = [[size, *sender.send(ACTIONS["ping"], None, **{"X-Filler": "x" * size})] for size in (1000, 4000, 5000)]
-    return {"answers": answers, "upgraded": upgraded, "heads": heads}
+    heads = [
+        edges.LongHead(size, *sender.send(ACTIONS["ping"], None, **{"X-Filler": "x" * size}))
+        for size in (1000, 4000, 5000)
+    ]
+    return edges.UnwantedBodies(answers=answers, upgraded=upgraded, heads=heads)
 
 
 UPGRADE = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQCAAAAAAIAAAAA"}
 
 
 @probe("answers of every route", "edges")
-def answers_of_routes(testbed: Testbed) -> dict[str, Any]:
+def answers_of_routes(testbed: Testbed) -> edges.RouteAnswers:
     """What the reading routes answer, field by field, as types."""
     sender = Sender(testbed)
-    shapes: dict[str, Any] = {}
+    shapes: dict[str, Json] = {}
     for name in (
         "providers",
         "beacon",
@@ -250,15 +261,15 @@ def answers_of_routes(testbed: Testbed) -> dict[str, Any]:
             if answer.headers.get("content-type", "").startswith("application/json")
             else answer.text[:200]
         )
-    health = {}
+    health: dict[str, edges.Page] = {}
     for path in ("/healthz", "/readyz", "/metrics"):
         answer = sender.http.get(sender.server.internal_url.rstrip("/") + path)
-        health[path] = [answer.status_code, answer.headers.get("content-type", ""), answer.text[:4000]]
-    return {"shapes": shapes, "health": health, "mitra": str(sender.mitra.id), "chat": sender.chat}
+        health[path] = edges.Page(answer.status_code, answer.headers.get("content-type", ""), answer.text[:4000])
+    return edges.RouteAnswers(shapes=shapes, health=health)
 
 
 @probe("tokens that were minted", "edges")
-def minted_tokens(testbed: Testbed) -> dict[str, Any]:
+def minted_tokens(testbed: Testbed) -> edges.MintedTokens:
     """A token minted with the secret, and the profile of its mitra before and after a deactivation."""
     sender = Sender(testbed)
     secret, id = sender.server.jwt_secret or "", str(sender.mitra.id)
@@ -269,4 +280,4 @@ def minted_tokens(testbed: Testbed) -> dict[str, Any]:
     }
     answers = {kind: sender.send(declared, None, token=token) for kind, token in made.items()}
     operator(testbed).set_active(id, False)
-    return {"answers": answers, "deactivated": sender.send(declared, None)}
+    return edges.MintedTokens(answers=answers, deactivated=sender.send(declared, None))

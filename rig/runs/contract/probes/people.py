@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 from rig.environment.sign_in import sign_in
 from rig.environment.testbed import Testbed
+from rig.record.observations.races import Answered
 from rig.stores.postgres import connect
 from rig.stores.valkey import OURS
 from rig.traffic import Customer, Mitra, Operator
@@ -72,6 +72,6 @@ def while_locked(testbed: Testbed, table: str, id: str, calls: Sequence[Call]) -
         return [one.result() for one in pending]
 
 
-def told(exchanges: Sequence[Exchange]) -> list[list[Any]]:
+def told(exchanges: Sequence[Exchange]) -> list[Answered]:
     """Status and code of each, as the record keeps them."""
-    return [[one.status, one.code or one.error] for one in exchanges]
+    return [Answered(one.status, one.code or one.error) for one in exchanges]

@@ -1,9 +1,9 @@
 """Chats whose time is up: in their goodbye window, after it, and over a restart of every instance."""
 
 import time
-from typing import Any
 
 from rig.environment.testbed import Testbed
+from rig.record.observations import edges
 from rig.runs.contract.probes.people import offered_chat, some_customer, some_mitra
 from rig.runs.contract.probing import probe
 
@@ -15,16 +15,16 @@ STATUSES = "SELECT id::text, status::text, extract(epoch FROM ends_at)::float8 F
 
 
 @probe("chats whose time is up", "edges")
-def chats_whose_time_is_up(testbed: Testbed) -> dict[str, Any]:
+def chats_whose_time_is_up(testbed: Testbed) -> edges.TimeIsUp:
     """An active chat and one with an unpaid extension, looked at in the window and after it; then over a restart."""
     instances = tuple(testbed.servers)
     testbed.ready(testbed.environment_for(goodbye=WINDOW_S), instances)
     testbed.empty_stores()
     running = watched(testbed, "running", restart=False)
-    return {"running": running, "restarted": watched(testbed, "restarted", restart=True), "allowed_s": ENDED_S}
+    return edges.TimeIsUp(running=running, restarted=watched(testbed, "restarted", restart=True), allowed_s=ENDED_S)
 
 
-def watched(testbed: Testbed, name: str, *, restart: bool) -> dict[str, Any]:
+def watched(testbed: Testbed, name: str, *, restart: bool) -> edges.Watched:
     """Two chats of one mitra, from their start until they must have ended."""
     mitra = some_mitra(testbed, f"mitra {name}")
     chats, answers = {}, []
@@ -46,10 +46,10 @@ def watched(testbed: Testbed, name: str, *, restart: bool) -> dict[str, Any]:
     while set(statuses(testbed, chats).values()) != {"ended"} and time.time() < until:
         time.sleep(0.1)
     mitra.offline()
-    return {
-        "answers": answers, "in_window": in_window, "capacity": capacity,
-        "left_s": min(ends.values()) + WINDOW_S - looked, "at_last": statuses(testbed, chats),
-    }  # fmt: skip
+    return edges.Watched(
+        answers=answers, in_window=in_window, capacity=capacity,
+        left_s=min(ends.values()) + WINDOW_S - looked, at_last=statuses(testbed, chats),
+    )  # fmt: skip
 
 
 def statuses(testbed: Testbed, chats: dict[str, str]) -> dict[str, str]:
