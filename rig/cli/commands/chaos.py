@@ -26,7 +26,10 @@ Fault = Annotated[
 ]
 Profile = Annotated[
     str | None,
-    typer.Option(help="A set of campaigns: ci (one per class of faults, about five minutes) or full (all).", autocompletion=completion.of_words(("ci", "full"))),
+    typer.Option(
+        help="A set of campaigns: ci (one per class of faults, about five minutes) or full (all).",
+        autocompletion=completion.of_words(("ci", "full")),
+    ),
 ]
 Schedule = Annotated[Path | None, typer.Option(help="JSON file with a campaign, as `rig chaos shrink` writes it.")]
 Minutes = Annotated[
