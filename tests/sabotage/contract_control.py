@@ -224,12 +224,15 @@ def change_answers_before() -> None:
     mitras.set_active = before
 
 
-@sabotage("shut-out-stays-signed-in", "A deactivation leaves the sign-ins of the mitra alive.", "DEACT-05")
+@sabotage("shut-out-stays-signed-in", "The refresh tokens of a deactivated mitra still serve.", "DEACT-05")
 def shut_out_stays_signed_in() -> None:
-    from server import auth, mitras
+    from server import auth
 
-    mitras._REVOKE = "SELECT $1::uuid"
-    auth._ROTATE_BY_ROLE = {role: text.replace("u.is_active", "true") for role, text in auth._ROTATE_BY_ROLE.items()}
+    serves = auth._ROTATE_BY_ROLE[auth.MITRA].replace(
+        "s.revoked_at IS NULL", "(s.revoked_at IS NULL OR NOT u.is_active)"
+    )
+    assert serves != auth._ROTATE_BY_ROLE[auth.MITRA]
+    auth._ROTATE_BY_ROLE[auth.MITRA] = serves.replace("AND u.is_active", "")
 
 
 @sabotage("shut-out-loses-one-sign-in", "A deactivation ends the newest sign-in alone.", "DEACT-01")

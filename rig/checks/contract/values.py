@@ -38,6 +38,18 @@ def served(judge: ProbeJudge, sentence: str, tried: list[Tried], status: int) ->
         judge.require(sentence, got == status, f"{what}: got {got} {code or ''}, expected {status}")
 
 
+@probe_check("people nobody knows", "AUTH-05")
+def unknown_people(judge: ProbeJudge, seen: Seen) -> None:
+    right = {"mitra": (401, "OTP_INVALID", 0), "client": (200, None, 1)}
+    for role, wanted in right.items():
+        status, code, rows = seen[role]
+        judge.require(
+            "AUTH-05", (status, code, rows) == wanted,
+            f"an unknown {role} with the right code: got {status} {code or ''} and has {rows} rows,"
+            f" expected {wanted[0]} {wanted[1] or ''} and {wanted[2]}",
+        )  # fmt: skip
+
+
 @probe_check("ids in upper case", "ID-01", "ID-02")
 def upper_case_ids(judge: ProbeJudge, seen: Seen) -> None:
     status, told, id = seen["path"]

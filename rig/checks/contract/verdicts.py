@@ -119,7 +119,9 @@ def kept(sentence: PlannedSentence, reader: Reader) -> Callable[[Judge, Lines, B
         for doubt in told.doubts[sentence.id]:
             judge.assume(False, doubt)
         count = told.judged[sentence.id]
-        judge.assume(count, "nothing tested this sentence")
+        broken = [f"{id}: {findings[0][0]}" for id, findings in told.findings.items()]
+        why = f", as the way there was broken ({broken[0]})" if broken else ""
+        judge.assume(count, f"nothing tested this sentence{why}")
         judge.note(f"tested {count:,} times" if count != 1 else "tested once")
 
     return check

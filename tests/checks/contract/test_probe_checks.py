@@ -15,6 +15,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "right settings": [["x", 200, None, 0.01]], "unknown setting": [["x", 404, "NOT_FOUND", 0.01]], "phones": [BAD],
         "codes": [["known", 200, {"expires_in": 300}], ["unknown", 200, {"expires_in": 300}]],
     },
+    "people nobody knows": {"mitra": [401, "OTP_INVALID", 0], "client": [200, None, 1]},
     "ids in upper case": {
         "taken": 200, "path": [200, "ab", "ab"], "body": [409, "INVALID_STATE", 0.01], "sub": [200, None, 0.01],
     },
@@ -48,6 +49,9 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("values at their bounds", ("codes", 1, 1), 401, "AUTH-02"),
     ("values at their bounds", ("codes", 1, 2), {"expires_in": 0}, "AUTH-02"),
     ("values at their bounds", ("codes", 0, 2), {}, "AUTH-02"),
+    ("people nobody knows", ("mitra", 0), 200, "AUTH-05"),
+    ("people nobody knows", ("mitra", 2), 1, "AUTH-05"),
+    ("people nobody knows", ("client", 2), 2, "AUTH-05"),
     ("ids in upper case", ("path", 0), 400, "ID-02"),
     ("ids in upper case", ("path", 1), "AB", "ID-01"),
     ("ids in upper case", ("body", 0), 404, "ID-02"),

@@ -63,6 +63,21 @@ def values_at_bounds(testbed: Testbed) -> dict[str, Any]:
     return {**seen, "codes": codes, "config": operator(testbed).config().reply}
 
 
+@probe("people nobody knows", "edges")
+def unknown_people(testbed: Testbed) -> dict[str, Any]:
+    """The right code for a phone that no mitra has, and for one that no customer has; and the rows afterwards."""
+    sender = Sender(testbed)
+    found: dict[str, Any] = {}
+    for role, table in (("mitra", "mitras"), ("client", "customers")):
+        sender.send_for_reply(ACTIONS[f"{role}-request-code"], {"phone": UNKNOWN_PHONE})
+        body = {"phone": UNKNOWN_PHONE, "code": sender.server.otp_code}
+        _, status, reply = sender.send_for_reply(ACTIONS[f"{role}-verify"], body)
+        error = reply.get("error") if isinstance(reply, dict) else None
+        rows = testbed.tables.query(f"SELECT count(*) FROM {table} WHERE phone = %s", (UNKNOWN_PHONE,)).value
+        found[role] = [status, error.get("code") if isinstance(error, dict) else None, rows]
+    return found
+
+
 @probe("ids in upper case", "edges")
 def upper_case_ids(testbed: Testbed) -> dict[str, Any]:
     """An id in upper case in the path, in the body and in `sub`."""
