@@ -17,8 +17,8 @@ help: ## List these targets
 
 setup: $(INSTALLED) ## Make the virtual environment with the pinned packages (nothing when it is up to date)
 
-verify: setup ## Run the checklist A-K against the server and write its report
-	@$(VENV)/bin/rig checklist
+verify: setup ## Run the checklist and test the contract against the server, and write the report
+	@$(VENV)/bin/rig verify
 
 test: setup ## Run the tests of server and rig
 	@$(VENV)/bin/python -m pytest tests -q -n 2 --dist worksteal

@@ -258,6 +258,14 @@ def test_markdown_puts_troubles_before_the_sections():
     assert sum(line.startswith("| ") and " passed |" in line for line in lines) >= 104
 
 
+def test_markdown_says_how_to_run_it_again_and_where_the_evidence_is():
+    lines = markdown(build(checklist())).splitlines()
+    assert lines[lines.index("Run it again:") + 2] == "```sh"
+    below = lines[lines.index("## Sections") + 2]
+    assert "`report.html`" in below
+    assert "`time`" in below
+
+
 def test_markdown_rows_have_as_many_cells_as_their_head():
     results = checklist()
     results["items"][0]["title"] = "a `b|c` d|e"

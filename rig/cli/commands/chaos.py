@@ -14,7 +14,7 @@ RANDOM = "Only for `rig chaos random`"
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Campaigns (all when none is named), or one of: random, matrix, shrink RUN.",
+        help="Campaigns (all when none is named), or one of: random, matrix, shrink RUN. RUN is a run directory or its name; without it, the latest run.",
         autocompletion=completion.campaigns,
     ),
 ]
@@ -26,7 +26,10 @@ Fault = Annotated[
 ]
 Profile = Annotated[
     str | None,
-    typer.Option(help="A set of campaigns: ci or full.", autocompletion=completion.of_words(("ci", "full"))),
+    typer.Option(
+        help="A set of campaigns: ci (one per class of faults, about five minutes) or full (all).",
+        autocompletion=completion.of_words(("ci", "full")),
+    ),
 ]
 Schedule = Annotated[Path | None, typer.Option(help="JSON file with a campaign, as `rig chaos shrink` writes it.")]
 Minutes = Annotated[
@@ -40,7 +43,7 @@ Classes = Annotated[
     list[str] | None,
     typer.Option(
         "--class",
-        help="A class of faults; all when none is named.",
+        help="A class of faults (reachability, silence, slowness, cuts, refusing, wrong, partial, truth or server); all when none is named.",
         autocompletion=completion.fault_classes,
         rich_help_panel=MATRIX,
     ),
@@ -67,6 +70,9 @@ def chaos(
     classes: Classes = None,
 ) -> None:
     """Run campaigns: inject faults under traffic, and check the invariants all the time.
+
+    A campaign is a scenario with a schedule of faults. An invariant is a rule that must hold all the
+    time. The exit code is 1 if the server broke one, and 0 if all passed.
 
     `rig chaos random` draws a campaign from the random seed.
     `rig chaos shrink RUN` finds the smallest part of a failed campaign that still fails.

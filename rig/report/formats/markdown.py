@@ -38,7 +38,7 @@ def markdown(page: Page) -> str:
             "\n".join(f"- {said(reason)}: {', '.join(map(escape, ids))}" for reason, ids in page.skips.items())
         )
     if page.sections:
-        parts += ["## Sections", _table(page)]
+        parts += ["## Sections", EVIDENCE, _table(page)]
         parts += [_section(section, page) for section in page.sections]
     if page.facts:
         parts += ["## The run", "\n".join(f"- {name}: {code(value)}" for name, value in page.facts)]
@@ -81,7 +81,7 @@ DRAWN = {"text": _escaped, "code": code, "strong": _strong}
 
 
 def _replay(page: Page) -> list[str]:
-    return [fenced(page.command)] if page.command else []
+    return ["Run it again:", fenced(page.command)] if page.command else []
 
 
 def fenced(command: str) -> str:
@@ -106,6 +106,8 @@ def _cause(items: Sequence[Item], page: Page) -> str:
     return "\n\n".join([head, ", ".join(escape(item.id) for item in items), "> " + said(items[0].message)])
 
 
+# The summary has no room for the evidence. It must say where that is, and what its last column means.
+EVIDENCE = "The run directory also has `report.html`, with the evidence for each row. The column `time` tells how long it was observed."
 SHORT = ("claims", "thresholds", "accounting", "percentiles")  # the tables of a load that a summary has room for
 
 
@@ -167,7 +169,7 @@ def _cell(title: str) -> str:
 def _section(section: Section, page: Page) -> str:
     # Markdown is not read inside a summary tag: HTML's own escapes hold there.
     name = html.escape(section.name)
-    rows = [f"| {page.noun[0]} | verdict | | time |", "| --- | --- | --- | ---: |"]
+    rows = [f"| {page.noun[0]} | verdict | what must hold | time |", "| --- | --- | --- | ---: |"]
     for item in section.items:
         verdict = f"{words.MARKS[item.verdict]} {item.verdict}"
         rows.append(f"| {escape(item.id)} | {verdict} | {_cell(item.title)} | {text.seconds(item.seconds)} |")

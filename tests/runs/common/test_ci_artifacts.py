@@ -21,6 +21,7 @@ from tests.support.stack_support import rig
 WORKFLOWS = sorted(path for path in (CHECKOUT / ".github" / "workflows").glob("*.yml") if path.stem != "tests")
 PLANS: dict[str, dict[str, Any]] = {
     "checklist": {"items": ["SMOKE-04"], "replay": "rig checklist --only {item}"},
+    "verify": {"items": ["SMOKE-04"], "replay": "rig verify --only {item}"},
     "chaos": {"items": ["INV-07"], "bounds": {"INV-07": {}}, "scenario": "a campaign", "replay": "rig chaos"},
     "load": {"items": ["INV-24"], "bounds": {"INV-24": {}}, "scenario": "a load", "replay": "rig load"},
     "model": {"items": ["INV-24"], "bounds": {"INV-24": {}}, "scenario": "a model", "replay": "rig model"},
