@@ -15,14 +15,14 @@ from rig.record.observations.parts import Seen
 from rig.stores import Lacks
 
 # Where probes are declared, beside this module; each has its checks in rig/checks/contract.
-HOMES = ("at_once", "edges", "values", "time_up")
+HOMES = ("at_once", "edges", "values", "time_up", "refusals", "starts", "stops", "truth_away")
 AGAIN_S = (1.0, 3.0, 9.0)
 Look = Callable[[Testbed], Seen | Mapping[str, Json]]
 
 
 @dataclass(frozen=True)
 class DeclaredProbe:
-    """A probe of the stage `races` or `edges`."""
+    """A probe of the stage `races`, `edges` or `environment`."""
 
     name: str
     stage: str

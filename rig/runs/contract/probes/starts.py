@@ -1,0 +1,136 @@
+"""Starts on what was left in the stores, and without Valkey."""
+
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from rig.contract import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, RESEED_S
+from rig.environment.testbed import Testbed
+from rig.record.observations import environment
+from rig.record.observations.races import Answered
+from rig.runs.contract.probes.instances import connects, instance, seeds, usual_start_s, watch_start
+from rig.runs.contract.probes.people import operator, some_customer, some_mitra, told
+from rig.runs.contract.probing import probe
+from rig.stack.sut.managed import ServerInstance
+from rig.traffic import Mitra
+from rig.waiting import poll_until
+
+DELAY_S = 10.0  # that a start without Valkey may take longer
+ENDED_S = 2.0
+AGAIN_S = 1.5  # in which a periodic seed that must not run would show
+FOREIGN = "not-a-uuid"
+
+
+@probe("start on what was left", "environment")
+def start_on_what_was_left(testbed: Testbed) -> environment.StartOnWhatWasLeft:
+    """Keys that are wrong, an unknown id and an old chat; requests to a running instance; then a start of another."""
+    testbed.empty_stores()
+    here, away, full = (some_mitra(testbed, name) for name in ("here", "away", "full"))
+    customer = testbed.fixtures.customer(name="who left")
+    for _ in range(3):
+        testbed.fixtures.session(customer, full.id)
+    testbed.mirror.run("DEL", CAPACITY + str(full.id), CAPACITY + str(here.id))
+    available = operator(testbed).available()
+    away.offline()
+    ended = datetime.now(UTC) - timedelta(hours=1)
+    chat = testbed.fixtures.session(customer, here.id, ends_at=ended)
+    unknown = str(uuid.uuid4())
+    spoil(testbed, unknown, str(here.id), str(away.id))
+    operators = operator(testbed)
+    answers = [here.ping(), some_customer(testbed, "asker").beacon(), operators.dashboard(), operators.available()]
+    with instance(testbed, "late", {"VALKEY_ONLINE_MIRROR_SWEEP_SECONDS": "0"}) as server:
+        start = watch_start(server, DELAY_S + 2 * usual_start_s(testbed))
+        poll_until(lambda: status_of(testbed, chat.id) == "ended", ENDED_S)
+        status = status_of(testbed, chat.id)
+        time.sleep(AGAIN_S)
+        truth, _ = testbed.truth()
+        mirror = testbed.mirror_state()
+        listens = [connects("127.0.0.1", port) for port in (server.seat.public_port, server.seat.internal_port)]
+        seen = {
+            **start, "answers": told(answers), "available": available.reply, "here": str(here.id), "full": str(full.id),
+            "seeds": len(seeds(server)), "chat": status, "listens": listens,
+            "other address": [connects("127.0.0.2", port) for port in (server.seat.public_port, server.seat.internal_port)],
+            "truth": {"online": truth.online, "deactivated": truth.deactivated, "loads": truth.loads},
+            "mirror": {
+                "online": mirror.online, "deactivated": mirror.deactivated,
+                "capacities": mirror.capacities, "heartbeats": mirror.heartbeats,
+            },
+            "unknown rows": rows_of_unknown(testbed),
+        }  # fmt: skip
+        return msgspec.convert(seen, environment.StartOnWhatWasLeft)
+
+
+def spoil(testbed: Testbed, unknown: str, online: str, offline: str) -> None:
+    """Wrong types, a wrong load, a heartbeat of somebody who is offline, and ids that belong to nobody."""
+    run = testbed.mirror.run
+    run("SADD", ONLINE, unknown, FOREIGN)
+    run("DEL", DEACTIVATED)
+    run("SET", DEACTIVATED, "wrong type")
+    run("DEL", CAPACITY + online)
+    run("RPUSH", CAPACITY + online, "wrong type")
+    run("SET", HEARTBEAT + offline, "2026-01-01T00:00:00.000Z")
+    run("SET", HEARTBEAT + unknown, "2026-01-01T00:00:00.000Z")
+
+
+def status_of(testbed: Testbed, chat: str) -> str:
+    found = testbed.tables.query("SELECT status::text FROM chat_sessions WHERE id::text = %s", (chat,))
+    return str(found.value)
+
+
+def rows_of_unknown(testbed: Testbed) -> int:
+    """Rows of ids that `mitras` does not have."""
+    tables = ("mitra_online_status", "mitra_online_logs", "chat_request_notifications")
+    query = "SELECT count(*) FROM {} t WHERE NOT EXISTS (SELECT 1 FROM mitras m WHERE m.id::text = t.mitra_id::text)"
+    return sum(int(testbed.tables.query(query.format(table)).value) for table in tables)
+
+
+@probe("start with nobody online", "environment")
+def start_with_nobody_online(testbed: Testbed) -> environment.StartWithNobodyOnline:
+    """`mitras:online` still holds a mitra who is offline and an id that is unknown."""
+    testbed.empty_stores()
+    row = testbed.fixtures.mitra(name="long gone")
+    testbed.mirror.run("SADD", ONLINE, row.id, str(uuid.uuid4()))
+    with instance(testbed, "late") as server:
+        start = watch_start(server, DELAY_S + 2 * usual_start_s(testbed))
+        seen = {**start, "seeds": len(seeds(server)), "online": sorted(testbed.mirror.online())}
+        return msgspec.convert(seen, environment.StartWithNobodyOnline)
+
+
+@probe("start without Valkey", "environment")
+def start_without_valkey(testbed: Testbed) -> environment.StartsWithoutValkey:
+    """Two instances start at the same time, one whose Valkey is refused, one whose Valkey hangs; then it answers."""
+    testbed.empty_stores()
+    mitra = some_mitra(testbed, "patient")
+    usual_s = usual_start_s(testbed)
+    toxiproxy = testbed.stack.toxiproxy
+    with instance(testbed, "refused") as refused, instance(testbed, "hung") as hung:
+        toxiproxy.set_enabled(refused.proxy, False)
+        toxiproxy.add_toxic(hung.proxy, "silence", "timeout", "downstream", {"timeout": 0})
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                starts = list(pool.map(lambda one: watch_start(one, 2 * usual_s + DELAY_S + 5), (refused, hung)))
+            served = [asked(one, mitra) for one in (refused, hung)]
+            testbed.mirror.run("SADD", ONLINE, unknown := str(uuid.uuid4()))
+        finally:
+            toxiproxy.set_enabled(refused.proxy, True)
+            toxiproxy.remove_toxic(hung.proxy, "silence")
+        poll_until(lambda: all(seeds(one) for one in (refused, hung)), RESEED_S + 1.0)
+        gone = poll_until(lambda: unknown not in testbed.mirror.online(), 0.2)
+        found = [[len(seeds(one)), one.running] for one in (refused, hung)]
+    seen = {
+        "usual_s": usual_s, "starts": dict(zip(("refused", "hung"), starts, strict=True)),
+        "served": dict(zip(("refused", "hung"), served, strict=True)),
+        "seeds": dict(zip(("refused", "hung"), found, strict=True)), "unknown gone": bool(gone),
+    }  # fmt: skip
+    return msgspec.convert(seen, environment.StartsWithoutValkey)
+
+
+def asked(server: ServerInstance, mitra: Mitra) -> list[Answered]:
+    """What this instance answers a mitra who is online; nothing where it never came up."""
+    if server.ready is None:
+        return []
+    here = mitra.via(server)
+    return told([here.ping(), here.status(), here.online()])
