@@ -67,7 +67,7 @@ def verify(role: str) -> Callable[[Service, Step, float], list[Expected]]:
             service.used_codes.add(request)
             if role == "client":
                 service.customers.add(step.actor)
-            service.tokens[step.key] = RefreshToken(role, step.actor)
+            service.name_token(step.key, RefreshToken(role, step.actor))
 
         sentence = "AUTH-04" if known else "AUTH-05"
         again: tuple[str, ...] = ("AUTH-07",) if request in service.renewed else ()
@@ -113,7 +113,7 @@ def refresh(role: str) -> Callable[[Service, Step, float], list[Expected]]:
 
         def change(answer: Answer) -> None:
             token.live = False
-            service.tokens[step.key] = RefreshToken(role, token.user)
+            service.name_token(step.key, RefreshToken(role, token.user))
 
         body = tokens_of(service, role, token.user, step.key)
         return [Expected(200, "AUTH-11", body=body, change=change, also=("API-02", "AUTH-14", "AUTH-18"))]

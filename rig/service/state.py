@@ -75,6 +75,12 @@ class Service:
         default_factory=list
     )  # how many were available after each step, with its time
 
+    def name_token(self, name: str, token: RefreshToken) -> None:
+        """From now on the name stands for this token; one that had the name lives on without it."""
+        if name in self.tokens:
+            self.tokens[f"{name}, an earlier one of {len(self.tokens)}"] = self.tokens[name]
+        self.tokens[name] = token
+
     def load(self, mitra: str) -> int:
         """How many chats count for this mitra."""
         return sum(chat.mitra == mitra and chat.counted for chat in self.chats.values())

@@ -15,6 +15,7 @@ from rig.record.lines.contract import ChatColumns, ContractEvent, ContractStep, 
 from rig.runs.contract.cases import every, simulated
 from rig.runs.contract.plan import sentences_of
 from rig.runs.contract.sign_ins import states_of, tries_of
+from rig.service.accounts import RIGHT
 from rig.service.chats import Near
 from rig.service.offers import AnyOrder
 from rig.service.sentences import sentences
@@ -253,6 +254,16 @@ def test_nothing_is_blamed_while_the_rig_itself_stood_still(what: str) -> None:
     server.do(action, actor, lambda line: msgspec.structs.replace(spoil(line), lag_s=0.3), **fields)
     followed = server.followed()
     assert (followed.findings, followed.unsure) == ([], ["made up"])
+
+
+def test_a_sign_in_lives_on_when_the_name_of_its_token_is_used_again() -> None:
+    """A walk draws names, and may draw one twice: each mitra has one sign-in that is not revoked."""
+    server = MadeUpServer()
+    for number, actor in enumerate(("m1", "m2"), 1):
+        rows = with_rows(sign_ins={"m1": 1, "m2": number - 1})
+        server.do("mitra-request-code", actor, spoil=with_rows(sign_ins={"m1": number - 1, "m2": 0}))
+        server.do("mitra-verify", actor, value=RIGHT, key="t2", spoil=rows)
+    assert server.followed().findings == []
 
 
 def test_after_a_difference_nothing_more_is_judged() -> None:
