@@ -58,7 +58,7 @@ def test_one_broken_sentence_fails_the_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "told"), [("C-99", "did you mean"), ("PNIG", "did you mean PING"), ("LOG-01", "rig contract --list")]
+    ("word", "told"), [("C-99", "did you mean"), ("PNIG", "did you mean 'PING'"), ("LOG-01", "rig contract --list")]
 )
 def test_a_word_that_names_nothing_is_one_clear_error(word: str, told: str, tmp_path: Path) -> None:
     run = rig("verify", "--only", word, "--reports", str(tmp_path))
