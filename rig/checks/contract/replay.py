@@ -8,12 +8,14 @@ import msgspec
 from rig.checks.contract.charges import broken_besides
 from rig.checks.contract.compare import answer_differs, keys_differ, kinds_of_difference, rows_differ, wrong_keys
 from rig.checks.framework import LAG_VOID_S
+from rig.contract import RESEED_S
 from rig.record.lines.contract import ContractEvent, ContractStep, Keys
 from rig.service import accounts, chats, control, offers, presence
 from rig.service.state import Mitra, Service
 from rig.service.steps import Answer, Expected, Step, predict
 
 MODULES = (accounts, chats, control, offers, presence)  # each declares its actions when it is imported
+NOT_SEEDED = -1.0  # in place of the seconds until every instance had seeded
 # Looks at the keys until a look is right, or the time for it is over.
 LookAgain = Callable[[Callable[[Keys], bool]], Keys]
 
@@ -65,10 +67,19 @@ class Follower:
         elif line.event == "back":
             service.outage = False
             self._seeded(line.t)
+            self._note_reseed(line)
         elif line.event == "restarted":
             self._seeded(line.t)
         elif line.event != "begin":
             raise ValueError(f"a contract run has no event {line.event!r}")
+
+    def _note_reseed(self, line: ContractEvent) -> None:
+        """After a recovery without a seed nothing that follows can be judged."""
+        self.followed.judged["OUTAGE-03"] = self.followed.judged.get("OUTAGE-03", 0) + 1
+        if line.value == NOT_SEEDED:
+            text = f"an instance logged no seed within {RESEED_S:g} s after Valkey answered again"
+            self.followed.findings.append(Finding("OUTAGE-03", text, line.batch, line.case, 0))
+            self.off = True
 
     def _seeded(self, at: float) -> None:
         self.service.recovered = at

@@ -14,13 +14,17 @@ Only = Annotated[
     ),
 ]
 
+Full = Annotated[
+    bool, typer.Option("--full", help="Add what takes longer: a fleet of 2,500 mitras, thousands of requests.")
+]
+
 
 @subcommand()
-def verify(ctx: typer.Context, only: Only = None) -> None:
+def verify(ctx: typer.Context, only: Only = None, full: Full = False) -> None:
     """Run the whole checklist and test the contract, side by side: one report, one verdict, one exit code.
 
     The path of the report is the last line of the output.
     """
     from rig.runs.verify import run as runner
 
-    raise typer.Exit(runner.run(ctx.obj, only or []))
+    raise typer.Exit(runner.run(ctx.obj, only or [], full))

@@ -74,7 +74,10 @@ class ContractStep(Line, frozen=True, kw_only=True, tag="contract-step"):
 
 
 class ContractEvent(Line, frozen=True, kw_only=True, tag="contract-event"):
-    """What the rig did: `begin` of a batch on empty stores, `people` planted, `aged` a heartbeat, an outage, a restart."""
+    """What the rig did: `begin` of a batch on empty stores, `people` planted, `aged` a heartbeat, an outage, a restart.
+
+    `value`: by how many seconds a heartbeat was made older; after an outage in how many every instance had seeded, -1 for not in time.
+    """
 
     batch: int
     event: str

@@ -103,6 +103,8 @@ class Player:
                 time.sleep(move.seconds)
             elif isinstance(move, Do):
                 happens[move.event]()
+                if self.driver.off:
+                    self.broken.add((move,))
             elif isinstance(move, Step) and self.driver.do(one.group, one.case.state, move):
                 self.broken.add((move,))
 

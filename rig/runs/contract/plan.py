@@ -7,6 +7,7 @@ from rig.checks.framework import HARDENED
 from rig.errors import UsageError, unknown
 from rig.runs.contract.cases import Case, every, later, simulated
 from rig.runs.contract.probing import DeclaredProbe, probes
+from rig.runs.contract.states import Do
 from rig.service.sentences import Sentence, sentences
 from rig.service.steps import predict
 
@@ -14,7 +15,8 @@ INSTANCES = ("a", "b")
 GOODBYE_S = 30  # long enough for a batch of chats whose time is up
 TOKEN_S = 900
 META = {"goodbye_s": GOODBYE_S, "token_s": TOKEN_S}  # what judging has to know, for `run.json`
-STAGES = ("pairs", "walks", "races", "edges", "environment")
+STAGES = ("pairs", "walks", "races", "edges", "environment", "numbers")
+QUICK = STAGES[:-1]  # those of a quick verification
 # What each answer, and each look at rows and keys, tests, whatever the action is.
 ALWAYS = frozenset({
     "HTTP-01", "HTTP-02", "HTTP-20", "HTTP-21", "ID-01", "TABLE-02", "TABLE-03", "TABLE-04", "TABLE-05",
@@ -72,7 +74,7 @@ def chosen(only: Sequence[str], known: dict[str, Sentence]) -> set[str]:
 def sentences_of(case: Case) -> set[str]:
     """The sentences that a case tests with its tries, according to the model."""
     service = simulated(case.way)
-    found = set(ALWAYS)
+    found = {*ALWAYS, *({"OUTAGE-03"} if Do("back") in case.way else ())}
     for tried in case.tries:
         for expected in predict(service, case.step(tried), later(case)) if service else ():
             found |= {expected.sentence, *expected.also}

@@ -5,18 +5,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
+import httpx
 import msgspec
 
 from rig.checks.contract.probes import judge_probe, load_probe_checks
+from rig.environment.step_errors import Unmet
 from rig.environment.testbed import Testbed
 from rig.record.lines.base import Json
 from rig.record.lines.contract import Probe
 from rig.record.observations.parts import Seen
+from rig.stack import StackError
 from rig.stores import Lacks
 
 # Where probes are declared, beside this module; each has its checks in rig/checks/contract.
-HOMES = ("at_once", "edges", "values", "time_up", "refusals", "starts", "stops", "truth_away")
+HOMES = ("at_once", "edges", "values", "time_up", "refusals", "starts", "stops", "truth_away", "numbers")
 AGAIN_S = (1.0, 3.0, 9.0)
+# What ends a probe whose server answers, or does not answer, in a way that it does not expect.
+UNDOABLE = (LookupError, TypeError, ValueError, AttributeError, TimeoutError, Unmet, StackError, httpx.HTTPError)
 Look = Callable[[Testbed], Seen | Mapping[str, Json]]
 
 
@@ -66,6 +71,8 @@ def run_probe(testbed: Testbed, declared: DeclaredProbe, again_s: Sequence[float
             seen = msgspec.to_builtins(declared.function(testbed))
         except Lacks as lack:
             error = str(lack)
+        except UNDOABLE as failure:  # the server did not do what the probe builds on: its own sentence tells that
+            error = f"it could not be done: {type(failure).__name__}: {failure}"
         lag_s = round(testbed.lag.worst(began, time.time()), 3)
         line = Probe(t=began, probe=declared.name, seen=seen, error=error, lag_s=lag_s)
         if error or pause_s is None or not judge_probe(line).doubts:

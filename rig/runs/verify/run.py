@@ -20,7 +20,7 @@ from rig.runs.common.replay import ITEM, replay_command
 from rig.runs.common.scaffold import carry_out
 from rig.runs.common.seeds import draw_random_seed
 from rig.runs.common.session import RunPlan, Session
-from rig.runs.contract.plan import META, ContractPlan, plan_contract
+from rig.runs.contract.plan import META, QUICK, ContractPlan, plan_contract
 from rig.runs.contract.run import WALKS, judging_of, start
 from rig.runs.verify.coverage import tell_left_out
 from rig.service.sentences import sentences
@@ -39,12 +39,12 @@ class Chosen:
         return [*self.items, *(one.id for one in (self.contract.judged if self.contract else ()))]
 
 
-def run(settings: Settings, only: Sequence[str]) -> int:
+def run(settings: Settings, only: Sequence[str], full: bool = False) -> int:
     """The whole command; its exit code. UsageError for a word that names no item, sentence or section."""
     spec, level = stack_spec(settings, Path(".")), level_of(settings)
-    chosen = choose(only, level)
+    chosen = choose(only, level, full)
     seed = draw_random_seed(settings.random_seed)
-    words = ["rig", "verify"]
+    words = ["rig", "verify", *(["--full"] * full)]
     judging: dict[str, Any] = {"owed": owed(shipped("features"), chosen.items)} if chosen.items else {}
     if chosen.contract:
         judging |= judging_of(chosen.contract)
@@ -79,10 +79,11 @@ def work(session: Session, settings: Settings, spec: StackSpec, chosen: Chosen) 
         tell_left_out(session.recorder, chosen.items, chosen.contract)
 
 
-def choose(only: Sequence[str], level: str) -> Chosen:
-    """Everything when no word is given. UsageError for a word that names nothing."""
+def choose(only: Sequence[str], level: str, full: bool) -> Chosen:
+    """Everything when no word is given; of the contract the quick stages unless `full`. UsageError for a word that names nothing."""
+    stages = () if full else QUICK
     if not only:
-        return Chosen(select_items([]), plan_contract([], [], WALKS, level=level))
+        return Chosen(select_items([]), plan_contract([], stages, WALKS, level=level))
     checks = load_checks()
     boxes = {*SECTIONS, *(id for id, check in checks.items() if check.section in SECTIONS)}
     known = sentences()
@@ -98,4 +99,6 @@ def choose(only: Sequence[str], level: str) -> Chosen:
             )
     own = [word for word in words if word in boxes]
     theirs = [word for word in words if word in of_contract]
-    return Chosen(select_items(own) if own else [], plan_contract(theirs, [], WALKS, level=level) if theirs else None)
+    return Chosen(
+        select_items(own) if own else [], plan_contract(theirs, stages, WALKS, level=level) if theirs else None
+    )

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from rig.checks.contract.charges import PROMISED
-from rig.checks.contract.replay import Followed, Follower, step_of
+from rig.checks.contract.replay import NOT_SEEDED, Followed, Follower, step_of
 from rig.record.lines.contract import ChatColumns, ContractEvent, ContractStep, Keys, Rows
 from rig.runs.contract.cases import every, simulated
 from rig.runs.contract.plan import sentences_of
@@ -264,6 +264,15 @@ def test_a_sign_in_lives_on_when_the_name_of_its_token_is_used_again() -> None:
         server.do("mitra-request-code", actor, spoil=with_rows(sign_ins={"m1": number - 1, "m2": 0}))
         server.do("mitra-verify", actor, value=RIGHT, key="t2", spoil=rows)
     assert server.followed().findings == []
+
+
+def test_a_recovery_without_a_seed_breaks_its_sentence_and_ends_the_batch() -> None:
+    server = MadeUpServer()
+    server.event("away")
+    server.event("back", value=NOT_SEEDED)
+    server.do("online", "m1", spoil=answered(500, {}))
+    (found,) = server.followed().findings
+    assert found.sentence == "OUTAGE-03"
 
 
 def test_after_a_difference_nothing_more_is_judged() -> None:
