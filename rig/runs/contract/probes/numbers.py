@@ -19,7 +19,7 @@ from rig.runs.contract.probing import probe
 from rig.service.steps import ACTIONS
 from rig.stack.http import http_client
 from rig.stack.sut.managed import ServerInstance
-from rig.traffic import Operator
+from rig.traffic import Customer, Operator
 from rig.traffic.actors.exchange import Exchange
 from rig.traffic.actors.tokens import mint
 from rig.waiting import poll_until
@@ -27,8 +27,10 @@ from rig.waiting import poll_until
 FLEET = 2500  # above the usual limits of a page, 100 and 1,000
 SILENT = 700  # 28 %: a sweep that would take so many offline must not be held
 START_S = 20.0
-SWEEPS_S = 10.0
-STALE = timedelta(minutes=5)
+STALE_S = 8  # after a start a server may wait so long before it sweeps, so that all can ping first
+SWEEPS_S = 3 * STALE_S + 10.0  # a sweep may be held for three times that
+SILENT_FOR = timedelta(minutes=5)
+REFRESH_S = 1.0
 PINGS, PINGERS, POLLS = 2000, 20, 1000
 WRONG_MAX = 20  # answers that are named
 MARGIN_S = 0.1
@@ -46,10 +48,20 @@ def large_fleet(testbed: Testbed) -> numbers.LargeFleet:
     testbed.empty_stores()
     ids = testbed.fixtures.crowd(FLEET, "fleet")
     customer = some_customer(testbed, "asks the fleet")
+    testbed.fixtures.setting("stale_after_seconds", STALE_S)
+    try:
+        return asked_of_a_new_instance(testbed, ids, customer)
+    finally:
+        testbed.fixtures.setting("stale_after_seconds", None)
+
+
+def asked_of_a_new_instance(testbed: Testbed, ids: list[str], customer: Customer) -> numbers.LargeFleet:
+    """What an instance shows that starts on this fleet."""
     with instance(testbed, "late", {"MITRA_AUTO_OFFLINE_SWEEP_SECONDS": "1"}) as server:
         watch_start(server, START_S + usual_start_s(testbed))
         if server.ready is None:
             return numbers.LargeFleet(fleet=FLEET, ready=False)
+        keep_fresh(testbed, ids)
         found = seeded(testbed, server)
         operator, asker = Operator(server), customer.via(server)
         found |= {
@@ -65,7 +77,7 @@ def large_fleet(testbed: Testbed) -> numbers.LargeFleet:
             "paid": paid.status, "offered": whole(paid, "offered"), "blast_s": round(paid.seconds, 3),
             "rows": testbed.tables.query(OFFERS, (chat,)).value,
         }  # fmt: skip
-        return numbers.LargeFleet(fleet=FLEET, ready=True, **found, **swept(testbed, ids[:SILENT]))
+        return numbers.LargeFleet(fleet=FLEET, ready=True, **found, **swept(testbed, ids[:SILENT], ids[SILENT:]))
 
 
 def seeded(testbed: Testbed, server: ServerInstance) -> dict[str, Any]:
@@ -78,20 +90,26 @@ def seeded(testbed: Testbed, server: ServerInstance) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def swept(testbed: Testbed, silent: list[str]) -> dict[str, Any]:
-    """Make these silent; how many of them, and of the others, are offline some ticks later."""
-    stale = (datetime.now(UTC) - STALE).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+def keep_fresh(testbed: Testbed, ids: list[str], ago: timedelta = timedelta()) -> None:
+    """As if each of these had pinged just now, or so long ago."""
+    at = (datetime.now(UTC) - ago).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     pipeline = testbed.mirror.client.pipeline(transaction=False)
-    for id in silent:
-        pipeline.set(HEARTBEAT + id, stale)
+    for id in ids:
+        pipeline.set(HEARTBEAT + id, at)
     pipeline.execute()
+
+
+def swept(testbed: Testbed, silent: list[str], pinging: list[str]) -> dict[str, Any]:
+    """Make some silent while the others ping on; how many of both are offline some ticks later."""
+    keep_fresh(testbed, silent, SILENT_FOR)
     began = time.time()
 
     def offline() -> tuple[int, int]:
+        keep_fresh(testbed, pinging)
         ((own, others),) = testbed.tables.query(OFFLINE, {"silent": silent}).rows
         return own, others
 
-    own, others = poll_until(offline, SWEEPS_S, every_s=0.2, until=lambda found: found[0] == len(silent))
+    own, others = poll_until(offline, SWEEPS_S, every_s=REFRESH_S, until=lambda found: found[0] == len(silent))
     audited = testbed.tables.query(AUDITED, (silent,)).value
     return {
         "silent": len(silent), "offline": own, "others_offline": others, "audited": audited,
