@@ -8,6 +8,7 @@ from typing import Any
 
 from typer import echo
 
+from rig.checks.contract.coverage import counted
 from rig.checks.contract.probes import load_probe_checks
 from rig.config import Settings
 from rig.environment.stack_spec import level_of, stack_spec
@@ -57,7 +58,7 @@ def run(settings: Settings, only: Sequence[str], stages: Sequence[str], walks: i
         headline=f"{len(items)} {'sentence' if len(items) == 1 else 'sentences'} of the contract, random seed {seed}",
         random_seed=seed,
         spec=spec,
-        meta=META,
+        meta=meta_of(planned),
         judging=judging_of(planned),
     )
 
@@ -68,6 +69,11 @@ def run(settings: Settings, only: Sequence[str], stages: Sequence[str], walks: i
         start(session, settings, spec, planned).wait()
 
     return carry_out(settings, plan, work).exit_code
+
+
+def meta_of(planned: ContractPlan) -> dict[str, Any]:
+    """What `run.json` says of the plan."""
+    return {**META, "pairs": counted(name for case in planned.cases for name in case.names)}
 
 
 def judging_of(planned: ContractPlan) -> dict[str, Any]:

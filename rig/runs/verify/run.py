@@ -20,8 +20,8 @@ from rig.runs.common.replay import ITEM, replay_command
 from rig.runs.common.scaffold import carry_out
 from rig.runs.common.seeds import draw_random_seed
 from rig.runs.common.session import RunPlan, Session
-from rig.runs.contract.plan import META, QUICK, ContractPlan, plan_contract
-from rig.runs.contract.run import WALKS, judging_of, start
+from rig.runs.contract.plan import QUICK, ContractPlan, plan_contract
+from rig.runs.contract.run import WALKS, judging_of, meta_of, start
 from rig.runs.verify.coverage import tell_left_out
 from rig.service.sentences import sentences
 from rig.stack import StackSpec
@@ -59,7 +59,7 @@ def run(settings: Settings, only: Sequence[str], full: bool = False) -> int:
         headline=f"{', '.join(counted)}, random seed {seed}",
         random_seed=seed,
         spec=spec,
-        meta={"cadence": settings.cadence, **META},
+        meta={"cadence": settings.cadence, **(meta_of(chosen.contract) if chosen.contract else {})},
         judging=judging,
     )
     return carry_out(settings, plan, lambda session: work(session, settings, spec, chosen)).exit_code
