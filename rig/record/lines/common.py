@@ -60,6 +60,14 @@ class PlannedSentence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hardened: bool = False
 
 
+class AcceptedDeviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An item that may fail, why, and the last day of that (`YYYY-MM-DD`)."""
+
+    id: str
+    reason: str
+    until: str
+
+
 class Plan(Line, frozen=True, kw_only=True, tag="plan"):
     """The first line: the items that must get a verdict, and the command that judges one again, with `{item}` in it."""
 
@@ -71,6 +79,7 @@ class Plan(Line, frozen=True, kw_only=True, tag="plan"):
     specs: list[PlannedSpec] = []  # of explorations
     sentences: list[PlannedSentence] = []  # of a contract run: those that it judges
     replays: dict[str, str] = {}  # of items that have their own command
+    accepted: list[AcceptedDeviation] = []  # known deviations
 
 
 class End(Line, frozen=True, kw_only=True, tag="end"):

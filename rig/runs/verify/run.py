@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import to_builtins
+
 from rig.checks import load_checks
 from rig.config import Settings
 from rig.environment.stack_spec import level_of, stack_spec
@@ -22,6 +24,7 @@ from rig.runs.common.seeds import draw_random_seed
 from rig.runs.common.session import RunPlan, Session
 from rig.runs.contract.plan import QUICK, ContractPlan, plan_contract
 from rig.runs.contract.run import WALKS, judging_of, meta_of, start
+from rig.runs.verify.accepted import read_accepted
 from rig.runs.verify.coverage import tell_left_out
 from rig.service.sentences import sentences
 from rig.stack import StackSpec
@@ -39,15 +42,20 @@ class Chosen:
         return [*self.items, *(one.id for one in (self.contract.judged if self.contract else ()))]
 
 
-def run(settings: Settings, only: Sequence[str], full: bool = False) -> int:
-    """The whole command; its exit code. UsageError for a word that names no item, sentence or section."""
+def run(settings: Settings, only: Sequence[str], full: bool = False, accept: Path | None = None) -> int:
+    """The whole command; its exit code. `accept`: a file of known deviations.
+
+    UsageError for a word that names no item, sentence or section, and for a file that cannot be used.
+    """
     spec, level = stack_spec(settings, Path(".")), level_of(settings)
     chosen = choose(only, level, full)
     seed = draw_random_seed(settings.random_seed)
-    words = ["rig", "verify", *(["--full"] * full)]
+    words = ["rig", "verify", *(["--full"] * full), *(["--accept", str(accept)] if accept else [])]
     judging: dict[str, Any] = {"owed": owed(shipped("features"), chosen.items)} if chosen.items else {}
     if chosen.contract:
         judging |= judging_of(chosen.contract)
+    if accept:
+        judging["accepted"] = [to_builtins(one) for one in read_accepted(accept, known_ids())]
     counted = [plural(len(chosen.items), "item") + " of the checklist"] * bool(chosen.items)
     if chosen.contract:
         counted.append(plural(len(chosen.contract.judged), "sentence") + " of the contract")
@@ -77,6 +85,11 @@ def work(session: Session, settings: Settings, spec: StackSpec, chosen: Chosen) 
     if chosen.contract:
         (pool or start(session, settings, spec, chosen.contract)).wait()
         tell_left_out(session.recorder, chosen.items, chosen.contract)
+
+
+def known_ids() -> set[str]:
+    """The ids of all items and sentences."""
+    return {*(id for id, check in load_checks().items() if check.section in SECTIONS), *sentences()}
 
 
 def choose(only: Sequence[str], level: str, full: bool) -> Chosen:

@@ -55,6 +55,12 @@ def test_one_broken_sentence_fails_the_whole(tmp_path: Path) -> None:
     assert run.returncode == 1, run.stdout + run.stderr
     found = {item["id"]: item["verdict"] for item in results_of(tmp_path)["items"]}
     assert found == {"K-05": "passed", "TABLE-03": "failed"}
+    accepted = tmp_path / "accepted.toml"
+    accepted.write_text('[[accept]]\nid = "TABLE-03"\nreason = "ticket 17"\nuntil = 9999-12-31\n')
+    words = (*words, "--accept", str(accepted), "--reports", str(tmp_path / "accepted"))
+    run = rig("verify", "--only", "TABLE-03", *words, timeout_s=280)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "TABLE-03 failed, which is accepted until 9999-12-31: ticket 17" in run.stdout
 
 
 @pytest.mark.parametrize(
