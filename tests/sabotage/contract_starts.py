@@ -125,3 +125,26 @@ def unknown_database() -> None:
     url = urlsplit(os.environ["VALKEY_URL"])
     if not url.path.lstrip("/").isdigit():
         os.environ["VALKEY_URL"] = url._replace(path="/0", query="").geturl()
+
+
+@sabotage("database-0-alone", "Whatever VALKEY_URL says, database 0 is used.", "ENV-01", by=ENVIRONMENT)
+def database_0_alone() -> None:
+    import os
+    from urllib.parse import urlsplit
+
+    os.environ["VALKEY_URL"] = urlsplit(os.environ["VALKEY_URL"])._replace(path="/0").geturl()
+
+
+@sabotage(
+    "heartbeats-in-local-time",
+    "Heartbeats are written in the local time of TZ, as if that were UTC.",
+    "TIME-01",
+    by=ENVIRONMENT,
+)
+def heartbeats_in_local_time() -> None:
+    import time
+
+    from server.mirror import keys
+
+    stamp = keys.stamp
+    keys.stamp = lambda at_ms, *more: stamp(at_ms + time.localtime().tm_gmtoff * 1000, *more)  # type: ignore[assignment]

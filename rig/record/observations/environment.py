@@ -146,3 +146,23 @@ class PostgresAway(Seen, frozen=True, kw_only=True):
     readyz_again: int | None = msgspec.field(name="readyz again")
     end: Ended
     at: float = 0.0
+
+
+class AnotherPlace(Seen, frozen=True, kw_only=True):
+    """What an instance with a TZ and a database of Valkey of its own did.
+
+    `there`, `here`: whether the mitra is in the set of its database, and in the one of the other instances. Times are
+    epoch seconds; None for a text that is no time in UTC.
+    """
+
+    ready: bool
+    answers: list[int | None] = []
+    there: bool = False
+    here: bool = False
+    heartbeat: str = ""
+    ends_at: str = ""
+    pinged: float = 0.0
+    taken: float = 0.0
+    duration_s: int = 0
+    heartbeat_at: float | None = None
+    ends_at_s: float | None = None

@@ -33,6 +33,11 @@ GOOD: dict[str, dict[str, Any]] = {
         },
         "unknown rows": 0,
     },
+    "another time zone and database": {
+        "ready": True, "answers": [200, 200, 200], "there": True, "here": False, "heartbeat": "2026-01-01T00:00:00.000Z",
+        "ends_at": "2026-01-01T00:30:00Z", "pinged": 1767225600.5, "taken": 1767225601.0, "duration_s": 1800,
+        "heartbeat_at": 1767225600.0, "ends_at_s": 1767227400.0,
+    },
     "start with nobody online": {**UP, "seeds": 1, "online": []},
     "start without Valkey": {
         "usual_s": 0.6, "starts": {"refused": UP, "hung": UP}, "served": {"refused": [[200, None]], "hung": [[200, None]]},
@@ -54,6 +59,12 @@ REFUSALS, LEFT, STOP, AWAY = (
 )  # fmt: skip
 # The probe, where it is spoilt, what stands there then, and the sentence that breaks.
 WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
+    ("another time zone and database", ("ready",), False, "ENV-01"),
+    ("another time zone and database", ("there",), False, "ENV-01"),
+    ("another time zone and database", ("here",), True, "ENV-02"),
+    ("another time zone and database", ("heartbeat_at",), 1767225600.0 - 12600, "TIME-01"),
+    ("another time zone and database", ("heartbeat_at",), None, "TIME-01"),
+    ("another time zone and database", ("ends_at_s",), 1767227400.0 - 12600, "TIME-01"),
     (REFUSALS, ("starts", 0, 3, "code"), 2, "ENV-03"),
     (REFUSALS, ("starts", 0, 3, "lines"), ["Traceback", "PUBLIC_PORT"], "ENV-03"),
     (REFUSALS, ("starts", 0, 3, "lines"), ["a bad value"], "ENV-03"),
