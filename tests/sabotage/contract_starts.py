@@ -148,3 +148,24 @@ def heartbeats_in_local_time() -> None:
 
     stamp = keys.stamp
     keys.stamp = lambda at_ms, *more: stamp(at_ms + time.localtime().tm_gmtoff * 1000, *more)  # type: ignore[assignment]
+
+
+@sabotage("bad-setting-is-one", "A row of app_config that holds no setting is taken for 1.", "TABLE-07", by=ENVIRONMENT)
+def bad_setting_is_one() -> None:
+    from server.mirror import settings
+
+    in_force = settings.in_force
+
+    def lenient(key: str, stored: Any) -> int:
+        found = in_force(key, stored)
+        return 1 if stored is not None and found == settings.DEFAULTS[key] else found
+
+    settings.in_force = lenient
+
+
+@sabotage("reroute-to-nobody", "A reroute to a mitra who does not exist is 409.", "REROUTE-02", by=("--stage", "edges"))
+def reroute_to_nobody() -> None:
+    from server import chats
+
+    not_found = chats.errors.not_found
+    chats.errors.not_found = lambda what: chats.errors.mitra_unreachable() if what == "mitra" else not_found(what)

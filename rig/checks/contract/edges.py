@@ -63,7 +63,7 @@ def wrong_bodies(judge: ProbeJudge, seen: edges.WrongBodies) -> None:
     all_of(judge, "HTTP-09", seen.not_an_object, 400, "VALIDATION_ERROR", "BAD_JSON")
 
 
-@probe_check("ids that are wrong", "HTTP-01", "HTTP-02", "HTTP-09", "HTTP-11", "HTTP-20")
+@probe_check("ids that are wrong", "HTTP-01", "HTTP-02", "HTTP-09", "HTTP-11", "HTTP-20", "REROUTE-02")
 def wrong_ids(judge: ProbeJudge, seen: edges.WrongIds) -> None:
     # A path that is taken apart before it is read may as well be no route.
     plain = [tried for tried in seen.malformed if "%" not in tried.what]
@@ -71,6 +71,7 @@ def wrong_ids(judge: ProbeJudge, seen: edges.WrongIds) -> None:
     sound(judge, [tried for tried in seen.malformed if "%" in tried.what])
     known = [tried for tried in seen.unknown if tried.what != "reachable"]
     all_of(judge, "HTTP-11", known, 404, "NOT_FOUND")
+    all_of(judge, "REROUTE-02", [tried for tried in known if tried.what.startswith("reroute")], 404, "NOT_FOUND")
     sound(judge, seen.unknown)
 
 

@@ -1,8 +1,9 @@
-"""Judges an instance in another time zone, on another database."""
+"""Judges instances in another time zone, on another database, and on settings that are none."""
 
 from rig.checks.contract.probes import ProbeJudge, probe_check
 from rig.record.observations import environment
 
+DEFAULT_SETTINGS = {"max_customers_per_mitra": 3, "stale_after_seconds": 90}
 CLOCKS_S = 5.0  # between a request and the time that it left behind
 
 
@@ -23,3 +24,16 @@ def another_place(judge: ProbeJudge, seen: environment.AnotherPlace) -> None:
     ends = seen.ends_at_s is not None and abs(seen.ends_at_s - seen.taken - seen.duration_s) <= CLOCKS_S
     told = f"with another TZ `ends_at` is {seen.ends_at!r}, expected {seen.duration_s} s after the accept, in UTC"
     judge.require("TIME-01", ends, told)
+
+
+@probe_check("settings that are none", "TABLE-07")
+def settings_that_are_none(judge: ProbeJudge, seen: environment.StartsOnSettings) -> None:
+    for start in seen.starts:
+        if not judge.require("TABLE-07", start.ready, f"on the settings {start.values} the instance did not come up"):
+            continue
+        right = start.config == DEFAULT_SETTINGS
+        judge.require("TABLE-07", right, f"on {start.values} the settings are {start.config}, expected the defaults")
+        told = f"on {start.values} a ping and an accept were answered {start.served}"
+        judge.require("TABLE-07", set(start.served) == {200}, told)
+        silent = [key for key in start.values if key not in start.logged]
+        judge.require("TABLE-07", not silent, f"on {start.values} no log line names {' and '.join(silent)}")

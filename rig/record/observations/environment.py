@@ -166,3 +166,23 @@ class AnotherPlace(Seen, frozen=True, kw_only=True):
     duration_s: int = 0
     heartbeat_at: float | None = None
     ends_at_s: float | None = None
+
+
+class StartOnSettings(NamedTuple):
+    """Values of settings that are none, and what an instance that starts on them tells and logs.
+
+    `config`: the settings that it tells; `served`: the statuses of a ping and of an accept; `logged`: the keys that its
+    log names.
+    """
+
+    values: dict[str, Json]
+    ready: bool
+    config: Json
+    served: list[int | None]
+    logged: list[str]
+
+
+class StartsOnSettings(Seen, frozen=True, kw_only=True):
+    """One start per set of values."""
+
+    starts: list[StartOnSettings]

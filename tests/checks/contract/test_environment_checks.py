@@ -38,6 +38,15 @@ GOOD: dict[str, dict[str, Any]] = {
         "ends_at": "2026-01-01T00:30:00Z", "pinged": 1767225600.5, "taken": 1767225601.0, "duration_s": 1800,
         "heartbeat_at": 1767225600.0, "ends_at_s": 1767227400.0,
     },
+    "settings that are none": {
+        "starts": [
+            [
+                {"max_customers_per_mitra": "many", "stale_after_seconds": None}, True,
+                {"max_customers_per_mitra": 3, "stale_after_seconds": 90}, [200, 200],
+                ["max_customers_per_mitra", "stale_after_seconds"],
+            ]
+        ]
+    },
     "start with nobody online": {**UP, "seeds": 1, "online": []},
     "start without Valkey": {
         "usual_s": 0.6, "starts": {"refused": UP, "hung": UP}, "served": {"refused": [[200, None]], "hung": [[200, None]]},
@@ -59,6 +68,10 @@ REFUSALS, LEFT, STOP, AWAY = (
 )  # fmt: skip
 # The probe, where it is spoilt, what stands there then, and the sentence that breaks.
 WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
+    ("settings that are none", ("starts", 0, 1), False, "TABLE-07"),
+    ("settings that are none", ("starts", 0, 2, "stale_after_seconds"), 5, "TABLE-07"),
+    ("settings that are none", ("starts", 0, 3, 0), 500, "TABLE-07"),
+    ("settings that are none", ("starts", 0, 4), ["max_customers_per_mitra"], "TABLE-07"),
     ("another time zone and database", ("ready",), False, "ENV-01"),
     ("another time zone and database", ("there",), False, "ENV-01"),
     ("another time zone and database", ("here",), True, "ENV-02"),

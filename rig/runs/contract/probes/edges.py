@@ -179,6 +179,8 @@ def wrong_ids(testbed: Testbed) -> edges.WrongIds:
     declared = ACTIONS["reroute"]
     content = json.dumps({"mitra_id": "not-a-uuid"}).encode()
     malformed.append(Tried("reroute mitra_id=not-a-uuid", *sender.send(declared, content)))
+    content = json.dumps({"mitra_id": str(uuid.uuid4())}).encode()
+    unknown.append(Tried("reroute to nobody", *sender.send(declared, content)))
     return edges.WrongIds(malformed=malformed, unknown=unknown)
 
 

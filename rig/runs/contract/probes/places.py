@@ -1,10 +1,11 @@
-"""An instance in another time zone, on another database of Valkey."""
+"""Instances in another time zone, on another database of Valkey, and on rows of settings that hold none."""
 
 import time
 
 from rig.contract import HEARTBEAT
 from rig.environment.testbed import Testbed
-from rig.observe import Mirror
+from rig.observe import Mirror, ServerLog
+from rig.record.lines.base import Json
 from rig.record.observations import environment
 from rig.record.observations.parts import fields_of
 from rig.runs.contract.names import epoch
@@ -12,7 +13,9 @@ from rig.runs.contract.probes.instances import elsewhere, instance, watch_start
 from rig.runs.contract.probes.people import offered_chat, some_customer, some_mitra
 from rig.runs.contract.probes.stops import START_S
 from rig.runs.contract.probing import probe
+from rig.stack.sut.managed import ServerInstance
 from rig.stores import Lacks
+from rig.traffic import Customer, Mitra, Operator
 
 ZONE = "America/St_Johns"  # not UTC by hours alone
 DATABASE = "/5"
@@ -55,6 +58,46 @@ def another_place(testbed: Testbed) -> environment.AnotherPlace:
         )
         other.flush()
         return found
+
+
+BAD_SETTINGS: tuple[dict[str, Json], ...] = (
+    {"max_customers_per_mitra": "many", "stale_after_seconds": -5},
+    {"max_customers_per_mitra": 1.5, "stale_after_seconds": None},
+    {"max_customers_per_mitra": 0, "stale_after_seconds": [90]},
+)
+
+
+@probe("settings that are none", "environment")
+def settings_that_are_none(testbed: Testbed) -> environment.StartsOnSettings:
+    """An instance starts on rows of `app_config` that hold no whole number in range."""
+    testbed.empty_stores()
+    mitra, customer = some_mitra(testbed, "by default"), some_customer(testbed, "by default")
+    starts = []
+    try:
+        for values in BAD_SETTINGS:
+            for key, value in values.items():
+                testbed.fixtures.setting_of(key, value)
+            with instance(testbed, "odd") as server:
+                watch_start(server, START_S)
+                starts.append(on_these(server, values, mitra, customer))
+    finally:
+        for key in BAD_SETTINGS[0]:
+            testbed.fixtures.setting(key, None)
+    return environment.StartsOnSettings(starts=starts)
+
+
+def on_these(
+    server: ServerInstance, values: dict[str, Json], mitra: Mitra, customer: Customer
+) -> environment.StartOnSettings:
+    """What the instance does on these values."""
+    if server.ready is None:
+        return environment.StartOnSettings(values, False, None, [], [])
+    there = mitra.via(server)
+    served = [there.ping().status, there.accept(offered_chat(customer.via(server), CHAT_S)).status]
+    told = Operator(server).config().reply
+    config = told.get("config") if isinstance(told, dict) else None
+    log = "\n".join(text for _, text in ServerLog(server.log).lines(since=server.started))
+    return environment.StartOnSettings(values, True, config, served, [key for key in values if key in log])
 
 
 def seconds(text: object) -> float | None:
