@@ -15,7 +15,19 @@ from rig.record.lines.contract import Probe
 Seen = Mapping[str, Json]  # what a probe saw, as it is saved
 Read = TypeVar("Read")  # the same as its check reads it: a class of rig/record/observations
 # Where checks of probes are declared, beside this module.
-HOMES = ("at_once", "edges", "values", "time_up", "refusals", "starts", "stops", "truth_away", "places", "numbers")
+HOMES = (
+    "at_once",
+    "edges",
+    "values",
+    "time_up",
+    "refusals",
+    "starts",
+    "stops",
+    "truth_away",
+    "places",
+    "numbers",
+    "losses",
+)
 
 
 @dataclass

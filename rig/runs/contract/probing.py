@@ -18,7 +18,19 @@ from rig.stack import StackError
 from rig.stores import Lacks
 
 # Where probes are declared, beside this module; each has its checks in rig/checks/contract.
-HOMES = ("at_once", "edges", "values", "time_up", "refusals", "starts", "stops", "truth_away", "places", "numbers")
+HOMES = (
+    "at_once",
+    "edges",
+    "values",
+    "time_up",
+    "refusals",
+    "starts",
+    "stops",
+    "truth_away",
+    "places",
+    "numbers",
+    "losses",
+)
 AGAIN_S = (1.0, 3.0, 9.0)
 # What ends a probe whose server answers, or does not answer, in a way that it does not expect.
 UNDOABLE = (LookupError, TypeError, ValueError, AttributeError, TimeoutError, Unmet, StackError, httpx.HTTPError)
