@@ -64,7 +64,6 @@ def tries_of(role: str) -> dict[str, Step]:
     return {
         f"{role}-refresh the first token": Step(f"{role}-refresh", actor, value=FIRST, key=FRESH),
         f"{other}-refresh the token of a {role}": Step(f"{other}-refresh", ROLES[other], value=SECOND, key=FRESH),
-        f"{other}-logout the token of a {role}": Step(f"{other}-logout", ROLES[other], value=SECOND),
         f"{role}-refresh the second token": Step(f"{role}-refresh", actor, value=SECOND, key=FRESH),
         f"{role}-verify the right code": Step(f"{role}-verify", actor, value=RIGHT, key=FRESH),
         f"{role}-verify a wrong code": Step(f"{role}-verify", actor, value=WRONG, key=FRESH),

@@ -9,6 +9,7 @@ from rig.checks.contract.replay import Finding
 from rig.runs.contract.driver import Driver
 from rig.runs.contract.states import DOUBTFUL_S, LONG_S, STALE_S, Age, Move
 from rig.service.accounts import RIGHT, WRONG
+from rig.service.state import Service
 from rig.service.steps import ACTIONS, TOKENS, Step
 
 MITRAS = ("m1", "m2", "m3")
@@ -96,7 +97,7 @@ class Walker:
                     driver.age_heartbeat(name, move.mitra, move.by_s)
                 continue
             assert isinstance(move, Step)
-            if skipped(move, known):
+            if skipped(move, known) or of_other_app(move, driver.follower.service):
                 continue
             if move.action == "create":
                 known.add(move.chat)
@@ -137,6 +138,14 @@ def skipped(step: Step, known: set[str]) -> bool:
     if step.action == "create":
         return step.chat in known
     return bool(step.chat) and step.chat not in known
+
+
+def of_other_app(step: Step, service: Service) -> bool:
+    """Whether it logs out with a token of the other app: the contract leaves open whether that ends the sign-in."""
+    if not step.action.endswith("-logout"):
+        return False
+    token = service.tokens.get(str(step.value))
+    return token is not None and not step.action.startswith(token.role)
 
 
 def without(moves: Sequence[Move], size: int) -> Iterator[list[Move]]:
