@@ -13,10 +13,9 @@ class FlushedScripts(Seen, frozen=True, kw_only=True):
 
 
 class CutSubscribers(Seen, frozen=True, kw_only=True):
-    """Whether each instance lists a mitra with one chat as available, before and after the maximum became 1,
-    and after it was changed back some seconds later (`again`).
+    """Whether each instance lists a mitra with one chat as available, before and after the maximum became 1.
 
-    `cut`: how many connections were cut. `after_s`: seconds that were waited for it.
+    `again`: the same after it was changed back some seconds later. `cut`: how many connections were cut. `after_s`: seconds that were waited for it.
     """
 
     taken: int | None

@@ -47,6 +47,11 @@ class Case:
         return replace(NAMED_TRIES[tried], token=self.token, instance=self.instance)
 
     @property
+    def lonely(self) -> bool:
+        """Whether it matters that nobody of another case is available: an offer to somebody else would keep the chat open."""
+        return "pay" in self.tries and self.state.startswith(("chat searching", "chat declined by all"))
+
+    @property
     def ways(self) -> list[tuple[Move, ...]]:
         """Each beginning of the way, and each move that other cases of the batch share."""
         alone: list[tuple[Move, ...]] = [(move,) for move in self.way if shared(move)]
@@ -170,11 +175,11 @@ def grouped(cases: Sequence[Case]) -> list[Case]:
 
 def batches(cases: Sequence[Case]) -> list[list[Case]]:
     """Cases that wait for the same things are played together. Those that take longest come first."""
-    together: dict[tuple[tuple[Move, ...], ...], list[Case]] = {}
-    for case in cases:
-        together.setdefault(case.barriers, []).append(case)
+    together: dict[tuple[tuple[tuple[Move, ...], ...], int | None], list[Case]] = {}
+    for number, case in enumerate(cases):
+        together.setdefault((case.barriers, number if case.lonely else None), []).append(case)
     found = []
-    for barriers, same in sorted(together.items(), key=lambda one: -len(one[0])):
+    for (barriers, _), same in sorted(together.items(), key=lambda one: -len(one[0][0])):
         waits = any(isinstance(move, Wait) for barrier in barriers for move in barrier)
         most = TIMED_MAX if waits else TOGETHER_MAX
         found += [same[at : at + most] for at in range(0, len(same), most)]

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import httpx
 import msgspec
+import psycopg
 
 from rig.checks.contract.probes import judge_probe, load_probe_checks
 from rig.environment.step_errors import Unmet
@@ -33,7 +34,9 @@ HOMES = (
 )
 AGAIN_S = (1.0, 3.0, 9.0)
 # What ends a probe whose server answers, or does not answer, in a way that it does not expect.
-UNDOABLE = (LookupError, TypeError, ValueError, AttributeError, TimeoutError, Unmet, StackError, httpx.HTTPError)
+UNDOABLE = (
+    LookupError, TypeError, ValueError, AttributeError, TimeoutError, Unmet, StackError, httpx.HTTPError, psycopg.Error,
+)  # fmt: skip
 Look = Callable[[Testbed], Seen | Mapping[str, Json]]
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg import sql
@@ -25,7 +25,7 @@ WRONG_SETTINGS: tuple[Any, ...] = (0, -1, 1_000_001, 10**12, 1.5, "3", "", None,
 WRONG_PHONES: tuple[Any, ...] = ("", "phone", "+", "081234567890", "6281234567890", "+62 812 345", "+62812x", 628123)
 UNKNOWN_PHONE = "+6281999999999"
 HELD = "SELECT count(*) FROM auth_sessions AS s WHERE position(%s IN s::text) > 0"
-EXPIRE = sql.SQL("UPDATE auth_sessions SET expires_at = now() - interval '1 minute' WHERE user_id::text = %s")
+EXPIRED = timedelta(minutes=1)
 HEARTBEAT_AT = datetime(2026, 1, 31, 8, 30, 15, 250_000, tzinfo=UTC)
 SHORT_MS = 4000  # life of a snapshot that was written by hand
 
@@ -156,8 +156,16 @@ def refresh_tokens_in_rows(testbed: Testbed) -> edges.RefreshTokens:
     signed_in = mitra.login()
     token = mitra.refresh_token or ""
     held = testbed.tables.query(HELD, (token,)).value
-    testbed.fixtures.execute(EXPIRE, (str(row.id),))
+    expire(testbed, str(row.id))
     answer = mitra.refresh(token)
     return edges.RefreshTokens(
         signed_in=signed_in.status, token=bool(token), held=held, expired=Answered(answer.status, answer.code)
     )
+
+
+def expire(testbed: Testbed, user_id: str) -> None:
+    """As if the sign-ins of this user had expired a minute ago."""
+    schema = testbed.fixtures.schema
+    names = (schema.column("auth_sessions", name) for name in ("expires_at", "user_id"))
+    statement = sql.SQL("UPDATE {} SET {} = %s WHERE {}::text = %s").format(schema.table("auth_sessions"), *names)
+    testbed.fixtures.execute(statement, (datetime.now(UTC) - EXPIRED, user_id))
