@@ -122,7 +122,7 @@ def unknown_database() -> None:
     import os
     from urllib.parse import urlsplit
 
-    url = urlsplit(os.environ["VALKEY_URL"])
+    url = urlsplit(os.environ.get("VALKEY_URL", "redis://127.0.0.1/0"))
     if not url.path.lstrip("/").isdigit():
         os.environ["VALKEY_URL"] = url._replace(path="/0", query="").geturl()
 
@@ -132,7 +132,9 @@ def database_0_alone() -> None:
     import os
     from urllib.parse import urlsplit
 
-    os.environ["VALKEY_URL"] = urlsplit(os.environ["VALKEY_URL"])._replace(path="/0").geturl()
+    os.environ["VALKEY_URL"] = (
+        urlsplit(os.environ.get("VALKEY_URL", "redis://127.0.0.1/0"))._replace(path="/0").geturl()
+    )
 
 
 @sabotage(
