@@ -14,7 +14,7 @@ from rig.record.lines.contract import Probe
 
 Seen = Mapping[str, Json]  # what a probe saw, as it is saved
 Read = TypeVar("Read")  # the same as its check reads it: a class of rig/record/observations
-# Where checks of probes are declared, beside this module.
+# Where checks of probes are declared, beside this module. The probes themselves have modules of the same names.
 HOMES = (
     "at_once",
     "edges",

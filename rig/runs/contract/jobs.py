@@ -73,14 +73,15 @@ class Pool:
         claims = session.supervisor.base / "contract-jobs"
         claims.mkdir()
         self._session, self._jobs, self._claims = session, tuple(jobs), claims
-        self._handed = Handed(
+        self._engine = settings.mode == "docker"
+        handed = Handed(
             session.directory.path.resolve(), settings, spec, session.random_seed, self._jobs, claims.resolve()
         )
+        self._file = session.supervisor.base / "contract.pickle"
+        self._file.write_bytes(pickle.dumps(handed))
         self._processes = [self._spawn(number) for number in range(1, min(workers, len(self._jobs)) + 1)]
 
     def _spawn(self, number: int) -> Process:
-        file = self._session.supervisor.base / f"contract-{number}.pickle"
-        file.write_bytes(pickle.dumps(self._handed))
         environment = {
             **self._session.supervisor.environment,
             **{name: value for name, value in os.environ.items() if name.startswith(INTERNAL_PREFIX)},
@@ -88,8 +89,8 @@ class Pool:
         }
         return self._session.supervisor.spawn(
             f"contract-{number}",
-            [sys.executable, "-m", "rig.runs.contract.worker", str(file.resolve()), str(number)],
-            env=caller.own(environment, engine=self._handed.settings.mode == "docker"),
+            [sys.executable, "-m", "rig.runs.contract.worker", str(self._file.resolve()), str(number)],
+            env=caller.own(environment, engine=self._engine),
             cwd=Path.cwd(),
             log=self._session.directory.logs / f"contract-{number}.log",
         )

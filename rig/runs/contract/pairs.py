@@ -21,9 +21,8 @@ class Player:
         self.driver = driver
         self.unplayed: list[str] = []  # cases that could not be judged in TRIES_MAX tries
         self.looked: set[tuple[Move, ...]] = set()  # ways after whose last move rows and keys were looked at
-        self.broken: set[tuple[Move, ...]] = (
-            set()
-        )  # ways whose last move broke a sentence: nothing behind it is reached
+        # Ways whose last move broke a sentence: nothing behind it is reached.
+        self.broken: set[tuple[Move, ...]] = set()
 
     def play(self, cases: Sequence[Case]) -> None:
         """All of these; those that another case of the batch spoiled in smaller batches, or by themselves."""

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import psycopg
 
-from rig.checks.contract.probes import judge_probe, load_probe_checks
+from rig.checks.contract.probes import HOMES, judge_probe, load_probe_checks
 from rig.environment.step_errors import Unmet
 from rig.environment.testbed import Testbed
 from rig.record.lines.base import Json
@@ -18,20 +18,6 @@ from rig.record.observations.parts import Seen
 from rig.stack import StackError
 from rig.stores import Lacks
 
-# Where probes are declared, beside this module; each has its checks in rig/checks/contract.
-HOMES = (
-    "at_once",
-    "edges",
-    "values",
-    "time_up",
-    "refusals",
-    "starts",
-    "stops",
-    "truth_away",
-    "places",
-    "numbers",
-    "losses",
-)
 AGAIN_S = (1.0, 3.0, 9.0)
 # What ends a probe whose server answers, or does not answer, in a way that it does not expect.
 UNDOABLE = (
@@ -42,7 +28,7 @@ Look = Callable[[Testbed], Seen | Mapping[str, Json]]
 
 @dataclass(frozen=True)
 class DeclaredProbe:
-    """A probe of the stage `races`, `edges` or `environment`."""
+    """A probe of one of the stages `races`, `edges`, `environment` and `numbers`."""
 
     name: str
     stage: str
