@@ -185,3 +185,22 @@ def test_a_supervisor_that_is_told_to_stop_tidies_too(how: signal.Signals, tmp_p
     os.kill(parent, how)
     assert until(lambda: not supervisor.base.exists() and not alive(process.pid))
     supervisor.close()
+
+
+# Asks for a running process's end and hangs up before the answer comes.
+HANGS_UP = """
+import json, os, socket, time
+from pathlib import Path
+from rig.stack import Supervisor
+with Supervisor.start() as supervisor:
+    process = supervisor.spawn("sleeper", ["sleep", "300"], env=dict(os.environ), log=Path(os.devnull))
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(supervisor.socket))
+        connection.sendall(json.dumps({"op": "wait", "pid": process.pid, "timeout_s": 0.2}).encode() + b"\\n")
+    time.sleep(0.6)
+"""
+
+
+def test_a_caller_who_hangs_up_is_no_error() -> None:
+    done = subprocess.run([sys.executable, "-c", HANGS_UP], cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

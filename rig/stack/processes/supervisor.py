@@ -122,7 +122,8 @@ class Supervisor:
         return {"running": [{"name": child.name, "pid": child.pid} for child in children]}
 
     def answer(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rw", encoding="utf-8") as stream, contextlib.suppress(OSError):
+        # whoever asked may have died: closing the stream flushes, so it too may find a broken pipe
+        with contextlib.suppress(OSError), connection, connection.makefile("rw", encoding="utf-8") as stream:
             try:
                 request = json.loads(stream.readline())
                 operations = (
