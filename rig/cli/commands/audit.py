@@ -83,23 +83,17 @@ def audit(
     The exit code is 0 for no drift, 1 for drift, 2 if it could not tell, 4 for a usage error.
     """
     from rig.runs.audit import command as runner
-    from rig.runs.audit.options import AuditOptions, schema_from, urls_of
+    from rig.runs.audit.options import AuditRequest
 
-    settings = ctx.obj
-    schema = schema_from(settings.schema)
     if granted:
-        raise typer.Exit(runner.print_grants(schema))
-    typed = [name for name in ("postgres", "valkey") if ctx.params.get(name) is not None]
-    postgres, valkey = urls_of(
-        settings.postgres, settings.valkey, typed, (postgres_password_file, valkey_password_file)
-    )
-    options = AuditOptions(
-        postgres=postgres, valkey=valkey, schema=schema, share=share / 100, keys_max=keys_max,
-        allowed=tuple(allow_keys or ()), logs=tuple(log or ()), state=state or settings.reports / "audit-state.json",
-        gap_max_s=gap_max,
+        raise typer.Exit(runner.print_grants(ctx.obj))
+    request = AuditRequest(
+        typed=tuple(name for name in ("postgres", "valkey") if ctx.params.get(name) is not None),
+        password_files=(postgres_password_file, valkey_password_file), share=share / 100, keys_max=keys_max,
+        allowed=tuple(allow_keys or ()), logs=tuple(log or ()), state=state, gap_max_s=gap_max,
     )  # fmt: skip
     if explained:
-        raise typer.Exit(runner.explain(options))
+        raise typer.Exit(runner.explain(ctx.obj, request))
     if watch is not None:
-        raise typer.Exit(runner.watch(options, watch, as_json, prometheus))
-    raise typer.Exit(runner.once(options, again, as_json, prometheus))
+        raise typer.Exit(runner.watch(ctx.obj, request, watch, as_json, prometheus))
+    raise typer.Exit(runner.once(ctx.obj, request, again, as_json, prometheus))

@@ -62,9 +62,9 @@ class MirrorReader(Closing):
             replies = cast(list[Reply], pipeline.execute(raise_on_error=False))
         self.commands += len(replies)
         for reply in replies:  # what is not understood must not look like a key that is not there
-            if isinstance(reply, redis.RedisError) and "WRONGTYPE" not in str(reply):
-                if not (may_refuse and isinstance(reply, redis.ResponseError) and is_refusal(reply)):
-                    raise reply
+            expected = "WRONGTYPE" in str(reply) or (may_refuse and is_refusal(reply))
+            if isinstance(reply, redis.RedisError) and not expected:
+                raise reply
         if counted:
             self._refuse_emptied(replies.pop())
         return replies
@@ -159,7 +159,7 @@ class MirrorReader(Closing):
             if cursor == "0":
                 return
 
-    def keys(self) -> Iterator[list[str]]:
+    def scan(self) -> Iterator[list[str]]:
         """All keys of the database, a few at a time; a key may come twice."""
         cursor = "0"
         while True:
@@ -227,7 +227,7 @@ def refused_commands(client: redis.Redis) -> frozenset[str]:
     )
 
 
-def is_refusal(error: redis.ResponseError) -> bool:
+def is_refusal(error: Reply) -> bool:
     """Whether a command is not allowed or does not exist. redis-py leaves out the word NOPERM of the reply."""
     told = str(error).lower()
     return any(word in told for word in ("noperm", "no permissions", "unknown command"))

@@ -1,38 +1,35 @@
 """What `rig audit` does: one audit, one per interval, the look at earlier differences, the price, or the rights."""
 
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 from typer import echo
 
 from rig.errors import UsageError
-from rig.fixtures import Schema
 from rig.record.audit import UNKNOWN, AuditReport, AuditState
 from rig.report.audit import prometheus, text
 from rig.runs.audit.grants import grants
-from rig.runs.audit.options import AuditOptions
+from rig.runs.audit.options import AuditRequest, options_of, schema_from
 from rig.runs.audit.price import price_of, refuse_expensive
 from rig.runs.audit.run import EXIT, audit
 from rig.runs.audit.state import only_audit, read_differences, read_state, write_state
 from rig.runs.audit.stores import CannotTell, open_stores, told, unjudged
+from rig.setting_fields import Fields
 from rig.stores import Unfit
 from rig.terminal import print_always, results_stream
 
-Say = Callable[[str], None]
 
-
-def print_grants(schema: Schema) -> int:
+def print_grants(settings: Fields) -> int:
     """Print the least rights."""
-    for line in grants(schema):
+    for line in grants(schema_from(settings.schema)):
         echo(line)
     return 0
 
 
-def explain(options: AuditOptions) -> int:
+def explain(settings: Fields, request: AuditRequest) -> int:
     """Print the price of an audit, and audit nothing. Exit code 2 if the audit would refuse to start."""
+    options = options_of(settings, request)
     try:
         with open_stores(options) as stores:
             price = price_of(stores, options)
@@ -52,8 +49,9 @@ def explain(options: AuditOptions) -> int:
     return 0
 
 
-def once(options: AuditOptions, again: Path | None, as_json: bool, metrics: Path | None) -> int:
+def once(settings: Fields, request: AuditRequest, again: Path | None, as_json: bool, metrics: Path | None) -> int:
     """One audit. With `again` only the differences of that file are looked at, and the watermark stays."""
+    options = options_of(settings, request)
     if again is not None:
         earlier = read_differences(again)
         if not earlier.differences:
@@ -70,11 +68,12 @@ def once(options: AuditOptions, again: Path | None, as_json: bool, metrics: Path
     return EXIT[done.report.outcome]
 
 
-def watch(options: AuditOptions, every_s: float, as_json: bool, metrics: Path | None) -> int:
+def watch(settings: Fields, request: AuditRequest, every_s: float, as_json: bool, metrics: Path | None) -> int:
     """An audit each `every_s` seconds until Ctrl-C or SIGTERM; one line, or one line of JSON, per audit.
 
     Stores that cannot be used at the first audit are a usage error. Later ones are audits that could not tell.
     """
+    options = options_of(settings, request)
     first = True
     with only_audit(options.state):
         while True:
@@ -105,7 +104,7 @@ def show(report: AuditReport, as_json: bool) -> None:
         for line in text.lines(report):
             echo(line)
     if report.outcome == UNKNOWN and report.reasons:
-        print(f"rig: could not tell: {report.reasons[0]}", file=sys.stderr)
+        echo(f"rig: could not tell: {report.reasons[0]}", err=True)
 
 
 def write_metrics(report: AuditReport, path: Path | None) -> None:

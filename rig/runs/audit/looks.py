@@ -1,7 +1,7 @@
 """The looks at suspects: at once, after 1 s and after 10 s. What is on its way to the mirror is gone by then."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from itertools import islice
 

@@ -1,7 +1,7 @@
 """What one audit is asked for, and the URLs of its stores with passwords that never stood on a command line."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from rig.config import ConfigError
 from rig.errors import UsageError
 from rig.fixtures import MappingError, Schema, load_schema
+from rig.setting_fields import Fields
 from rig.stores.urls import BadUrl, ValkeyUrl, check_postgres_url
 
 SHARE = 2.0  # percent of one core of Valkey
@@ -23,13 +24,37 @@ class AuditOptions:
 
     postgres: str
     valkey: str
-    schema: Schema = Schema()
+    schema: Schema = field(default_factory=Schema)
     share: float = SHARE / 100
     keys_max: int = KEYS_MAX
     allowed: tuple[str, ...] = ()  # patterns of keys of known neighbours
     logs: tuple[Path, ...] = ()
     state: Path = Path("audit-state.json")
     gap_max_s: float = GAP_MAX_S
+
+
+@dataclass(frozen=True)
+class AuditRequest:
+    """The options of a command line as they were typed, beside the settings. `typed`: URLs that stood there."""
+
+    typed: tuple[str, ...]
+    password_files: tuple[Path | None, Path | None]
+    share: float
+    keys_max: int
+    allowed: tuple[str, ...]
+    logs: tuple[Path, ...]
+    state: Path | None
+    gap_max_s: float
+
+
+def options_of(settings: Fields, request: AuditRequest) -> AuditOptions:
+    """What an audit needs. UsageError for URLs, passwords and mapping files that cannot be used."""
+    postgres, valkey = urls_of(settings.postgres, settings.valkey, request.typed, request.password_files)
+    return AuditOptions(
+        postgres=postgres, valkey=valkey, schema=schema_from(settings.schema), share=request.share,
+        keys_max=request.keys_max, allowed=request.allowed, logs=request.logs,
+        state=request.state or settings.reports / "audit-state.json", gap_max_s=request.gap_max_s,
+    )  # fmt: skip
 
 
 def urls_of(

@@ -47,7 +47,7 @@ def walk(stores: Stores, allowed: Sequence[str], seen: Seen) -> Suspects:
             for members in stores.reader.members(key):
                 suspects.add(suspects.ids, (id for id in members if id not in known))
     if "SCAN" not in stores.reader.refused:
-        for keys in stores.reader.keys():
+        for keys in stores.reader.scan():
             seen.keys += len(keys)
             look_at_keys(stores, keys, known, allowed, suspects)
     return suspects

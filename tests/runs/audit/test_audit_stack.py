@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ import psycopg
 import pytest
 
 from rig.environment.cadence import ENVIRONMENT, QUIET
+from rig.errors import UsageError
 from rig.fixtures import Fixtures, Schema
 from rig.observe import Mirror
-from rig.record.audit import DRIFT, NO_DRIFT, AuditState
+from rig.record.audit import DRIFT, NO_DRIFT, UNKNOWN, AuditState, Span
+from rig.runs.audit import looks, run
 from rig.runs.audit.grants import of_postgres, of_valkey
 from rig.runs.audit.options import AuditOptions
 from rig.runs.audit.run import audit
@@ -52,7 +54,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     spec = StackSpec(logs=tmp_path_factory.mktemp("logs"))
     with Supervisor.start() as supervisor, open_stack(spec, supervisor, name="audit") as stack:
         server = stack.server("a", env={name: str(QUIET) for name in ENVIRONMENT.values()})
-        server.start()
+        server.start(ready_within_s=60)
         with Fixtures(stack.postgres.url) as fixtures, Mirror(stack.valkey.url) as mirror:
             online, offline, togglers = (
                 [row.id for row in fixtures.mitras(count)] for count in (STANDING, STANDING, TOGGLERS)
@@ -150,7 +152,7 @@ def test_exactly_the_planted_differences_are_found_while_others_toggle(
 
 def least_rights(stack: Stack) -> dict[str, str]:
     """URLs of the role and the user that `rig audit --grants` prints."""
-    with psycopg.connect(stack.postgres.url, autocommit=True) as connection:
+    with psycopg.connect(stack.postgres.observer_url, autocommit=True) as connection:
         for line in of_postgres(Schema()):
             connection.execute(line.encode())
     with Mirror(stack.valkey.url) as mirror:
@@ -158,3 +160,123 @@ def least_rights(stack: Stack) -> dict[str, str]:
     url = ValkeyUrl.parse(stack.valkey.url)
     dsn = psycopg.conninfo.make_conninfo(stack.postgres.url, user="rig_audit", password="PASSWORD")
     return {"postgres": dsn, "valkey": f"redis://rig-audit:PASSWORD@{url.host}:{url.port}/{url.database}"}
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "LOOKS_AT_S", (0.0, 0.05, 0.1))
+
+
+def restricted(installation: Installation, *refused: str) -> str:
+    """The URL of a user to whom Valkey refuses these commands."""
+    allowed = [word for word in of_valkey().split()[2:] if word.lstrip("+").upper() not in refused]
+    installation.mirror.run("ACL", "SETUSER", "restricted", "reset", *allowed)
+    url = ValkeyUrl.parse(installation.stack.valkey.url)
+    return f"redis://restricted:PASSWORD@{url.host}:{url.port}/{url.database}"
+
+
+def test_a_store_that_refuses_half_of_all_commands_is_audited_by_the_others(
+    installation: Installation, quickly: None, tmp_path: Path
+) -> None:
+    """It finds what it can see. Without SCAN it does not say that there is no drift."""
+    planted = plant(installation)
+    half = restricted(installation, "SMISMEMBER", "MGET", "TYPE", "DBSIZE", "SCARD")
+    found = audit(installation.options(tmp_path, valkey=half), AuditState()).report
+    kinds = {(one.kind, one.key, one.mitra) for one in found.differences}
+    assert kinds == planted
+
+    heal(installation)
+    blind = restricted(installation, "SCAN")
+    told = audit(installation.options(tmp_path, valkey=blind), AuditState()).report
+    assert (told.outcome, told.differences) == (UNKNOWN, [])
+    assert "SCAN" in told.reasons[0]
+    with pytest.raises(UsageError, match="both SMISMEMBER and SISMEMBER"):
+        audit(installation.options(tmp_path, valkey=restricted(installation, "SMISMEMBER", "SISMEMBER")), AuditState())
+
+
+def heal(installation: Installation) -> None:
+    """A restart seeds the mirror; keys of nobody stay, so they are deleted here."""
+    installation.mirror.run("DEL", "cache:1", "mitra_queue")
+    installation.server.stop()
+    installation.server.start()
+
+
+def test_the_command_tells_drift_and_then_that_it_is_gone(installation: Installation, tmp_path: Path) -> None:
+    """By exit codes, with the passwords in the environment and metrics in a file."""
+    id, environment = installation.offline[5], installation.environment()
+    words = ["--state", str(tmp_path / "state.json")]
+    installation.mirror.run("SADD", "mitras:online", id)
+    found = rig("audit", *words, "--json", "--prometheus", str(tmp_path / "rig.prom"), **environment)
+    assert found.returncode == 1, found.stderr
+    (difference,) = json.loads(found.stdout)["differences"]
+    assert (difference["kind"], difference["mitra"]) == ("ghost", id)
+    assert 'rig_audit_differences{kind="ghost"} 1.0' in (tmp_path / "rig.prom").read_text()
+    assert installation.stack.valkey.url not in found.stdout + found.stderr
+
+    installation.mirror.run("SREM", "mitras:online", id)
+    again = rig("audit", "--again", words[1], **environment)
+    assert (again.returncode, again.stdout.splitlines()[0][:19]) == (0, "none of the earlier"), again.stdout
+    typed = rig("audit", "--valkey", installation.stack.valkey.url, RIG_POSTGRES=environment["RIG_POSTGRES"])
+    assert (typed.returncode, len(typed.stderr.splitlines())) == (4, 1)
+    assert "--valkey-password-file" in typed.stderr
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [
+        (("FLUSHDB",), "emptied during the audit"),
+        (("REPLICAOF", "127.0.0.1", "1"), "changed during the audit: it is a replica"),
+    ],
+)
+def test_a_valkey_that_changes_in_the_middle_is_no_pass(
+    installation: Installation, quickly: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    happens: tuple[str, ...], reason: str,
+) -> None:  # fmt: skip
+    """Nothing may be concluded from what was read before."""
+
+    def look_again(*words: Any) -> Any:
+        installation.mirror.run(*happens)
+        return looks.look_again(*words)
+
+    monkeypatch.setattr(run, "look_again", look_again)
+    try:
+        told = audit(installation.options(tmp_path), AuditState()).report
+    finally:
+        installation.mirror.run("REPLICAOF", "NO", "ONE")
+    assert (told.outcome, len(told.reasons)) == (UNKNOWN, 1)
+    assert reason in told.reasons[0]
+
+
+def test_a_store_that_cannot_be_audited_is_refused_in_one_line(installation: Installation, tmp_path: Path) -> None:
+    good = installation.options(tmp_path)
+    installation.mirror.run("REPLICAOF", "127.0.0.1", "1")
+    try:
+        with pytest.raises(UsageError, match="it is a replica"):
+            audit(good, AuditState())
+    finally:
+        installation.mirror.run("REPLICAOF", "NO", "ONE")
+    url = ValkeyUrl.parse(good.valkey)
+    with pytest.raises(UsageError, match=r"^[^\n]*WRONGPASS[^\n]*$|^[^\n]*invalid username-password[^\n]*$"):
+        audit(replace(good, valkey=f"redis://rig-audit:wrong@{url.host}:{url.port}"), AuditState())
+    with pytest.raises(UsageError, match=r"^[^\n]*TLS failed[^\n]*$"):
+        audit(replace(good, valkey=f"rediss://{url.host}:{url.port}"), AuditState())
+    told = audit(replace(good, valkey="redis://127.0.0.1:1"), AuditState()).report
+    assert (told.outcome, len(told.reasons)) == (UNKNOWN, 1)
+    with pytest.raises(UsageError, match="--schema"):
+        audit(replace(good, schema=Schema(tables={"mitras": "counselors"})), AuditState())
+
+
+def test_a_valkey_that_goes_away_in_the_middle_is_no_pass(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last test of the module, as the server's mirror is gone after it."""
+
+    def look_again(*words: Any) -> Any:
+        installation.stack.valkey.kill()
+        return looks.look_again(*words)
+
+    monkeypatch.setattr(run, "look_again", look_again)
+    before = AuditState(span=Span(since=1, through=2, audits=3))
+    told = audit(installation.options(tmp_path), before)
+    assert (told.report.outcome, told.state.span, told.state.last_span) == (UNKNOWN, None, before.span)
+    assert "the Valkey went away" in told.report.reasons[0]
