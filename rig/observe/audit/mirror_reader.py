@@ -117,6 +117,16 @@ class MirrorReader(Closing):
         replies = iter(self.send([(verb, key) for key in keys for verb in verbs]))
         return {key: closely({verb: next(replies) for verb in verbs}) for key in keys}
 
+    def shared(self, keys: Sequence[str]) -> dict[str, Value]:
+        """The same for keys that belong to no mitra. Where TYPE is refused, a question about a member shows a set."""
+        found = self.values(keys)
+        sets = [key for key in keys if key in (ONLINE, DEACTIVATED)] if "TYPE" in self.refused else []
+        replies = self.send([words for key in sets for words in self._membership(key, ["-"])]) if sets else []
+        for key, reply in zip(sets, replies, strict=True):
+            if found[key].type != "none":
+                found[key] = found[key]._replace(type="no set" if isinstance(reply, redis.RedisError) else "set")
+        return found
+
     def others(self, keys: Sequence[str]) -> dict[str, Value]:
         """The types of keys of somebody else, never their values. A type that we may not see is `hidden`."""
         if "TYPE" in self.refused:

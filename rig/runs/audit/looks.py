@@ -62,7 +62,7 @@ def look(stores: Stores, ids: Iterable[str], keys: AbstractSet[str]) -> dict[Can
             if before.get(id, NOBODY) == truth:
                 sighting = sighting_of(stores, truth, mirrored[id])
                 found.update(dict.fromkeys(of_mitra(id, truth, mirrored[id]), sighting))
-    for read, chosen in ((stores.reader.values, SHARED.keys() & keys), (stores.reader.others, keys - SHARED.keys())):
+    for read, chosen in ((stores.reader.shared, SHARED.keys() & keys), (stores.reader.others, keys - SHARED.keys())):
         waiting = iter(chosen)
         while some := list(islice(waiting, stores.reader.pace.size)):
             for key, value in read(some).items():

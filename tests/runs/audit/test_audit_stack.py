@@ -169,7 +169,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def restricted(installation: Installation, *refused: str) -> str:
     """The URL of a user to whom Valkey refuses these commands."""
-    allowed = [word for word in of_valkey().split()[2:] if word.lstrip("+").upper() not in refused]
+    allowed = [word for word in of_valkey().split()[3:] if word.lstrip("+").upper() not in refused]
     installation.mirror.run("ACL", "SETUSER", "restricted", "reset", *allowed)
     url = ValkeyUrl.parse(installation.stack.valkey.url)
     return f"redis://restricted:PASSWORD@{url.host}:{url.port}/{url.database}"
@@ -258,8 +258,8 @@ def test_a_store_that_cannot_be_audited_is_refused_in_one_line(installation: Ins
     url = ValkeyUrl.parse(good.valkey)
     with pytest.raises(UsageError, match=r"^[^\n]*WRONGPASS[^\n]*$|^[^\n]*invalid username-password[^\n]*$"):
         audit(replace(good, valkey=f"redis://rig-audit:wrong@{url.host}:{url.port}"), AuditState())
-    with pytest.raises(UsageError, match=r"^[^\n]*TLS failed[^\n]*$"):
-        audit(replace(good, valkey=f"rediss://{url.host}:{url.port}"), AuditState())
+    told = audit(replace(good, valkey=f"rediss://{url.host}:{url.port}"), AuditState()).report
+    assert (told.outcome, "TLS" in told.reasons[0]) == (UNKNOWN, True), told.reasons
     told = audit(replace(good, valkey="redis://127.0.0.1:1"), AuditState()).report
     assert (told.outcome, len(told.reasons)) == (UNKNOWN, 1)
     with pytest.raises(UsageError, match="--schema"):
