@@ -185,7 +185,7 @@ class Rows:
 
 def stores(rows: Rows, mirrored: Mirrored) -> Any:
     reader = SimpleNamespace(
-        pace=SimpleNamespace(size=10), mitras_closely=lambda ids: dict.fromkeys(ids, mirrored), values=dict, others=dict
+        pace=SimpleNamespace(size=10), mitras_closely=lambda ids: dict.fromkeys(ids, mirrored), shared=dict, others=dict
     )
     return SimpleNamespace(
         rows=rows, reader=reader, queries=None, native=str, stale_s=90, chats_max=3, time=lambda: 0.0

@@ -185,6 +185,11 @@ def test_a_store_that_refuses_half_of_all_commands_is_audited_by_the_others(
     kinds = {(one.kind, one.key, one.mitra) for one in found.differences}
     assert kinds == planted
 
+    installation.mirror.run("RENAME", "mitras:online", "kept")
+    installation.mirror.run("RPUSH", "mitras:online", "a")
+    found = audit(installation.options(tmp_path, valkey=half), AuditState()).report
+    assert ("wrong type", "mitras:online", "") in {(one.kind, one.key, one.mitra) for one in found.differences}
+
     heal(installation)
     blind = restricted(installation, "SCAN")
     told = audit(installation.options(tmp_path, valkey=blind), AuditState()).report
@@ -196,7 +201,7 @@ def test_a_store_that_refuses_half_of_all_commands_is_audited_by_the_others(
 
 def heal(installation: Installation) -> None:
     """A restart seeds the mirror; keys of nobody stay, so they are deleted here."""
-    installation.mirror.run("DEL", "cache:1", "mitra_queue")
+    installation.mirror.run("DEL", "cache:1", "mitra_queue", "kept")
     installation.server.stop()
     installation.server.start()
 
