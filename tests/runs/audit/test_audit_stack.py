@@ -10,14 +10,15 @@ from typing import Any
 import psycopg
 import pytest
 
+from rig.config import read
 from rig.environment.cadence import ENVIRONMENT, QUIET
 from rig.errors import UsageError
 from rig.fixtures import Fixtures, Schema
 from rig.observe import Mirror
 from rig.record.audit import DRIFT, NO_DRIFT, UNKNOWN, AuditState, Span
-from rig.runs.audit import looks, run
+from rig.runs.audit import command, looks, run, stores
 from rig.runs.audit.grants import of_postgres, of_valkey
-from rig.runs.audit.options import AuditOptions
+from rig.runs.audit.options import AuditOptions, AuditRequest
 from rig.runs.audit.run import audit
 from rig.stack import ServerInstance, Stack, StackSpec, Supervisor, open_stack
 from rig.stores.valkey import ValkeyUrl
@@ -43,9 +44,6 @@ class Installation:
     def options(self, tmp_path: Path, **more: Any) -> AuditOptions:
         stores = {"postgres": self.stack.postgres.url, "valkey": self.stack.valkey.url}
         return AuditOptions(**{**stores, "state": tmp_path / "state.json", "share": 1.0, **more})
-
-    def environment(self) -> dict[str, str]:
-        return {"RIG_POSTGRES": self.stack.postgres.url, "RIG_VALKEY": self.stack.valkey.url}
 
 
 @pytest.fixture(scope="module")
@@ -206,22 +204,34 @@ def heal(installation: Installation) -> None:
     installation.server.start()
 
 
-def test_the_command_tells_drift_and_then_that_it_is_gone(installation: Installation, tmp_path: Path) -> None:
-    """By exit codes, with the passwords in the environment and metrics in a file."""
-    id, environment = installation.offline[5], installation.environment()
-    words = ["--state", str(tmp_path / "state.json")]
+def test_the_command_tells_drift_and_then_that_it_is_gone(
+    installation: Installation, quickly: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By exit codes, with metrics in a file. The report holds no password."""
+    id, state, metrics = installation.offline[5], tmp_path / "state.json", tmp_path / "rig.prom"
+    request = AuditRequest((), (None, None), 1.0, 1000, (), (installation.server.log,), state, 7200)
+    settings = read(postgres=installation.stack.postgres.url, valkey=installation.stack.valkey.url)
     installation.mirror.run("SADD", "mitras:online", id)
-    found = rig("audit", *words, "--json", "--prometheus", str(tmp_path / "rig.prom"), **environment)
-    assert found.returncode == 1, found.stderr
-    (difference,) = json.loads(found.stdout)["differences"]
+    assert command.once(settings, request, None, True, metrics) == 1
+    printed = capsys.readouterr()
+    (difference,) = json.loads(printed.out)["differences"]
     assert (difference["kind"], difference["mitra"]) == ("ghost", id)
-    assert 'rig_audit_differences{kind="ghost"} 1.0' in (tmp_path / "rig.prom").read_text()
-    assert installation.stack.valkey.url not in found.stdout + found.stderr
+    assert 'rig_audit_differences{kind="ghost"} 1.0' in metrics.read_text()
+    password = ValkeyUrl.parse(installation.stack.valkey.url).password
+    assert password
+    assert password not in printed.out + printed.err + state.read_text()
 
     installation.mirror.run("SREM", "mitras:online", id)
-    again = rig("audit", "--again", words[1], **environment)
-    assert (again.returncode, again.stdout.splitlines()[0][:19]) == (0, "none of the earlier"), again.stdout
-    typed = rig("audit", "--valkey", installation.stack.valkey.url, RIG_POSTGRES=environment["RIG_POSTGRES"])
+    assert command.once(settings, request, state, False, None) == 0
+    assert capsys.readouterr().out.startswith("none of the earlier differences is left")
+    assert command.explain(settings, request) == 0
+    assert "Valkey: " in capsys.readouterr().out
+    assert command.explain(settings, replace(request, keys_max=0)) == 2
+    assert "--keys-max" in capsys.readouterr().err
+
+
+def test_a_password_on_the_command_line_is_refused(installation: Installation) -> None:
+    typed = rig("audit", "--valkey", installation.stack.valkey.url, RIG_POSTGRES=installation.stack.postgres.url)
     assert (typed.returncode, len(typed.stderr.splitlines())) == (4, 1)
     assert "--valkey-password-file" in typed.stderr
 
@@ -252,7 +262,10 @@ def test_a_valkey_that_changes_in_the_middle_is_no_pass(
     assert reason in told.reasons[0]
 
 
-def test_a_store_that_cannot_be_audited_is_refused_in_one_line(installation: Installation, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_audited_is_refused_in_one_line(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "TIMEOUT_S", 1.0)  # how long a Valkey without TLS may be silent
     good = installation.options(tmp_path)
     installation.mirror.run("REPLICAOF", "127.0.0.1", "1")
     try:
