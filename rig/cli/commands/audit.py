@@ -11,72 +11,82 @@ STORES = "The stores of the installation"
 OUTPUT = "What is printed and kept"
 LIMITS = "Limits"
 
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Print what an audit would cost both stores, and audit nothing.")
+]
+Grants = Annotated[bool, typer.Option("--grants", help="Print the least SQL role and Valkey user that an audit needs.")]
+Again = Annotated[
+    Path | None,
+    typer.Option(help="Look only at the differences in this file: a state file, or the output of --json."),
+]
+Watch = Annotated[
+    float | None, typer.Option(help="Audit again after this many seconds, until Ctrl-C or SIGTERM.", min=1)
+]
+PostgresPassword = Annotated[
+    Path | None, typer.Option(help="File with the password of the Postgres role.", rich_help_panel=STORES)
+]
+ValkeyPassword = Annotated[
+    Path | None, typer.Option(help="File with the password of the Valkey user.", rich_help_panel=STORES)
+]
+AllowedKeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="<str>",
+        help="Pattern of keys of a known neighbour, such as `cache:*`. Repeat it for more.",
+        rich_help_panel=STORES,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, for a script.", rich_help_panel=OUTPUT)]
+Prometheus = Annotated[
+    Path | None, typer.Option(help="Write metrics to this file, for node_exporter.", rich_help_panel=OUTPUT)
+]
+State = Annotated[
+    Path | None,
+    typer.Option(
+        help="File that keeps the watermark. Default: audit-state.json in the directory of reports.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Logs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="<path>",
+        help="Log of a server, to look for causes. Repeat it for more.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Share = Annotated[
+    float,
+    typer.Option(help="Percent of Valkey's time that the audit may take.", min=0.1, max=100, rich_help_panel=LIMITS),
+]
+KeysMax = Annotated[
+    int, typer.Option(help="Refuse a Valkey with more keys that are not the mirror's.", min=0, rich_help_panel=LIMITS)
+]
+GapMax = Annotated[
+    float,
+    typer.Option(
+        help="Seconds between two audits, beyond which the watermark starts anew.", min=1, rich_help_panel=LIMITS
+    ),
+]
+
 
 @subcommand()
 def audit(
     ctx: typer.Context,
-    explained: Annotated[
-        bool, typer.Option("--explain", help="Print what an audit would cost both stores, and audit nothing.")
-    ] = False,
-    granted: Annotated[
-        bool, typer.Option("--grants", help="Print the least SQL role and Valkey user that an audit needs.")
-    ] = False,
-    again: Annotated[
-        Path | None,
-        typer.Option(help="Look only at the differences in this file: a state file, or the output of --json."),
-    ] = None,
-    watch: Annotated[
-        float | None, typer.Option(help="Audit again after this many seconds, until Ctrl-C or SIGTERM.", min=1)
-    ] = None,
-    postgres_password_file: Annotated[
-        Path | None, typer.Option(help="File with the password of the Postgres role.", rich_help_panel=STORES)
-    ] = None,
-    valkey_password_file: Annotated[
-        Path | None, typer.Option(help="File with the password of the Valkey user.", rich_help_panel=STORES)
-    ] = None,
-    allow_keys: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="<str>",
-            help="Pattern of keys of a known neighbour, such as `cache:*`. Repeat it for more.",
-            rich_help_panel=STORES,
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON, for a script.", rich_help_panel=OUTPUT)
-    ] = False,
-    prometheus: Annotated[
-        Path | None, typer.Option(help="Write metrics to this file, for node_exporter.", rich_help_panel=OUTPUT)
-    ] = None,
-    state: Annotated[
-        Path | None,
-        typer.Option(
-            help="File that keeps the watermark. Default: audit-state.json in the directory of reports.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    log: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="<path>", help="Log of a server, to look for causes. Repeat it for more.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
-    share: Annotated[
-        float,
-        typer.Option(
-            help="Percent of Valkey's time that the audit may take.", min=0.1, max=100, rich_help_panel=LIMITS
-        ),
-    ] = 2.0,
-    keys_max: Annotated[
-        int,
-        typer.Option(help="Refuse a Valkey with more keys that are not the mirror's.", min=0, rich_help_panel=LIMITS),
-    ] = 1_000_000,
-    gap_max: Annotated[
-        float,
-        typer.Option(
-            help="Seconds between two audits, beyond which the watermark starts anew.", min=1, rich_help_panel=LIMITS
-        ),
-    ] = 7200.0,
+    explained: Explain = False,
+    granted: Grants = False,
+    again: Again = None,
+    watch: Watch = None,
+    postgres_password_file: PostgresPassword = None,
+    valkey_password_file: ValkeyPassword = None,
+    allow_keys: AllowedKeys = None,
+    as_json: AsJson = False,
+    prometheus: Prometheus = None,
+    state: State = None,
+    log: Logs = None,
+    share: Share = 2.0,
+    keys_max: KeysMax = 1_000_000,
+    gap_max: GapMax = 7200.0,
 ) -> None:
     """Compare the mirror of a running installation with its Postgres. It only reads, a little at a time.
 
