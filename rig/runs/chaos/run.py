@@ -131,28 +131,31 @@ def print_rows(rows: Sequence[tuple[str, Verdict, int, float]], seconds: float) 
 def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = ()) -> FinishedRun:
     """One campaign; see `run_all` for `weaknesses`."""
     seed = draw_random_seed(settings.random_seed)
-    command = replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed)
 
     def work(session: Session) -> None:
         for text in weaknesses:
             session.recorder.add(Weakness(t=time.time(), text=text))
         play(session, settings, campaign)
 
-    plan = RunPlan(
+    finished = carry_out(settings, plan_of(settings, campaign, seed), work)
+    if campaign.replay[:1] == ("random",) and finished.results["verdict"] == Verdict.FAILED:
+        shrink = replay_command(["rig", "chaos", "shrink", str(finished.directory.path)], lenient(settings))
+        echo(f"random seed {seed} failed; a smaller schedule: {shrink}")
+    return finished
+
+
+def plan_of(settings: Settings, campaign: Campaign, seed: int) -> RunPlan:
+    """What a run of this campaign has to answer."""
+    return RunPlan(
         "chaos",
         list(campaign.judged),
-        command=command,
+        command=replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed),
         headline=f"campaign {campaign.name}, random seed {seed}",
         random_seed=seed,
         spec=stack_spec(settings, Path(".")),
         meta={"campaign": campaign.plain(), "excused": list(campaign.excused)},
         judging={"scenario": campaign.name, "bounds": campaign.judged},
     )
-    finished = carry_out(settings, plan, work)
-    if campaign.replay[:1] == ("random",) and finished.results["verdict"] == Verdict.FAILED:
-        shrink = replay_command(["rig", "chaos", "shrink", str(finished.directory.path)], lenient(settings))
-        echo(f"random seed {seed} failed; a smaller schedule: {shrink}")
-    return finished
 
 
 def lenient(settings: Settings) -> Settings:
