@@ -55,16 +55,28 @@ def next_of(lines: Lines, actions: tuple[str, ...], mitra: str, after: float) ->
     return min(found, default=float("inf"))
 
 
+def last_toggle(lines: Lines, mitra: str, before: float) -> str:
+    """The last toggle of this mitra that was done before that time; empty if there was none."""
+    own = [
+        line
+        for line in lines.of(Request)
+        if line.action in ("online", "offline")
+        and line.subject == mitra
+        and line.ended <= before
+        and line.status == 200
+    ]
+    return max(own, key=lambda line: line.started).action if own else ""
+
+
 def toggles_with_a_chat(lines: Lines, spans: Spans, events: Faults, bounds: Bounds) -> list[str]:
     """Toggles to online of mitras who have a chat, after which they stay for long enough to be looked at."""
     samples, found = lines.of(Sample), []
     for line in own_requests(lines, "online"):
-        truth = look_before(samples, line.started)
-        loaded = truth is not None and line.subject is not None and truth.loads.get(line.subject, 0) > 0
-        if not loaded or line.subject is None or truth is None or line.subject in truth.online:
+        truth, mitra = look_before(samples, line.started), line.subject or ""
+        if truth is None or truth.loads.get(mitra, 0) == 0 or last_toggle(lines, mitra, line.started) != "offline":
             continue
-        if lasts(spans, line.ended, next_of(lines, ("offline", "deactivate"), line.subject, line.started)):
-            found.append(f"{line.subject} at {line.started:.3f}")
+        if lasts(spans, line.ended, next_of(lines, ("offline", "deactivate"), mitra, line.started)):
+            found.append(f"{mitra} at {line.started:.3f}")
     return found
 
 
@@ -86,7 +98,7 @@ def reactivated_in_outage(lines: Lines, spans: Spans, events: Faults, bounds: Bo
     found = []
     for line in own_requests(lines, "reactivate"):
         held = next_of(lines, ("deactivate",), line.target, line.started)
-        during = any((one.confirmed or 0.0) <= line.started and line.ended <= (one.removed or 0.0) for one in outages)
+        during = any((one.confirmed or 0.0) <= line.started <= (one.removed or 0.0) for one in outages)
         later = [period for period in spans.values() if period.since >= line.ended]
         if during and any(min(period.until, held) - period.since >= LOOKED_AT_S for period in later):
             found.append(f"{line.target} at {line.started:.3f}")

@@ -51,7 +51,7 @@ def give_chats(testbed: Testbed, campaign: Campaign, mitras: list[Mitra], operat
     if pace.full is None or pace.busy is None:
         return
     operator.set_config(MOST_CHATS, max(MAXIMA))
-    for number, mitra in enumerate([mitras[pace.full]] * max(MAXIMA) + [mitras[pace.busy]], pace.customers):
+    for number, mitra in enumerate([mitras[pace.busy], *[mitras[pace.full]] * max(MAXIMA)], pace.customers):
         customer = make_customer(testbed, number)
         created = customer.create(CHAT_S)
         if created.ok:  # else the state is not met, which the campaign says

@@ -167,7 +167,7 @@ class Workload:
     def reactivate(self, number: int) -> None:
         """Let the second operator re-activate this mitra now, beside the schedule."""
         action = functools.partial(self._act, "unbar", self._actions["operator 2", f"unbar {number}"])
-        thread = threading.Thread(target=self._run, args=(time.monotonic(), [(0.0, action)]), daemon=True)
+        thread = threading.Thread(target=self._do, args=(action,), name="re-activation", daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -175,6 +175,13 @@ class Workload:
         """Each of these mitras pings so often, one after the other, with nobody beside."""
         for number in [*mitras] * rounds:
             self._actions[f"mitra {number}", "ping"]()
+
+    def _do(self, action: Callable[[], object]) -> None:
+        """Carry out one action, however late it comes."""
+        try:
+            action()
+        except BaseException as error:
+            self._errors.append(error)
 
     def _run(self, begun: float, steps: Sequence[tuple[float, Callable[[], object]]]) -> None:
         try:
