@@ -14,6 +14,8 @@ from rig.record.lines.common import Request, ServerLog
 
 LOOKED_AT_S = 1.4  # a state must last so long to be judged: the second that a difference may last, and two samples
 SHOWN_MAX = 5
+INF = float("inf")
+TOGGLES, ACCOUNT = ("online", "offline"), ("deactivate", "reactivate")
 Spans = Mapping[str, Period]
 Find = Callable[[Lines, Spans, Faults, Bounds], list[str]]
 
@@ -27,15 +29,40 @@ class State:
     find: Find
 
 
-def own_requests(lines: Lines, action: str) -> Iterator[Request]:
-    """The requests of this action that were done: answered with 200."""
-    return (line for line in lines.of(Request) if line.action == action and line.status == 200)
+class Acts:
+    """The toggles, deactivations and re-activations of a run by mitra, and what Postgres said before each."""
 
+    def __init__(self, lines: Lines) -> None:
+        self._samples = [sample for sample in lines.of(Sample) if sample.truth]
+        self._times = [sample.t for sample in self._samples]
+        self._own: dict[str, list[Request]] = defaultdict(list)
+        for line in lines.of(Request):
+            if line.action in TOGGLES:
+                self._own[line.subject or ""].append(line)
+            elif line.action in ACCOUNT:
+                self._own[line.target].append(line)
+        for own in self._own.values():
+            own.sort(key=lambda line: line.started)
 
-def look_before(samples: Sequence[Sample], at: float) -> PostgresLook | None:
-    """What Postgres said last before that time; None if it was not read."""
-    place = bisect_left([sample.t for sample in samples], at)
-    return next((sample.truth for sample in reversed(samples[:place]) if sample.truth), None)
+    def done(self, action: str) -> Iterator[tuple[str, Request]]:
+        """The requests of this action that were answered with 200, each with the mitra whom it is about."""
+        return (
+            (id, line) for id, own in self._own.items() for line in own if line.action == action and line.status == 200
+        )
+
+    def look_before(self, at: float) -> PostgresLook | None:
+        """What Postgres said last before that time; None if it was not read."""
+        place = bisect_left(self._times, at)
+        return self._samples[place - 1].truth if place else None
+
+    def next_of(self, actions: Sequence[str], mitra: str, after: float) -> float:
+        """When the next of these actions about this mitra began; infinity if there was none."""
+        return next((line.started for line in self._own[mitra] if line.action in actions and line.started > after), INF)
+
+    def last_toggle(self, mitra: str, before: float) -> str:
+        """The last toggle of this mitra that was done before that time; empty if there was none."""
+        own = (line for line in reversed(self._own[mitra]) if line.action in TOGGLES and line.status == 200)
+        return next((line.action for line in own if line.ended <= before), "")
 
 
 def lasts(spans: Spans, since: float, next_change: float) -> bool:
@@ -45,63 +72,40 @@ def lasts(spans: Spans, since: float, next_change: float) -> bool:
     )
 
 
-def next_of(lines: Lines, actions: tuple[str, ...], mitra: str, after: float) -> float:
-    """When the next request of these actions about this mitra began; infinity if there was none."""
-    found = (
-        line.started
-        for line in lines.of(Request)
-        if line.action in actions and mitra in (line.subject, line.target) and line.started > after
-    )
-    return min(found, default=float("inf"))
-
-
-def last_toggle(lines: Lines, mitra: str, before: float) -> str:
-    """The last toggle of this mitra that was done before that time; empty if there was none."""
-    own = [
-        line
-        for line in lines.of(Request)
-        if line.action in ("online", "offline")
-        and line.subject == mitra
-        and line.ended <= before
-        and line.status == 200
-    ]
-    return max(own, key=lambda line: line.started).action if own else ""
-
-
 def toggles_with_a_chat(lines: Lines, spans: Spans, events: Faults, bounds: Bounds) -> list[str]:
     """Toggles to online of mitras who have a chat, after which they stay for long enough to be looked at."""
-    samples, found = lines.of(Sample), []
-    for line in own_requests(lines, "online"):
-        truth, mitra = look_before(samples, line.started), line.subject or ""
-        if truth is None or truth.loads.get(mitra, 0) == 0 or last_toggle(lines, mitra, line.started) != "offline":
+    acts, found = Acts(lines), []
+    for mitra, line in acts.done("online"):
+        truth = acts.look_before(line.started)
+        if truth is None or truth.loads.get(mitra, 0) == 0 or acts.last_toggle(mitra, line.started) != "offline":
             continue
-        if lasts(spans, line.ended, next_of(lines, ("offline", "deactivate"), mitra, line.started)):
+        if lasts(spans, line.ended, acts.next_of(("offline", "deactivate"), mitra, line.started)):
             found.append(f"{mitra} at {line.started:.3f}")
     return found
 
 
 def deactivated_while_offline(lines: Lines, spans: Spans, events: Faults, bounds: Bounds) -> list[str]:
     """Deactivations of mitras who are offline, and stay deactivated for long enough to be looked at."""
-    samples, found = lines.of(Sample), []
-    for line in own_requests(lines, "deactivate"):
-        truth = look_before(samples, line.started)
-        if truth is None or line.target in truth.online or line.target in truth.deactivated:
+    acts, found = Acts(lines), []
+    for mitra, line in acts.done("deactivate"):
+        truth = acts.look_before(line.started)
+        if truth is None or mitra in truth.online or mitra in truth.deactivated:
             continue
-        if lasts(spans, line.ended, next_of(lines, ("reactivate",), line.target, line.started)):
-            found.append(f"{line.target} at {line.started:.3f}")
+        if lasts(spans, line.ended, acts.next_of(("reactivate",), mitra, line.started)):
+            found.append(f"{mitra} at {line.started:.3f}")
     return found
 
 
 def reactivated_in_outage(lines: Lines, spans: Spans, events: Faults, bounds: Bounds) -> list[str]:
     """Re-activations in an outage of mitras whose accounts are left alone until a quiet span after it."""
     outages = [fault for fault in events.each if fault.outage and fault.confirmed and fault.removed]
-    found = []
-    for line in own_requests(lines, "reactivate"):
-        held = next_of(lines, ("deactivate",), line.target, line.started)
+    acts, found = Acts(lines), []
+    for mitra, line in acts.done("reactivate"):
+        held = acts.next_of(("deactivate",), mitra, line.started)
         during = any((one.confirmed or 0.0) <= line.started <= (one.removed or 0.0) for one in outages)
         later = [period for period in spans.values() if period.since >= line.ended]
         if during and any(min(period.until, held) - period.since >= LOOKED_AT_S for period in later):
-            found.append(f"{line.target} at {line.started:.3f}")
+            found.append(f"{mitra} at {line.started:.3f}")
     return found
 
 
@@ -135,8 +139,9 @@ def changes_by_two_operators(lines: Lines, spans: Spans, events: Faults, bounds:
     """The instances through which settings were changed in quiet; empty unless there are two."""
     found = {
         line.instance
-        for line in own_requests(lines, "set_config")
-        if line.instance and any(period.holds(line.started) for period in spans.values())
+        for line in lines.of(Request)
+        if line.action == "set_config" and line.status == 200 and line.instance
+        if any(period.holds(line.started) for period in spans.values())
     }
     return [f"a setting through {name}" for name in sorted(found)] if len(found) > 1 else []
 
