@@ -20,6 +20,7 @@ SECTIONS = {
 RUN_SECTIONS = {
     "INV": "Invariants",
     "SEEN": "What had to happen",
+    "STATE": "States that had to be met in quiet",
     "CLAIM": "Claims",
     "DIFF": "With the mirror and without it",
     "THRESHOLD": "Thresholds",

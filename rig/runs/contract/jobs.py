@@ -97,7 +97,7 @@ class Pool:
 
     def wait(self) -> None:
         """Until all have ended. A worker that ends with an error is recorded as broken."""
-        with ProgressBar("contract", len(self._jobs)) as bar:
+        with ProgressBar("jobs of the contract", len(self._jobs)) as bar:
             while any(process.poll() is None for process in self._processes):
                 claimed = len(list(self._claims.iterdir()))
                 bar.show(self._jobs[claimed - 1].name[:SHOWN_MAX] if claimed else None, completed=claimed)
