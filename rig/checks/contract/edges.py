@@ -106,9 +106,7 @@ FIELDS: dict[str, dict[str, type]] = {
 }
 
 
-@probe_check(
-    "answers of every route", "API-01", "API-03", "AUTH-01", "AUTH-21", "BEACON-07", "READY-01", "READY-02", "READY-04"
-)
+@probe_check("answers of every route", "API-01", "API-03")
 def answers_of_routes(judge: ProbeJudge, seen: edges.RouteAnswers) -> None:
     for route, fields in FIELDS.items():
         body = fields_of(seen.shapes.get(route))
@@ -119,6 +117,10 @@ def answers_of_routes(judge: ProbeJudge, seen: edges.RouteAnswers) -> None:
     session = fields_of(seen.shapes.get("get"))
     for name in ("id", "customer_id", "mitra_id", "status", "duration_seconds", "ends_at"):
         judge.require("API-01", name in session, f"a session lacks `{name}`")
+
+
+@probe_check("answers of open routes", "AUTH-01", "AUTH-21", "BEACON-07", "READY-01", "READY-02", "READY-04")
+def answers_of_open_routes(judge: ProbeJudge, seen: edges.OpenAnswers) -> None:
     providers = fields_of(seen.shapes.get("providers")).get("providers")
     named = [one.get("id") for one in providers if isinstance(one, dict)] if isinstance(providers, list) else []
     judge.require("AUTH-01", "otp" in named, f"the providers are {named}, expected otp among them")

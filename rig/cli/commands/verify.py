@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from rig.cli.app import subcommand
+from rig.cli.options import Failed
 
 Only = Annotated[
     list[str] | None,
@@ -25,11 +26,13 @@ Full = Annotated[
 
 
 @subcommand()
-def verify(ctx: typer.Context, only: Only = None, full: Full = False, accept: Accept = None) -> None:
+def verify(
+    ctx: typer.Context, only: Only = None, full: Full = False, accept: Accept = None, failed: Failed = False
+) -> None:
     """Run the whole checklist and test the contract, side by side: one report, one verdict, one exit code.
 
     The path of the report is the last line of the output.
     """
     from rig.runs.verify import run as runner
 
-    raise typer.Exit(runner.run(ctx.obj, only or [], full, accept))
+    raise typer.Exit(runner.run(ctx.obj, only or [], full, accept, failed))

@@ -91,11 +91,17 @@ class Page(NamedTuple):
     text: str
 
 
-class RouteAnswers(Seen, frozen=True, kw_only=True):
-    """`shapes`: the reply of each route, by its name. `health`: the answers of the routes for operators, by their path."""
+class OpenAnswers(Seen, frozen=True, kw_only=True):
+    """`shapes`: the reply of each route that asks for no token, by its name. `health`: by path, those of health and metrics."""
 
     shapes: dict[str, Json]
     health: dict[str, Page]
+
+
+class RouteAnswers(Seen, frozen=True, kw_only=True):
+    """`shapes`: the reply of each route that only reads, by its name."""
+
+    shapes: dict[str, Json]
 
 
 class MintedTokens(Seen, frozen=True, kw_only=True):

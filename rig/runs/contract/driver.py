@@ -97,7 +97,7 @@ class Driver:
             except TimeoutError:
                 seeded = False
         self._event(event="back", value=round(time.time() - since, 3) if seeded else NOT_SEEDED)
-        if not seeded:  # the batches that follow are about something else
+        if not seeded and self.testbed.starts_servers:  # the batches that follow are about something else
             for name in self.testbed.servers:
                 self.testbed.restart(name)
 

@@ -102,6 +102,8 @@ class AttachedServer:
                 f"the running server was not ready within {within_s:g} s: {late.seen}."
                 f" Is --internal-url ({self.internal_url}) its internal listener, and does it run?"
             ) from None
+        if self.ready is None and not self._postgres.url:
+            self.ready = time.time()
         if self.ready is None:
             _ = self.role
             if self._valkey.facts.can("CLIENT LIST") and self._valkey.facts.can("CLIENT SETNAME"):
