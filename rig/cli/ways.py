@@ -81,6 +81,7 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
     ),
     "contract": (
         way("contract --list", {"listed"}, asked=lambda values: values["listed"]),
+        way("contract --openapi", {"openapi"}, asked=lambda values: values["openapi"]),
         way("contract --failed", CONTRACT, {"failed"}, asked=failed, starts=True),
         way("contract", CONTRACT, starts=True),
     ),

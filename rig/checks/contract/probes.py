@@ -18,6 +18,7 @@ Read = TypeVar("Read")  # the same as its check reads it: a class of rig/record/
 HOMES = (
     "at_once",
     "edges",
+    "generated",
     "values",
     "time_up",
     "refusals",

@@ -21,6 +21,9 @@ Stage = Annotated[
         autocompletion=completion.of_words(STAGES),
     ),
 ]
+Openapi = Annotated[
+    bool, typer.Option("--openapi", help="Print the contract's OpenAPI document (docs/openapi.json) as JSON.")
+]
 Walks = Annotated[int, typer.Option(min=0, max=10_000, help="Number of random walks.")]
 
 
@@ -32,6 +35,7 @@ def contract(
     walks: Walks = 20,
     failed: Failed = False,
     listed: Listed = False,
+    openapi: Openapi = False,
 ) -> None:
     """Test a server against the contract, sentence by sentence: each action in each state, random walks, and probes."""
     from rig.runs.contract import run as runner
@@ -39,4 +43,6 @@ def contract(
 
     if listed:
         raise typer.Exit(told.list_sentences())
+    if openapi:
+        raise typer.Exit(told.print_openapi())
     raise typer.Exit(runner.run(ctx.obj, only or [], stage or [], walks, failed))

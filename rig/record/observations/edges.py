@@ -91,6 +91,24 @@ class Page(NamedTuple):
     text: str
 
 
+class Unfit(NamedTuple):
+    """An answer that the contract's OpenAPI document does not hold, by its route. `kind`: in what it does not fit."""
+
+    route: str
+    kind: str
+    status: int | None
+    message: str
+    seconds: float
+
+
+class Generated(Seen, frozen=True, kw_only=True):
+    """Requests that were made up: of how many routes, how many, and which answers did not fit."""
+
+    routes: int
+    sent: int
+    unfit: list[Unfit]
+
+
 class OpenAnswers(Seen, frozen=True, kw_only=True):
     """`shapes`: the reply of each route that asks for no token, by its name. `health`: by path, those of health and metrics."""
 

@@ -37,6 +37,7 @@ NEEDS: dict[str, Means] = {
     "wrong methods and paths": frozenset(),
     "bodies that are wrong": frozenset(),
     "order of errors": frozenset(),
+    "generated requests": frozenset({Mean.STORES}),
     "answers of open routes": frozenset(),
     "answers of every route": frozenset({Mean.STORES, Mean.OPERATOR}),
     "ids that are wrong": frozenset({Mean.STORES, Mean.OPERATOR}),

@@ -7,6 +7,7 @@ from typer import echo
 
 from rig.checks.contract.probes import load_probe_checks
 from rig.checks.contract.unjudged import UNJUDGED
+from rig.paths import shipped
 from rig.record import RecordWriter
 from rig.record.lines.common import Weakness
 from rig.report.explain.contract import REFERENCES
@@ -32,6 +33,12 @@ def list_sentences() -> int:
         servers = failed.get(one.id, [])
         more = f", and {len(servers) - 3} more" if len(servers) > 3 else ""
         echo(f"  seen to fail: {', '.join(servers[:3]) + more if servers else 'never'}")
+    return 0
+
+
+def print_openapi() -> int:
+    """Print the contract's OpenAPI document."""
+    echo(shipped("docs", "openapi.json").read_text(encoding="utf-8"), nl=False)
     return 0
 
 

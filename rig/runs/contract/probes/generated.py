@@ -1,0 +1,153 @@
+"""Requests that Schemathesis makes up from the contract's OpenAPI document, and what of the answers the document does not hold."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from rig import extras
+from rig.environment.testbed import DEFAULT_SETTINGS, Testbed
+from rig.paths import shipped
+from rig.record.observations import edges
+from rig.record.observations.edges import Unfit
+from rig.runs.contract.probes.senders import PATIENCE_S, Sender
+from rig.runs.contract.probing import probe
+from rig.stores import Lacks
+
+ANSWER_S = 5.0  # in which every request must be answered
+BUDGET_S = 10.0  # for all requests
+ROUNDS, EXAMPLES = 4, 5  # each route gets so many requests per round and kind, while there is time
+UNFIT_MAX = 40  # that are kept
+MESSAGE_MAX = 300
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+KEYS = (*DEFAULT_SETTINGS, "no_such_setting")
+
+
+@probe("generated requests", "edges")
+def generated_requests(testbed: Testbed) -> edges.Generated:
+    """Valid and invalid bodies for each route, by somebody who may use it. The same random seed makes the same requests."""
+    if lacks := extras.lacking("fuzz", "this probe"):
+        raise Lacks(lacks)
+    maker = Maker(testbed)
+    until = time.monotonic() + BUDGET_S
+    operations = list(maker.operations())
+    for number in range(ROUNDS):
+        for operation in operations:
+            if time.monotonic() > until:
+                break
+            maker.send_some(operation, testbed.random_seed + number)
+    testbed.settings_touched()
+    testbed.restore_settings()
+    testbed.empty_stores()
+    return edges.Generated(routes=len(operations), sent=maker.sent, unfit=maker.unfit[:UNFIT_MAX])
+
+
+class Maker:
+    """Makes up requests and sends them."""
+
+    def __init__(self, testbed: Testbed) -> None:
+        import requests
+
+        self.sender = Sender(testbed)
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.ids = [self.sender.chat, str(self.sender.mitra.id), UNKNOWN]
+        self.sent = 0
+        self.unfit: list[Unfit] = []
+
+    def operations(self) -> Iterator[Any]:
+        """The routes that somebody here may use."""
+        import schemathesis
+
+        document = json.loads(shipped("docs", "openapi.json").read_text(encoding="utf-8"))
+        for found in schemathesis.openapi.from_dict(document).get_all_operations():
+            operation = found.ok()
+            if not operation.path.startswith("/internal") or self.sender.has_operator:
+                yield operation
+
+    def send_some(self, operation: Any, seed: int) -> None:
+        """A few valid requests; where there is a body, a few invalid ones as well."""
+        from hypothesis import HealthCheck, Phase, assume, given, settings
+        from hypothesis import seed as seeded
+        from hypothesis import strategies as st
+        from hypothesis.errors import Unsatisfiable
+        from schemathesis import GenerationMode
+
+        bounded = settings(
+            max_examples=EXAMPLES, deadline=None, database=None, phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            if mode.is_negative and not operation.body:
+                continue
+
+            @seeded(seed)
+            @bounded
+            @given(st.data())
+            def run(data: Any, mode: Any = mode) -> None:
+                case = data.draw(operation.as_strategy(generation_mode=mode))
+                assume(not mode.is_negative or wrong_body(case))
+                for place, known in (("id", self.ids), ("key", KEYS)):
+                    if place in (case.path_parameters or {}):
+                        case.path_parameters[place] = data.draw(st.sampled_from(known))
+                self.send(case)
+
+            try:
+                run()
+            except Unsatisfiable:
+                continue
+
+    def send(self, case: Any) -> None:
+        """One request; what does not fit the document is noted."""
+        import requests
+        from schemathesis.checks import not_a_server_error
+        from schemathesis.core.failures import FailureGroup
+        from schemathesis.specs.openapi import checks
+
+        path = case.operation.path
+        server, label = self.sender.server, case.operation.label
+        own = path.startswith(("/api", "/public"))
+        began = time.perf_counter()
+        self.sent += 1
+        try:
+            response = case.call(
+                base_url=server.public_url if own else server.internal_url, headers=self.headers(path),
+                session=self.session, timeout=PATIENCE_S, allow_redirects=False,
+            )  # fmt: skip
+        except requests.RequestException as error:
+            self.unfit.append(Unfit(label, "no answer", None, type(error).__name__, seconds_since(began)))
+            return
+        seconds = seconds_since(began)
+        wanted = [
+            not_a_server_error, checks.status_code_conformance, checks.content_type_conformance,
+            checks.response_schema_conformance,
+        ]  # fmt: skip
+        try:
+            case.validate_response(response, checks=wanted)
+        except FailureGroup as failures:
+            for failure in failures.exceptions:
+                kind, told = type(failure).__name__, " ".join(str(failure).split())[:MESSAGE_MAX]
+                self.unfit.append(Unfit(label, kind, response.status_code, told, seconds))
+        if seconds > ANSWER_S:
+            self.unfit.append(Unfit(label, "late", response.status_code, f"after {seconds:.1f} s", seconds))
+
+    def headers(self, path: str) -> dict[str, str]:
+        """The bearer of somebody who may use this route."""
+        sender, token = self.sender, None
+        if path.startswith("/internal"):
+            token = sender.server.internal_token
+        elif path.startswith("/api/") and "/auth" not in path:
+            token = (sender.mitra if path.startswith("/api/mitra") else sender.customer).token
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def wrong_body(case: Any) -> bool:
+    """Whether the body is what makes the request invalid."""
+    from schemathesis.core.parameters import ParameterLocation
+
+    part = case.meta.components.get(ParameterLocation.BODY)
+    return part is not None and bool(part.mode.is_negative)
+
+
+def seconds_since(began: float) -> float:
+    return round(time.perf_counter() - began, 3)
