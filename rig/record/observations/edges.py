@@ -8,6 +8,8 @@ from rig.record.lines.base import Json
 from rig.record.observations.parts import Seen
 from rig.record.observations.races import Answered
 
+NOT_SENT = "not sent"  # in place of a code: too many requests before it had no answer
+
 
 class Sent(NamedTuple):
     """One answer, after so many seconds. Without an answer `status` is None and `code` is the name of the error."""

@@ -101,7 +101,7 @@ class Walker:
                     driver.age_heartbeat(name, move.mitra, move.by_s)
                 continue
             assert isinstance(move, Step)
-            if skipped(move, known) or of_other_app(move, driver.follower.service):
+            if driver.silent(move.action) or skipped(move, known) or of_other_app(move, driver.follower.service):
                 continue
             if move.action == "create":
                 known.add(move.chat)

@@ -17,6 +17,7 @@ from rig.record.lines.contract import ShortestWalk
 from rig.runs.common.failures import Exits, keep_logs, rescued
 from rig.runs.common.kept import hold
 from rig.runs.contract.driver import Driver
+from rig.runs.contract.first_look import first_look
 from rig.runs.contract.jobs import Handed, Job
 from rig.runs.contract.pairs import Player
 from rig.runs.contract.plan import GOODBYE_S, TOKEN_S, goodbye_window_s, instances_of
@@ -60,6 +61,10 @@ class Worker:
         window_s = goodbye_window_s(handed.spec)
         self.driver = Driver(testbed, window_s, TOKEN_S, Followed(), first_batch=number * BATCHES_MAX)
         self.player = Player(self.driver)
+        if number == 1:
+            for text in first_look(testbed):
+                testbed.recorder.add(Weakness(t=time.time(), text=text))
+        self.shrunk: set[str] = set()  # sentences of which a short walk was looked for: once is enough
         self.broken_probe = False  # a probe has shown a breach
 
     def work(self) -> None:
@@ -95,6 +100,9 @@ class Worker:
         found = walker.walk(job.name, moves)
         if not found:
             return
+        if found[0].sentence in self.shrunk:
+            return
+        self.shrunk.add(found[0].sentence)
         moves = list(walker.done)
         shorter = walker.shrunk(job.name, moves, found[0].sentence)
         finding, steps = (shorter.findings[0], shorter.moves) if shorter else (found[0], moves)

@@ -7,7 +7,7 @@ import httpx
 
 from rig.environment.testbed import Testbed
 from rig.record.lines.base import Json
-from rig.record.observations.edges import Replied, Sent
+from rig.record.observations.edges import NOT_SENT, Replied, Sent
 from rig.runs.contract.names import filled
 from rig.runs.contract.probes.people import offered_chat, some_customer, some_mitra
 from rig.service.steps import Action
@@ -15,6 +15,7 @@ from rig.stack.http import http_client
 from rig.stores import Lacks
 
 PATIENCE_S = 10.0
+UNANSWERED_MAX = 3  # in a row: after these nothing more is sent, or a probe would wait for minutes
 SETTING = "max_customers_per_mitra"
 
 
@@ -24,6 +25,7 @@ class Anybody:
     def __init__(self, testbed: Testbed) -> None:
         self.server = testbed.server()
         self.http = http_client(PATIENCE_S)
+        self._unanswered = 0  # requests in a row
         self.places = {"chat": str(uuid.uuid4()), "mitra": str(uuid.uuid4()), "key": SETTING}
 
     def url(self, declared: Action, **places: str) -> str:
@@ -62,7 +64,12 @@ class Anybody:
         token: str | None = "its own",
         **headers: str,
     ) -> Sent:
-        """Send a request of this route, with what is given in place of its own."""
+        """Send a request of this route, with what is given in place of its own.
+
+        After UNANSWERED_MAX requests in a row without an answer nothing is sent, and the code is NOT_SENT.
+        """
+        if self._unanswered >= UNANSWERED_MAX:
+            return Sent(None, NOT_SENT, 0.0)
         bearer = self.token(declared) if token == "its own" else token
         sent = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         sent |= {"Content-Type": "application/json"} if content is not None else {}
@@ -73,7 +80,9 @@ class Anybody:
             )
             status, code = answer.status_code, code_of(answer)
         except httpx.HTTPError as error:
+            self._unanswered += 1
             return Sent(None, type(error).__name__, round(time.perf_counter() - began, 3))
+        self._unanswered = 0
         return Sent(status, code, round(time.perf_counter() - began, 3))
 
 
