@@ -94,6 +94,6 @@ def judging_of(planned: ContractPlan) -> dict[str, Any]:
 
 def start(session: Session, settings: Settings, spec: StackSpec, planned: ContractPlan) -> Pool:
     """Begin the run; it goes on by itself until the pool is waited for."""
-    single = spec.postgres or spec.valkey or spec.attached
-    single = single or settings.keep  # what is kept after a failure is then the only stack
+    single = bool(spec.postgres or spec.valkey or spec.attached)
+    single |= settings.keep  # what is kept after a failure is then the only stack
     return Pool(session, settings, spec, jobs_of(planned), 1 if single else settings.workers or WORKERS)

@@ -126,7 +126,8 @@ class Walker:
                 size = min(size, max(1, len(current) // 2))
             else:
                 size //= 2
-        return self._without_pairs(name, best, sentence, until) if best else None
+        shortest = self._without_pairs(name, best or Failed(current, []), sentence, until)
+        return shortest if shortest.findings else None
 
     def _without_pairs(self, name: str, best: Failed, sentence: str, until: float) -> Failed:
         """The same without two moves that need each other, such as online and offline, as often as that is possible."""

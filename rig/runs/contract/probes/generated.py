@@ -12,7 +12,7 @@ from rig.environment.testbed import DEFAULT_SETTINGS, Testbed
 from rig.paths import shipped
 from rig.record.observations import edges
 from rig.record.observations.edges import Unfit
-from rig.runs.contract.probes.senders import UNANSWERED_MAX, Sender
+from rig.runs.contract.probes.senders import UNANSWERED_MAX, UNKNOWN_ID, Sender
 from rig.runs.contract.probing import probe
 from rig.stores import Lacks
 
@@ -21,7 +21,6 @@ BUDGET_S = 10.0  # for all requests
 ROUNDS, EXAMPLES = 4, 5  # each route gets so many requests per round and kind, while there is time
 UNFIT_MAX = 40  # that are kept
 MESSAGE_MAX = 300
-UNKNOWN = "00000000-0000-4000-8000-000000000000"
 KEYS = (*DEFAULT_SETTINGS, "no_such_setting")
 
 
@@ -49,7 +48,7 @@ class Maker:
 
     def __init__(self, testbed: Testbed) -> None:
         self.sender = Sender(testbed)
-        self.ids = [self.sender.chat, str(self.sender.mitra.id), UNKNOWN]
+        self.ids = [self.sender.chat, str(self.sender.mitra.id), UNKNOWN_ID]
         self.sent = self.unanswered = 0
         self.unfit: list[Unfit] = []
 
@@ -58,7 +57,8 @@ class Maker:
         import schemathesis
 
         document = json.loads(shipped("docs", "openapi.json").read_text(encoding="utf-8"))
-        for found in schemathesis.openapi.from_dict(document).get_all_operations():
+        schema: Any = schemathesis.openapi.from_dict(document)
+        for found in schema.get_all_operations():
             operation = found.ok()
             if not operation.path.startswith("/internal") or self.sender.has_operator:
                 yield operation

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Mapping
 
 import httpx
 
@@ -16,6 +17,7 @@ from rig.stores import Lacks
 
 PATIENCE_S = 10.0
 UNANSWERED_MAX = 3  # in a row: after these nothing more is sent, or a probe would wait for minutes
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 SETTING = "max_customers_per_mitra"
 
 
@@ -50,7 +52,7 @@ class Anybody:
         """The token of somebody who may use this route; None where none is asked for, or there is nobody."""
         return None
 
-    def send_for_reply(self, declared: Action, body: dict[str, Json] | None = None) -> Replied:
+    def send_for_reply(self, declared: Action, body: Mapping[str, Json] | None = None) -> Replied:
         """Send a request without a token. httpx errors come through."""
         answer = self.http.request(declared.method, self.url(declared), json=body)
         return Replied(f"{declared.name} {body or ''}".rstrip(), answer.status_code, body_of_answer(answer))
@@ -89,12 +91,12 @@ class Anybody:
 class Sender(Anybody):
     """Sends what is right or wrong of a route, as somebody who may use it, on emptied stores."""
 
-    def __init__(self, testbed: Testbed) -> None:
+    def __init__(self, testbed: Testbed, *, with_chat: bool = True) -> None:
         super().__init__(testbed)
         testbed.empty_stores()
         self.mitra = some_mitra(testbed, "mitra at the edge")
         self.customer = some_customer(testbed, "customer at the edge")
-        self.chat = offered_chat(self.customer)
+        self.chat = offered_chat(self.customer) if with_chat else UNKNOWN_ID
         self.places |= {"chat": self.chat, "mitra": str(self.mitra.id)}
 
     def may(self, declared: Action) -> bool:
