@@ -37,8 +37,9 @@ def generated_requests(testbed: Testbed) -> edges.Generated:
             if time.monotonic() > until:
                 break
             maker.send_some(operation, testbed.random_seed + number)
-    testbed.settings_touched()
-    testbed.restore_settings()
+    if maker.sender.has_operator:
+        testbed.settings_touched()
+        testbed.restore_settings()
     testbed.empty_stores()
     return edges.Generated(routes=len(operations), sent=maker.sent, unfit=maker.unfit[:UNFIT_MAX])
 
