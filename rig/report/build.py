@@ -8,6 +8,7 @@ from rig.report import load, model, text, trim, words
 from rig.report.explain.contract import clauses_of
 from rig.report.explain.people import People, found_in, named, people_of
 from rig.report.explain.subjects import marks, subjects_of
+from rig.report.explain.walk import retold
 from rig.report.page import Answer, Item, Measure, Page, Section
 from rig.report.scenarios import scenarios_of, steps_of, timed
 from rig.report.time_spent import time_spent
@@ -47,6 +48,7 @@ def build(results: Mapping[str, Any]) -> Page:
         scenarios=scenarios,
         load=load.view(results),
         model=model.view(results),
+        walks=tuple(retold(results)),
         people=known,
         time=time_spent(results, timed(scenarios, sections)),
     )

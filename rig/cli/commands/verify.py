@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from rig.cli.app import subcommand
+from rig.cli.options import Failed
 
 Only = Annotated[
     list[str] | None,
@@ -29,7 +30,9 @@ Full = Annotated[
 
 
 @subcommand()
-def verify(ctx: typer.Context, only: Only = None, full: Full = False, accept: Accept = None) -> None:
+def verify(
+    ctx: typer.Context, only: Only = None, full: Full = False, accept: Accept = None, failed: Failed = False
+) -> None:
     """Run the whole checklist and test the contract, side by side: one report, one verdict, one exit code.
 
     With --full the campaigns follow, two at a time, and then a load alone, because it measures costs.
@@ -38,4 +41,4 @@ def verify(ctx: typer.Context, only: Only = None, full: Full = False, accept: Ac
     """
     from rig.runs.verify import run as runner
 
-    raise typer.Exit(runner.run(ctx.obj, only or [], full, accept))
+    raise typer.Exit(runner.run(ctx.obj, only or [], full, accept, failed))

@@ -52,12 +52,16 @@ class PlannedSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PlannedSentence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A sentence of docs/contract.md as it was when the run began. `section` is its heading there."""
+    """A sentence of docs/contract.md as it was when the run began. `section` is its heading there.
+
+    `lacks`: why this run cannot judge it; empty where it can.
+    """
 
     id: str
     text: str
     section: str
     hardened: bool = False
+    lacks: str = ""
 
 
 class AcceptedDeviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

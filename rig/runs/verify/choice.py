@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rig.checks import load_checks
-from rig.checks.framework import HARDENED
+from rig.checks.framework import CATCH_ALL, HARDENED
 from rig.errors import unknown
 from rig.record.sections import SECTIONS
 from rig.report.words import plural
 from rig.results.claims_registry import claims
+from rig.results.last_run import failed_of_last, tell_none
 from rig.runs.chaos.campaign import CI, Campaign
 from rig.runs.chaos.registry import campaigns, of_profile
-from rig.runs.checklist.selection import select_items
+from rig.runs.checklist.selection import items_of_replay, select_items
+from rig.runs.contract.means import ALL, Means
 from rig.runs.contract.plan import QUICK, ContractPlan, plan_contract
 from rig.runs.contract.probing import probes
 from rig.runs.contract.run import WALKS
@@ -33,7 +36,7 @@ class Chosen:
     @property
     def ids(self) -> list[str]:
         """The items and sentences; those of campaigns and loads stand in the plans of these."""
-        return [*self.items, *(one.id for one in (self.contract.judged if self.contract else ()))]
+        return [*self.items, *(self.contract.ids if self.contract else ())]
 
 
 def item_of(campaign: str, item: str) -> str:
@@ -52,23 +55,45 @@ def boxes() -> set[str]:
     return {id for id, check in load_checks().items() if check.section in SECTIONS}
 
 
-def choose(only: Sequence[str], level: str, full: bool) -> Chosen:
+def choose(only: Sequence[str], level: str, full: bool, means: Means = ALL) -> Chosen:
     """Everything when no word is given, with the long stages, the campaigns and the load only if `full`.
 
-    A campaign or claim that a word names is judged in any case. UsageError for a word that names nothing.
+    A campaign or claim that a word names is judged in any case. `means`: what the run has to judge the contract with.
+    UsageError for a word that names nothing.
     """
     stages = () if full else QUICK
     if not only:
-        whole = Chosen(select_items([]), plan_contract([], stages, WALKS, level=level))
+        whole = Chosen(select_items([]), plan_contract([], stages, WALKS, level=level, means=means))
         return Chosen(whole.items, whole.contract, ci_campaigns(), tuple(c.id for c in claims())) if full else whole
     words = [part.strip() for text in only for part in text.split(",")]
     named = Named(words)
     return Chosen(
         select_items(named.boxes) if named.boxes else [],
-        plan_contract(named.sentences, stages, WALKS, level=level) if named.sentences else None,
+        plan_contract(named.sentences, stages, WALKS, level=level, means=means) if named.sentences else None,
         named.campaigns,
         named.claims,
     )
+
+
+def failed_ids(reports: Path, only: Sequence[str]) -> list[str]:
+    """What did not pass in the last run, of what `only` names, as words for `only`. Says if there is nothing."""
+    failed: list[str] = []
+    for item in failed_of_last(reports, "verify"):
+        campaign, _, own = item["id"].rpartition("/")
+        if own == CATCH_ALL:
+            failed += [campaign] if campaign else items_of_replay(item["replay"])
+        else:
+            failed.append(item["id"])
+    words = {part.strip().upper() for text in only for part in text.split(",")}
+    found = [id for id in dict.fromkeys(failed) if not words or names_of(id) & words]
+    if failed and not found:
+        tell_none("of those selected with --only")
+    return found
+
+
+def names_of(id: str) -> set[str]:
+    """The words of `--only` that select an id: itself, its section, its campaign; upper-case."""
+    return {id.upper(), id.upper().rpartition("-")[0], id.upper().rpartition("/")[0]}
 
 
 def ci_campaigns() -> tuple[tuple[Campaign, tuple[str, ...]], ...]:
