@@ -7,7 +7,7 @@ import typer
 from rig.cli import completion
 from rig.cli.app import subcommand
 
-STAGES = ("pairs", "walks", "races", "edges", "environment", "numbers")
+STAGES = ("pairs", "walks", "races", "edges", "environment", "numbers", "growth", "outages")
 Listed = Annotated[bool, typer.Option("--list", help="Print the sentences of the contract and what judges each.")]
 Only = Annotated[
     list[str] | None,
