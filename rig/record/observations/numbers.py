@@ -51,15 +51,16 @@ class ManyRequests(Seen, frozen=True, kw_only=True):
 
 
 class Departure(Seen, frozen=True, kw_only=True):
-    """`leaving` of `online` mitras became silent at the same moment; `gone` of them were offline `took_s` seconds later.
+    """`leaving` of `online` mitras became silent at the same moment; `gone` of them were offline `watched_s` seconds later.
 
-    `others`: how many of those who went on pinging are offline. `lines`: what was logged meanwhile of the sweep as a whole.
+    `first_s`: seconds until the first of them was offline, None where nobody was. `others`: how many of those who went on pinging are offline. `lines`: what was logged meanwhile of the sweep as a whole.
     """
 
     online: int
     leaving: int
     gone: int
-    took_s: float
+    first_s: float | None
+    watched_s: float
     others: int
     lines: list[str]
 

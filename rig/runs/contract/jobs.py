@@ -21,6 +21,7 @@ from rig.stack.processes.process import Process
 
 LOOK_EVERY_S = 0.1
 SHOWN_MAX = 60  # columns of the progress bar's text
+LONG = ("outages", "growth")  # stages whose probes take a minute and more
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,11 @@ def jobs_of(planned: ContractPlan) -> list[Job]:
         Job(f"pairs, batch {number}", tuple(batch)) for number, batch in enumerate(batches(grouped(planned.cases)), 1)
     ]
     walks = [Job(f"walk {number}", walk=number) for number in range(1, planned.walks + 1)]
-    return [*pairs, *walks, *(Job(f"probe {probe.name}", probe=probe.name) for probe in planned.probes)]
+    first, last = (
+        [Job(f"probe {probe.name}", probe=probe.name) for probe in planned.probes if (probe.stage in LONG) is long]
+        for long in (True, False)
+    )
+    return [*first, *pairs, *walks, *last]
 
 
 class Pool:

@@ -8,6 +8,10 @@ import pytest
 
 from rig.checks.contract.growth import lows, quarters, trend_z
 from rig.checks.contract.probes import judge_probe
+from rig.checks.contract.verdicts import Reader, kept
+from rig.checks.framework import CONTRACT, Judge, Kind
+from rig.record import Lines
+from rig.record.lines.common import PlannedSentence
 from rig.record.lines.contract import Probe
 
 MOMENTS, EACH = 200, 100
@@ -115,3 +119,22 @@ def test_the_trend_counts_rising_pairs() -> None:
 def test_quarters_hold_all_values_and_lows_look_at_their_second_halves() -> None:
     assert [len(part) for part in quarters(list(range(10)))] == [4, 2, 2, 2]
     assert lows([9, 1, 5, 6, 9, 1, 7, 8, 9, 1, 3, 4, 9, 1, 2, 2]) == [5, 7, 3, 2]
+
+
+def judged_alone(id: str, **series: Series) -> Judge:
+    """What this sentence says in a run that judges no other."""
+    planned = PlannedSentence(id, "Nothing grows.", "Growth", id == "GROW-02")
+    judge = Judge(Kind.PROMISE, CONTRACT)
+    line = Probe(t=1.0, probe="repeated requests", seen=seen(**series))
+    kept(planned, Reader(30.0, 900), {id})(judge, Lines([line]), {})
+    return judge
+
+
+def test_at_level_contract_memory_that_grows_is_a_remark() -> None:
+    judge = judged_alone("GROW-01", rss_kib=lambda number: 90_000 + number * EACH * 2)
+    assert judge.broken_promises == []
+    assert "not judged in this run, but broken: GROW-02" in " ".join(judge.notes)
+
+
+def test_without_growth_there_is_no_remark() -> None:
+    assert "GROW-02" not in " ".join(judged_alone("GROW-01").notes)

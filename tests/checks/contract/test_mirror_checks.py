@@ -37,10 +37,10 @@ GOOD: dict[str, dict[str, Any]] = {
     BOUND: {
         "stale_s": 3, "tick_s": 1,
         "departures": [
-            {"online": 2, "leaving": 2, "gone": 2, "took_s": 1.1, "others": 0, "lines": []},
-            {"online": 100, "leaving": 30, "gone": 30, "took_s": 1.2, "others": 0, "lines": []},
+            {"online": 2, "leaving": 2, "gone": 2, "first_s": 1.1, "watched_s": 1.2, "others": 0, "lines": []},
+            {"online": 100, "leaving": 30, "gone": 30, "first_s": 1.2, "watched_s": 8.0, "others": 0, "lines": []},
             {
-                "online": 100, "leaving": 31, "gone": 31, "took_s": 9.0, "others": 0,
+                "online": 100, "leaving": 31, "gone": 31, "first_s": 9.0, "watched_s": 14.0, "others": 0,
                 "lines": ["[auto-offline] holding: 31 of 100 online mitras would go offline at once"],
             },
         ],
@@ -84,11 +84,12 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     (CYCLES, ("audit",), ["online", "offline", "offline", "online", "online"], "TABLE-04"),
     (SEED, ("empty",), 3, "SEED-05"),
     (SEED, ("differ",), ["m is online, and not in mitras:online"], "SEED-06"),
-    (BOUND, ("departures", 0, "gone"), 0, "SWEEP-06"),
-    (BOUND, ("departures", 1, "took_s"), 9.0, "SWEEP-06"),
+    (BOUND, ("departures", 0, "first_s"), None, "SWEEP-06"),
+    (BOUND, ("departures", 1, "first_s"), 8.0, "SWEEP-06"),
+    (BOUND, ("departures", 1, "gone"), 29, "SWEEP-02"),
     (BOUND, ("departures", 1, "others"), 1, "SWEEP-02"),
-    (BOUND, ("departures", 2, "gone"), 0, "SWEEP-05"),
-    (BOUND, ("departures", 2, "took_s"), 12.5, "SWEEP-05"),
+    (BOUND, ("departures", 2, "first_s"), None, "SWEEP-05"),
+    (BOUND, ("departures", 2, "first_s"), 13.5, "SWEEP-05"),
     (BOUND, ("departures", 2, "lines"), ["[auto-offline] skipping tick"], "SWEEP-05"),
     (START, ("differ",), ["m is online, and not in mitras:online"], "OUTAGE-11"),
     (RUNNING, ("differ",), ["m is online, and not in mitras:online"], "OUTAGE-12"),
@@ -154,7 +155,7 @@ def test_a_ping_within_a_second_of_a_deactivation_may_still_be_answered_200(stat
 
 
 def test_a_server_that_holds_no_tick_needs_no_line() -> None:
-    seen = seen_with(BOUND, ("departures", 2), {**GOOD[BOUND]["departures"][2], "took_s": 1.0, "lines": []})
+    seen = seen_with(BOUND, ("departures", 2), {**GOOD[BOUND]["departures"][2], "first_s": 1.0, "lines": []})
     assert judge_probe(Probe(t=1.0, probe=BOUND, seen=seen)).broken == []
 
 

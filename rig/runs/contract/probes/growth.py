@@ -25,7 +25,7 @@ REQUESTS, SECONDS = 20_000, 60.0
 MOMENT = 100  # requests between two looks
 ANSWER_S = 10.0
 RARE = 5  # every so many rounds there is a chat, and a toggle, as well
-WRONG_MAX = 20
+WRONG_MAX, WRONG_END = 20, 500  # wrong answers that are named, and those after which no more is asked
 CHAT_S = 1800
 TIMED = ("ping", "beacon")
 NO_PATH = "/api/no-such-path"
@@ -110,7 +110,8 @@ def repeated_requests(testbed: Testbed) -> growth.RepeatedRequests:
             one()
             if number % MOMENT == 0:
                 moments.append(moment(asker, ports))
-            if asker.count >= REQUESTS or time.monotonic() - began > SECONDS:
+            over = asker.count >= REQUESTS or asker.wrong_count >= WRONG_END
+            if over or time.monotonic() - began > SECONDS:
                 break
     finally:
         asker.close()

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from rig.contract import HEARTBEAT, ONLINE, RESEED_S, SEED_LINE, SNAPSHOT
+from rig.contract import HEARTBEAT, ONLINE, RESEED_S, SNAPSHOT
 from rig.environment.testbed import Testbed
 from rig.observe.valkey.mirror_keys import parse_heartbeat
 from rig.record.observations import losses
 from rig.record.observations.parts import fields_of
 from rig.record.observations.races import Answered
 from rig.runs.contract.probes.mirror.comparison import MARGIN_S, differences, sleep_until
-from rig.runs.contract.probes.mirror.hangs import hung
+from rig.runs.contract.probes.mirror.hangs import hung, seeds_since, start_anew
 from rig.runs.contract.probes.people import offered_chat, operator, some_customer, some_mitra, told
 from rig.runs.contract.probing import probe
 from rig.traffic import Customer, Mitra
@@ -72,6 +72,7 @@ def long_outages(testbed: Testbed) -> losses.LongOutages:
     for how, away_s in OUTAGES:
         found.append(one_outage(testbed, people, how, away_s))
         if not found[-1].seeds or found[-1].differ or not found[-1].running:
+            start_anew(testbed)
             break
     return losses.LongOutages(outages=found)
 
@@ -88,15 +89,11 @@ def one_outage(testbed: Testbed, people: People, how: str, away_s: float) -> los
         away_s = round(time.time() - began, 3)
     back = time.time()
 
-    def seeds() -> list[float]:
-        lines = (testbed.log(name).lines(since=back, containing=SEED_LINE) for name in testbed.servers)
-        return sorted(round(at - back, 3) for found in lines for at, _ in found)
-
-    first = poll_until(seeds, RESEED_S + SPARE_S)
+    seeds = poll_until(lambda: seeds_since(testbed, back), RESEED_S + SPARE_S)
     differ = differences(testbed, within_s=max(MARGIN_S, back + RESEED_S + MARGIN_S - time.time()))
     unserved = [f"{name}: {what}" for name in testbed.servers for what in not_from_valkey(testbed, people, name)]
     return losses.OneOutage(
-        how=how, away_s=away_s, served=people.served, seeds=first, differ=differ, readers=unserved,
+        how=how, away_s=away_s, served=people.served, seeds=sorted(round(at - back, 3) for at in seeds), differ=differ, readers=unserved,
         running=all(server.running for server in testbed.servers.values()),
     )  # fmt: skip
 

@@ -1,11 +1,15 @@
 """Postgres is restored from an older copy, while Valkey keeps what came after: before a start, and under running servers."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from rig.contract import SEED_LINE
 from rig.environment.testbed import Testbed
 from rig.record.observations import losses
 from rig.runs.contract.probes.mirror.comparison import differences
+from rig.runs.contract.probes.mirror.hangs import seeds_since
 from rig.runs.contract.probes.people import offered_chat, operator, some_customer, some_mitra
 from rig.runs.contract.probing import probe
 from rig.stack.errors import StackError
@@ -13,11 +17,11 @@ from rig.stores import Lacks
 from rig.waiting import poll_until
 
 NOTICED_S = 12.0  # well beyond the contract's bounds, so that a late seed is seen as late
-SPARE_S = 2.0
+LINES_MAX = 5
 WORDS = ("restor", "histor", "timeline", "older", "went back")  # a line that tells of a restore has one of these
 
 
-def changes_after_a_copy(testbed: Testbed) -> tuple[object, list[int | None]]:
+def changes_after_a_copy(testbed: Testbed) -> tuple[Path, list[int | None]]:
     """A copy of Postgres, and the statuses of what was changed after it: the copy does not have it, Valkey does."""
     postgres = testbed.stack.postgres
     if not hasattr(postgres, "restore"):
@@ -28,50 +32,51 @@ def changes_after_a_copy(testbed: Testbed) -> tuple[object, list[int | None]]:
     )
     customer = some_customer(testbed, "hers")
     chat = offered_chat(customer)
-    copy = postgres.dump()
+    copy: Path = postgres.dump()
     changed = [leaves.offline(), comes.online(), operator(testbed).set_active(off.id or "", False), busy.accept(chat)]
     differences(testbed)  # until all of it is in Valkey
     return copy, [answer.status for answer in changed]
 
 
-def restored(testbed: Testbed, copy: object) -> float:
-    """When it was done, in epoch seconds. The servers' and the rig's own sessions end by it."""
+@contextmanager
+def restarted_after(testbed: Testbed) -> Iterator[None]:
+    """Once the block ends, all instances start anew on empty stores, so that later probes meet nothing of the restore."""
     try:
-        testbed.stack.postgres.restore(copy)
+        yield
     finally:
         testbed.dirty("Postgres was restored")
-    return time.time()
+        testbed.ready(testbed.environment, tuple(testbed.servers))
 
 
 @probe("start on a restored Postgres", "outages")
 def start_on_a_restored_postgres(testbed: Testbed) -> losses.Restored:
     """All instances stop before the restore, and start after it."""
-    copy, changed = changes_after_a_copy(testbed)
-    for name in testbed.servers:
-        testbed.stop(name)
-    restored(testbed, copy)
-    try:
-        began = testbed.start_together()
-    except StackError:
-        return losses.Restored(changed=changed, ready=False)
-    lines = [at for name in testbed.servers for at, _ in testbed.log(name).lines(since=began, containing=SEED_LINE)]
-    seed_s = round(min(lines) - began, 3) if lines else None
-    return losses.Restored(changed=changed, seed_s=seed_s, differ=differences(testbed))
+    with restarted_after(testbed):
+        copy, changed = changes_after_a_copy(testbed)
+        for name in testbed.servers:
+            testbed.stop(name)
+        testbed.stack.postgres.restore(copy)
+        try:
+            began = testbed.start_together()
+        except StackError:
+            return losses.Restored(changed=changed, ready=False)
+        seeds = seeds_since(testbed, began)
+        seed_s = round(min(seeds) - began, 3) if seeds else None
+        return losses.Restored(changed=changed, seed_s=seed_s, differ=differences(testbed))
 
 
 @probe("restored Postgres", "outages")
 def restored_postgres(testbed: Testbed) -> losses.Restored:
     """The instances run on."""
-    copy, changed = changes_after_a_copy(testbed)
-    since = restored(testbed, copy)
-
-    def seeded() -> list[float]:
-        return [at for name in testbed.servers for at, _ in testbed.log(name).lines(since=since, containing=SEED_LINE)]
-
-    seeds = poll_until(seeded, NOTICED_S)
-    lines = [text for name in testbed.servers for _, text in testbed.log(name).lines(since=since - SPARE_S)]
-    about = [text for text in lines if SEED_LINE not in text and any(word in text.lower() for word in WORDS)]
-    return losses.Restored(
-        changed=changed, seed_s=round(min(seeds) - since, 3) if seeds else None, lines=about[:5],
-        differ=differences(testbed),
-    )  # fmt: skip
+    with restarted_after(testbed):
+        copy, changed = changes_after_a_copy(testbed)
+        began = time.time()
+        testbed.stack.postgres.restore(copy)
+        since = time.time()
+        seeds = poll_until(lambda: seeds_since(testbed, since), NOTICED_S)
+        lines = [text for name in testbed.servers for _, text in testbed.log(name).lines(since=began)]
+        about = [text for text in lines if SEED_LINE not in text and any(word in text.lower() for word in WORDS)]
+        return losses.Restored(
+            changed=changed, seed_s=round(min(seeds) - since, 3) if seeds else None, lines=about[:LINES_MAX],
+            differ=differences(testbed),
+        )  # fmt: skip

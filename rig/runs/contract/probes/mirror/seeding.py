@@ -21,10 +21,11 @@ from rig.stack.sut.managed import ServerInstance
 from rig.stores import Lacks
 from rig.traffic import Mitra
 
-FLEET, CHANGERS = 300, 30
-SLOW_MS = 150  # that each command of the seeding instance is under way
-RATE_KIB_S = 80  # of the same: what is sent in one piece arrives bit by bit
-CHANGE_EVERY_S, READ_EVERY_S = 0.01, 0.001
+FLEET, CHANGERS, THREADS = 300, 15, 2  # so many changers per thread
+# How slowly the commands of the seeding instance arrive: no more than a server may wait for a reply, and long enough for others
+# to act between its read of Postgres and its write, and between two commands that it sends in one piece.
+SLOW_MS, RATE_KIB_S = 60, 400
+CHANGE_EVERY_S, READ_EVERY_S = 0.005, 0.003
 START_S = 25.0
 MIRRORED_S = 1.0
 REFUSED_MAX = 5
@@ -72,12 +73,12 @@ def seed_under_changes(testbed: Testbed) -> losses.SeedUnderChanges:
     """An instance starts over a slow connection to Valkey; afterwards Valkey is compared with Postgres."""
     testbed.empty_stores()
     crowd_in_both(testbed, FLEET, "stays")
-    rows = testbed.fixtures.mitras(CHANGERS, "changes", toggled=False)
+    rows = testbed.fixtures.mitras(CHANGERS * THREADS, "changes", toggled=False)
     mitras = [sign_in(Mitra, testbed.server(), row) for row in rows]
     meanwhile = Meanwhile()
-    threads = [
-        threading.Thread(target=meanwhile.read, args=(testbed,)),
-        threading.Thread(target=meanwhile.change, args=(testbed, mitras)),
+    threads = [threading.Thread(target=meanwhile.read, args=(testbed,))]
+    threads += [
+        threading.Thread(target=meanwhile.change, args=(testbed, mitras[number::THREADS])) for number in range(THREADS)
     ]
     with instance(testbed, "late") as server, slow(testbed, server):
         try:
