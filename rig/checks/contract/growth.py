@@ -6,7 +6,7 @@ from itertools import pairwise
 from statistics import median
 
 from rig.checks.contract.probes import ProbeJudge, probe_check
-from rig.record.observations import growth
+from rig.record.observations import numbers
 
 QUARTERS = 4
 SIGNIFICANT_Z = 3.0  # by chance alone a series without a trend has this in one of 700 quarters
@@ -17,7 +17,7 @@ SHOWN = 9
 
 
 @probe_check("repeated requests", "GROW-01", "GROW-02", "HTTP-21")
-def repeated_requests(judge: ProbeJudge, seen: growth.RepeatedRequests) -> None:
+def repeated_requests(judge: ProbeJudge, seen: numbers.RepeatedRequests) -> None:
     told = f"of {seen.requests} requests {seen.wrong_count} were answered otherwise than before: {seen.wrong}"
     judge.require("HTTP-21", not seen.wrong_count, told)
     enough = len(seen.moments) >= ENOUGH
@@ -32,7 +32,7 @@ def repeated_requests(judge: ProbeJudge, seen: growth.RepeatedRequests) -> None:
         latency(judge, seen)
 
 
-def counts(judge: ProbeJudge, seen: growth.RepeatedRequests) -> None:
+def counts(judge: ProbeJudge, seen: numbers.RepeatedRequests) -> None:
     """Descriptors and connections must not rise in each of the last three quarters."""
     series = {
         "open descriptors": [moment.descriptors for moment in seen.moments],
@@ -43,7 +43,7 @@ def counts(judge: ProbeJudge, seen: growth.RepeatedRequests) -> None:
         judge.require("GROW-01", not all(after > before for before, after in pairwise(lows(values))), told)
 
 
-def memory(judge: ProbeJudge, seen: growth.RepeatedRequests) -> None:
+def memory(judge: ProbeJudge, seen: numbers.RepeatedRequests) -> None:
     """Memory may rise until a runtime has filled its heap, so only a steady rise counts that is large as well."""
     values = [moment.rss_kib for moment in seen.moments]
     quarter = quarters(values)
@@ -56,7 +56,7 @@ def memory(judge: ProbeJudge, seen: growth.RepeatedRequests) -> None:
     judge.require("GROW-02", not (steady(quarter) and per_request > KIB_PER_REQUEST), told)
 
 
-def latency(judge: ProbeJudge, seen: growth.RepeatedRequests) -> None:
+def latency(judge: ProbeJudge, seen: numbers.RepeatedRequests) -> None:
     """Only a steady rise counts that is large as well."""
     values = [moment.latency_ms for moment in seen.moments]
     quarter = quarters(values)

@@ -20,7 +20,11 @@ Accept = Annotated[
     typer.Option(help="A TOML file of known deviations: [[accept]] with id, reason, until. They count as skipped."),
 ]
 Full = Annotated[
-    bool, typer.Option("--full", help="Add what takes longer: a fleet of 2,500 mitras, thousands of requests, what grows, long outages.")
+    bool,
+    typer.Option(
+        "--full",
+        help="Add what takes longer: a fleet of 2,500 mitras, thousands of requests, what grows, long outages.",
+    ),
 ]
 
 

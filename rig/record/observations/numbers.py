@@ -104,3 +104,27 @@ class ManyCycles(Seen, frozen=True, kw_only=True):
     wrong: list[str]
     unmirrored: list[str]
     audit: list[str]
+
+
+class Moment(NamedTuple):
+    """An instance after so many requests.
+
+    `descriptors`: files and sockets that its processes have open. `connections`: those of them to the stores. `rss_kib`: its
+    memory. All three are 0 where that cannot be read. `latency_ms`: the median of the pings and polls since the moment before.
+    """
+
+    requests: int
+    descriptors: int
+    connections: int
+    rss_kib: int
+    latency_ms: float
+
+
+class RepeatedRequests(Seen, frozen=True, kw_only=True):
+    """`moments` have the same number of requests between them. `wrong`: what was answered otherwise than it must be."""
+
+    requests: int
+    seconds: float
+    wrong: list[str]
+    wrong_count: int
+    moments: list[Moment]

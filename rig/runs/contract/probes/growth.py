@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from rig.environment.testbed import Testbed
-from rig.record.observations import growth
+from rig.record.observations import numbers
 from rig.runs.contract.probes.people import some_customer, some_mitra
 from rig.runs.contract.probing import probe
 from rig.service.steps import ACTIONS
@@ -96,14 +96,14 @@ def connected(base: str) -> http.client.HTTPConnection:
 
 
 @probe("repeated requests", "growth")
-def repeated_requests(testbed: Testbed) -> growth.RepeatedRequests:
+def repeated_requests(testbed: Testbed) -> numbers.RepeatedRequests:
     """Until REQUESTS were answered, or SECONDS are over."""
     testbed.empty_stores()
     server = testbed.server()
     asker = Asker(server)
     mitra, other, customer = some_mitra(testbed, "again"), some_mitra(testbed, "too"), some_customer(testbed, "again")
     ports = store_ports(testbed, server)
-    moments: list[growth.Moment] = []
+    moments: list[numbers.Moment] = []
     began = time.monotonic()
     try:
         for number, one in enumerate(requests(asker, mitra, other, customer), 1):
@@ -115,7 +115,7 @@ def repeated_requests(testbed: Testbed) -> growth.RepeatedRequests:
                 break
     finally:
         asker.close()
-    return growth.RepeatedRequests(
+    return numbers.RepeatedRequests(
         requests=asker.count, seconds=round(time.monotonic() - began, 1), wrong=asker.wrong, wrong_count=asker.wrong_count,
         moments=moments,
     )  # fmt: skip
@@ -167,7 +167,7 @@ def store_ports(testbed: Testbed, server: ServerInstance) -> set[int]:
     return {port for url in urls if (port := urlsplit(url).port)}
 
 
-def moment(asker: Asker, ports: set[int]) -> growth.Moment:
+def moment(asker: Asker, ports: set[int]) -> numbers.Moment:
     """What the processes of the instance have open and hold now; zeros where that cannot be read."""
     latency_ms = round(median(asker.times_ms), 3) if asker.times_ms else 0.0
     asker.times_ms.clear()
@@ -181,4 +181,4 @@ def moment(asker: Asker, ports: set[int]) -> growth.Moment:
                 connections += bool(one.raddr and one.raddr.port in ports and one.family != socket.AF_UNIX)
     except (psutil.Error, ValueError, AttributeError):
         descriptors = connections = rss = 0
-    return growth.Moment(asker.count, descriptors, connections, rss // 1024, latency_ms)
+    return numbers.Moment(asker.count, descriptors, connections, rss // 1024, latency_ms)
