@@ -28,6 +28,14 @@ HOMES = (
     "places",
     "numbers",
     "losses",
+    "growth",
+    "mirror.cycles",
+    "mirror.hangs",
+    "mirror.outages",
+    "mirror.pings",
+    "mirror.restores",
+    "mirror.seeding",
+    "mirror.sweeps",
 )
 
 
