@@ -27,6 +27,10 @@ HOMES = (
     "places",
     "numbers",
     "losses",
+    "heads",
+    "stores.versions",
+    "stores.unfit",
+    "stores.own_keys",
 )
 
 
