@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rig.checks.contract.edges import ANSWER_S
 from rig.checks.contract.probes import ProbeJudge, probe_check
-from rig.record.observations import heads
+from rig.record.observations.contract import heads
 
 PING_S = 1.0
 INCOMPLETE_S = 15.0  # 10 s after the first byte, and 5 s more

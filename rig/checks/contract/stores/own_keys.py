@@ -1,7 +1,7 @@
 """Judges the names of a server's own keys, and the mirror after they were lost or came from another database."""
 
 from rig.checks.contract.probes import ProbeJudge, probe_check
-from rig.record.observations import stores
+from rig.record.observations.contract import stores
 
 
 @probe_check("keys of the server's own", "KEY-11")

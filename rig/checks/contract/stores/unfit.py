@@ -3,7 +3,7 @@
 import re
 
 from rig.checks.contract.probes import ProbeJudge, probe_check
-from rig.record.observations import stores
+from rig.record.observations.contract import stores
 
 # By what is wrong: words of which the body must have one that the body of a good instance lacks.
 WORDS = {

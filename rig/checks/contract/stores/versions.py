@@ -3,7 +3,7 @@
 import re
 
 from rig.checks.contract.probes import ProbeJudge, probe_check
-from rig.record.observations import stores
+from rig.record.observations.contract import stores
 
 
 @probe_check("versions of the stores", "STORE-01", "STORE-02")

@@ -13,7 +13,7 @@ import httpx
 
 from rig.contract import PING
 from rig.environment.testbed import Testbed
-from rig.record.observations import heads
+from rig.record.observations.contract import heads
 from rig.record.observations.edges import Sent
 from rig.runs.contract.probes.people import some_mitra
 from rig.runs.contract.probing import probe

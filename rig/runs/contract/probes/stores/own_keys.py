@@ -11,7 +11,7 @@ from rig.environment.testbed import Testbed
 from rig.faults.requirements import Requirement, missing
 from rig.fixtures import Fixtures
 from rig.observe import Mirror
-from rig.record.observations import stores
+from rig.record.observations.contract import stores
 from rig.runs.contract.probes.instances import elsewhere, instance, patience_s, watch_start
 from rig.runs.contract.probes.people import offered_chat, some_customer, some_mitra
 from rig.runs.contract.probing import probe

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from rig.checks.contract.stores.unfit import names_it
 from rig.environment.testbed import Testbed
 from rig.faults.requirements import Requirement, missing
-from rig.record.observations import stores
+from rig.record.observations.contract import stores
 from rig.runs.contract.probes.instances import instance, usual_start_s, watch_start
 from rig.runs.contract.probes.stores.versions import NAMED_S, readiness
 from rig.runs.contract.probing import probe

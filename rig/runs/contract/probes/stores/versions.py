@@ -10,7 +10,7 @@ from rig.contract import ONLINE
 from rig.environment.testbed import Testbed
 from rig.faults.network.told_versions import PostgresRelay, ValkeyRelay, closing
 from rig.observe import ServerLog
-from rig.record.observations import stores
+from rig.record.observations.contract import stores
 from rig.runs.contract.probes.instances import instance, patience_s, seeds, watch_start
 from rig.runs.contract.probes.people import some_mitra
 from rig.runs.contract.probing import probe
