@@ -8,7 +8,6 @@ import msgspec
 
 from rig.contract import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, SNAPSHOT
 from rig.environment.testbed import Testbed
-from rig.faults.requirements import Requirement, missing
 from rig.fixtures import Fixtures
 from rig.observe import Mirror
 from rig.record.observations.contract import stores
@@ -95,15 +94,15 @@ def used_by_a_guest(testbed: Testbed, mitras: list[Mitra]) -> bool:
 
     False where the rig cannot make such a database, or plant a mitra in it.
     """
-    cannot = missing(Requirement.EMBEDDED_POSTGRES, testbed.stack) or testbed.stack.spec.sut_setup
-    if cannot or testbed.schema.foreign:
+    postgres = testbed.stack.postgres
+    if not isinstance(postgres, EmbeddedPostgres) or testbed.stack.spec.sut_setup or testbed.schema.foreign:
         return False
     right = testbed.stack.server("guest").seat
     env = {
         "DATABASE_URL": elsewhere(right.database_url, f"/{OTHER}"),
         "VALKEY_URL": elsewhere(right.valkey_url, DATABASE),
     }
-    with database(testbed.stack.postgres) as url, instance(testbed, "guest", env) as server:
+    with database(postgres) as url, instance(testbed, "guest", env) as server:
         watch_start(server, patience_s(testbed))
         if server.ready is None:
             return False

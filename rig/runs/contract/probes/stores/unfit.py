@@ -58,7 +58,8 @@ def with_password(url: str, password: str) -> str:
 @contextmanager
 def second(testbed: Testbed, what: str) -> Iterator[str]:
     """The URL of a further Valkey that is a replica of the first one, or a cluster of its own."""
-    first: EmbeddedValkey = testbed.stack.valkey
+    first = testbed.stack.valkey
+    assert isinstance(first, EmbeddedValkey), "a Valkey that was given has no twin"
     other = first.twin(what.split()[-1])
     try:
         if what == REPLICA:

@@ -79,7 +79,7 @@ def served_on(
         return stores.ServedOn(what, False, [], 0, False)
     there = mitra.via(server)
     answers = [there.online().status, there.ping().status]
-    mirrored = poll_until(lambda: testbed.mirror.run("SISMEMBER", ONLINE, mitra.id), 1.0)
+    mirrored = poll_until(lambda: testbed.mirror.run("SISMEMBER", ONLINE, str(mitra.id)), 1.0)
     answers.append(there.offline().status)
     return stores.ServedOn(what, start["ready_s"] is not None, answers, len(seeds(server)), bool(mirrored))
 
