@@ -58,6 +58,7 @@ def asked_until(over: Event, mitra: Mitra) -> list[Sent]:
         answers.append(Sent(exchange.status, exchange.code or exchange.error, round(exchange.seconds, 3)))
         if last:
             return answers
+        time.sleep(LOOK_EVERY_S)
 
 
 def one_header(size: int) -> Iterator[bytes]:
