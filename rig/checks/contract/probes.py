@@ -36,6 +36,10 @@ HOMES = (
     "mirror.restores",
     "mirror.seeding",
     "mirror.sweeps",
+    "heads",
+    "stores.versions",
+    "stores.unfit",
+    "stores.own_keys",
 )
 
 

@@ -108,9 +108,9 @@ class EmbeddedValkey:
     def create(self) -> None:
         self.start()
 
-    def twin(self) -> "EmbeddedValkey":
-        """A second, empty server with the same users, up: to be its replica, or a store of its own. Close it."""
-        other = type(self)(self._supervisor, f"{self._stack}-second", self._logs, wheel=self._wheel)
+    def twin(self, name: str = "second") -> "EmbeddedValkey":
+        """A further, empty server with the same users, up: to be its replica, or a store of its own. Close it."""
+        other = type(self)(self._supervisor, f"{self._stack}-{name}", self._logs, wheel=self._wheel)
         other._passwords = dict(self._passwords)
         other.create()
         return other
