@@ -24,6 +24,8 @@ def stack_spec(settings: Settings, logs: Path) -> StackSpec:
         toxiproxy=settings.toxiproxy,
         postgres_wheel=settings.postgres_wheel,
         valkey_wheel=settings.valkey_wheel,
+        valkey_profile=settings.valkey_profile,
+        valkey_tls=settings.valkey_tls,
         scratch=settings.scratch,
         postgres_log=settings.postgres_log,
         sut=settings.sut,

@@ -1,7 +1,7 @@
 """A Valkey that is somebody else's: never stopped, and left without the users that we made."""
 
 import secrets
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import redis
 
@@ -11,7 +11,7 @@ from rig.stack.errors import CapabilityMissing
 from rig.stack.external.given import ask_valkey, only_one
 from rig.stack.external.scratch_mark import mark_valkey
 from rig.stores.urls import ValkeyUrl
-from rig.stores.valkey import ValkeyFacts, run
+from rig.stores.valkey import ValkeyFacts, connect, run
 
 LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -39,6 +39,14 @@ class ExternalValkey:
         if self._facts is None:
             self._facts = ask_valkey(self.url)
         return self._facts
+
+    def for_faults(self, name: str, **more: Any) -> redis.Redis:
+        """A client to inject faults with: it may do what we were allowed."""
+        return connect(self.url, name, **more)
+
+    @property
+    def facts_for_faults(self) -> ValkeyFacts:
+        return self.facts
 
     @property
     def users_of_their_own(self) -> bool:
