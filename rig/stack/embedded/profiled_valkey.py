@@ -15,8 +15,9 @@ import redis
 from rig import caller
 from rig.stack.embedded.profiles import FOR_FAULTS, Profile
 from rig.stack.embedded.tls_front import TlsFront
-from rig.stack.embedded.valkey import OBSERVER, EmbeddedValkey, User, rules
+from rig.stack.embedded.valkey import OBSERVER, EmbeddedValkey
 from rig.stack.embedded.valkey_binaries import binary
+from rig.stack.embedded.valkey_users import User, rules
 from rig.stack.external.given import only_one
 from rig.stack.processes.ports import PORTS
 from rig.stack.processes.process import Running, Supervisor
@@ -35,6 +36,7 @@ dir {directory}
 save ""
 appendonly no
 enable-debug-command local
+repl-diskless-sync-delay 0
 """
 SHARED = "the instances and the rig share one login"
 

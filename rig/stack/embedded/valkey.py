@@ -4,14 +4,14 @@ import secrets
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
-from urllib.parse import quote, urlsplit, urlunsplit
+from typing import Any, ClassVar
 
 import redis
 
 from rig import caller
 from rig.stack.embedded.postgres import role_of
 from rig.stack.embedded.valkey_binaries import binary as binary
+from rig.stack.embedded.valkey_users import User, rules, url_of
 from rig.stack.errors import StackError, tail
 from rig.stack.external.given import ask_valkey
 from rig.stack.processes.ports import PORTS
@@ -28,6 +28,7 @@ READY_S = 10.0
 STOP_S = 5.0
 
 # Nothing is saved: a restart comes up empty, as a lost node does. DEBUG is for faults such as a busy server.
+# A replica gets its keys at once: by default a primary waits 5 s for others.
 SETTINGS = """\
 bind 127.0.0.1
 port {port}
@@ -36,15 +37,9 @@ save ""
 appendonly no
 maxmemory-policy noeviction
 enable-debug-command local
+repl-diskless-sync-delay 0
 user default off
 """
-
-
-class User(NamedTuple):
-    """How one server instance reaches Valkey: its own user, by which its commands are told from others'."""
-
-    name: str
-    password: str
 
 
 def user_of(instance: str) -> str:
@@ -75,6 +70,7 @@ class EmbeddedValkey:
         self._configuration = self._directory / "valkey.conf"
         self._data = self._directory
         self.listens_on = self.port  # the server's own port
+        self._retired: list[EmbeddedValkey] = []  # demoted primaries that still have clients
 
     @property
     def url(self) -> str:
@@ -136,6 +132,10 @@ class EmbeddedValkey:
             mine = getattr(self, name)
             setattr(self, name, getattr(other, name))
             setattr(other, name, mine)
+
+    def retire(self, other: "EmbeddedValkey") -> None:
+        """Let it live on until this one is closed."""
+        self._retired.append(other)
 
     def run_id(self) -> str:
         with client(self.url) as connection:
@@ -263,6 +263,8 @@ class EmbeddedValkey:
         return url_of(user, address, like=self.url)
 
     def close(self) -> None:
+        for other in self._retired:
+            other.close()
         self.kill()
         PORTS.give_back(self.port)
 
@@ -287,14 +289,3 @@ class EmbeddedValkey:
             process.signal(signal.SIGKILL)
             process.wait(STOP_S)
             raise StackError(f"Valkey did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}") from None
-
-
-def rules(password: str) -> str:
-    """ACL rules of a user who may do everything: what is told apart is who, not what."""
-    return f"on >{password} ~* &* +@all"
-
-
-def url_of(user: User, address: str, like: str) -> str:
-    """`like` with another user and another `host:port`; its scheme, database and parameters stay."""
-    login = f"{quote(user.name)}:{quote(user.password)}@" if user.password else ""
-    return urlunsplit(urlsplit(like)._replace(netloc=login + address))

@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 import redis
 
 from rig.stack.embedded.postgres import named_instance
-from rig.stack.embedded.valkey import User, client, rules, url_of
+from rig.stack.embedded.valkey import client
+from rig.stack.embedded.valkey_users import User, rules, url_of
 from rig.stack.errors import CapabilityMissing
 from rig.stack.external.given import ask_valkey, only_one
 from rig.stack.external.scratch_mark import mark_valkey
