@@ -14,7 +14,7 @@ import redis
 
 from rig import caller
 from rig.stack.embedded.profiles import FOR_FAULTS, Profile
-from rig.stack.embedded.tls_front import TlsFront
+from rig.stack.embedded.tls_front import Certificate, TlsFront, make_certificate
 from rig.stack.embedded.valkey import OBSERVER, EmbeddedValkey
 from rig.stack.embedded.valkey_binaries import binary
 from rig.stack.embedded.valkey_users import User, rules
@@ -59,28 +59,35 @@ class ProfiledValkey(EmbeddedValkey):
         profile: Profile,
         wheel: str | None = None,
         tls: bool = False,
+        twin_of: "ProfiledValkey | None" = None,
     ) -> None:
         super().__init__(supervisor, name, logs, wheel=wheel)
         self.profile = profile
-        self._tls = tls
         self._passwords = {DEFAULT_USER: str(uuid4()), OBSERVER: secrets.token_hex(12)}
         self._names = {command: f"{command}-{secrets.token_hex(8)}".upper() for command in profile.renamed}
+        self._certificate: Certificate | None = None
+        if twin_of is not None:
+            self._names, self._certificate = twin_of._names, twin_of._certificate
+        elif tls:
+            self._certificate = make_certificate(supervisor.temporary_directory(f"{name}-tls"))
         self._sharing: str | None = None  # the instance that has the login
         self._front: TlsFront | None = None
-        if tls:
+        if self._certificate is not None:
             self.listens_on = PORTS.take()
-            self._front = TlsFront(supervisor, f"{name}-valkey-tls", logs, self.port, self.listens_on)
+            self._front = TlsFront(
+                supervisor, f"{name}-valkey-tls", logs, self.port, self.listens_on, self._certificate
+            )
 
     @property
     def url(self) -> str:
         """As the product's only user, for instances and observers alike."""
-        scheme, query = ("rediss", f"?ssl_ca_certs={self._front.authority}") if self._front else ("redis", "")
+        scheme, query = "redis", ""
+        if self._certificate is not None:
+            scheme, query = "rediss", f"?ssl_ca_certs={self._certificate.authority}"
         return f"{scheme}://{DEFAULT_USER}:{self._passwords[DEFAULT_USER]}@{self.host}:{self.port}/0{query}"
 
     def _sibling(self, stack: str) -> "ProfiledValkey":
-        other = type(self)(self._supervisor, stack, self._logs, profile=self.profile, wheel=self._wheel, tls=self._tls)
-        other._names = dict(self._names)
-        return other
+        return type(self)(self._supervisor, stack, self._logs, profile=self.profile, wheel=self._wheel, twin_of=self)
 
     def for_faults(self, name: str, **more: Any) -> redis.Redis:
         """As a user who may do everything, past TLS, by the secret names of renamed commands."""

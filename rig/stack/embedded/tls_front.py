@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from rig import caller
 from rig.stack.errors import StackError
@@ -19,20 +20,29 @@ DAYS = "2"
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
-class TlsFront:
-    """Listens on `port` of 127.0.0.1 and passes on to `behind`. `authority` is the file that clients have to trust."""
+class Certificate(NamedTuple):
+    """Files: the authority that clients have to trust, and the certificate and key that it gave to 127.0.0.1."""
 
-    def __init__(self, supervisor: Supervisor, name: str, logs: Path, port: int, behind: int) -> None:
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+class TlsFront:
+    """Listens on `port` of 127.0.0.1 and passes on to `behind`."""
+
+    def __init__(
+        self, supervisor: Supervisor, name: str, logs: Path, port: int, behind: int, files: Certificate
+    ) -> None:
         self._supervisor, self._name, self._log = supervisor, name, logs / f"{name}.log"
-        self._port, self._behind = port, behind
+        self._port, self._behind, self._files = port, behind, files
         self._process: Running | None = None
-        self.authority, self._certificate, self._key = certificates(supervisor.temporary_directory(name))
 
     def start(self) -> None:
         """Start it and wait until it listens; nothing when it runs. StackError after READY_S."""
         if self._process is not None and self._process.poll() is None:
             return
-        words = [sys.executable, PROGRAM, str(self._port), str(self._behind), self._certificate, self._key]
+        words = [sys.executable, PROGRAM, str(self._port), str(self._behind), self._files.certificate, self._files.key]
         self._process = self._supervisor.spawn(self._name, words, env=caller.own(), log=self._log)
         await_start("the TLS relay", self._process, self._log, self._listens, READY_S)
 
@@ -50,8 +60,8 @@ class TlsFront:
             self._process.wait(STOP_S)
 
 
-def certificates(directory: Path) -> tuple[Path, Path, Path]:
-    """A new authority, and certificate and key for 127.0.0.1 from it. StackError without `openssl`."""
+def make_certificate(directory: Path) -> Certificate:
+    """From a new authority. StackError without `openssl`."""
     if shutil.which("openssl") is None:
         raise StackError(
             "--valkey-tls makes certificates by openssl, which is not on PATH: install it, or leave the option out"
@@ -68,7 +78,7 @@ def certificates(directory: Path) -> tuple[Path, Path, Path]:
         "x509", "-req", "-days", DAYS, "-in", request, "-CA", authority, "-CAkey", authority_key, "-CAcreateserial",
         "-extfile", names, "-out", certificate,
     )  # fmt: skip
-    return authority, certificate, key
+    return Certificate(authority, certificate, key)
 
 
 def openssl(*words: str | Path) -> None:
