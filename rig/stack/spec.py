@@ -90,9 +90,14 @@ class StackSpec:
             if self.valkey_tls:
                 raise SpecError("--valkey-tls is for a profile: add --valkey-profile NAME")
             return
-        profile_named(self.valkey_profile)
+        profile = profile_named(self.valkey_profile)
         if self.valkey or self.mode == "docker":
             raise SpecError("--valkey-profile is for the embedded Valkey: leave out --valkey URL and --mode docker")
+        if profile.cluster:
+            raise SpecError(
+                f"--valkey-profile {profile.name} cannot hold a mirror: a cluster refuses commands and scripts of the server"
+                " whose keys are in different slots (docs/memorystore.md lists them), use memorystore-valkey"
+            )
 
     def _lacks(self) -> str | None:
         """What this installation or machine lacks for the services that are ours to start."""

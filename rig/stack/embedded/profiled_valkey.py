@@ -5,6 +5,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,21 @@ import redis
 from rig import caller
 from rig.stack.embedded.profiles import FOR_FAULTS, Profile
 from rig.stack.embedded.tls_front import Certificate, TlsFront, make_certificate
-from rig.stack.embedded.valkey import OBSERVER, EmbeddedValkey
+from rig.stack.embedded.valkey import OBSERVER, READY_S, STEERS, EmbeddedValkey
 from rig.stack.embedded.valkey_binaries import binary
 from rig.stack.embedded.valkey_users import User, rules
+from rig.stack.errors import StackError
 from rig.stack.external.given import only_one
 from rig.stack.processes.ports import PORTS
 from rig.stack.processes.process import Running, Supervisor
 from rig.stores.renamed import Renamed
-from rig.stores.valkey import ValkeyFacts, connect, numbers
+from rig.stores.valkey import ValkeyFacts, connect, numbers, run, text
+from rig.waiting import poll_until
 
 REDIS_SERVER = "redis-server"
 REDIS_FROM, REDIS_TO = (7, 0), (7, 2)  # the versions of the product that the server under test can use
 ASK_S = 10.0
+SLOTS = 16384  # of any cluster
 DEFAULT_USER = "default"
 # As the embedded one's; `replica-*` and the like stay at their defaults.
 SETTINGS = """\
@@ -71,6 +75,7 @@ class ProfiledValkey(EmbeddedValkey):
         elif tls:
             self._certificate = make_certificate(supervisor.temporary_directory(f"{name}-tls"))
         self._sharing: str | None = None  # the instance that has the login
+        self._bus = PORTS.take() if profile.cluster else 0  # on which nodes of a cluster talk to each other
         self._front: TlsFront | None = None
         if self._certificate is not None:
             self.listens_on = PORTS.take()
@@ -113,9 +118,10 @@ class ProfiledValkey(EmbeddedValkey):
         if self._front is not None:
             self._front.close()
             PORTS.give_back(self.listens_on)
+        PORTS.give_back(self._bus)
 
     def _settings(self, more: Mapping[str, object]) -> str:
-        told = {**self.profile.settings, **more}
+        told = {**self.profile.settings, **({"cluster-port": self._bus} if self._bus else {}), **more}
         lines = [
             *(f"{name} {value}" for name, value in told.items()),
             *(f"rename-command {command} {secret}" for command, secret in self._names.items()),
@@ -128,6 +134,20 @@ class ProfiledValkey(EmbeddedValkey):
         if self._front is not None:
             self._front.start()
         super().await_ready()
+        if self.profile.cluster:
+            self._take_all_slots()
+
+    def _take_all_slots(self) -> None:
+        """Make it a cluster of one node. StackError after READY_S."""
+        with self.for_faults(STEERS) as connection:
+            with suppress(redis.ResponseError):  # it knows them from an earlier start
+                run(connection, "CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
+
+            def serves() -> bool:
+                return "cluster_state:ok" in text(run(connection, "CLUSTER", "INFO"))
+
+            if not poll_until(serves, READY_S):
+                raise StackError(f"the cluster on {self.listens_on} was not ready within {READY_S:g} s")
 
     def _end(self, number: Any) -> None:
         if self._front is not None:
