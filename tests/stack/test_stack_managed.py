@@ -147,6 +147,21 @@ def test_it_has_one_login_with_a_password(stores: dict[str, ProfiledValkey], nam
         store.user("b")
 
 
+def test_faults_of_the_whole_store_are_possible_and_observers_get_none_of_it(
+    stores: dict[str, ProfiledValkey],
+) -> None:
+    """What is of one instance's login is not: the rig has the same."""
+    store = stores["memorystore-redis"]
+    abilities = {"CONFIG SET", "REPLICAOF", "CLIENT PAUSE", "DEBUG"}
+    assert not abilities & store.facts_for_faults.lacking.keys()
+    assert abilities < store.facts.lacking.keys()
+    assert {"ACL", "CLIENT KILL"} < store.facts_for_faults.lacking.keys()
+    with store.for_faults("rig-test") as steering, steering.pipeline(transaction=False) as together:
+        together.config_set("maxmemory", GIGABYTE)
+        together.get("nothing")
+        assert together.execute() == [True, None]
+
+
 def test_the_choices_of_the_option_are_the_profiles() -> None:
     assert FIELDS["valkey_profile"].choices == tuple(PROFILES)
 

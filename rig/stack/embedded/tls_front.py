@@ -42,7 +42,14 @@ class TlsFront:
         """Start it and wait until it listens; nothing when it runs. StackError after READY_S."""
         if self._process is not None and self._process.poll() is None:
             return
-        words = [sys.executable, PROGRAM, str(self._port), str(self._behind), self._files.certificate, self._files.key]
+        words: list[str | Path] = [
+            sys.executable,
+            PROGRAM,
+            str(self._port),
+            str(self._behind),
+            self._files.certificate,
+            self._files.key,
+        ]
         self._process = self._supervisor.spawn(self._name, words, env=caller.own(), log=self._log)
         await_start("the TLS relay", self._process, self._log, self._listens, READY_S)
 
