@@ -39,6 +39,7 @@ class StackSpec:
         None  # the managed product that an embedded one behaves as (rig.stack.embedded.profiles)
     )
     valkey_tls: bool = False  # TLS before it
+    login_shared: bool = False  # instances may have one Valkey login, as nobody asks which of them sent a command
     scratch: bool = False  # the user's word that the external services may be emptied
     postgres_log: Path | None = None  # where an external Postgres writes its jsonlog, if we can read it
     sut: str = DEFAULT_SUT  # the command of the server under test

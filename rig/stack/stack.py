@@ -73,11 +73,17 @@ class Stack:
     def _valkey(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Any:
         spec = self.spec
         if spec.valkey:
-            return ExternalValkey(spec.valkey)
+            return ExternalValkey(spec.valkey, login_shared=spec.login_shared)
         if spec.valkey_profile is None:
             return kinds.valkey(*arguments, wheel=spec.valkey_wheel)
         profile = profile_named(spec.valkey_profile)
-        return ProfiledValkey(*arguments, wheel=spec.valkey_wheel, profile=profile, tls=spec.valkey_tls)
+        return ProfiledValkey(
+            *arguments,
+            wheel=spec.valkey_wheel,
+            profile=profile,
+            tls=spec.valkey_tls,
+            login_shared=spec.login_shared,
+        )
 
     def _toxiproxy(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Any:
         if self.spec.attached is None:

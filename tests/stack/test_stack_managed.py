@@ -147,6 +147,14 @@ def test_it_has_one_login_with_a_password(stores: dict[str, ProfiledValkey], nam
         store.user("b")
 
 
+def test_instances_share_the_login_where_nobody_tells_them_apart(tmp_path: Path) -> None:
+    with Supervisor.start() as supervisor:
+        profile = PROFILES["memorystore-valkey"]
+        store = ProfiledValkey(supervisor, "shared", tmp_path, profile=profile, login_shared=True)
+        assert store.user("a") == store.user("b")
+        store.close()
+
+
 def test_faults_of_the_whole_store_are_possible_and_observers_get_none_of_it(
     stores: dict[str, ProfiledValkey],
 ) -> None:

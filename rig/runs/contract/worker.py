@@ -31,7 +31,7 @@ def main(file: Path, number: int) -> None:
     assert isinstance(handed, Handed)
     directory = RunDirectory(handed.run)
     supervisor = Supervisor.attach(os.environ["RIG_SUPERVISOR"])
-    spec = replace(handed.spec, logs=directory.logs.resolve())
+    spec = replace(handed.spec, logs=directory.logs.resolve(), login_shared=True)
     name = f"contract-{number}"
     with (
         Recorder(directory, name) as recorder,

@@ -63,6 +63,7 @@ class ProfiledValkey(EmbeddedValkey):
         profile: Profile,
         wheel: str | None = None,
         tls: bool = False,
+        login_shared: bool = False,
         twin_of: "ProfiledValkey | None" = None,
     ) -> None:
         super().__init__(supervisor, name, logs, wheel=wheel)
@@ -75,6 +76,7 @@ class ProfiledValkey(EmbeddedValkey):
         elif tls:
             self._certificate = make_certificate(supervisor.temporary_directory(f"{name}-tls"))
         self._sharing: str | None = None  # the instance that has the login
+        self._login_shared = login_shared  # any number of instances may have it
         self._bus = PORTS.take() if profile.cluster else 0  # on which nodes of a cluster talk to each other
         self._front: TlsFront | None = None
         if self._certificate is not None:
@@ -106,8 +108,9 @@ class ProfiledValkey(EmbeddedValkey):
         return replace(self.facts, lacking={**dict.fromkeys(("ACL", "CLIENT KILL", "CLIENT LIST"), SHARED), **lacking})
 
     def user(self, instance: str) -> User:
-        """The product's only user. CapabilityMissing for a second instance."""
-        self._sharing = only_one(self._sharing, instance, f"ACL: {self.profile.name} has one login")
+        """The product's only user. CapabilityMissing for a second instance, unless all may share it."""
+        if not self._login_shared:
+            self._sharing = only_one(self._sharing, instance, f"ACL: {self.profile.name} has one login")
         return User(DEFAULT_USER, self._passwords[DEFAULT_USER])
 
     def instance_of(self, user: str) -> str | None:

@@ -23,7 +23,7 @@ class ExternalValkey:
     managed = False
     pid = None
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, login_shared: bool = False) -> None:
         self._where = ValkeyUrl.parse(url)
         self.url = self._where.driver
         self.host, self.port = self._where.host, self._where.port
@@ -32,6 +32,7 @@ class ExternalValkey:
         self._users: dict[str, User] = {}
         self._instances: dict[str, str] = {}  # by user
         self._sharing: str | None = None  # the instance that has the user that we were given
+        self._login_shared = login_shared  # any number of instances may have it
         self._facts: ValkeyFacts | None = None
 
     @property
@@ -87,6 +88,8 @@ class ExternalValkey:
     def user(self, instance: str) -> User:
         """A user of the instance's own, removed at the end; the given one where no user may be made."""
         if not self.users_of_their_own:
+            if self._login_shared:
+                return self._own
             self._sharing = only_one(self._sharing, instance, f"ACL: {self.facts.lacking['ACL']}")
             return self._own
         name = f"sut-{self.nonce}-{named_instance(instance)}"
