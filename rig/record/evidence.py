@@ -35,6 +35,8 @@ class Evidence(TypedDict):
     measured_s: NotRequired[float | None]
     bound_s: NotRequired[float]
     text: NotRequired[str]
+    lanes: NotRequired[list[str]]
+    steps: NotRequired[list[dict[str, object]]]
 
 
 def sql(
@@ -104,3 +106,8 @@ def timing(what: str, measured_s: float | None, bound_s: float) -> Evidence:
 
 def note(text: str) -> Evidence:
     return {"kind": "note", "text": text}
+
+
+def path(title: str, lanes: Sequence[str], steps: Sequence[dict[str, object]], broken: str) -> Evidence:
+    """Steps between people, instances and stores, drawn as a sequence diagram; `broken`: what is wrong with the last one."""
+    return {"kind": "path", "title": title, "lanes": list(lanes), "steps": list(steps), "text": broken}

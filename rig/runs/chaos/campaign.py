@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from rig.checks.protocol.item import ITEM as PROTOCOL
 from rig.errors import UsageError
 from rig.faults import Fault
 from rig.runs.chaos.schedule import PlannedFault, length_s, restored
@@ -131,7 +132,7 @@ class Campaign:
             for item, bounds in self.checks.items()
             if item not in excused
         }
-        return bounded | {event: {} for event in self.events}
+        return bounded | {PROTOCOL: {}} | {event: {} for event in self.events}
 
 
 def restored_campaign(plain: Mapping[str, Any]) -> Campaign:

@@ -19,7 +19,7 @@ from rig.record.lines.chaos import Phase, Schedule
 from rig.record.lines.common import Missing, Person, Weakness
 from rig.runs.chaos.campaign import Campaign
 from rig.runs.chaos.fault_scheduler import FaultScheduler, note_schedule, refuse_what_is_missing
-from rig.runs.chaos.final_state import write_history
+from rig.runs.chaos.final_state import write_history, write_versions
 from rig.runs.chaos.metrics_scraper import Scraper
 from rig.runs.chaos.random_campaign import generate_campaign, possible_here
 from rig.runs.chaos.registry import DIRECTORY, alone, campaigns, failed_campaigns, from_file, of_profile, select
@@ -202,6 +202,7 @@ def run_phases(testbed: Testbed, campaign: Campaign, exits: Exits) -> None:
         pass_time(exits, workload, seconds)
 
     began = time.time()
+    write_versions(testbed)
     with (
         FaultScheduler(testbed, campaign.strikes, campaign.instances, workload.stand_still) as scheduler,
         Sampler(testbed, workload.mitra_ids),
