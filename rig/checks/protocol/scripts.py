@@ -58,11 +58,15 @@ def judge_apply(context: Context, call: Apply) -> None:
         context.convict(
             at, id, "section 1, rule 3", f"apply wrote version {version} over version {newest}", "apply is fenced off"
         )
+    if SEED not in call.reads:
+        context.convict(
+            at, id, "section 3, rule 2", "apply wrote without a look for a running seed", "apply reads mirror:seed, and notes its change"
+        )
     judge_row(context, call)
     if seed == UNKNOWN:
         return
     noted = call.wrote("HSET", f"mirror:seed:{seed}:changes", id)
-    if seed and SEED not in call.reads or seed and not noted:
+    if seed and SEED in call.reads and not noted:
         context.convict(
             at, id, "section 3, rule 2", "apply noted nothing for the running seed", "apply notes its change for the seed"
         )
