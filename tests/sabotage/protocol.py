@@ -5,14 +5,18 @@ from typing import Any
 from tests.sabotage.entry import replace_in, sabotage
 
 
-@sabotage("version-not-looked-at", "A write does not compare versions, and nothing comes late.", "PROTOCOL", by=("emptied",))
+@sabotage(
+    "version-not-looked-at", "A write does not compare versions, and nothing comes late.", "PROTOCOL", by=("emptied",)
+)
 def version_not_looked_at() -> None:
     from server.mirror import scripts
 
     replace_in(scripts, "APPLY", "tonumber(redis.call('HGET', KEYS[2], id) or 0)", "0")
 
 
-@sabotage("mark-not-looked-at", "A ping does not look for the mark of a sweep, and meets none.", "PROTOCOL", by=("emptied",))
+@sabotage(
+    "mark-not-looked-at", "A ping does not look for the mark of a sweep, and meets none.", "PROTOCOL", by=("emptied",)
+)
 def mark_not_looked_at() -> None:
     from server.mirror import scripts
 
@@ -39,7 +43,9 @@ def sweep_without_its_lock() -> None:
     replace_in(sweeps, "_ALONE", f"pg_try_advisory_xact_lock({sweeps.SWEEP})", "true")
 
 
-@sabotage("sweep-asks-no-instance", "A sweep does not read who blocks sweeps, and nobody does.", "PROTOCOL", by=("emptied",))
+@sabotage(
+    "sweep-asks-no-instance", "A sweep does not read who blocks sweeps, and nobody does.", "PROTOCOL", by=("emptied",)
+)
 def sweep_asks_no_instance() -> None:
     from server.mirror.coordinator import InstanceCoordinator
 
@@ -56,14 +62,21 @@ def sweep_without_a_mark() -> None:
     replace_in(scripts, "SECOND_LOOK", "redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[6])", "")
 
 
-@sabotage("mark-of-a-second", "The mark of a sweep lives for a second, and each sweep is faster.", "PROTOCOL", by=("emptied",))
+@sabotage(
+    "mark-of-a-second", "The mark of a sweep lives for a second, and each sweep is faster.", "PROTOCOL", by=("emptied",)
+)
 def mark_of_a_second() -> None:
     from server.mirror import sweeps
 
     sweeps.MARK_LIFE_MS = 1000
 
 
-@sabotage("sweep-deletes-its-mark", "A sweep deletes its own mark at its end, whoever's it is by then.", "PROTOCOL", by=("emptied",))
+@sabotage(
+    "sweep-deletes-its-mark",
+    "A sweep deletes its own mark at its end, whoever's it is by then.",
+    "PROTOCOL",
+    by=("emptied",),
+)
 def sweep_deletes_its_mark() -> None:
     from server.mirror import keys
     from server.mirror.sweeps import Sweeps
@@ -78,14 +91,23 @@ def sweep_deletes_its_mark() -> None:
     Sweeps._one_offline = tidy  # type: ignore[method-assign]
 
 
-@sabotage("change-not-notified", "A change is not notified, and its writer always mirrors it.", "PROTOCOL", by=("emptied",))
+@sabotage(
+    "change-not-notified", "A change is not notified, and its writer always mirrors it.", "PROTOCOL", by=("emptied",)
+)
 def change_not_notified() -> None:
     from server.mirror import writes
 
-    replace_in(writes, "_DRAW", f", pg_notify('{writes.CHANGED}', m.id || ' ' || m.mirror_version || ' ' || $2)", ", $2::text")
+    replace_in(
+        writes, "_DRAW", f", pg_notify('{writes.CHANGED}', m.id || ' ' || m.mirror_version || ' ' || $2)", ", $2::text"
+    )
 
 
-@sabotage("mirrored-before-commit", "A change is mirrored before its COMMIT, and each COMMIT succeeds.", "PROTOCOL", by=("emptied",))
+@sabotage(
+    "mirrored-before-commit",
+    "A change is mirrored before its COMMIT, and each COMMIT succeeds.",
+    "PROTOCOL",
+    by=("emptied",),
+)
 def mirrored_before_commit() -> None:
     import asyncio
     from collections.abc import AsyncIterator
@@ -113,14 +135,24 @@ def mirrored_before_commit() -> None:
     Writes.changing = early  # type: ignore[method-assign]
 
 
-@sabotage("seed-not-told", "A change is not noted for a running seed, and comes before or after it.", "PROTOCOL", by=("emptied",))
+@sabotage(
+    "seed-not-told",
+    "A change is not noted for a running seed, and comes before or after it.",
+    "PROTOCOL",
+    by=("emptied",),
+)
 def seed_not_told() -> None:
     from server.mirror import scripts
 
     replace_in(scripts, "APPLY", "local seed = redis.call('GET', KEYS[8])", "local seed = false")
 
 
-@sabotage("fallback-without-a-block", "Pings are answered from Postgres without a block, and nobody sweeps.", "PROTOCOL", by=("hang",))
+@sabotage(
+    "fallback-without-a-block",
+    "Pings are answered from Postgres without a block, and nobody sweeps.",
+    "PROTOCOL",
+    by=("hang",),
+)
 def fallback_without_a_block() -> None:
     from tests.sabotage.campaigns import without_blocks
 

@@ -80,7 +80,9 @@ def judge_fallback(context: Context, id: str, reads: Sequence[Transaction], bloc
     """Section 5, rules 1 to 3."""
     context.steps["a ping is answered from Postgres"] += 1
     allowed = "the instance commits a block of sweeps before the first answer from Postgres"
-    behind = [(one, block) for one in reads for block in blocks if block.instance == one.instance and stands(block, one)]
+    behind = [
+        (one, block) for one in reads for block in blocks if block.instance == one.instance and stands(block, one)
+    ]
     last = reads[-1]
     if not behind:
         context.convict(

@@ -61,19 +61,21 @@ def judge_toggles(judge: Judge, lines: Lines, states: dict[str, States]) -> None
             continue
         known = states.get(request.subject)
         since, until = request.started - ROW_S, request.ended + SPARE_S
-        if known is None:
-            holds = wanted is False
-        else:
-            holds = known.may_be(wanted, since, until)
+        holds = known.may_be(wanted, since, until) if known is not None else not wanted
         if not holds:
             judge.show(http_evidence(request))
-        judge.require(holds, f"{request.subject}: a request to go {'online' if wanted else 'offline'} was answered 200, and no row says so")
+        judge.require(
+            holds,
+            f"{request.subject}: a request to go {'online' if wanted else 'offline'} was answered 200, and no row says so",
+        )
 
 
 def judge_members(judge: Judge, lines: Lines, states: dict[str, States]) -> None:
     """Outside of faults a mitra is added to `mitras:online` only for an online row, and removed only for an offline one."""
     busy = faults(lines).spans(HEALS_S)
-    added = [line for line in lines.of(CommandTaken) if line.args[0].upper() in ("SADD", "SREM") and line.args[1] == ONLINE]
+    added = [
+        line for line in lines.of(CommandTaken) if line.args[0].upper() in ("SADD", "SREM") and line.args[1] == ONLINE
+    ]
     for line in added:
         if any(span.since - SPARE_S <= line.at <= span.until for span in busy):
             continue
@@ -84,11 +86,12 @@ def judge_members(judge: Judge, lines: Lines, states: dict[str, States]) -> None
                 continue
             judge.show(evidence.commands("The command", [" ".join(line.args)]))
             word = "added to" if online else "removed from"
-            judge.require(False, f"{id} was {word} mitras:online at {line.at:.3f}, and no row had been {'online' if online else 'offline'}")
+            judge.require(
+                False,
+                f"{id} was {word} mitras:online at {line.at:.3f}, and no row had been {'online' if online else 'offline'}",
+            )
 
 
 def members(args: Sequence[str]) -> Sequence[str]:
     """The members of a set command that the record keeps for certain."""
     return args[2:] if len(args) <= KEPT_MAX else ()
-
-

@@ -13,7 +13,9 @@ EPOCH, VERSIONS, SEED = "mirror:epoch", "mirror:versions", "mirror:seed"
 MARK = "mirror:leaving:"  # and a mitra's id
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ID_LENGTH = 36
-READS = frozenset({"EXISTS", "GET", "HGET", "HGETALL", "HMGET", "MGET", "SISMEMBER", "SMEMBERS", "SMISMEMBER", "TYPE", "PTTL", "TTL"})
+READS = frozenset(
+    {"EXISTS", "GET", "HGET", "HGETALL", "HMGET", "MGET", "SISMEMBER", "SMEMBERS", "SMISMEMBER", "TYPE", "PTTL", "TTL"}
+)
 DELETES = frozenset({"DEL", "UNLINK"})
 NOT_WRITES = READS | {"SCAN", "SCARD", "SDIFF", "SRANDMEMBER", "SSCAN", "DBSIZE", "STRLEN", "TIME"}
 
@@ -29,9 +31,7 @@ class Call:
     def __post_init__(self) -> None:
         looked = [args[1:] for args in self.taken.ran if args[0] in READS]
         object.__setattr__(self, "reads", frozenset(word for words in looked for word in words))
-        object.__setattr__(
-            self, "writes", tuple(tuple(args) for args in self.taken.ran if args[0] not in NOT_WRITES)
-        )
+        object.__setattr__(self, "writes", tuple(tuple(args) for args in self.taken.ran if args[0] not in NOT_WRITES))
 
     @property
     def at(self) -> float:

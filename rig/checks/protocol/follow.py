@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from rig.checks.chaos.timeline import Period
-from rig.checks.protocol import answers, scripts, seeds, sweeps
+from rig.checks.protocol import answers, pings, scripts, seeds, sweeps
 from rig.checks.protocol.calls import (
     Apply,
     Call,
@@ -108,7 +108,7 @@ def take_script(context: Context, seen: Seen, call: Call) -> None:
     elif isinstance(call, Ping):
         seen.pings.append(call)
         context.judged.update(call.ids)
-        scripts.judge_ping(context, call)
+        pings.judge_ping(context, call)
     elif isinstance(call, SecondLook):
         seen.looks.append(call)
         scripts.judge_second_look(context, call)

@@ -76,7 +76,13 @@ def tell_coverage(judge: Judge, context: Context, lines: Lines, seen: Seen) -> N
         judge.enough(False, f"nothing of mitra {id} could be judged by the protocol")
     watched = lines.first(Watched)
     for since, until in watched.blind if watched else ():
-        ids = sorted({r.subject for r in lines.of(Request) if r.subject in context.judged and since <= r.ended and r.started <= until})
+        ids = sorted(
+            {
+                r.subject
+                for r in lines.of(Request)
+                if r.subject in context.judged and since <= r.ended and r.started <= until
+            }
+        )
         named = ", ".join(ids[:NAMED_MAX]) + (f" and {len(ids) - NAMED_MAX} more" if len(ids) > NAMED_MAX else "")
         if ids:
             judge.note(f"not judged from {since:.3f} to {until:.3f}, as MONITOR was lost: {named}")
@@ -97,7 +103,9 @@ def shown(lines: Lines, one: Conviction) -> list[Evidence]:
     return [
         evidence.path("What happened", lanes, steps or [told_step(end, one.at)], f"{one.rule}: {one.message}"),
         evidence.path("The nearest path that the protocol allows", lanes, nearest, ""),
-        evidence.log(title, [f"{event.at:.3f} {' → '.join(event.lanes)}: {event.told}" for event in [*before, *behind]]),
+        evidence.log(
+            title, [f"{event.at:.3f} {' → '.join(event.lanes)}: {event.told}" for event in [*before, *behind]]
+        ),
     ]
 
 

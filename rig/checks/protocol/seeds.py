@@ -46,7 +46,11 @@ def judge_statements(context: Context, seed: Seed, until: float) -> None:
     own = transaction_of(context, instance, call.at)
     if own is None:
         context.convict(
-            call.at, "", "section 3, rule 1", "a seed began without the lock SEED", "a seed takes the advisory lock SEED first"
+            call.at,
+            "",
+            "section 3, rule 1",
+            "a seed began without the lock SEED",
+            "a seed takes the advisory lock SEED first",
         )
         return
     reads = [
@@ -93,12 +97,20 @@ def judge_step(context: Context, call: SeedStep, seed: Seed | None) -> None:
     context.steps["a seed takes a step"] += 1
     if SEED not in call.reads:
         context.convict(
-            at, "", "section 3, rule 1", "a step of a seed did not look whether it is still the running one", "each step reads mirror:seed"
+            at,
+            "",
+            "section 3, rule 1",
+            "a step of a seed did not look whether it is still the running one",
+            "each step reads mirror:seed",
         )
     running = state.seed_of(at)
     if running not in (UNKNOWN, call.nonce):
         context.convict(
-            at, "", "section 3, rule 1", "a step of an older seed wrote, though a newer one had begun", "the older seed fails"
+            at,
+            "",
+            "section 3, rule 1",
+            "a step of an older seed wrote, though a newer one had begun",
+            "the older seed fails",
         )
     if seed is not None:
         judge_grace(context, seed, call.grace, at)
@@ -143,7 +155,11 @@ def judge_swap(context: Context, call: SeedSwap, seed: Seed | None) -> None:
     running = state.seed_of(at)
     if SEED not in call.reads or running not in (UNKNOWN, call.nonce):
         context.convict(
-            at, "", "section 3, rule 1", "swap of a seed that was not the running one, or that did not look", "the older seed fails"
+            at,
+            "",
+            "section 3, rule 1",
+            "swap of a seed that was not the running one, or that did not look",
+            "the older seed fails",
         )
     if isinstance(state.steps, int) and running == call.nonce and state.steps != call.steps:
         context.convict(

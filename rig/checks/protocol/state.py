@@ -20,14 +20,14 @@ KEPT_MAX = 11  # members of a command that the record keeps for certain
 class Mitra:
     """The parts of one mitra's state in Valkey. None: not there. `noted` and `built` belong to the running seed."""
 
-    version: int | None | str = UNKNOWN
+    version: int | str | None = UNKNOWN
     online: bool | str = UNKNOWN
     deactivated: bool | str = UNKNOWN
     heartbeat: str | None = UNKNOWN
     mark: str | None = UNKNOWN
     mark_ends: float = 0.0
-    noted: int | None | str = UNKNOWN
-    built: int | None | str = UNKNOWN
+    noted: int | str | None = UNKNOWN
+    built: int | str | None = UNKNOWN
     built_as: tuple[bool, bool] | None = None  # online and active, as the running seed has read them
 
 

@@ -91,7 +91,11 @@ def told_script(line: ScriptTaken, id: str) -> str:
     if isinstance(call, SeedBegin | SeedSwap):
         return f"seed {call.nonce}: {'begin' if isinstance(call, SeedBegin) else 'swap'}{refused}"
     if isinstance(call, SeedStep) and (not id or any(row[0] == id for row in call.rows)):
-        mine = [f"version {version}, {'online' if online else 'offline'}" for one, online, _, version in call.rows if one == id]
+        mine = [
+            f"version {version}, {'online' if online else 'offline'}"
+            for one, online, _, version in call.rows
+            if one == id
+        ]
         return f"seed {call.nonce}: step {call.number + 1} {''.join(mine)}{refused}"
     if isinstance(call, Apply) and call.id == id:
         wrote = "writes" if call.writes else "writes nothing"

@@ -46,19 +46,31 @@ def judge_change(context: Context, one: Transaction, id: str) -> None:
     lock = one.locks_row(id, "FOR NO KEY UPDATE")
     if id not in one.drawn or draw is None:
         context.convict(
-            one.ended, id, rule, "a change was committed without a version", "the transaction draws a version before COMMIT"
+            one.ended,
+            id,
+            rule,
+            "a change was committed without a version",
+            "the transaction draws a version before COMMIT",
         )
         return
     if lock is None:
         context.convict(one.begun, id, rule, "a change did not lock her row", "the transaction locks her row first")
     changes = [n for n, text in enumerate(one.texts) if change_of(text) is not None]
     if lock is not None and changes[0] < lock:
-        context.convict(one.begun, id, rule, "a change was made before the row was locked", "the transaction locks her row first")
+        context.convict(
+            one.begun, id, rule, "a change was made before the row was locked", "the transaction locks her row first"
+        )
     if changes[-1] > draw:
-        context.convict(one.ended, id, rule, "a version was drawn before the change", "the version is drawn last, before COMMIT")
+        context.convict(
+            one.ended, id, rule, "a version was drawn before the change", "the version is drawn last, before COMMIT"
+        )
     if not any("pg_notify" in text for text in one.texts):
         context.convict(
-            one.ended, id, "section 1, rule 2", "a change was committed without a notification", "the draw notifies all instances"
+            one.ended,
+            id,
+            "section 1, rule 2",
+            "a change was committed without a notification",
+            "the draw notifies all instances",
         )
 
 
@@ -109,32 +121,59 @@ def judge_sweep(context: Context, one: Transaction, id: str, update: int, looks:
     at = one.statements[update].at
     if alone is None:
         context.convict(
-            at, id, "section 4, rule 2", "a sweep took a mitra offline without the lock SWEEP", "a sweep takes the lock SWEEP first"
+            at,
+            id,
+            "section 4, rule 2",
+            "a sweep took a mitra offline without the lock SWEEP",
+            "a sweep takes the lock SWEEP first",
         )
     if instances is None:
         context.convict(
-            at, id, "section 4, rule 3", "a sweep did not read whether an instance blocks sweeps", "a sweep reads mirror_instances"
+            at,
+            id,
+            "section 4, rule 3",
+            "a sweep did not read whether an instance blocks sweeps",
+            "a sweep reads mirror_instances",
         )
     if version is None:
-        context.convict(at, id, "section 4, rule 3", "a sweep did not read her row's version", "a sweep reads the version of the locked row")
+        context.convict(
+            at,
+            id,
+            "section 4, rule 3",
+            "a sweep did not read her row's version",
+            "a sweep reads the version of the locked row",
+        )
     places = [place for place in (lock, alone, instances, version, update) if place is not None]
     if places != sorted(places):
         context.convict(
             at, id, "section 4, rules 1 to 5", "a sweep took its steps in another order",
             "row lock, lock SWEEP, mirror_instances, version, mark, UPDATE",
         )  # fmt: skip
-    if not (any("statement_timeout" in text for text in one.texts) and any("idle_in_transaction" in text for text in one.texts)):
+    if not (
+        any("statement_timeout" in text for text in one.texts)
+        and any("idle_in_transaction" in text for text in one.texts)
+    ):
         context.convict(
-            at, id, "section 4, rule 5", "Postgres did not bound the transaction of a sweep", "the sweep sets both timeouts for its transaction"
+            at,
+            id,
+            "section 4, rule 5",
+            "Postgres did not bound the transaction of a sweep",
+            "the sweep sets both timeouts for its transaction",
         )
     if context.one_clock and not context.blind_in(one.begun - 1, one.ended + 1):
         since = one.statements[version if version is not None else 0].at - SAME_CLOCK_S
         own = [
-            look for look in looks if look.marked and look.instance in (one.instance, None) and since <= look.at <= at + SAME_CLOCK_S
+            look
+            for look in looks
+            if look.marked and look.instance in (one.instance, None) and since <= look.at <= at + SAME_CLOCK_S
         ]
         if not own:
             context.convict(
-                at, id, "section 4, rule 4", "a sweep took a mitra offline without a mark", "a second look marks her before the UPDATE"
+                at,
+                id,
+                "section 4, rule 4",
+                "a sweep took a mitra offline without a mark",
+                "a second look marks her before the UPDATE",
             )
 
 
@@ -160,7 +199,11 @@ def judge_block(context: Context, one: Transaction, id: str, blocks: Sequence[Bl
     if read is None:
         return
     at = one.statements[read].at
-    standing = [block for block in blocks if block.settled + SAME_CLOCK_S < at < block.until - 0.05 and block.instance != one.instance]
+    standing = [
+        block
+        for block in blocks
+        if block.settled + SAME_CLOCK_S < at < block.until - 0.05 and block.instance != one.instance
+    ]
     if standing and at < context.rewound:
         context.convict(
             at, id, "section 5, rule 1", f"instance {one.instance} swept while instance {standing[0].instance} blocked sweeps",
@@ -171,5 +214,3 @@ def judge_block(context: Context, one: Transaction, id: str, blocks: Sequence[Bl
 def has_draws(context: Context) -> bool:
     """Whether the server draws versions at all: otherwise it follows another protocol."""
     return any(is_draw(text) for one in context.log.all for text in one.texts)
-
-

@@ -118,7 +118,9 @@ def of_session(statements: Sequence[Statement]) -> Iterator[Transaction]:
         if open_one is None:
             open_one = Transaction(statement.instance)
         open_one.statements.append(statement)
-        if verb.startswith(("COMMIT", "ROLLBACK", "END")) or open_one.statements[0] is statement and not verb.startswith("BEGIN"):
+        if verb.startswith(("COMMIT", "ROLLBACK", "END")) or (
+            open_one.statements[0] is statement and not verb.startswith("BEGIN")
+        ):
             open_one.committed = statement.committed_at is not None and not verb.startswith("ROLLBACK")
             yield open_one
             before, open_one = open_one, None

@@ -8,9 +8,18 @@ from rig.checks.common.valkey_commands import WRITES, CommandText, contract_keys
 from rig.checks.protocol.calls import PROTOCOL_VERSION
 from rig.environment.testbed import Testbed
 from rig.observe import CannotObserve, Command, NoStatementLog
-from rig.record.lines import line_from
 from rig.observe.valkey.command import SCRIPT_COMMANDS
-from rig.record.lines.chaos import CommandTaken, Left, OtherCommand, ProtocolSeen, ScriptTaken, Statement, Versions, Watched
+from rig.record.lines import line_from
+from rig.record.lines.chaos import (
+    CommandTaken,
+    Left,
+    OtherCommand,
+    ProtocolSeen,
+    ScriptTaken,
+    Statement,
+    Versions,
+    Watched,
+)
 from rig.record.lines.common import Weakness
 from rig.record.writer import RecordWriter
 
@@ -53,8 +62,7 @@ def kept(verb: str, args: Sequence[str]) -> list[str]:
 
 
 def write_history(testbed: Testbed, since: float, until: float) -> None:
-    """A `statement` line each, a `command` line for each that changed something, a `script` line for each call of a script,
-    and one `left` line of rows.
+    """Lines of what the servers did: statements, commands that changed something, scripts, and the rows at the end.
 
     Without a statement log a weakness is noted instead, and what counts statements is skipped by its checks.
     """
