@@ -117,7 +117,10 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         way("model --failed", MODEL, {"failed"}, asked=failed),
         way("model", MODEL, {"spec", "mutant"}),
     ),
-    "recheck": (way("recheck", {"run", "reports", "quiet"}),),
+    "recheck": (
+        way("recheck --protocol", {"run", "reports", "protocol"}, asked=lambda values: values["protocol"]),
+        way("recheck", {"run", "reports", "quiet"}),
+    ),
     "compare": (way("compare", {"before", "after", "as_json", "reports"}),),
     "doctor": (way("doctor", WHEELS),),
     "clean": (way("clean"),),

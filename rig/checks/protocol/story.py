@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rig.checks.protocol.calls import Apply, Ping, SecondLook, SeedBegin, SeedStep, SeedSwap, call_of
 from rig.checks.protocol.context import Conviction
-from rig.checks.protocol.transactions import change_of, flat, is_draw
+from rig.checks.protocol.transactions import change_of, flat, ids_of
 from rig.contract import HEARTBEAT
 from rig.record import Lines
 from rig.record.lines.base import Line
@@ -15,6 +15,13 @@ from rig.record.lines.common import Request
 BEFORE_S, BEHIND_S = 10.0, 0.5
 BEFORE_MAX, BEHIND_MAX = 12, 3
 TOLD_MAX = 140
+STATEMENTS = (
+    ("nextval('mirror_version')", "draws a version and notifies"),
+    ("FOR NO KEY UPDATE", "locks her row"),
+    ("FOR SHARE", "locks her row for a ping"),
+    ("SELECT mirror_version", "reads the version of her row"),
+    ("INSERT INTO mitra_online_logs", "writes the audit row"),
+)
 SAME_S = 0.0005  # the convicting event itself
 
 
@@ -31,7 +38,12 @@ class Event:
 def around(lines: Lines, conviction: Conviction) -> tuple[list[Event], list[Event]]:
     """The events up to the conviction, it included, and some after it."""
     since, until = conviction.at - BEFORE_S, conviction.at + BEHIND_S
-    events = [event for line in lines if since <= line.t <= until for event in events_of(line, conviction.id)]
+    events: list[Event] = []
+    locking: set[str] = set()  # sessions whose transaction holds her row
+    for line in lines:
+        if since <= line.t <= until:
+            events += events_of(line, conviction.id)
+            events += ends_of(line, conviction.id, locking)
     events.sort(key=lambda event: event.at)
     before = [event for event in events if event.at <= conviction.at + SAME_S]
     behind = [event for event in events if event.at > conviction.at + SAME_S]
@@ -55,6 +67,19 @@ def events_of(line: Line, id: str) -> Sequence[Event]:
     return []
 
 
+def ends_of(line: Line, id: str, locking: set[str]) -> list[Event]:
+    """COMMIT or ROLLBACK of a transaction that has locked her row."""
+    if not isinstance(line, Statement):
+        return []
+    if "FOR NO KEY UPDATE" in line.text and id in ids_of(line):
+        locking.add(line.session)
+    word = line.text.strip(" ;").upper()
+    if line.session not in locking or word not in ("COMMIT", "ROLLBACK"):
+        return []
+    locking.discard(line.session)
+    return [Event(line.at, (line.instance or "an instance", "postgres"), word)]
+
+
 def requests(line: Request, id: str) -> list[Event]:
     if not id or id not in (line.subject, line.target):
         return []
@@ -73,15 +98,14 @@ def told_statement(line: Statement, id: str) -> str:
     text = flat(line.text)
     if not id:
         return text[:TOLD_MAX] if "advisory_xact_lock" in text or "LEFT JOIN (SELECT mitra_id" in text else ""
-    if not any(parameter and id in parameter for parameter in line.parameters):
+    if ids_of(line) != [id]:
         return ""
     failed = "" if line.committed_at is not None else " (not committed)"
-    if is_draw(text):
-        return f"draws a version and notifies{failed}"
-    if "FOR NO KEY UPDATE" in text:
-        return f"locks her row{failed}"
     what = change_of(text)
-    return f"{f'sets {what}: ' if what else ''}{text[:TOLD_MAX]}{failed}"
+    if what is not None:
+        return f"sets {what}{failed}"
+    known = next((told for words, told in STATEMENTS if words in text), None)
+    return f"{known or text[:TOLD_MAX]}{failed}"
 
 
 def told_script(line: ScriptTaken, id: str) -> str:
