@@ -47,7 +47,9 @@ def by_protocol(settings: Settings, name: str) -> int:
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(f"cannot judge {name!r} by the protocol: {error}") from None
     if run.meta["kind"] != "chaos":
-        raise UsageError(f"cannot judge {name!r} by the protocol: only campaigns are (`rig chaos`), and it is of another kind")
+        raise UsageError(
+            f"cannot judge {name!r} by the protocol: only campaigns are (`rig chaos`), and it is of another kind"
+        )
     if why := why_not(run.lines):
         raise UsageError(f"cannot judge {name!r} by the protocol: {why}")
     judgement, shown = judge_lines(ITEM, run.lines, {}, run.meta.get("level", HARDENED))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rig.checks.protocol.calls import MARK, Ping
 from rig.checks.protocol.context import Context
 from rig.checks.protocol.sweeps import Block, blocks_of
-from rig.checks.protocol.transactions import SWEEP, Transaction
+from rig.checks.protocol.transactions import Transaction
 from rig.contract import HEARTBEAT, PING
 from rig.record import Lines
 from rig.record.lines.common import Request
@@ -105,5 +105,5 @@ def locks_or_waited(context: Context, one: Transaction) -> bool:
     """Whether the read came behind the lock of her row, or the instance had waited for open sweeps before."""
     if any("FOR SHARE" in text for text in one.texts):
         return True
-    earlier = (other for other in context.log.by_instance[one.instance] if other.begun <= one.ended)
-    return any(other.takes("pg_advisory_xact_lock_shared", SWEEP) is not None for other in earlier)
+    waits = context.log.waits[one.instance]
+    return bool(waits) and waits[0] <= one.ended

@@ -34,7 +34,11 @@ def judge_written_ping(context: Context, call: Ping, id: str) -> None:
         if key not in call.reads:
             rule = "section 4, the ping"
             context.convict(
-                at, id, rule, f"a ping wrote a heartbeat without a look at {what}", "the ping looks at the mark and at both sets first"
+                at,
+                id,
+                rule,
+                f"a ping wrote a heartbeat without a look at {what}",
+                "the ping looks at the mark and at both sets first",
             )
     if mitra.online is False or mitra.deactivated is True:
         how = "offline" if mitra.online is False else "deactivated"

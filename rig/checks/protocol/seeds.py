@@ -6,7 +6,7 @@ from rig.checks.protocol.calls import SEED, VERSIONS, SeedBegin, SeedStep, SeedS
 from rig.checks.protocol.context import SAME_CLOCK_S, Context
 from rig.checks.protocol.state import UNKNOWN
 from rig.checks.protocol.transactions import SEED as SEED_LOCK
-from rig.checks.protocol.transactions import SWEEP, Transaction
+from rig.checks.protocol.transactions import Transaction
 from rig.contract import HEARTBEAT
 
 LOCKED_BEFORE_S = 60.0  # a seed takes its lock, and begins, within this time
@@ -67,10 +67,8 @@ def judge_statements(context: Context, seed: Seed, until: float) -> None:
             "begin comes before the reading",
         )  # fmt: skip
     since = min(call.at, reads[-1]) - SAME_CLOCK_S
-    waits = any(
-        one.takes("pg_advisory_xact_lock_shared", SWEEP) is not None
-        for one in context.log.begun_in(instance, since - SAME_CLOCK_S, reads[-1] + SAME_CLOCK_S)
-    )
+    until = reads[-1] + SAME_CLOCK_S
+    waits = any(since - SAME_CLOCK_S <= at <= until for at in context.log.waits[instance])
     if not waits:
         context.convict(
             reads[-1], "", "section 3, rule 3", "a seed read Postgres without waiting for open sweeps",

@@ -137,9 +137,12 @@ class Log:
     def __init__(self, found: Sequence[Transaction]) -> None:
         self.all = found
         self.by_instance: dict[str | None, list[Transaction]] = defaultdict(list)
+        self.waits: dict[str | None, list[float]] = defaultdict(list)  # when an instance waited for open sweeps
         self.about: dict[tuple[str | None, str], list[Transaction]] = defaultdict(list)
         for one in found:
             self.by_instance[one.instance].append(one)
+            if one.takes("pg_advisory_xact_lock_shared", SWEEP) is not None:
+                self.waits[one.instance].append(one.begun)
             for id in {id for statement in one.statements for id in ids_of(statement)}:
                 self.about[one.instance, id].append(one)
         self._begins = {instance: [one.begun for one in some] for instance, some in self.by_instance.items()}

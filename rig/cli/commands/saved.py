@@ -15,7 +15,8 @@ def recheck(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(help=f"The run: {PLACE}", autocompletion=completion.runs)],
     protocol: Annotated[
-        bool, typer.Option("--protocol", help="Judge a campaign by the protocol alone, and print what it does not allow.")
+        bool,
+        typer.Option("--protocol", help="Judge a campaign by the protocol alone, and print what it does not allow."),
     ] = False,
 ) -> None:
     """Judge a saved run again from its files alone, and write its reports again.

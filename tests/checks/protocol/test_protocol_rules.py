@@ -9,7 +9,7 @@ from rig.checks.protocol.context import Conviction
 from rig.checks.protocol.follow import follow
 from rig.checks.protocol.item import ITEM
 from rig.record.lines.chaos import CommandTaken, FaultEvent, OtherCommand, ProtocolSeen, Watched
-from tests.support.protocol_lines import ANNA, FIRST, INSTANCES, LOCK, T, Course, begun, stamp
+from tests.support.protocol_lines import ANNA, FIRST, INSTANCES, LOCK, Course, T, begun, stamp
 
 BEAT, MARK = f"mitra:heartbeat:{ANNA}", f"mirror:leaving:{ANNA}"
 
