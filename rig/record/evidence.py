@@ -4,6 +4,15 @@ from collections.abc import Iterable, Sequence
 from typing import NotRequired, TypedDict
 
 
+class PathStep(TypedDict):
+    """A step of a path: who (or when), what, and between whom; `kind` is `step`, `client`, `fault` or `heal`."""
+
+    who: str
+    text: str
+    kind: str
+    lanes: list[str]
+
+
 class Evidence(TypedDict):
     """One piece of evidence. `kind` decides which of the other fields it has: see the function of that name below."""
 
@@ -36,7 +45,7 @@ class Evidence(TypedDict):
     bound_s: NotRequired[float]
     text: NotRequired[str]
     lanes: NotRequired[list[str]]
-    steps: NotRequired[list[dict[str, object]]]
+    steps: NotRequired[list[PathStep]]
 
 
 def sql(
@@ -108,6 +117,6 @@ def note(text: str) -> Evidence:
     return {"kind": "note", "text": text}
 
 
-def path(title: str, lanes: Sequence[str], steps: Sequence[dict[str, object]], broken: str) -> Evidence:
+def path(title: str, lanes: Sequence[str], steps: Sequence[PathStep], broken: str) -> Evidence:
     """Steps between people, instances and stores, drawn as a sequence diagram; `broken`: what is wrong with the last one."""
     return {"kind": "path", "title": title, "lanes": list(lanes), "steps": list(steps), "text": broken}

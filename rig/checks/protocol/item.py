@@ -9,7 +9,7 @@ from rig.checks.protocol.context import Context, Conviction
 from rig.checks.protocol.follow import Seen, follow, not_judged
 from rig.checks.protocol.story import Event, around
 from rig.record import Lines, evidence
-from rig.record.evidence import Evidence
+from rig.record.evidence import Evidence, PathStep
 from rig.record.lines.chaos import ProtocolSeen, Versions, Watched
 from rig.record.lines.common import Person, Request
 
@@ -116,7 +116,7 @@ def lanes_of(events: Sequence[Event]) -> list[str]:
     return sorted(found, key=lambda lane: (order.get(lane, 4), lane))
 
 
-def told_step(event: Event, at: float) -> dict[str, object]:
+def told_step(event: Event, at: float) -> PathStep:
     """A step of a diagram, as plain JSON; its time is in ms relative to the conviction."""
     when = f"{(event.at - at) * 1000:+.0f} ms"
     return {"who": when, "text": event.told, "kind": event.kind, "lanes": list(event.lanes)}

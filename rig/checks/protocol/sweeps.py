@@ -10,6 +10,7 @@ from rig.checks.protocol.transactions import SWEEP, Transaction, change_of, ids_
 from rig.record import Lines
 from rig.record.lines.common import Request
 
+SWEEP_ORDER = "row lock, lock SWEEP, mirror_instances, version, mark, UPDATE"
 STRAGGLES_S = 20.0  # a request without an answer may be carried out so much later
 
 
@@ -119,47 +120,24 @@ def judge_sweep(context: Context, one: Transaction, id: str, update: int, looks:
     instances = one.place("FROM mirror_instances")
     version = one.place("SELECT mirror_version FROM mitras")
     at = one.statements[update].at
-    if alone is None:
-        context.convict(
-            at,
-            id,
-            "section 4, rule 2",
-            "a sweep took a mitra offline without the lock SWEEP",
-            "a sweep takes the lock SWEEP first",
-        )
-    if instances is None:
-        context.convict(
-            at,
-            id,
-            "section 4, rule 3",
-            "a sweep did not read whether an instance blocks sweeps",
-            "a sweep reads mirror_instances",
-        )
-    if version is None:
-        context.convict(
-            at,
-            id,
-            "section 4, rule 3",
-            "a sweep did not read her row's version",
-            "a sweep reads the version of the locked row",
-        )
     places = [place for place in (lock, alone, instances, version, update) if place is not None]
-    if places != sorted(places):
-        context.convict(
-            at, id, "section 4, rules 1 to 5", "a sweep took its steps in another order",
-            "row lock, lock SWEEP, mirror_instances, version, mark, UPDATE",
-        )  # fmt: skip
-    if not (
-        any("statement_timeout" in text for text in one.texts)
-        and any("idle_in_transaction" in text for text in one.texts)
-    ):
-        context.convict(
-            at,
-            id,
-            "section 4, rule 5",
-            "Postgres did not bound the transaction of a sweep",
-            "the sweep sets both timeouts for its transaction",
-        )
+    bounded = all(any(word in text for text in one.texts) for word in ("statement_timeout", "idle_in_transaction"))
+    for broken, rule, message, allowed in (
+        (alone is None, "rule 2", "a sweep took a mitra offline without the lock SWEEP", "a sweep takes the lock SWEEP first"),
+        (instances is None, "rule 3", "a sweep did not read whether an instance blocks sweeps", "a sweep reads mirror_instances"),
+        (version is None, "rule 3", "a sweep did not read her row's version", "a sweep reads the version of the locked row"),
+        (places != sorted(places), "rules 1 to 5", "a sweep took its steps in another order", SWEEP_ORDER),
+        (not bounded, "rule 5", "Postgres did not bound the transaction of a sweep", "the sweep sets both timeouts"),
+    ):  # fmt: skip
+        if broken:
+            context.convict(at, id, f"section 4, {rule}", message, allowed)
+    judge_mark(context, one, id, version, at, looks)
+
+
+def judge_mark(
+    context: Context, one: Transaction, id: str, version: int | None, at: float, looks: Sequence[SecondLook]
+) -> None:
+    """Section 4, rule 4: a second look of this instance has marked her between the read of her version and `at`, the UPDATE."""
     if context.one_clock and not context.blind_in(one.begun - 1, one.ended + 1):
         since = one.statements[version if version is not None else 0].at - SAME_CLOCK_S
         own = [

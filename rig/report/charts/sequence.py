@@ -102,7 +102,7 @@ def path(piece: Evidence) -> Markup:
             number=number,
             who=text.clean(step["who"]),
             sentence=text.clean(step["text"]),
-            kind=str(step["kind"]),
+            kind=step["kind"],
             lanes=tuple(map(text.clean, step["lanes"])),
             changes=(),
             last=bool(wrong) and number == len(steps),
