@@ -1,6 +1,6 @@
 """The kinds of evidence that stand under a verdict. Plain dictionaries, so that they go to JSON as they are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NotRequired, TypedDict
 
 
@@ -120,3 +120,8 @@ def note(text: str) -> Evidence:
 def path(title: str, lanes: Sequence[str], steps: Sequence[PathStep], broken: str) -> Evidence:
     """Steps between people, instances and stores, drawn as a sequence diagram; `broken`: what is wrong with the last one."""
     return {"kind": "path", "title": title, "lanes": list(lanes), "steps": list(steps), "text": broken}
+
+
+def counts(title: str, numbers: Mapping[str, int]) -> Evidence:
+    """How often each of several things was seen, 0 included."""
+    return {"kind": "counts", "title": title, "counts": dict(numbers)}

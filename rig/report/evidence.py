@@ -209,6 +209,19 @@ def _note(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     return Block("note", "Note", words=trim.value(piece.get("text", ""), limits))
 
 
+def _counts(piece: Evidence, limits: Limits, parts: Parts) -> Block:
+    """All of them: what was never seen is what a reader looks for."""
+    numbers: Mapping[str, int] = piece.get("counts") or {}
+    rows = [Row((text.clean(name), str(number))) for name, number in numbers.items()]
+    seen = sum(number > 0 for number in numbers.values())
+    return Block(
+        "sql", "Counts",
+        facts=(("", text.clean(piece.get("title") or "")), ("seen", f"{seen} of {len(numbers)}")),
+        columns=("what", "how often"),
+        rows=tuple(rows),
+    )  # fmt: skip
+
+
 def _path(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     return Block("path", "Path", facts=(("", text.clean(piece.get("title") or "")),), drawing=sequence.path(piece))
 
@@ -229,6 +242,7 @@ SHAPES: dict[str, Callable[[Evidence, Limits, Parts], Block]] = {
     "timing": _timing,
     "note": _note,
     "path": _path,
+    "counts": _counts,
 }
 
 

@@ -13,6 +13,7 @@ from rig.checks.protocol.calls import (
     Ping,
     SecondLook,
     SeedBegin,
+    SeedEnd,
     SeedStep,
     SeedSwap,
     Strays,
@@ -113,7 +114,10 @@ def take_script(context: Context, seen: Seen, call: Call) -> None:
         seen.looks.append(call)
         scripts.judge_second_look(context, call)
     elif isinstance(call, Strays):
+        context.steps["a seed clears strays"] += not call.refused
         scripts.judge_strays(context, call)
+    elif isinstance(call, SeedEnd):
+        context.steps["a seed ends"] += not call.refused
     for write in call.writes:
         context.state.take(write, call.at)
 

@@ -7,6 +7,7 @@ from rig.checks.protocol.automaton import judge_contract
 from rig.checks.protocol.calls import PROTOCOL_VERSION
 from rig.checks.protocol.context import Context, Conviction
 from rig.checks.protocol.follow import Seen, follow, not_judged
+from rig.checks.protocol.steps import STEPS
 from rig.checks.protocol.story import Event, around
 from rig.record import Lines, evidence
 from rig.record.evidence import Evidence, PathStep
@@ -14,6 +15,7 @@ from rig.record.lines.chaos import ProtocolSeen, Versions, Watched
 from rig.record.lines.common import Person, Request
 
 ITEM = "PROTOCOL"
+COVERAGE = "Steps of the protocol, and how often each was taken"
 DRAWN_MAX = 3  # convictions that are drawn; the others are told
 NAMED_MAX = 5
 
@@ -67,10 +69,10 @@ def told_conviction(one: Conviction) -> str:
 
 def tell_coverage(judge: Judge, context: Context, lines: Lines, seen: Seen) -> None:
     """Note which steps the run has taken, and of whom nothing could be judged."""
-    steps = sum(context.steps.values())
-    judge.note(f"{steps} steps of {len(context.steps)} kinds, of {len(context.judged)} mitras")
-    told = [f"{name}: {number}" for name, number in sorted(context.steps.items())]
-    judge.show(evidence.note("Steps of the protocol that were seen: " + "; ".join(told)))
+    steps = {name: context.steps[name] for name in STEPS}
+    taken = sum(number > 0 for number in steps.values())
+    judge.note(f"{taken} of {len(STEPS)} kinds of steps were taken, by {len(context.judged)} mitras")
+    judge.show(evidence.counts(COVERAGE, steps))
     people = [person.id for person in lines.of(Person) if person.role == "mitra"]
     for id in not_judged(context, people):
         judge.enough(False, f"nothing of mitra {id} could be judged by the protocol")

@@ -33,6 +33,7 @@ def judge_changes(context: Context) -> None:
     for one in context.log.all:
         if not one.committed or len(one.statements) < 2:
             continue
+        context.steps["a change commits"] += bool(one.drawn)
         for statement, text in zip(one.statements, one.texts, strict=True):
             if change_of(text) is None:
                 continue

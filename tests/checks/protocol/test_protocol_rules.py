@@ -8,6 +8,8 @@ from rig.checks.framework import judge_lines
 from rig.checks.protocol.context import Conviction
 from rig.checks.protocol.follow import follow
 from rig.checks.protocol.item import ITEM
+from rig.checks.protocol.steps import STEPS
+from rig.model.catalogue import specifications
 from rig.record.lines.chaos import CommandTaken, FaultEvent, OtherCommand, ProtocolSeen, Watched
 from tests.support.protocol_lines import ANNA, FIRST, INSTANCES, LOCK, Course, T, begun, stamp
 
@@ -332,3 +334,16 @@ def test_a_run_without_recorded_scripts_is_refused() -> None:
     judgement, _ = judge_lines(ITEM, Course([Watched(t=T, blind=[], statements=True)]).built(), {})
     assert judgement.verdict == "inconclusive"
     assert "run the campaign again" in judgement.message
+
+
+def test_each_step_that_is_counted_is_an_action_of_a_specification() -> None:
+    known = specifications()
+    for step, action in STEPS.items():
+        spec, _, name = action.partition(".")
+        assert name in {one.name for one in known[spec].actions}, step
+
+
+def test_only_steps_that_are_listed_are_counted() -> None:
+    context, _ = follow(whole().built())
+    assert set(context.steps) <= set(STEPS)
+    assert context.steps["a change commits"] == 3
