@@ -81,7 +81,7 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
     "chaos": (
         way("chaos --list", {"listed"}, asked=lambda values: values["listed"]),
         way("chaos --list-faults", {"faults_listed"}, asked=lambda values: values["faults_listed"]),
-        way("chaos random", RUN, {"names", "minutes", "fleet"}, asked=first("random"), starts=True, names_max=1),
+        way("chaos random", RUN, {"names", "minutes", "fleet", "towards"}, asked=first("random"), starts=True, names_max=1),
         way(
             "chaos matrix", RUN, {"names", "only", "classes", "cadence", "workers"},
             asked=first("matrix"), starts=True, names_max=1,
