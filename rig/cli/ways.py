@@ -26,6 +26,8 @@ PACE = frozenset({
     "witness", "blocks", "instances", "threshold", "processes", "load_workers", "expect_workers", "bind", "web", "web_port",
 })  # fmt: skip
 CHECKLIST = RUN | RUNNING | {"only", "cadence", "workers", "keep", "repeat"}
+VERIFY = RUN | RUNNING | {"only", "cadence", "workers", "keep", "full", "accept"}
+CONTRACT = (RUN | RUNNING | {"only", "stage", "walks", "workers", "keep"}) - {"postgres_log"}
 PROVE = frozenset({
     "names", "only", "sample", "cross", "write_docs", "workers", "random_seed", "label", "reports", "quiet",
 })  # fmt: skip
@@ -73,10 +75,15 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         way("checklist --failed", CHECKLIST, {"failed"}, asked=failed, starts=True),
         way("checklist", CHECKLIST, starts=True),
     ),
-    "verify": (way("verify", RUN, {"only", "cadence", "workers", "full", "accept"}, starts=True),),
+    "verify": (
+        way("verify --failed", VERIFY, {"failed"}, asked=failed, starts=True),
+        way("verify", VERIFY, starts=True),
+    ),
     "contract": (
         way("contract --list", {"listed"}, asked=lambda values: values["listed"]),
-        way("contract", RUN - {"postgres_log"}, {"only", "stage", "walks", "workers"}, starts=True),
+        way("contract --openapi", {"openapi"}, asked=lambda values: values["openapi"]),
+        way("contract --failed", CONTRACT, {"failed"}, asked=failed, starts=True),
+        way("contract", CONTRACT, starts=True),
     ),
     "chaos": (
         way("chaos --list", {"listed"}, asked=lambda values: values["listed"]),
@@ -187,6 +194,9 @@ NEEDS: Mapping[str, tuple[Callable[[SimpleNamespace], object], str]] = {
     ),
     "workers": (
         lambda one: one.workers == 1 or not (one.postgres or one.valkey), "given stores serve one worker: leave it out"
+    ),
+    "keep": (
+        lambda one: not (one.base_url and not one.postgres), "the rig starts nothing here that it could leave running: leave it out"
     ),
     "web_port": (lambda one: one.web, "it is the port of Locust's web UI: add --web"),
     "bind": (lambda one: one.expect_workers, "it is for workers on other machines: add --expect-workers N"),

@@ -21,6 +21,7 @@ RUN_SECTIONS = {
     "INV": "Invariants",
     "PROTOCOL": "The protocol of the mirror",
     "SEEN": "What had to happen",
+    "STATE": "States that had to be met in quiet",
     "CLAIM": "Claims",
     "DIFF": "With the mirror and without it",
     "THRESHOLD": "Thresholds",

@@ -19,7 +19,7 @@ COMMANDS = GROUP.commands
 ENDS = (
     "runs.checklist.run.run", "runs.checklist.repeat.run", "runs.checklist.listing.run", "runs.checklist.fault_matrix.run", "runs.chaos.run.run",
     "runs.chaos.run.run_random", "runs.chaos.run.run_failed", "runs.chaos.run.list_campaigns", "runs.chaos.run.list_faults", "runs.chaos.shrink.run",
-    "runs.verify.run.run", "runs.contract.run.run", "runs.contract.run.list_sentences", "runs.load.options.run", "runs.scaling.run.run", "runs.benchmark.outage.run", "runs.benchmark.hot_path.run",
+    "runs.verify.run.run", "runs.contract.run.run", "runs.contract.told.list_sentences", "runs.contract.told.print_openapi", "runs.load.options.run", "runs.scaling.run.run", "runs.benchmark.outage.run", "runs.benchmark.hot_path.run",
     "runs.benchmark.load_generator.run", "runs.mutation.run.run", "runs.mutation.run.list_entries", "runs.model.run.run", "runs.model.run.run_failed",
     "runs.model.run.list_specs", "runs.model.replay.run", "runs.recheck.run", "runs.recheck.by_protocol", "runs.manual.serve.run", "runs.manual.client.run", "runs.manual.lines.run",
     "runs.manual.tour.run", "runs.manual.tour.print_steps", "results.compare.run",

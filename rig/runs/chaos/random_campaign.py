@@ -4,14 +4,15 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rig.checks.chaos.states import BACK_IN_OUTAGE, STATES
 from rig.faults import Fault
 from rig.faults.catalogue import faults
 from rig.faults.requirements import Requirement, libfaketime, no_resolver
-from rig.runs.chaos.campaign import INVARIANTS, SETTINGS, Campaign, Phases
+from rig.runs.chaos.campaign import CADENCES, INVARIANTS, SETTINGS, WITHOUT_SEED, Campaign, Phases
 from rig.runs.chaos.schedule import PlannedFault
 from rig.runs.chaos.steering import LEADS
 from rig.runs.common.replay import number
-from rig.traffic.background.workload import Pace
+from rig.traffic.background.steps import Pace
 
 INSTANCES = ("a", "b")
 SHORT_S, LONG_S = 0.5, 8.0  # a fault in force
@@ -23,6 +24,9 @@ RARE_SHARE = 5  # then one strike in about so many is of it
 
 # Faults as they fall may leave no outage that is long enough for readers to be compared in.
 DRAWN = {**INVARIANTS, "INV-17": {**INVARIANTS["INV-17"], "reads_min": 0}}
+# Another fault that falls upon an outage may keep the operator from a re-activation.
+MUST_MEET = tuple(state for state in STATES if state != BACK_IN_OUTAGE)
+SEEDED_SHARE = 0.5  # of the campaigns: those with the periodic seed
 # With a fleet: its mitras do not ping, and are heard of at each change of theirs; and each chat is offered to them all.
 FLEET_SETTINGS = {"stale_after_seconds": 14}
 FLEET_PACE = Pace(chat_every_s=6.0, silent_every_s=30.0)
@@ -62,6 +66,8 @@ def generate_campaign(random_seed: int, minutes: float, fleet: int = 0, towards:
         shows=f"{len(strikes)} faults drawn from the random seed {random_seed}: no promise is broken",
         strikes=tuple(strikes),
         instances=INSTANCES,
+        cadences=CADENCES if random.Random(f"{random_seed}/seed").random() < SEEDED_SHARE else WITHOUT_SEED,
+        must_meet=MUST_MEET,
         settings=FLEET_SETTINGS if fleet else SETTINGS,
         phases=Phases(baseline_s=FLEET_BASELINE_S, fault_s=last) if fleet else Phases(fault_s=last),
         checks=DRAWN,
