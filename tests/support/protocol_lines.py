@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from rig.checks.protocol.calls import PROTOCOL_VERSION
 from rig.checks.protocol.transactions import SEED, SWEEP
 from rig.record import Lines
@@ -51,9 +53,7 @@ class Course:
 
     def replaced(self, old: Line, **changed: Any) -> None:
         """Put another line in the place of one; `t` and all else stay."""
-        # msgspec structs are replaced as dataclasses are, from Python 3.13 on only.
-        fields = {name: getattr(old, name) for name in old.__struct_fields__} | changed
-        self.lines[self.lines.index(old)] = type(old)(**fields)
+        self.lines[self.lines.index(old)] = msgspec.structs.replace(old, **changed)
 
     def statement(self, text: str, *parameters: str, session: str, committed: bool = True) -> Statement:
         now = self.now
