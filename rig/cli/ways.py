@@ -88,7 +88,7 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
     "chaos": (
         way("chaos --list", {"listed"}, asked=lambda values: values["listed"]),
         way("chaos --list-faults", {"faults_listed"}, asked=lambda values: values["faults_listed"]),
-        way("chaos random", RUN, {"names", "minutes", "fleet"}, asked=first("random"), starts=True, names_max=1),
+        way("chaos random", RUN, {"names", "minutes", "fleet", "towards"}, asked=first("random"), starts=True, names_max=1),
         way(
             "chaos matrix", RUN, {"names", "only", "classes", "cadence", "workers"},
             asked=first("matrix"), starts=True, names_max=1,
@@ -124,7 +124,10 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         way("model --failed", MODEL, {"failed"}, asked=failed),
         way("model", MODEL, {"spec", "mutant"}),
     ),
-    "recheck": (way("recheck", {"run", "reports", "quiet"}),),
+    "recheck": (
+        way("recheck --protocol", {"run", "reports", "protocol"}, asked=lambda values: values["protocol"]),
+        way("recheck", {"run", "reports", "quiet"}),
+    ),
     "compare": (way("compare", {"before", "after", "as_json", "reports"}),),
     "doctor": (way("doctor", WHEELS),),
     "clean": (way("clean"),),

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rig.checks.chaos.states import BACK_IN_OUTAGE, SEEDED, STATES, TWO_OPERATORS
+from rig.checks.protocol.item import ITEM as PROTOCOL
 from rig.errors import UsageError
 from rig.faults import Fault
 from rig.runs.chaos.schedule import PlannedFault, length_s, restored
@@ -161,7 +162,7 @@ class Campaign:
             for item, bounds in self.checks.items()
             if item not in excused
         }
-        return bounded | {event: {} for event in self.events} | self.states
+        return bounded | {PROTOCOL: {}} | {event: {} for event in self.events} | self.states
 
 
 def restored_campaign(plain: Mapping[str, Any]) -> Campaign:

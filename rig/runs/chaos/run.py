@@ -20,13 +20,14 @@ from rig.record.lines.chaos import Phase, Schedule
 from rig.record.lines.common import Missing, Weakness
 from rig.runs.chaos.campaign import Campaign
 from rig.runs.chaos.fault_scheduler import FaultScheduler, note_schedule, refuse_what_is_missing
-from rig.runs.chaos.final_state import write_history
+from rig.runs.chaos.final_state import write_history, write_versions
 from rig.runs.chaos.metrics_scraper import Scraper
 from rig.runs.chaos.people import make_workload
 from rig.runs.chaos.random_campaign import generate_campaign, possible_here
 from rig.runs.chaos.registry import DIRECTORY, alone, campaigns, failed_campaigns, from_file, of_profile, select
 from rig.runs.chaos.sampler import Sampler
 from rig.runs.chaos.schedule import PlannedFault, require_possible
+from rig.runs.chaos.steering import steps_towards
 from rig.runs.common.failures import Exits, keep_logs, rescued
 from rig.runs.common.replay import replay_command
 from rig.runs.common.scaffold import FinishedRun, carry_out
@@ -86,10 +87,16 @@ def run_failed(settings: Settings) -> int:
     return run_all(settings, chosen, ["rig", "chaos", *words]) if chosen else 0
 
 
-def run_random(settings: Settings, minutes: float, fleet: int = 0) -> int:
-    """One campaign drawn from the random seed, with so many further mitras; a failed one tells how to shrink it."""
+def run_random(settings: Settings, minutes: float, fleet: int = 0, towards: Sequence[str] = ()) -> int:
+    """One campaign drawn from the random seed, with so many further mitras; a failed one tells how to shrink it.
+
+    `towards`: steps of the protocol to steer it to, or `untaken`. UsageError for another word.
+    """
+    steps = steps_towards(towards, settings.reports)
+    if towards:
+        echo(f"steered to: {', '.join(steps) or 'nothing, as each step was taken already'}")
     seed = draw_random_seed(settings.random_seed)
-    campaign, left_out = possible_here(generate_campaign(seed, minutes, fleet))
+    campaign, left_out = possible_here(generate_campaign(seed, minutes, fleet, steps))
     chosen = settings.model_copy(update={"random_seed": seed})
     return run_all(chosen, [campaign], ["rig", "chaos"], left_out)
 
@@ -211,6 +218,7 @@ def run_phases(testbed: Testbed, campaign: Campaign, exits: Exits) -> None:
             workload.reactivate(campaign.pace.returning)
 
     began = time.time()
+    write_versions(testbed)
     with (
         FaultScheduler(testbed, campaign.strikes, campaign.instances, workload.stand_still, when_active) as scheduler,
         Sampler(testbed, workload.mitra_ids),
