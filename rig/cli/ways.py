@@ -101,6 +101,9 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         ),
         way("load", RUN, PACE, starts=True, extra="load"),
     ),
+    "soak": (
+        way("soak", RUN - {"postgres_log"}, {"hours", "minutes", "factor", "faults", "pressure"}, starts=True),
+    ),
     "bench": (
         way("bench --fleet", {"fleet", "random_seed", "quiet"}, asked=lambda values: values["fleet"] is not None, extra="load"),
         way("bench --hot", STACK, SERVER, {"hot", "label", "quiet"}, asked=lambda values: values["hot"], starts=True),
