@@ -19,6 +19,7 @@ TITLES = {
     "load": "Load report",
     "model": "Model report",
     "contract": "Contract report",
+    "soak": "Soak report",
     "verify": "Verification report",
 }
 

@@ -23,6 +23,10 @@ Faults = Annotated[
 Pressure = Annotated[
     bool, typer.Option("--pressure/--no-pressure", help="At the end, let a neighbour fill Valkey under each policy.")
 ]
+Resume = Annotated[
+    str | None,
+    typer.Option(help="Go on with an interrupted soak: its directory, or its name below the reports.", metavar="<run>"),
+]
 
 
 @subcommand()
@@ -33,6 +37,7 @@ def soak(
     factor: Factor = 1.0,
     faults: Faults = "none",
     pressure: Pressure = True,
+    resume: Resume = None,
 ) -> None:
     """Run for hours under changing traffic, and find what grows: memory, connections, rows, keys, latency, drift.
 
@@ -42,6 +47,10 @@ def soak(
     from rig.runs.soak import run as runner
     from rig.runs.soak.order import Order
 
+    if resume is not None:
+        from rig.runs.soak.resume import resume as go_on
+
+        raise typer.Exit(go_on(ctx.obj, resume))
     if hours is not None and minutes is not None:
         raise UsageError("--hours and --minutes are both lengths: give one of them")
     planned_s = minutes * 60 if minutes is not None else (2.0 if hours is None else hours) * 3600

@@ -38,9 +38,7 @@ class Keeper(RecordWriter):
             self._waiting.append(line)
             self._write()
             if len(self._waiting) > WAITING_MAX:
-                raise DiskFull(
-                    f"{self._recorder.path.parent}: the disk has been full since {self._since:.0f}: free some space, then use --resume"
-                )
+                raise DiskFull(f"the disk of {self._recorder.path.parent} has been full for too long: free some space")
 
     def _write(self) -> None:
         if not self._has_room():
