@@ -57,7 +57,7 @@ class Order:
 
     @property
     def fault_every_s(self) -> float:
-        return max(FAULT_EVERY_S / self.factor, self.planned_s / 10, FAULT_MIN_S)
+        return max(FAULT_EVERY_S / self.factor, FAULT_MIN_S)
 
     def plain(self) -> dict[str, Any]:
         return asdict(self)
