@@ -31,12 +31,12 @@ def series(run: Run) -> list[dict[str, object]]:
     names = sorted({name for line in run.of(SoakSample) for name in line.values})
     names.sort(key=lambda name: (not (growing(name) or bounded(name)), name))
     found: list[dict[str, object]] = []
-    breaks = [[begin + 1e-3, None] for begin, _ in gaps(run.lines)]
+    breaks: list[tuple[float, float | None]] = [(begin + 1e-3, None) for begin, _ in gaps(run.lines)]
     for name in names:
-        points = [[line.t, line.values[name]] for line in run.of(SoakSample) if name in line.values]
+        points = [(line.t, line.values[name]) for line in run.of(SoakSample) if name in line.values]
         if any(value for _, value in points):  # a series that was always 0 needs no chart
-            every = sorted([*points, *breaks], key=lambda point: point[0] or 0)
-            found.append({"name": name, "unit": unit_of(name), "points": every})
+            every = sorted([*points, *breaks], key=lambda point: point[0])
+            found.append({"name": name, "unit": unit_of(name), "points": [list(point) for point in every]})
     return found[:CHARTS_MAX]
 
 

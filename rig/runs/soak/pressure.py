@@ -64,7 +64,7 @@ class Neighbour:
 def restored(testbed: Testbed) -> Iterator[None]:
     """Set both settings back to what they were."""
     client = testbed.mirror.client
-    before = {name: client.config_get(name)[name] for name in ("maxmemory", "maxmemory-policy")}
+    before = {name: str(client.config_get(name)[name]) for name in ("maxmemory", "maxmemory-policy")}
     try:
         yield
     finally:

@@ -24,7 +24,7 @@ from rig.traffic.churn.tally import Window
 SLOW_EVERY = 6  # rows and keys are counted in each sixth sample
 LATENCY_EVERY_S = 3600.0  # of the written cadences
 LAG_MAX_S = 0.2  # above it the rig itself was too slow to measure
-COUNT_MIN = 5  # requests, for a latency
+COUNT_MIN = 8  # requests, for a latency
 STOP_S = 20.0
 ERRORS = (redis.RedisError, psycopg.Error, httpx.HTTPError, CannotObserve, OSError)
 
@@ -44,6 +44,7 @@ class Sampler:
         self._valkey, self._postgres = ValkeyLook(testbed, rates), PostgresLook(testbed, rates)
         self._instances = InstanceLook(testbed)
         self._rows = Rows(testbed, world)
+        self._latencies = Latencies()
         self._drift = DriftWatch(reader(testbed), clock.now)
         self._known: dict[str, object] = {}
         self._taken = 0
@@ -94,7 +95,8 @@ class Sampler:
         seconds = self._last - began
         for event in self._clock.events():
             self._record.add(event)
-        values = latencies(window := self._world.tally.window(), seconds)
+        window = self._world.tally.window()
+        values = {"requests_per_s": round(window.requests / seconds, 2), **self._latencies.read(window)}
         missed: dict[str, str] = {}
         lag_s = self._testbed.lag.worst(time.time() - seconds)
         values["rig.lag_ms"] = round(lag_s * 1000, 1)
@@ -152,11 +154,21 @@ class Sampler:
             self._record.add(line)
 
 
-def latencies(window: Window, seconds: float) -> dict[str, float]:
-    """Median and p99 in ms by instance and action, and how many requests there were per second."""
-    values = {"requests_per_s": round(window.requests / seconds, 2)}
-    for (instance, action), found in window.latencies_ms.items():
-        if instance and len(found) >= COUNT_MIN:
-            values[f"{instance}.{action}.ms"] = round(quantile(found, 0.5) or 0.0, 3)
-            values[f"{instance}.{action}.p99_ms"] = round(quantile(found, 0.99) or 0.0, 3)
-    return values
+class Latencies:
+    """Median and p99 in ms by instance and action, of at least COUNT_MIN requests: those of several samples, if these are few."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], list[float]] = {}
+
+    def read(self, window: Window) -> dict[str, float]:
+        """The series for which there are enough requests since they were told last."""
+        values = {}
+        for of, more in window.latencies_ms.items():
+            found = [*self._found.pop(of, []), *more]
+            if len(found) < COUNT_MIN:
+                self._found[of] = found
+            elif of[0]:
+                name = ".".join(of)
+                values[f"{name}.ms"] = round(quantile(found, 0.5) or 0.0, 3)
+                values[f"{name}.p99_ms"] = round(quantile(found, 0.99) or 0.0, 3)
+        return values

@@ -61,7 +61,7 @@ def test_a_value_above_its_bound_fails_however_short_the_run_is(one: Any) -> Non
 
 
 def test_every_item_has_a_series_that_can_fail_it() -> None:
-    judged = {one.item for one in (*GROWING, *BOUNDED)}
+    judged = {one.item for one in (*GROWING, *BOUNDED) if one.item}
     assert judged | {"SOAK-14", "SOAK-15"} == set(BOUNDS)
     assert {item for item, _, _ in LEAKS} | {one.item for one in BOUNDED} == judged
 
@@ -174,6 +174,14 @@ def test_a_limit_that_a_store_tells_replaces_the_stated_headroom() -> None:
     roomy = soak(3.0, part_has={"headroom": {"postgres.connections": 5000.0}}, postgres__connections=rising)
     assert rises(lines_of(roomy))["postgres.connections"].how.headroom == 5000
     assert verdict("SOAK-04", roomy)[0] is Verdict.INCONCLUSIVE
+
+
+def test_a_rise_of_the_latency_says_nothing_if_the_rig_is_delayed_too() -> None:
+    rising = noisy(lambda hours: 10 + 40 * hours, 4)
+    plain = soak(3.0, a__ping__ms=rising, rig__lag_ms=noisy(lambda hours: 5 + 40 * hours, 4))
+    found, message = verdict("SOAK-07", plain)
+    assert found is Verdict.INCONCLUSIVE
+    assert "other work" in message
 
 
 def test_a_crash_fails_the_item_of_the_answers() -> None:

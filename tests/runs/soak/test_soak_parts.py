@@ -25,9 +25,10 @@ from rig.runs.soak.keeper import DiskFull, Keeper
 from rig.runs.soak.looks import Rates, of_contract
 from rig.runs.soak.order import Order, restored
 from rig.runs.soak.resume import resumable
+from rig.runs.soak.sampler import COUNT_MIN, Latencies
 from rig.traffic.actors.exchange import Exchange
 from rig.traffic.churn.engine import Lives
-from rig.traffic.churn.tally import FAILED_MAX, Tally
+from rig.traffic.churn.tally import FAILED_MAX, Tally, Window
 from tests.support.record_lines import write
 
 
@@ -213,6 +214,14 @@ def test_a_difference_that_a_fault_has_caused_is_not_calm() -> None:
     watch.look(calm=False)
     (line,) = watch.end()
     assert line.calm is False
+
+
+def test_latencies_of_few_requests_are_gathered_over_several_samples() -> None:
+    latencies = Latencies()
+    few = Window({("a", "ping"): [10.0] * (COUNT_MIN - 1), ("", "ping"): [1.0] * COUNT_MIN})
+    assert latencies.read(few) == {}
+    assert latencies.read(Window({("a", "ping"): [30.0]})) == {"a.ping.ms": 10.0, "a.ping.p99_ms": 30.0}
+    assert latencies.read(Window()) == {}
 
 
 def test_nothing_is_calm_while_the_run_disturbs_and_right_after_it() -> None:
