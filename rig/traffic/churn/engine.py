@@ -46,9 +46,10 @@ class Lives:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+        deadline = time.monotonic() + TIMEOUT_S * 3  # an action has up to three requests
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(TIMEOUT_S * 3)
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _next(self) -> Life | None:
         """The next life that is due; None when all is stopped."""

@@ -60,6 +60,7 @@ class World:
         random_seed: int,
     ) -> None:
         self._servers, self._new_mitra = servers, new_mitra
+        self._first = servers()[0]  # an actor is made for it; `move` chooses who takes the request
         self.pace = pace
         self.tally = Tally(recorder)
         self.lives = Lives()
@@ -105,12 +106,12 @@ class World:
             self.inserted += 1
         id, phone = self._new_mitra()
         for _ in range(max(1, round(draw.uniform(0.5, 1.5) * pace.shifts))):
-            mitra = Mitra(self._any_server(), id, phone, self.tally, name=id)
+            mitra = Mitra(self._first, id, phone, self.tally, name=id)
             while not (self.move(mitra, draw) and self.signed_in(mitra)):
                 yield RETRY_S
             yield from self.shift(mitra, draw)
             yield pace.break_s * draw.uniform(0.5, 1.5)
-        operator = Operator(self._any_server(), self.tally)
+        operator = Operator(self._first, self.tally)
         self.move(operator, draw)
         operator.set_active(id, False)
         self.lives.add(self.mitra(), after_s=pace.break_s)
@@ -148,7 +149,7 @@ class World:
     def customer(self) -> Life:
         """One customer from the first sign-in to the last chat; then a new one comes."""
         draw = self.draw()
-        customer = Customer(self._any_server(), None, f"+629{draw.randrange(10**9, 10**10)}", self.tally)
+        customer = Customer(self._first, None, f"+629{draw.randrange(10**9, 10**10)}", self.tally)
         with self._lock:
             self.customers += 1
         while not (self.move(customer, draw) and self.signed_in(customer)):
@@ -198,7 +199,7 @@ class World:
     def operator(self) -> Life:
         """Looks at the dashboard, and changes a setting now and then."""
         draw, turn = self.draw(), 0
-        operator = Operator(self._any_server(), self.tally)
+        operator = Operator(self._first, self.tally)
         changed = time.monotonic()
         while True:
             if self.move(operator, draw):
@@ -207,9 +208,3 @@ class World:
                     changed, turn = time.monotonic(), turn + 1
                     operator.set_config("max_customers_per_mitra", MAXIMA[turn % 2])
             yield self.pace.dashboard_s
-
-    def _any_server(self) -> ServerHandle:
-        """Any instance, to make an actor of; `move` chooses the one that takes the request."""
-        while not (servers := self._servers()):
-            time.sleep(0.05)
-        return servers[0]
