@@ -108,6 +108,14 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         ),
         way("load", RUN, PACE, starts=True, extra="load"),
     ),
+    "soak": (
+        # Length, factor, faults, random seed, level and strictness are those of the run that it goes on with.
+        way(
+            "soak --resume", STACK, SERVER, {"resume", "reports", "quiet"},
+            asked=lambda values: values["resume"] is not None, starts=True,
+        ),
+        way("soak", RUN - {"postgres_log"}, {"hours", "minutes", "factor", "faults", "pressure"}, starts=True),
+    ),
     "bench": (
         way("bench --fleet", {"fleet", "random_seed", "quiet"}, asked=lambda values: values["fleet"] is not None, extra="load"),
         way("bench --hot", STACK, SERVER, {"hot", "label", "quiet"}, asked=lambda values: values["hot"], starts=True),
