@@ -2,10 +2,11 @@
 
 from rig.cli.app import app
 
-from rig.cli.commands import verify, checklist, contract, chaos, load, soak, proofs, saved, session, tools  # isort: skip  # each adds its commands
+from rig.cli.commands import verify, checklist, contract, chaos, load, soak, audit, proofs, saved, session, tools  # isort: skip  # each adds its commands
 
 __all__ = [
     "app",
+    "audit",
     "chaos",
     "checklist",
     "contract",
