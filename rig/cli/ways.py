@@ -12,7 +12,7 @@ from typing import Any
 from rig.setting_fields import FIELDS
 
 WHEELS = frozenset({"postgres_wheel", "valkey_wheel"})
-STACK = WHEELS | frozenset({"mode", "postgres", "valkey", "toxiproxy", "scratch"})
+STACK = WHEELS | frozenset({"valkey_profile", "valkey_tls", "mode", "postgres", "valkey", "toxiproxy", "scratch"})
 SERVER = frozenset({"sut", "sut_cwd", "sut_setup", "sut_pass_env", "ready_within_s", "schema"})
 RUNNING = frozenset({
     "base_url", "internal_url", "otp_code", "jwt_secret", "internal_token", "sut_log", "sut_env", "toxiproxy_proxy",
@@ -88,7 +88,7 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
     "chaos": (
         way("chaos --list", {"listed"}, asked=lambda values: values["listed"]),
         way("chaos --list-faults", {"faults_listed"}, asked=lambda values: values["faults_listed"]),
-        way("chaos random", RUN, {"names", "minutes", "fleet"}, asked=first("random"), starts=True, names_max=1),
+        way("chaos random", RUN, {"names", "minutes", "fleet", "towards"}, asked=first("random"), starts=True, names_max=1),
         way(
             "chaos matrix", RUN, {"names", "only", "classes", "cadence", "workers"},
             asked=first("matrix"), starts=True, names_max=1,
@@ -124,7 +124,10 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         way("model --failed", MODEL, {"failed"}, asked=failed),
         way("model", MODEL, {"spec", "mutant"}),
     ),
-    "recheck": (way("recheck", {"run", "reports", "quiet"}),),
+    "recheck": (
+        way("recheck --protocol", {"run", "reports", "protocol"}, asked=lambda values: values["protocol"]),
+        way("recheck", {"run", "reports", "quiet"}),
+    ),
     "compare": (way("compare", {"before", "after", "as_json", "reports"}),),
     "doctor": (way("doctor", WHEELS),),
     "clean": (way("clean"),),
@@ -183,6 +186,10 @@ NEEDS: Mapping[str, tuple[Callable[[SimpleNamespace], object], str]] = {
     ),
     "postgres_wheel": (lambda one: from_a_wheel(one.postgres, one.mode), "no Postgres is started from a wheel: leave it out"),
     "valkey_wheel": (lambda one: from_a_wheel(one.valkey, one.mode), "no Valkey is started from a wheel: leave it out"),
+    "valkey_profile": (
+        lambda one: from_a_wheel(one.valkey, one.mode), "it is for the embedded Valkey: leave out --valkey URL and --mode docker"
+    ),
+    "valkey_tls": (lambda one: one.valkey_profile, "it is for a profile: add --valkey-profile NAME"),
     "mode": (left_to_start, "every service has a URL, so the rig starts none: leave it out"),
     **dict.fromkeys(("sut", "sut_cwd", "sut_setup", "sut_pass_env"), (started, "--base-url names a server that already runs: give one of them")),
     "toxiproxy_proxy": (

@@ -72,6 +72,21 @@ class AcceptedDeviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     until: str
 
 
+class PlannedPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A campaign or a load of a verification, which has a record of its own in the directory `parts/<name>`.
+
+    `items`: the ids that it must answer, as they stand in that record. `replay` runs the part alone.
+    `skipped`: why it cannot be run here; empty if it can.
+    """
+
+    name: str
+    of: str  # the kind of run: `chaos` or `load`
+    title: str
+    items: list[str]
+    replay: str
+    skipped: str = ""
+
+
 class Plan(Line, frozen=True, kw_only=True, tag="plan"):
     """The first line: the items that must get a verdict, and the command that judges one again, with `{item}` in it."""
 
@@ -84,6 +99,7 @@ class Plan(Line, frozen=True, kw_only=True, tag="plan"):
     sentences: list[PlannedSentence] = []  # of a contract run: those that it judges
     replays: dict[str, str] = {}  # of items that have their own command
     accepted: list[AcceptedDeviation] = []  # known deviations
+    parts: list[PlannedPart] = []  # of a verification: what runs besides checklist and contract
 
 
 class End(Line, frozen=True, kw_only=True, tag="end"):

@@ -199,7 +199,7 @@ class _Summary:
 
     def _facts(self, directory: RunDirectory | None) -> None:
         facts = dict(self.view.facts)
-        for name in ("Label", "Commit", "Stack", "Took", "Random seed", "Cadence"):
+        for name in ("Judged", "Label", "Commit", "Stack", "Took", "Random seed", "Cadence"):
             if name in facts:
                 self._fact(name.lower(), facts[name], whole=False)
         if self.view.command:
