@@ -52,6 +52,7 @@ class StackSpec:
     # Of the caller's environment what the server and its set-up get; kept out of messages, as it may hold secrets.
     inherited: Mapping[str, str] = field(default_factory=caller.for_servers, repr=False)
     attached: Attachment | None = None  # a server that runs already, instead of `sut`
+    outside: bool = False  # of the running server the listeners alone are known, and not its stores
 
     @classmethod
     def restored(cls, plain: Mapping[str, Any], logs: Path) -> Self:
@@ -114,8 +115,13 @@ class StackSpec:
 
     def _check_attached(self) -> None:
         """A running server needs the URLs of its stores, and allows no option of a server that the rig starts."""
-        if not (self.postgres and self.valkey):
-            raise SpecError("--base-url needs the server's stores too: add --postgres URL and --valkey URL")
+        if not (self.postgres and self.valkey) and not self.outside:
+            raise SpecError(
+                "--base-url needs the server's stores too: add --postgres URL and --valkey URL"
+                " (`rig contract` judges a part without them)"
+            )
+        if self.outside and (self.postgres or self.valkey or self.toxiproxy):
+            raise SpecError("--base-url goes with both stores or with none: add --postgres URL and --valkey URL")
         for flag, told in (
             ("--sut", self.sut != DEFAULT_SUT), ("--sut-setup", self.sut_setup), ("--sut-cwd", self.sut_cwd),
         ):  # fmt: skip

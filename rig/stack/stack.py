@@ -24,6 +24,7 @@ from rig.stack.spec import StackSpec
 from rig.stack.sut.attached import AttachedServer, NoToxiproxy, ProxyInFront
 from rig.stack.sut.managed import Clock, Seat, Secrets, ServerInstance
 from rig.stack.sut.migrations import set_up
+from rig.stack.sut.outside import NoStore
 from rig.stack.sut.resolver import Resolver
 
 
@@ -57,18 +58,24 @@ class Stack:
         self.name = name
         self.supervisor = supervisor
         self.secrets = Secrets(jwt_secret=secrets.token_hex(32), internal_token=secrets.token_hex(24))
-        self.postgres = (
-            ExternalPostgres(spec.postgres, spec.postgres_log)
-            if spec.postgres
-            else kinds.postgres(*arguments, autovacuum=spec.autovacuum, wheel=spec.postgres_wheel)
-        )
-        self.valkey = self._valkey(kinds, arguments)
+        self.postgres, self.valkey = self._stores(kinds, arguments)
         self.toxiproxy = self._toxiproxy(kinds, arguments)
         self.servers: dict[str, Any] = {}  # ServerInstance, or the one AttachedServer
         self._proxies: dict[str, str] = {}  # name in Toxiproxy → host:port
         self._ports: list[int] = []
         self._clocks = supervisor.temporary_directory(f"{name}-clocks") if spec.clock_library else None
         self.resolver = Resolver(supervisor.temporary_directory(f"{name}-resolver")) if spec.own_resolver else None
+
+    def _stores(self, kinds: Kinds, arguments: tuple[Any, ...]) -> tuple[Any, Any]:
+        spec = self.spec
+        if spec.outside:
+            return NoStore(), NoStore()
+        postgres = (
+            ExternalPostgres(spec.postgres, spec.postgres_log)
+            if spec.postgres
+            else kinds.postgres(*arguments, autovacuum=spec.autovacuum, wheel=spec.postgres_wheel)
+        )
+        return postgres, self._valkey(kinds, arguments)
 
     def _valkey(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Any:
         spec = self.spec

@@ -40,6 +40,8 @@ def machine() -> dict[str, str]:
 def stack_facts(spec: StackSpec) -> dict[str, Any]:
     """Given stores are asked, the rig's own are named after their programs or images. `lacks`: abilities that a given store lacks."""
     protect(spec)
+    if spec.outside:
+        return {"mode": spec.mode, "sut": spec.named(), "stores": {}, "lacks": {}}
     stores: dict[str, str] = {}
     lacks: dict[str, str] = {}
     for name, facts in (("postgres", postgres(spec)), ("valkey", valkey(spec))):

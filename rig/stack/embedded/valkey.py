@@ -84,9 +84,9 @@ class EmbeddedValkey:
     def create(self) -> None:
         self.start()
 
-    def twin(self) -> "EmbeddedValkey":
-        """A second, empty server with the same users, up: to be its replica, or a store of its own. Close it."""
-        other = self._sibling(f"{self._stack}-second-{secrets.token_hex(2)}")
+    def twin(self, name: str = "second") -> "EmbeddedValkey":
+        """A further, empty server with the same users, up: to be its replica, or a store of its own. Close it."""
+        other = self._sibling(f"{self._stack}-{name}-{secrets.token_hex(2)}")
         other._passwords = dict(self._passwords)
         other.create()
         return other
