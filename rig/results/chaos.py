@@ -13,7 +13,7 @@ from rig.record.lines.chaos import FaultEvent, Metrics, Phase, Sample
 from rig.record.lines.common import Request, ServerLog
 from rig.record.lines.load import Load
 from rig.record.lines.scaling import Growth
-from rig.results.contract import pairs_reached
+from rig.results.contract import failing_walks, pairs_reached
 from rig.results.load import load_figures
 from rig.results.model import model_figures
 from rig.results.scaling import growth_figures
@@ -44,7 +44,7 @@ def figures(run: Run) -> dict[str, object]:
         return growth_figures(run)
     phases = run.of(Phase)
     if not phases:
-        return pairs_reached(run)
+        return {**pairs_reached(run), **failing_walks(run)}
     # The latency of a request whose sender hung up is not known.
     requests = [line for line in run.of(Request) if line.action not in ("", "abandoned")]
     samples = run.of(Sample)

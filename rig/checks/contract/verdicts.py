@@ -38,6 +38,9 @@ class Told:
     judged: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     findings: dict[str, list[tuple[str, list[Evidence]]]] = field(default_factory=lambda: defaultdict(list))
     doubts: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    lacks: dict[str, list[str]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # what a probe needs and did not have
 
 
 class Reader:
@@ -75,6 +78,8 @@ class Reader:
             told.judged[sentence] += count
         for sentence, message in judge.broken:
             told.findings[sentence].append((f"{line.probe}: {message}", shown))
+        for sentence, message in judge.lacks:
+            told.lacks[sentence].append(f"{line.probe}: {message}")
         for sentence, message in judge.doubts:
             told.doubts[sentence].append(f"{line.probe}: {message}")
 
@@ -107,13 +112,16 @@ def declare_contract(planned: Sequence[PlannedSentence], goodbye_s: float, token
 
 
 def kept(sentence: PlannedSentence, reader: Reader, planned: Collection[str]) -> Callable[[Judge, Lines, Bounds], None]:
-    """Failed: a step or probe broke the sentence. Passed: it was tested, and always held.
+    """Failed: a step or probe broke the sentence. Passed: it was tested, and always held. Skipped: the plan says what it lacks.
 
     A broken sentence that is not planned, such as a hardened one at level contract, is a remark at those of its group.
     """
     group = sentence.id.rpartition("-")[0]
 
     def check(judge: Judge, lines: Lines, bounds: Bounds) -> None:
+        if sentence.lacks:
+            judge.skip(sentence.lacks)
+            return
         told = reader.told(lines)
         for id, findings in told.findings.items():
             if findings and id not in planned and id.rpartition("-")[0] == group:
@@ -127,9 +135,14 @@ def kept(sentence: PlannedSentence, reader: Reader, planned: Collection[str]) ->
         for doubt in told.doubts[sentence.id]:
             judge.assume(False, doubt)
         count = told.judged[sentence.id]
+        if told.lacks[sentence.id] and not count and not told.doubts[sentence.id]:
+            judge.skip("; ".join(told.lacks[sentence.id]))
+            return
         broken = [f"{id}: {findings[0][0]}" for id, findings in told.findings.items() if findings]
         why = f", as the way there was broken ({broken[0]})" if broken else ""
         judge.assume(count, f"nothing tested this sentence{why}")
+        for lack in told.lacks[sentence.id]:
+            judge.note(f"not tested by {lack}")
         judge.note(f"tested {count:,} times" if count != 1 else "tested once")
 
     return check

@@ -96,7 +96,7 @@ def _context(page: Page, results: Mapping[str, Any], place: Place) -> dict[str, 
         "page": page,
         "place": place,
         "run_name": text.clean(place.run_name),
-        "style": style("model.css") if page.model else style(),
+        "style": style(*styles(page, results)),
         **head(page.verdict),
         "meanings": model_words.MEANINGS if page.model else words.MEANINGS,
         "phases": spans,
@@ -105,6 +105,14 @@ def _context(page: Page, results: Mapping[str, Any], place: Place) -> dict[str, 
         "curves": growth.charts(results["growth"]) if results.get("growth") else [],
         "charts": [(_caption(series), svg.chart(series, bands, origin)) for series in results.get("series") or ()],
     }
+
+
+def styles(page: Page, results: Mapping[str, Any]) -> list[str]:
+    """The further style files that this page needs."""
+    if page.model:
+        return ["sequence.css", "model.css"]
+    pieces = (piece for item in results["items"] for answer in item["answers"] for piece in answer["evidence"])
+    return ["sequence.css"] if any(piece.get("kind") == "path" for piece in pieces) else []
 
 
 def style(*more: str) -> Markup:

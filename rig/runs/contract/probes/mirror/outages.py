@@ -136,7 +136,7 @@ def not_from_valkey(testbed: Testbed, people: People, name: str) -> list[str]:
         unknown = str(uuid.uuid4())
         run("SADD", ONLINE, unknown)
         try:
-            return fields_of(control.dashboard().reply).get("online_mitras") == run("SCARD", ONLINE)
+            return bool(fields_of(control.dashboard().reply).get("online_mitras") == run("SCARD", ONLINE))
         finally:
             run("SREM", ONLINE, unknown)
 
