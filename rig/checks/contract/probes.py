@@ -18,6 +18,7 @@ Read = TypeVar("Read")  # the same as its check reads it: a class of rig/record/
 HOMES = (
     "at_once",
     "edges",
+    "generated",
     "values",
     "time_up",
     "refusals",
@@ -27,6 +28,14 @@ HOMES = (
     "places",
     "numbers",
     "losses",
+    "growth",
+    "mirror.cycles",
+    "mirror.hangs",
+    "mirror.outages",
+    "mirror.pings",
+    "mirror.restores",
+    "mirror.seeding",
+    "mirror.sweeps",
     "heads",
     "stores.versions",
     "stores.unfit",
@@ -36,11 +45,12 @@ HOMES = (
 
 @dataclass
 class ProbeJudge:
-    """Collects, by sentence, what a probe shows. `doubts`: why it shows nothing of that sentence."""
+    """Collects, by sentence, what a probe shows. `doubts`: why it shows nothing of that sentence; `lacks`: what it needs."""
 
     judged: dict[str, int] = field(default_factory=dict)
     broken: list[tuple[str, str]] = field(default_factory=list)
     doubts: list[tuple[str, str]] = field(default_factory=list)
+    lacks: list[tuple[str, str]] = field(default_factory=list)
 
     def require(self, sentence: str, holds: object, message: str) -> bool:
         """The server must have done this; `message` says what it did instead."""
@@ -108,6 +118,9 @@ def judge_probe(line: Probe) -> ProbeJudge:
     declared = load_probe_checks().get(line.probe)
     if declared is None:
         raise ValueError(f"no check is declared for the probe {line.probe}")
+    if line.lacks:
+        judge.lacks += [(sentence, line.lacks) for sentence in declared.sentences]
+        return judge
     if line.error:
         judge.doubts += [(sentence, line.error) for sentence in declared.sentences]
         return judge
