@@ -10,6 +10,5 @@ CAMPAIGN = Campaign(
         PlannedFault(0.0, "valkey killed", 6.0),
         PlannedFault(14.0, "old snapshot", 4.0),
     ),
-    instances=("a", "b"),
     phases=Phases(fault_s=20.0),
 )

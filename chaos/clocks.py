@@ -9,6 +9,5 @@ CAMPAIGN = Campaign(
     name="clocks",
     shows="A clock that is set takes nobody offline and revives nobody: heartbeats go by one clock, Valkey's",
     strikes=tuple(PlannedFault(10.0 * turn, clock, 6.0) for turn, clock in enumerate(CLOCKS)),
-    instances=("a", "b"),
     phases=Phases(fault_s=37.0),
 )

@@ -10,6 +10,5 @@ CAMPAIGN = Campaign(
         PlannedFault(0.0, "refused", 7.0),
         PlannedFault(2.0, "server killed", 3.0),
     ),
-    instances=("a", "b"),
     phases=Phases(fault_s=9.0),
 )

@@ -10,6 +10,5 @@ CAMPAIGN = Campaign(
         PlannedFault(0.0, "silent clients", 6.0),
         PlannedFault(9.0, "half-sent requests", 6.0),
     ),
-    instances=("a", "b"),
     phases=Phases(fault_s=16.0),
 )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from rig.runs.chaos.campaign import FULL, Campaign, Phases
+from rig.runs.chaos.campaign import FULL, WITHOUT_SEED, Campaign, Phases
 from rig.runs.chaos.random_campaign import FLEET_BASELINE_S, FLEET_PACE, FLEET_SETTINGS
 from rig.runs.chaos.schedule import PlannedFault
 
@@ -11,7 +11,7 @@ CAMPAIGN = Campaign(
     name="fleet",
     shows="Of ten thousands of changes none is lost: not one is wrong in Valkey ten seconds after it",
     strikes=tuple(PlannedFault(40.0 * number, fault, 3.0) for number, fault in enumerate(FAULTS)),
-    instances=("a", "b"),
+    cadences=WITHOUT_SEED,
     settings=FLEET_SETTINGS,
     phases=Phases(baseline_s=FLEET_BASELINE_S, fault_s=200.0),
     pace=replace(FLEET_PACE, fleet=1500),

@@ -7,5 +7,4 @@ CAMPAIGN = Campaign(
     name="frozen_writer",
     shows="What a thawed instance still had in hand does not undo what happened since",
     strikes=(PlannedFault(0.0, "server frozen", 6.0),),
-    instances=("a", "b"),
 )

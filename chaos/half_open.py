@@ -1,8 +1,8 @@
 """The other end of the connections is gone without a word, again and again, and the server has to find out by itself."""
 
-from rig.runs.chaos.campaign import FULL, Campaign, Phases
+from rig.runs.chaos.campaign import FULL, WITHOUT_SEED, Campaign, Phases
 from rig.runs.chaos.schedule import PlannedFault
-from rig.traffic.background.workload import Pace
+from rig.traffic.background.steps import Pace
 
 # Only the first command of each connection is lost: it has to be a ping, and its mitra silent for long enough
 # after it that the old heartbeat is seen.
@@ -14,5 +14,7 @@ CAMPAIGN = Campaign(
     strikes=tuple(PlannedFault(at_s, "half-open connections", 5.0) for at_s in (0.0, 7.0, 14.0)),
     phases=Phases(fault_s=20.0),
     pace=OF_PINGS,
+    instances=("a",),
+    cadences=WITHOUT_SEED,
     profiles=(FULL,),
 )

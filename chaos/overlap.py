@@ -12,6 +12,5 @@ CAMPAIGN = Campaign(
         PlannedFault(10.0, "one instance unheard", 5.0),
         PlannedFault(12.0, "flushdb"),
     ),
-    instances=("a", "b"),
     phases=Phases(fault_s=18.0),
 )

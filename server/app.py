@@ -67,8 +67,9 @@ class App:
         self._connection_limit = ConnectionLimit()
         public = PublicRoutes(self.db, self.mirror, self.auth, self.chats, self.blast)
         internal = InternalRoutes(self.db, self.mirror, self.auth, self.chats, self.metrics, self.readiness)
-        self._public = self._port("public", "For the apps.", public.endpoints())
-        self._internal = self._port("internal", "For the control center.", internal.endpoints())
+        self.described = {"public": public.endpoints(), "internal": internal.endpoints()}  # without the pages of docs
+        self._public = self._port("public", "For the apps.", self.described["public"])
+        self._internal = self._port("internal", "For the control center.", self.described["internal"])
 
     def _port(self, name: str, description: str, endpoints: Sequence[Endpoint]) -> Port:
         docs = Docs(f"Chat backend, {name} API", description, endpoints, self.auth.anyone)

@@ -12,7 +12,7 @@ from typing import Any
 from rig.setting_fields import FIELDS
 
 WHEELS = frozenset({"postgres_wheel", "valkey_wheel"})
-STACK = WHEELS | frozenset({"mode", "postgres", "valkey", "toxiproxy", "scratch"})
+STACK = WHEELS | frozenset({"valkey_profile", "valkey_tls", "mode", "postgres", "valkey", "toxiproxy", "scratch"})
 SERVER = frozenset({"sut", "sut_cwd", "sut_setup", "sut_pass_env", "ready_within_s", "schema"})
 RUNNING = frozenset({
     "base_url", "internal_url", "otp_code", "jwt_secret", "internal_token", "sut_log", "sut_env", "toxiproxy_proxy",
@@ -26,6 +26,8 @@ PACE = frozenset({
     "witness", "blocks", "instances", "threshold", "processes", "load_workers", "expect_workers", "bind", "web", "web_port",
 })  # fmt: skip
 CHECKLIST = RUN | RUNNING | {"only", "cadence", "workers", "keep", "repeat"}
+VERIFY = RUN | RUNNING | {"only", "cadence", "workers", "keep", "full", "accept"}
+CONTRACT = (RUN | RUNNING | {"only", "stage", "walks", "workers", "keep"}) - {"postgres_log"}
 PROVE = frozenset({
     "names", "only", "sample", "cross", "write_docs", "workers", "random_seed", "label", "reports", "quiet",
 })  # fmt: skip
@@ -77,15 +79,20 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         way("checklist --failed", CHECKLIST, {"failed"}, asked=failed, starts=True),
         way("checklist", CHECKLIST, starts=True),
     ),
-    "verify": (way("verify", RUN, {"only", "cadence", "workers", "full", "accept"}, starts=True),),
+    "verify": (
+        way("verify --failed", VERIFY, {"failed"}, asked=failed, starts=True),
+        way("verify", VERIFY, starts=True),
+    ),
     "contract": (
         way("contract --list", {"listed"}, asked=lambda values: values["listed"]),
-        way("contract", RUN - {"postgres_log"}, {"only", "stage", "walks", "workers"}, starts=True),
+        way("contract --openapi", {"openapi"}, asked=lambda values: values["openapi"]),
+        way("contract --failed", CONTRACT, {"failed"}, asked=failed, starts=True),
+        way("contract", CONTRACT, starts=True),
     ),
     "chaos": (
         way("chaos --list", {"listed"}, asked=lambda values: values["listed"]),
         way("chaos --list-faults", {"faults_listed"}, asked=lambda values: values["faults_listed"]),
-        way("chaos random", RUN, {"names", "minutes", "fleet"}, asked=first("random"), starts=True, names_max=1),
+        way("chaos random", RUN, {"names", "minutes", "fleet", "towards"}, asked=first("random"), starts=True, names_max=1),
         way(
             "chaos matrix", RUN, {"names", "only", "classes", "cadence", "workers"},
             asked=first("matrix"), starts=True, names_max=1,
@@ -105,6 +112,14 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         ),
         way("load", RUN, PACE, starts=True, extra="load"),
     ),
+    "soak": (
+        # Length, factor, faults, random seed, level and strictness are those of the run that it goes on with.
+        way(
+            "soak --resume", STACK, SERVER, {"resume", "reports", "quiet"},
+            asked=lambda values: values["resume"] is not None, starts=True,
+        ),
+        way("soak", RUN - {"postgres_log"}, {"hours", "minutes", "factor", "faults", "pressure"}, starts=True),
+    ),
     "bench": (
         way("bench --fleet", {"fleet", "random_seed", "quiet"}, asked=lambda values: values["fleet"] is not None, extra="load"),
         way("bench --hot", STACK, SERVER, {"hot", "label", "quiet"}, asked=lambda values: values["hot"], starts=True),
@@ -121,7 +136,10 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         way("model --failed", MODEL, {"failed"}, asked=failed),
         way("model", MODEL, {"spec", "mutant"}),
     ),
-    "recheck": (way("recheck", {"run", "reports", "quiet"}),),
+    "recheck": (
+        way("recheck --protocol", {"run", "reports", "protocol"}, asked=lambda values: values["protocol"]),
+        way("recheck", {"run", "reports", "quiet"}),
+    ),
     "compare": (way("compare", {"before", "after", "as_json", "reports"}),),
     "doctor": (way("doctor", WHEELS),),
     "clean": (way("clean"),),
@@ -189,6 +207,10 @@ NEEDS: Mapping[str, tuple[Callable[[SimpleNamespace], object], str]] = {
     ),
     "postgres_wheel": (lambda one: from_a_wheel(one.postgres, one.mode), "no Postgres is started from a wheel: leave it out"),
     "valkey_wheel": (lambda one: from_a_wheel(one.valkey, one.mode), "no Valkey is started from a wheel: leave it out"),
+    "valkey_profile": (
+        lambda one: from_a_wheel(one.valkey, one.mode), "it is for the embedded Valkey: leave out --valkey URL and --mode docker"
+    ),
+    "valkey_tls": (lambda one: one.valkey_profile, "it is for a profile: add --valkey-profile NAME"),
     "mode": (left_to_start, "every service has a URL, so the rig starts none: leave it out"),
     **dict.fromkeys(("sut", "sut_cwd", "sut_setup", "sut_pass_env"), (started, "--base-url names a server that already runs: give one of them")),
     "toxiproxy_proxy": (
@@ -197,6 +219,9 @@ NEEDS: Mapping[str, tuple[Callable[[SimpleNamespace], object], str]] = {
     ),
     "workers": (
         lambda one: one.workers == 1 or not (one.postgres or one.valkey), "given stores serve one worker: leave it out"
+    ),
+    "keep": (
+        lambda one: not (one.base_url and not one.postgres), "the rig starts nothing here that it could leave running: leave it out"
     ),
     "web_port": (lambda one: one.web, "it is the port of Locust's web UI: add --web"),
     "bind": (lambda one: one.expect_workers, "it is for workers on other machines: add --expect-workers N"),

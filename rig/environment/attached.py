@@ -88,6 +88,10 @@ class AttachedTestbed(Testbed):
         return f"the running server does not listen at {server.internal_url} any more: {last_lines}"
 
     @property
+    def starts_servers(self) -> bool:
+        return False
+
+    @property
     def has_log(self) -> bool:
         return self.told.log is not None
 

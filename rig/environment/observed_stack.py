@@ -21,6 +21,11 @@ class ObservedStack:
         self.servers: dict[str, ServerInstance] = {}
         self._logs: dict[str, ServerLog] = {}  # each reads on where it stopped
         self._views_made = False
+        self.open_stores()
+
+    def open_stores(self) -> None:
+        """Make the rig's connections to both stores."""
+        stack = self.stack
         self.tables = Tables(stack.postgres.observer_url, reading_path(self.schema))
         self.fixtures = Fixtures(stack.postgres.url, self.schema)
         self.mirror = Mirror(stack.valkey.url)

@@ -14,8 +14,12 @@ from rig.stack.sut.attachment import Attachment, pairs
 OF_A_RUNNING_SERVER = ("internal_url", "otp_code", "jwt_secret", "internal_token", "sut_log", "sut_env")
 
 
-def stack_spec(settings: Settings, logs: Path) -> StackSpec:
-    """The stack of these settings, with its logs in that directory."""
+def stack_spec(settings: Settings, logs: Path, *, stores_needed: bool = True) -> StackSpec:
+    """The stack of these settings, with its logs in that directory. SpecError for what cannot be.
+
+    `stores_needed`: without the stores of a running server nothing could be judged.
+    """
+    attached = attachment(settings)
     return StackSpec(
         logs=logs,
         mode=settings.mode,
@@ -24,13 +28,16 @@ def stack_spec(settings: Settings, logs: Path) -> StackSpec:
         toxiproxy=settings.toxiproxy,
         postgres_wheel=settings.postgres_wheel,
         valkey_wheel=settings.valkey_wheel,
+        valkey_profile=settings.valkey_profile,
+        valkey_tls=settings.valkey_tls,
         scratch=settings.scratch,
         postgres_log=settings.postgres_log,
         sut=settings.sut,
         sut_cwd=settings.sut_cwd,
         sut_setup=settings.sut_setup,
         inherited=caller.for_servers(passed_on(settings)),
-        attached=attachment(settings),
+        attached=attached,
+        outside=attached is not None and not (stores_needed or settings.postgres or settings.valkey),
     )
 
 

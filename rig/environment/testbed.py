@@ -15,7 +15,7 @@ from rig.environment.stack_spec import mapped_schema
 from rig.environment.step_errors import Unmet
 from rig.fixtures import Schema
 from rig.fixtures.schema import CONTRACT_TABLES
-from rig.observe import LagSentinel
+from rig.observe import LagSentinel, Monitor, NoMonitor
 from rig.record import RecordWriter
 from rig.record.evidence import Evidence
 from rig.record.lines.checklist import StepError
@@ -77,7 +77,21 @@ class Testbed(ObservedStack):
         # Starts (instance, ready since) whose unexpected end stands in the record.
         self._noted: set[tuple[str, float | None]] = set()
         self.lag = LagSentinel()
-        self.monitor = watch_commands(stack, self.others)
+        self.monitor = self.watch()
+
+    def watch(self) -> Monitor | NoMonitor:
+        """What sees the commands at Valkey."""
+        return watch_commands(self.stack, self.others)
+
+    @property
+    def has_stores(self) -> bool:
+        """Whether the rig can look at the server's stores and change them."""
+        return True
+
+    @property
+    def starts_servers(self) -> bool:
+        """Whether the servers are the rig's to start, to stop and to give an environment."""
+        return True
 
     # --- backends --------------------------------------------------------------------------------------------
 

@@ -22,7 +22,8 @@ def archived_run(root: Path, name: str) -> Path | None:
     archive = next((path for path in (given, given.parent) if is_archive(path)), None)
     if archive is None:
         return None
-    runs = {path.parent.name: path.parent for path in sorted(unpacked(root, archive).rglob("run.json"))}
+    found = [path.parent for path in sorted(unpacked(root, archive).rglob("run.json"))]
+    runs = {path.name: path for path in found if not any(parent in found for parent in path.parents)}  # parts are none
     chosen = list(runs.values()) if archive == given else [path for key, path in runs.items() if key == given.name]
     if len(chosen) == 1:
         return chosen[0]

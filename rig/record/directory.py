@@ -10,6 +10,8 @@ from pathlib import Path
 from rig.record.archive import archived_run
 from rig.record.lines import RECORD_VERSION
 
+PARTS = "parts"  # below a run: the runs that it consists of
+
 
 @dataclass(frozen=True)
 class RunDirectory:
@@ -36,6 +38,10 @@ class RunDirectory:
     def records(self) -> list[Path]:
         return sorted(self.path.glob("record-*.jsonl"))
 
+    def part(self, name: str) -> "RunDirectory":
+        """The directory of a part of this run, which may not be there."""
+        return RunDirectory(self.path / PARTS / name)
+
 
 def new_run(root: Path, kind: str, random_seed: int, meta: Mapping[str, object]) -> RunDirectory:
     """Make the directory of a run that starts now and write its `run.json`.
@@ -53,6 +59,20 @@ def new_run(root: Path, kind: str, random_seed: int, meta: Mapping[str, object])
             break
         except FileExistsError:
             continue
+    directory = begin(path, kind, random_seed, started, meta)
+    point_latest(root, path)
+    return directory
+
+
+def new_part(run: RunDirectory, name: str, kind: str, random_seed: int, meta: Mapping[str, object]) -> RunDirectory:
+    """Make the directory of a part of a run and write its `run.json`; see `new_run`. FileExistsError for a second one."""
+    path = run.part(name).path
+    path.mkdir(parents=True)
+    return begin(path, kind, random_seed, datetime.now(UTC), meta)
+
+
+def begin(path: Path, kind: str, random_seed: int, started: datetime, meta: Mapping[str, object]) -> RunDirectory:
+    """Fill a new directory with what every run has from the start."""
     directory = RunDirectory(path)
     directory.logs.mkdir()
     facts = {
@@ -63,7 +83,6 @@ def new_run(root: Path, kind: str, random_seed: int, meta: Mapping[str, object])
         **meta,
     }
     directory.meta.write_text(json.dumps(facts, indent=2) + "\n")
-    point_latest(root, path)
     return directory
 
 

@@ -17,6 +17,8 @@ A run directory holds `run.json` (what was run, on what) and `record-<writer>.js
 
 `run.json` holds `record_version`; this is version {RECORD_VERSION}. A run without one is of version 1, whose lines are the same. A rig refuses a version that it does not know, by name.
 
+A verification with campaigns or a load keeps each of them in `parts/<name>`, a run directory of its own. The plan of the whole names them (`parts`).
+
 Every line has `kind` and `t`, the time in epoch seconds. Lines of a scenario of the checklist have `scenario` and `variant` too. A field with a default may be left out.
 
 In Python, `Run.load(directory)` of `rig.record` reads a run. msgspec makes an instance of a class of `rig/record/lines` of each line; one that does not fit is refused by its file, its number and the wrong field.
@@ -25,6 +27,7 @@ In Python, `Run.load(directory)` of `rig.record` reads a run. msgspec makes an i
 TITLES = {
     "common": "Every kind of run", "checklist": "Checklist", "chaos": "Campaigns", "load": "Loads",
     "scaling": "Growth", "model": "Explorations", "contract": "The contract, sentence by sentence",
+    "soak": "Soaks",
 }  # fmt: skip
 
 

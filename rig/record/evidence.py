@@ -1,7 +1,16 @@
 """The kinds of evidence that stand under a verdict. Plain dictionaries, so that they go to JSON as they are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NotRequired, TypedDict
+
+
+class PathStep(TypedDict):
+    """A step of a path: who (or when), what, and between whom; `kind` is `step`, `client`, `fault` or `heal`."""
+
+    who: str
+    text: str
+    kind: str
+    lanes: list[str]
 
 
 class Evidence(TypedDict):
@@ -35,6 +44,8 @@ class Evidence(TypedDict):
     measured_s: NotRequired[float | None]
     bound_s: NotRequired[float]
     text: NotRequired[str]
+    lanes: NotRequired[list[str]]
+    steps: NotRequired[list[PathStep]]
 
 
 def sql(
@@ -104,3 +115,13 @@ def timing(what: str, measured_s: float | None, bound_s: float) -> Evidence:
 
 def note(text: str) -> Evidence:
     return {"kind": "note", "text": text}
+
+
+def path(title: str, lanes: Sequence[str], steps: Sequence[PathStep], broken: str) -> Evidence:
+    """Steps between people, instances and stores, drawn as a sequence diagram; `broken`: what is wrong with the last one."""
+    return {"kind": "path", "title": title, "lanes": list(lanes), "steps": list(steps), "text": broken}
+
+
+def counts(title: str, numbers: Mapping[str, int]) -> Evidence:
+    """How often each of several things was seen, 0 included."""
+    return {"kind": "counts", "title": title, "counts": dict(numbers)}

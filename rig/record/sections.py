@@ -19,10 +19,13 @@ SECTIONS = {
 # What stands in no checklist: the items of campaigns and loads, and what no box owns.
 RUN_SECTIONS = {
     "INV": "Invariants",
+    "PROTOCOL": "The protocol of the mirror",
     "SEEN": "What had to happen",
+    "STATE": "States that had to be met in quiet",
     "CLAIM": "Claims",
     "DIFF": "With the mirror and without it",
     "THRESHOLD": "Thresholds",
     "GROWTH": "Growth",
+    "SOAK": "Long runs",
     "CONTRACT": "The contract beside the boxes",
 }

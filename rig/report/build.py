@@ -8,6 +8,7 @@ from rig.report import load, model, text, trim, words
 from rig.report.explain.contract import clauses_of
 from rig.report.explain.people import People, found_in, named, people_of
 from rig.report.explain.subjects import marks, subjects_of
+from rig.report.explain.walk import retold
 from rig.report.page import Answer, Item, Measure, Page, Section
 from rig.report.scenarios import scenarios_of, steps_of, timed
 from rig.report.time_spent import time_spent
@@ -19,6 +20,7 @@ TITLES = {
     "load": "Load report",
     "model": "Model report",
     "contract": "Contract report",
+    "soak": "Soak report",
     "verify": "Verification report",
 }
 
@@ -34,7 +36,7 @@ def build(results: Mapping[str, Any]) -> Page:
         kind=kind,
         verdict=words.verdict_of(results["verdict"]),
         headline=trim.message(words.headline(results)),
-        noun=words.NOUNS.get(kind, words.NOUNS["chaos"]),
+        noun=words.nouns_of(results),
         counts=words.counts_of(results),
         promises=_promises(results.get("promise") or {}),
         weakens=tuple(text.clean(reason) for reason in results.get("weakens") or ()),
@@ -47,6 +49,7 @@ def build(results: Mapping[str, Any]) -> Page:
         scenarios=scenarios,
         load=load.view(results),
         model=model.view(results),
+        walks=tuple(retold(results)),
         people=known,
         time=time_spent(results, timed(scenarios, sections)),
     )
@@ -68,6 +71,7 @@ def facts_of(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Exit code", results.get("exit_code")),
         ("Cadence", results.get("cadence")),
         ("Level", results.get("level")),
+        ("Judged", words.what_was_judged(results) if results.get("kind") == "verify" else None),
         ("Schema", results.get("schema")),
         ("Server", stack.get("sut")),
         *words.judged_facts(results.get("judged") or {}),

@@ -3,8 +3,11 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from markupsafe import Markup
+
 from rig.record.evidence import Evidence
 from rig.report import text, trim
+from rig.report.charts import sequence
 from rig.report.explain.subjects import NOTHING, Marks
 from rig.report.trim import Gap, Limits, Line
 
@@ -28,6 +31,7 @@ class Block:
     found: int = 0  # lines that hold the text looked for
     bar: "Bar | None" = None
     words: str | None = None  # a note
+    drawing: Markup | None = None
     marked: bool = False  # the verdict is about this piece
 
     @property
@@ -205,6 +209,23 @@ def _note(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     return Block("note", "Note", words=trim.value(piece.get("text", ""), limits))
 
 
+def _counts(piece: Evidence, limits: Limits, parts: Parts) -> Block:
+    """All of them: what was never seen is what a reader looks for."""
+    numbers: Mapping[str, int] = piece.get("counts") or {}
+    rows = [Row((text.clean(name), str(number))) for name, number in numbers.items()]
+    seen = sum(number > 0 for number in numbers.values())
+    return Block(
+        "sql", "Counts",
+        facts=(("", text.clean(piece.get("title") or "")), ("seen", f"{seen} of {len(numbers)}")),
+        columns=("what", "how often"),
+        rows=tuple(rows),
+    )  # fmt: skip
+
+
+def _path(piece: Evidence, limits: Limits, parts: Parts) -> Block:
+    return Block("path", "Path", facts=(("", text.clean(piece.get("title") or "")),), drawing=sequence.path(piece))
+
+
 def _unknown(piece: Evidence, limits: Limits, parts: Parts) -> Block:
     """A kind that this version does not know is printed as it is rather than lost."""
     raw = text.clean(dict(piece)).split("\n")
@@ -220,6 +241,8 @@ SHAPES: dict[str, Callable[[Evidence, Limits, Parts], Block]] = {
     "statements": _statements,
     "timing": _timing,
     "note": _note,
+    "path": _path,
+    "counts": _counts,
 }
 
 

@@ -10,6 +10,7 @@ from rig.report import words
 from rig.report.explain.contract import Clause, clauses
 from rig.report.explain.people import People, Person
 from rig.report.explain.subjects import Marks
+from rig.report.explain.walk import Retold
 from rig.report.model import Model
 from rig.report.table import Figure, Table
 from rig.report.time_spent import TimeSpent
@@ -189,6 +190,7 @@ class Page:
     scenarios: tuple[Scenario, ...]
     load: "Load | None" = None
     model: Model | None = None
+    walks: tuple[Retold, ...] = ()  # that broke a sentence of the contract
     people: People = field(default_factory=dict)
     time: TimeSpent | None = None
 

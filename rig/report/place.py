@@ -8,15 +8,17 @@ from pathlib import Path
 from rig.config import Settings
 from rig.record import RunDirectory
 from rig.record.archive import UNPACKED
+from rig.record.directory import PARTS
 
 
 @dataclass(frozen=True)
 class Place:
-    """`reports` is empty where it is the default; `logs` are paths relative to the report."""
+    """`reports` is empty where it is the default; `logs` and `parts` (reports of parts) are relative to the report."""
 
     run_name: str = ""
     reports: str = ""
     logs: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @property
     def options(self) -> str:
@@ -32,10 +34,13 @@ def place_of(directory: RunDirectory) -> Place:
     path = directory.path.resolve()
     logs = (file for file in directory.logs.rglob("*") if file.is_file()) if directory.logs.is_dir() else ()
     found = tuple(sorted(file.relative_to(directory.path).as_posix() for file in logs))
+    parts = tuple(
+        sorted(file.relative_to(directory.path).as_posix() for file in directory.path.glob(f"{PARTS}/*/report.html"))
+    )
     parents = [parent.parent for parent in path.parents if parent.name == UNPACKED]
     if parents:  # of an archive: its digest is no name to type
-        return Place(path.name, logs=found)
-    return Place(path.name, _reports(path.parent), found)
+        return Place(path.name, logs=found, parts=parts)
+    return Place(path.name, _reports(path.parent), found, parts)
 
 
 def _reports(parent: Path) -> str:

@@ -34,6 +34,13 @@ NOUNS = {
 }
 
 
+def nouns_of(results: Mapping[str, Any]) -> tuple[str, str]:
+    """What the items of a run are called, one and many."""
+    if results.get("parts"):
+        return ("item", "items, sentences, invariants and claims")
+    return NOUNS.get(results.get("kind", ""), NOUNS["chaos"])
+
+
 def verdict_of(value: Any) -> Verdict:
     """The verdict that a plain value names; ValueError names the value and the five words there are."""
     try:
@@ -93,20 +100,18 @@ def headline(results: Mapping[str, Any]) -> str:
     if not results.get("interrupted"):
         return judged(results)
     counts, verdict = counts_of(results), verdict_of(results["verdict"])
-    one, many = NOUNS.get(results.get("kind", ""), NOUNS["chaos"])
+    one, many = nouns_of(results)
     if verdict is not Verdict.INCONCLUSIVE or not counts[verdict]:
         return f"Interrupted. {judged(results)}"
-    others: dict[Verdict, int] = {
-        other: n for other, n in counts.items() if n and other not in (verdict, Verdict.PASSED)
-    }
     said = f"Interrupted: {counts[verdict]} of {plural(sum(counts.values()), one, many)} could not be judged."
-    return f"{said} Besides: {tally(others).replace(' ·', ',')}." if others else said
+    so_far: dict[Verdict, int] = {other: n for other, n in counts.items() if n and other is not verdict}
+    return f"{said} Judged so far: {tally(so_far).replace(' ·', ',') if so_far else 'nothing'}."
 
 
 def judged(results: Mapping[str, Any]) -> str:
     """What the verdict says of the server."""
     verdict, counts = verdict_of(results["verdict"]), counts_of(results)
-    one, many = NOUNS.get(results.get("kind", ""), NOUNS["chaos"])
+    one, many = nouns_of(results)
     if results.get("kind") == "model" and any(counts.values()):
         return model_words.headline(results, counts)
     number = counts[verdict]
@@ -114,7 +119,7 @@ def judged(results: Mapping[str, Any]) -> str:
     if not total:
         return results.get("message") or f"No {one} was answered."
     if verdict is Verdict.PASSED and results.get("kind") == "verify" and number == total:
-        sentence = f"The server did what was promised in {_both_of(results)}."
+        sentence = f"The server did what was promised in {what_was_judged(results)}{_more(results)}."
     elif verdict is Verdict.PASSED:
         sentence = f"The server did what was promised in {_all_of(number, total, one, many)}."
     elif not number:
@@ -133,15 +138,24 @@ def judged(results: Mapping[str, Any]) -> str:
     return f"{sentence} Besides: {tally(others).replace(' ·', ',')}." if others else sentence
 
 
-def _both_of(results: Mapping[str, Any]) -> str:
-    """How many items of the checklist and sentences of the contract there are, and the level."""
-    items = results.get("items") or ()
-    boxes = sum(item["section"] in SECTIONS for item in items)
+def what_was_judged(results: Mapping[str, Any]) -> str:
+    """How many items of the checklist, sentences of the contract (with the level), campaigns and claims there are."""
+    own = [item for item in results.get("items") or () if not item.get("part")]
+    parts = results.get("parts") or ()
+    boxes = sum(item["section"] in SECTIONS for item in own)
+    campaigns = sum(part["of"] == "chaos" for part in parts)
+    claims = sum(part["items"] for part in parts if part["of"] == "load")
+    sentences = plural(len(own) - boxes, "sentence") + " of the contract"
+    level = results.get("level", "hardened")
     counted = [plural(boxes, "item") + " of the checklist"] * bool(boxes)
-    if len(items) > boxes:
-        level = results.get("level", "hardened")
-        counted.append(f"{plural(len(items) - boxes, 'sentence')} of the contract at level {level}")
-    return " and ".join(counted)
+    counted += [f"{sentences} at level {level}"] * (len(own) > boxes)
+    counted += [plural(campaigns, "campaign")] * bool(campaigns) + [plural(claims, "claim")] * bool(claims)
+    return ", ".join([*counted[:-2], " and ".join(counted[-2:])])
+
+
+def _more(results: Mapping[str, Any]) -> str:
+    """What a longer run would judge besides."""
+    return f"; `--full` judges {results['more_by_full']} besides" if results.get("more_by_full") else ""
 
 
 def _all_of(number: int, total: int, one: str, many: str) -> str:

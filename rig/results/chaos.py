@@ -13,10 +13,11 @@ from rig.record.lines.chaos import FaultEvent, Metrics, Phase, Sample
 from rig.record.lines.common import Request, ServerLog
 from rig.record.lines.load import Load
 from rig.record.lines.scaling import Growth
-from rig.results.contract import pairs_reached
+from rig.results.contract import failing_walks, pairs_reached
 from rig.results.load import load_figures
 from rig.results.model import model_figures
 from rig.results.scaling import growth_figures
+from rig.results.soak import soak_figures
 
 Point = list[object]
 
@@ -38,13 +39,15 @@ def figures(run: Run) -> dict[str, object]:
     """`phases`, `series` and `measures` for the report; empty for a run without phases."""
     if run.meta["kind"] == "load" and run.of(Load):
         return load_figures(run)
+    if run.meta["kind"] == "soak":
+        return soak_figures(run)
     if run.meta["kind"] == "model":
         return model_figures(run)
     if run.of(Growth):
         return growth_figures(run)
     phases = run.of(Phase)
     if not phases:
-        return pairs_reached(run)
+        return {**pairs_reached(run), **failing_walks(run)}
     # The latency of a request whose sender hung up is not known.
     requests = [line for line in run.of(Request) if line.action not in ("", "abandoned")]
     samples = run.of(Sample)

@@ -21,7 +21,7 @@ class Answer(TypedDict):
 
 
 class Item(TypedDict):
-    """An item with its verdict. `all_along`: it was judged from all lines of the run."""
+    """An item with its verdict. `all_along`: it was judged from all lines of the run. `part`: the part that judged it."""
 
     id: str
     section: str
@@ -33,6 +33,7 @@ class Item(TypedDict):
     message: str
     seconds: float
     all_along: NotRequired[bool]
+    part: NotRequired[str]
     answers: list[Answer]
     replay: str
 

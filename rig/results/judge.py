@@ -1,6 +1,7 @@
 """From a saved run to its results: every item gets one verdict, from the files alone."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from rig.checks import load_checks
@@ -15,8 +16,9 @@ from rig.results.accepted import accept
 from rig.results.blame import again, charge_breaches, charge_contract, charge_exits
 from rig.results.chaos import figures
 from rig.results.claims_registry import claims
-from rig.results.entries import INTERRUPTED, cut_short, item_entry, run_ended, scenario_entry
+from rig.results.entries import INTERRUPTED, cut_short, end_of, item_entry, run_ended, scenario_entry
 from rig.results.observations import answers_of, counts, judged, last_attempts, note_unended, note_unrun
+from rig.results.parts import PartResults, parts_of
 from rig.results.wall_time import wall_time
 from rig.results.whole_run import judge_whole_run
 
@@ -25,15 +27,16 @@ class NoPlan(ValueError):
     """The run has no plan: it ended before anything had begun."""
 
 
-def judge_run(run: Run) -> dict[str, object]:
+def judge_run(run: Run, judged_parts: Mapping[str, PartResults] | None = None) -> dict[str, object]:
     """The content of `results.json`. Pure: the same files always give the same results.
 
+    `judged_parts`: the results of the run's parts that have a record, by name.
     NoPlan if nothing was planned, so that there is nothing to judge.
     """
     load_checks()
     claims()
     run = until_its_end(run)
-    plan, end = run.lines.first(Plan), run.lines.first(End)
+    plan, end = run.lines.first(Plan), end_of(run.lines)
     if plan is None:
         raise NoPlan("its record holds no plan")
     declare_model(plan.specs)
@@ -56,6 +59,8 @@ def judge_run(run: Run) -> dict[str, object]:
     ]
     if answers[CATCH_ALL]:
         items.append(item_entry(CATCH_ALL, answers[CATCH_ALL], again(answers[CATCH_ALL], scenarios, plan), None, ""))
+    parts = parts_of(plan, judged_parts or {}, broken, INTERRUPTED if cut_short(end) else "it has no record")
+    items += parts.items
     told = accept(items, plan.accepted, float(run.meta["started"]))
     verdicts = Counter(item["verdict"] for item in items)
     verdict = overall(Verdict(item["verdict"]) for item in items)
@@ -67,13 +72,14 @@ def judge_run(run: Run) -> dict[str, object]:
         "exit_code": code_of(run, verdict, verdicts, end),
         "counts": {name: verdicts[name] for name in Verdict},
         "observations": counts(observations),
-        "weakens": [*told, *weaknesses(run, end)],
+        "weakens": [*told, *weaknesses(run, end), *parts.weakens],
         "message": broken or "",
         "ended": ended,
         "seconds": round(ended - run.meta["started"], 3),
         "items": items,
         "scenarios": [scenario_entry(line) for line in scenarios.values()],
-        "people": people(run),
+        "people": people(run) | parts.people,
+        **({"parts": parts.told} if parts.told else {}),
         "wall_time": wall_time(run, ended),
         **figures(run),
     }
@@ -81,7 +87,7 @@ def judge_run(run: Run) -> dict[str, object]:
 
 def until_its_end(run: Run) -> Run:
     """The run without the lines after an interruption: what broke while it was taken down has stopped nothing."""
-    end = run.lines.first(End)
+    end = end_of(run.lines)
     return replace(run, lines=run.lines.until(end.t)) if end and end.interrupted else run
 
 

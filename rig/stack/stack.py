@@ -9,6 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from rig.stack.docker.services import DockerPostgres, DockerToxiproxy, DockerValkey
 from rig.stack.embedded.postgres import EmbeddedPostgres
+from rig.stack.embedded.profiled_valkey import ProfiledValkey
+from rig.stack.embedded.profiles import profile_named
 from rig.stack.embedded.toxiproxy import EmbeddedToxiproxy
 from rig.stack.embedded.valkey import EmbeddedValkey
 from rig.stack.errors import CapabilityMissing, StackError
@@ -22,6 +24,7 @@ from rig.stack.spec import StackSpec
 from rig.stack.sut.attached import AttachedServer, NoToxiproxy, ProxyInFront
 from rig.stack.sut.managed import Clock, Seat, Secrets, ServerInstance
 from rig.stack.sut.migrations import set_up
+from rig.stack.sut.outside import NoStore
 from rig.stack.sut.resolver import Resolver
 
 
@@ -55,18 +58,39 @@ class Stack:
         self.name = name
         self.supervisor = supervisor
         self.secrets = Secrets(jwt_secret=secrets.token_hex(32), internal_token=secrets.token_hex(24))
-        self.postgres = (
-            ExternalPostgres(spec.postgres, spec.postgres_log)
-            if spec.postgres
-            else kinds.postgres(*arguments, autovacuum=spec.autovacuum, wheel=spec.postgres_wheel)
-        )
-        self.valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*arguments, wheel=spec.valkey_wheel)
+        self.postgres, self.valkey = self._stores(kinds, arguments)
         self.toxiproxy = self._toxiproxy(kinds, arguments)
         self.servers: dict[str, Any] = {}  # ServerInstance, or the one AttachedServer
         self._proxies: dict[str, str] = {}  # name in Toxiproxy → host:port
         self._ports: list[int] = []
         self._clocks = supervisor.temporary_directory(f"{name}-clocks") if spec.clock_library else None
         self.resolver = Resolver(supervisor.temporary_directory(f"{name}-resolver")) if spec.own_resolver else None
+
+    def _stores(self, kinds: Kinds, arguments: tuple[Any, ...]) -> tuple[Any, Any]:
+        spec = self.spec
+        if spec.outside:
+            return NoStore(), NoStore()
+        postgres = (
+            ExternalPostgres(spec.postgres, spec.postgres_log)
+            if spec.postgres
+            else kinds.postgres(*arguments, autovacuum=spec.autovacuum, wheel=spec.postgres_wheel)
+        )
+        return postgres, self._valkey(kinds, arguments)
+
+    def _valkey(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Any:
+        spec = self.spec
+        if spec.valkey:
+            return ExternalValkey(spec.valkey, login_shared=spec.login_shared)
+        if spec.valkey_profile is None:
+            return kinds.valkey(*arguments, wheel=spec.valkey_wheel)
+        profile = profile_named(spec.valkey_profile)
+        return ProfiledValkey(
+            *arguments,
+            wheel=spec.valkey_wheel,
+            profile=profile,
+            tls=spec.valkey_tls,
+            login_shared=spec.login_shared,
+        )
 
     def _toxiproxy(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Any:
         if self.spec.attached is None:

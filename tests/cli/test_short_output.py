@@ -14,6 +14,7 @@ from rig.report.formats import github
 from rig.results.last_run import failed_of_last
 from rig.runs.chaos.registry import campaigns, failed_campaigns
 from rig.runs.checklist.selection import failed_items
+from rig.runs.verify.choice import choose, failed_ids
 from tests.cli.test_broken_pipe import saved
 from tests.support.stack_support import rig
 
@@ -44,6 +45,23 @@ def test_failed_selects_what_did_not_pass_in_the_last_run(tmp_path: Path) -> Non
 def test_a_broken_contract_runs_the_items_of_its_scenario_again(tmp_path: Path) -> None:
     kept(tmp_path, "checklist", 1, {"A-01": "passed", "CONTRACT": "failed"})
     assert failed_items(tmp_path, []) == ["B-01", "B-02"]
+
+
+def test_failed_parts_of_a_verification_run_again(tmp_path: Path) -> None:
+    """Each word is one that `--only` takes."""
+    verdicts = {
+        "A-01": "passed",
+        "B-01": "failed",
+        "hang/INV-07": "failed",
+        "emptied/CONTRACT": "failed",
+        "CLAIM-01": "broken",
+    }
+    kept(tmp_path, "verify", 1, verdicts)
+    words = failed_ids(tmp_path, [])
+    assert words == ["B-01", "hang/INV-07", "emptied", "CLAIM-01"]
+    chosen = choose(words, "hardened", full=False)
+    assert [campaign.name for campaign, _ in chosen.campaigns] == ["hang", "emptied"]
+    assert failed_ids(tmp_path, ["hang,CLAIM"]) == ["hang/INV-07", "CLAIM-01"]
 
 
 def test_nothing_to_run_again_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,8 +116,17 @@ def test_the_ranges_admit_what_the_tests_run_on() -> None:
 def test_each_package_that_is_imported_is_declared() -> None:
     """Of the base what any command imports; what comes with an extra's packages may be imported where that is needed."""
     owners = importlib.metadata.packages_distributions()
-    by_extra = {"loadtest": "load", "rig/traffic/load": "load", "rig/stack/docker": "docker"}
-    with_extra = {"load": {"locust", "gevent"}, "docker": {"testcontainers", "docker", "requests"}}
+    by_extra = {
+        "loadtest": "load",
+        "rig/traffic/load": "load",
+        "rig/stack/docker": "docker",
+        "rig/runs/contract/probes/generated": "fuzz",
+    }
+    with_extra = {
+        "load": {"locust", "gevent"},
+        "docker": {"testcontainers", "docker", "requests"},
+        "fuzz": {"schemathesis", "hypothesis", "requests"},
+    }
     ours = {
         "rig",
         "server",

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from rig.record import evidence
+from rig.record.evidence import Evidence, PathStep
 from rig.report.build import build
 from rig.report.charts.sequence import (
     CHANGES_MAX,
@@ -15,6 +17,7 @@ from rig.report.charts.sequence import (
     _hops,
     broken,
     moves,
+    path,
     sequence,
     wrapped,
 )
@@ -149,3 +152,26 @@ def test_the_report_bears_hostile_text_and_has_the_list_for_phones(results: dict
 
 def test_the_words_at_the_end(results: dict[str, Any]) -> None:
     assert broken(violation()) == "INV-07 Nobody is lost: m1 is lost"
+
+
+def conviction(wrong: str = "the mark lives for a second") -> Evidence:
+    steps: list[PathStep] = [
+        {"who": "-7 ms", "text": f"locks her row {HOSTILE}", "kind": "step", "lanes": ["a", "postgres"]},
+        {"who": "+0 ms", "text": "marks", "kind": "step", "lanes": ["a", "valkey"]},
+    ]
+    return evidence.path("What happened", ["a", "valkey", "postgres"], steps, wrong)
+
+
+def test_the_path_of_a_run_is_drawn_without_a_column_of_changes() -> None:
+    drawn = path(conviction())
+    assert drawn.count('class="move step') == 2
+    assert drawn.count("broken") == 1
+    assert "What changes" not in drawn
+    assert "the mark lives for a second" in drawn
+    assert "<script>" not in drawn
+
+
+def test_an_allowed_path_has_no_step_that_is_wrong_and_no_verdict() -> None:
+    drawn = path(conviction(""))
+    assert "broken" not in drawn
+    assert "verdict" not in drawn

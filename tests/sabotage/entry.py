@@ -11,7 +11,7 @@ from rig.service.sentences import sentences
 
 CHECKOUT = Path(__file__).parents[2]
 # The commands that judge invariants and claims. Sentences of the contract are judged by `rig contract`, boxes by `rig checklist`.
-COMMANDS = {"INV": "chaos", "CLAIM": "load", "DIFF": "load"}
+COMMANDS = {"INV": "chaos", "PROTOCOL": "chaos", "CLAIM": "load", "DIFF": "load"}
 
 
 @cache

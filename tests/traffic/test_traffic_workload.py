@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from rig.checks.chaos.states import LOOKED_AT_S
 from rig.faults.postgres import restores
 from rig.faults.postgres.restores import TruthRestored
 from rig.faults.valkey.processes import OldSnapshot
 from rig.runs.chaos.fault_scheduler import FaultScheduler
-from rig.traffic.background.workload import Pace, Step, Workload, digest, schedule
+from rig.traffic.background.steps import Pace, Step, digest, schedule
+from rig.traffic.background.workload import Workload
 
 
 def test_the_same_random_seed_gives_the_same_schedule() -> None:
@@ -33,7 +35,8 @@ def test_steps_come_in_order_and_within_the_time() -> None:
 def test_steady_mitras_never_go_offline() -> None:
     pace = Pace(steady=4)
     away = {step.actor for step in schedule(pace, 7, 60) if step.action == "offline"}
-    assert away == {f"mitra {number}" for number in range(4, pace.mitras) if number not in pace.silent_numbers}
+    others = {*pace.silent_numbers, pace.away, pace.returning}
+    assert away == {f"mitra {number}" for number in range(4, pace.mitras) if number not in others}
 
 
 def test_silent_mitras_go_online_and_do_nothing_else() -> None:
@@ -58,9 +61,55 @@ def test_a_fleet_changes_its_state_no_sooner_than_a_change_is_looked_at() -> Non
 def test_from_the_first_on_somebody_is_always_barred() -> None:
     barred: set[str] = set()
     acts = [step.action.split() for step in schedule(Pace(), 7, 60) if step.action.startswith(("bar ", "unbar "))]
+    acts = [act for act in acts if int(act[1]) >= Pace().mitras - Pace().barred]
     for number, (act, who) in enumerate(acts):
         (barred.add if act == "bar" else barred.discard)(who)
         assert barred or (number + 1 < len(acts) and acts[number + 1][0] == "bar")
+
+
+WINDOWS = [(seed, since) for seed in range(25) for since in (1.0, 2.0, 7.3, 20.9)]
+BASELINE_S, AFTER_S = 5.0, 4.0  # of quiet with traffic, before the first fault and after the last one
+
+
+@pytest.mark.parametrize(("seed", "since"), WINDOWS)
+def test_each_baseline_meets_every_state_by_construction(seed: int, since: float) -> None:
+    """Whatever the seed: the mitra with a chat comes back and stays, and she who is offline is deactivated and stays so."""
+    pace = Pace()
+    steps = schedule(pace, seed, 60)
+    until = since + BASELINE_S
+    for actor, begins, ends in (
+        (f"mitra {pace.busy}", "online", "offline"),
+        ("operator 2", f"bar {pace.away}", f"unbar {pace.away}"),
+    ):
+        own = [step for step in steps if step.actor == actor and step.action in (begins, ends)]
+        stays = [
+            min(later.at_s, until) - step.at_s
+            for step, later in itertools.pairwise(own)
+            if step.action == begins and since <= step.at_s
+        ]
+        assert max(stays) >= LOOKED_AT_S, f"{actor} {begins}"
+
+
+@pytest.mark.parametrize(("seed", "since"), WINDOWS)
+def test_two_operators_change_settings_in_each_quiet_span(seed: int, since: float) -> None:
+    steps = [step for step in schedule(Pace(), seed, 60) if step.action.startswith("config ")]
+    assert {step.actor for step in steps if since <= step.at_s < since + AFTER_S} == {"operator", "operator 2"}
+
+
+def test_who_has_a_role_keeps_to_it() -> None:
+    pace = Pace()
+    assert pace.full in range(pace.steady), "who is full stays online"
+    does = {number: {s.action for s in schedule(pace, 7, 60) if s.actor == f"mitra {number}"} for number in range(14)}
+    assert does[pace.away or 0] == {"ping", "profile"}
+    assert {"online", "offline"}.isdisjoint(does[pace.away or 0])
+    acts = [step.action for step in schedule(pace, 7, 60) if step.action.endswith(f"bar {pace.returning}")]
+    assert acts == [f"bar {pace.returning}"], "she waits for the outage that re-activates her"
+
+
+def test_an_outage_re_activates_at_once(anybody: tuple[Workload, "Person"]) -> None:
+    workload, person = anybody
+    workload.reactivate(0)
+    awaited(lambda: person.done == ["set_active"])
 
 
 class Person:

@@ -18,6 +18,7 @@ Read = TypeVar("Read")  # the same as its check reads it: a class of rig/record/
 HOMES = (
     "at_once",
     "edges",
+    "generated",
     "values",
     "time_up",
     "refusals",
@@ -27,16 +28,29 @@ HOMES = (
     "places",
     "numbers",
     "losses",
+    "growth",
+    "mirror.cycles",
+    "mirror.hangs",
+    "mirror.outages",
+    "mirror.pings",
+    "mirror.restores",
+    "mirror.seeding",
+    "mirror.sweeps",
+    "connections.heads",
+    "stores.versions",
+    "stores.unfit",
+    "stores.own_keys",
 )
 
 
 @dataclass
 class ProbeJudge:
-    """Collects, by sentence, what a probe shows. `doubts`: why it shows nothing of that sentence."""
+    """Collects, by sentence, what a probe shows. `doubts`: why it shows nothing of that sentence; `lacks`: what it needs."""
 
     judged: dict[str, int] = field(default_factory=dict)
     broken: list[tuple[str, str]] = field(default_factory=list)
     doubts: list[tuple[str, str]] = field(default_factory=list)
+    lacks: list[tuple[str, str]] = field(default_factory=list)
 
     def require(self, sentence: str, holds: object, message: str) -> bool:
         """The server must have done this; `message` says what it did instead."""
@@ -104,6 +118,9 @@ def judge_probe(line: Probe) -> ProbeJudge:
     declared = load_probe_checks().get(line.probe)
     if declared is None:
         raise ValueError(f"no check is declared for the probe {line.probe}")
+    if line.lacks:
+        judge.lacks += [(sentence, line.lacks) for sentence in declared.sentences]
+        return judge
     if line.error:
         judge.doubts += [(sentence, line.error) for sentence in declared.sentences]
         return judge

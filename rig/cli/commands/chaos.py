@@ -52,6 +52,13 @@ Fleet = Annotated[
     int,
     typer.Option(min=0, max=5000, help="Number of further mitras, who toggle every 11 s.", rich_help_panel=RANDOM),
 ]
+Towards = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A step of the protocol to which about every other fault leads (repeat it); untaken: those that no saved campaign has taken.",
+        rich_help_panel=RANDOM,
+    ),
+]
 
 
 @subcommand()
@@ -66,6 +73,7 @@ def chaos(
     schedule: Schedule = None,
     minutes: Minutes = 2.0,
     fleet: Fleet = 0,
+    towards: Towards = None,
     only: Only = None,
     classes: Classes = None,
 ) -> None:
@@ -88,7 +96,7 @@ def chaos(
         raise typer.Exit(runner.run_failed(ctx.obj))
     words = names or []
     if words == ["random"]:
-        raise typer.Exit(runner.run_random(ctx.obj, minutes, fleet))
+        raise typer.Exit(runner.run_random(ctx.obj, minutes, fleet, towards or []))
     if words == ["matrix"]:
         from rig.runs.checklist import fault_matrix
 

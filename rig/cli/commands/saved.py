@@ -14,11 +14,18 @@ PLACE = "a run directory, its name below the reports (for example: latest), or a
 def recheck(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(help=f"The run: {PLACE}", autocompletion=completion.runs)],
+    protocol: Annotated[
+        bool,
+        typer.Option("--protocol", help="Judge a campaign by the protocol alone, and print what it does not allow."),
+    ] = False,
 ) -> None:
-    """Judge a saved run again from its files alone, and write its reports again."""
+    """Judge a saved run again from its files alone, and write its reports again.
+
+    With `--protocol`, judge whether each event of a campaign is a step that docs/protocol.md allows, even if all ended well.
+    """
     from rig.runs import recheck as runner
 
-    raise typer.Exit(runner.run(ctx.obj, run))
+    raise typer.Exit(runner.by_protocol(ctx.obj, run) if protocol else runner.run(ctx.obj, run))
 
 
 @subcommand()

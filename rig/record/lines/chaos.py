@@ -130,6 +130,44 @@ class CommandTaken(Line, frozen=True, kw_only=True, tag="command"):
     lua: bool
 
 
+class ScriptTaken(Line, frozen=True, kw_only=True, tag="script"):
+    """A call of a script in Valkey: its keys, its arguments, and the commands that it ran, in order.
+
+    `ran` is empty where Valkey refused the call as a whole. Long commands of a script keep their first arguments and the
+    contract's keys. `cut`: an argument was too long to be kept. `instance` is None where the sender is not known.
+    """
+
+    instance: str | None
+    keys: list[str]
+    args: list[str]
+    ran: list[list[str]]
+    cut: bool = False
+
+
+class OtherCommand(Line, frozen=True, kw_only=True, tag="other"):
+    """A command by which somebody else than an instance changed Valkey's keys: a fault of the rig."""
+
+    args: list[str]
+
+
+class Versions(Line, frozen=True, kw_only=True, tag="versions"):
+    """The versions of the mitras' rows before the traffic, by id; empty if the server's rows have none."""
+
+    of: dict[str, int]
+
+
+class ProtocolSeen(Line, frozen=True, kw_only=True, tag="protocol"):
+    """That scripts were recorded for the judgement by the protocol, and in which version of it.
+
+    `monitor`: whether MONITOR showed them. `one_clock`: both stores run on the machine of the rig, so that their times can
+    be compared.
+    """
+
+    version: int
+    monitor: bool
+    one_clock: bool
+
+
 class Watched(Line, frozen=True, kw_only=True, tag="watched"):
     """Spans in which MONITOR was blind, and whether statements could be seen."""
 

@@ -52,12 +52,16 @@ class PlannedSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PlannedSentence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A sentence of docs/contract.md as it was when the run began. `section` is its heading there."""
+    """A sentence of docs/contract.md as it was when the run began. `section` is its heading there.
+
+    `lacks`: why this run cannot judge it; empty where it can.
+    """
 
     id: str
     text: str
     section: str
     hardened: bool = False
+    lacks: str = ""
 
 
 class AcceptedDeviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,6 +70,21 @@ class AcceptedDeviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     id: str
     reason: str
     until: str
+
+
+class PlannedPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A campaign or a load of a verification, which has a record of its own in the directory `parts/<name>`.
+
+    `items`: the ids that it must answer, as they stand in that record. `replay` runs the part alone.
+    `skipped`: why it cannot be run here; empty if it can.
+    """
+
+    name: str
+    of: str  # the kind of run: `chaos` or `load`
+    title: str
+    items: list[str]
+    replay: str
+    skipped: str = ""
 
 
 class Plan(Line, frozen=True, kw_only=True, tag="plan"):
@@ -80,6 +99,7 @@ class Plan(Line, frozen=True, kw_only=True, tag="plan"):
     sentences: list[PlannedSentence] = []  # of a contract run: those that it judges
     replays: dict[str, str] = {}  # of items that have their own command
     accepted: list[AcceptedDeviation] = []  # known deviations
+    parts: list[PlannedPart] = []  # of a verification: what runs besides checklist and contract
 
 
 class End(Line, frozen=True, kw_only=True, tag="end"):

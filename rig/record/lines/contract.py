@@ -88,11 +88,15 @@ class ContractEvent(Line, frozen=True, kw_only=True, tag="contract-event"):
 
 
 class Probe(Line, frozen=True, kw_only=True, tag="probe"):
-    """What one probe saw: a mapping that its check in `rig/checks/contract` reads. `error`: why there is nothing."""
+    """What one probe saw: a mapping that its check in `rig/checks/contract` reads. `error`: why there is nothing.
+
+    `lacks`: what the stack lacks for this probe, so that nothing was tried.
+    """
 
     probe: str
     seen: dict[str, Json]
     error: str = ""
+    lacks: str = ""
     lag_s: float = 0.0
 
 

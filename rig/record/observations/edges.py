@@ -8,6 +8,8 @@ from rig.record.lines.base import Json
 from rig.record.observations.parts import Seen
 from rig.record.observations.races import Answered
 
+NOT_SENT = "not sent"  # in place of a code: too many requests before it had no answer
+
 
 class Sent(NamedTuple):
     """One answer, after so many seconds. Without an answer `status` is None and `code` is the name of the error."""
@@ -91,11 +93,35 @@ class Page(NamedTuple):
     text: str
 
 
-class RouteAnswers(Seen, frozen=True, kw_only=True):
-    """`shapes`: the reply of each route, by its name. `health`: the answers of the routes for operators, by their path."""
+class Unfit(NamedTuple):
+    """An answer that the contract's OpenAPI document does not hold, by its route. `kind`: in what it does not fit."""
+
+    route: str
+    kind: str
+    status: int | None
+    message: str
+    seconds: float
+
+
+class Generated(Seen, frozen=True, kw_only=True):
+    """Requests that were made up: of how many routes, how many, and which answers did not fit."""
+
+    routes: int
+    sent: int
+    unfit: list[Unfit]
+
+
+class OpenAnswers(Seen, frozen=True, kw_only=True):
+    """`shapes`: the reply of each route that asks for no token, by its name. `health`: by path, those of health and metrics."""
 
     shapes: dict[str, Json]
     health: dict[str, Page]
+
+
+class RouteAnswers(Seen, frozen=True, kw_only=True):
+    """`shapes`: the reply of each route that only reads, by its name."""
+
+    shapes: dict[str, Json]
 
 
 class MintedTokens(Seen, frozen=True, kw_only=True):

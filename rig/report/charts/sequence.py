@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from rig.record.evidence import Evidence
 from rig.report import text
 
 WIDTH = 1056  # the room that the page has at 1280 pixels
@@ -89,29 +90,53 @@ def broken(violation: Mapping[str, Any]) -> str:
 
 
 def sequence(violation: Mapping[str, Any]) -> Markup:
-    """The whole diagram as one SVG."""
-    lanes = [text.clean(lane) for lane in violation["lanes"]] or ["a"]
+    """The whole diagram of a saved violation as one SVG."""
+    return diagram(violation["lanes"], moves(violation), broken(violation))
+
+
+def path(piece: Evidence) -> Markup:
+    """The diagram of a path that a run has taken or could have taken, from its evidence."""
+    wrong, steps = text.clean(piece.get("text") or ""), piece.get("steps") or []
+    drawn = [
+        Move(
+            number=number,
+            who=text.clean(step["who"]),
+            sentence=text.clean(step["text"]),
+            kind=step["kind"],
+            lanes=tuple(map(text.clean, step["lanes"])),
+            changes=(),
+            last=bool(wrong) and number == len(steps),
+        )
+        for number, step in enumerate(steps, start=1)
+    ]
+    return diagram(piece.get("lanes") or [], drawn, wrong)
+
+
+def diagram(named: Sequence[str], steps: Sequence[Move], wrong: str) -> Markup:
+    """One SVG of these steps between these lanes; `wrong` is what stands below the last one, '' for nothing."""
+    lanes = [text.clean(lane) for lane in named] or ["a"]
     places = _places(lanes)
-    steps = moves(violation)
+    has_changes = any(step.changes for step in steps)
+    width = WIDTH if has_changes else LANES_RIGHT + LANES_LEFT
     parts: list[Markup] = []
     y: float = HEAD
     for step in steps:
-        drawn, height = _row(step, places, y)
+        drawn, height = _row(step, places, y, width)
         parts.append(drawn)
         y += height
     end = y + 6
     if len(steps) >= HEADS_AGAIN:
         parts.append(_heads(places, end + 4))
         y = end + HEAD
-    verdict, height = _verdict(broken(violation), y + 10)
+    verdict, height = _verdict(wrong, y + 10, width) if wrong else (Markup(""), 0)
     lines = Markup("").join(
         Markup('<line class="life" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(x, x, HEAD - 8, end)
         for x in places.values()
     )
-    head = Markup('<text class="head" x="{}" y="22">What changes</text>').format(CHANGES_LEFT)
+    head = Markup('<text class="head" x="{}" y="22">What changes</text>').format(CHANGES_LEFT) if has_changes else ""
     label = f"Sequence diagram of {len(steps)} steps"
     return Markup('<svg class="sequence" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, y + 10 + height, f"{label}: {broken(violation)}",
+        width, y + 10 + height, f"{label}: {wrong}" if wrong else label,
         lines + _heads(places, 4) + head + Markup("").join(parts) + verdict,
     )  # fmt: skip
 
@@ -134,7 +159,7 @@ def _heads(places: Mapping[str, float], y: float) -> Markup:
     return Markup("").join(parts)
 
 
-def _row(step: Move, places: Mapping[str, float], y: float) -> tuple[Markup, float]:
+def _row(step: Move, places: Mapping[str, float], y: float, width: float) -> tuple[Markup, float]:
     """One step, and the height that it takes."""
     said = wrapped(step.told, LANES_RIGHT - LANES_LEFT)
     changes = [line for change in _shown(step) for line in wrapped(change, WIDTH - CHANGES_LEFT)]
@@ -145,7 +170,7 @@ def _row(step: Move, places: Mapping[str, float], y: float) -> tuple[Markup, flo
     line_y = y + PAD + LINE * len(said) + 7
     middle = (min(ends) + max(ends)) / 2 if ends else (LANES_LEFT + LANES_RIGHT) / 2
     parts = [
-        Markup('<line class="rule" x1="0" x2="{}" y1="{}" y2="{}"/>').format(WIDTH, y, y),
+        Markup('<line class="rule" x1="0" x2="{}" y1="{}" y2="{}"/>').format(width, y, y),
         Markup('<text class="number" x="{}" y="{}">{}</text>').format(NUMBER_RIGHT, y + PAD + 11, step.number),
     ]
     for number, line in enumerate(said):
@@ -222,11 +247,11 @@ def _clamped(middle: float, width: float) -> float:
     return round(min(max(middle, LANES_LEFT + half), LANES_RIGHT - half), 1)
 
 
-def _verdict(sentence: str, y: float) -> tuple[Markup, float]:
-    lines = wrapped(sentence, (WIDTH - 40) / 1.08)
+def _verdict(sentence: str, y: float, width: float) -> tuple[Markup, float]:
+    lines = wrapped(sentence, (width - 40) / 1.08)
     height = LINE * len(lines) + 18
     parts = [
-        Markup('<rect class="verdict" x="0.5" y="{}" width="{}" height="{}" rx="5"/>').format(y, WIDTH - 1, height)
+        Markup('<rect class="verdict" x="0.5" y="{}" width="{}" height="{}" rx="5"/>').format(y, width - 1, height)
     ]
     for number, line in enumerate(lines):
         parts.append(Markup('<text class="verdict" x="16" y="{}">{}</text>').format(y + 21 + LINE * number, line))

@@ -90,21 +90,32 @@ def compiled_templates() -> FileSystemBytecodeCache | None:
 def _context(page: Page, results: Mapping[str, Any], place: Place) -> dict[str, Any]:
     origin = float(results.get("started") or 0)
     spans = svg.phases(results.get("phases") or (), origin)
+    dates = bool(results.get("dates"))
     lanes = [*(results.get("lanes") or ()), *violations(results)]
     bands = svg.shaded(spans, results.get("lanes") or (), origin)
     return {
         "page": page,
         "place": place,
         "run_name": text.clean(place.run_name),
-        "style": style("model.css") if page.model else style(),
+        "style": style(*styles(page, results)),
         **head(page.verdict),
         "meanings": model_words.MEANINGS if page.model else words.MEANINGS,
         "phases": spans,
-        "timeline": svg.timeline(lanes, spans, origin) if spans and lanes else None,
+        "timeline": svg.timeline(lanes, spans, origin, dates=dates) if spans and lanes else None,
         "growth": growth.rows(results["growth"]) if results.get("growth") else None,
         "curves": growth.charts(results["growth"]) if results.get("growth") else [],
-        "charts": [(_caption(series), svg.chart(series, bands, origin)) for series in results.get("series") or ()],
+        "charts": [
+            (_caption(series), svg.chart(series, bands, origin, dates=dates)) for series in results.get("series") or ()
+        ],
     }
+
+
+def styles(page: Page, results: Mapping[str, Any]) -> list[str]:
+    """The further style files that this page needs."""
+    if page.model:
+        return ["sequence.css", "model.css"]
+    pieces = (piece for item in results["items"] for answer in item["answers"] for piece in answer["evidence"])
+    return ["sequence.css"] if any(piece.get("kind") == "path" for piece in pieces) else []
 
 
 def style(*more: str) -> Markup:

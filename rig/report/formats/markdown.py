@@ -32,6 +32,7 @@ def markdown(page: Page) -> str:
     if page.troubles:
         parts.append("## What did not pass")
         parts += [_trouble(items[0]) if len(items) == 1 else _cause(items, page) for items in page.causes]
+    parts += _walks(page)
     if page.skips:
         parts.append("## What was skipped")
         parts.append(
@@ -80,14 +81,26 @@ def _strong(part: str) -> str:
 DRAWN = {"text": _escaped, "code": code, "strong": _strong}
 
 
+WALKS_MAX = 5  # the HTML has them all
+
+
+def _walks(page: Page) -> list[str]:
+    """Walks that broke a sentence: the scenario, and lines for a shell."""
+    parts = ["## Walks that broke a sentence"] if page.walks else []
+    for walk in page.walks[:WALKS_MAX]:
+        parts += [f"### {escape(walk.sentence)}: {escape(walk.name)}, {words.plural(walk.requests, 'request')}"]
+        parts += [fenced("\n".join(walk.scenario), "gherkin"), fenced("\n".join(walk.shell))]
+    return parts
+
+
 def _replay(page: Page) -> list[str]:
     return ["Run it again:", fenced(page.command)] if page.command else []
 
 
-def fenced(command: str) -> str:
-    """A command as a block for a shell."""
+def fenced(command: str, language: str = "sh") -> str:
+    """A command as a block for a shell, or a text in another language."""
     fence = "`" * max(3, max((len(run) for run in re.findall("`+", command)), default=0) + 1)
-    return f"{fence}sh\n{command}\n{fence}"
+    return f"{fence}{language}\n{command}\n{fence}"
 
 
 def _trouble(item: Item) -> str:

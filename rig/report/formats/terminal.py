@@ -24,6 +24,7 @@ COLOURS = {
     Verdict.INCONCLUSIVE: "yellow",
     Verdict.SKIPPED: "bright_black",
 }
+WALKS_MAX = 2
 TROUBLES_MAX = 12  # more would push the verdict off the screen; the report has them all
 
 
@@ -64,6 +65,7 @@ class _Summary:
             self.console.print()
         self._load()
         self._troubles()
+        self._walks()
         self._skips()
         self._weakens()
         rule = Rule(style="bright_black", characters="─" if self.marks is words.MARKS else "-")
@@ -141,6 +143,20 @@ class _Summary:
             self.console.print(Padding(Text(paragraph), (0, 0, 0, 2), expand=False))
         self.console.print()
 
+    def _walks(self) -> None:
+        """The shortest walks that broke a sentence, as a scenario and as lines for a shell."""
+        for walk in self.view.walks[:WALKS_MAX]:
+            count = words.plural(walk.requests, "request")
+            self.console.print(Text(f"{walk.sentence} is broken by {walk.name}, {count}", style="bold"))
+            for line in walk.scenario:
+                self.console.print(Padding(Text(self._typed(line)), (0, 0, 0, 2), expand=False))
+            for line in walk.shell:
+                self._command(line, indent=2)
+            self.console.print()
+        more = len(self.view.walks) - WALKS_MAX
+        if more > 0:
+            self.console.print(Text(f"... {words.plural(more, 'more walk')} in the report\n"))
+
     def _command(self, command: str, indent: int = 0) -> None:
         """Never wrapped by us, so that it can be copied whole."""
         line = Text.assemble(" " * indent, (command, "cyan"))
@@ -183,7 +199,7 @@ class _Summary:
 
     def _facts(self, directory: RunDirectory | None) -> None:
         facts = dict(self.view.facts)
-        for name in ("Label", "Commit", "Stack", "Took", "Random seed", "Cadence"):
+        for name in ("Judged", "Label", "Commit", "Stack", "Took", "Random seed", "Cadence"):
             if name in facts:
                 self._fact(name.lower(), facts[name], whole=False)
         if self.view.command:

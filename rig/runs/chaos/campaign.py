@@ -4,15 +4,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from rig.checks.chaos.states import BACK_IN_OUTAGE, SEEDED, STATES, TWO_OPERATORS
+from rig.checks.protocol.item import ITEM as PROTOCOL
 from rig.errors import UsageError
 from rig.faults import Fault
 from rig.runs.chaos.schedule import PlannedFault, length_s, restored
-from rig.traffic.background.workload import Pace
+from rig.traffic.background.steps import MAXIMA, Pace
 
 CI, FULL = "ci", "full"
 
-# Seconds. No periodic seed: only the one after the reconnect can make the mirror right again.
-CADENCES = {"auto-offline": 1, "heartbeat-mirror": 2, "goodbye": 2}
+# Seconds. Without the periodic seed only the one after the reconnect can make the mirror right again.
+WITHOUT_SEED = {"auto-offline": 1, "heartbeat-mirror": 2, "goodbye": 2}
+# The periodic seed comes once in the quiet after the last fault, and leaves time in which a mitra can go silent (INV-08).
+CADENCES = {**WITHOUT_SEED, "reconcile": 8}
 # Short enough that a fault outlasts it: a sweep that believes old heartbeats then shows.
 SETTINGS = {"stale_after_seconds": 5}
 # What has to hold under any fault, with the contract's bounds and the least that must have been seen.
@@ -45,6 +49,8 @@ INVARIANTS: Mapping[str, Mapping[str, float]] = {
 
 # Of an outage that lasts so long, in seconds, all readers and both sweeps must have come to know.
 FELT_S = 4.0
+# Of a state that must be met: the begin of quiet after a fault, and the load of a full mitra.
+STATE_BOUNDS = {"reconnect_s": 5.0, "max_customers": max(MAXIMA)}
 FELT = ("SEEN-01", "SEEN-02")
 
 
@@ -72,13 +78,14 @@ class Campaign:
     strikes: tuple[PlannedFault, ...]
     checks: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: dict(INVARIANTS))
     profiles: tuple[str, ...] = (FULL,)
-    instances: tuple[str, ...] = ("a",)
+    instances: tuple[str, ...] = ("a", "b")
     cadences: Mapping[str, float] = field(default_factory=lambda: dict(CADENCES))  # seconds, by rig.environment.cadence
     settings: Mapping[str, int] = field(
         default_factory=lambda: dict(SETTINGS)
     )  # of `app_config`, in force before the traffic
     phases: Phases = field(default_factory=Phases)
     pace: Pace = field(default_factory=Pace)
+    must_meet: tuple[str, ...] = tuple(STATES)  # in quiet, those of them that it can meet: see `states`
     must_see: tuple[str, ...] = ()  # what has to happen in it beyond what its faults bring about, or it proves nothing
     replay: tuple[str, ...] = ()  # what `rig chaos` is to be told to run it again, where that is not its name
 
@@ -89,6 +96,7 @@ class Campaign:
             "strikes": [strike.plain() for strike in self.strikes], "checks": {i: dict(b) for i, b in self.checks.items()},
             "cadences": dict(self.cadences), "settings": dict(self.settings),
             "phases": asdict(self.phases), "pace": asdict(self.pace), "must_see": list(self.must_see),
+            "must_meet": list(self.must_meet),
             "replay": list(self.replay),
         }  # fmt: skip
 
@@ -100,7 +108,8 @@ class Campaign:
     def intervals(self) -> dict[str, float]:
         """The cadences, with the periodic seed where a fault is healed by nothing else."""
         asked = [fault.reconcile_s for fault in self.faults if fault.reconcile_s is not None]
-        return {**({"reconcile": min(asked)} if asked else {}), **self.cadences}
+        own = {name: every_s for name, every_s in self.cadences.items() if name == "reconcile"}
+        return {**self.cadences, **({"reconcile": min([*asked, *own.values()])} if asked else {})}
 
     @property
     def excused(self) -> tuple[str, ...]:
@@ -115,9 +124,31 @@ class Campaign:
         """What has to happen in it (rig.checks.chaos.coverage), in their order."""
         found = {event for fault in self.faults for event in fault.expects_events} | set(self.must_see)
         for strike, fault in zip(self.strikes, self.faults, strict=True):
-            if fault.outage and length_s(strike) >= FELT_S and not (strike.hit or fault.aims):
+            if self.felt(strike, fault):
                 found.update(FELT)
         return tuple(sorted(found))
+
+    @property
+    def states(self) -> dict[str, dict[str, float]]:
+        """The states that it must meet in quiet, with their bounds: those that one of its invariants needs and that it can meet."""
+        items = set(self.checks) - set(self.excused)
+        here = {
+            SEEDED: "reconcile" in self.intervals,
+            TWO_OPERATORS: len(self.instances) > 1,
+            BACK_IN_OUTAGE: any(
+                self.felt(strike, fault) for strike, fault in zip(self.strikes, self.faults, strict=True)
+            ),
+        }
+        return {
+            state: dict(STATE_BOUNDS)
+            for state in self.must_meet
+            if self.pace.roles and here.get(state, True) and items & set(STATES[state].judges)
+        }
+
+    @staticmethod
+    def felt(strike: PlannedFault, fault: Fault) -> bool:
+        """Whether it is an outage of all instances that lasts so long that every reader comes to know of it."""
+        return fault.outage and length_s(strike) >= FELT_S and not (strike.hit or fault.aims)
 
     @property
     def judged(self) -> dict[str, dict[str, float]]:
@@ -131,7 +162,7 @@ class Campaign:
             for item, bounds in self.checks.items()
             if item not in excused
         }
-        return bounded | {event: {} for event in self.events}
+        return bounded | {PROTOCOL: {}} | {event: {} for event in self.events} | self.states
 
 
 def restored_campaign(plain: Mapping[str, Any]) -> Campaign:
@@ -143,11 +174,12 @@ def restored_campaign(plain: Mapping[str, Any]) -> Campaign:
             strikes=tuple(map(restored, plain["strikes"])),
             checks=plain.get("checks", INVARIANTS),
             instances=tuple(plain["instances"]),
-            cadences=plain.get("cadences", CADENCES),
+            cadences=plain.get("cadences", WITHOUT_SEED),
             settings=plain.get("settings", SETTINGS),
             phases=Phases(**plain.get("phases", {})),
-            pace=Pace(**plain.get("pace", {})),
+            pace=Pace(**{"roles": "pace" not in plain, **plain.get("pace", {})}),  # earlier versions had no roles
             must_see=tuple(plain.get("must_see", ())),
+            must_meet=tuple(plain.get("must_meet", ())),
             replay=tuple(plain.get("replay", ())),
         )
     except (KeyError, TypeError, AttributeError) as error:

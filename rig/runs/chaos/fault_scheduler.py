@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from rig.environment.testbed import Testbed
-from rig.faults import Cycle, FaultContext
+from rig.faults import Cycle, Fault, FaultContext
 from rig.faults.requirements import missing
 from rig.record import RecordWriter
 from rig.record.lines.chaos import Strikes
@@ -23,11 +23,13 @@ class FaultScheduler:
         strikes: Sequence[PlannedFault],
         instances: tuple[str, ...],
         stand_still: Callable[[float], None],
+        when_active: Callable[[PlannedFault, Fault], None] = lambda strike, fault: None,
     ) -> None:
         self._pending = sorted(strikes)
         self._ends: list[tuple[float, Cycle]] = []
         self._unhealed: list[Cycle] = []
         self._testbed = testbed
+        self._when_active = when_active
         self._held = ExitStack()
         self._cycles: dict[PlannedFault, Cycle] = {}
         self.ended: set[str] = set()  # instances that a fault has stopped: their exit is no crash
@@ -80,6 +82,7 @@ class FaultScheduler:
         # What ends by itself does so however long it took to be seen.
         since = time.monotonic() if cycle.fault.lasts_s is None else begun
         self._ends[-1] = (since + length_s(strike), cycle)
+        self._when_active(strike, cycle.fault)
 
     def _end(self, end: tuple[float, Cycle]) -> None:
         self._ends.remove(end)

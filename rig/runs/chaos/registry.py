@@ -11,7 +11,7 @@ from rig.faults.catalogue import faults
 from rig.paths import shipped
 from rig.results.forms import Results
 from rig.results.last_run import AGAIN, judged_runs, no_runs, tell_none
-from rig.runs.chaos.campaign import CI, FULL, Campaign, Phases, restored_campaign
+from rig.runs.chaos.campaign import CI, FULL, WITHOUT_SEED, Campaign, Phases, restored_campaign
 from rig.runs.chaos.schedule import PlannedFault
 
 DIRECTORY = shipped("chaos")
@@ -62,6 +62,7 @@ def alone(name: str) -> Campaign:
         shows=f"{fault.shows}: no promise is broken",
         strikes=(strike,),
         instances=fault.instances,
+        cadences=WITHOUT_SEED,
         replay=("--fault", name),
     )
 

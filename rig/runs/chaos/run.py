@@ -12,27 +12,30 @@ from typer import echo
 from rig.config import Settings
 from rig.environment.stack_spec import stack_spec
 from rig.environment.testbed import Testbed, open_testbed
+from rig.faults import Fault
 from rig.faults.catalogue import faults
 from rig.faults.requirements import Requirement, libfaketime, no_resolver
 from rig.record import Verdict, exit_code, overall
 from rig.record.lines.chaos import Phase, Schedule
-from rig.record.lines.common import Missing, Person, Weakness
+from rig.record.lines.common import Missing, Weakness
 from rig.runs.chaos.campaign import Campaign
 from rig.runs.chaos.fault_scheduler import FaultScheduler, note_schedule, refuse_what_is_missing
-from rig.runs.chaos.final_state import write_history
+from rig.runs.chaos.final_state import write_history, write_versions
 from rig.runs.chaos.metrics_scraper import Scraper
+from rig.runs.chaos.people import make_workload
 from rig.runs.chaos.random_campaign import generate_campaign, possible_here
 from rig.runs.chaos.registry import DIRECTORY, alone, campaigns, failed_campaigns, from_file, of_profile, select
 from rig.runs.chaos.sampler import Sampler
-from rig.runs.chaos.schedule import require_possible
+from rig.runs.chaos.schedule import PlannedFault, require_possible
+from rig.runs.chaos.steering import steps_towards
 from rig.runs.common.failures import Exits, keep_logs, rescued
 from rig.runs.common.replay import replay_command
 from rig.runs.common.scaffold import FinishedRun, carry_out
 from rig.runs.common.seeds import draw_random_seed, random_seeds
 from rig.runs.common.session import RunPlan, Session
 from rig.stores import Lacks
-from rig.traffic import Customer, Mitra, Operator
-from rig.traffic.background.workload import Workload, digest, schedule
+from rig.traffic.background.steps import digest, schedule
+from rig.traffic.background.workload import Workload
 
 CALM_ROUNDS = 3  # of pings by who stays online, before all else: what a ping costs by itself is seen there (INV-10)
 LOOK_EVERY_S = 0.05
@@ -84,10 +87,16 @@ def run_failed(settings: Settings) -> int:
     return run_all(settings, chosen, ["rig", "chaos", *words]) if chosen else 0
 
 
-def run_random(settings: Settings, minutes: float, fleet: int = 0) -> int:
-    """One campaign drawn from the random seed, with so many further mitras; a failed one tells how to shrink it."""
+def run_random(settings: Settings, minutes: float, fleet: int = 0, towards: Sequence[str] = ()) -> int:
+    """One campaign drawn from the random seed, with so many further mitras; a failed one tells how to shrink it.
+
+    `towards`: steps of the protocol to steer it to, or `untaken`. UsageError for another word.
+    """
+    steps = steps_towards(towards, settings.reports)
+    if towards:
+        echo(f"steered to: {', '.join(steps) or 'nothing, as each step was taken already'}")
     seed = draw_random_seed(settings.random_seed)
-    campaign, left_out = possible_here(generate_campaign(seed, minutes, fleet))
+    campaign, left_out = possible_here(generate_campaign(seed, minutes, fleet, steps))
     chosen = settings.model_copy(update={"random_seed": seed})
     return run_all(chosen, [campaign], ["rig", "chaos"], left_out)
 
@@ -131,28 +140,31 @@ def print_rows(rows: Sequence[tuple[str, Verdict, int, float]], seconds: float) 
 def run_one(settings: Settings, campaign: Campaign, weaknesses: Sequence[str] = ()) -> FinishedRun:
     """One campaign; see `run_all` for `weaknesses`."""
     seed = draw_random_seed(settings.random_seed)
-    command = replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed)
 
     def work(session: Session) -> None:
         for text in weaknesses:
             session.recorder.add(Weakness(t=time.time(), text=text))
         play(session, settings, campaign)
 
-    plan = RunPlan(
+    finished = carry_out(settings, plan_of(settings, campaign, seed), work)
+    if campaign.replay[:1] == ("random",) and finished.results["verdict"] == Verdict.FAILED:
+        shrink = replay_command(["rig", "chaos", "shrink", str(finished.directory.path)], lenient(settings))
+        echo(f"random seed {seed} failed; a smaller schedule: {shrink}")
+    return finished
+
+
+def plan_of(settings: Settings, campaign: Campaign, seed: int) -> RunPlan:
+    """What a run of this campaign has to answer."""
+    return RunPlan(
         "chaos",
         list(campaign.judged),
-        command=command,
+        command=replay_command(["rig", "chaos", *(campaign.replay or [campaign.name])], settings, seed),
         headline=f"campaign {campaign.name}, random seed {seed}",
         random_seed=seed,
         spec=stack_spec(settings, Path(".")),
         meta={"campaign": campaign.plain(), "excused": list(campaign.excused)},
         judging={"scenario": campaign.name, "bounds": campaign.judged},
     )
-    finished = carry_out(settings, plan, work)
-    if campaign.replay[:1] == ("random",) and finished.results["verdict"] == Verdict.FAILED:
-        shrink = replay_command(["rig", "chaos", "shrink", str(finished.directory.path)], lenient(settings))
-        echo(f"random seed {seed} failed; a smaller schedule: {shrink}")
-    return finished
 
 
 def lenient(settings: Settings) -> Settings:
@@ -201,9 +213,14 @@ def run_phases(testbed: Testbed, campaign: Campaign, exits: Exits) -> None:
     def wait(seconds: float) -> None:
         pass_time(exits, workload, seconds)
 
+    def when_active(strike: PlannedFault, fault: Fault) -> None:
+        if campaign.pace.returning is not None and campaign.felt(strike, fault):
+            workload.reactivate(campaign.pace.returning)
+
     began = time.time()
+    write_versions(testbed)
     with (
-        FaultScheduler(testbed, campaign.strikes, campaign.instances, workload.stand_still) as scheduler,
+        FaultScheduler(testbed, campaign.strikes, campaign.instances, workload.stand_still, when_active) as scheduler,
         Sampler(testbed, workload.mitra_ids),
         Scraper(testbed),
     ):
@@ -247,30 +264,3 @@ def pass_time(exits: Exits, workload: Workload, seconds: float) -> None:
         workload.check()
         exits.note()
         time.sleep(min(LOOK_EVERY_S, max(0.0, until - time.monotonic())))
-
-
-def make_workload(testbed: Testbed, campaign: Campaign) -> Workload:
-    """Mitras and customers, spread over the instances; all mitras but the fleet go online, as a day begins."""
-    servers = list(testbed.servers.values())
-    everyone = []
-    for number, row in enumerate(testbed.fixtures.mitras(campaign.pace.mitras + campaign.pace.fleet, "mitra")):
-        server = servers[number % len(servers)]
-        if number < campaign.pace.mitras:  # the fleet only pings, and is large
-            testbed.recorder.add(Person(t=time.time(), id=row.id, name=f"mitra {number}", role="mitra"))
-        everyone.append(Mitra.from_secret(server, row.id, row.phone, testbed.recorder, name=str(number)))
-    mitras, fleet = everyone[: campaign.pace.mitras], everyone[campaign.pace.mitras :]
-    customers = []
-    for number in range(campaign.pace.customers):
-        row = testbed.fixtures.customer(f"customer {number}")
-        server = servers[number % len(servers)]
-        testbed.recorder.add(Person(t=time.time(), id=row.id, name=f"customer {number}", role="customer"))
-        customers.append(Customer.from_secret(server, row.id, row.phone, testbed.recorder, name=str(number)))
-    for mitra in mitras:
-        mitra.online()
-    for mitra in mitras[len(mitras) - campaign.pace.barred :]:
-        # A sign-in of hers that a deactivation has to revoke; she goes on with her minted token.
-        Mitra(mitra.server, mitra.id, mitra.phone, testbed.recorder, name=mitra.name).login()
-    operator = Operator(servers[0], testbed.recorder)
-    for key, value in campaign.settings.items():
-        operator.set_config(key, value)
-    return Workload(mitras, customers, operator, fleet)

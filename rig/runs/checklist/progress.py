@@ -4,10 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, Self
 
-from typer import echo
-
-from rig.environment.running_stacks import the_stack
 from rig.record import RunDirectory
+from rig.runs.common.kept import tell_kept
 from rig.runs.common.progress_bar import ProgressBar
 
 SHOWN_MAX = 60  # columns of the progress bar's text
@@ -46,13 +44,7 @@ class Progress:
     def _tell_kept(self, line: dict[str, Any]) -> None:
         self.kept = True
         self._bar.stop()
-        stack = the_stack(str(line["pid"]))
-        echo(f"kept after a failure: Postgres {stack['postgres']['url']}  Valkey {stack['valkey']['url']}")
-        for name, server in stack["servers"].items():
-            echo(
-                f"  backend {name}: public {server['public_url']}  internal {server['internal_url']}  log {server['log']}"
-            )
-        echo("`rig sql` and `rig vk` look into it; Ctrl-C ends it")
+        tell_kept(int(line["pid"]))
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()

@@ -15,11 +15,11 @@ from rig.environment.stack_spec import level_of
 from rig.paths import shipped
 from rig.record.lines.common import Broken
 from rig.runs.checklist.progress import Progress
+from rig.runs.common.kept import RELEASE
 from rig.runs.common.session import Session
 from rig.stack import StackSpec
 
 WORKERS = 3  # most of their time passes in waits that the checklist prescribes
-RELEASE = "release"  # the file by which the driver lets kept stacks go
 
 
 def workers_for(items: list[str], workers: int, external: bool) -> int:
@@ -66,8 +66,11 @@ def run_features(
     settings: Settings,
     workers: int,
     under: FaultCondition | None = None,
-) -> None:
-    """One pytest process below the supervisor; what it answers stands in the record, not in its output."""
+) -> bool:
+    """One pytest process below the supervisor; what it answers stands in the record, not in its output.
+
+    Returns whether a stack was kept for the user after a failure, so that the run was cut short.
+    """
     command = [sys.executable, "-m", "pytest", "features", "-p", "pytest_bdd.plugin", "-p", "xdist.plugin"]
     command += ["-p", "features.plugin", "-p", "no:cacheprovider", "-q", "--assert", "plain"]
     command += ["-p", os.environ[PLUGIN]] if PLUGIN in os.environ else []
@@ -101,3 +104,4 @@ def run_features(
     if code not in (0, 1) or not ran:  # 1: some scenario failed, which the record tells better
         tail = [line.split(" ", 1)[-1] for line in log.read_text().splitlines()[-12:]]
         session.recorder.add(Broken(t=time.time(), text=f"the feature runner ended with {code}: " + " / ".join(tail)))
+    return progress.kept

@@ -1,5 +1,6 @@
-"""A run while it goes: a bar with what runs now on a terminal, only printed lines elsewhere."""
+"""A run while it goes: a bar with what runs now on a terminal, a line now and then in a pipe or a file."""
 
+import time
 from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -7,14 +8,18 @@ from typer import echo
 
 from rig.terminal import drawn
 
+TOLD_EVERY_S = 10.0  # a log of continuous integration shows by it that the run goes on
+
 
 class ProgressBar:
-    """`what` names the things that are counted up to `total`. Nothing of it stays on the screen."""
+    """`what` names the things that are counted up to `total`. Nothing of the bar stays on the screen."""
 
     def __init__(self, what: str, total: int) -> None:
         columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._bar = Progress(*columns, TextColumn("[dim]{task.description}"), transient=True)
         self._task = self._bar.add_task("starting", total=total)
+        self._what, self._total, self._completed = what, total, 0
+        self._told_at = time.monotonic()
         self.drawn = drawn()
 
     def __enter__(self) -> Self:
@@ -30,9 +35,13 @@ class ProgressBar:
             self._bar.stop()
 
     def show(self, description: str | None = None, *, advance: int | None = None, completed: int | None = None) -> None:
-        """What runs now, and how much has ended."""
+        """What runs now, and how much has ended. Where no bar is drawn, a line every TOLD_EVERY_S."""
+        self._completed = self._completed + (advance or 0) if completed is None else completed
         if self.drawn:
             self._bar.update(self._task, advance=advance, completed=completed, description=description)
+        elif time.monotonic() - self._told_at >= TOLD_EVERY_S:
+            self._told_at = time.monotonic()
+            echo(f"  {self._what}: {self._completed} of {self._total}{f' ({description})' if description else ''}")
 
     def print(self, text: str) -> None:
         """A line that stays, above the bar."""

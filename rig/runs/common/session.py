@@ -51,12 +51,25 @@ def run_session(settings: Settings, plan: RunPlan, facts: Mapping[str, Any]) -> 
     Ctrl-C ends the block and goes no further: the caller looks at `interrupted`. `facts` are those of `run_facts`.
     UsageError when the directory cannot be made.
     """
+    meta = {**meta_of(settings, plan), **facts}
+    directory = open_directory(settings.reports, plan.kind, plan.random_seed or 0, meta)
+    with Supervisor.start() as supervisor, recorded(directory, supervisor, plan) as session:
+        yield session
+
+
+def meta_of(settings: Settings, plan: RunPlan) -> dict[str, Any]:
+    """What `run.json` says of the plan."""
     meta: dict[str, Any] = {"command": plan.command, "random_seed": plan.random_seed, "strict": settings.strict}
     if plan.spec is not None:
         meta |= {"level": level_of(settings), "schema": settings.schema and str(settings.schema)}
-    directory = open_directory(settings.reports, plan.kind, plan.random_seed or 0, {**meta, **plan.meta, **facts})
-    with Recorder(directory) as recorder, Supervisor.start() as supervisor:
-        told = {"items": list(plan.items), "replay": plan.replay or plan.command, **plan.judging}
+    return {**meta, **plan.meta}
+
+
+@contextmanager
+def recorded(directory: RunDirectory, supervisor: Supervisor, plan: RunPlan) -> Iterator[Session]:
+    """Keep the record of a run, from its plan to its end; see `run_session`."""
+    told = {"items": list(plan.items), "replay": plan.replay or plan.command, **plan.judging}
+    with Recorder(directory) as recorder:
         recorder.add(line_from(Plan, told))
         session = Session(directory, recorder, supervisor, plan.random_seed or 0)
         try:

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from rig.traffic.actors.client import Client
 
 RESEED_PATIENCE_S = 8.0  # more than the contract's 5 s, so that a slow machine blames nobody
 WRONG_CODE = "000000"
+UNANSWERED_MAX = 3
 
 
 class Driver:
@@ -35,6 +37,7 @@ class Driver:
         self.names = Names()
         self.people: dict[str, tuple[list[str], list[str]]] = {}
         self.follower = Follower(goodbye_s, token_s, followed)
+        self.unanswered: Counter[str] = Counter()  # by action, how often no answer came
         self._number = 0
 
     def begin(self) -> None:
@@ -52,6 +55,10 @@ class Driver:
         for key, value in changed.items():
             Operator(self.testbed.servers["a"]).set_config(key, value)
             self._await_setting(key, value)
+
+    def silent(self, action: str) -> bool:
+        """Whether it was left without an answer so often that nobody should wait for it again."""
+        return self.unanswered[action] >= UNANSWERED_MAX
 
     @property
     def off(self) -> bool:
@@ -97,7 +104,7 @@ class Driver:
             except TimeoutError:
                 seeded = False
         self._event(event="back", value=round(time.time() - since, 3) if seeded else NOT_SEEDED)
-        if not seeded:  # the batches that follow are about something else
+        if not seeded and self.testbed.starts_servers:  # the batches that follow are about something else
             for name in self.testbed.servers:
                 self.testbed.restart(name)
 
@@ -117,6 +124,7 @@ class Driver:
             self.testbed.mirror.run("DEL", "availability:snapshot")
         exchange = self._send(group, step, declared)
         answer = Answer(exchange.status, None, exchange.started, exchange.ended, exchange.error)
+        self.unanswered[step.action] += exchange.status is None and not self.follower.service.outage
         self._learn(step, exchange.reply)
         mitras, customers = self.people[group]
         rows = look_at_rows(self.testbed, self.names, mitras, customers) if look else None

@@ -32,9 +32,15 @@ class Player:
         self.unplayed += [name for batch in left for case in batch for name in case.names]
 
     def _within_reach(self, cases: Sequence[Case]) -> list[Case]:
-        """Those whose way is not known to be broken."""
-        reached = [case for case in cases if not self.broken & set(case.ways)]
-        self.unplayed += [name for case in cases if case not in reached for name in case.names]
+        """Those whose way is not known to be broken, with the tries that the server answers at all."""
+        reached: list[Case] = []
+        for case in cases:
+            waits = any(isinstance(move, Step) and self.driver.silent(move.action) for move in case.way)
+            answered = tuple(tried for tried in case.tries if not self.driver.silent(case.step(tried).action))
+            if not waits and answered and not self.broken & set(case.ways):
+                reached.append(replace(case, tries=answered))
+        left = {name for case in reached for name in case.names}
+        self.unplayed += [name for case in cases for name in case.names if name not in left]
         return reached
 
     def batch(self, cases: Sequence[Case]) -> list[list[Case]]:

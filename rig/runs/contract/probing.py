@@ -28,7 +28,7 @@ Look = Callable[[Testbed], Seen | Mapping[str, Json]]
 
 @dataclass(frozen=True)
 class DeclaredProbe:
-    """A probe of one of the stages `races`, `edges`, `environment` and `numbers`."""
+    """A probe of one of the stages `races`, `edges`, `environment`, `numbers`, `growth` and `outages`."""
 
     name: str
     stage: str
@@ -64,19 +64,20 @@ def probes() -> dict[str, DeclaredProbe]:
     return PROBES
 
 
-def run_probe(testbed: Testbed, declared: DeclaredProbe, again_s: Sequence[float] = AGAIN_S) -> None:
-    """Run it, up to four times where the rig itself stood still; each last try is recorded."""
+def run_probe(testbed: Testbed, declared: DeclaredProbe, again_s: Sequence[float] = AGAIN_S) -> Probe:
+    """Run it, up to four times where the rig itself stood still; the last try is recorded and returned."""
     for pause_s in (*again_s, None):
-        began, error, seen = time.time(), "", dict[str, Json]()
+        began, error, lacks, seen = time.time(), "", "", dict[str, Json]()
         try:
             seen = msgspec.to_builtins(declared.function(testbed))
         except Lacks as lack:
-            error = str(lack)
+            lacks = str(lack)
         except UNDOABLE as failure:  # the server did not do what the probe builds on: its own sentence tells that
             error = f"it could not be done: {type(failure).__name__}: {failure}"
         lag_s = round(testbed.lag.worst(began, time.time()), 3)
-        line = Probe(t=began, probe=declared.name, seen=seen, error=error, lag_s=lag_s)
-        if error or pause_s is None or not judge_probe(line).doubts:
+        line = Probe(t=began, probe=declared.name, seen=seen, error=error, lacks=lacks, lag_s=lag_s)
+        if error or lacks or pause_s is None or not judge_probe(line).doubts:
             break
         time.sleep(pause_s)
     testbed.recorder.add(line)
+    return line

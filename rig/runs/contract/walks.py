@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations, takewhile
 
 from rig.checks.contract.replay import Finding
 from rig.runs.contract.driver import Driver
@@ -84,6 +85,7 @@ class Walker:
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
+        self.done: list[Move] = []  # the moves that the last walk really made
 
     def walk(self, name: str, moves: Sequence[Move]) -> list[Finding]:
         """What the first step that broke a sentence shows; nothing for a walk on which all went right."""
@@ -91,16 +93,19 @@ class Walker:
         driver.begin()
         driver.add_people(name, MITRAS, CUSTOMERS)
         known: set[str] = set()
+        self.done = []
         for move in moves:
             if isinstance(move, Age):
                 if driver.follower.service.mitras[move.mitra].heartbeat is not None:
+                    self.done.append(move)
                     driver.age_heartbeat(name, move.mitra, move.by_s)
                 continue
             assert isinstance(move, Step)
-            if skipped(move, known) or of_other_app(move, driver.follower.service):
+            if driver.silent(move.action) or skipped(move, known) or of_other_app(move, driver.follower.service):
                 continue
             if move.action == "create":
                 known.add(move.chat)
+            self.done.append(move)
             if found := driver.do(name, name, move):
                 return found
             if driver.off:
@@ -114,23 +119,34 @@ class Walker:
         current = list(moves)
         size = max(1, len(current) // 2)
         while size and time.monotonic() < until:
-            shorter = next(
-                (
-                    (kept, found)
-                    for kept in without(current, size)
-                    if time.monotonic() < until and (found := self._breaks(name, kept, sentence))
-                ),
-                None,
-            )
+            tries = takewhile(lambda _: time.monotonic() < until, without(current, size))
+            shorter = next(filter(None, (self._breaks(name, kept, sentence) for kept in tries)), None)
             if shorter:
-                current, best = shorter[0], Failed(*shorter)
+                best, current = shorter, shorter.moves
+                size = min(size, max(1, len(current) // 2))
             else:
                 size //= 2
+        shortest = self._without_pairs(name, best or Failed(current, []), sentence, until)
+        return shortest if shortest.findings else None
+
+    def _without_pairs(self, name: str, best: Failed, sentence: str, until: float) -> Failed:
+        """The same without two moves that need each other, such as online and offline, as often as that is possible."""
+        while len(best.moves) > 2:
+            pairs = combinations(range(len(best.moves)), 2)
+            tries = (
+                [move for number, move in enumerate(best.moves) if number not in pair]
+                for pair in takewhile(lambda _: time.monotonic() < until, pairs)
+            )
+            shorter = next(filter(None, (self._breaks(name, kept, sentence) for kept in tries)), None)
+            if shorter is None:
+                return best
+            best = shorter
         return best
 
-    def _breaks(self, name: str, moves: Sequence[Move], sentence: str) -> list[Finding]:
-        found = self.walk(f"{name}, shorter", moves)
-        return [one for one in found if one.sentence == sentence]
+    def _breaks(self, name: str, moves: Sequence[Move], sentence: str) -> Failed | None:
+        """The walk up to the move that broke this sentence, without the moves that were left out; None where it held."""
+        found = [one for one in self.walk(f"{name}, shorter", moves) if one.sentence == sentence]
+        return Failed(list(self.done), found) if found else None
 
 
 def skipped(step: Step, known: set[str]) -> bool:

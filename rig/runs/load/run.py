@@ -40,32 +40,31 @@ EARLY_S = 0.4  # before the end of an idle span its counters are read
 
 def run(settings: Settings, options: LoadOptions, words: list[str]) -> int:
     """The whole command; returns its exit code. `words` are those that a replay begins with."""
+    plan = plan_of(settings, options, words, draw_random_seed(settings.random_seed))
+    return carry_out(settings, plan, lambda session: play(session, settings, options)).exit_code
+
+
+def plan_of(settings: Settings, options: LoadOptions, words: list[str], seed: int) -> RunPlan:
+    """What a run of this load has to answer. UsageError for a threshold that cannot be read."""
     bounds = bounds_of(options)
-    seed = draw_random_seed(settings.random_seed)
-    plan = options.plan(seed)
-    command = replay_command(words, settings, seed)
     scenario = f"{options.pace.mitras} mitras for {options.seconds:g} s"
-
-    def work(session: Session) -> None:
-        told = {"arms": options.arms, "instances": options.instances, **plan.plain()}
-        session.recorder.add(line_from(Load, told))
-        play(session, settings, options, plan)
-
-    run_plan = RunPlan(
+    return RunPlan(
         "load",
         list(bounds),
-        command=command,
+        command=replay_command(words, settings, seed),
         headline=f"{scenario}, random seed {seed}",
         random_seed=seed,
         spec=stack_spec(settings, Path(".")),
         meta={"cadence": "written"},
         judging={"scenario": scenario, "bounds": bounds},
     )
-    return carry_out(settings, run_plan, work).exit_code
 
 
-def play(session: Session, settings: Settings, options: LoadOptions, plan: LoadPlan) -> None:
+def play(session: Session, settings: Settings, options: LoadOptions) -> None:
     """From empty stacks to the last count. The caller records exceptions."""
+    plan = options.plan(session.random_seed)
+    told = {"arms": options.arms, "instances": options.instances, **plan.plain()}
+    session.recorder.add(line_from(Load, told))
     with opened_arms(session, settings, options) as arms, LagSentinel() as lag:
         try:
             prepare(session, settings, options, arms)

@@ -31,7 +31,7 @@ def shell_variables(servers: Mapping[str, ServerInstance], people: Sequence[Pers
     for name, server in servers.items():
         found[f"PUBLIC_{name.upper()}"] = server.public_url
         found[f"INTERNAL_{name.upper()}"] = server.internal_url
-    found |= {"OPERATOR": first.internal_token, "OTP_CODE": first.otp_code}
+    found |= {"OPERATOR": first.internal_token, "OTP_CODE": first.otp_code, "JWT_SECRET": first.jwt_secret}
     for person in people:
         role = ROLES[person["role"]]
         for prefix in (person["name"].upper(), *([role] if role not in found else [])):

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from rig.checks.framework import CATCH_ALL
+from rig.checks.protocol.item import ITEM as PROTOCOL
 from rig.record import Verdict
 from rig.runs.mutation.catalogue import Entry
 
@@ -62,8 +63,9 @@ def judge_entry(entry: Entry, items: Iterable[Mapping[str, Any]]) -> tuple[Proof
     items = list(items)
     fallen = {item["id"]: item["message"] for item in items if item["verdict"] in FALLS_AS[entry.breaks]}
     blamed = [item["id"] for item in items if item["verdict"] == Verdict.FAILED and entry.breaks == "rig"]
-    # CONTRACT tells what boxes that need not fall have met on their way: it is no check that took one for another.
-    others = [item for item in fallen if item != CATCH_ALL or entry.breaks == "rig"]
+    # CONTRACT tells what boxes that need not fall have met on their way: it is no check that took one for another. Nor is
+    # PROTOCOL: a server whose outcome is wrong has broken a step of the protocol as well.
+    others = [item for item in fallen if item not in (CATCH_ALL, PROTOCOL) or entry.breaks == "rig"]
     unnamed = [] if entry.also else [item for item in others if item not in entry.fails]
     missed = [item for item in entry.fails if item not in fallen]
     verdicts = {item["id"]: Verdict(item["verdict"]) for item in items}

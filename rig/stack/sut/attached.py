@@ -103,10 +103,15 @@ class AttachedServer:
                 f" Is --internal-url ({self.internal_url}) its internal listener, and does it run?"
             ) from None
         if self.ready is None:
-            _ = self.role
-            if self._valkey.facts.can("CLIENT LIST") and self._valkey.facts.can("CLIENT SETNAME"):
-                _ = self.valkey_user
+            if self._postgres.url:
+                self._see_stores()
             self.ready = time.time()
+
+    def _see_stores(self) -> None:
+        """StackError unless somebody but the rig uses the stores given."""
+        _ = self.role
+        if self._valkey.facts.can("CLIENT LIST") and self._valkey.facts.can("CLIENT SETNAME"):
+            _ = self.valkey_user
 
     def spawn(self) -> NoReturn:
         self._refuse("start")

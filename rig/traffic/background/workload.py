@@ -1,128 +1,23 @@
-"""Traffic drawn from a random seed: mitras ping, toggle and take chats; customers poll, pay and end; an operator reads."""
+"""Carries out a schedule of traffic: a thread per actor, and what each step of the schedule does."""
 
 import functools
-import hashlib
-import json
-import random
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
 
 from rig.traffic.actors.client import TIMEOUT_S
 from rig.traffic.actors.customer import Customer
 from rig.traffic.actors.exchange import Exchange
 from rig.traffic.actors.mitra import Mitra
 from rig.traffic.actors.operator import Operator
+from rig.traffic.background.steps import CREW, MAXIMA, Step
 from rig.waiting import poll_until
 
-MAXIMA = (4, 3)  # the operator's settings of max_customers_per_mitra, in turn
-LONG_S, SHORT_S = 600, 3  # a chat that outlives every campaign, and one that ends in it
-CREW = 40  # of the fleet, for each thread: it has a few requests a second to send
+LONG_S, SHORT_S = 600, 3  # a chat that outlives most campaigns, and one that ends in it
 SETTLE_MAX_S = 2.0  # longer than a change takes on healthy stores
+MOST_CHATS = "max_customers_per_mitra"
 LATE_MAX_S = 1.0  # a step whose actor is still busy for this long is left out
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Who is there and how often, on average, each does what, in seconds."""
-
-    mitras: int = 12
-    steady: int = 4  # of the mitras: they never go offline, so that somebody is always available
-    barred: int = 2  # of the others: they are deactivated and re-activated in turn
-    silent: int = 2  # of the rest: they go online and are not heard of again
-    customers: int = 9
-    ping_every_s: float = 2.0  # so that a sweep that trusts old heartbeats meets some that nothing has renewed
-    toggle_every_s: float = 5.0
-    offers_every_s: float = 1.0
-    beacon_every_s: float = 0.5
-    chat_every_s: float = 1.5
-    silent_every_s: float = 11.0
-    profile_every_s: float = 2.0
-    abandon_every_s: float = 2.0
-    reroute_every_s: float = 2.0
-    config_every_s: float = 3.0
-    dashboard_every_s: float = 0.3
-    bar_every_s: float = 4.0
-    # Further mitras who do nothing but go online and offline, each at even intervals that outlast the 10 s after which
-    # a change is looked at.
-    fleet: int = 0
-    fleet_every_s: float = 11.0
-
-    @property
-    def silent_numbers(self) -> range:
-        """The mitras just before the barred ones."""
-        return range(self.mitras - self.barred - self.silent, self.mitras - self.barred)
-
-
-@dataclass(frozen=True, order=True)
-class Step:
-    """At `at_s` since the start of the traffic this actor (`mitra 3`) begins this action."""
-
-    at_s: float
-    actor: str
-    action: str
-
-
-def schedule(pace: Pace, random_seed: int, seconds: float) -> list[Step]:
-    """All steps in order of time. The same pace, random seed and length give the same steps."""
-    steps: list[Step] = []
-    for number in range(pace.mitras):
-        rng = random.Random(f"{random_seed}/mitra/{number}")
-        actor = f"mitra {number}"
-        if number in pace.silent_numbers:
-            steps += every(rng, actor, "online", pace.silent_every_s, seconds)
-            continue
-        steps += every(rng, actor, "stay" if number < pace.steady else "ping", pace.ping_every_s, seconds)
-        steps += every(rng, actor, "profile", pace.profile_every_s, seconds)
-        steps += every(rng, actor, "abandon", pace.abandon_every_s, seconds)
-        steps += every(rng, actor, "take", pace.offers_every_s, seconds)
-        if number >= pace.steady:
-            toggles = every(rng, actor, "offline", pace.toggle_every_s, seconds)
-            # Away and back in turn, so that a schedule says what each toggle is meant to do.
-            steps += [Step(s.at_s, actor, "online" if turn % 2 else "offline") for turn, s in enumerate(toggles)]
-    for number in range(pace.customers):
-        rng = random.Random(f"{random_seed}/customer/{number}")
-        actor = f"customer {number}"
-        steps += every(rng, actor, "beacon", pace.beacon_every_s, seconds)
-        chats = every(rng, actor, "buy", pace.chat_every_s, seconds)
-        # Every other chat is so short that it ends by its timer. The customers are at different turns: at any time some pay.
-        turns = ("buy", "extend", "end", "buy short")
-        steps += [Step(s.at_s, actor, turns[(turn + number) % len(turns)]) for turn, s in enumerate(chats)]
-    rng = random.Random(f"{random_seed}/operator")
-    steps += every(rng, "operator", "dashboard", pace.dashboard_every_s, seconds)
-    steps += every(rng, "operator", "reroute", pace.reroute_every_s, seconds)
-    changes = every(rng, "operator", "config", pace.config_every_s, seconds)
-    steps += [Step(s.at_s, s.actor, f"config {MAXIMA[turn % 2]}") for turn, s in enumerate(changes)]
-    # By turns, each when another's time is over: at any time somebody is barred, or a blast could not leave them out.
-    bars = even(random.Random(f"{random_seed}/bar"), pace.bar_every_s, seconds)
-    for place, number in enumerate(range(pace.mitras - pace.barred, pace.mitras)):
-        own = enumerate(bars[place:])
-        steps += [Step(at_s, "operator", f"{'unbar' if turn % 2 else 'bar'} {number}") for turn, at_s in own]
-    for number in range(pace.fleet):
-        rng = random.Random(f"{random_seed}/fleet/{number}")
-        steps += [
-            Step(at_s, f"crew {number // CREW}", f"{'offline' if turn % 2 else 'online'} {number}")
-            for turn, at_s in enumerate(even(rng, pace.fleet_every_s, seconds))
-        ]
-    return sorted(steps)
-
-
-def even(rng: random.Random, every_s: float, seconds: float) -> list[float]:
-    """Moments `every_s` apart, the first at a random one."""
-    first_s = rng.random() * every_s
-    return [round(first_s + turn * every_s, 3) for turn in range(int((seconds - first_s) // every_s) + 1)]
-
-
-def every(rng: random.Random, actor: str, action: str, every_s: float, seconds: float) -> list[Step]:
-    """One step a span of `every_s`, at a random moment of it."""
-    spans = int(seconds / every_s)
-    return [Step(round((span + rng.random()) * every_s, 3), actor, action) for span in range(spans)]
-
-
-def digest(steps: Sequence[Step]) -> str:
-    """A short name for a schedule, by which two runs can be told to have had the same one."""
-    return hashlib.sha256(json.dumps([asdict(step) for step in steps]).encode()).hexdigest()[:16]
 
 
 class Shopper:
@@ -176,6 +71,7 @@ def reroute(operator: Operator, shoppers: Sequence[Shopper], mitras: Sequence[Mi
 
 # What goes on while the state stands still: it reads, or moves a heartbeat.
 STILL = ("ping", "stay", "profile", "abandon", "beacon", "dashboard")
+ACCOUNTS = {"bar": False, "unbar": True}
 MITRA_ACTIONS = ("ping", "online", "offline", "profile", "abandon")
 
 
@@ -188,16 +84,18 @@ class Workload:
         customers: Sequence[Customer],
         operator: Operator,
         fleet: Sequence[Mitra] = (),
+        second: Operator | None = None,
     ) -> None:
+        self._operators = {"operator": operator, "operator 2": second or operator}
         self._actions: dict[tuple[str, str], Callable[[], object]] = {("operator", "dashboard"): operator.dashboard}
         for number, mitra in enumerate(mitras):
             actor = f"mitra {number}"
             self._actions |= {(actor, name): getattr(mitra, name) for name in MITRA_ACTIONS}
             self._actions[actor, "stay"] = functools.partial(self._stay, mitra)
             self._actions[actor, "take"] = functools.partial(take, mitra)
-            for word, active in (("bar", False), ("unbar", True)):
-                act = functools.partial(operator.set_active, mitra.id or "", active)
-                self._actions["operator", f"{word} {number}"] = act
+            for (name, one), (word, active) in itertools.product(self._operators.items(), ACCOUNTS.items()):
+                act = functools.partial(one.set_active, mitra.id or "", active)
+                self._actions[name, f"{word} {number}"] = act
         shoppers = [Shopper(customer) for customer in customers]
         for number, (customer, shopper) in enumerate(zip(customers, shoppers, strict=True)):
             actor = f"customer {number}"
@@ -205,9 +103,8 @@ class Workload:
             self._actions[actor, "buy short"] = functools.partial(shopper.buy, SHORT_S)
             self._actions[actor, "beacon"] = customer.beacon
         self._actions["operator", "reroute"] = functools.partial(reroute, operator, shoppers, mitras)
-        for most in MAXIMA:
-            change = functools.partial(operator.set_config, "max_customers_per_mitra", most)
-            self._actions["operator", f"config {most}"] = change
+        for (name, one), most in itertools.product(self._operators.items(), MAXIMA):
+            self._actions[name, f"config {most}"] = functools.partial(one.set_config, MOST_CHATS, most)
         for number, mitra in enumerate(fleet):
             crew = f"crew {number // CREW}"
             self._actions |= {(crew, f"{name} {number}"): getattr(mitra, name) for name in ("online", "offline")}
@@ -267,10 +164,24 @@ class Workload:
             with self._lock:
                 self._changing -= 1
 
+    def reactivate(self, number: int) -> None:
+        """Let the second operator re-activate this mitra now, beside the schedule."""
+        action = functools.partial(self._act, "unbar", self._actions["operator 2", f"unbar {number}"])
+        thread = threading.Thread(target=self._do, args=(action,), name="re-activation", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
     def ping_in_turn(self, mitras: Iterable[int], rounds: int) -> None:
         """Each of these mitras pings so often, one after the other, with nobody beside."""
         for number in [*mitras] * rounds:
             self._actions[f"mitra {number}", "ping"]()
+
+    def _do(self, action: Callable[[], object]) -> None:
+        """Carry out one action, however late it comes."""
+        try:
+            action()
+        except BaseException as error:
+            self._errors.append(error)
 
     def _run(self, begun: float, steps: Sequence[tuple[float, Callable[[], object]]]) -> None:
         try:

@@ -5,8 +5,12 @@ import inspect
 import pytest
 
 from rig.checks.contract.probes import load_probe_checks
+from rig.report.explain.contract import REFERENCES
 from rig.runs.contract.probing import probes
+from rig.runs.contract.told import judges_of_sentences
+from rig.service.proven import caught_by, seen_to_fail
 from rig.service.sentences import sentences
+from tests.sabotage.catalogue import CATALOGUE
 
 
 def test_each_sentence_has_an_id_a_section_and_one_promise() -> None:
@@ -31,3 +35,22 @@ def test_each_probe_has_a_check_of_sentences_that_exist() -> None:
 def test_a_check_reads_the_class_that_its_probe_returns(name: str) -> None:
     returned = inspect.signature(probes()[name].function).return_annotation
     assert returned is load_probe_checks()[name].reads
+
+
+def test_each_sentence_is_judged() -> None:
+    """By a step or probe of `rig contract`, or by items of other runs."""
+    by_items = {id for ids in REFERENCES.values() for id in ids}
+    assert set(judges_of_sentences()) | by_items == set(sentences()), (
+        "a sentence without a judge, or a judge of no sentence"
+    )
+
+
+def test_what_was_seen_to_fail_is_what_the_catalogue_names() -> None:
+    declared = {id for entry in CATALOGUE.values() for id in entry.fails}
+    assert set(seen_to_fail()) == declared
+    assert "anybody-reads" in seen_to_fail()["CHAT-03"]
+
+
+def test_only_what_was_caught_counts_as_seen() -> None:
+    rows = "| `one` | Told. | PING-01 PING-02 | caught 2026-11-24, 7 s |\n| `two` | Told. | PING-03 | survived 2026-11-24, 7 s |\n"
+    assert caught_by(rows) == {"PING-01": ["one"], "PING-02": ["one"]}

@@ -4,80 +4,35 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import httpx
 import pytest
 
 from rig.config import read
 from rig.environment.stack_spec import attachment
 from rig.paths import CHECKOUT
-from rig.stack import SpecError, Stack, Supervisor, open_stack
-from rig.stack.external.scratch_mark import mark
-from rig.stack.processes.ports import PORTS
+from rig.stack import SpecError
 from rig.stack.sut.attached_log import AttachedLog
 from rig.stack.sut.attachment import Attachment, pairs
-from rig.stack.sut.managed import QUIET
+from tests.support.running_server import CODE, Running, running_server
 from tests.support.stack_support import spec_of, until
 
 RUN_S = 120
-TOKEN, SECRET, CODE = "t" * 40, "s" * 40, "424242"
-
-
-class Running(NamedTuple):
-    """A server, and the flags that tell the rig where it is and what its stores are."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-    flags: list[str]
-    lender: Stack
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Our server as anybody would start it, with the very logins that the rig is given: nothing tells them apart but names."""
-    directory = tmp_path_factory.mktemp("attached")
-    public, internal, proxied = PORTS.take(), PORTS.take(), PORTS.take()
-    with Supervisor.start() as supervisor, open_stack(spec_of(directory), supervisor, "lender") as lender:
-        mark(lender.postgres.url, lender.valkey.url)
-        address = lender.toxiproxy.create_proxy("in-front", proxied, f"127.0.0.1:{lender.valkey.port}")
-        environment = {
-            **os.environ, **QUIET, "APP_ENV": "test", "PUBLIC_PORT": str(public), "INTERNAL_PORT": str(internal),
-            "DATABASE_URL": lender.postgres.url, "JWT_SECRET": SECRET, "INTERNAL_API_TOKEN": TOKEN,
-            "OTP_DEV_CODE": CODE, "VALKEY_URL": lender.valkey.url.replace(f"127.0.0.1:{lender.valkey.port}", address),
-        }  # fmt: skip
-        log = directory / "server.log"
-        with log.open("wb") as file:
-            command = [sys.executable, "-m", "server"]
-            process = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=file, stderr=file)
-        try:
-            assert until(lambda: is_ready(internal), 30), log.read_text()
-            yield Running(
-                process,
-                log,
-                ["--base-url", f"http://127.0.0.1:{public}", "--internal-url", f"http://127.0.0.1:{internal}",
-                 "--postgres", lender.postgres.url, "--valkey", lender.valkey.url, "--scratch"],
-                lender,
-            )  # fmt: skip
-        finally:
-            process.kill()
-            process.wait()
-            for port in (public, internal, proxied):
-                PORTS.give_back(port)
+    with running_server(tmp_path_factory.mktemp("attached")) as server:
+        yield server
 
 
-def is_ready(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=1, trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def judged(running: Running, reports: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+def judged(
+    running: Running, reports: Path, *words: str, flags: Sequence[str] = ()
+) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
     """A run's outcome, and its items by id."""
-    command = [sys.executable, "-m", "rig", "checklist", *running.flags, "--reports", str(reports), *words]
+    command = [sys.executable, "-m", "rig", "checklist", *(flags or running.flags), "--reports", str(reports), *words]
     env = {name: value for name, value in os.environ.items() if not name.startswith("RIG_")}
     done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S, cwd=CHECKOUT, env=env)
     results = json.loads((reports / "latest" / "results.json").read_text())
@@ -89,11 +44,8 @@ def told(items: dict[str, Any], verdict: str) -> dict[str, str]:
 
 
 def test_with_all_that_can_be_told_only_starts_and_stops_are_skipped(running: Running, tmp_path: Path) -> None:
-    told_of = ["--jwt-secret", SECRET, "--otp-code", CODE, "--internal-token", TOKEN, "--sut-log", str(running.log)]
-    told_of += ["--toxiproxy", running.lender.toxiproxy.url, "--toxiproxy-proxy", "in-front"]
-    told_of += ["--postgres-log", str(running.lender.postgres.statement_log)]
-    told_of += [word for name, value in QUIET.items() for word in ("--sut-env", f"{name}={value}")]
-    done, items = judged(running, tmp_path, "--only", "SETUP,SMOKE,A,C-02,C-04,C-10,C-11,K-01", *told_of)
+    told_of = [*running.everything, "--postgres-log", str(running.lender.postgres.statement_log)]
+    done, items = judged(running, tmp_path, "--only", "SETUP,SMOKE,A,C-02,C-04,C-10,C-11,K-01", flags=told_of)
     assert done.returncode == 0, done.stdout + json.dumps({**told(items, "failed"), **told(items, "broken")}, indent=1)
     skipped = told(items, "skipped")
     restarts = {f"A-0{n}" for n in range(1, 7)}

@@ -1,12 +1,16 @@
 """`rig verify` on real servers: checklist and contract in one run, with one verdict and one report."""
 
 import json
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rig.paths import CHECKOUT
 from tests.support.stack_support import rig
 
 # A mitra who goes online again gets another audit row, which breaks TABLE-03 but no item of section K.
@@ -72,3 +76,26 @@ def test_a_word_that_names_nothing_is_one_clear_error(word: str, told: str, tmp_
     assert told in run.stderr
     assert len(run.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.timeout(300)
+def test_ctrl_c_in_a_campaign_ends_it_and_tells_what_was_judged_before(tmp_path: Path) -> None:
+    """The item of the checklist keeps its verdict; the campaign can't pass."""
+    words = ["verify", "--only", "K-05,hang/INV-18,hang/INV-24", "--reports", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rig", *words], cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    record = tmp_path / "latest" / "parts" / "hang" / "record-main.jsonl"
+    deadline = time.monotonic() + 200
+    while not (record.exists() and '"event": "confirmed"' in record.read_text()):
+        assert process.poll() is None, "the run ended before the fault of the campaign was confirmed"
+        assert time.monotonic() < deadline, "the campaign did not begin"
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    found = {item["id"]: item["verdict"] for item in results_of(tmp_path)["items"]}
+    assert found == {"K-05": "passed", "hang/INV-18": "inconclusive", "hang/INV-24": "inconclusive"}
+    assert "Interrupted: 2 of 3 items, sentences, invariants and claims could not be judged" in output
+    assert "Judged so far: 1 passed." in output
+    assert (tmp_path / "latest" / "parts" / "hang" / "report.html").is_file()

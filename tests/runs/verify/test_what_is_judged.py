@@ -2,7 +2,7 @@
 
 from rig.checks.framework import HARDENED
 from rig.paths import CHECKOUT
-from rig.runs.verify.run import choose
+from rig.runs.verify.choice import choose
 
 
 def test_the_readme_tells_how_many_items_and_sentences_are_judged() -> None:

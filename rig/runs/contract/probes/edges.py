@@ -2,23 +2,20 @@
 
 import json
 import re
-import time
 import uuid
 from typing import Any
-
-import httpx
 
 from rig.environment.testbed import Testbed
 from rig.record.lines.base import Json
 from rig.record.observations import edges
-from rig.record.observations.edges import Replied, Sent, Tried
-from rig.runs.contract.names import filled
-from rig.runs.contract.probes.people import offered_chat, operator, some_customer, some_mitra
+from rig.record.observations.edges import Tried
+from rig.runs.contract.probes.people import operator
+from rig.runs.contract.probes.senders import Sender as Sender
+from rig.runs.contract.probes.senders import body_of_answer, sender
 from rig.runs.contract.probing import probe
 from rig.runs.contract.tokens import access_token
 from rig.service import accounts, chats, control, offers, presence
-from rig.service.steps import ACTIONS, Action
-from rig.stack.http import http_client
+from rig.service.steps import ACTIONS
 
 MODULES = (accounts, chats, control, offers, presence)  # each declares its actions when it is imported
 BODIES: dict[str, dict[str, Any]] = {
@@ -33,73 +30,6 @@ BODIES: dict[str, dict[str, Any]] = {
 WRONG_VALUES: tuple[Any, ...] = (None, [], {}, "", "x", -1, 0.5, 10**20, True)
 HUGE = b'{"phone": "' + b"1" * 65_536 + b'"}'
 PAST_LIMIT = 65_537
-PATIENCE_S = 10.0
-
-
-class Sender:
-    """Sends what is right or wrong of a route, as somebody who may use it."""
-
-    def __init__(self, testbed: Testbed) -> None:
-        testbed.empty_stores()
-        self.server = testbed.server()
-        self.mitra = some_mitra(testbed, "mitra at the edge")
-        self.customer = some_customer(testbed, "customer at the edge")
-        self.chat = offered_chat(self.customer)
-        self.http = http_client(PATIENCE_S)
-
-    def url(self, declared: Action, **places: str) -> str:
-        internal = declared.path.startswith("/internal")
-        known = {"chat": self.chat, "mitra": str(self.mitra.id), "key": "max_customers_per_mitra", **places}
-        base = self.server.internal_url if internal else self.server.public_url
-        return base.rstrip("/") + filled(declared.path, known.__getitem__)
-
-    def token(self, declared: Action) -> str | None:
-        people = {"mitra": self.mitra, "client": self.customer}
-        if declared.role == "operator":
-            return self.server.internal_token
-        return people[declared.role].token if declared.role else None
-
-    def send_for_reply(self, declared: Action, body: dict[str, Any]) -> Replied:
-        """Send a request without a token. httpx errors come through."""
-        answer = self.http.request(declared.method, self.url(declared), json=body)
-        is_json = answer.headers.get("content-type", "").startswith("application/json")
-        return Replied(f"{declared.name} {body}", answer.status_code, answer.json() if is_json else answer.text)
-
-    def send(
-        self,
-        declared: Action,
-        content: bytes | None,
-        url: str | None = None,
-        method: str = "",
-        token: str | None = "its own",
-        **headers: str,
-    ) -> Sent:
-        """Send a request of this route, with what is given in place of its own."""
-        bearer = self.token(declared) if token == "its own" else token
-        sent = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-        sent |= {"Content-Type": "application/json"} if content is not None else {}
-        began = time.perf_counter()
-        try:
-            answer = self.http.request(
-                method or declared.method, url or self.url(declared), content=content, headers={**sent, **headers}
-            )
-            status, code = answer.status_code, code_of(answer)
-        except httpx.HTTPError as error:
-            return Sent(None, type(error).__name__, round(time.perf_counter() - began, 3))
-        return Sent(status, code, round(time.perf_counter() - began, 3))
-
-
-def code_of(answer: httpx.Response) -> str | None:
-    """The code of an error of the contract's form; None for anything else."""
-    try:
-        body = answer.json()
-    except ValueError:
-        return None
-    failure = body.get("error") if isinstance(body, dict) else None
-    if not isinstance(failure, dict) or not isinstance(failure.get("message"), str):
-        return None
-    code = failure.get("code")
-    return code if isinstance(code, str) else None
 
 
 def body_of(name: str) -> bytes | None:
@@ -109,15 +39,15 @@ def body_of(name: str) -> bytes | None:
 @probe("wrong methods and paths", "edges")
 def methods_and_paths(testbed: Testbed) -> edges.MethodsAndPaths:
     """Each route by the methods that it does not have, and paths that are none; without a token."""
-    sender = Sender(testbed)
+    asking = sender(testbed)
     methods = []
     for declared in {one.path: one for one in ACTIONS.values()}.values():
         for method in sorted({"GET", "POST", "PUT", "PATCH", "DELETE"} - methods_of(declared.path)):
-            methods.append(Tried(f"{method} {declared.path}", *sender.send(declared, None, method=method, token=None)))
-    public, internal = sender.server.public_url.rstrip("/"), sender.server.internal_url.rstrip("/")
+            methods.append(Tried(f"{method} {declared.path}", *asking.send(declared, None, method=method, token=None)))
+    public, internal = asking.server.public_url.rstrip("/"), asking.server.internal_url.rstrip("/")
     anything = ACTIONS["beacon"]
     paths = [
-        Tried(path, *sender.send(anything, None, url=base + path, token=None))
+        Tried(path, *asking.send(anything, None, url=base + path, token=None))
         for base, path in (
             (public, "/nothing"), (public, "/api/mitra/nothing"), (public, "/api/client/nothing"),
             (public, "/api/mitra/status/online/now"), (internal, "/internal/nothing"), (internal, "/"), (public, "/internal/dashboard"),
@@ -135,21 +65,23 @@ def methods_of(path: str) -> set[str]:
 @probe("bodies that are wrong", "edges")
 def wrong_bodies(testbed: Testbed) -> edges.WrongBodies:
     """Each route with a body: no JSON, too large, a field missing, a field of the wrong type or value."""
-    sender = Sender(testbed)
+    asking = sender(testbed)
     seen = edges.WrongBodies(not_json=[], too_large=[], missing=[], wrong=[], not_an_object=[])
     for name, body in BODIES.items():
         declared = ACTIONS[name]
+        if not asking.may(declared):
+            continue
         for content in (b"{", b"\xff\xfe", b"nonsense", b'{"a": 1,}'):
-            seen.not_json.append(Tried(f"{name} {content!r}", *sender.send(declared, content)))
-        seen.too_large.append(Tried(name, *sender.send(declared, HUGE)))
+            seen.not_json.append(Tried(f"{name} {content!r}", *asking.send(declared, content)))
+        seen.too_large.append(Tried(name, *asking.send(declared, HUGE)))
         for content in (b"[]", b'"text"', b"3", b"null"):
-            seen.not_an_object.append(Tried(f"{name} {content!r}", *sender.send(declared, content)))
+            seen.not_an_object.append(Tried(f"{name} {content!r}", *asking.send(declared, content)))
         for field in body:
             less = {key: value for key, value in body.items() if key != field}
-            seen.missing.append(Tried(f"{name} without {field}", *sender.send(declared, json.dumps(less).encode())))
+            seen.missing.append(Tried(f"{name} without {field}", *asking.send(declared, json.dumps(less).encode())))
             for value in wrong_for(field):
                 content = json.dumps({**body, field: value}).encode()
-                seen.wrong.append(Tried(f"{name} {field}={value!r}", *sender.send(declared, content)))
+                seen.wrong.append(Tried(f"{name} {field}={value!r}", *asking.send(declared, content)))
     return seen
 
 
@@ -186,27 +118,38 @@ def wrong_ids(testbed: Testbed) -> edges.WrongIds:
 
 @probe("order of errors", "edges")
 def order_of_errors(testbed: Testbed) -> edges.OrderOfErrors:
-    """Two things wrong at once: which of them is told."""
-    sender = Sender(testbed)
-    customer = sender.customer
+    """Two things wrong at once: which of them is told. Without people of its own only what needs no token is asked."""
+    asking = sender(testbed)
     seen = edges.OrderOfErrors(no_token=[], wrong_role=[], inactive=[])
     signed = {name: declared for name, declared in ACTIONS.items() if declared.role}
     for name, declared in signed.items():
-        bad = {place: "not-a-uuid" for place in ("chat", "mitra") if f"{{{place}}}" in declared.path}
         for content in (b"{", HUGE, None):
-            answer = sender.send(declared, content, url=sender.url(declared, **bad), token=None)
+            answer = asking.send(declared, content, url=asking.url(declared, **bad_places(declared.path)), token=None)
             seen.no_token.append(Tried(f"{name} {(content or b'')[:12]!r}", *answer))
-        if declared.role == "operator":
+    if isinstance(asking, Sender) and asking.has_operator:
+        of_wrong_people(testbed, asking, seen)
+    return seen
+
+
+def of_wrong_people(testbed: Testbed, sender: Sender, seen: edges.OrderOfErrors) -> None:
+    """Add the answers to a token of the other role, and to a deactivated mitra, who both send more that is wrong."""
+    for name, declared in ACTIONS.items():
+        if declared.role not in ("mitra", "client"):
             continue
-        other = customer.token if declared.role == "mitra" else sender.mitra.token
-        answer = sender.send(declared, b"{" if name in BODIES else None, url=sender.url(declared, **bad), token=other)
+        other = sender.customer.token if declared.role == "mitra" else sender.mitra.token
+        content = b"{" if name in BODIES else None
+        answer = sender.send(declared, content, url=sender.url(declared, **bad_places(declared.path)), token=other)
         seen.wrong_role.append(Tried(name, *answer))
     operator(testbed).set_active(str(sender.mitra.id), False)
-    for name, declared in signed.items():
-        if declared.role == "mitra" and name not in ("profile",):
+    for name, declared in ACTIONS.items():
+        if declared.role == "mitra" and name != "profile":
             bad = {"chat": "not-a-uuid"} if "{chat}" in declared.path else {}
             seen.inactive.append(Tried(name, *sender.send(declared, None, url=sender.url(declared, **bad))))
-    return seen
+
+
+def bad_places(path: str) -> dict[str, str]:
+    """An id that is no uuid for each place of the path."""
+    return {place: "not-a-uuid" for place in ("chat", "mitra") if f"{{{place}}}" in path}
 
 
 @probe("bodies nobody asked for", "edges")
@@ -235,39 +178,32 @@ def bodies_nobody_asked_for(testbed: Testbed) -> edges.UnwantedBodies:
 UPGRADE = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQCAAAAAAIAAAAA"}
 
 
+@probe("answers of open routes", "edges")
+def answers_of_open_routes(testbed: Testbed) -> edges.OpenAnswers:
+    """What the routes answer that ask for no token, health and metrics included."""
+    asking = sender(testbed)
+    shapes = {name: asking.send_for_reply(ACTIONS[name]).reply for name in ("providers", "beacon")}
+    health: dict[str, edges.Page] = {}
+    for path in ("/healthz", "/readyz", "/metrics"):
+        answer = asking.http.get(asking.server.internal_url.rstrip("/") + path)
+        health[path] = edges.Page(answer.status_code, answer.headers.get("content-type", ""), answer.text[:4000])
+    return edges.OpenAnswers(shapes=shapes, health=health)
+
+
+READING = ("beacon", "profile", "status", "offers", "dashboard", "mitras", "available", "config", "reachable", "get")
+
+
 @probe("answers of every route", "edges")
 def answers_of_routes(testbed: Testbed) -> edges.RouteAnswers:
     """What the reading routes answer, field by field, as types."""
     sender = Sender(testbed)
     shapes: dict[str, Json] = {}
-    for name in (
-        "providers",
-        "beacon",
-        "profile",
-        "status",
-        "offers",
-        "dashboard",
-        "mitras",
-        "available",
-        "config",
-        "reachable",
-        "get",
-    ):
+    for name in READING:
         declared = ACTIONS[name]
         token = sender.token(declared)
-        answer = sender.http.request(
-            declared.method, sender.url(declared), headers={"Authorization": f"Bearer {token}"} if token else {}
-        )
-        shapes[name] = (
-            answer.json()
-            if answer.headers.get("content-type", "").startswith("application/json")
-            else answer.text[:200]
-        )
-    health: dict[str, edges.Page] = {}
-    for path in ("/healthz", "/readyz", "/metrics"):
-        answer = sender.http.get(sender.server.internal_url.rstrip("/") + path)
-        health[path] = edges.Page(answer.status_code, answer.headers.get("content-type", ""), answer.text[:4000])
-    return edges.RouteAnswers(shapes=shapes, health=health)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        shapes[name] = body_of_answer(sender.http.request(declared.method, sender.url(declared), headers=headers))
+    return edges.RouteAnswers(shapes=shapes)
 
 
 @probe("tokens that were minted", "edges")
