@@ -73,6 +73,29 @@ def before_commit(course: Course) -> None:
     course.change(False)
 
 
+def seed_unread(course: Course) -> None:
+    course.change(False)
+    call = course.apply(8, False)
+    course.replaced(call, ran=[words for words in call.ran if words[1] != "mirror:seed"])
+
+
+def half_a_row(course: Course) -> None:
+    course.change(False)
+    call = course.apply(8, False)
+    course.replaced(call, ran=[words for words in call.ran if words[:2] != ["SREM", "mitras:deactivated"]])
+
+
+def mark_left(course: Course) -> None:
+    course.sweep(FIRST, stamp_of(course))
+    course.apply(8, False)
+
+
+def newer_mark_deleted(course: Course) -> None:
+    course.second_look(FIRST, stamp_of(course))
+    call = course.apply(FIRST, True)
+    course.replaced(call, ran=[*call.ran, ["DEL", MARK]])
+
+
 def other_row(course: Course) -> None:
     course.change(False)
     course.apply(8, True)
@@ -172,6 +195,10 @@ def stamp_of(course: Course) -> str:
         (newer_row_refused, "section 1, rule 3"),
         (before_commit, "section 1, rule 3"),
         (other_row, "section 1, rule 3"),
+        (half_a_row, "section 1, rule 3"),
+        (seed_unread, "section 3, rule 2"),
+        (mark_left, "section 4, rule 6"),
+        (newer_mark_deleted, "section 4, rule 6"),
         (no_version, "section 1, rule 1"),
         (no_row_lock, "section 1, rule 1"),
         (no_notification, "section 1, rule 2"),
