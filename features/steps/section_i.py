@@ -23,6 +23,7 @@ from rig.record.observations.section_i import (
 )
 from rig.runs.checklist.observation import Observed, answers
 from rig.runs.checklist.world import World
+from rig.stores.valkey import OURS, setting
 
 READING_S = 0.5  # a look at the whole mirror comes a little after what it sees
 CLOCK_S = 1.0
@@ -105,12 +106,13 @@ def no_memory(world: World, seconds: str, name: str) -> None:
 
     When writes are taken again, a set is made a string: the seed that heals the one heals the other.
     """
-    world.testbed.stack.valkey.facts.require("CONFIG GET", "CONFIG SET")
-    client = world.testbed.mirror.client
-    limit = client.config_get("maxmemory")["maxmemory"]
-    world.notes["memory"] = memory = Undo(lambda: client.config_set("maxmemory", limit))
+    valkey = world.testbed.stack.valkey
+    valkey.facts_for_faults.require("CONFIG GET", "CONFIG SET")
+    client, settings = world.testbed.mirror.client, valkey.for_faults(f"{OURS}fault")
+    limit = setting(settings, "maxmemory")
+    world.notes["memory"] = memory = Undo(lambda: settings.config_set("maxmemory", limit))
     world.testbed.dirty("Valkey refused writes in the scenario before")
-    client.config_set("maxmemory", 1)
+    settings.config_set("maxmemory", 1)
     rig_too = refuses_the_rig(client)
     if not rig_too:
         raise Unmet("Valkey still takes writes, though its memory is limited to a byte")

@@ -57,6 +57,10 @@ class Bounds(TypedDict, total=False):
     pings: float
     size: float  # mitras
     times: float
+    # Of soaks.
+    decides_s: float  # of the written cadences, from which on trends decide
+    reach_times: float  # how far a trend is projected, in times of the observed span
+    sampled_share: float  # of the planned time, from 0 to 1
     # Of the settings.
     max_customers: float
 

@@ -47,7 +47,9 @@ def client(facts: Mapping[str, Any], name: str) -> Path:
 
 def missing_client(tls: bool) -> str | None:
     """Why this machine cannot run `rig vk`; None where it can."""
-    from rig.stack.embedded.valkey import command_line_client  # slow to import, and `rig vk` itself needs none of it
+    from rig.stack.embedded.valkey_binaries import (
+        command_line_client,
+    )  # slow to import, and `rig vk` itself needs none of it
 
     if tls:
         return None if tls_client() else NO_TLS

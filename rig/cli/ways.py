@@ -12,7 +12,7 @@ from typing import Any
 from rig.setting_fields import FIELDS
 
 WHEELS = frozenset({"postgres_wheel", "valkey_wheel"})
-STACK = WHEELS | frozenset({"mode", "postgres", "valkey", "toxiproxy", "scratch"})
+STACK = WHEELS | frozenset({"valkey_profile", "valkey_tls", "mode", "postgres", "valkey", "toxiproxy", "scratch"})
 SERVER = frozenset({"sut", "sut_cwd", "sut_setup", "sut_pass_env", "ready_within_s", "schema"})
 RUNNING = frozenset({
     "base_url", "internal_url", "otp_code", "jwt_secret", "internal_token", "sut_log", "sut_env", "toxiproxy_proxy",
@@ -32,6 +32,10 @@ PROVE = frozenset({
     "names", "only", "sample", "cross", "write_docs", "workers", "random_seed", "label", "reports", "quiet",
 })  # fmt: skip
 MODEL = frozenset({"instances", "mitras", "faults", "deep", "control", "strict", "label", "reports", "quiet"})
+AUDIT = frozenset({
+    "postgres", "valkey", "schema", "postgres_password_file", "valkey_password_file", "share", "keys_max",
+})  # fmt: skip
+REPORTED = AUDIT | {"allow_keys", "as_json", "prometheus", "log", "quiet"}
 LINES = frozenset({"instance", "lines", "since", "follow", "until", "within_s", "session"})
 
 Values = Mapping[str, Any]
@@ -108,6 +112,14 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         ),
         way("load", RUN, PACE, starts=True, extra="load"),
     ),
+    "soak": (
+        # Length, factor, faults, random seed, level and strictness are those of the run that it goes on with.
+        way(
+            "soak --resume", STACK, SERVER, {"resume", "reports", "quiet"},
+            asked=lambda values: values["resume"] is not None, starts=True,
+        ),
+        way("soak", RUN - {"postgres_log"}, {"hours", "minutes", "factor", "faults", "pressure"}, starts=True),
+    ),
     "bench": (
         way("bench --fleet", {"fleet", "random_seed", "quiet"}, asked=lambda values: values["fleet"] is not None, extra="load"),
         way("bench --hot", STACK, SERVER, {"hot", "label", "quiet"}, asked=lambda values: values["hot"], starts=True),
@@ -145,6 +157,13 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         way("tour --print", {"printed", "sections"}, asked=lambda values: values["printed"]),
         way("tour", {"sections", "yes", "session"}),
     ),
+    "audit": (
+        way("audit --grants", {"granted", "schema"}, asked=lambda values: values["granted"]),
+        way("audit --explain", AUDIT, {"explained"}, asked=lambda values: values["explained"]),
+        way("audit --again", REPORTED - {"keys_max", "allow_keys"}, {"again"}, asked=lambda values: values["again"] is not None),
+        way("audit --watch", REPORTED, {"watch", "state", "reports", "gap_max"}, asked=lambda values: values["watch"] is not None),
+        way("audit", REPORTED, {"state", "reports", "gap_max"}),
+    ),
     "mark": (way("mark", {"postgres", "valkey"}),),
 }  # fmt: skip
 
@@ -154,6 +173,8 @@ COUNTED = "without a log their statements cannot be told from those of a ping"
 
 def below_reports(one: SimpleNamespace) -> bool:
     """Whether a run or file is named that must be searched for in the directory of reports. A path needs no search."""
+    if hasattr(one, "state"):
+        return one.state is None
     if getattr(one, "replay", None) is not None:
         return not one.replay.exists()
     named = [getattr(one, name) for name in ("run", "before", "after") if hasattr(one, name)]
@@ -186,6 +207,10 @@ NEEDS: Mapping[str, tuple[Callable[[SimpleNamespace], object], str]] = {
     ),
     "postgres_wheel": (lambda one: from_a_wheel(one.postgres, one.mode), "no Postgres is started from a wheel: leave it out"),
     "valkey_wheel": (lambda one: from_a_wheel(one.valkey, one.mode), "no Valkey is started from a wheel: leave it out"),
+    "valkey_profile": (
+        lambda one: from_a_wheel(one.valkey, one.mode), "it is for the embedded Valkey: leave out --valkey URL and --mode docker"
+    ),
+    "valkey_tls": (lambda one: one.valkey_profile, "it is for a profile: add --valkey-profile NAME"),
     "mode": (left_to_start, "every service has a URL, so the rig starts none: leave it out"),
     **dict.fromkeys(("sut", "sut_cwd", "sut_setup", "sut_pass_env"), (started, "--base-url names a server that already runs: give one of them")),
     "toxiproxy_proxy": (

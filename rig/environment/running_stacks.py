@@ -73,7 +73,7 @@ def announce(
 def clients(postgres_wheel: str | None = None) -> dict[str, str | None]:
     """Where the command-line clients of the stores are; None where this machine has none."""
     from rig.stack.embedded.postgres_binaries import installed
-    from rig.stack.embedded.valkey import command_line_client
+    from rig.stack.embedded.valkey_binaries import command_line_client
     from rig.stack.errors import StackError
 
     valkey_client = command_line_client()

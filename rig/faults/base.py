@@ -14,7 +14,7 @@ import redis
 
 from rig.faults.requirements import Requirement
 from rig.record.lines.base import Line
-from rig.stores.valkey import OURS, Word, connect, run
+from rig.stores.valkey import OURS, Word, run
 from rig.waiting import poll_until
 
 ANSWERS, CLOSES, SILENT, REFUSED = "answers", "closes", "silent", "refused"
@@ -54,7 +54,7 @@ class FaultContext:
 
     def connect(self) -> None:
         """Before any fault, as a full, stopped or busy Valkey takes no new connection; and after its restart."""
-        self.valkey = connect(self.stack.valkey.url, f"{OURS}fault", single_connection_client=True)
+        self.valkey = self.stack.valkey.for_faults(f"{OURS}fault", single_connection_client=True)
 
     def reconnect(self) -> None:
         """A connection that an earlier fault ended is made anew."""

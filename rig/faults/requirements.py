@@ -44,7 +44,7 @@ class Requirement(StrEnum):
 def missing(requirement: Requirement, stack: Any) -> str | None:
     """Why it is not there, with what to do; None when it is."""
     if requirement in ABILITIES or requirement is Requirement.CONFIG_SET:
-        facts: ValkeyFacts = stack.valkey.facts
+        facts: ValkeyFacts = stack.valkey.facts_for_faults
         return facts.lacking.get(requirement)
     return CHECKS[requirement](stack)
 

@@ -26,6 +26,7 @@ class Meta(TypedDict):
     cross: NotRequired[bool]
     goodbye_s: NotRequired[float]
     token_s: NotRequired[int]
+    soak: NotRequired[dict[str, object]]  # of a soak: what it was asked for
     pairs: NotRequired[dict[str, int]]  # of a contract run: how many were planned, by what they vary
 
 

@@ -26,5 +26,6 @@ RUN_SECTIONS = {
     "DIFF": "With the mirror and without it",
     "THRESHOLD": "Thresholds",
     "GROWTH": "Growth",
+    "SOAK": "Long runs",
     "CONTRACT": "The contract beside the boxes",
 }

@@ -20,6 +20,7 @@ TITLES = {
     "load": "Load report",
     "model": "Model report",
     "contract": "Contract report",
+    "soak": "Soak report",
     "verify": "Verification report",
 }
 

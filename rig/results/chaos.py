@@ -17,6 +17,7 @@ from rig.results.contract import failing_walks, pairs_reached
 from rig.results.load import load_figures
 from rig.results.model import model_figures
 from rig.results.scaling import growth_figures
+from rig.results.soak import soak_figures
 
 Point = list[object]
 
@@ -38,6 +39,8 @@ def figures(run: Run) -> dict[str, object]:
     """`phases`, `series` and `measures` for the report; empty for a run without phases."""
     if run.meta["kind"] == "load" and run.of(Load):
         return load_figures(run)
+    if run.meta["kind"] == "soak":
+        return soak_figures(run)
     if run.meta["kind"] == "model":
         return model_figures(run)
     if run.of(Growth):

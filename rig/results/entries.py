@@ -6,10 +6,11 @@ from dataclasses import asdict
 import msgspec
 
 from rig.checks import CHECKS, Judgement
-from rig.record import Run, Verdict, overall
+from rig.record import Lines, Run, Verdict, overall
 from rig.record.evidence import Evidence
 from rig.record.lines.checklist import Observation, Scenario, StepError
 from rig.record.lines.common import BoundValue, End
+from rig.record.lines.soak import SoakPart
 from rig.results.forms import Answer, Item
 
 Answers = dict[str, list[Answer]]  # by item
@@ -19,9 +20,15 @@ UNENDED = "the record has no end of this scenario: what was seen after it is not
 UNREACHED = "never reached: "
 
 
+def end_of(lines: Lines) -> End | None:
+    """The last end. None if the run was killed, or was resumed after it and then killed."""
+    end, part = lines.last(End), lines.last(SoakPart)
+    return None if end and part and part.t > end.t else end
+
+
 def run_ended(run: Run) -> float:
     """When the run ended, in epoch seconds; the time of its last line if it was killed."""
-    end = run.lines.first(End)
+    end = end_of(run.lines)
     started: float = run.meta["started"]
     return end.t if end else max((line.t for line in run.lines), default=started)
 

@@ -16,7 +16,7 @@ from rig.results.accepted import accept
 from rig.results.blame import again, charge_breaches, charge_contract, charge_exits
 from rig.results.chaos import figures
 from rig.results.claims_registry import claims
-from rig.results.entries import INTERRUPTED, cut_short, item_entry, run_ended, scenario_entry
+from rig.results.entries import INTERRUPTED, cut_short, end_of, item_entry, run_ended, scenario_entry
 from rig.results.observations import answers_of, counts, judged, last_attempts, note_unended, note_unrun
 from rig.results.parts import PartResults, parts_of
 from rig.results.wall_time import wall_time
@@ -36,7 +36,7 @@ def judge_run(run: Run, judged_parts: Mapping[str, PartResults] | None = None) -
     load_checks()
     claims()
     run = until_its_end(run)
-    plan, end = run.lines.first(Plan), run.lines.first(End)
+    plan, end = run.lines.first(Plan), end_of(run.lines)
     if plan is None:
         raise NoPlan("its record holds no plan")
     declare_model(plan.specs)
@@ -87,7 +87,7 @@ def judge_run(run: Run, judged_parts: Mapping[str, PartResults] | None = None) -
 
 def until_its_end(run: Run) -> Run:
     """The run without the lines after an interruption: what broke while it was taken down has stopped nothing."""
-    end = run.lines.first(End)
+    end = end_of(run.lines)
     return replace(run, lines=run.lines.until(end.t)) if end and end.interrupted else run
 
 

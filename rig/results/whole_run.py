@@ -7,8 +7,8 @@ from rig.checks.bounds import bounds_from
 from rig.checks.framework import HARDENED, judge_lines
 from rig.record import Lines, Run, Verdict, evidence
 from rig.record.evidence import Evidence
-from rig.record.lines.common import End, Missing, Plan, ServerLog
-from rig.results.entries import INTERRUPTED, Answers, answer_entry, cut_short, run_ended
+from rig.record.lines.common import Missing, Plan, ServerLog
+from rig.results.entries import INTERRUPTED, Answers, answer_entry, cut_short, end_of, run_ended
 
 AROUND_S = 1.0
 MOMENTS_MAX = 3
@@ -33,7 +33,7 @@ def judge_whole_run(run: Run, plan: Plan, answers: Answers, broken: str | None) 
             judgement = Judgement(Verdict.SKIPPED, lacking)
         if broken and judgement.verdict is not Verdict.FAILED:
             judgement = Judgement(Verdict.BROKEN, broken)
-        elif cut_short(lines.first(End)) and judgement.verdict is not Verdict.FAILED:
+        elif cut_short(end_of(lines)) and judgement.verdict is not Verdict.FAILED:
             judgement = Judgement(Verdict.INCONCLUSIVE, INTERRUPTED)  # a promise kept for a part of the run is no pass
         if judgement.verdict is Verdict.FAILED:
             shown = [*shown, *said_around(lines, shown)]

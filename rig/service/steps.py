@@ -1,7 +1,7 @@
 """What is done to the service, and what it must answer: the words that model, driver and judge share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rig.service.state import Service
@@ -105,7 +105,8 @@ def refused(status: int, code: str, sentence: str, *also: str) -> list[Expected]
 def predict(service: Service, step: Step, now: float) -> list[Expected]:
     """The right answers to a step, first of all to its token. KeyError for an action that the model does not know."""
     declared = ACTIONS[step.action]
-    return token_refused(service, step, declared) or declared.predict(service, step, now)
+    right = token_refused(service, step, declared) or declared.predict(service, step, now)
+    return [replace(one, also=(*one.also, "OUTAGE-01")) for one in right] if service.outage else right
 
 
 def token_refused(service: Service, step: Step, declared: Action) -> list[Expected]:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from rig import caller, extras
 from rig.paths import shipped
 from rig.stack.embedded import platforms
+from rig.stack.embedded.profiles import profile_named
 from rig.stack.errors import SpecError
 from rig.stack.external.given import check_urls
 from rig.stack.sut.attachment import Attachment
@@ -34,6 +35,11 @@ class StackSpec:
     toxiproxy: str | None = None  # URL of its HTTP API
     postgres_wheel: str | None = None  # the package that an embedded one comes from; None: the one that fits
     valkey_wheel: str | None = None
+    valkey_profile: str | None = (
+        None  # the managed product that an embedded one behaves as (rig.stack.embedded.profiles)
+    )
+    valkey_tls: bool = False  # TLS before it
+    login_shared: bool = False  # instances may have one Valkey login, as nobody asks which of them sent a command
     scratch: bool = False  # the user's word that the external services may be emptied
     postgres_log: Path | None = None  # where an external Postgres writes its jsonlog, if we can read it
     sut: str = DEFAULT_SUT  # the command of the server under test
@@ -64,6 +70,7 @@ class StackSpec:
         if self.mode == "external" and not (self.postgres and self.valkey):
             raise SpecError("an external stack needs --postgres URL and --valkey URL")
         check_urls(self.postgres, self.valkey)
+        self._check_profile()
         if lacks := self._lacks():
             raise SpecError(lacks)
         if self.toxiproxy and not is_url(self.toxiproxy, TOXIPROXY_SCHEMES):
@@ -79,6 +86,20 @@ class StackSpec:
         self._check_program("--sut", self.sut)
         if self.sut_setup is not None:
             self._check_program("--sut-setup", self.sut_setup)
+
+    def _check_profile(self) -> None:
+        if self.valkey_profile is None:
+            if self.valkey_tls:
+                raise SpecError("--valkey-tls is for a profile: add --valkey-profile NAME")
+            return
+        profile = profile_named(self.valkey_profile)
+        if self.valkey or self.mode == "docker":
+            raise SpecError("--valkey-profile is for the embedded Valkey: leave out --valkey URL and --mode docker")
+        if profile.cluster:
+            raise SpecError(
+                f"--valkey-profile {profile.name} cannot hold a mirror: a cluster refuses commands and scripts of the server"
+                " whose keys are in different slots (docs/memorystore.md lists them), use memorystore-valkey"
+            )
 
     def _lacks(self) -> str | None:
         """What this installation or machine lacks for the services that are ours to start."""

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from rig.stack.docker.services import DockerPostgres, DockerToxiproxy, DockerValkey
 from rig.stack.embedded.postgres import EmbeddedPostgres
+from rig.stack.embedded.profiled_valkey import ProfiledValkey
+from rig.stack.embedded.profiles import profile_named
 from rig.stack.embedded.toxiproxy import EmbeddedToxiproxy
 from rig.stack.embedded.valkey import EmbeddedValkey
 from rig.stack.errors import CapabilityMissing, StackError
@@ -73,8 +75,22 @@ class Stack:
             if spec.postgres
             else kinds.postgres(*arguments, autovacuum=spec.autovacuum, wheel=spec.postgres_wheel)
         )
-        valkey = ExternalValkey(spec.valkey) if spec.valkey else kinds.valkey(*arguments, wheel=spec.valkey_wheel)
-        return postgres, valkey
+        return postgres, self._valkey(kinds, arguments)
+
+    def _valkey(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Any:
+        spec = self.spec
+        if spec.valkey:
+            return ExternalValkey(spec.valkey, login_shared=spec.login_shared)
+        if spec.valkey_profile is None:
+            return kinds.valkey(*arguments, wheel=spec.valkey_wheel)
+        profile = profile_named(spec.valkey_profile)
+        return ProfiledValkey(
+            *arguments,
+            wheel=spec.valkey_wheel,
+            profile=profile,
+            tls=spec.valkey_tls,
+            login_shared=spec.login_shared,
+        )
 
     def _toxiproxy(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Any:
         if self.spec.attached is None:

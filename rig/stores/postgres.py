@@ -75,10 +75,10 @@ def connect(url: str, name: str, *, settings: Mapping[str, str | int] | None = N
     return connection
 
 
-def reached(url: str) -> psycopg.Connection[Any]:
-    """A connection of the stack's; Unfit or Unreachable in one line."""
+def reached(url: str, name: str = f"{OURS}stack") -> psycopg.Connection[Any]:
+    """A connection under that name; Unfit or Unreachable in one line."""
     try:
-        return connect(url, f"{OURS}stack")
+        return connect(url, name)
     except psycopg.Error as error:
         said = one_line(error)
         names = caller.unused()

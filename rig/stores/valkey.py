@@ -197,6 +197,11 @@ def why_unfit(info: Mapping[str, Any]) -> str:
     kind, version, least = identity(info)
     if numbers(version) < least:
         return f"{kind} {version} is too old: {'.'.join(map(str, least))} at least"
+    return why_no_primary(info)
+
+
+def why_no_primary(info: Mapping[str, Any]) -> str:
+    """Why it is no single primary, by its INFO server and replication; "" if it is one."""
     if "cluster" in (info.get("redis_mode"), info.get("server_mode")):
         return "it is a cluster, and the mirror needs one that is none"
     if info.get("role") in ("slave", "replica"):

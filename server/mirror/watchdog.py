@@ -104,11 +104,18 @@ class Watchdog:
             self._valkey.reason = getattr(error, "cause", "") or str(error) or type(error).__name__
             self._valkey.counts["seed_failures"] += 1
             self._log_failure("a seed failed, the next one follows")
+            if isinstance(error, MirrorUnavailable) and not self._valkey.circuit_closed:
+                await self._reconnect()
             return False
         if grace:
             self.recovered_at = time.monotonic()
         self._valkey.wake.set()  # settle debts at once
         return True
+
+    async def _reconnect(self) -> None:
+        """Let the next try open new connections: a demoted primary keeps those that it has, and refuses writes for ever."""
+        for client in (self._valkey.redis, self._own):
+            await client.connection_pool.disconnect()
 
     def _log_failure(self, what: str) -> None:
         if self._failure_log.due():

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 import pytest
 
 from rig.checks.bounds import Bounds
+from rig.checks.soak import items as soak
 from rig.runs.chaos.campaign import INVARIANTS
 from rig.runs.load.bounds import bounds_of
 from rig.runs.load.plan import LoadOptions
 from rig.runs.scaling.run import BOUNDS
 
-GIVEN: dict[str, Mapping[str, object]] = {**INVARIANTS, **BOUNDS, **bounds_of(LoadOptions())}
+GIVEN: dict[str, Mapping[str, object]] = {**INVARIANTS, **BOUNDS, **soak.BOUNDS, **bounds_of(LoadOptions())}
 
 
 @pytest.mark.parametrize("item", GIVEN)

@@ -168,6 +168,7 @@ GETS_IT_BY_ITS_SOCKET = "rig/stack/processes/supervisor.py"  # the environment o
 ENTRANCES = {"rig/__main__.py", "rig/cli/child.py"}
 STARTED_BY_US = {
     "rig/runs/contract/worker.py", "rig/runs/model/worker.py", "rig/runs/verify/part_worker.py", "rig/traffic/load/noop_server.py", "rig/traffic/load/open_loop_process.py", "rig/stack/processes/supervisor.py",
+    "rig/stack/embedded/tls_relay.py",
     "rig/faults/docs.py", "rig/record/docs.py",  # writes a page: starts nothing, connects to nobody
 }  # fmt: skip
 OF_THE_USERS_OWN = {

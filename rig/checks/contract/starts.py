@@ -1,11 +1,24 @@
-"""Judges starts on what was left in the stores, and without Valkey."""
+"""Judges starts on what was left in the stores, with a slow Valkey and without one, and the log lines of a start."""
 
 from rig.checks.contract.probes import ProbeJudge, probe_check
 from rig.checks.contract.refusals import came_of, early
+from rig.contract import (
+    BLAST_FALLBACK_LINE,
+    HEARTBEAT_FALLBACK_LINE,
+    LOG_FLUSH_S,
+    REACHABLE_FALLBACK_LINE,
+    SEED_LINE,
+)
 from rig.record.observations import environment
 from rig.record.observations.parts import fields_of
 
 DELAY_S = 10.0
+CLOCK_S = 0.1  # what the clocks of an answer and of a line may differ
+LISTENERS = ("public", "internal")
+LINES = {
+    SEED_LINE: "LOG-02", HEARTBEAT_FALLBACK_LINE: "LOG-04", REACHABLE_FALLBACK_LINE: "LOG-05",
+    BLAST_FALLBACK_LINE: "LOG-06",
+}  # fmt: skip
 LEFT = ("START-04", "START-06", "KEY-08", "KEY-09", "KEY-10", "TABLE-08", "ENV-06", "ENV-13", "READY-02")
 
 
@@ -74,3 +87,25 @@ def start_without_valkey(judge: ProbeJudge, seen: environment.StartsWithoutValke
         judge.require("START-05", running, f"{what} the instance ended")
         judge.require("START-05", count > 0, f"{what} no seed was logged within 5 s of Valkey answering")
     judge.require("START-05", seen.unknown_gone, "after the seeds mitras:online holds an unknown id")
+
+
+@probe_check("start with a slow Valkey", "START-01")
+def start_with_slow_valkey(judge: ProbeJudge, seen: environment.SlowStart) -> None:
+    """The timers are not seen from outside before the listeners are bound, so only the last two steps are compared."""
+    for name in LISTENERS:
+        if judge.assume("START-01", name in seen.starts[-1], f"the {name} listener took no connection at all"):
+            after_s, seeded = seen.starts[-1][name]
+            told = f"the {name} listener took a connection {after_s:.2f} s after the start, before the seed had filled mitras:online"
+            judge.require("START-01", seeded, told)
+
+
+@probe_check("lines of a start and an outage", *LINES.values(), "LOG-09")
+def lines_of_an_outage(judge: ProbeJudge, seen: environment.LinesAtEvents) -> None:
+    if not judge.assume("LOG-09", seen.ready, "the instance did not come up"):
+        return
+    for line, late_s in seen.lines:
+        if judge.require(LINES[line], late_s is not None, f"no line holds {line!r} after its event"):
+            right = late_s is not None and late_s <= LOG_FLUSH_S + CLOCK_S
+            judge.require(
+                "LOG-09", right, f"the line {line!r} came {late_s} s after the answer to its event, expected 1 s"
+            )

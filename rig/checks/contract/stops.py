@@ -23,9 +23,26 @@ def stop_in_flight(judge: ProbeJudge, seen: environment.StopInFlight) -> None:
         judge.require("STOP-01", seen.key, "a mitra who was online is not in mitras:online after SIGTERM")
 
 
-def exits(judge: ProbeJudge, how: str, end: environment.Ended) -> None:
+HARDENED = ("while nobody reads its log", "with a resolver that hangs")  # what STOP-06 names; STOP-03 has the others
+
+
+@probe_check("stop while something hangs", "STOP-03", "STOP-04", "STOP-05", "STOP-06")
+def stop_while_hung(judge: ProbeJudge, seen: environment.StopWhileHung) -> None:
+    for how, start in seen.starts.items():
+        sentence = "STOP-06" if how in HARDENED else "STOP-03"
+        judge.assume(sentence, start.ready_s is not None, f"the instance that was to stop {how} did not come up")
+    if seen.asked is not None:
+        status, code = seen.asked
+        told = f"with Postgres hung a request that was under way when SIGTERM came was answered {status} {code or ''}"
+        judge.require("STOP-05", (status, code) == (503, "SERVICE_UNAVAILABLE"), told)
+    for how, end in seen.exits.items():
+        exits(judge, how, end, "STOP-06" if how in HARDENED else "STOP-03")
+
+
+def exits(judge: ProbeJudge, how: str, end: environment.Ended, sentence: str = "STOP-03") -> None:
+    """The end must come in time, which `sentence` says, and with a code of the contract."""
     took_s, code = end
     if judge.require(
-        "STOP-03", took_s is not None and took_s <= STOP_S, f"{how}: ended after {took_s} s, expected 10 s"
+        sentence, took_s is not None and took_s <= STOP_S, f"{how}: ended after {took_s} s, expected 10 s"
     ):
         judge.require("STOP-04", code in CODES, f"{how}: the exit code after SIGTERM is {code}, expected 0 or 143")

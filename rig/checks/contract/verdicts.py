@@ -1,7 +1,7 @@
 """The check of each sentence: what the steps and probes of a run say of it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from rig.checks.contract.probes import judge_probe
@@ -103,21 +103,29 @@ def steps_before(finding: Finding, steps: Sequence[ContractStep]) -> list[Eviden
 def declare_contract(planned: Sequence[PlannedSentence], goodbye_s: float, token_s: int) -> None:
     """Make a check of each sentence that a plan names."""
     reader = Reader(goodbye_s, token_s)
+    ids = {sentence.id for sentence in planned}
     for sentence in planned:
-        function = kept(sentence, reader)
+        function = kept(sentence, reader, ids)
         CHECKS[sentence.id] = SentenceCheck(
             sentence.id, Kind.PROMISE, "", sentence.text, function, True, sentence.section
         )
 
 
-def kept(sentence: PlannedSentence, reader: Reader) -> Callable[[Judge, Lines, Bounds], None]:
-    """Failed: a step or probe broke the sentence. Passed: it was tested, and always held. Skipped: the plan says what it lacks."""
+def kept(sentence: PlannedSentence, reader: Reader, planned: Collection[str]) -> Callable[[Judge, Lines, Bounds], None]:
+    """Failed: a step or probe broke the sentence. Passed: it was tested, and always held. Skipped: the plan says what it lacks.
+
+    A broken sentence that is not planned, such as a hardened one at level contract, is a remark at those of its group.
+    """
+    group = sentence.id.rpartition("-")[0]
 
     def check(judge: Judge, lines: Lines, bounds: Bounds) -> None:
         if sentence.lacks:
             judge.skip(sentence.lacks)
             return
         told = reader.told(lines)
+        for id, findings in told.findings.items():
+            if findings and id not in planned and id.rpartition("-")[0] == group:
+                judge.note(f"not judged in this run, but broken: {id}: {findings[0][0]}")
         require = judge.require_hardened if sentence.hardened else judge.require
         for message, shown in told.findings[sentence.id]:
             require(False, message)

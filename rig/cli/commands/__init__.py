@@ -2,9 +2,23 @@
 
 from rig.cli.app import app
 
-from rig.cli.commands import verify, checklist, contract, chaos, load, proofs, saved, session, tools  # isort: skip  # each adds its commands
+from rig.cli.commands import verify, checklist, contract, chaos, load, soak, audit, proofs, saved, session, tools  # isort: skip  # each adds its commands
 
-__all__ = ["app", "chaos", "checklist", "contract", "load", "main", "proofs", "saved", "session", "tools", "verify"]
+__all__ = [
+    "app",
+    "audit",
+    "chaos",
+    "checklist",
+    "contract",
+    "load",
+    "main",
+    "proofs",
+    "saved",
+    "session",
+    "soak",
+    "tools",
+    "verify",
+]
 
 
 def main() -> None:

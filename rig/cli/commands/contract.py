@@ -8,7 +8,7 @@ from rig.cli import completion
 from rig.cli.app import subcommand
 from rig.cli.options import Failed
 
-STAGES = ("pairs", "walks", "races", "edges", "environment", "numbers")
+STAGES = ("pairs", "walks", "races", "edges", "environment", "numbers", "growth", "outages")
 Listed = Annotated[bool, typer.Option("--list", help="Print the sentences of the contract and what judges each.")]
 Only = Annotated[
     list[str] | None,

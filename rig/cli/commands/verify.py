@@ -24,7 +24,7 @@ Full = Annotated[
     bool,
     typer.Option(
         "--full",
-        help="Add what takes longer: a fleet of 2,500 mitras, thousands of requests, the campaigns of profile ci, a minute of load.",
+        help="Add what takes longer: a fleet of 2,500 mitras, thousands of requests, what grows, long outages, the campaigns of profile ci, a minute of load.",
     ),
 ]
 

@@ -4,11 +4,12 @@ from typing import ClassVar
 
 from rig.faults.base import BACK_S, Fault, FaultContext, Observation
 from rig.faults.requirements import Requirement
-from rig.stores.valkey import Word, run, text
+from rig.stores.valkey import Word, run, setting, text
 from rig.waiting import poll_until
 
 BOGUS = "00000000-0000-4000-8000-0000000000ff"  # well-formed, and nobody's
 EVICT_BYTES = 1
+MEMORY_SETTINGS = ("maxmemory", "maxmemory-policy")
 
 
 class DataCorruption(Fault):
@@ -123,18 +124,18 @@ class Evicted(DataCorruption):
 
     def inject(self, context: FaultContext) -> None:
         before = context.valkey.info("stats")["evicted_keys"]
+        remember_settings(context)
         context.valkey.set("rig:ballast", "x")  # an empty Valkey has something to lose, too
         with context.valkey.pipeline(transaction=False) as together:
             together.config_set("maxmemory-policy", "allkeys-lru")
             together.config_set("maxmemory", EVICT_BYTES)
             together.set("rig:ballast", "y")
-            together.config_set("maxmemory", 0)
+            together.config_set("maxmemory", context.kept["settings"]["maxmemory"])
             together.execute(raise_on_error=False)
         context.kept["replies"] = [context.valkey.info("stats")["evicted_keys"] - before]
 
     def remove(self, context: FaultContext) -> None:
-        context.valkey.config_set("maxmemory", 0)
-        context.valkey.config_set("maxmemory-policy", "noeviction")
+        put_settings_back(context)
 
 
 class EvictionAllowed(Fault):
@@ -148,20 +149,33 @@ class EvictionAllowed(Fault):
     seeds = False
 
     def inject(self, context: FaultContext) -> None:
+        remember_settings(context)
         context.valkey.config_set("maxmemory-policy", "allkeys-lru")
 
     def observe(self, context: FaultContext) -> Observation:
         memory = context.valkey.info("memory")
-        return {"policy": memory["maxmemory_policy"], "maxmemory": str(memory["maxmemory"])}
+        room = memory["maxmemory"] == 0 or memory["used_memory"] < memory["maxmemory"] / 2
+        return {"policy": memory["maxmemory_policy"], "memory": "enough" if room else "scarce"}
 
     def is_active(self, observation: Observation, context: FaultContext) -> bool:
-        return observation == {"policy": "allkeys-lru", "maxmemory": "0"}
+        return observation == {"policy": "allkeys-lru", "memory": "enough"}
 
     def remove(self, context: FaultContext) -> None:
-        context.valkey.config_set("maxmemory-policy", "noeviction")
+        put_settings_back(context)
 
     def healed(self, observation: Observation, context: FaultContext) -> bool:
-        return observation["policy"] == "noeviction"
+        return not observation["policy"].startswith("allkeys")
+
+
+def remember_settings(context: FaultContext) -> None:
+    """What Valkey does when its memory is full, as it was before the fault."""
+    for name in MEMORY_SETTINGS:
+        context.kept.setdefault("settings", {}).setdefault(name, setting(context.valkey, name))
+
+
+def put_settings_back(context: FaultContext) -> None:
+    for name, value in context.kept.pop("settings", {}).items():
+        context.valkey.config_set(name, value)
 
 
 def somebody_online(context: FaultContext) -> str:

@@ -120,6 +120,36 @@ class StartsWithoutValkey(Seen, frozen=True, kw_only=True):
     unknown_gone: bool = msgspec.field(name="unknown gone")
 
 
+class Listens(NamedTuple):
+    """Seconds from the start until a port took a connection, and whether the seed's ids were in Valkey right after it."""
+
+    after_s: float
+    seeded: bool
+
+
+class SlowStart(Seen, frozen=True, kw_only=True):
+    """Starts whose seed takes long: by listener, those that took a connection at all. The last one counts."""
+
+    starts: list[dict[str, Listens]]
+
+
+class LineAtEvent(NamedTuple):
+    """What a log line holds, and seconds from the answer that its event came before to its arrival.
+
+    `late_s` is None where the line never came, and below 0 where it came before the answer.
+    """
+
+    line: str
+    late_s: float | None
+
+
+class LinesAtEvents(Seen, frozen=True, kw_only=True):
+    """The lines of a start and of an outage of Valkey. `ready`: whether the instance came up."""
+
+    ready: bool
+    lines: list[LineAtEvent] = []
+
+
 class StopInFlight(Seen, frozen=True, kw_only=True):
     """SIGTERM with requests in flight. Without a start that came up, the rest was not done."""
 
@@ -132,6 +162,19 @@ class StopInFlight(Seen, frozen=True, kw_only=True):
     still_open: list[int] = msgspec.field(name="still open", default=[])
     still_online: bool = msgspec.field(name="still online", default=False)
     key: bool = False
+
+
+class StopWhileHung(Seen, frozen=True, kw_only=True):
+    """SIGTERM while something hangs, by what hangs.
+
+    `asked`: the answer to a request that needed Postgres and was under way. `left_out`: what could not be brought about
+    on this machine or with this server, and why.
+    """
+
+    starts: dict[str, Start]
+    asked: Answered | None
+    exits: dict[str, Ended]
+    left_out: dict[str, str] = msgspec.field(name="left out", default={})
 
 
 class PostgresAway(Seen, frozen=True, kw_only=True):

@@ -1,6 +1,11 @@
-"""What the probes of the stage `numbers` saw: a large fleet, and thousands of requests to one instance."""
+"""What the probes saw that do something in large numbers: a fleet, thousands of requests, many departures, pings or toggles."""
 
+from typing import NamedTuple
+
+from rig.record.lines.base import Json
 from rig.record.observations.parts import Seen
+
+LINES_MAX = 5  # of a log, of each departure
 
 
 class LargeFleet(Seen, frozen=True, kw_only=True):
@@ -35,7 +40,7 @@ class ManyRequests(Seen, frozen=True, kw_only=True):
     """Pings of one fleet, one after the other, and polls of the beacon.
 
     `wrong`: what was answered otherwise than 200, at first 20 of them; `unmoved`: pings after which the heartbeat was
-    older than the ping for a second. `descriptors`: how many the instance had open, at five moments of the same distance.
+    older than the ping for a second.
     """
 
     pings: int
@@ -43,4 +48,83 @@ class ManyRequests(Seen, frozen=True, kw_only=True):
     wrong: list[str]
     wrong_count: int
     unmoved: int
-    descriptors: list[int]
+
+
+class Departure(Seen, frozen=True, kw_only=True):
+    """`leaving` of `online` mitras became silent at the same moment; `gone` of them were offline `watched_s` seconds later.
+
+    `first_s`: seconds until the first of them was offline, None where nobody was. `others`: how many of those who went on pinging are offline. `lines`: what was logged meanwhile of the sweep as a whole.
+    """
+
+    online: int
+    leaving: int
+    gone: int
+    first_s: float | None
+    watched_s: float
+    others: int
+    lines: list[str]
+
+
+class Departures(Seen, frozen=True, kw_only=True):
+    """Empty when the instance did not come up. `tick_s`: seconds between two sweeps; `stale_s`: the setting in force."""
+
+    stale_s: int
+    tick_s: int
+    departures: list[Departure]
+
+
+class BatchedPing(NamedTuple):
+    """One of many pings at the same moment. `who`: `online`, `offline` or `deactivated`; `moved`: her heartbeat is of this ping."""
+
+    who: str
+    instance: str
+    status: int | None
+    code: Json
+    is_online: Json
+    moved: bool
+
+
+class BatchedPings(Seen, frozen=True, kw_only=True):
+    """All pings of all rounds, in the order in which they were sent. `prepared`: statuses of the deactivations."""
+
+    prepared: list[int | None]
+    pings: list[BatchedPing]
+    rounds: int
+
+
+class ManyCycles(Seen, frozen=True, kw_only=True):
+    """One mitra with one chat goes offline and online again so many times.
+
+    `wrong`: answers that were no 200 with the new state, `unmirrored`: what Valkey did not hold a second after an answer;
+    both name the cycle. `audit`: the statuses of her audit rows.
+    """
+
+    cycles: int
+    taken: int | None
+    wrong: list[str]
+    unmirrored: list[str]
+    audit: list[str]
+
+
+class Moment(NamedTuple):
+    """An instance after so many requests.
+
+    `descriptors`: files and sockets that its processes have open. `connections`: those of them to the stores. `rss_kib`: its
+    memory. All three are 0 where that cannot be read. `latency_ms`: the median of the pings and polls since the moment before.
+    """
+
+    requests: int
+    descriptors: int
+    connections: int
+    rss_kib: int
+    latency_ms: float
+
+
+class RepeatedRequests(Seen, frozen=True, kw_only=True):
+    """`moments`: at distances of the same number of requests, or of the same time. `wrong`: what was answered otherwise than it must be."""
+
+    requests: int
+    seconds: float
+    wrong: list[str]
+    wrong_count: int
+    moments: list[Moment]

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from rig.record.lines.base import Json
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of an observation."""
@@ -13,7 +15,7 @@ class Seen(Part, frozen=True, kw_only=True):
     """Base class of what one scenario observed for one item."""
 
 
-def fields_of(reply: object) -> Mapping[str, object]:
+def fields_of(reply: object) -> Mapping[str, Json]:
     """The fields of a JSON object; empty for any other value."""
     return reply if isinstance(reply, dict) else {}
 

@@ -97,3 +97,18 @@ class Deactivation(Answers, frozen=True, kw_only=True):
     """`live`: how many sign-ins of the deactivated mitra are alive afterwards."""
 
     live: int
+
+
+class Beat(NamedTuple):
+    """A heartbeat key: its text, the time that this is in epoch seconds (None: it is no time), and when it was read."""
+
+    text: str | None
+    at: float | None
+    read: float
+
+
+class PingsOutOfOrder(Seen, frozen=True, kw_only=True):
+    """The answers to a mitra's pings, and her heartbeat key as it was read between them."""
+
+    pings: list[Answered]
+    beats: list[Beat]

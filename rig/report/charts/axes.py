@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from rig.report import text
+from rig.report.charts.dates import date_ticks
 
 WIDTH, HEIGHT = 520, 210
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 30
@@ -81,7 +82,16 @@ def tick_y(value: float, axes: Axes) -> Markup:
     ).format(LEFT, WIDTH - RIGHT, y, y, LEFT - 8, y + 4, text.number(value))
 
 
-def tick_x(value: float, axes: Axes) -> Markup:
-    return Markup('<text class="tick middle" x="{}" y="{}">{} s</text>').format(
-        min(axes.x(value), WIDTH - RIGHT - 12), HEIGHT - BOTTOM + 18, text.number(value)
+def tick_x(value: float, axes: Axes, label: str = "") -> Markup:
+    """`label` stands in place of the seconds."""
+    return Markup('<text class="tick middle" x="{}" y="{}">{}</text>').format(
+        min(axes.x(value), WIDTH - RIGHT - 12), HEIGHT - BOTTOM + 18, label or f"{text.number(value)} s"
     )
+
+
+def times_of(axes: Axes, origin: float, dates: bool) -> list[tuple[float, str]]:
+    """The ticks of the time axis with their labels: seconds since the begin, or dates."""
+    if dates:
+        return date_ticks(axes.x0, axes.x1, origin)
+    values = [value for value in ticks(axes.x0, axes.x1, 6) if axes.x0 <= value <= axes.x1]
+    return [(value, f"{text.number(value)} s") for value in values]

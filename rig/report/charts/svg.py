@@ -20,6 +20,7 @@ from rig.report.charts.axes import (
     tick_x,
     tick_y,
     ticks,
+    times_of,
 )
 
 EPOCH_MIN = 1e8  # a time above it is an epoch, below it seconds since the start
@@ -66,8 +67,11 @@ def since(moment: float, origin: float) -> float:
     return moment - origin if moment > EPOCH_MIN else float(moment)
 
 
-def chart(series: Mapping[str, Any], spans: Sequence[Phase], origin: float) -> Markup:
-    """One series over time: `name`, `points` [[t, value or None]], and, optional, `unit` and `limit`."""
+def chart(series: Mapping[str, Any], spans: Sequence[Phase], origin: float, *, dates: bool = False) -> Markup:
+    """One series over time: `name`, `points` [[t, value or None]], and, optional, `unit` and `limit`.
+
+    `dates`: the time axis shows the time of day or dates, not seconds.
+    """
     points = merge([(since(t, origin), v) for t, v in series.get("points") or ()])
     values = [value for _, value in points if value is not None]
     name, unit = text.clean(series.get("name") or ""), text.clean(series.get("unit") or "")
@@ -80,7 +84,7 @@ def chart(series: Mapping[str, Any], spans: Sequence[Phase], origin: float) -> M
     axes = Axes(min(ends), max(ends), ticks_y[0], ticks_y[-1])
     parts = [band(phase, axes) for phase in spans]
     parts += [tick_y(value, axes) for value in ticks_y]
-    parts += [tick_x(value, axes) for value in ticks(axes.x0, axes.x1, 6) if axes.x0 <= value <= axes.x1]
+    parts += [tick_x(value, axes, label) for value, label in times_of(axes, origin, dates)]
     if isinstance(limit, int | float):
         parts.append(_limit(limit, axes))
     parts += [_path(run, axes) for run in runs(points)]
@@ -128,16 +132,18 @@ NAME_MAX = 24
 TONES = ("calm", "coming", "fault", "recovery")
 
 
-def timeline(lanes: Sequence[Mapping[str, Any]], spans: Sequence[Phase], origin: float) -> Markup:
-    """One row a lane below the phases: bars for what lasted, ticks for what happened, each with its name on hover.
+def timeline(
+    lanes: Sequence[Mapping[str, Any]], spans: Sequence[Phase], origin: float, *, dates: bool = False
+) -> Markup:
+    """One row per lane below the phases: bars for what lasted, ticks for what happened, each with its name on hover.
 
-    A mark with a `link` leads to that anchor.
+    `dates`: the time axis shows the time of day or dates, not seconds. A mark with a `link` leads to that anchor.
     """
     rows = [{"name": "phases", "spans": [_phase_span(phase) for phase in spans], "marks": []}, *lanes]
     edges = [phase.begin_s for phase in spans] + [phase.end_s for phase in spans]
     axes = Axes(min(edges), max(edges), 0, 1)
     height = LANE_HEIGHT * len(rows) + BOTTOM
-    parts = [_tick_lane(value, axes, height) for value in ticks(axes.x0, axes.x1, 6) if axes.x0 <= value <= axes.x1]
+    parts = [_tick_lane(value, label, axes, height) for value, label in times_of(axes, origin, dates)]
     for number, lane in enumerate(rows):
         top = number * LANE_HEIGHT + 4
         name = text.clean(lane["name"])
@@ -189,8 +195,8 @@ def _lane_mark(mark: Mapping[str, Any], top: float, axes: Axes, origin: float) -
     return Markup('<a href="#{}">{}</a>').format(link, drawn) if link else drawn
 
 
-def _tick_lane(value: float, axes: Axes, height: float) -> Markup:
+def _tick_lane(value: float, label: str, axes: Axes, height: float) -> Markup:
     x = _lane_x(value, axes)
     return Markup(
-        '<line class="grid" x1="{}" x2="{}" y1="0" y2="{}"/><text class="tick middle" x="{}" y="{}">{} s</text>'
-    ).format(x, x, height - BOTTOM + 4, min(x, WIDE - RIGHT - 12), height - 8, text.number(value))
+        '<line class="grid" x1="{}" x2="{}" y1="0" y2="{}"/><text class="tick middle" x="{}" y="{}">{}</text>'
+    ).format(x, x, height - BOTTOM + 4, min(x, WIDE - RIGHT - 12), height - 8, label)

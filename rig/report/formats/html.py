@@ -90,6 +90,7 @@ def compiled_templates() -> FileSystemBytecodeCache | None:
 def _context(page: Page, results: Mapping[str, Any], place: Place) -> dict[str, Any]:
     origin = float(results.get("started") or 0)
     spans = svg.phases(results.get("phases") or (), origin)
+    dates = bool(results.get("dates"))
     lanes = [*(results.get("lanes") or ()), *violations(results)]
     bands = svg.shaded(spans, results.get("lanes") or (), origin)
     return {
@@ -100,10 +101,12 @@ def _context(page: Page, results: Mapping[str, Any], place: Place) -> dict[str, 
         **head(page.verdict),
         "meanings": model_words.MEANINGS if page.model else words.MEANINGS,
         "phases": spans,
-        "timeline": svg.timeline(lanes, spans, origin) if spans and lanes else None,
+        "timeline": svg.timeline(lanes, spans, origin, dates=dates) if spans and lanes else None,
         "growth": growth.rows(results["growth"]) if results.get("growth") else None,
         "curves": growth.charts(results["growth"]) if results.get("growth") else [],
-        "charts": [(_caption(series), svg.chart(series, bands, origin)) for series in results.get("series") or ()],
+        "charts": [
+            (_caption(series), svg.chart(series, bands, origin, dates=dates)) for series in results.get("series") or ()
+        ],
     }
 
 

@@ -15,6 +15,8 @@ from rig.runs.common.provenance import judged
 from rig.stack import StackSpec
 from rig.stack.docker import images as docker_images
 from rig.stack.embedded import platforms, postgres_binaries
+from rig.stack.embedded.profiled_valkey import REDIS_SERVER, program_of
+from rig.stack.embedded.profiles import Profile, profile_named
 from rig.stack.embedded.valkey import binary
 from rig.stack.external.given import ask_postgres, ask_valkey
 from rig.stack.external.protection import protect
@@ -70,7 +72,16 @@ def valkey(spec: StackSpec) -> tuple[str, dict[str, str]]:
         return facts.named, dict(facts.lacking)
     if spec.mode == "docker":
         return docker_images.image("valkey"), {}
+    if spec.valkey_profile:
+        return profiled(spec, profile_named(spec.valkey_profile))
     return f"Valkey {word_of(binary(spec.valkey_wheel))}{of_the_fallback(platforms.VALKEY, spec.valkey_wheel)}", {}
+
+
+def profiled(spec: StackSpec, profile: Profile) -> tuple[str, dict[str, str]]:
+    """The program that stands for a managed product, and what the product refuses."""
+    program = program_of(profile, spec.valkey_wheel)
+    kind = "Redis" if program.name == REDIS_SERVER else "Valkey"
+    return f"{kind} {word_of(program)} as {profile.name}{' (TLS)' if spec.valkey_tls else ''}", profile.lacking
 
 
 def of_the_fallback(usual: platforms.Wheel, asked: str | None) -> str:

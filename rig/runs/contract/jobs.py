@@ -24,6 +24,7 @@ from rig.stack.processes.process import Process
 LOOK_EVERY_S = 0.1
 END_S = 30.0  # in which a worker ends its stack
 SHOWN_MAX = 60  # columns of the progress bar's text
+LONG = ("outages", "growth")  # stages whose probes take a minute and more
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,11 @@ def jobs_of(planned: ContractPlan) -> list[Job]:
         Job(f"pairs, batch {number}", tuple(batch)) for number, batch in enumerate(batches(grouped(planned.cases)), 1)
     ]
     walks = [Job(f"walk {number}", walk=number) for number in range(1, planned.walks + 1)]
-    return [*pairs, *walks, *(Job(f"probe {probe.name}", probe=probe.name) for probe in planned.probes)]
+    first, last = (
+        [Job(f"probe {probe.name}", probe=probe.name) for probe in planned.probes if (probe.stage in LONG) is long]
+        for long in (True, False)
+    )
+    return [*first, *pairs, *walks, *last]
 
 
 class Pool:

@@ -28,7 +28,7 @@ Look = Callable[[Testbed], Seen | Mapping[str, Json]]
 
 @dataclass(frozen=True)
 class DeclaredProbe:
-    """A probe of one of the stages `races`, `edges`, `environment` and `numbers`."""
+    """A probe of one of the stages `races`, `edges`, `environment`, `numbers`, `growth` and `outages`."""
 
     name: str
     stage: str

@@ -35,7 +35,7 @@ def main(file: Path, number: int) -> None:
     assert isinstance(handed, Handed)
     directory = handed.run_directory
     supervisor = Supervisor.attach(os.environ["RIG_SUPERVISOR"])
-    spec = replace(handed.spec, logs=directory.logs.resolve())
+    spec = replace(handed.spec, logs=directory.logs.resolve(), login_shared=True)
     name = f"contract-{number}"
     with (
         Recorder(directory, name) as recorder,

@@ -72,6 +72,8 @@ class DockerPostgres(EmbeddedPostgres):
 class DockerValkey(EmbeddedValkey):
     """One container; killed and started again it is empty and knows its users."""
 
+    of_a_process = (*EmbeddedValkey.of_a_process, "_container")
+
     def __init__(self, supervisor: Supervisor, name: str, logs: Path, *, wheel: str | None = None) -> None:
         super().__init__(supervisor, name, logs, wheel=wheel)
         shared = readable_directory(self._directory)

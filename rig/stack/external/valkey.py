@@ -1,17 +1,18 @@
 """A Valkey that is somebody else's: never stopped, and left without the users that we made."""
 
 import secrets
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import redis
 
 from rig.stack.embedded.postgres import named_instance
-from rig.stack.embedded.valkey import User, client, rules, url_of
+from rig.stack.embedded.valkey import client
+from rig.stack.embedded.valkey_users import User, rules, url_of
 from rig.stack.errors import CapabilityMissing
 from rig.stack.external.given import ask_valkey, only_one
 from rig.stack.external.scratch_mark import mark_valkey
 from rig.stores.urls import ValkeyUrl
-from rig.stores.valkey import ValkeyFacts, run
+from rig.stores.valkey import ValkeyFacts, connect, run
 
 LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -22,7 +23,7 @@ class ExternalValkey:
     managed = False
     pid = None
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, login_shared: bool = False) -> None:
         self._where = ValkeyUrl.parse(url)
         self.url = self._where.driver
         self.host, self.port = self._where.host, self._where.port
@@ -31,6 +32,7 @@ class ExternalValkey:
         self._users: dict[str, User] = {}
         self._instances: dict[str, str] = {}  # by user
         self._sharing: str | None = None  # the instance that has the user that we were given
+        self._login_shared = login_shared  # any number of instances may have it
         self._facts: ValkeyFacts | None = None
 
     @property
@@ -39,6 +41,14 @@ class ExternalValkey:
         if self._facts is None:
             self._facts = ask_valkey(self.url)
         return self._facts
+
+    def for_faults(self, name: str, **more: Any) -> redis.Redis:
+        """A client to inject faults with: it may do what we were allowed."""
+        return connect(self.url, name, **more)
+
+    @property
+    def facts_for_faults(self) -> ValkeyFacts:
+        return self.facts
 
     @property
     def users_of_their_own(self) -> bool:
@@ -78,6 +88,8 @@ class ExternalValkey:
     def user(self, instance: str) -> User:
         """A user of the instance's own, removed at the end; the given one where no user may be made."""
         if not self.users_of_their_own:
+            if self._login_shared:
+                return self._own
             self._sharing = only_one(self._sharing, instance, f"ACL: {self.facts.lacking['ACL']}")
             return self._own
         name = f"sut-{self.nonce}-{named_instance(instance)}"

@@ -57,6 +57,19 @@ GOOD: dict[str, dict[str, Any]] = {
         "exits": {"with requests in flight": [0.7, 0], "with Valkey refused": [0.1, 143]}, "still open": [],
         "still online": True, "key": True,
     },
+    "stop while something hangs": {
+        "starts": {"with Valkey hung": UP, "while nobody reads its log": UP}, "asked": [503, "SERVICE_UNAVAILABLE"],
+        "exits": {"with Valkey hung": [0.5, 0], "while nobody reads its log": [1.5, 143]}, "left out": {},
+    },
+    "start with a slow Valkey": {"starts": [{"public": [1.5, True], "internal": [1.5, True]}]},
+    "lines of a start and an outage": {
+        "ready": True,
+        "lines": [
+            ["[valkey-mirror] seed:", -0.2], ["[heartbeat] valkey check failed, falling back to DB", 0.3],
+            ["[findAvailableMitras] valkey unavailable, falling back to Postgres", -0.001],
+            ["[isMitraReachable] valkey unavailable, falling back to DB", 0.001],
+        ],
+    },
     "Postgres away": {
         "start": UP, "kept": [["ping", 200, None, 0.01], ["auth_providers", 200, None, 0.01]],
         "needed": [["status", 503, "SERVICE_UNAVAILABLE", 0.1]], "again": [["status", 200, None, 0.1]],
@@ -66,6 +79,7 @@ GOOD: dict[str, dict[str, Any]] = {
 REFUSALS, LEFT, STOP, AWAY = (
     "starts that must be refused", "start on what was left", "stop with requests in flight", "Postgres away",
 )  # fmt: skip
+HUNG, LINES = "stop while something hangs", "lines of a start and an outage"
 # The probe, where it is spoilt, what stands there then, and the sentence that breaks.
 WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("settings that are none", ("starts", 0, 1), False, "TABLE-07"),
@@ -117,6 +131,17 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     (STOP, ("still open",), [3000], "STOP-03"),
     (STOP, ("still online",), False, "STOP-01"),
     (STOP, ("key",), False, "STOP-01"),
+    (HUNG, ("asked",), [None, "ReadError"], "STOP-05"),
+    (HUNG, ("asked",), [500, "INTERNAL_ERROR"], "STOP-05"),
+    (HUNG, ("exits", "with Valkey hung"), [None, None], "STOP-03"),
+    (HUNG, ("exits", "while nobody reads its log"), [10.5, 0], "STOP-06"),
+    (HUNG, ("exits", "while nobody reads its log"), [0.5, 1], "STOP-04"),
+    ("start with a slow Valkey", ("starts", 0, "internal", 1), False, "START-01"),
+    (LINES, ("lines", 0, 1), None, "LOG-02"),
+    (LINES, ("lines", 1, 1), None, "LOG-04"),
+    (LINES, ("lines", 2, 1), None, "LOG-06"),
+    (LINES, ("lines", 3, 1), None, "LOG-05"),
+    (LINES, ("lines", 2, 1), 1.2, "LOG-09"),
     (AWAY, ("kept", 0, 1), 503, "OUTAGE-08"),
     (AWAY, ("kept", 1, 1), 503, "HTTP-19"),
     (AWAY, ("kept", 0, 3), 5.5, "HTTP-20"),

@@ -16,9 +16,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "dashboard": 2500, "listed": 2500, "available": 2500, "beacon": 2500, "paid": 200, "offered": 2500, "rows": 2500,
         "blast_s": 0.4, "silent": 700, "offline": 700, "others_offline": 0, "audited": 700, "sweep_s": 1.2,
     },
-    MANY: {
-        "pings": 2000, "polls": 1000, "wrong": [], "wrong_count": 0, "unmoved": 0, "descriptors": [30, 31, 31, 32, 31],
-    },
+    MANY: {"pings": 2000, "polls": 1000, "wrong": [], "wrong_count": 0, "unmoved": 0},
 }  # fmt: skip
 # The probe, the field that is wrong, what it says then, and the sentence that breaks.
 WRONG: list[tuple[str, str, Any, str]] = [
@@ -38,7 +36,6 @@ WRONG: list[tuple[str, str, Any, str]] = [
     (LARGE, "audited", 699, "SWEEP-02"),
     (MANY, "wrong_count", 1, "PING-01"),
     (MANY, "unmoved", 1, "PING-08"),
-    (MANY, "descriptors", [30, 30, 400, 900, 1300], "GROW-01"),
 ]
 
 

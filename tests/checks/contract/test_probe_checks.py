@@ -40,6 +40,10 @@ GOOD: dict[str, dict[str, Any]] = {
         "by hand": [[200, {"available": True, "count": 7}]] * 2, "left_ms": 3900, "changed": 200, "left": None,
     },
     "refresh tokens in rows": {"signed_in": 200, "token": True, "held": 0, "expired": [401, "REFRESH_INVALID"]},
+    "pings out of order": {
+        "pings": [[200, None], [200, None]],
+        "beats": [["first", 100.0, 100.2], ["second", 101.0, 101.1], ["third", 106.0, 101.2]],
+    },
     "chats whose time is up": {
         name: {
             "answers": [200, 200, 200], "in_window": {"active": "active", "pending_payment": "pending_payment"},
@@ -88,6 +92,9 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("snapshot", ("left",), "{}", "BEACON-05"),
     ("refresh tokens in rows", ("held",), 1, "TABLE-09"),
     ("refresh tokens in rows", ("expired",), [200, None], "AUTH-12"),
+    ("pings out of order", ("beats", 1, 1), 99.9, "KEY-12"),
+    ("pings out of order", ("beats", 2, 1), 107.0, "KEY-12"),
+    ("pings out of order", ("beats", 2, 1), None, "KEY-12"),
     ("chats whose time is up", ("running", "at_last", "active"), "active", "CHAT-11"),
     ("chats whose time is up", ("running", "at_last", "pending_payment"), "pending_payment", "EXTEND-05"),
     ("chats whose time is up", ("running", "in_window", "active"), "ended", "CHAT-12"),

@@ -301,11 +301,11 @@ def test_in_an_outage_the_beacon_may_tell_of_the_last_ten_seconds_and_of_no_more
     server.do("beacon", "nobody", answered(200, {"available": True, "count": 1}))
     assert server.followed().findings == []
     server.do("beacon", "nobody", answered(200, {"available": False, "count": 1}))
-    assert [one.sentence for one in server.followed().findings] == ["BEACON-03", "BEACON-06"]
+    assert [one.sentence for one in server.followed().findings] == ["BEACON-03", "BEACON-06", "OUTAGE-01"]
     server.lines.pop()
     server.now += 12
     server.do("beacon", "nobody", answered(200, {"available": True, "count": 1}))
-    assert [one.sentence for one in server.followed().findings] == ["BEACON-03", "BEACON-06"]
+    assert [one.sentence for one in server.followed().findings] == ["BEACON-03", "BEACON-06", "OUTAGE-01"]
 
 
 def test_every_case_can_be_reached_and_speaks_of_sentences_that_exist() -> None:

@@ -35,7 +35,7 @@ SEED = 77
 RUNS = [
     (command, way) for command, way in EVERY_WAY
     if way.words in (
-        "rig checklist", "rig chaos random", "rig chaos matrix", "rig chaos", "rig load --scale", "rig load",
+        "rig checklist", "rig chaos random", "rig chaos matrix", "rig chaos", "rig load --scale", "rig load", "rig soak",
         "rig bench --fleet", "rig bench --hot", "rig bench", "rig prove", "rig model",
     )
 ]  # fmt: skip
@@ -84,7 +84,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
     for place in (
         "rig.report.print_summary", "rig.report.growth.print_table", "rig.report.model.print_control",
         "rig.runs.checklist.run.toxiproxy_binary", "rig.runs.checklist.run.run_features",
-        "rig.runs.chaos.run.play", "rig.runs.load.run.play", "rig.runs.scaling.run.play", "rig.runs.mutation.run.print_outcomes",
+        "rig.runs.chaos.run.play", "rig.runs.load.run.play", "rig.runs.scaling.run.play", "rig.runs.soak.run.play", "rig.runs.mutation.run.print_outcomes",
     ):  # fmt: skip
         monkeypatch.setattr(place, nothing)
     monkeypatch.setattr(model, "Pool", lambda *_: SimpleNamespace(run=nothing))

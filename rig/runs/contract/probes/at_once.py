@@ -1,9 +1,16 @@
 """Races: the same thing twice at once, and things at once that cannot both be."""
 
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 from rig.environment.testbed import Testbed
+from rig.faults.requirements import libfaketime
+from rig.observe.valkey.mirror_keys import parse_heartbeat
 from rig.record.observations import races
+from rig.runs.contract.probes.instances import instance, patience_s, watch_start
 from rig.runs.contract.probes.people import (
     Call,
     offered_chat,
@@ -15,9 +22,14 @@ from rig.runs.contract.probes.people import (
     while_locked,
 )
 from rig.runs.contract.probing import probe
+from rig.stack.sut.managed import ServerInstance
 from rig.traffic import Customer, Mitra
+from rig.traffic.actors.exchange import Exchange
 
 MANY = 6
+LATE_MS = 150  # a write of a ping is under way for so long, which is less than a server may wait for its answer
+PINGS = 5
+AHEAD_S = 60
 WRONG = "000000"
 AUDIT = "SELECT status::text FROM mitra_online_logs WHERE mitra_id::text = %s ORDER BY id"
 OFFERS = "SELECT mitra_id::text, count(*) FROM chat_request_notifications WHERE chat_session_id::text = %s GROUP BY 1"
@@ -218,3 +230,48 @@ def refresh_beside_deactivation(testbed: Testbed) -> races.Deactivation:
     calls.insert(len(calls) // 2, lambda: operator(testbed).set_active(row.id, False))
     answers = while_locked(testbed, "mitras", row.id, calls)
     return races.Deactivation(answers=told(answers), live=testbed.tables.query(LIVE, (row.id,)).value)
+
+
+@probe("pings out of order", "races")
+def pings_out_of_order(testbed: Testbed) -> races.PingsOutOfOrder:
+    """A ping's write is late at one instance, and a later ping at another is faster; then a ping by a clock that is ahead."""
+    testbed.empty_stores()
+    mitra = some_mitra(testbed, "pings everywhere")
+    pings: list[Exchange] = []
+    beats = [beat(testbed, mitra)]
+    with late_writes(testbed, tuple(testbed.servers)[-1]) as slow, ThreadPoolExecutor(1) as pool:
+        for _ in range(PINGS):
+            late = pool.submit(mitra.via(slow).ping)
+            time.sleep(LATE_MS / 3000)
+            pings.append(mitra.ping())
+            beats.append(beat(testbed, mitra))
+            pings.append(late.result())
+            beats.append(beat(testbed, mitra))
+    library = libfaketime()
+    if library is not None:
+        clock = {"LD_PRELOAD": library, "FAKETIME": f"+{AHEAD_S}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        with instance(testbed, "ahead", clock) as server:
+            watch_start(server, patience_s(testbed))
+            if server.ready is not None:
+                for ping in (mitra.via(server).ping, mitra.ping):
+                    pings.append(ping())
+                    beats.append(beat(testbed, mitra))
+    return races.PingsOutOfOrder(pings=told(pings), beats=beats)
+
+
+def beat(testbed: Testbed, mitra: Mitra) -> races.Beat:
+    text = testbed.mirror.heartbeat(str(mitra.id))
+    return races.Beat(text, parse_heartbeat(text), time.time())
+
+
+@contextmanager
+def late_writes(testbed: Testbed, name: str) -> Iterator[ServerInstance]:
+    """This instance; whatever it asks Valkey arrives late."""
+    server = testbed.server(name)
+    toxiproxy = testbed.stack.toxiproxy
+    proxy = str(server.proxy)
+    toxiproxy.add_toxic(proxy, "late", "latency", "upstream", {"latency": LATE_MS})
+    try:
+        yield server
+    finally:
+        toxiproxy.remove_toxic(proxy, "late")

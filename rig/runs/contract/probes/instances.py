@@ -15,9 +15,11 @@ from rig.environment.testbed import Testbed
 from rig.observe import ServerLog
 from rig.stack.http import get
 from rig.stack.sut.managed import ServerInstance
+from rig.stack.sut.resolver import Resolver
 from rig.waiting import poll_until
 
 LOOK_EVERY_S = 0.02
+START_S = 20.0  # for a start on a quick machine
 ANSWER_S = 6.0  # longer than an answer may take, so that a late one is seen as late
 
 # Runs a command without some variables of its environment, and with its standard error in a file.
@@ -26,17 +28,25 @@ WITHOUT = 'names="$1"; file="$2"; shift 2; for name in $names; do unset "$name";
 
 @contextmanager
 def instance(
-    testbed: Testbed, name: str, env: Mapping[str, str] | None = None, unset: Sequence[str] = (), errors: str = ""
+    testbed: Testbed,
+    name: str,
+    env: Mapping[str, str] | None = None,
+    unset: Sequence[str] = (),
+    errors: str = "",
+    resolver: Resolver | None = None,
 ) -> Iterator[ServerInstance]:
     """A further instance, not started, which is ended with the block. rig.stores.Lacks where none can be had.
 
     `unset`: variables that it does not get. `errors`: the file that takes its standard error, else it goes to the log.
+    `resolver`: the one that it has instead of the machine's.
     """
     server: ServerInstance = testbed.stack.server(name, env={**testbed.environment, **(env or {})})
     if unset or errors:
         target = errors or "/dev/stdout"
         server = replace(server, command=["sh", "-c", WITHOUT, "sh", " ".join(unset), target, *server.command])
-        testbed.stack.servers[name] = server
+    if resolver:
+        server = replace(server, seat=replace(server.seat, resolver=resolver))
+    testbed.stack.servers[name] = server
     try:
         yield server
     finally:
@@ -87,6 +97,11 @@ def usual_start_s(testbed: Testbed) -> float:
     """How long the test bed's own first instance took to be ready, in seconds."""
     server = testbed.server()
     return round((server.ready or 0.0) - (server.started or 0.0), 3)
+
+
+def patience_s(testbed: Testbed) -> float:
+    """How long to wait for a start that must succeed, in seconds: longer on a machine on which starts are slow."""
+    return START_S + 2 * usual_start_s(testbed)
 
 
 def seeds(server: ServerInstance) -> list[float]:

@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
-import psutil
 
 from rig.contract import HEARTBEAT, ONLINE, SEED_LINE, SNAPSHOT, WRITE_THROUGH_S
 from rig.environment.testbed import Testbed
@@ -14,6 +13,7 @@ from rig.observe import ServerLog
 from rig.record.observations import numbers
 from rig.record.observations.parts import fields_of
 from rig.runs.contract.probes.instances import instance, usual_start_s, watch_start
+from rig.runs.contract.probes.mirror.comparison import keep_fresh
 from rig.runs.contract.probes.people import some_customer
 from rig.runs.contract.probing import probe
 from rig.service.steps import ACTIONS
@@ -90,15 +90,6 @@ def seeded(testbed: Testbed, server: ServerInstance) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def keep_fresh(testbed: Testbed, ids: list[str], ago: timedelta = timedelta()) -> None:
-    """As if each of these had pinged just now, or so long ago."""
-    at = (datetime.now(UTC) - ago).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    pipeline = testbed.mirror.client.pipeline(transaction=False)
-    for id in ids:
-        pipeline.set(HEARTBEAT + id, at)
-    pipeline.execute()
-
-
 def swept(testbed: Testbed, silent: list[str], pinging: list[str]) -> dict[str, Any]:
     """Make some silent while the others ping on; how many of both are offline some ticks later."""
     keep_fresh(testbed, silent, SILENT_FOR)
@@ -138,8 +129,6 @@ def many_requests(testbed: Testbed) -> numbers.ManyRequests:
     ping, beacon = ACTIONS["ping"], ACTIONS["beacon"]
     wrong: list[str] = []
     unmoved = 0
-    open_now = [descriptors(server)]
-    every = PINGS // 4
     with http_client(START_S) as http:
         for number in range(PINGS):
             id, token = ids[number % PINGERS], tokens[number % PINGERS]
@@ -148,12 +137,9 @@ def many_requests(testbed: Testbed) -> numbers.ManyRequests:
             unmoved += not moved(testbed, id, began)
             if number % (PINGS // POLLS) == 0:
                 wrong += asked(http, f"poll {number}", beacon.method, server.public_url + beacon.path)
-            if number % every == every - 1:
-                open_now.append(descriptors(server))
     return numbers.ManyRequests(
-        pings=PINGS, polls=POLLS, wrong=wrong[:WRONG_MAX], wrong_count=len(wrong), unmoved=unmoved,
-        descriptors=[count for count in open_now if count],
-    )  # fmt: skip
+        pings=PINGS, polls=POLLS, wrong=wrong[:WRONG_MAX], wrong_count=len(wrong), unmoved=unmoved
+    )
 
 
 def asked(http: httpx.Client, what: str, method: str, url: str, token: str = "") -> Iterator[str]:
@@ -178,12 +164,3 @@ def moved(testbed: Testbed, id: str, began: float) -> bool:
             return False
 
     return look() or bool(poll_until(look, WRITE_THROUGH_S + MARGIN_S))
-
-
-def descriptors(server: ServerInstance) -> int:
-    """How many files and sockets the processes of this instance have open; 0 where that cannot be read."""
-    try:
-        root = psutil.Process(server.pid or -1)
-        return sum(process.num_fds() for process in (root, *root.children(recursive=True)))
-    except (psutil.Error, ValueError):
-        return 0

@@ -1,4 +1,4 @@
-"""Starts on what was left in the stores, and without Valkey."""
+"""Starts on what was left in the stores, with a slow Valkey and without one, and the log lines of a start."""
 
 import time
 import uuid
@@ -7,21 +7,36 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from rig.contract import CAPACITY, DEACTIVATED, HEARTBEAT, ONLINE, RESEED_S
+from rig.contract import (
+    BLAST_FALLBACK_LINE,
+    CAPACITY,
+    DEACTIVATED,
+    HEARTBEAT,
+    HEARTBEAT_FALLBACK_LINE,
+    LOG_FLUSH_S,
+    ONLINE,
+    REACHABLE_FALLBACK_LINE,
+    RESEED_S,
+    SEED_LINE,
+)
 from rig.environment.testbed import Testbed
+from rig.observe import ServerLog
 from rig.record.observations import environment
 from rig.record.observations.races import Answered
 from rig.runs.contract.probes.instances import connects, instance, seeds, usual_start_s, watch_start
 from rig.runs.contract.probes.people import operator, some_customer, some_mitra, told
 from rig.runs.contract.probing import probe
 from rig.stack.sut.managed import ServerInstance
-from rig.traffic import Mitra
+from rig.traffic import Mitra, Operator
 from rig.waiting import poll_until
 
 DELAY_S = 10.0  # that a start without Valkey may take longer
 ENDED_S = 2.0
 AGAIN_S = 1.5  # in which a periodic seed that must not run would show
 FOREIGN = "not-a-uuid"
+STARTS_MAX = 3
+SLOW_MS = 50  # that each reply of Valkey is late: less than a server may wait for it, and a seed takes several
+LOOK_S = 0.01
 
 
 @probe("start on what was left", "environment")
@@ -134,3 +149,77 @@ def asked(server: ServerInstance, mitra: Mitra) -> list[Answered]:
         return []
     here = mitra.via(server)
     return told([here.ping(), here.status(), here.online()])
+
+
+@probe("start with a slow Valkey", "environment")
+def start_with_slow_valkey(testbed: Testbed) -> environment.SlowStart:
+    """The seed takes long, as each reply of Valkey is late; whether a port takes connections before it is done.
+
+    On a busy machine a seed may fail, and a start then goes on without it: so up to three starts are looked at.
+    """
+    starts = []
+    for _ in range(STARTS_MAX):
+        starts.append(slow_start(testbed))
+        if all(one.seeded for one in starts[-1].values()):
+            break
+    return environment.SlowStart(starts=starts)
+
+
+def slow_start(testbed: Testbed) -> dict[str, environment.Listens]:
+    """When each listener of a new instance takes its first connection, and what Valkey holds right after it."""
+    testbed.empty_stores()
+    row = testbed.fixtures.mitra(name="to be seeded", online=True)
+    listens: dict[str, environment.Listens] = {}
+    toxiproxy = testbed.stack.toxiproxy
+    with instance(testbed, "slow") as server:
+        toxiproxy.add_toxic(str(server.proxy), "late", "latency", "downstream", {"latency": SLOW_MS})
+        try:
+            server.spawn()
+            ports = {"public": server.seat.public_port, "internal": server.seat.internal_port}
+
+            def all_listen() -> bool:
+                for name, port in ports.items():
+                    if name not in listens and connects("127.0.0.1", port):
+                        seeded = bool(testbed.mirror.run("SISMEMBER", ONLINE, row.id))  # asked after the connection
+                        listens[name] = environment.Listens(round(time.time() - (server.started or 0.0), 3), seeded)
+                return len(listens) == len(ports) or not server.running
+
+            poll_until(all_listen, DELAY_S + 2 * usual_start_s(testbed), every_s=LOOK_S)
+        finally:
+            toxiproxy.remove_toxic(str(server.proxy), "late")
+    return listens
+
+
+@probe("lines of a start and an outage", "environment")
+def lines_of_an_outage(testbed: Testbed) -> environment.LinesAtEvents:
+    """The seed line of a start, and the lines of a ping, a blast and a question for a mitra without Valkey."""
+    testbed.empty_stores()
+    mitra, customer = some_mitra(testbed, "pings in the outage"), some_customer(testbed, "pays in the outage")
+    with instance(testbed, "talks") as server:
+        watch_start(server, DELAY_S + 2 * usual_start_s(testbed))
+        if server.ready is None or server.started is None:
+            return environment.LinesAtEvents(ready=False)
+        chat = str(customer.via(server).create().reply["id"])
+        events = [(SEED_LINE, server.started, server.ready)]
+        toxiproxy = testbed.stack.toxiproxy
+        toxiproxy.set_enabled(str(server.proxy), False)
+        try:
+            for line, exchange in (
+                (HEARTBEAT_FALLBACK_LINE, mitra.via(server).ping()),
+                (BLAST_FALLBACK_LINE, customer.via(server).pay(chat)),
+                (REACHABLE_FALLBACK_LINE, Operator(server).reachable(str(mitra.id))),
+            ):
+                events.append((line, exchange.started, exchange.ended))
+            log = ServerLog(server.log)
+            poll_until(lambda: all(log.lines(since=began, containing=line) for line, began, _ in events), LOG_FLUSH_S)
+        finally:
+            toxiproxy.set_enabled(str(server.proxy), True)
+        server.stop()  # what was held back is printed at the end, if ever
+        found = {line: log.lines(since=began, containing=line) for line, began, _ in events}
+        return environment.LinesAtEvents(
+            ready=True,
+            lines=[
+                environment.LineAtEvent(line, round(found[line][0][0] - ended, 3) if found[line] else None)
+                for line, _, ended in events
+            ],
+        )

@@ -1,0 +1,1 @@
+"""What an audit concludes from looks at both stores: pure functions."""

@@ -1,0 +1,1 @@
+"""The checks of a soak: what must not grow in a long run."""

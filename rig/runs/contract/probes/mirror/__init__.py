@@ -1,0 +1,1 @@
+"""Probes of the mirror: outages, hangs, seeds, held sweeps, pings of many at once, a restored Postgres."""

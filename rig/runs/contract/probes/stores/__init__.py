@@ -1,0 +1,1 @@
+"""Probes of instances on stores that are old, that cannot hold the mirror, or that another server has used."""

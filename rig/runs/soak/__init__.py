@@ -1,0 +1,1 @@
+"""A soak: hours of churning traffic, sampled; `rig soak`."""

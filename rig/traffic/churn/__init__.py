@@ -1,0 +1,1 @@
+"""Traffic without an end: people come, act and go; who leaves for good is replaced."""
