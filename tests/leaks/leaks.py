@@ -47,7 +47,7 @@ async def keys(heartbeat: Heartbeat, mitra_id: str, number: int) -> None:
 
 
 async def latency(heartbeat: Heartbeat, mitra_id: str, number: int) -> None:
-    await asyncio.sleep(number * 0.0002)
+    await asyncio.sleep(number * 0.0005)
 
 
 async def drift(heartbeat: Heartbeat, mitra_id: str, number: int) -> None:

@@ -40,6 +40,7 @@ class Asker:
     wrong: list[str] = field(default_factory=list)
     wrong_count: int = 0
     times_ms: list[float] = field(default_factory=list)
+    latency_ms: float = 0.0  # the median before the last look
     _kept: dict[str, http.client.HTTPConnection] = field(default_factory=dict)
 
     def ask(
@@ -171,8 +172,9 @@ def store_ports(testbed: Testbed, server: ServerInstance) -> set[int]:
 
 def moment(asker: Asker, ports: set[int]) -> numbers.Moment:
     """What the processes of the instance have open and hold now; zeros where that cannot be read."""
-    latency_ms = round(median(asker.times_ms), 3) if asker.times_ms else 0.0
-    asker.times_ms.clear()
+    if asker.times_ms:
+        asker.latency_ms = round(median(asker.times_ms), 3)
+        asker.times_ms.clear()
     descriptors = connections = rss = 0
     try:
         root = psutil.Process(asker.server.pid or -1)
@@ -183,4 +185,4 @@ def moment(asker: Asker, ports: set[int]) -> numbers.Moment:
                 connections += bool(one.raddr and one.raddr.port in ports and one.family != socket.AF_UNIX)
     except (psutil.Error, ValueError, AttributeError):
         descriptors = connections = rss = 0
-    return numbers.Moment(asker.count, descriptors, connections, rss // 1024, latency_ms)
+    return numbers.Moment(asker.count, descriptors, connections, rss // 1024, asker.latency_ms)
