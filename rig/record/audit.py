@@ -121,7 +121,7 @@ class Seen(msgspec.Struct, kw_only=True):
     available: int = 0
     available_in_mirror: int = 0
     suspects: int = 0
-    moving: int = 0  # suspects that changed while they were looked at, so they are not judged
+    moving: int = 0  # suspects whose differences did not last, or who changed meanwhile: they are not judged
 
 
 class UserCost(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,7 +72,7 @@ def test_what_an_entry_names_is_judged_in_its_run(name: str) -> None:
     entry = CATALOGUE[name]
     judged = {
         "checklist": {id for id, check in load_checks().items() if not check.whole_run} | {CATCH_ALL},
-        "chaos": {item for campaign in campaigns().values() for item in campaign.checks},
+        "chaos": {item for campaign in campaigns().values() for item in campaign.judged},
         "load": set(bounds_of(LoadOptions())),
         "contract": {one.id for one in plan_contract([], [], 20, level=HARDENED).judged},
     }

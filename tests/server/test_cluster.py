@@ -22,7 +22,7 @@ __all__ = ["mirror_stack"]  # the fixture of these tests
 NAMES = {
     text: f"script {name.lower()}"
     for name, text in vars(scripts).items()
-    if name.isupper() and "redis.call" in str(text)
+    if name.isupper() and name[0] != "_" and "redis.call" in str(text)
 }
 ROW = re.compile(r"^\| `(?P<name>[^`]+)` \| (?P<outcome>works|refused) \|$", re.M)
 Sent = dict[str, tuple[Any, ...]]

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import redis
 
+from rig.paths import CHECKOUT
 from rig.setting_fields import FIELDS
 from rig.stack import CapabilityMissing, SpecError, Supervisor
 from rig.stack.embedded.profiled_valkey import ProfiledValkey, program_of, redis_on_path
-from rig.stack.embedded.profiles import GIGABYTE, PROFILES, REDIS, VALKEY
+from rig.stack.embedded.profiles import GIGABYTE, PROFILES, REDIS, VALKEY, Profile
 from rig.stack.embedded.valkey_binaries import binary
 from rig.stores.valkey import bare_connection, setting
 from tests.support.given_stores import debian_redis
@@ -168,6 +169,14 @@ def test_faults_of_the_whole_store_are_possible_and_observers_get_none_of_it(
         together.config_set("maxmemory", GIGABYTE)
         together.get("nothing")
         assert together.execute() == [True, None]
+
+
+@pytest.mark.parametrize("profile", [REDIS, VALKEY], ids=lambda profile: profile.name)
+def test_the_page_names_each_profile_with_what_it_refuses(profile: Profile) -> None:
+    page = (CHECKOUT / "docs" / "memorystore.md").read_text()
+    assert all(f"`{name}`" in page for name in PROFILES)
+    refused = [*profile.renamed, *(rule[1:].upper() for rule in profile.rules if rule.startswith("-"))]
+    assert [name for name in refused if name not in page] == []
 
 
 def test_the_choices_of_the_option_are_the_profiles() -> None:

@@ -12,7 +12,7 @@ QUARTERS = 4
 SIGNIFICANT_Z = 3.0  # by chance alone a series without a trend has this in one of 700 quarters
 KIB_PER_REQUEST = 1.0
 SLOWER_FACTOR, SLOWER_MS = 1.5, 1.0  # a latency that rose by less is noise of the machine
-ENOUGH = 40  # moments, ten per quarter
+ENOUGH, ENOUGH_REQUESTS = 40, 2000  # moments, ten per quarter; and requests
 SHOWN = 9
 
 
@@ -20,7 +20,7 @@ SHOWN = 9
 def repeated_requests(judge: ProbeJudge, seen: numbers.RepeatedRequests) -> None:
     told = f"of {seen.requests} requests {seen.wrong_count} were answered otherwise than before: {seen.wrong}"
     judge.require("HTTP-21", not seen.wrong_count, told)
-    enough = len(seen.moments) >= ENOUGH
+    enough = len(seen.moments) >= ENOUGH and seen.requests >= ENOUGH_REQUESTS
     for sentence in ("GROW-01", "GROW-02"):
         judge.assume(sentence, enough, f"{seen.requests} requests in {seen.seconds:.0f} s are too few to see a trend")
     readable = bool(seen.moments) and all(moment.rss_kib and moment.descriptors for moment in seen.moments)

@@ -36,7 +36,7 @@ HOMES = (
     "mirror.restores",
     "mirror.seeding",
     "mirror.sweeps",
-    "heads",
+    "connections.heads",
     "stores.versions",
     "stores.unfit",
     "stores.own_keys",

@@ -51,7 +51,8 @@ def protocol_is_followed(judge: Judge, lines: Lines, bounds: Bounds) -> None:
             "judged by the contract's automaton alone: "
             + ("no script of the protocol was called" if monitor else "MONITOR could not be had")
         )
-    judge_contract(judge, lines)
+    number = judge_contract(judge, lines)
+    judge.enough(seen.known or number, "neither a toggle nor a key of a mitra was seen, so nothing was judged")
 
 
 def first_of_each_rule(convictions: Sequence[Conviction]) -> list[Conviction]:

@@ -5,12 +5,12 @@ import redis
 from rig.faults.base import Fault, FaultContext, Observation, error_word, none_answers
 from rig.faults.requirements import Requirement
 from rig.faults.valkey.error_replies import DONE, PROBE
+from rig.stack.embedded.profiles import REDIS
 from rig.stack.embedded.valkey import EmbeddedValkey
 from rig.stores.valkey import run
 
-# By which factor a campaign shortens what the product's documentation tells: 30 s for a repair, 15 s for maintenance.
-SHORTENED = 5
-REPAIR_S, MAINTENANCE_S = 30.0 / SHORTENED, 15.0 / SHORTENED
+SHORTENED = 5  # by this factor a campaign shortens the times that the product's documentation tells
+REPAIR_S, MAINTENANCE_S = (REDIS.away_s[kind] / SHORTENED for kind in ("repair", "maintenance"))
 
 
 class ManagedFailover(Fault):

@@ -58,7 +58,7 @@ class MirrorReader(Closing):
         pipeline = self._client.pipeline(transaction=False)
         for words in [*commands, *([("DBSIZE",)] if counted else [])]:
             run(pipeline, *words)
-        with self.pace.request():
+        with self.pace.request(sum(map(asked_for, commands))):
             replies = cast(list[Reply], pipeline.execute(raise_on_error=False))
         self.commands += len(replies)
         for reply in replies:  # what is not understood must not look like a key that is not there
@@ -193,6 +193,11 @@ class MirrorReader(Closing):
 
     def close(self) -> None:
         self._client.close()
+
+
+def asked_for(words: Sequence[Word]) -> int:
+    """How many things a command asks for: its keys or members, or the number behind COUNT."""
+    return int(words[-1]) if words[0] in ("SCAN", "SSCAN") else max(1, len(words) - 1)
 
 
 def scanned(reply: Reply) -> tuple[str, list[str]]:

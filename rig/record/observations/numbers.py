@@ -121,7 +121,7 @@ class Moment(NamedTuple):
 
 
 class RepeatedRequests(Seen, frozen=True, kw_only=True):
-    """`moments` have the same number of requests between them. `wrong`: what was answered otherwise than it must be."""
+    """`moments`: at distances of the same number of requests, or of the same time. `wrong`: what was answered otherwise than it must be."""
 
     requests: int
     seconds: float

@@ -26,7 +26,7 @@ def lines(report: AuditReport) -> Iterator[str]:
         yield (
             f"compared: {seen.mitras} mitras ({seen.online} online, {seen.deactivated} deactivated), {seen.keys} keys;"
             f" available: {seen.available} by Postgres, {seen.available_in_mirror} by the mirror;"
-            f" {seen.moving} differences did not last"
+            f" {seen.moving} suspects whose differences did not last"
         )
         yield f"verified: {of_span(report.span)}"
     yield f"cost: {of_spent(report)}"

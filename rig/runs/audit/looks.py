@@ -33,8 +33,8 @@ def look_again(
     *,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> tuple[list[tuple[Candidate, Sighting]], int]:
-    """The differences that count, and the number of those that did not last. Each later look is at what the last found."""
+) -> list[tuple[Candidate, Sighting]]:
+    """The differences that count. Each later look is at what the last one found."""
     began = clock()
     looks: list[Look] = []
     for at_s in LOOKS_AT_S:
@@ -45,8 +45,7 @@ def look_again(
         looks.append(look(stores, ids, set(keys)))
         if not looks[-1]:
             break
-    counted = list(settled(looks)) if len(looks) == len(LOOKS_AT_S) else []
-    return counted, len(looks[0]) - len(counted)
+    return list(settled(looks)) if len(looks) == len(LOOKS_AT_S) else []
 
 
 def look(stores: Stores, ids: Iterable[str], keys: AbstractSet[str]) -> dict[Candidate, Sighting]:

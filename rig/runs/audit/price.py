@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from rig.checks.audit.differences import SHARED
 from rig.runs.audit.looks import LOOKS_AT_S
 from rig.runs.audit.options import AuditOptions
-from rig.runs.audit.stores import POSTGRES_SHARE, CannotTell, Stores
+from rig.runs.audit.stores import POSTGRES_SHARE, VALKEY_ITEM_S, CannotTell, Stores
 
 PAGE_COST_MAX = 200_000.0  # of the planner, for 100 mitras: about two seconds
 MS_PER_COST = 0.01  # a rough measure of an idle machine
-COMMANDS_PER_MITRA = 0.02  # four commands for up to 500 mitras, which are mostly fewer
-VALKEY_S_PER_MITRA, VALKEY_S_PER_KEY = 4e-6, 3e-6  # measured, see docs/audit.md
+COMMANDS_PER_MITRA = 0.02  # four commands for up to 500 mitras, who are mostly fewer
 PER_REQUEST = 200
+ITEMS_PER_MITRA, ITEMS_PER_KEY = 5, 3  # two memberships, two keys and SSCAN; SCAN, MGET and PTTL
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Price:
             f"Postgres: about {self.mitras} mitras, {self.rows} rows, {self.postgres_s:.1f} s of one connection,"
             f" planner's cost of 100 mitras {self.page_cost:.0f}",
             f"Valkey: {self.keys} keys ({self.foreign} of them not the mirror's), about {self.commands} commands,"
-            f" {self.valkey_s:.2f} s of its core, at most {share:.0%} of it at a time",
+            f" {self.valkey_s:.1f} s of its core at most, and no more than {share:.1%} of it at a time",
             f"takes about {self.took_s:.0f} s; looks at suspects again after {' and '.join(f'{at:g}' for at in LOOKS_AT_S[1:])} s",
         ]
 
@@ -46,7 +46,7 @@ def price_of(stores: Stores, options: AuditOptions) -> Price:
     keys, online = stores.reader.sizes()
     foreign = max(0, keys - 2 * online - len(SHARED))
     commands = int(mitras * COMMANDS_PER_MITRA + keys * (1 + 2 / PER_REQUEST) + 2 * online / PER_REQUEST) + 20
-    valkey_s = mitras * VALKEY_S_PER_MITRA + keys * VALKEY_S_PER_KEY
+    valkey_s = (mitras * ITEMS_PER_MITRA + keys * ITEMS_PER_KEY) * VALKEY_ITEM_S
     postgres_s = max(mitras / 100, 1) * page_cost * MS_PER_COST / 1000
     took_s = valkey_s / options.share + postgres_s / POSTGRES_SHARE
     return Price(int(mitras), keys, foreign, page_cost, commands, int(mitras), valkey_s, postgres_s, took_s)

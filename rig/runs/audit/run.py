@@ -72,7 +72,8 @@ def completed(
                 dict.fromkeys(one.key for one in again if not one.mitra),
             )
         report.seen.suspects, report.more = len(suspects.ids), suspects.beyond
-        counted, report.seen.moving = look_again(stores, suspects.ids, suspects.keys)
+        counted = look_again(stores, suspects.ids, suspects.keys)
+        report.seen.moving = len(suspects.ids) - len({one.mitra for one, _ in counted if one.mitra})
         stores.refuse_changed()
     finally:
         report.spent = spent(stores, report)

@@ -21,6 +21,7 @@ from rig.stores.valkey import OURS, asked, connect, identity, numbers, one_line,
 
 NAME = f"{OURS}audit"
 VALKEY_TARGET_S, POSTGRES_TARGET_S = 0.005, 0.05
+VALKEY_ITEM_S = 3e-6  # several times what a key or a command of a pipeline needs on a slow machine
 POSTGRES_SHARE = 0.25  # of the time of one connection
 PINGS = 5
 TOGGLES_COST_MAX = 1000.0  # of the planner, for one mitra: beyond it no index finds her toggles
@@ -103,7 +104,7 @@ def open_stores(options: AuditOptions) -> Stores:
             raise Unfit(f"the Valkey given cannot be used: {why}")
         refused = asked(lambda: refused_commands(client))
         refuse_blind(refused)
-        pace = Pace("Valkey", VALKEY_TARGET_S, options.share)
+        pace = Pace("Valkey", VALKEY_TARGET_S, options.share, item_s=VALKEY_ITEM_S)
         reader = MirrorReader(client, pace, refused)
         rows = open_postgres(options.postgres)
     except BaseException:

@@ -64,6 +64,9 @@ NEEDS: dict[str, Means] = {
     "flushed scripts": frozenset({Mean.STORES, Mean.OPERATOR}),
     "cut subscribers": frozenset({Mean.STORES, Mean.OPERATOR}),
     "many requests": frozenset({Mean.STORES, Mean.SECRET}),
+    "many cycles": frozenset({Mean.STORES}),
+    "heads that are too long": frozenset(),
+    "silent connections": frozenset({Mean.STORES}),
 }
 # Probes that do a part of their work without the stores: the sentences that this part tests.
 WITHOUT_STORES: dict[str, frozenset[str]] = {

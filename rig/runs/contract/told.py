@@ -6,7 +6,6 @@ from collections import defaultdict
 from typer import echo
 
 from rig.checks.contract.probes import load_probe_checks
-from rig.checks.contract.unjudged import UNJUDGED
 from rig.paths import shipped
 from rig.record import RecordWriter
 from rig.record.lines.common import Weakness
@@ -54,9 +53,8 @@ def judges_of_sentences() -> dict[str, list[str]]:
 
 
 def elsewhere(id: str) -> str:
-    """What else judges a sentence that `rig contract` does not, or why nothing does."""
-    items = [item for item, ids in REFERENCES.items() if id in ids]
-    return f"items {', '.join(items)} of other runs do" if items else UNJUDGED[id]
+    """What else judges a sentence that `rig contract` does not."""
+    return f"items {', '.join(item for item, ids in REFERENCES.items() if id in ids)} of other runs do"
 
 
 def tell_never_failed(recorder: RecordWriter, planned: ContractPlan) -> None:

@@ -20,6 +20,8 @@ from rig.runs.contract.probing import probes
 from rig.runs.contract.run import WALKS
 from rig.service.sentences import sentences
 
+LOAD = "LOAD"  # the word of `--only` for all claims
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -119,7 +121,7 @@ class Named:
         checklist = {*SECTIONS, *boxes()}
         contract = {*known, *section_names(known)}
         of_load = {claim.id for claim in claims()}
-        loads = {*of_load, *section_names(of_load)}
+        loads = {*of_load, *section_names(of_load), LOAD}
         faults = {**{name.upper(): (name, tuple(one.judged)) for name, one in campaigns().items()}, **campaign_items()}
         self.boxes, self.sentences, asked = [], [], []
         wanted: dict[str, list[str]] = {}
@@ -139,7 +141,9 @@ class Named:
                 all_known = [*checklist, *contract, *loads, *names]
                 raise unknown("item, sentence, campaign, claim or section", word, all_known, hint)
         self.campaigns = tuple((campaigns()[name], in_order(name, items)) for name, items in wanted.items())
-        self.claims = tuple(c.id for c in claims() if c.id in asked or c.id.rpartition("-")[0] in asked)
+        self.claims = tuple(
+            c.id for c in claims() if LOAD in asked or c.id in asked or c.id.rpartition("-")[0] in asked
+        )
 
 
 def section_names(ids: Iterable[str]) -> set[str]:

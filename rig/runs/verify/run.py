@@ -9,6 +9,7 @@ from msgspec import to_builtins
 
 from rig.config import Settings
 from rig.environment.stack_spec import level_of, stack_spec
+from rig.errors import UsageError
 from rig.paths import shipped
 from rig.record.lines.common import Weakness
 from rig.report.words import plural
@@ -43,6 +44,8 @@ def run(
         return 0
     spec, level = stack_spec(settings, Path(".")), level_of(settings)
     chosen = choose(only, level, full, means_of(spec))
+    if spec.attached and (chosen.campaigns or chosen.claims):
+        raise UsageError("campaigns and loads need servers that the rig starts: leave out --full and their names")
     seed = draw_random_seed(settings.random_seed)
     parts = parts_of(settings, chosen, seed)
     words = ["rig", "verify", *(["--full"] * full), *(["--accept", str(accept)] if accept else [])]

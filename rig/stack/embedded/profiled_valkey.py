@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,7 +33,7 @@ REDIS_FROM, REDIS_TO = (7, 0), (7, 2)  # the versions of the product that the se
 ASK_S = 10.0
 SLOTS = 16384  # of any cluster
 DEFAULT_USER = "default"
-# As the embedded one's; `replica-*` and the like stay at their defaults.
+# Nothing is saved, as in the embedded one. The settings of the profile follow.
 SETTINGS = """\
 bind 127.0.0.1
 port {port}
@@ -133,9 +134,12 @@ class ProfiledValkey(EmbeddedValkey):
         ]
         return SETTINGS.format(port=self.listens_on, directory=self._data) + "\n".join([*lines, ""])
 
-    def await_ready(self) -> None:
+    def _spawn(self, settings: Mapping[str, object]) -> None:
+        super()._spawn(settings)
         if self._front is not None:
             self._front.start()
+
+    def await_ready(self) -> None:
         super().await_ready()
         if self.profile.cluster:
             self._take_all_slots()
@@ -152,7 +156,8 @@ class ProfiledValkey(EmbeddedValkey):
             if not poll_until(serves, READY_S):
                 raise StackError(f"the cluster on {self.listens_on} was not ready within {READY_S:g} s")
 
-    def _end(self, number: Any) -> None:
+    def _end(self, number: signal.Signals) -> None:
+        """A store that is gone refuses connections, so its relay goes first."""
         if self._front is not None:
             self._front.close()
         super()._end(number)

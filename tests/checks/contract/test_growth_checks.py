@@ -104,9 +104,9 @@ def test_what_cannot_be_read_is_not_judged(hidden: dict[str, Series]) -> None:
     assert (judge.broken, {id for id, _ in judge.doubts}) == ([], {"GROW-01", "GROW-02"})
 
 
-def test_too_few_requests_are_not_judged() -> None:
-    few = seen()
-    few["moments"] = few["moments"][:30]
+@pytest.mark.parametrize("few", [{"moments": seen()["moments"][:30]}, {"requests": 1900}])
+def test_too_few_requests_are_not_judged(few: dict[str, Any]) -> None:
+    few = {**seen(), **few}
     judge = judge_probe(Probe(t=1.0, probe="repeated requests", seen=few))
     assert {id for id, _ in judge.doubts} == {"GROW-01", "GROW-02"}
 

@@ -53,7 +53,7 @@ GOOD: dict[str, dict[str, Any]] = {
     OUTAGES: {
         "outages": [
             {
-                "how": how, "away_s": 25.0, "served": [[200, None]], "seeds": [0.4, 0.6], "differ": [], "readers": [],
+                "how": how, "away_s": 25.0, "served": [[200, None], [201, None]], "seeds": [0.4, 0.6], "differ": [], "readers": [],
                 "running": True,
             }
             for how in ("refused", "hung")

@@ -56,6 +56,11 @@ def test_a_mitra_who_is_added_without_an_online_row_fails() -> None:
 
 def test_keys_are_not_judged_in_a_fault() -> None:
     course = foreign(("online", 0.0), ("offline", 20.0))
+    course.request("online", "online", 200)
     added(course, 40.0)
     course.lines += [fault(38.0, "requested"), fault(39.0, "confirmed"), fault(41.0, "removed"), fault(41.0, "healed")]
     assert judged(course).verdict == "passed"
+
+
+def test_a_run_in_which_nothing_was_seen_is_inconclusive() -> None:
+    assert judged(foreign()).verdict == "inconclusive"

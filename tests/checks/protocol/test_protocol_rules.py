@@ -11,7 +11,7 @@ from rig.checks.protocol.item import ITEM
 from rig.checks.protocol.steps import STEPS
 from rig.model.catalogue import specifications
 from rig.record.lines.chaos import CommandTaken, FaultEvent, OtherCommand, ProtocolSeen, Watched
-from tests.support.protocol_lines import ANNA, FIRST, INSTANCES, LOCK, Course, T, begun, stamp
+from tests.support.protocol_lines import ANNA, EPOCH_READ, FIRST, INSTANCES, LOCK, PREFIX, Course, T, begun, stamp
 
 BEAT, MARK = f"mitra:heartbeat:{ANNA}", f"mirror:leaving:{ANNA}"
 
@@ -71,6 +71,29 @@ def before_commit(course: Course) -> None:
     course.apply(8, False)
     course.at += 0.1
     course.change(False)
+
+
+def seed_unread(course: Course) -> None:
+    course.change(False)
+    call = course.apply(8, False)
+    course.replaced(call, ran=[words for words in call.ran if words[1] != "mirror:seed"])
+
+
+def half_a_row(course: Course) -> None:
+    course.change(False)
+    call = course.apply(8, False)
+    course.replaced(call, ran=[words for words in call.ran if words[:2] != ["SREM", "mitras:deactivated"]])
+
+
+def mark_left(course: Course) -> None:
+    course.sweep(FIRST, stamp_of(course))
+    course.apply(8, False)
+
+
+def newer_mark_deleted(course: Course) -> None:
+    course.second_look(FIRST, stamp_of(course))
+    call = course.apply(FIRST, True)
+    course.replaced(call, ran=[*call.ran, ["DEL", MARK]])
 
 
 def other_row(course: Course) -> None:
@@ -144,6 +167,83 @@ def marked_though_changed(course: Course) -> None:
     course.second_look(FIRST - 1, stamp_of(course))
 
 
+def second_look_at_no_heartbeat(course: Course) -> None:
+    call = course.second_look(FIRST, stamp_of(course))
+    course.replaced(call, ran=[words for words in call.ran if words != ["GET", BEAT]])
+
+
+def mark_of_another_version(course: Course) -> None:
+    call = course.second_look(FIRST, stamp_of(course))
+    course.replaced(call, args=[*call.args[:4], "0:abcd", call.args[5]])
+
+
+def strays_of_the_online(course: Course) -> None:
+    keys = ["mirror:epoch", "mitras:online", "mirror:synthetic", "mirror:seed"]
+    course.script(keys, [PREFIX, "0", "2000", "n1"], [*EPOCH_READ, ["GET", "mirror:seed"], ["DEL", BEAT]])
+
+
+def sweep_in_another_order(course: Course) -> None:
+    _, lines = course.sweep(FIRST, stamp_of(course))
+    lock, alone = lines[1], lines[2]
+    course.replaced(lock, t=alone.t, at=alone.at)
+    course.replaced(alone, t=lock.t, at=lock.at)
+    course.lines.sort(key=lambda line: line.t)
+
+
+def sweep_without_a_bound(course: Course) -> None:
+    _, lines = course.sweep(FIRST, stamp_of(course))
+    course.replaced(lines[2], text=lines[2].text.replace("statement_timeout", "application_name"))
+
+
+def sweep_of_an_unread_version(course: Course) -> None:
+    _, lines = course.sweep(FIRST, stamp_of(course))
+    course.replaced(lines[4], text="SELECT 1")
+
+
+def changed_before_the_lock(course: Course) -> None:
+    lines = course.change(False)
+    course.replaced(lines[1], t=lines[2].t + 0.001, at=lines[2].at + 0.001)
+    course.lines.sort(key=lambda line: line.t)
+
+
+def drawn_before_the_change(course: Course) -> None:
+    lines = course.change(False)
+    course.replaced(lines[3], t=lines[1].t + 0.001, at=lines[1].at + 0.001)
+    course.lines.sort(key=lambda line: line.t)
+
+
+def swept_though_blocked(course: Course) -> None:
+    sent = "INSERT INTO mirror_instances AS i (instance, store, blocks_until) VALUES ($1, $2, now())"
+    for line in (course.statement(sent, "1", "run", "6.0", session="b"), course.statement("SELECT 1", session="b")):
+        course.replaced(line, instance="b")
+    course.sweep(FIRST, stamp_of(course))
+
+
+def step_of_a_lost_seed(course: Course) -> None:
+    course.begin("n2")
+    course.step(FIRST, nonce="n1", grace="0")
+
+
+def swap_after_too_few_steps(course: Course) -> None:
+    course.begin("n2")
+    course.swap("n2", grace="0")
+
+
+def swap_of_a_lost_seed(course: Course) -> None:
+    course.begin("n2")
+    course.swap("n1")
+
+
+def swap_that_drops_a_change(course: Course) -> None:
+    course.begin("n2")
+    course.change(False)
+    call = course.apply(8, False)
+    course.replaced(call, ran=[*call.ran, ["HSET", "mirror:seed:n2:changes", ANNA, "8"]])
+    call = course.step(FIRST, nonce="n2", grace="0")
+    course.replaced(call, ran=call.ran[:3])
+    course.swap("n2", grace="0")
+
+
 def sweep_without_a_mark(course: Course) -> None:
     look, _ = course.sweep(FIRST, stamp_of(course))
     course.lines.remove(look)
@@ -172,6 +272,10 @@ def stamp_of(course: Course) -> str:
         (newer_row_refused, "section 1, rule 3"),
         (before_commit, "section 1, rule 3"),
         (other_row, "section 1, rule 3"),
+        (half_a_row, "section 1, rule 3"),
+        (seed_unread, "section 3, rule 2"),
+        (mark_left, "section 4, rule 6"),
+        (newer_mark_deleted, "section 4, rule 6"),
         (no_version, "section 1, rule 1"),
         (no_row_lock, "section 1, rule 1"),
         (no_notification, "section 1, rule 2"),
@@ -185,6 +289,15 @@ def stamp_of(course: Course) -> str:
         (mark_of_a_second, "section 4, rule 4"),
         (marked_though_pinged, "section 4, rule 4"),
         (marked_though_changed, "section 4, rule 4"),
+        (second_look_at_no_heartbeat, "section 4, rule 4"),
+        (mark_of_another_version, "section 4, rule 4"),
+        (strays_of_the_online, "section 3, rule 5"),
+        (sweep_in_another_order, "section 4, rules 1 to 5"),
+        (sweep_without_a_bound, "section 4, rule 5"),
+        (sweep_of_an_unread_version, "section 4, rule 3"),
+        (changed_before_the_lock, "section 1, rule 1"),
+        (drawn_before_the_change, "section 1, rule 1"),
+        (swept_though_blocked, "section 5, rule 1"),
         (sweep_without_a_mark, "section 4, rule 4"),
         (sweep_without_the_lock, "section 4, rule 2"),
         (sweep_asks_nobody, "section 4, rule 3"),
@@ -194,6 +307,33 @@ def test_a_broken_step_convicts_by_its_rule(broken: Callable[[Course], None], ru
     course = seeded()
     broken(course)
     assert {found.rule for found in convictions(course)} == {rule}
+
+
+@pytest.mark.parametrize(
+    ("broken", "rule"),
+    [
+        (step_of_a_lost_seed, "section 3, rule 1"),
+        (swap_after_too_few_steps, "section 3, rule 5"),
+        (swap_of_a_lost_seed, "section 3, rule 1"),
+        (swap_that_drops_a_change, "section 3, rule 5"),
+    ],
+)
+def test_a_broken_step_of_a_seed_convicts_by_its_rule(broken: Callable[[Course], None], rule: str) -> None:
+    """Its lock is not in the record, which is another conviction of the same section."""
+    course = seeded()
+    broken(course)
+    found = {one.message for one in convictions(course) if one.rule == rule}
+    assert found - {"a seed began without the lock SEED"}
+
+
+def test_a_seed_that_read_before_its_begin_is_convicted() -> None:
+    course = begun()
+    course.seed(FIRST)
+    read = next(line for line in course.lines if "mirror_version AS version" in getattr(line, "text", ""))
+    begin = next(line for line in course.lines if getattr(line, "keys", [""])[-1] == "mirror:seed:n1:steps")
+    course.replaced(read, t=begin.t - 0.004, at=begin.t - 0.004)
+    course.lines.sort(key=lambda line: line.t)
+    assert "section 3, rule 2" in {found.rule for found in convictions(course)}
 
 
 def test_a_seed_that_does_not_wait_for_sweeps_is_convicted() -> None:

@@ -13,8 +13,10 @@ import pytest
 from rig.config import read
 from rig.environment.cadence import ENVIRONMENT, QUIET
 from rig.errors import UsageError
-from rig.fixtures import Fixtures, Schema
+from rig.fixtures import Fixtures, Schema, load_schema
+from rig.fixtures.audit_queries import READ
 from rig.observe import Mirror
+from rig.paths import CHECKOUT
 from rig.record.audit import DRIFT, NO_DRIFT, UNKNOWN, AuditState, Span
 from rig.runs.audit import command, looks, run, stores
 from rig.runs.audit.grants import of_postgres, of_valkey
@@ -280,8 +282,63 @@ def test_a_store_that_cannot_be_audited_is_refused_in_one_line(
     assert (told.outcome, "TLS" in told.reasons[0]) == (UNKNOWN, True), told.reasons
     told = audit(replace(good, valkey="redis://127.0.0.1:1"), AuditState()).report
     assert (told.outcome, len(told.reasons)) == (UNKNOWN, 1)
+    closed = psycopg.conninfo.make_conninfo(good.postgres, port=1)
+    told = audit(replace(good, postgres=closed), AuditState()).report
+    assert (told.outcome, len(told.reasons)) == (UNKNOWN, 1)
+    with pytest.raises(UsageError, match=r"^the Postgres given cannot be used[^\n]*$"):
+        audit(replace(good, postgres=psycopg.conninfo.make_conninfo(good.postgres, dbname="nowhere")), AuditState())
     with pytest.raises(UsageError, match="--schema"):
         audit(replace(good, schema=Schema(tables={"mitras": "counselors"})), AuditState())
+
+
+FOREIGN_TABLES = """
+CREATE SCHEMA app;
+CREATE TABLE app.counselors (id bigint PRIMARY KEY, enabled boolean NOT NULL);
+CREATE TABLE app.presence (counselor_id bigint PRIMARY KEY, is_online boolean NOT NULL);
+CREATE TABLE app.presence_log (id bigint PRIMARY KEY, counselor_id bigint, created_at timestamptz);
+CREATE TABLE app.chats (counselor_id bigint, status text);
+CREATE TABLE app.settings (key text, value jsonb);
+INSERT INTO app.counselors SELECT n, n <> 3 FROM generate_series(1, 100) n;
+INSERT INTO app.presence SELECT n, n <= 2 FROM generate_series(1, 50) n;
+INSERT INTO app.chats VALUES (2, 'ACTIVE'), (2, 'AWAITING_PAYMENT'), (2, 'SEARCHING'), (NULL, 'SEARCHING');
+"""
+
+
+def test_a_foreign_schema_is_read_through_its_mapping(
+    installation: Installation, quickly: None, tmp_path: Path
+) -> None:
+    """Other names of tables, columns and statuses, numbers as ids, and no index but the primary keys."""
+    with psycopg.connect(installation.stack.postgres.url, autocommit=True) as connection:
+        connection.execute(FOREIGN_TABLES)
+    valkey = f"{installation.stack.valkey.url.rpartition('/')[0]}/5"
+    schema = load_schema(CHECKOUT / "tests/foreign/node/mapping.toml")
+    options = installation.options(tmp_path, valkey=valkey, schema=schema)
+    with Mirror(valkey) as mirror:
+        mirror.run("SADD", "mitras:online", 1, 2)
+        mirror.run("SADD", "mitras:deactivated", 3)
+        for id, load in ((1, 0), (2, 2)):
+            mirror.run("MSET", f"mitra:capacity:{id}", load, f"mitra:heartbeat:{id}", WHEN)
+        assert audit(options, AuditState()).report.outcome == NO_DRIFT
+
+        mirror.run("SADD", "mitras:online", 4, "04", 101)
+        mirror.run("SET", "mitra:capacity:2", 1)
+        found = audit(options, AuditState()).report
+    assert {(one.kind, one.mitra, one.expected) for one in found.differences} == {
+        ("ghost", "4", "not online"), ("ghost", "04", "not online"), ("ghost", "101", "not online"), ("capacity", "2", "2"),
+    }  # fmt: skip
+
+
+def test_empty_stores_are_no_pass(installation: Installation, tmp_path: Path) -> None:
+    """A wrong database number looks like this."""
+    with psycopg.connect(installation.stack.postgres.url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA nobody")
+        for table in ("mitras", "mitra_online_status", "mitra_online_logs", "chat_sessions", "app_config"):
+            connection.execute(f"CREATE TABLE nobody.{table} (LIKE {table})".encode())
+    schema = Schema(tables={table: f"nobody.{table}" for table in READ})
+    valkey = f"{installation.stack.valkey.url.rpartition('/')[0]}/6"
+    told = audit(installation.options(tmp_path, valkey=valkey, schema=schema), AuditState()).report
+    assert (told.outcome, len(told.reasons)) == (UNKNOWN, 1)
+    assert "holds anything to compare" in told.reasons[0]
 
 
 def test_a_valkey_that_goes_away_in_the_middle_is_no_pass(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.checks.protocol.item import ITEM as PROTOCOL
 from rig.config import read
 from rig.errors import UsageError
 from rig.faults.catalogue import faults
@@ -48,7 +49,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
 
 def test_every_invariant_is_answered_with_evidence(directory: RunDirectory) -> None:
     results = json.loads(directory.results.read_text())
-    assert [item["id"] for item in results["items"]] == [*ITEMS, *FELT]
+    assert [item["id"] for item in results["items"]] == [*ITEMS, PROTOCOL, *FELT]
     assert all(answer["evidence"] for item in results["items"] for answer in item["answers"])
     assert {item["replay"] for item in results["items"]} == {"rig chaos valkey_killed --random-seed 7"}
     assert [phase["name"] for phase in results["phases"]] == [

@@ -53,6 +53,10 @@ def test_verify_judges_items_and_sentences_of_it(running: Running, tmp_path: Pat
         (("verify",), "`rig contract` judges a part without them"),
         (("contract", "--postgres", "postgresql://h/d", "--scratch"), "with both stores or with none"),
         (("contract", "--keep"), "--keep would have no effect"),
+        (
+            ("verify", "--full", "--postgres", "postgresql://h/d", "--valkey", "redis://h"),
+            "need servers that the rig starts",
+        ),
         (("contract", "--only", "STOP-01"), "nothing judges STOP-01 at this server"),
     ],
 )

@@ -1,6 +1,7 @@
 """What commands do to a session that runs, seen in its stores, its servers and at its proxies; and what they refuse."""
 
 import json
+import re
 import socket
 import stat
 import subprocess
@@ -16,11 +17,13 @@ import pytest
 
 from rig.environment import running_stacks as running
 from rig.errors import UsageError
+from rig.paths import CHECKOUT
+from rig.report.explain.walk import shell_lines
 from rig.runs.manual import client
 from rig.runs.manual.people import MITRAS
 from rig.runs.manual.session import Session
 from rig.stack.external.valkey import ExternalValkey
-from tests.support.manual_session import Serving, serving
+from tests.support.manual_session import Serving, environment, serving
 from tests.support.stack_support import alive, until
 
 CADENCE = "MITRA_AUTO_OFFLINE_SWEEP_SECONDS"
@@ -208,3 +211,38 @@ def test_two_sessions_are_told_apart_and_other_stacks_are_none(monkeypatch: pyte
     killed.append("serve-4")
     with pytest.raises(UsageError, match="serve-4 was killed and has ended: choose serve-2, serve-3"):
         running.the_session("4")
+
+
+STEP = {"chat": "", "mitra": "", "value": None, "key": "", "token": "fresh", "instance": "a"}
+WALK: list[dict[str, Any]] = [
+    {"action": "online", "actor": "m1", "answer": 200},
+    {"mitra": "m1", "by_s": 30.0},
+    {"action": "create", "actor": "c1", "chat": "chat1", "value": 1800, "answer": 201},
+    {"action": "pay", "actor": "c1", "chat": "chat1", "answer": 200},
+    {"action": "accept", "actor": "m1", "chat": "chat1", "instance": "b", "answer": 200},
+    {"action": "get", "actor": "c2", "chat": "chat1", "answer": 403},
+    {"action": "ping", "actor": "m1", "token": "expired", "answer": 401},
+    {"action": "status", "actor": "m1", "token": "tampered", "answer": 401},
+    {"action": "status", "actor": "m1", "token": "foreign role", "answer": 403},
+    {"action": "mitra-request-code", "actor": "m2", "answer": 200},
+    {"action": "mitra-verify", "actor": "m2", "value": "right", "key": "t1", "answer": 200},
+    {"action": "mitra-refresh", "actor": "m2", "value": "t1", "key": "t2", "answer": 200},
+    {"action": "mitra-refresh", "actor": "m2", "value": "t1", "key": "t3", "answer": 401},
+    {"action": "set-active", "actor": "operator", "mitra": "m2", "value": False, "answer": 200},
+    {"action": "set-active", "actor": "operator", "mitra": "m2", "value": True, "answer": 200},
+    {"action": "mitra-end", "actor": "m1", "chat": "chat1", "answer": 200},
+    {"action": "offline", "actor": "m1", "answer": 200},
+]
+
+
+def test_the_lines_of_a_failing_walk_run_in_a_shell(session: Serving) -> None:
+    """As a report prints them: each request gets the answer that it got in the walk."""
+    moves = [{**STEP, **move} if "action" in move else move for move in WALK]
+    lines = ["set -eu", f'rig() {{ "{sys.executable}" -m rig "$@"; }}', *shell_lines(moves)]
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(lines)], env=environment(RIG_SESSION=session.name), cwd=CHECKOUT,
+        capture_output=True, text=True, timeout=110,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), done
+    statuses = [int(status) for status in re.findall(r" (\d{3})$", done.stdout, re.MULTILINE)]
+    assert statuses == [move["answer"] for move in WALK if "answer" in move], done.stdout

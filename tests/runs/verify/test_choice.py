@@ -31,6 +31,7 @@ def test_a_campaign_is_named_whole_or_by_one_of_its_items() -> None:
 
 def test_a_claim_is_named_by_its_id_or_its_section() -> None:
     assert chosen("claim-03", "DIFF").claims == ("CLAIM-03", "DIFF-01", "DIFF-02")
+    assert chosen("load").claims == tuple(claim.id for claim in claims())
 
 
 def test_words_of_all_four_kinds_go_together() -> None:

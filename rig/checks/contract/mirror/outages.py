@@ -6,13 +6,14 @@ from rig.record.observations import losses
 
 CLOCK_S = 0.1
 HUNG = "hung"
+DONE = (200, 201)
 
 
 @probe_check("long outages", "OUTAGE-01", "OUTAGE-03", "OUTAGE-05", "OUTAGE-10")
 def long_outages(judge: ProbeJudge, seen: losses.LongOutages) -> None:
     for number, one in enumerate(seen.outages, 1):
         told = f"outage {number} (Valkey {one.how} for {one.away_s:.0f} s)"
-        wrong = [answer for answer in one.served if answer.status != 200]
+        wrong = [answer for answer in one.served if answer.status not in DONE]
         judge.require(
             "OUTAGE-01", not wrong, f"{told}: of {len(one.served)} requests {len(wrong)} were answered {wrong[:5]}"
         )

@@ -3,7 +3,7 @@
 from rig.checks.contract.probes import ProbeJudge, probe_check
 from rig.record.observations import losses
 
-LATE_MIN = 2  # changes that fell between the seed's read of Postgres and the arrival of what it wrote
+LATE_MIN = 1  # change that fell between the seed's read of Postgres and the arrival of what it wrote
 LOOKS_MIN = 100
 
 

@@ -20,7 +20,7 @@ class SentHead(NamedTuple):
 
 
 class LongHeads(Seen, frozen=True, kw_only=True):
-    """`others`: the answers to pings on connections of their own, while the heads of over 2 MiB were sent."""
+    """`others`: the answers to polls of the beacon on another connection, while the heads of over 2 MiB were sent."""
 
     over_64_kib: list[SentHead]
     over_2_mib: list[SentHead]

@@ -22,7 +22,7 @@ from rig.stack.sut.managed import ServerInstance
 from rig.traffic import Customer, Mitra
 
 REQUESTS, SECONDS = 20_000, 60.0
-MOMENT = 100  # requests between two looks
+MOMENT, MOMENT_S = 100, 0.5  # requests between two looks; on a slow machine seconds, so that there are enough looks
 ANSWER_S = 10.0
 RARE = 5  # every so many rounds there is a chat, and a toggle, as well
 WRONG_MAX, WRONG_END = 20, 500  # wrong answers that are named, and those after which no more is asked
@@ -40,6 +40,7 @@ class Asker:
     wrong: list[str] = field(default_factory=list)
     wrong_count: int = 0
     times_ms: list[float] = field(default_factory=list)
+    latency_ms: float = 0.0  # the median before the last look
     _kept: dict[str, http.client.HTTPConnection] = field(default_factory=dict)
 
     def ask(
@@ -106,10 +107,12 @@ def repeated_requests(testbed: Testbed) -> numbers.RepeatedRequests:
     moments: list[numbers.Moment] = []
     began = time.monotonic()
     try:
-        for number, one in enumerate(requests(asker, mitra, other, customer), 1):
+        looked, looked_at = 0, began
+        for one in requests(asker, mitra, other, customer):
             one()
-            if number % MOMENT == 0:
+            if asker.count - looked >= MOMENT or time.monotonic() - looked_at > MOMENT_S:
                 moments.append(moment(asker, ports))
+                looked, looked_at = asker.count, time.monotonic()
             over = asker.count >= REQUESTS or asker.wrong_count >= WRONG_END
             if over or time.monotonic() - began > SECONDS:
                 break
@@ -169,8 +172,9 @@ def store_ports(testbed: Testbed, server: ServerInstance) -> set[int]:
 
 def moment(asker: Asker, ports: set[int]) -> numbers.Moment:
     """What the processes of the instance have open and hold now; zeros where that cannot be read."""
-    latency_ms = round(median(asker.times_ms), 3) if asker.times_ms else 0.0
-    asker.times_ms.clear()
+    if asker.times_ms:
+        asker.latency_ms = round(median(asker.times_ms), 3)
+        asker.times_ms.clear()
     descriptors = connections = rss = 0
     try:
         root = psutil.Process(asker.server.pid or -1)
@@ -181,4 +185,4 @@ def moment(asker: Asker, ports: set[int]) -> numbers.Moment:
                 connections += bool(one.raddr and one.raddr.port in ports and one.family != socket.AF_UNIX)
     except (psutil.Error, ValueError, AttributeError):
         descriptors = connections = rss = 0
-    return numbers.Moment(asker.count, descriptors, connections, rss // 1024, latency_ms)
+    return numbers.Moment(asker.count, descriptors, connections, rss // 1024, asker.latency_ms)

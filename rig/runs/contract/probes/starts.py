@@ -13,7 +13,6 @@ from rig.contract import (
     DEACTIVATED,
     HEARTBEAT,
     HEARTBEAT_FALLBACK_LINE,
-    LOG_FLUSH_S,
     ONLINE,
     REACHABLE_FALLBACK_LINE,
     RESEED_S,
@@ -35,6 +34,7 @@ ENDED_S = 2.0
 AGAIN_S = 1.5  # in which a periodic seed that must not run would show
 FOREIGN = "not-a-uuid"
 STARTS_MAX = 3
+LATE_S = 5.0  # that a line is waited for, so that a late one is told from one that never comes
 SLOW_MS = 50  # that each reply of Valkey is late: less than a server may wait for it, and a seed takes several
 LOOK_S = 0.01
 
@@ -211,7 +211,7 @@ def lines_of_an_outage(testbed: Testbed) -> environment.LinesAtEvents:
             ):
                 events.append((line, exchange.started, exchange.ended))
             log = ServerLog(server.log)
-            poll_until(lambda: all(log.lines(since=began, containing=line) for line, began, _ in events), LOG_FLUSH_S)
+            poll_until(lambda: all(log.lines(since=began, containing=line) for line, began, _ in events), LATE_S)
         finally:
             toxiproxy.set_enabled(str(server.proxy), True)
         server.stop()  # what was held back is printed at the end, if ever

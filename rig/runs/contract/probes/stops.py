@@ -40,7 +40,7 @@ def stop_in_flight(testbed: Testbed) -> environment.StopInFlight:
     chat = offered_chat(customer)
     taken = mitra.accept(chat)
     with instance(testbed, "stopped") as busy, instance(testbed, "cut") as cut, ThreadPoolExecutor(3) as pool:
-        starts = list(pool.map(lambda one: watch_start(one, START_S), (busy, cut)))
+        starts = list(pool.map(lambda one: watch_start(one, patience_s(testbed)), (busy, cut)))
         if busy.ready is None or cut.ready is None:
             return msgspec.convert({"starts": starts, "taken": taken.status}, environment.StopInFlight)
         online = mitra.via(busy).online().status

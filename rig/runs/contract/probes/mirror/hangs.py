@@ -21,7 +21,7 @@ TOXIC = "hang"
 BEGUN_S = 1.2  # by then every command has failed for more than a second: this is an outage
 LOCKED_S = 1.5
 MIRRORED_S = 1.05  # a deactivation counts for each ping that begins later than a second after its answer
-HUNG_S = 3.2
+HUNG_S = 2.9
 PAUSE_S = 0.2
 SPARE_S = 1.0  # that is waited beyond the contract's bound, so that a late seed is seen as late
 

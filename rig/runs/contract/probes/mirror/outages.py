@@ -14,7 +14,7 @@ from rig.record.observations.parts import fields_of
 from rig.record.observations.races import Answered
 from rig.runs.contract.probes.mirror.comparison import MARGIN_S, differences, sleep_until
 from rig.runs.contract.probes.mirror.hangs import hung, seeds_since, start_anew
-from rig.runs.contract.probes.people import offered_chat, operator, some_customer, some_mitra, told
+from rig.runs.contract.probes.people import operator, some_customer, some_mitra, told
 from rig.runs.contract.probing import probe
 from rig.traffic import Customer, Mitra
 from rig.waiting import poll_until
@@ -54,8 +54,10 @@ class People:
         ]
         if self.chat:
             answers.append(customer.end(self.chat))
-        self.chat = offered_chat(customer)
-        answers.append(busy.accept(self.chat))
+        answers.append(created := customer.create())
+        self.chat = str(fields_of(created.reply).get("id") or "")
+        if self.chat:
+            answers += [customer.pay(self.chat), busy.accept(self.chat)]
         self.served += told(answers)
 
     def ping(self, testbed: Testbed) -> None:

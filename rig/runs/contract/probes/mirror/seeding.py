@@ -21,7 +21,7 @@ from rig.stack.sut.managed import ServerInstance
 from rig.stores import Lacks
 from rig.traffic import Mitra
 
-FLEET, CHANGERS, THREADS = 300, 15, 2  # so many changers per thread
+FLEET, CHANGERS, THREADS = 300, 10, 3  # so many changers per thread
 # How slowly the commands of the seeding instance arrive: no more than a server may wait for a reply, and long enough for others
 # to act between its read of Postgres and its write, and between two commands that it sends in one piece.
 SLOW_MS, RATE_KIB_S = 60, 400

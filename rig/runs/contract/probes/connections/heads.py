@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from rig.contract import PING
+from rig.contract import BEACON, PING
 from rig.environment.testbed import Testbed
 from rig.record.observations.contract import heads
 from rig.record.observations.edges import Sent
@@ -19,13 +19,11 @@ from rig.runs.contract.probes.people import some_mitra
 from rig.runs.contract.probing import probe
 from rig.stack.http import http_client
 from rig.stack.sut.managed import ServerInstance
-from rig.traffic import Mitra
 
 KIB = 1024
 OVER_64_KIB, OVER_2_MIB = 65 * KIB, 2 * 1024 * KIB + 64 * KIB
 LINE_BYTES = 4 * KIB  # of one header, where the head has many
 ANSWER_S = 6.0  # longer than an answer may take, so that a late one is seen as late
-ROUTE = "/public/bestie-availability"
 SILENT = 320
 EVERY_S, ROUNDS = 30.0, 2
 CLOSED_S = 16.0  # a head that is not complete must be closed after 15 s
@@ -36,12 +34,11 @@ DRIP_EVERY_S = 1.0
 @probe("heads that are too long", "edges")
 def long_heads(testbed: Testbed) -> heads.LongHeads:
     """Heads of over 64 KiB and over 2 MiB in one header, in many, and in the request line; others ask meanwhile."""
-    testbed.empty_stores()
-    server, mitra = testbed.server(), some_mitra(testbed, "pings beside long heads")
+    server = testbed.server()
     over_64_kib = [sent_head(server, what, OVER_64_KIB) for what in KINDS]
     over = Event()
     with ThreadPoolExecutor(1) as pool:
-        asking = pool.submit(asked_until, over, mitra)
+        asking = pool.submit(asked_until, over, server)
         try:
             over_2_mib = [sent_head(server, what, OVER_2_MIB) for what in KINDS]
         finally:
@@ -49,31 +46,36 @@ def long_heads(testbed: Testbed) -> heads.LongHeads:
         return heads.LongHeads(over_64_kib=over_64_kib, over_2_mib=over_2_mib, others=asking.result())
 
 
-def asked_until(over: Event, mitra: Mitra) -> list[Sent]:
-    """The answers to pings, one after the other until it is over, and to one more."""
+def asked_until(over: Event, server: ServerInstance) -> list[Sent]:
+    """The answers to polls of the beacon, one after the other until it is over, and to one more."""
     answers = []
-    while True:
-        last = over.is_set()
-        exchange = mitra.ping()
-        answers.append(Sent(exchange.status, exchange.code or exchange.error, round(exchange.seconds, 3)))
-        if last:
-            return answers
-        time.sleep(LOOK_EVERY_S)
+    with http_client(ANSWER_S) as http:
+        while True:
+            last = over.is_set()
+            began = time.perf_counter()
+            try:
+                status, error = http.get(server.public_url.rstrip("/") + BEACON).status_code, None
+            except httpx.HTTPError as problem:
+                status, error = None, type(problem).__name__
+            answers.append(Sent(status, error, round(time.perf_counter() - began, 3)))
+            if last:
+                return answers
+            time.sleep(LOOK_EVERY_S)
 
 
 def one_header(size: int) -> Iterator[bytes]:
-    yield b"GET %b HTTP/1.1\r\nHost: rig\r\nX-Filler: " % ROUTE.encode()
+    yield b"GET %b HTTP/1.1\r\nHost: rig\r\nX-Filler: " % BEACON.encode()
     yield b"x" * size
 
 
 def many_headers(size: int) -> Iterator[bytes]:
-    yield b"GET %b HTTP/1.1\r\nHost: rig" % ROUTE.encode()
+    yield b"GET %b HTTP/1.1\r\nHost: rig" % BEACON.encode()
     for number in range(size // LINE_BYTES + 1):
         yield b"\r\nX-Filler-%d: %b" % (number, b"x" * LINE_BYTES)
 
 
 def request_line(size: int) -> Iterator[bytes]:
-    yield b"GET %b?filler=" % ROUTE.encode()
+    yield b"GET %b?filler=" % BEACON.encode()
     yield b"x" * size
     yield b" HTTP/1.1\r\nHost: rig"
 

@@ -17,7 +17,7 @@ def long_heads(judge: ProbeJudge, seen: heads.LongHeads) -> None:
     refused(judge, "HTTP-14", seen.over_2_mib)
     for status, code, seconds in seen.others:
         right = status == 200 and seconds <= ANSWER_S
-        told = f"while a head of over 2 MiB was sent a ping was answered {status} {code or ''} after {seconds:.1f} s"
+        told = f"while a head of over 2 MiB was sent a poll of the beacon was answered {status} {code or ''} after {seconds:.1f} s"
         judge.require("HTTP-14", right, told)
 
 

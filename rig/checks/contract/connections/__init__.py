@@ -1,0 +1,1 @@
+"""Judges what a server does with connections: heads that are too long or never complete, and clients that are silent."""
