@@ -45,18 +45,6 @@ def own_keys_anywhere() -> None:
     keys.VERSIONS, keys.SYNTHETIC = "versions", "synthetic"
 
 
-@sabotage(
-    "versions-of-another-database",
-    "A seed keeps the versions that a server on another Postgres has left, and so what it has left as newer.",
-    "KEY-11",
-    by=ENVIRONMENT,
-)
-def versions_of_another_database() -> None:
-    from server.mirror import scripts
-
-    replace_in(scripts, "SEED_BEGIN", "redis.call('UNLINK', KEYS[2])", "")
-
-
 @sabotage("late-ping-wins", "A ping whose write is late puts the heartbeat back.", "KEY-12", by=RACES)
 def late_ping_wins() -> None:
     from server.mirror import scripts
