@@ -4,13 +4,16 @@ from typing import Any
 
 from tests.sabotage.entry import replace_in, sabotage
 
+EDGES = ("--stage", "edges")
 GROWTH = ("--stage", "growth")
+PAIRS = ("--stage", "pairs")
+RACES = ("--stage", "races")
 
 
 # --- sign-ins ------------------------------------------------------------------------------------------------
 
 
-@sabotage("tries-per-instance", "Each instance counts the wrong codes of a phone for itself.", "AUTH-07")
+@sabotage("tries-per-instance", "Each instance counts the wrong codes of a phone for itself.", "AUTH-07", by=RACES)
 def tries_per_instance() -> None:
     from collections import Counter
 
@@ -34,7 +37,9 @@ def tries_per_instance() -> None:
     otp.Otp.request, otp.Otp.check = forgets, counts  # type: ignore[method-assign]
 
 
-@sabotage("second-sign-in-keeps-the-code", "The code of a user who is signed in elsewhere serves again.", "AUTH-09")
+@sabotage(
+    "second-sign-in-keeps-the-code", "The code of a user who is signed in elsewhere serves again.", "AUTH-09", by=PAIRS
+)
 def second_sign_in_keeps_the_code() -> None:
     from server import otp
 
@@ -43,7 +48,7 @@ def second_sign_in_keeps_the_code() -> None:
       AND s.created_at < now())"""
 
 
-@sabotage("thirty-seconds-more", "An access token is accepted for 30 s after its `exp`.", "AUTH-16")
+@sabotage("thirty-seconds-more", "An access token is accepted for 30 s after its `exp`.", "AUTH-16", by=EDGES)
 def thirty_seconds_more() -> None:
     import jwt
 
@@ -55,7 +60,7 @@ def thirty_seconds_more() -> None:
     jwt.decode = patient  # type: ignore[assignment]
 
 
-@sabotage("country-code-ignored", "A phone signs in whoever has the same last nine digits.", "AUTH-04")
+@sabotage("country-code-ignored", "A phone signs in whoever has the same last nine digits.", "AUTH-04", by=EDGES)
 def country_code_ignored() -> None:
     from server import auth
 
@@ -66,7 +71,7 @@ def country_code_ignored() -> None:
 # --- requests ------------------------------------------------------------------------------------------------
 
 
-@sabotage("body-of-64-kib-refused", "A body of exactly 64 KiB is 413.", "HTTP-07")
+@sabotage("body-of-64-kib-refused", "A body of exactly 64 KiB is 413.", "HTTP-07", by=EDGES)
 def body_of_64_kib_refused() -> None:
     from server import asgi
 
@@ -90,7 +95,7 @@ def refusals_leave_descriptors() -> None:
     errors.ApiError.__init__ = leaking  # type: ignore[method-assign]
 
 
-@sabotage("ends-at-in-whole-seconds", "`ends_at` is answered in whole seconds.", "API-01")
+@sabotage("ends-at-in-whole-seconds", "`ends_at` is answered in whole seconds.", "API-01", by=PAIRS)
 def ends_at_in_whole_seconds() -> None:
     from server import response_models
 
@@ -107,7 +112,7 @@ def ends_at_in_whole_seconds() -> None:
 # --- chats ---------------------------------------------------------------------------------------------------
 
 
-@sabotage("a-day-is-too-long", "A chat of exactly 86,400 s is refused.", "CHAT-02")
+@sabotage("a-day-is-too-long", "A chat of exactly 86,400 s is refused.", "CHAT-02", by=EDGES)
 def a_day_is_too_long() -> None:
     from typing import Annotated
 
@@ -125,6 +130,7 @@ def a_day_is_too_long() -> None:
     "restart-opens-the-window-anew",
     "After a restart a chat in its goodbye window waits for a whole window again, counted from the restart.",
     "CHAT-14",
+    by=EDGES,
 )
 def restart_opens_the_window_anew() -> None:
     import time
@@ -144,7 +150,7 @@ def restart_opens_the_window_anew() -> None:
     chats.Chats._until_due = anew  # type: ignore[method-assign]
 
 
-@sabotage("extensions-add-up", "A second extension adds the time of the first one again.", "EXTEND-03")
+@sabotage("extensions-add-up", "A second extension adds the time of the first one again.", "EXTEND-03", by=PAIRS)
 def extensions_add_up() -> None:
     from server import chats
 
@@ -153,9 +159,11 @@ def extensions_add_up() -> None:
 
 
 @sabotage(
-    "unpaid-end-keeps-the-load", "An unpaid extension that ends by its timer leaves the capacity key as it was.",
+    "unpaid-end-keeps-the-load",
+    "An unpaid extension that ends by its timer leaves the capacity key as it was.",
     "CHAT-15",
-)  # fmt: skip
+    by=EDGES,
+)
 def unpaid_end_keeps_the_load() -> None:
     from server import chats
 
@@ -174,7 +182,7 @@ def unpaid_end_keeps_the_load() -> None:
     chats.Chats.expire = in_rows_alone  # type: ignore[method-assign]
 
 
-@sabotage("former-mitra-ends", "A mitra whose chat was rerouted may still end it.", "CHAT-16")
+@sabotage("former-mitra-ends", "A mitra whose chat was rerouted may still end it.", "CHAT-16", by=PAIRS)
 def former_mitra_ends() -> None:
     from server import chats
 
@@ -190,7 +198,7 @@ def former_mitra_ends() -> None:
     chats.Chats.end_by_mitra = by_offer  # type: ignore[method-assign]
 
 
-@sabotage("no-extension-with-the-full", "A chat of a mitra who is full cannot be extended.", "EXTEND-01")
+@sabotage("no-extension-with-the-full", "A chat of a mitra who is full cannot be extended.", "EXTEND-01", by=PAIRS)
 def no_extension_with_the_full() -> None:
     from server import chats, errors
 
@@ -207,7 +215,10 @@ def no_extension_with_the_full() -> None:
 
 
 @sabotage(
-    "failed-payment-counts", "A chat whose payment found nobody cannot be paid later on that instance.", "CHAT-05"
+    "failed-payment-counts",
+    "A chat whose payment found nobody cannot be paid later on that instance.",
+    "CHAT-04",
+    by=PAIRS,
 )
 def failed_payment_counts() -> None:
     from server import blast, errors
@@ -231,19 +242,7 @@ def failed_payment_counts() -> None:
 # --- offers and reroutes -------------------------------------------------------------------------------------
 
 
-@sabotage("second-blast-reopens", "A second blast opens the offers again that mitras have declined.", "OFFER-05")
-def second_blast_reopens() -> None:
-    from server import blast
-
-    replace_in(
-        blast,
-        "_OFFER",
-        "ON CONFLICT DO NOTHING",
-        "ON CONFLICT (chat_session_id, mitra_id) DO UPDATE SET declined_at = NULL",
-    )
-
-
-@sabotage("decline-of-anything", "A decline of a chat that was never offered is 204.", "OFFER-04")
+@sabotage("decline-of-anything", "A decline of a chat that was never offered is 204.", "OFFER-04", by=PAIRS)
 def decline_of_anything() -> None:
     from server import blast, errors
 
@@ -259,7 +258,9 @@ def decline_of_anything() -> None:
     blast.Blast.decline = easy  # type: ignore[method-assign]
 
 
-@sabotage("reroute-counts-the-active", "A reroute counts only the `active` chats of the new mitra.", "REROUTE-04")
+@sabotage(
+    "reroute-counts-the-active", "A reroute counts only the `active` chats of the new mitra.", "REROUTE-04", by=PAIRS
+)
 def reroute_counts_the_active() -> None:
     from server import capacity, chats
 

@@ -4,11 +4,19 @@ from typing import Any
 
 from tests.sabotage.entry import replace_in, sabotage
 
+EDGES = ("--stage", "edges")
+ENVIRONMENT = ("--stage", "environment")
+PAIRS = ("--stage", "pairs")
+RACES = ("--stage", "races")
+
 # --- who is there --------------------------------------------------------------------------------------------
 
 
 @sabotage(
-    "stale-after-keeps-the-snapshot", "A change of `stale_after_seconds` leaves the snapshot as it is.", "BEACON-05"
+    "stale-after-keeps-the-snapshot",
+    "A change of `stale_after_seconds` leaves the snapshot as it is.",
+    "BEACON-05",
+    by=EDGES,
 )
 def stale_after_keeps_the_snapshot() -> None:
     from server.mirror import keys, settings
@@ -39,14 +47,9 @@ def stale_after_keeps_the_snapshot() -> None:
     settings.AppConfig.changed = read_alone  # type: ignore[method-assign]
 
 
-@sabotage("fallback-of-half-a-minute", "While Valkey is away, the beacon's answer is kept for 30 s.", "BEACON-04")
-def fallback_of_half_a_minute() -> None:
-    from server.mirror import reads
-
-    reads.FALLBACK_SHARED_S = 30.0
-
-
-@sabotage("unknown-is-401-in-an-outage", "While Valkey is away, a ping of an unknown mitra is 401.", "AUTH-19")
+@sabotage(
+    "unknown-is-401-in-an-outage", "While Valkey is away, a ping of an unknown mitra is 401.", "AUTH-19", by=PAIRS
+)
 def unknown_is_401_in_an_outage() -> None:
     from server import errors
     from server.mirror.heartbeat import Heartbeat
@@ -61,23 +64,10 @@ def unknown_is_401_in_an_outage() -> None:
     Heartbeat.in_postgres = strict  # type: ignore[method-assign]
 
 
-@sabotage("milliseconds-unpadded", "The milliseconds of a heartbeat are written without their zeros.", "KEY-04")
-def milliseconds_unpadded() -> None:
-    """By the script of the ping alone, so that the server's own comparisons go on."""
-    from server.mirror import scripts
-
-    replace_in(
-        scripts,
-        "PING",
-        "redis.call('SET', heartbeat, ARGV[2])",
-        "redis.call('SET', heartbeat, (string.gsub(ARGV[2], '%.0+(%d+Z)$', '.%1')))",
-    )
-
-
 # --- the control center --------------------------------------------------------------------------------------
 
 
-@sabotage("list-of-five-seconds-ago", "The list of all mitras is up to 5 s old.", "OPS-03")
+@sabotage("list-of-five-seconds-ago", "The list of all mitras is up to 5 s old.", "OPS-03", by=PAIRS)
 def list_of_five_seconds_ago() -> None:
     import time
 
@@ -96,7 +86,7 @@ def list_of_five_seconds_ago() -> None:
     mitras.page = cached
 
 
-@sabotage("only-who-was-online-once", "A mitra who never was online is missing in the list of all.", "OPS-03")
+@sabotage("only-who-was-online-once", "A mitra who never was online is missing in the list of all.", "OPS-03", by=PAIRS)
 def only_who_was_online_once() -> None:
     from server import mitras
 
@@ -104,9 +94,11 @@ def only_who_was_online_once() -> None:
 
 
 @sabotage(
-    "second-change-is-lost", "A change of a setting within 2 s of another one is not read by the other instances.",
+    "second-change-is-lost",
+    "A change of a setting within 2 s of another one is not read by the other instances.",
     "CONFIG-04",
-)  # fmt: skip
+    by=RACES,
+)
 def second_change_is_lost() -> None:
     import time
 
@@ -130,25 +122,11 @@ def second_change_is_lost() -> None:
 
 
 @sabotage(
-    "each-change-holds-anew", "A held departure starts its time anew whenever the number of the silent changes.",
-    "SWEEP-05",
-)  # fmt: skip
-def each_change_holds_anew() -> None:
-    from server.mirror.sweeps import Sweeps
-
-    held = Sweeps._held
-    latest = [0]
-
-    def anew(self: Any, leaving: int, online: int) -> bool:
-        if leaving != latest[0]:
-            self._held_since = None
-        latest[0] = leaving
-        return held(self, leaving, online)
-
-    Sweeps._held = anew  # type: ignore[method-assign]
-
-
-@sabotage("heartbeats-of-the-active", "The heartbeats of deactivated mitras are not written to Postgres.", "BATCH-04")
+    "heartbeats-of-the-active",
+    "The heartbeats of deactivated mitras are not written to Postgres.",
+    "BATCH-04",
+    by=ENVIRONMENT,
+)
 def heartbeats_of_the_active() -> None:
     from server.mirror import sweeps
 
@@ -159,7 +137,10 @@ def heartbeats_of_the_active() -> None:
 
 
 @sabotage(
-    "no-load-is-not-seeded", "A seed leaves the capacity key of an online mitra without chats as it is.", "SEED-04"
+    "no-load-is-not-seeded",
+    "A seed leaves the capacity key of an online mitra without chats as it is.",
+    "KEY-08",
+    by=ENVIRONMENT,
 )
 def no_load_is_not_seeded() -> None:
     from server.mirror import scripts
@@ -177,7 +158,7 @@ def no_load_is_not_seeded() -> None:
 # --- errors and the process ----------------------------------------------------------------------------------
 
 
-@sabotage("lost-load-is-not-logged", "A capacity that Valkey refused to take is not logged.", "LOG-03")
+@sabotage("lost-load-is-not-logged", "A capacity that Valkey refused to take is not logged.", "LOG-03", by=ENVIRONMENT)
 def lost_load_is_not_logged() -> None:
     from server.mirror import writes
 
@@ -190,21 +171,9 @@ def lost_load_is_not_logged() -> None:
     writes.log = less
 
 
-@sabotage("one-wrong-key-is-an-outage", "One key of the wrong type counts as an outage.", "OUTAGE-06")
-def one_wrong_key_is_an_outage() -> None:
-    from server.mirror.client import MirrorUnavailable, Valkey
-
-    refusal = Valkey.refusal
-
-    def hasty(self: Valkey, error: str) -> MirrorUnavailable:
-        if error.startswith("WRONGTYPE"):
-            self.open_circuit(error)
-        return refusal(self, error)
-
-    Valkey.refusal = hasty  # type: ignore[method-assign]
-
-
-@sabotage("stopped-in-an-outage-is-1", "The exit code after SIGTERM is 1 while Valkey is away.", "STOP-04")
+@sabotage(
+    "stopped-in-an-outage-is-1", "The exit code after SIGTERM is 1 while Valkey is away.", "STOP-04", by=ENVIRONMENT
+)
 def stopped_in_an_outage_is_1() -> None:
     import atexit
     import os
@@ -222,7 +191,7 @@ def stopped_in_an_outage_is_1() -> None:
     App.stop = noting  # type: ignore[method-assign]
 
 
-@sabotage("whole-by-int", "Blanks, signs and underscores are allowed in durations.", "ENV-04")
+@sabotage("whole-by-int", "Blanks, signs and underscores are allowed in durations.", "ENV-04", by=ENVIRONMENT)
 def whole_by_int() -> None:
     from server import config
 
