@@ -161,13 +161,13 @@ def offline_stays_in_the_set() -> None:
 
 
 @sabotage(
-    "deactivation-unmirrored",
+    "deactivated-set-untouched",
     "A deactivation is not written to `mitras:deactivated`.",
     "KEY-02",
     "DEACT-02",
     by=PAIRS,
 )
-def deactivation_unmirrored() -> None:
+def deactivated_set_untouched() -> None:
     from server.mirror import scripts
 
     replace_in(scripts, "APPLY", "redis.call('SADD', KEYS[4], id)", "")
