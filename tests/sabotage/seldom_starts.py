@@ -109,11 +109,11 @@ def every_address() -> None:
 # --- starts --------------------------------------------------------------------------------------------------
 
 
-@sabotage("start-waits-for-valkey", "A start waits for Valkey for half a minute.", "START-02", by=ENVIRONMENT)
+@sabotage("start-waits-for-valkey", "A start waits for Valkey for five minutes.", "START-02", by=ENVIRONMENT)
 def start_waits_for_valkey() -> None:
     from server.mirror import watchdog
 
-    watchdog.START_TRIES_S = 30.0
+    watchdog.START_TRIES_S = 300.0
 
 
 @sabotage("start-waits-for-postgres", "A start without Postgres waits for it for a minute.", "START-03", by=ENVIRONMENT)
