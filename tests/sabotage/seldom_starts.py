@@ -221,10 +221,10 @@ def unknown_ids_get_rows() -> None:
     audit = "INSERT INTO mitra_online_logs (mitra_id, status) VALUES ($1::uuid, 'offline')"
 
     async def audited(self: Seeder, connection: Any, *more: Any) -> bool:
-        known = {row["id"] for row in await connection.fetch("SELECT id FROM mitras")}
-        own = await self._db.connect()
+        own = await self._db.connect()  # a connection of its own, as the seed's transaction would keep the table locked
         try:
             await own.execute("ALTER TABLE mitra_online_logs DROP CONSTRAINT IF EXISTS mitra_online_logs_mitra_id_fkey")
+            known = {row["id"] for row in await own.fetch("SELECT id FROM mitras")}
             for id in await self._valkey.redis.smembers("mitras:online"):
                 if id not in known:
                     with suppress(asyncpg.PostgresError, asyncpg.DataError):
