@@ -47,7 +47,7 @@ def test_a_store_that_is_given_is_named_by_itself_beside_one_of_ours(
             valkey_wheel=None,
             valkey_profile=None,
             **urls,
-        )  # fmt: skip
+        )
     )  # type: ignore[arg-type]
     assert {name for name, said in told["stores"].items() if said == f"{name} of theirs"} == set(given), told["stores"]
     assert told["lacks"] == {f"{name}: DUMP": f"{name} refuses it" for name in given}
