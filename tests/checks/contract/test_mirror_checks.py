@@ -106,7 +106,7 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     (OUTAGES, ("outages", 0, "seeds"), [5.5], "OUTAGE-03"),
     (OUTAGES, ("outages", 0, "running"), False, "OUTAGE-03"),
     (OUTAGES, ("outages", 0, "differ"), ["m has no heartbeat"], "OUTAGE-03"),
-    (OUTAGES, ("outages", 1, "seeds"), [], "OUTAGE-10"),
+    (OUTAGES, ("outages", 1, "seeds"), [], "OUTAGE-03"),
     (OUTAGES, ("outages", 1, "readers"), ["b: the beacon"], "OUTAGE-05"),
 ]
 # The probe, what makes it say nothing, and the sentence of which it then says nothing.

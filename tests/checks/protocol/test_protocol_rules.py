@@ -138,6 +138,24 @@ def ping_after_offline(course: Course) -> None:
     course.ping()
 
 
+def heartbeat_set_back(course: Course) -> None:
+    call = course.ping()
+    earlier = stamp(0.001)
+    ran = [[*words[:2], earlier] if words[0] == "SET" else words for words in call.ran]
+    course.replaced(call, args=[call.args[0], earlier, *call.args[2:]], ran=ran)
+
+
+def ping_without_a_heartbeat(course: Course) -> None:
+    course.lines.append(OtherCommand(t=T, args=["FLUSHDB"]))  # so it is known that there is no mark
+    course.ping(wrote=False)
+
+
+def mark_of_nobody_cleared(course: Course) -> None:
+    course.second_look(FIRST, stamp_of(course))
+    call = course.ping(wrote=False)
+    course.replaced(call, ran=[*call.ran, ["DEL", MARK]])
+
+
 def mark_unread(course: Course) -> None:
     call = course.ping()
     course.replaced(call, ran=[words for words in call.ran if words[1] != MARK])
@@ -224,6 +242,17 @@ def step_of_a_lost_seed(course: Course) -> None:
     course.step(FIRST, nonce="n1", grace="0")
 
 
+def step_without_a_look(course: Course) -> None:
+    course.begin("n2")
+    call = course.step(FIRST, nonce="n2", grace="0")
+    course.replaced(call, ran=[words for words in call.ran if words[1] != "mirror:seed"])
+
+
+def row_that_nobody_committed(course: Course) -> None:
+    course.begin("n2")
+    course.step(FIRST + 1, nonce="n2", grace="0")
+
+
 def swap_after_too_few_steps(course: Course) -> None:
     course.begin("n2")
     course.swap("n2", grace="0")
@@ -284,6 +313,9 @@ def stamp_of(course: Course) -> str:
         (ping_beside_a_mark, "section 4, the ping"),
         (ping_after_offline, "section 4, the ping"),
         (mark_unread, "section 4, the ping"),
+        (heartbeat_set_back, "section 12, rule 4"),
+        (ping_without_a_heartbeat, "section 4, the ping"),
+        (mark_of_nobody_cleared, "section 4, the ping"),
         (mark_deleted_by_hand, "section 4, rule 7"),
         (mark_cleared_without_the_row, "section 4, the ping"),
         (mark_of_a_second, "section 4, rule 4"),
@@ -313,6 +345,8 @@ def test_a_broken_step_convicts_by_its_rule(broken: Callable[[Course], None], ru
     ("broken", "rule"),
     [
         (step_of_a_lost_seed, "section 3, rule 1"),
+        (step_without_a_look, "section 3, rule 1"),
+        (row_that_nobody_committed, "section 3, rule 4"),
         (swap_after_too_few_steps, "section 3, rule 5"),
         (swap_of_a_lost_seed, "section 3, rule 1"),
         (swap_that_drops_a_change, "section 3, rule 5"),

@@ -178,6 +178,7 @@ def test_a_limit_that_a_store_tells_replaces_the_stated_headroom() -> None:
     rising = noisy(lambda hours: 10 + 4 * hours, 0.3)
     roomy = soak(3.0, part_has={"headroom": {"postgres.connections": 5000.0}}, postgres__connections=rising)
     assert rises(lines_of(roomy))["postgres.connections"].how.headroom == 5000
+    assert "the limit that the store tells" in verdict("SOAK-04", roomy)[1]
     assert verdict("SOAK-04", roomy)[0] is Verdict.INCONCLUSIVE
 
 

@@ -1,0 +1,295 @@
+"""Defects of the environment and of starts that break one sentence of the contract each, none of which another file has."""
+
+import asyncio
+from typing import Any
+
+from tests.sabotage.entry import replace_in, sabotage
+
+ENVIRONMENT, EDGES = ("--stage", "environment"), ("--stage", "edges")
+
+
+# --- the environment -----------------------------------------------------------------------------------------
+
+
+@sabotage(
+    "another-database-of-postgres",
+    "On a database of Postgres that does not exist the server works on the database `postgres`.",
+    "ENV-02",
+    by=ENVIRONMENT,
+)
+def another_database_of_postgres() -> None:
+    import asyncpg
+
+    connect = asyncpg.connect
+
+    async def lenient(dsn: str, **options: Any) -> Any:
+        try:
+            return await connect(dsn, **options)
+        except asyncpg.InvalidCatalogNameError:
+            return await connect(dsn, **{**options, "database": "postgres"})
+
+    asyncpg.connect = lenient
+
+
+@sabotage(
+    "refusal-without-variable",
+    "A bad value stops the start with a line that names no variable.",
+    "ENV-03",
+    by=ENVIRONMENT,
+)
+def refusal_without_variable() -> None:
+    from server import __main__ as entry
+
+    refuse = entry._refuse
+    entry._refuse = lambda reason: refuse("the configuration is wrong")
+
+
+@sabotage(
+    "zero-is-every-second",
+    "0 for the interval of the periodic seed is taken as the shortest interval, 1 s.",
+    "ENV-06",
+    by=ENVIRONMENT,
+)
+def zero_is_every_second() -> None:
+    from server import config
+
+    duration = config._duration
+
+    def at_least_one(environ: Any, name: str, default: int, least: int) -> int:
+        found = duration(environ, name, default, least)
+        return found or int(name == "VALKEY_ONLINE_MIRROR_SWEEP_SECONDS")
+
+    config._duration = at_least_one
+
+
+def secrets_by(lenient: Any) -> None:
+    """`lenient(environ, name, production, default)` in place of the check of secrets, where it returns anything."""
+    from server import config
+
+    secret = config._secret
+
+    def checked(environ: Any, name: str, production: bool, default: str) -> str:
+        found: str | None = lenient(environ, name, production, default)
+        return secret(environ, name, production, default) if found is None else found
+
+    config._secret = checked
+
+
+@sabotage(
+    "default-secrets-in-production", "Production starts with the secrets of development.", "ENV-09", by=ENVIRONMENT
+)
+def default_secrets_in_production() -> None:
+    secrets_by(lambda environ, name, production, default: None if name in environ else default)
+
+
+@sabotage("short-secrets-in-production", "Production takes secrets of any length.", "ENV-10", by=ENVIRONMENT)
+def short_secrets_in_production() -> None:
+    from server import config
+
+    config.SECRET_BYTES_MIN = 1
+
+
+@sabotage("secrets-of-any-characters", "A token that no header can carry is taken.", "ENV-11", by=ENVIRONMENT)
+def secrets_of_any_characters() -> None:
+    def lenient(environ: Any, name: str, production: bool, default: str) -> str | None:
+        value: str = environ.get(name, "")
+        return value if value != value.strip() or not value.isascii() else None
+
+    secrets_by(lenient)
+
+
+@sabotage("every-address", "The listeners are bound to every address, whatever HOST says.", "ENV-13", by=ENVIRONMENT)
+def every_address() -> None:
+    from server import app
+
+    bind = app.bind
+    app.bind = lambda host, port: bind("0.0.0.0", port)
+
+
+# --- starts --------------------------------------------------------------------------------------------------
+
+
+@sabotage("start-waits-for-valkey", "A start waits for Valkey for five minutes.", "START-02", by=ENVIRONMENT)
+def start_waits_for_valkey() -> None:
+    from server.mirror import watchdog
+
+    watchdog.START_TRIES_S = 300.0
+
+
+@sabotage("start-waits-for-postgres", "A start without Postgres waits for it for a minute.", "START-03", by=ENVIRONMENT)
+def start_waits_for_postgres() -> None:
+    from server import app
+    from server.db import Database
+
+    start = Database.start
+    app.DATABASE_START_TIMEOUT_S = 60.0
+
+    async def patient(self: Database) -> None:
+        while True:
+            try:
+                return await start(self)
+            except app.ServiceUnavailable:
+                await asyncio.sleep(0.5)
+
+    Database.start = patient  # type: ignore[method-assign]
+
+
+@sabotage("start-seeds-twice", "A start seeds twice, and logs both.", "START-04", by=ENVIRONMENT)
+def start_seeds_twice() -> None:
+    from server.mirror.watchdog import Watchdog
+
+    first_seed = Watchdog.first_seed
+
+    async def twice(self: Watchdog) -> None:
+        await first_seed(self)
+        await self._seed(grace=True)
+
+    Watchdog.first_seed = twice  # type: ignore[method-assign]
+
+
+@sabotage(
+    "start-gives-valkey-up",
+    "A server that has started without Valkey never seeds.",
+    "START-05",
+    by=ENVIRONMENT,
+)
+def start_gives_valkey_up() -> None:
+    from server.mirror.watchdog import Watchdog
+
+    look = Watchdog._look
+
+    async def once_seeded(self: Watchdog) -> None:
+        if self._seeder.identity:
+            await look(self)
+
+    Watchdog._look = once_seeded  # type: ignore[method-assign]
+
+
+# --- what a start finds in the stores ------------------------------------------------------------------------
+
+
+@sabotage(
+    "seed-leaves-heartbeats", "A seed leaves the heartbeat keys of those who are offline.", "KEY-08", by=ENVIRONMENT
+)
+def seed_leaves_heartbeats() -> None:
+    from server.mirror import scripts
+
+    replace_in(scripts, "STRAYS", "if is_online == 0 then", "if false then")
+    replace_in(
+        scripts, "SEED",
+        "redis.call('DEL', 'mitra:heartbeat:' .. id, 'mitra:capacity:' .. id)", "redis.call('DEL', 'mitra:capacity:' .. id)",
+    )  # fmt: skip
+
+
+@sabotage("missing-capacity-is-zero", "A mitra without a capacity key counts as free.", "KEY-09", by=ENVIRONMENT)
+def missing_capacity_is_zero() -> None:
+    from server.mirror.reads import PostgresReads
+
+    async def none(self: PostgresReads, mitra_ids: list[str]) -> dict[str, int]:
+        return dict.fromkeys(mitra_ids, 0)
+
+    PostgresReads.loads = none  # type: ignore[method-assign]
+
+
+@sabotage(
+    "seed-keeps-unknown-ids",
+    "A seed leaves ids in `mitras:online` that `mitras` does not have.",
+    "KEY-10",
+    by=ENVIRONMENT,
+)
+def seed_keeps_unknown_ids() -> None:
+    from server.mirror import scripts
+
+    replace_in(
+        scripts, "SEED_SWAP", "for index, key in ipairs({ online, deactivated, versions }) do",
+        "if was_online then redis.call('SUNIONSTORE', online, online, KEYS[2]) end\n"
+        "for index, key in ipairs({ online, deactivated, versions }) do",
+    )  # fmt: skip
+
+
+@sabotage(
+    "unknown-ids-get-rows", "A start audits the ids of Valkey that `mitras` does not have.", "TABLE-08", by=ENVIRONMENT
+)
+def unknown_ids_get_rows() -> None:
+    from contextlib import suppress
+
+    import asyncpg
+
+    from server.mirror.seed import Seeder
+
+    alone = Seeder._alone
+    audit = "INSERT INTO mitra_online_logs (mitra_id, status) VALUES ($1::uuid, 'offline')"
+
+    async def audited(self: Seeder, connection: Any, *more: Any) -> bool:
+        own = await self._db.connect()  # a connection of its own, as the seed's transaction would keep the table locked
+        try:
+            await own.execute("ALTER TABLE mitra_online_logs DROP CONSTRAINT IF EXISTS mitra_online_logs_mitra_id_fkey")
+            known = {row["id"] for row in await own.fetch("SELECT id FROM mitras")}
+            for id in await self._valkey.redis.smembers("mitras:online"):
+                if id not in known:
+                    with suppress(asyncpg.PostgresError, asyncpg.DataError):
+                        await own.execute(audit, id)
+        finally:
+            await own.close()
+        return await alone(self, connection, *more)
+
+    Seeder._alone = audited  # type: ignore[method-assign]
+
+
+# --- health and stops ----------------------------------------------------------------------------------------
+
+
+@sabotage("health-asks-postgres", "/healthz is 503 while Postgres is stopped.", "READY-01", by=ENVIRONMENT)
+def health_asks_postgres() -> None:
+    from server.routes_internal import InternalRoutes
+
+    async def health(self: InternalRoutes, call: Any) -> Any:
+        await self._db.fetchval("SELECT 1")
+        return {"status": "ok"}
+
+    InternalRoutes.health = health  # type: ignore[method-assign,assignment]
+
+
+@sabotage("ready-while-stopping", "/readyz is 200 while the server stops.", "READY-02", by=ENVIRONMENT)
+def ready_while_stopping() -> None:
+    from server.app import App
+
+    readiness = App.readiness
+
+    async def always(self: App) -> Any:
+        phase, self.phase = self.phase, "ready"
+        try:
+            return await readiness(self)
+        finally:
+            self.phase = phase
+
+    App.readiness = always  # type: ignore[method-assign]
+
+
+@sabotage("metrics-are-json", "/metrics is a JSON object.", "READY-04", by=EDGES)
+def metrics_are_json() -> None:
+    from server import routes_internal
+    from server.asgi import json_response
+
+    async def metrics(self: Any, call: Any) -> Any:
+        return json_response({"requests": 1})
+
+    metrics.__annotations__ = routes_internal.InternalRoutes.metrics.__annotations__
+    routes_internal.InternalRoutes.metrics = metrics  # type: ignore[method-assign]
+
+
+@sabotage("stop-exits-1", "The exit code after SIGTERM is 1.", "STOP-04", by=ENVIRONMENT)
+def stop_exits_1() -> None:
+    import os
+
+    from server.app import App
+
+    stop = App.stop
+
+    async def failing(self: App) -> None:
+        ready = self.phase == "ready"
+        await stop(self)
+        if ready:
+            os._exit(1)
+
+    App.stop = failing  # type: ignore[method-assign]
