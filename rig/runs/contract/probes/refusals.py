@@ -114,7 +114,7 @@ def attempt(testbed: Testbed, name: str, one: Refused, errors: Path) -> dict[str
     """What came of this start, and its lines on standard error."""
     errors.touch()
     with instance(testbed, name, one.env, one.unset, str(errors)) as server:
-        seen = watch_start(server, REFUSED_S)
+        seen = watch_start(server, REFUSED_S + AT_ONCE * usual_start_s(testbed))  # others start at the same time
     lines = errors.read_text(errors="replace").splitlines()
     return {**seen, "lines": [line[:300] for line in lines if line.strip()][:5]}
 
