@@ -15,7 +15,8 @@ from rig.record.histogram import quantile
 from rig.record.lines.soak import SoakEvent, SoakLatency, SoakSample
 from rig.runs.soak.calm import Calm
 from rig.runs.soak.clock import SteadyClock
-from rig.runs.soak.drift import DriftWatch, reader
+from rig.environment.mirror_drift import reader
+from rig.runs.soak.drift import DriftWatch
 from rig.runs.soak.looks import InstanceLook, PostgresLook, Rates, ValkeyLook
 from rig.runs.soak.rows import Rows
 from rig.traffic.churn.lives import World
