@@ -43,7 +43,9 @@ def mirror_of_y(judge: Judge, lines: Lines, bounds: Bounds) -> None:
 def require_equal_mirror(judge: Judge, looks: list[CutoverLook]) -> None:
     for look in looks:
         found = "; ".join(look.differences[:3])
-        judge.require(not look.differences, f"{look.step}: {len(look.differences)} differences on {look.store}: {found}")
+        judge.require(
+            not look.differences, f"{look.step}: {len(look.differences)} differences on {look.store}: {found}"
+        )
         if look.differences:
             judge.show(evidence.log(f"differences in {look.step}", look.differences[:SHOWN]))
         judge.note(f"{look.step}: none after {look.looks} looks")

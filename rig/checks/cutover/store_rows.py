@@ -85,7 +85,9 @@ def policy(judge: Judge, lines: Lines, bounds: Bounds) -> None:
     assert facts is not None
     told = facts.policy or attested(lines, "policy")
     if judge.enough(told, "unknown: Y does not tell its policy, state it by --attest policy=NAME --by WHO"):
-        judge.require(not str(told).startswith("allkeys"), f"maxmemory-policy is {told}: it can evict keys of the mirror")
+        judge.require(
+            not str(told).startswith("allkeys"), f"maxmemory-policy is {told}: it can evict keys of the mirror"
+        )
         judge.note(f"policy {told}")
     saved = facts.persistence or attested(lines, "persistence")
     if judge.enough(saved, "unknown: Y does not tell its persistence, state it by --attest persistence=TEXT --by WHO"):

@@ -2,7 +2,20 @@
 
 from rig.cli.app import app
 
-from rig.cli.commands import verify, checklist, contract, chaos, load, soak, audit, cutover, proofs, saved, session, tools  # isort: skip  # each adds its commands
+from rig.cli.commands import (
+    verify,
+    checklist,
+    contract,
+    chaos,
+    load,
+    soak,
+    audit,
+    cutover,
+    proofs,
+    saved,
+    session,
+    tools,
+)  # isort: skip  # each adds its commands
 
 __all__ = [
     "app",

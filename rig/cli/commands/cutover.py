@@ -9,7 +9,9 @@ from rig.cli.app import subcommand
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan with all steps, and do nothing.")]
 Prove = Annotated[bool, typer.Option("--prove", help="Break one thing per rehearsal, and show that its row says no.")]
-Rehearsals = Annotated[int, typer.Option(min=1, max=20, help="How often; the median and the worst of each step follow.")]
+Rehearsals = Annotated[
+    int, typer.Option(min=1, max=20, help="How often; the median and the worst of each step follow.")
+]
 Factor = Annotated[float, typer.Option(min=1, max=15, help="How many times as fast as in production all cadences are.")]
 Hold = Annotated[Path | None, typer.Option(help="Wait before the switch until this file is there.")]
 Plant = Annotated[

@@ -132,6 +132,15 @@ class CutoverSql(Line, frozen=True, kw_only=True, tag="cutover_sql"):
     over_s: float
 
 
+class CutoverLatency(Line, frozen=True, kw_only=True, tag="cutover_latency"):
+    """How long the requests took that were answered in the seconds before `t`."""
+
+    step: str
+    requests: int
+    p50_ms: float
+    p95_ms: float
+
+
 class CutoverCapacity(Line, frozen=True, kw_only=True, tag="cutover_capacity"):
     """What Postgres was measured, or stated, to take: transactions per second. `how` says which."""
 

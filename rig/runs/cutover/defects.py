@@ -118,12 +118,17 @@ def while_watching(play: Rehearsal) -> None:
 
 def set_offline(play: Rehearsal) -> None:
     """As a sweep would that trusts old heartbeats: the row, and the row of the audit log."""
-    fresh = {mitra for mitra, ends in list(play.ledger.pings.items()) if ends and ends[-1] > time.time() - play.pace.ping_s}
+    fresh = {
+        mitra for mitra, ends in list(play.ledger.pings.items()) if ends and ends[-1] > time.time() - play.pace.ping_s
+    }
     tables = play.testbed.tables
     online = tables.query("SELECT mitra_id::text FROM mitra_online_status WHERE is_online").column
     chosen = next(mitra for mitra in online if mitra in fresh)
     tables.query("UPDATE mitra_online_status SET is_online = false WHERE mitra_id::text = %s", (chosen,))
-    tables.query("INSERT INTO mitra_online_logs (mitra_id, status) SELECT id, 'offline' FROM mitras WHERE id::text = %s", (chosen,))
+    tables.query(
+        "INSERT INTO mitra_online_logs (mitra_id, status) SELECT id, 'offline' FROM mitras WHERE id::text = %s",
+        (chosen,),
+    )
 
 
 def after_failover(play: Rehearsal) -> None:

@@ -1,5 +1,6 @@
 """The requests of a rehearsal: counted per step, and kept as far as a wrongful offline is judged by them."""
 
+import statistics
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -7,7 +8,7 @@ from collections.abc import Callable, Iterable
 from rig.record import RecordWriter
 from rig.record.lines.base import Line
 from rig.record.lines.common import Request
-from rig.record.lines.cutover import CutoverTraffic
+from rig.record.lines.cutover import CutoverLatency, CutoverTraffic
 from rig.traffic.churn.tally import Tally
 
 EXAMPLES_MAX = 10
@@ -38,8 +39,11 @@ class Ledger(Tally):
             for number, what in enumerate((True, failed, unanswered, restarting)):
                 self._counts[number] += what
             if (failed or unanswered) and len(self._examples) < EXAMPLES_MAX:
-                self._examples.append(f"{line.started:.3f} {line.action} at {line.instance}: {line.status or line.error}")
+                self._examples.append(
+                    f"{line.started:.3f} {line.action} at {line.instance}: {line.status or line.error}"
+                )
             self._note(line)
+        super().add(line)
 
     def _note(self, line: Request) -> None:
         online = isinstance(line.reply, dict) and line.reply.get("is_online") is True
@@ -57,6 +61,16 @@ class Ledger(Tally):
         return CutoverTraffic(
             t=t, step=step, requests=requests, failed=failed, unanswered=unanswered, to_restarting=restarting,
             examples=examples,
+        )  # fmt: skip
+
+    def latency(self, step: str, t: float) -> CutoverLatency | None:
+        """Latencies since the last call; None if there was no request."""
+        times = [value for values in self.window().latencies_ms.values() for value in values]
+        if len(times) < 2:
+            return None
+        cuts = statistics.quantiles(times, n=20)
+        return CutoverLatency(
+            t=t, step=step, requests=len(times), p50_ms=round(cuts[9], 2), p95_ms=round(cuts[18], 2)
         )  # fmt: skip
 
     def wrongful(self, rows: Iterable[tuple[str, float]], stale_s: float) -> list[str]:

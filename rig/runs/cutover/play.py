@@ -59,7 +59,10 @@ def play(session: Session, settings: Settings, order: Order) -> None:
     ):  # fmt: skip
         testbed.monitor.close()  # it would be a client of X
         pace = order.pace
-        cadences = {"auto-offline": max(1, round(30 / pace.factor)), "heartbeat-mirror": max(1, round(60 / pace.factor))}
+        cadences = {
+            "auto-offline": max(1, round(30 / pace.factor)),
+            "heartbeat-mirror": max(1, round(60 / pace.factor)),
+        }
         testbed.ready(testbed.environment_for(**cadences), INSTANCES)
         ways = Ways(testbed.stack, y)
         ending.callback(ways.close)
@@ -138,7 +141,9 @@ def play_steps(rehearsal: Rehearsal, plan: Sequence[Step], order: Order, predict
     for number, step in enumerate(plan, 1):
         line = one_step(rehearsal, number, step, order, predicted.get(step.name))
         rehearsal.recorder.add(line)
-        echo(f"  {number:2} {step.title}: {line.state}, {line.seconds:.1f} s{f' ({line.reason})' if line.reason else ''}")
+        echo(
+            f"  {number:2} {step.title}: {line.state}, {line.seconds:.1f} s{f' ({line.reason})' if line.reason else ''}"
+        )
         if line.state != "done" or step.name == last:
             undo(rehearsal)
             for later, waiting in enumerate(plan[number:], number + 1):

@@ -11,7 +11,7 @@ from rig.contract import SEED_LINE
 from rig.environment.mirror_drift import reader
 from rig.environment.testbed import Testbed
 from rig.observe import Mirror, ServerLog, Tables
-from rig.record.lines.cutover import CutoverInstance, CutoverLook, CutoverSeed, CutoverSql
+from rig.record.lines.cutover import CutoverInstance, CutoverLatency, CutoverLook, CutoverSeed, CutoverSql
 from rig.runs.common.failures import Exits
 from rig.runs.cutover.people import Ledger
 from rig.runs.cutover.plan import Pace
@@ -26,7 +26,7 @@ DRAIN_S = 0.7  # requests under way end, as behind a balancer that takes an inst
 LOOK_EVERY_S = 0.4
 LOOKS_S = 12.0  # in which a difference may disappear
 SEED_WAIT_S = 20.0
-SQL_EVERY_S = 2.0
+SAMPLE_EVERY_S = 2.0
 TRANSACTIONS = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
 
 
@@ -63,6 +63,7 @@ class Rehearsal:
         self.used_on_x: set[str] = set()
         self._sql = Tables(self.testbed.stack.postgres.observer_url)
         self._transactions = time.monotonic(), self._counted()
+        self._sampled = time.monotonic()
 
     def taking(self) -> list[ServerInstance]:
         """The instances that take requests."""
@@ -88,21 +89,22 @@ class Rehearsal:
             raise StepFailed("an instance exited by itself")
         if self.abort_requested():
             raise Aborted("the file `abort` was found in the run directory")
-        self.sample_sql()
+        self.sample()
 
-    def sample_sql(self) -> None:
-        """A line with the transactions per second, each SQL_EVERY_S. Without Postgres there is none."""
-        at, before = self._transactions
+    def sample(self) -> None:
+        """Lines with the latencies and the transactions per second, each SAMPLE_EVERY_S. Without Postgres the latter lack."""
         now = time.monotonic()
-        if now - at < SQL_EVERY_S:
+        if now - self._sampled < SAMPLE_EVERY_S:
             return
+        self._sampled = now
+        if (line := self.ledger.latency(self.step, time.time())) is not None:
+            self.recorder.add(line)
         with suppress(Exception):  # Postgres may be away: the requests show it
+            at, before = self._transactions
             counted = self._counted()
             self._transactions = now, counted
             rate, over_s = (counted - before) / (now - at), now - at
-            self.recorder.add(
-                CutoverSql(t=time.time(), step=self.step, per_s=round(rate, 1), over_s=round(over_s, 3))
-            )
+            self.recorder.add(CutoverSql(t=time.time(), step=self.step, per_s=round(rate, 1), over_s=round(over_s, 3)))
 
     def _counted(self) -> int:
         return int(self._sql.query(TRANSACTIONS).value)

@@ -51,6 +51,7 @@ def run(settings: Settings, order: Order) -> int:
 
 def rehearsal(settings: Settings, order: Order) -> FinishedRun:
     """One rehearsal with its own record, report and runbook."""
+
     def work(session: Session) -> None:
         with kept.marked_open(settings.reports, session.directory.path):
             echo(f"  to end it and go back to X: touch {session.directory.path}/abort")
