@@ -41,8 +41,8 @@ def mirror_of(mirror: Mirror) -> MirrorState:
 def reader(testbed: Testbed, mirror: Mirror | None = None) -> Callable[[], set[str]]:
     """Reads both stores; `mirror`: in place of the test bed's own Valkey. Errors of the stores come through.
 
-    It reads Postgres between two looks at Valkey. What only one of these looks shows was just changing."""
-
+    It reads Postgres between two looks at Valkey. What only one of these looks shows was just changing.
+    """
     looked_at = mirror or testbed.mirror
 
     def read() -> set[str]:

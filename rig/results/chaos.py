@@ -13,8 +13,8 @@ from rig.record.lines.chaos import FaultEvent, Metrics, Phase, Sample
 from rig.record.lines.common import Request, ServerLog
 from rig.record.lines.load import Load
 from rig.record.lines.scaling import Growth
-from rig.results.cutover import cutover_figures
 from rig.results.contract import failing_walks, pairs_reached
+from rig.results.cutover import cutover_figures
 from rig.results.load import load_figures
 from rig.results.model import model_figures
 from rig.results.scaling import growth_figures

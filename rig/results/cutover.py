@@ -52,8 +52,7 @@ def cutover_figures(run: Run) -> dict[str, object]:
 
 
 def plain(lines: Iterable[Line]) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = [msgspec.to_builtins(line) for line in lines]
-    return found
+    return [msgspec.structs.asdict(line) for line in lines]
 
 
 def stores(run: Run) -> list[dict[str, object]]:

@@ -15,8 +15,11 @@ def began(lines: Lines, *names: str) -> list[CutoverStep]:
 
 
 def overlaps(lines: Lines) -> dict[str, float | None]:
-    """By step that moves instances: seconds from the first one that serves on the new store to the last one that left
-    the old store. None if the step ended with instances on two stores."""
+    """By step that moves instances: how long instances stood on two stores, in seconds.
+
+    It counts from the first one that serves on the new store to the last one that left the old store. None if the step
+    ended with instances on both.
+    """
     found: dict[str, float | None] = {}
     for name in MOVES:
         moves = [line for line in lines.of(CutoverInstance) if line.step == name]

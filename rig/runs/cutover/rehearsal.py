@@ -11,7 +11,7 @@ from rig.contract import SEED_LINE
 from rig.environment.mirror_drift import reader
 from rig.environment.testbed import Testbed
 from rig.observe import Mirror, ServerLog, Tables
-from rig.record.lines.cutover import CutoverInstance, CutoverLatency, CutoverLook, CutoverSeed, CutoverSql
+from rig.record.lines.cutover import CutoverInstance, CutoverLook, CutoverSeed, CutoverSql
 from rig.runs.common.failures import Exits
 from rig.runs.cutover.people import Ledger
 from rig.runs.cutover.plan import Pace
