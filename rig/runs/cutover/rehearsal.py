@@ -135,22 +135,25 @@ class Rehearsal:
         for name in INSTANCES:
             self._moved(name, "X", "serves")
 
-    def seeded(self, name: str, store: str, log: ServerLog, since: float, counted_from: str) -> float | None:
-        """Wait for the line of a seed since that moment, and record how long it took; None if none came."""
+    def seeded(self, name: str, store: str, log: ServerLog, since: float, *, returned: bool = False) -> float | None:
+        """Wait for the line of a seed since that moment, and record how long it took; None if none came.
+
+        It is counted from the first line of the log since then: the start of an interpreter is no part of a seed. With
+        `returned` it is counted from the moment itself, at which the store has returned.
+        """
         seconds: float | None = None
         until = time.monotonic() + SEED_WAIT_S
         while seconds is None and time.monotonic() < until:
-            found = log.lines(since=since, containing=SEED_LINE)
-            if found:
-                seconds = round(found[0][0] - since, 3)
+            if found := log.lines(since=since, containing=SEED_LINE):
+                begin = since if returned else log.lines(since=since)[0][0]
+                seconds = round(found[0][0] - begin, 3)
             else:
                 time.sleep(0.05)
                 self.check()
+        told = f"the return of {store}" if returned else "the first line of its log"
         self.recorder.add(
-            CutoverSeed(
-                t=time.time(), step=self.step, instance=name, store=store, since=counted_from, seconds=seconds
-            )
-        )  # fmt: skip
+            CutoverSeed(t=time.time(), step=self.step, instance=name, store=store, since=told, seconds=seconds)
+        )
         return seconds
 
     # --- the mirror -----------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from rig.waiting import poll_until
 
 CAPACITY_S, CAPACITY_THREADS = 1.5, 4
 QUESTION = "SELECT count(*) FROM mitra_online_status WHERE is_online"
-START = "the start of the process"
 
 
 def preflight(play: Rehearsal) -> None:
@@ -77,7 +76,7 @@ def shadow(play: Rehearsal) -> None:
     server.overrides["VALKEY_URL"] = play.ways.url(SHADOW, "Y")
     server.start(ready_within_s=play.testbed.ready_within_s)
     try:
-        if play.seeded(SHADOW, "Y", ServerLog(server.log), server.started, START) is None:
+        if play.seeded(SHADOW, "Y", ServerLog(server.log), server.started or 0.0) is None:
             raise StepFailed("the instance in the shadow did not seed Y")
         play.require_equal("Y")
     finally:
@@ -123,14 +122,15 @@ def reseed(play: Rehearsal) -> None:
 def has_seeded(play: Rehearsal, name: str, store: str) -> bool:
     """Whether the instance has seeded since its last start."""
     started = play.testbed.servers[name].started or 0.0
-    return play.seeded(name, store, play.testbed.log(name), started, START) is not None
+    return play.seeded(name, store, play.testbed.log(name), started) is not None
 
 
 def failover(play: Rehearsal) -> None:
     """The primary dies, the address refuses for a while, and the replica answers with what it had."""
+    play.note_stores()
     replica = play.y.twin("replica")
     replica.follow(play.y)
-    play.note_stores()
+    play.counters["Y"].line(play.step)  # what a replica asks as it connects is no traffic
     play.y.kill()
     play.pass_time(play.pace.away_s)
     replica.lead()
@@ -143,7 +143,7 @@ def failover(play: Rehearsal) -> None:
         raise StepFailed("no server used Y within 30 s")
     for name in INSTANCES:
         if play.testbed.log(name).lines(since=since, containing=SEED_LINE):
-            play.seeded(name, "Y", play.testbed.log(name), since, "the return of Y")
+            play.seeded(name, "Y", play.testbed.log(name), since, returned=True)
     play.require_equal("Y")
 
 
