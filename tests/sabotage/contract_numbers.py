@@ -125,7 +125,7 @@ def pings_become_slower() -> None:
 
     async def looking_back(self: Heartbeat, mitra_id: str) -> bool:
         earlier.append(mitra_id)
-        for _ in range(60):
+        for _ in range(400):
             earlier.count("nobody")
         return await ping(self, mitra_id)
 

@@ -5,7 +5,7 @@ from typing import Any
 from tests.sabotage.entry import replace_in, sabotage
 
 PAIRS, RACES = ("--stage", "pairs"), ("--stage", "races")
-WALKS = ("--stage", "walks", "--walks", "3")  # for what every walk meets: the pairs would take minutes
+WALKS = ("--stage", "walks", "--walks", "1")  # for what every walk meets: the pairs would take minutes
 
 
 @sabotage("offered-counts-all", "A payment answers one offer more than it made.", "CHAT-04", by=PAIRS)
@@ -101,31 +101,27 @@ def reroute_needs_valkey() -> None:
     chats.Chats.reroute = strict  # type: ignore[method-assign]
 
 
-def without_locks() -> None:
-    """A change of mitras locks no row of theirs, and waits between its check of the room and its write."""
+@sabotage(
+    "room-without-lock",
+    "An accept and a reroute count the mitra's chats without a lock.",
+    "OFFER-09",
+    "REROUTE-07",
+    by=RACES,
+)
+def room_without_lock() -> None:
     import asyncio
 
     from server import blast, chats
     from server.mirror import writes
 
     room = chats.ensure_room
-    writes.LOCK_MITRAS = writes.LOCK_MITRAS.replace("FOR NO KEY UPDATE", "")
+    replace_in(writes, "LOCK_MITRAS", "FOR NO KEY UPDATE", "")
 
     async def slow(connection: Any, mitra_id: str) -> None:
         await room(connection, mitra_id)
         await asyncio.sleep(0.05)
 
     blast.ensure_room = chats.ensure_room = slow
-
-
-@sabotage("accept-without-lock", "An accept counts the mitra's chats without a lock.", "OFFER-09", by=RACES)
-def accept_without_lock() -> None:
-    without_locks()
-
-
-@sabotage("reroute-without-lock", "A reroute counts the mitra's chats without a lock.", "REROUTE-07", by=RACES)
-def reroute_without_lock() -> None:
-    without_locks()
 
 
 @sabotage("accept-looks-first", "Of accepts of one chat at once, several are answered 200.", "OFFER-10", by=RACES)

@@ -5,7 +5,7 @@ from typing import Any
 from tests.sabotage.entry import replace_in, sabotage
 
 PAIRS, EDGES, RACES = ("--stage", "pairs"), ("--stage", "edges"), ("--stage", "races")
-WALKS = ("--stage", "walks", "--walks", "3")  # for what every walk meets: the pairs would take minutes
+WALKS = ("--stage", "walks", "--walks", "1")  # for what every walk meets: the pairs would take minutes
 
 
 # --- sign-ins ------------------------------------------------------------------------------------------------

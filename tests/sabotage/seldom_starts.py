@@ -62,26 +62,6 @@ def zero_is_every_second() -> None:
     config._duration = at_least_one
 
 
-def secrets_by(lenient: Any) -> None:
-    """`lenient(environ, name, production, default)` in place of the check of secrets, where it returns anything."""
-    from server import config
-
-    secret = config._secret
-
-    def checked(environ: Any, name: str, production: bool, default: str) -> str:
-        found: str | None = lenient(environ, name, production, default)
-        return secret(environ, name, production, default) if found is None else found
-
-    config._secret = checked
-
-
-@sabotage(
-    "default-secrets-in-production", "Production starts with the secrets of development.", "ENV-09", by=ENVIRONMENT
-)
-def default_secrets_in_production() -> None:
-    secrets_by(lambda environ, name, production, default: None if name in environ else default)
-
-
 @sabotage("short-secrets-in-production", "Production takes secrets of any length.", "ENV-10", by=ENVIRONMENT)
 def short_secrets_in_production() -> None:
     from server import config
@@ -89,13 +69,17 @@ def short_secrets_in_production() -> None:
     config.SECRET_BYTES_MIN = 1
 
 
-@sabotage("secrets-of-any-characters", "A token that no header can carry is taken.", "ENV-11", by=ENVIRONMENT)
-def secrets_of_any_characters() -> None:
-    def lenient(environ: Any, name: str, production: bool, default: str) -> str | None:
-        value: str = environ.get(name, "")
-        return value if value != value.strip() or not value.isascii() else None
+@sabotage(
+    "secrets-unchecked",
+    "A secret is taken as it is, whatever its characters, and the one of development where it is unset.",
+    "ENV-09",
+    "ENV-11",
+    by=ENVIRONMENT,
+)
+def secrets_unchecked() -> None:
+    from server import config
 
-    secrets_by(lenient)
+    config._secret = lambda environ, name, production, default: environ.get(name, default)
 
 
 @sabotage("every-address", "The listeners are bound to every address, whatever HOST says.", "ENV-13", by=ENVIRONMENT)
