@@ -212,14 +212,17 @@ class Awaited:
 
 
 def writes(
-    server: ServerInstance, mitra: Mitra, busy: Mitra, chat: str
+    server: ServerInstance, mitra: Mitra, busy: Mitra, barred: Mitra, chat: str
 ) -> list[tuple[str, Mitra, Callable[[], Exchange]]]:
-    """Each kind of write-through: its words before the mitra's id ("" for any), the mitra, and the request."""
+    """Each kind of write-through: its words before the mitra's id ("" for any), the mitra, and the request.
+
+    Where any words will do, no other write is of the same mitra: its line would be taken for this one.
+    """
     return [
         (f"{SET_OFFLINE} ", mitra, mitra.via(server).offline),
         (f"{SET_ONLINE} ", mitra, mitra.via(server).online),
         ("", busy, lambda: busy.via(server).accept(chat)),
-        ("", busy, lambda: Operator(server).set_active(str(busy.id), False)),
+        ("", barred, lambda: Operator(server).set_active(str(barred.id), False)),
     ]
 
 
@@ -235,7 +238,7 @@ def lines_of_an_outage(testbed: Testbed) -> environment.LinesAtEvents:
     """The seed line of a start; then without Valkey the lines of the readers, and one of each kind of write that fails."""
     testbed.empty_stores()
     mitra, customer = some_mitra(testbed, "pings in the outage"), some_customer(testbed, "pays in the outage")
-    busy = some_mitra(testbed, "accepts in the outage")
+    busy, barred = some_mitra(testbed, "accepts in the outage"), some_mitra(testbed, "is deactivated in the outage")
     with instance(testbed, "talks") as server:
         watch_start(server, DELAY_S + 2 * usual_start_s(testbed))
         if server.ready is None or server.started is None:
@@ -251,7 +254,7 @@ def lines_of_an_outage(testbed: Testbed) -> environment.LinesAtEvents:
                 (REACHABLE_FALLBACK_LINE, Operator(server).reachable(str(mitra.id))),
             ):
                 events.append(Awaited(line, line, exchange.started, exchange.ended))
-            events += [failed_write(*one) for one in writes(server, mitra, busy, chat)]
+            events += [failed_write(*one) for one in writes(server, mitra, busy, barred, chat)]
             log = ServerLog(server.log)
             poll_until(lambda: all(one.times(log) for one in events), LATE_S)
         finally:

@@ -12,7 +12,7 @@ from rig.traffic import Mitra
 from rig.waiting import poll_until
 
 CHAT_S = 1
-WINDOW_S = 5
+WINDOW_S = 7  # more than two restarts take, by which a window that begins anew is told from one that goes on
 ENDED_S = 2.0  # in which a chat must be ended once its window is up
 MIRRORED_S = 1.0 + MARGIN_S
 LOOK_S, LOOK_EVERY_S = 0.5, 0.1
