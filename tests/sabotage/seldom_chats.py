@@ -4,8 +4,7 @@ from typing import Any
 
 from tests.sabotage.entry import replace_in, sabotage
 
-PAIRS, RACES = ("--stage", "pairs"), ("--stage", "races")
-WALKS = ("--stage", "walks", "--walks", "1")  # for what every walk meets: the pairs would take minutes
+PAIRS, EDGES, RACES = ("--stage", "pairs"), ("--stage", "edges"), ("--stage", "races")
 
 
 @sabotage("offered-counts-all", "A payment answers one offer more than it made.", "CHAT-04", by=PAIRS)
@@ -16,7 +15,7 @@ def offered_counts_all() -> None:
 
 
 @sabotage(
-    "one-row-per-blast", "A blast to several mitras leaves a row in the table for one of them.", "TABLE-05", by=WALKS
+    "one-row-per-blast", "A blast to several mitras leaves a row in the table for one of them.", "TABLE-05", by=RACES
 )
 def one_row_per_blast() -> None:
     from server import blast
@@ -42,7 +41,7 @@ def cancelled_is_ended() -> None:
     replace_in(chats, "_CANCEL", "'cancelled'", "'ended'")
 
 
-@sabotage("end-keeps-the-capacity", "A chat that ends leaves the mitra's capacity key as it was.", "CHAT-15", by=WALKS)
+@sabotage("end-keeps-the-capacity", "A chat that ends leaves the mitra's capacity key as it was.", "CHAT-15", by=PAIRS)
 def end_keeps_the_capacity() -> None:
     from server.mirror import scripts
 
@@ -158,7 +157,7 @@ def second_end_breaks() -> None:
     chats.require_state = broken
 
 
-@sabotage("list-takes-six-seconds", "The list of offers takes six seconds.", "HTTP-20", by=WALKS)
+@sabotage("list-takes-six-seconds", "The list of offers takes six seconds.", "HTTP-20", by=EDGES)
 def list_takes_six_seconds() -> None:
     import asyncio
 
@@ -177,7 +176,7 @@ def list_takes_six_seconds() -> None:
     "rows-without-status-are-nobody",
     "A mitra without a row in `mitra_online_status` cannot go online.",
     "TABLE-02",
-    by=WALKS,
+    by=PAIRS,
 )
 def rows_without_status_are_nobody() -> None:
     from server import mitras

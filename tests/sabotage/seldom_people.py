@@ -5,22 +5,19 @@ from typing import Any
 from tests.sabotage.entry import replace_in, sabotage
 
 PAIRS, EDGES, RACES = ("--stage", "pairs"), ("--stage", "edges"), ("--stage", "races")
-WALKS = ("--stage", "walks", "--walks", "1")  # for what every walk meets: the pairs would take minutes
 
 
 # --- sign-ins ------------------------------------------------------------------------------------------------
 
 
-@sabotage("tokens-without-name", "The tokens of a sign-in show the phone in place of the name.", "AUTH-04", by=PAIRS)
-def tokens_without_name() -> None:
-    from server.auth import Auth
+@sabotage("codes-of-one-instance", "A code opens only at the instance that was asked for it.", "AUTH-04", by=RACES)
+def codes_of_one_instance() -> None:
+    import os
 
-    tokens = Auth._tokens
+    from server import otp
 
-    def nameless(self: Auth, role: str, user: Any, refresh_token: str) -> Any:
-        return tokens(self, role, {**user, "display_name": user["phone"]}, refresh_token)  # type: ignore[arg-type]
-
-    Auth._tokens = nameless  # type: ignore[method-assign]
+    code_hash = otp.code_hash
+    otp.code_hash = lambda secret, *more: code_hash(f"{secret}{os.getpid()}", *more)
 
 
 @sabotage(
@@ -115,9 +112,8 @@ def refresh_looks_first() -> None:
 @sabotage(
     "audit-has-no-offline",
     "A toggle to offline is audited as `online`.",
-    "TOGGLE-02",
     "TABLE-04",
-    by=WALKS,
+    by=RACES,
 )
 def audit_has_no_offline() -> None:
     from server import mitras
@@ -125,14 +121,14 @@ def audit_has_no_offline() -> None:
     mitras.AUDIT = mitras.AUDIT.replace("VALUES ($1, $2)", "VALUES ($1, CASE $2 WHEN 'x' THEN $2 ELSE 'online' END)")
 
 
-@sabotage("online-is-unaudited", "A toggle to online leaves no audit row.", "TOGGLE-01", "TABLE-03", by=WALKS)
+@sabotage("online-is-unaudited", "A toggle to online leaves no audit row.", "TABLE-03", by=RACES)
 def online_is_unaudited() -> None:
     from server import mitras
 
     mitras.AUDIT = mitras.AUDIT.replace("VALUES ($1, $2)", "SELECT $1, $2 WHERE $2 = 'offline'")
 
 
-@sabotage("toggle-mirrored-late", "A toggle reaches Valkey two seconds after its answer.", "TOGGLE-07", by=WALKS)
+@sabotage("toggle-mirrored-late", "A toggle reaches Valkey two seconds after its answer.", "TOGGLE-07", by=PAIRS)
 def toggle_mirrored_late() -> None:
     import asyncio
 
@@ -157,7 +153,7 @@ def toggle_mirrored_late() -> None:
     Writes._mirror, Writes.compare_heard = later, nothing  # type: ignore[method-assign]
 
 
-@sabotage("offline-stays-in-the-set", "A toggle to offline leaves the mitra in `mitras:online`.", "KEY-01", by=WALKS)
+@sabotage("offline-stays-in-the-set", "A toggle to offline leaves the mitra in `mitras:online`.", "KEY-01", by=PAIRS)
 def offline_stays_in_the_set() -> None:
     from server.mirror import scripts
 
@@ -169,7 +165,7 @@ def offline_stays_in_the_set() -> None:
     "A deactivation is not written to `mitras:deactivated`.",
     "KEY-02",
     "DEACT-02",
-    by=WALKS,
+    by=PAIRS,
 )
 def deactivated_set_untouched() -> None:
     from server.mirror import scripts
@@ -177,7 +173,7 @@ def deactivated_set_untouched() -> None:
     replace_in(scripts, "APPLY", "redis.call('SADD', KEYS[4], id)", "")
 
 
-@sabotage("heartbeats-to-the-second", "A heartbeat is written without its milliseconds.", "KEY-04", by=WALKS)
+@sabotage("heartbeats-to-the-second", "A heartbeat is written without its milliseconds.", "KEY-04", by=PAIRS)
 def heartbeats_to_the_second() -> None:
     from server.mirror import scripts
 
@@ -187,7 +183,7 @@ def heartbeats_to_the_second() -> None:
     )  # fmt: skip
 
 
-@sabotage("heartbeats-live-an-hour", "A ping gives the heartbeat key a time to live.", "KEY-07", by=WALKS)
+@sabotage("heartbeats-live-an-hour", "A ping gives the heartbeat key a time to live.", "KEY-07", by=PAIRS)
 def heartbeats_live_an_hour() -> None:
     from server.mirror import scripts
 
@@ -210,7 +206,7 @@ def status_of_epoch() -> None:
     routes_public.PublicRoutes.status = told  # type: ignore[method-assign]
 
 
-@sabotage("profile-in-upper-case", "A profile shows its id in upper case.", "ID-01", by=WALKS)
+@sabotage("profile-in-upper-case", "A profile shows its id in upper case.", "ID-01", by=PAIRS)
 def profile_in_upper_case() -> None:
     from server import routes_public
 
@@ -227,7 +223,7 @@ def profile_in_upper_case() -> None:
 
 
 @sabotage(
-    "setting-not-stored", "A setting that is written through the API is not stored in its row.", "CONFIG-02", by=PAIRS
+    "setting-not-stored", "A setting that is written through the API is not stored in its row.", "CONFIG-02", by=RACES
 )
 def setting_not_stored() -> None:
     from server.mirror.settings import AppConfig
@@ -253,7 +249,7 @@ def setting_in_force_later() -> None:
     settings.AppConfig.set = stored  # type: ignore[method-assign]
 
 
-@sabotage("absent-maximum-is-one", "Without a row the maximum of a mitra's chats is 1.", "TABLE-06", by=WALKS)
+@sabotage("absent-maximum-is-one", "Without a row the maximum of a mitra's chats is 1.", "TABLE-06", by=PAIRS)
 def absent_maximum_is_one() -> None:
     from server import app_settings
 
