@@ -75,6 +75,8 @@ def rows_differ(service: Service, expected: Expected, line: ContractStep) -> lis
     for kind, text in wrong_rows(service, line.rows):
         besides = charges.broken_besides(expected, [charges.rows(kind)], ("TABLE-03", "TABLE-05"))
         found += [(sentence, text) for sentence in (expected.sentence, *besides)]
+    if line.action == "set-config" and expected.status == 200 and line.key not in line.rows.settings:
+        found.append((expected.sentence, f"{line.key} has no row in app_config after it was set"))
     for name, audit in line.rows.audit.items():
         if any(one == after for one, after in pairwise(audit)):
             found.append(("TABLE-04", f"the audit of {name} is {shown(audit)} in Postgres, expected both in turn"))
