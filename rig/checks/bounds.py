@@ -61,6 +61,13 @@ class Bounds(TypedDict, total=False):
     decides_s: float  # of the written cadences, from which on trends decide
     reach_times: float  # how far a trend is projected, in times of the observed span
     sampled_share: float  # of the planned time, from 0 to 1
+    # Of cutovers.
+    overlap_s: float  # instances on two stores
+    failover_s: float  # from the return of the store until its mirror is right and in use
+    back_s: float  # the whole way back
+    slower_ms: float  # the median round trip to Y, beyond that to X
+    used_share: float  # of maxmemory, from 0 to 1
+    fresh_s: float  # the age of a proof
     # Of the settings.
     max_customers: float
 

@@ -37,6 +37,10 @@ AUDIT = frozenset({
     "postgres", "valkey", "schema", "postgres_password_file", "valkey_password_file", "share", "keys_max",
 })  # fmt: skip
 REPORTED = AUDIT | {"allow_keys", "as_json", "prometheus", "log", "quiet"}
+CUTOVER = frozenset({
+    "postgres_wheel", "valkey_wheel", "valkey_profile", "valkey_tls", "sut", "sut_cwd", "sut_pass_env", "ready_within_s",
+    "random_seed", "label", "reports", "quiet", "factor", "sql_capacity",
+})  # fmt: skip
 LINES = frozenset({"instance", "lines", "since", "follow", "until", "within_s", "session"})
 
 Values = Mapping[str, Any]
@@ -164,6 +168,11 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         way("audit --again", REPORTED - {"keys_max", "allow_keys"}, {"again"}, asked=lambda values: values["again"] is not None),
         way("audit --watch", REPORTED, {"watch", "state", "reports", "gap_max"}, asked=lambda values: values["watch"] is not None),
         way("audit", REPORTED, {"state", "reports", "gap_max"}),
+    ),
+    "cutover": (
+        way("cutover --dry-run", {"dry_run", "factor", "hold"}, asked=lambda values: values["dry_run"]),
+        way("cutover --prove", CUTOVER, {"prove", "plant"}, asked=lambda values: values["prove"], starts=True),
+        way("cutover", CUTOVER, {"rehearsals", "hold", "plant", "attest", "by", "fresh_within"}, starts=True),
     ),
     "mark": (way("mark", {"postgres", "valkey"}),),
 }  # fmt: skip

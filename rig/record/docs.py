@@ -27,7 +27,7 @@ In Python, `Run.load(directory)` of `rig.record` reads a run. msgspec makes an i
 TITLES = {
     "common": "Every kind of run", "checklist": "Checklist", "chaos": "Campaigns", "load": "Loads",
     "scaling": "Growth", "model": "Explorations", "contract": "The contract, sentence by sentence",
-    "soak": "Soaks",
+    "soak": "Soaks", "cutover": "Cutovers",
 }  # fmt: skip
 
 

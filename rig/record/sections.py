@@ -27,5 +27,6 @@ RUN_SECTIONS = {
     "THRESHOLD": "Thresholds",
     "GROWTH": "Growth",
     "SOAK": "Long runs",
+    "GO": "May we move?",
     "CONTRACT": "The contract beside the boxes",
 }

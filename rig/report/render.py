@@ -6,6 +6,7 @@ from typing import Any
 
 from rig.record import RunDirectory
 from rig.report.build import build
+from rig.report.cutover.runbook import runbook
 from rig.report.formats import files
 from rig.report.formats.cucumber import cucumber
 from rig.report.formats.html import html
@@ -15,7 +16,7 @@ from rig.report.place import place_of
 
 
 def render(results: Mapping[str, Any], directory: RunDirectory) -> list[Path]:
-    """Write report.html, summary.md, junit.xml and cucumber.json; each appears whole or not at all.
+    """Write report.html, summary.md, junit.xml and cucumber.json, and the runbook of a cutover; each appears whole or not at all.
 
     The same results give the same bytes. ValueError when an item bears a verdict that does not exist.
     """
@@ -26,6 +27,8 @@ def render(results: Mapping[str, Any], directory: RunDirectory) -> list[Path]:
         directory.path / "junit.xml": junit(view),
         directory.path / "cucumber.json": cucumber(view),
     }
+    if results.get("cutover"):
+        outputs |= runbook(results, directory.path)
     for path, content in outputs.items():
         files.write(path, content)
     return list(outputs)

@@ -14,6 +14,7 @@ from rig.record.lines.common import Request, ServerLog
 from rig.record.lines.load import Load
 from rig.record.lines.scaling import Growth
 from rig.results.contract import failing_walks, pairs_reached
+from rig.results.cutover import cutover_figures
 from rig.results.load import load_figures
 from rig.results.model import model_figures
 from rig.results.scaling import growth_figures
@@ -41,6 +42,8 @@ def figures(run: Run) -> dict[str, object]:
         return load_figures(run)
     if run.meta["kind"] == "soak":
         return soak_figures(run)
+    if run.meta["kind"] == "cutover":
+        return cutover_figures(run)
     if run.meta["kind"] == "model":
         return model_figures(run)
     if run.of(Growth):

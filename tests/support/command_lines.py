@@ -25,11 +25,12 @@ ENDS = (
     "runs.model.run.list_specs", "runs.model.replay.run", "runs.recheck.run", "runs.recheck.by_protocol", "runs.manual.serve.run", "runs.manual.client.run", "runs.manual.lines.run",
     "runs.manual.tour.run", "runs.manual.tour.print_steps", "results.compare.run",
     "runs.audit.command.once", "runs.audit.command.watch", "runs.audit.command.explain", "runs.audit.command.print_grants",
+    "runs.cutover.run.run", "runs.cutover.run.prove", "runs.cutover.run.print_plan",
     "cli.doctor.run", "cli.clean.run", "cli.shells.valkey", "cli.shells.sql", "cli.mark.run",
 )  # fmt: skip
 # A value for each option that takes a text; numbers are made from their range.
 TEXTS = {
-    "towards": "untaken",
+    "towards": "a ping meets a mark",
     "only": "C-02", "cadence": "written", "mode": "docker", "postgres": "postgresql://u:p@h:1/d",
     "valkey": "redis://h:2/0", "toxiproxy": "http://h:3", "postgres_log": "/tmp", "sut": "python -c 'say {it}'",
     "sut_cwd": "/tmp", "sut_setup": "python -c pass", "base_url": "http://h:4", "internal_url": "http://h:5",
@@ -42,7 +43,7 @@ TEXTS = {
     "session": "serve-1", "env": "GOODBYE_WINDOW_SECONDS=61", "config": "stale_after_seconds=9", "action": "start", "instance": "a",
     "faults": "light", "resume": "soak-1", "accept": "/tmp/accepted.toml", "stage": "races", "since": "5m", "until": "text", "sections": "A", "label": "of today", "sut_pass_env": "HOME", "command": "PING", "statement": "SELECT 1",
     "postgres_password_file": "/tmp/p", "valkey_password_file": "/tmp/v", "allow_keys": "cache:*", "prometheus": "/tmp/a.prom", "state": "/tmp/a.json", "log": "/tmp/a.log",
-    "again": "/tmp/b.json",
+    "again": "/tmp/b.json", "hold": "/tmp/go", "plant": "split", "attest": "policy=noeviction", "by": "Ann",
 }  # fmt: skip
 Words = tuple[str, ...]
 

@@ -2,7 +2,9 @@
 
 from rig.cli.app import app
 
-from rig.cli.commands import verify, checklist, contract, chaos, load, soak, audit, proofs, saved, session, tools  # isort: skip  # each adds its commands
+# The order is that of `rig --help`. Each adds its commands.
+from rig.cli.commands import verify, checklist, contract, chaos, load, soak, audit, cutover  # isort: skip
+from rig.cli.commands import proofs, saved, session, tools  # isort: skip
 
 __all__ = [
     "app",
@@ -10,6 +12,7 @@ __all__ = [
     "chaos",
     "checklist",
     "contract",
+    "cutover",
     "load",
     "main",
     "proofs",

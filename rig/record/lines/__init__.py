@@ -14,12 +14,12 @@ from typing import TypeVar
 
 import msgspec
 
-from rig.record.lines import chaos, checklist, common, contract, load, model, scaling, soak
+from rig.record.lines import chaos, checklist, common, contract, cutover, load, model, scaling, soak
 from rig.record.lines.base import Line
 
 L = TypeVar("L", bound=Line)
 RECORD_VERSION = 2
-MODULES = (common, checklist, contract, chaos, load, scaling, model, soak)
+MODULES = (common, checklist, contract, chaos, load, scaling, model, soak, cutover)
 
 
 def kinds_of(module: ModuleType) -> dict[str, type[Line]]:

@@ -1,32 +1,11 @@
 """Follows each difference between mirror and truth from its first look to its last, so that its age is known."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 
-from rig.environment.testbed import Testbed
-from rig.observe import Mirror
 from rig.record.lines.soak import SoakDifference
-from rig.record.observations.parts import MirrorState, PostgresState
 
 AGAIN_S = 1.2  # a change has 1 s to reach Valkey
-
-
-def differences(truth: PostgresState, mirror: MirrorState) -> set[str]:
-    """What the keys of the contract have that differs from the rows, each difference in words."""
-    return {
-        *missing_and_extra("mitras:online", truth.online, mirror.online),
-        *missing_and_extra("mitras:deactivated", truth.deactivated, mirror.deactivated),
-        *capacities(truth.online, truth.loads, mirror.capacities),
-    }
-
-
-def missing_and_extra(key: str, rows: Sequence[str], members: Sequence[str]) -> Iterator[str]:
-    yield from (f"{key} lacks {id}" for id in sorted({*rows} - {*members}))
-    yield from (f"{key} holds {id}" for id in sorted({*members} - {*rows}))
-
-
-def capacities(online: Sequence[str], loads: Mapping[str, int], found: Mapping[str, str | None]) -> Iterator[str]:
-    yield from (f"mitra:capacity:{id} is not her load" for id in online if found.get(id) != str(loads.get(id, 0)))
 
 
 class DriftWatch:
@@ -63,27 +42,3 @@ class DriftWatch:
         calm = what not in self._disturbed
         self._disturbed.discard(what)
         return SoakDifference(t=now, what=what, since=since, age_s=round(now - since, 3), calm=calm)
-
-
-def mirror_of(mirror: Mirror) -> MirrorState:
-    """The keys that are compared."""
-    online, deactivated = sorted(mirror.online()), sorted(mirror.deactivated())
-    return MirrorState(
-        online=online,
-        deactivated=deactivated,
-        capacities=mirror.capacities(),
-        heartbeats={},
-        snapshot=None,
-        expiring={},
-    )
-
-
-def reader(testbed: Testbed) -> Callable[[], set[str]]:
-    """Reads both stores, Postgres between two looks at Valkey; what only one of these looks shows was just changing."""
-
-    def read() -> set[str]:
-        before = mirror_of(testbed.mirror)
-        truth, _ = testbed.truth()
-        return differences(truth, before) & differences(truth, mirror_of(testbed.mirror))
-
-    return read

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 import httpx
 import redis
 
+from rig.environment.mirror_drift import reader
 from rig.environment.testbed import Testbed
 from rig.record import RecordWriter
 from rig.record.lines.common import Weakness
 from rig.record.lines.soak import Pressure
-from rig.runs.soak.drift import reader
 from rig.stack.http import http_client
 from rig.stores import Lacks
 from rig.stores.valkey import run

@@ -8,6 +8,7 @@ import httpx
 import psycopg
 import redis
 
+from rig.environment.mirror_drift import reader
 from rig.environment.testbed import Testbed
 from rig.observe import CannotObserve
 from rig.record import RecordWriter
@@ -15,7 +16,7 @@ from rig.record.histogram import quantile
 from rig.record.lines.soak import SoakEvent, SoakLatency, SoakSample
 from rig.runs.soak.calm import Calm
 from rig.runs.soak.clock import SteadyClock
-from rig.runs.soak.drift import DriftWatch, reader
+from rig.runs.soak.drift import DriftWatch
 from rig.runs.soak.looks import InstanceLook, PostgresLook, Rates, ValkeyLook
 from rig.runs.soak.rows import Rows
 from rig.traffic.churn.lives import World

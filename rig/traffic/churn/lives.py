@@ -62,7 +62,7 @@ class World:
         self._servers, self._new_mitra = servers, new_mitra
         self._first = servers()[0]  # an actor is made for it; `move` chooses who takes the request
         self.pace = pace
-        self.tally = Tally(recorder)
+        self.tally = recorder if isinstance(recorder, Tally) else Tally(recorder)
         self.lives = Lives()
         self._random_seed = random_seed
         self._lock = threading.Lock()
@@ -174,6 +174,7 @@ class World:
     def chat(self, customer: Customer, draw: random.Random) -> Life:
         """Create a chat, pay, and end it in one of several ways."""
         length_s = max(1, round(draw.choice(self.pace.chats_s)))
+        self.move(customer, draw)
         created = self.tally.send("create", lambda: customer.create(length_s))
         if not created.ok or not isinstance(created.reply, dict):
             return
@@ -193,6 +194,7 @@ class World:
         if way == "extend" and customer.extend(id, length_s).ok:
             customer.pay_extension(id)
             yield from self.poll(customer, draw, length_s)
+        self.move(customer, draw)
         if way in ("end", "goodbye"):
             (customer.end if way == "end" else customer.goodbye)(id)
 

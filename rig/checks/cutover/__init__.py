@@ -1,0 +1,1 @@
+"""The go/no-go rows of a cutover."""

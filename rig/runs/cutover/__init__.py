@@ -1,0 +1,1 @@
+"""`rig cutover`: rehearsals of the move of the mirror from one store to another."""
