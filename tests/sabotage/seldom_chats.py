@@ -4,8 +4,7 @@ from typing import Any
 
 from tests.sabotage.entry import replace_in, sabotage
 
-PAIRS, RACES = ("--stage", "pairs"), ("--stage", "races")
-WALKS = ("--stage", "walks", "--walks", "1")  # for what every walk meets: the pairs would take minutes
+PAIRS, EDGES, RACES = ("--stage", "pairs"), ("--stage", "edges"), ("--stage", "races")
 
 
 @sabotage("offered-counts-all", "A payment answers one offer more than it made.", "CHAT-04", by=PAIRS)
@@ -16,7 +15,7 @@ def offered_counts_all() -> None:
 
 
 @sabotage(
-    "one-row-per-blast", "A blast to several mitras leaves a row in the table for one of them.", "TABLE-05", by=WALKS
+    "one-row-per-blast", "A blast to several mitras leaves a row in the table for one of them.", "TABLE-05", by=RACES
 )
 def one_row_per_blast() -> None:
     from server import blast
@@ -40,16 +39,6 @@ def cancelled_is_ended() -> None:
     from server import chats
 
     replace_in(chats, "_CANCEL", "'cancelled'", "'ended'")
-
-
-@sabotage("end-keeps-the-capacity", "A chat that ends leaves the mitra's capacity key as it was.", "CHAT-15", by=WALKS)
-def end_keeps_the_capacity() -> None:
-    from server.mirror import scripts
-
-    replace_in(
-        scripts, "APPLY", "redis.call('SET', KEYS[5], ARGV[6])",
-        "if tonumber(ARGV[6]) >= tonumber(redis.call('GET', KEYS[5]) or 0) then redis.call('SET', KEYS[5], ARGV[6]) end",
-    )  # fmt: skip
 
 
 @sabotage("extension-stays-active", "A chat that is extended stays `active`.", "EXTEND-01", by=PAIRS)
@@ -142,46 +131,3 @@ def accept_looks_first() -> None:
         return found
 
     blast.Blast._offered = unlocked  # type: ignore[method-assign]
-
-
-@sabotage("second-end-breaks", "An end of a chat that has ended is answered with 500.", "HTTP-21", by=RACES)
-def second_end_breaks() -> None:
-    from server import chats
-
-    require = chats.require_state
-
-    def broken(condition: bool, told: str) -> None:
-        if told == "only a running chat can be ended" and not condition:
-            raise RuntimeError("no such transition")
-        require(condition, told)
-
-    chats.require_state = broken
-
-
-@sabotage("list-takes-six-seconds", "The list of offers takes six seconds.", "HTTP-20", by=WALKS)
-def list_takes_six_seconds() -> None:
-    import asyncio
-
-    from server.blast import Blast
-
-    offers = Blast.offers
-
-    async def slow(self: Blast, mitra_id: str) -> Any:
-        await asyncio.sleep(6)
-        return await offers(self, mitra_id)
-
-    Blast.offers = slow  # type: ignore[method-assign]
-
-
-@sabotage(
-    "rows-without-status-are-nobody",
-    "A mitra without a row in `mitra_online_status` cannot go online.",
-    "TABLE-02",
-    by=WALKS,
-)
-def rows_without_status_are_nobody() -> None:
-    from server import mitras
-
-    mitras._ONLINE = (
-        "UPDATE mitra_online_status SET is_online = true WHERE mitra_id = $1 AND NOT is_online RETURNING mitra_id"
-    )

@@ -1,6 +1,5 @@
 """Defects of the environment and of starts that break one sentence of the contract each, none of which another file has."""
 
-import asyncio
 from typing import Any
 
 from tests.sabotage.entry import replace_in, sabotage
@@ -11,75 +10,11 @@ ENVIRONMENT, EDGES = ("--stage", "environment"), ("--stage", "edges")
 # --- the environment -----------------------------------------------------------------------------------------
 
 
-@sabotage(
-    "another-database-of-postgres",
-    "On a database of Postgres that does not exist the server works on the database `postgres`.",
-    "ENV-02",
-    by=ENVIRONMENT,
-)
-def another_database_of_postgres() -> None:
-    import asyncpg
-
-    connect = asyncpg.connect
-
-    async def lenient(dsn: str, **options: Any) -> Any:
-        try:
-            return await connect(dsn, **options)
-        except asyncpg.InvalidCatalogNameError:
-            return await connect(dsn, **{**options, "database": "postgres"})
-
-    asyncpg.connect = lenient
-
-
-@sabotage(
-    "refusal-without-variable",
-    "A bad value stops the start with a line that names no variable.",
-    "ENV-03",
-    by=ENVIRONMENT,
-)
-def refusal_without_variable() -> None:
-    from server import __main__ as entry
-
-    refuse = entry._refuse
-    entry._refuse = lambda reason: refuse("the configuration is wrong")
-
-
-@sabotage(
-    "zero-is-every-second",
-    "0 for the interval of the periodic seed is taken as the shortest interval, 1 s.",
-    "ENV-06",
-    by=ENVIRONMENT,
-)
-def zero_is_every_second() -> None:
-    from server import config
-
-    duration = config._duration
-
-    def at_least_one(environ: Any, name: str, default: int, least: int) -> int:
-        found = duration(environ, name, default, least)
-        return found or int(name == "VALKEY_ONLINE_MIRROR_SWEEP_SECONDS")
-
-    config._duration = at_least_one
-
-
 @sabotage("short-secrets-in-production", "Production takes secrets of any length.", "ENV-10", by=ENVIRONMENT)
 def short_secrets_in_production() -> None:
     from server import config
 
     config.SECRET_BYTES_MIN = 1
-
-
-@sabotage(
-    "secrets-unchecked",
-    "A secret is taken as it is, whatever its characters, and the one of development where it is unset.",
-    "ENV-09",
-    "ENV-11",
-    by=ENVIRONMENT,
-)
-def secrets_unchecked() -> None:
-    from server import config
-
-    config._secret = lambda environ, name, production, default: environ.get(name, default)
 
 
 @sabotage("every-address", "The listeners are bound to every address, whatever HOST says.", "ENV-13", by=ENVIRONMENT)
@@ -93,31 +28,6 @@ def every_address() -> None:
 # --- starts --------------------------------------------------------------------------------------------------
 
 
-@sabotage("start-waits-for-valkey", "A start waits for Valkey for five minutes.", "START-02", by=ENVIRONMENT)
-def start_waits_for_valkey() -> None:
-    from server.mirror import watchdog
-
-    watchdog.START_TRIES_S = 300.0
-
-
-@sabotage("start-waits-for-postgres", "A start without Postgres waits for it for a minute.", "START-03", by=ENVIRONMENT)
-def start_waits_for_postgres() -> None:
-    from server import app
-    from server.db import Database
-
-    start = Database.start
-    app.DATABASE_START_TIMEOUT_S = 60.0
-
-    async def patient(self: Database) -> None:
-        while True:
-            try:
-                return await start(self)
-            except app.ServiceUnavailable:
-                await asyncio.sleep(0.5)
-
-    Database.start = patient  # type: ignore[method-assign]
-
-
 @sabotage("start-seeds-twice", "A start seeds twice, and logs both.", "START-04", by=ENVIRONMENT)
 def start_seeds_twice() -> None:
     from server.mirror.watchdog import Watchdog
@@ -129,24 +39,6 @@ def start_seeds_twice() -> None:
         await self._seed(grace=True)
 
     Watchdog.first_seed = twice  # type: ignore[method-assign]
-
-
-@sabotage(
-    "start-gives-valkey-up",
-    "A server that has started without Valkey never seeds.",
-    "START-05",
-    by=ENVIRONMENT,
-)
-def start_gives_valkey_up() -> None:
-    from server.mirror.watchdog import Watchdog
-
-    look = Watchdog._look
-
-    async def once_seeded(self: Watchdog) -> None:
-        if self._seeder.identity:
-            await look(self)
-
-    Watchdog._look = once_seeded  # type: ignore[method-assign]
 
 
 # --- what a start finds in the stores ------------------------------------------------------------------------
