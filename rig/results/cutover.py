@@ -83,8 +83,12 @@ def faults(run: Run) -> list[dict[str, object]]:
         {"t": line.t, "name": f"{line.instance}: {line.store} seeded in {line.seconds} s"}
         for line in run.of(CutoverSeed)
     ]
-    found: list[dict[str, object]] = [{"name": "faults of Y", "spans": spans, "marks": []}] if spans else []
-    return [*found, *([{"name": "seeds", "spans": [], "marks": marks}] if marks else [])]
+    found: list[dict[str, object]] = []
+    if spans:
+        found.append({"name": "faults of Y", "spans": spans, "marks": []})
+    if marks:
+        found.append({"name": "seeds", "spans": [], "marks": marks})
+    return found
 
 
 def series(run: Run) -> list[dict[str, object]]:

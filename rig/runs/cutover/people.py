@@ -3,7 +3,7 @@
 import statistics
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from rig.record import RecordWriter
 from rig.record.lines.base import Line
@@ -19,7 +19,7 @@ AROUND_S = 1.0  # between a request and the row that it causes
 class Ledger(Tally):
     """Takes the request lines of the actors in place of the record. `restarting`: instances that take no requests now."""
 
-    def __init__(self, recorder: RecordWriter, restarting: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, recorder: RecordWriter, restarting: Callable[[], Collection[str]]) -> None:
         super().__init__(recorder)
         self._restarting = restarting
         self._own = threading.Lock()
@@ -33,7 +33,7 @@ class Ledger(Tally):
             super().add(line)
             return
         failed = line.status is not None and line.status >= 500
-        restarting = line.status is None and line.instance in self._restarting()
+        restarting = line.status is None and (line.instance or "") in self._restarting()
         unanswered = line.status is None and not restarting
         with self._own:
             for number, what in enumerate((True, failed, unanswered, restarting)):

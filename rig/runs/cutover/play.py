@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import redis
 from typer import echo
 
@@ -170,7 +171,7 @@ def one_step(rehearsal: Rehearsal, number: int, step: Step, order: Order, predic
     rehearsal.recorder.add(Phase(t=time.time(), name=step.name, since=began, until=time.time()))
     fixed_s = seconds if step.name == "hold" else step.fixed_s
     line = line_of(number, step, state, predicted)
-    return type(line)(**{**fields(line), "seconds": round(seconds, 3), "fixed_s": fixed_s, "reason": reason})
+    return msgspec.structs.replace(line, seconds=round(seconds, 3), fixed_s=fixed_s, reason=reason)
 
 
 def line_of(number: int, step: Step, state: str, predicted: float | None) -> CutoverStep:
@@ -179,10 +180,6 @@ def line_of(number: int, step: Step, state: str, predicted: float | None) -> Cut
         command=step.command, bound_s=step.bound_s, failed_if=step.failed_if, undo=step.undo, no_return=step.no_return,
         state=state, predicted_s=predicted,
     )  # fmt: skip
-
-
-def fields(line: CutoverStep) -> dict[str, object]:
-    return {name: getattr(line, name) for name in line.__struct_fields__}
 
 
 def undo(rehearsal: Rehearsal) -> None:

@@ -94,10 +94,13 @@ def print_decision(finished: FinishedRun) -> None:
         echo("decision     GO")
         return
     echo("decision     NO-GO")
+    rows: dict[tuple[str, str], list[str]] = {}  # those with the same reason are one line
     for item in finished.results["items"]:
         if item["verdict"] != Verdict.PASSED:
             kind = "no" if item["verdict"] == Verdict.FAILED else "unknown"
-            echo(f"  {item['id']} {kind}: {item['message']}")
+            rows.setdefault((kind, item["message"].partition("\n")[0]), []).append(item["id"])
+    for (kind, reason), ids in rows.items():
+        echo(f"  {', '.join(ids)} {kind}: {reason}")
 
 
 def step_times(finished: FinishedRun) -> dict[str, float]:

@@ -7,7 +7,7 @@ import redis
 
 from rig.record.lines.cutover import CutoverTry
 from rig.runs.cutover.stores import NAME, ours
-from rig.stores.valkey import OURS, connect, run
+from rig.stores.valkey import OURS, connect, run, subscriber
 
 KEY, OTHER = f"{OURS}cutover:one", f"{OURS}cutover:two"
 # A call of each command without an effect on anybody's keys. `{k}` and `{o}` are two keys of the rig.
@@ -46,7 +46,7 @@ def one_try(client: redis.Redis, command: str) -> CutoverTry:
     error = ""
     try:
         if command in PUBSUB:
-            with client.pubsub() as subscription:
+            with subscriber(client) as subscription:
                 subscription.execute_command(*words)
                 subscription.parse_response(block=False, timeout=2)
         else:
