@@ -7,6 +7,7 @@ from rig.runs.chaos.schedule import PlannedFault
 CAMPAIGN = Campaign(
     name="managed_failover",
     shows="While the store is away nobody is taken offline, and each time the mirror is right again within 5 s of its return",
+    instances=("a",),  # a managed store has one login
     strikes=(
         PlannedFault(0.0, "managed failover", MAINTENANCE_S),
         PlannedFault(MAINTENANCE_S + 8.0, "managed failover", REPAIR_S),

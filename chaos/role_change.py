@@ -6,5 +6,6 @@ from rig.runs.chaos.schedule import PlannedFault
 CAMPAIGN = Campaign(
     name="role_change",
     shows="A server leaves connections to a demoted primary by itself, and the mirror is right again within 5 s",
+    instances=("a",),  # a managed store has one login
     strikes=(PlannedFault(0.0, "role change without a cut"),),
 )

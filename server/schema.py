@@ -9,6 +9,7 @@ No library for migrations: importing Alembic takes 0.4 s of CPU at each start, a
 """
 
 import asyncio
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,6 +91,9 @@ async def ensure_schema(db: Database, limit: asyncio.Timeout | None = None) -> N
         missing, version = await _look(connection)
     if missing or version < VERSION:
         with _paused(limit):
+            if missing:
+                # Before the transaction: on a busy machine the import may take longer than a transaction may stand idle.
+                importlib.import_module("server.models")
             connection = await db.connect()
             try:
                 await _repair(connection)

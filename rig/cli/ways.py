@@ -29,7 +29,8 @@ CHECKLIST = RUN | RUNNING | {"only", "cadence", "workers", "keep", "repeat"}
 VERIFY = RUN | RUNNING | {"only", "cadence", "workers", "keep", "full", "accept"}
 CONTRACT = (RUN | RUNNING | {"only", "stage", "walks", "workers", "keep"}) - {"postgres_log"}
 PROVE = frozenset({
-    "names", "only", "sample", "cross", "write_docs", "workers", "random_seed", "label", "reports", "quiet",
+    "names", "only", "sample", "cross", "write_docs", "workers", "random_seed", "ready_within_s", "label", "reports",
+    "quiet",
 })  # fmt: skip
 MODEL = frozenset({"instances", "mitras", "faults", "deep", "control", "strict", "label", "reports", "quiet"})
 AUDIT = frozenset({

@@ -51,6 +51,7 @@ class FaultContext:
 
     def __post_init__(self) -> None:
         self.connect()
+        _ = self.stack.valkey.facts  # asked once, before a fault is in the way of it
 
     def connect(self) -> None:
         """Before any fault, as a full, stopped or busy Valkey takes no new connection; and after its restart."""

@@ -7,7 +7,7 @@ from rig.record.histogram import merged, quantile_ms
 from rig.record.lines.chaos import FaultEvent, Phase
 from rig.record.lines.soak import Pressure, SoakEvent, SoakLatency, SoakPart, SoakSample
 
-CHARTS_MAX = 30
+CHARTS_MAX = 60
 SHARES = (0.5, 0.95, 0.99)
 
 

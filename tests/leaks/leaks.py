@@ -47,7 +47,7 @@ async def keys(heartbeat: Heartbeat, mitra_id: str, number: int) -> None:
 
 
 async def latency(heartbeat: Heartbeat, mitra_id: str, number: int) -> None:
-    await asyncio.sleep(number * 0.0002)
+    await asyncio.sleep(number * 0.0005)
 
 
 async def drift(heartbeat: Heartbeat, mitra_id: str, number: int) -> None:
@@ -63,11 +63,11 @@ LEAKS = {
     "memory": Leak("SOAK-02", ".rss_mb", 1, memory),
     "descriptors": Leak("SOAK-03", ".descriptors", 8, descriptors),
     "connections": Leak("SOAK-04", "postgres.connections", 100, connections),
-    "rows": Leak("SOAK-05", "rows.auth_sessions.unexplained", 20, rows),
-    "keys": Leak("SOAK-06", "valkey.keys_unexplained", 20, keys),
+    "rows": Leak("SOAK-05", "rows.auth_sessions.unexplained", 5, rows),
+    "keys": Leak("SOAK-06", "valkey.keys_unexplained", 5, keys),
     "latency": Leak("SOAK-07", ".ping.ms", 1, latency),
-    "drift": Leak("SOAK-08", "drift.open", 20, drift),
-    "audit": Leak("SOAK-10", "audit.without_cause", 20, audit),
+    "drift": Leak("SOAK-08", "drift.open", 5, drift),
+    "audit": Leak("SOAK-10", "audit.without_cause", 5, audit),
 }
 
 

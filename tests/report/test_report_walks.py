@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from rig.report.build import build
@@ -35,11 +36,12 @@ WALK = {
     "walk": "walk 7", "sentence": "CHAT-03", "moves": MOVES,
     "message": "walk 7, shorter, step 3: c2 get chat1: expected 403 FORBIDDEN, got 200",
 }  # fmt: skip
+SECRET = "secret-of-thirty-two-characters-or-so"
 # What the shell would send: curl's words as one line of JSON each.
 STUB = """
 curl() { python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$@" >> "$SENT"; printf '{"id": "chat-id", "refresh_token": "a-token"} 201'; }
 rig() { [ "$1" = env ] || python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$@" >> "$SENT"; }
-PUBLIC_A=http://a PUBLIC_B=http://b INTERNAL_A=http://ia INTERNAL_B=http://ib OPERATOR=op JWT_SECRET=secret OTP_CODE=424242
+PUBLIC_A=http://a PUBLIC_B=http://b INTERNAL_A=http://ia INTERNAL_B=http://ib OPERATOR=op JWT_SECRET=secret-of-thirty-two-characters-or-so OTP_CODE=424242
 SARI=sari SARI_ID=sari-id SARI_PHONE=+62811 DEWI=dewi DEWI_ID=dewi-id BUDI=budi BUDI_ID=budi-id TONO=tono TONO_ID=tono-id
 BUDI_PHONE=+62812 CHAT1=chat-id T2=old
 """
@@ -126,3 +128,17 @@ def test_page_and_summary_have_both() -> None:
         assert "Tono reads chat1 at instance b" in document
         assert "rig serve --instances 2" in document
         assert "/api/client/chat-sessions" in document
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
+def test_a_token_is_wrong_as_the_step_says(tmp_path: Path) -> None:
+    kinds = ("unknown", "expired", "other secret", "unsigned")
+    sent = sent_by([{**STEP, "action": "ping", "actor": "m1", "token": kind} for kind in kinds], tmp_path)
+    made = [word.split()[-1] for words in sent for word in words if word.startswith("Authorization")]
+    tokens = dict(zip(kinds, made, strict=True))
+    assert jwt.decode(tokens["unknown"], SECRET, algorithms=["HS256"])["role"] == "mitra"
+    for kind, error in (("expired", jwt.ExpiredSignatureError), ("other secret", jwt.InvalidSignatureError)):
+        with pytest.raises(error):
+            jwt.decode(tokens[kind], SECRET, algorithms=["HS256"])
+    assert jwt.get_unverified_header(tokens["unsigned"])["alg"] == "none"
+    assert tokens["unsigned"].endswith(".")

@@ -125,7 +125,7 @@ def pings_become_slower() -> None:
 
     async def looking_back(self: Heartbeat, mitra_id: str) -> bool:
         earlier.append(mitra_id)
-        for _ in range(20):
+        for _ in range(400):
             earlier.count("nobody")
         return await ping(self, mitra_id)
 
@@ -163,11 +163,11 @@ def held_from_two_on() -> None:
     sweeps.MASS_MIN = 2
 
 
-@sabotage("each-30th-toggle-unaudited", "Each 30th audit row is not written.", "TABLE-03", by=NUMBERS)
-def each_30th_toggle_unaudited() -> None:
+@sabotage("each-15th-toggle-unaudited", "Each 15th audit row of an instance is not written.", "TABLE-03", by=NUMBERS)
+def each_15th_toggle_unaudited() -> None:
     from server import mitras
 
-    set_offline, is_it = mitras.set_offline, each(30)
+    set_offline, is_it = mitras.set_offline, each(15)
 
     async def often_audited(mirror: Any, db: Any, mitra_id: str) -> Any:
         done = await set_offline(mirror, db, mitra_id)

@@ -165,7 +165,11 @@ def restore_unnoticed() -> None:
     async def trusting(self: InstanceCoordinator, *arguments: Any) -> bool:
         return True
 
+    def silent(self: InstanceCoordinator, why: str) -> None:
+        pass
+
     InstanceCoordinator.check_history = trusting  # type: ignore[method-assign]
+    InstanceCoordinator.report_restore = silent  # type: ignore[method-assign]
 
 
 @sabotage(

@@ -30,7 +30,7 @@ ENDS = (
 )  # fmt: skip
 # A value for each option that takes a text; numbers are made from their range.
 TEXTS = {
-    "towards": "untaken",
+    "towards": "a ping meets a mark",
     "only": "C-02", "cadence": "written", "mode": "docker", "postgres": "postgresql://u:p@h:1/d",
     "valkey": "redis://h:2/0", "toxiproxy": "http://h:3", "postgres_log": "/tmp", "sut": "python -c 'say {it}'",
     "sut_cwd": "/tmp", "sut_setup": "python -c pass", "base_url": "http://h:4", "internal_url": "http://h:5",

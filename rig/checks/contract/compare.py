@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from itertools import pairwise
 
 from rig.checks.contract import charges
 from rig.record.lines.contract import ChatColumns, ContractStep, Keys, Rows
@@ -10,6 +11,7 @@ from rig.service.state import Service
 from rig.service.steps import Answer, Expected, Step
 
 ANSWER_S = 5.0
+INTERNAL_ERROR = 500
 CLOCKS_S = 1.0  # by which the stamps of two clocks may differ
 HEARTBEAT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 
@@ -30,6 +32,12 @@ def answer_differs(expected: Expected, answer: Answer) -> str:
         pieces = [f"`{name}` {expected.body[name]!r}, got {shown(reply.get(name, 'nothing'))}" for name in wrong]
         return f"expected {'; '.join(pieces)}"
     return ""
+
+
+def broken_by_any(answer: Answer) -> list[str]:
+    """The sentences that this answer breaks, whatever was asked."""
+    late = answer.ended - answer.began > ANSWER_S
+    return [id for id, broken in (("HTTP-20", late), ("HTTP-21", answer.status == INTERNAL_ERROR)) if broken]
 
 
 def wrong_fields(expected: Expected, answer: Answer) -> list[str]:
@@ -67,6 +75,11 @@ def rows_differ(service: Service, expected: Expected, line: ContractStep) -> lis
     for kind, text in wrong_rows(service, line.rows):
         besides = charges.broken_besides(expected, [charges.rows(kind)], ("TABLE-03", "TABLE-05"))
         found += [(sentence, text) for sentence in (expected.sentence, *besides)]
+    if line.action == "set-config" and expected.status == 200 and line.key not in line.rows.settings:
+        found.append((expected.sentence, f"{line.key} has no row in app_config after it was set"))
+    for name, audit in line.rows.audit.items():
+        if any(one == after for one, after in pairwise(audit)):
+            found.append(("TABLE-04", f"the audit of {name} is {shown(audit)} in Postgres, expected both in turn"))
     return found
 
 

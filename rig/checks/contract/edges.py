@@ -58,6 +58,9 @@ def methods_and_paths(judge: ProbeJudge, seen: edges.MethodsAndPaths) -> None:
 
 @probe_check("bodies that are wrong", "HTTP-01", "HTTP-02", "HTTP-07", "HTTP-08", "HTTP-09", "HTTP-20")
 def wrong_bodies(judge: ProbeJudge, seen: edges.WrongBodies) -> None:
+    sound(judge, seen.just_fits)
+    for what, status, code, _ in seen.just_fits:
+        judge.require("HTTP-07", status == 204, f"{what} with a body of exactly 64 KiB: got {status} {code or ''}")
     all_of(judge, "HTTP-08", seen.not_json, 400, "BAD_JSON")
     all_of(judge, "HTTP-07", seen.too_large, 413, "PAYLOAD_TOO_LARGE")
     all_of(judge, "HTTP-09", seen.missing, 400, "VALIDATION_ERROR")

@@ -17,7 +17,8 @@ def generated_requests(judge: ProbeJudge, seen: edges.Generated) -> None:
         for sentence in sentences_of(one):
             broken[sentence].append(f"{one.route}: {one.status or ''} {one.kind}: {one.message}".replace(":  ", ": "))
     for sentence in SENTENCES:
-        if judge.assume(sentence, seen.sent, "no request could be made up"):
+        few = f"only {seen.sent} requests were sent in time, to {seen.routes} routes"
+        if broken[sentence] or judge.assume(sentence, seen.sent >= seen.routes > 0, few):
             found = list(dict.fromkeys(broken[sentence]))
             judge.require(
                 sentence, not found, "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if found[3:] else "")

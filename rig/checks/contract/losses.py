@@ -14,6 +14,15 @@ def flushed_scripts(judge: ProbeJudge, seen: losses.FlushedScripts) -> None:
         judge.require("KEY-03", seen.capacity == "1", told)
 
 
+@probe_check("settings one after another", "CONFIG-04")
+def settings_one_after_another(judge: ProbeJudge, seen: losses.SettingsInARow) -> None:
+    for first, second, answers, room, listed in seen.rounds:
+        right = seen.taken == 200 and {*answers} == {200}
+        if judge.assume("CONFIG-04", right, f"on the way came {seen.taken}, {answers}"):
+            told = f"1 s after the maximum was set to {first} and then to {second} the instances list a mitra with one chat"
+            judge.require("CONFIG-04", {*listed} == {room}, f"{told}: {listed}, expected {room}")
+
+
 @probe_check("cut subscribers", "OUTAGE-07")
 def cut_subscribers(judge: ProbeJudge, seen: losses.CutSubscribers) -> None:
     right = seen.taken == 200 and seen.changed == 200 and all(seen.before)

@@ -29,6 +29,7 @@ HOMES = (
     "numbers",
     "losses",
     "growth",
+    "mirror.copies",
     "mirror.cycles",
     "mirror.hangs",
     "mirror.outages",

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field, fields
 import msgspec
 
 from rig.checks.contract.charges import broken_besides
-from rig.checks.contract.compare import answer_differs, keys_differ, kinds_of_difference, rows_differ, wrong_keys
+from rig.checks.contract.compare import (
+    answer_differs,
+    broken_by_any,
+    keys_differ,
+    kinds_of_difference,
+    rows_differ,
+    wrong_keys,
+)
 from rig.checks.framework import LAG_VOID_S
 from rig.contract import RESEED_S
 from rig.record.lines.contract import ContractEvent, ContractStep, Keys
@@ -106,7 +113,7 @@ class Follower:
                 return self._spoil(line)
             self.off = True
             wrong = " or ".join(dict.fromkeys(differences))
-            besides = broken_besides(possible[0], kinds_of_difference(possible[0], answer))
+            besides = broken_besides(possible[0], kinds_of_difference(possible[0], answer)) + broken_by_any(answer)
             return line, self._note(possible[0], line, [(id, wrong) for id in (possible[0].sentence, *besides)])
         if right.change:
             right.change(answer)

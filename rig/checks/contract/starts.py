@@ -99,12 +99,12 @@ def start_with_slow_valkey(judge: ProbeJudge, seen: environment.SlowStart) -> No
             judge.require("START-01", seeded, told)
 
 
-@probe_check("lines of a start and an outage", *LINES.values(), "LOG-09")
+@probe_check("lines of a start and an outage", *LINES.values(), "LOG-03", "LOG-09")
 def lines_of_an_outage(judge: ProbeJudge, seen: environment.LinesAtEvents) -> None:
     if not judge.assume("LOG-09", seen.ready, "the instance did not come up"):
         return
     for line, late_s in seen.lines:
-        if judge.require(LINES[line], late_s is not None, f"no line holds {line!r} after its event"):
+        if judge.require(LINES.get(line, "LOG-03"), late_s is not None, f"no line holds {line!r} after its event"):
             right = late_s is not None and late_s <= LOG_FLUSH_S + CLOCK_S
             judge.require(
                 "LOG-09", right, f"the line {line!r} came {late_s} s after the answer to its event, expected 1 s"

@@ -42,7 +42,7 @@ def served(judge: ProbeJudge, sentence: str, tried: Sequence[Tried], status: int
         judge.require(sentence, got == status, f"{what}: got {got} {code or ''}, expected {status}")
 
 
-@probe_check("people nobody knows", "AUTH-05")
+@probe_check("people nobody knows", "AUTH-04", "AUTH-05")
 def unknown_people(judge: ProbeJudge, seen: edges.UnknownPeople) -> None:
     for role, got, wanted in (
         ("mitra", seen.mitra, (401, "OTP_INVALID", 0)),
@@ -53,6 +53,10 @@ def unknown_people(judge: ProbeJudge, seen: edges.UnknownPeople) -> None:
             f"an unknown {role} with the right code: got {got.status} {got.code or ''} and has {got.rows} rows,"
             f" expected {wanted[0]} {wanted[1] or ''} and {wanted[2]}",
         )  # fmt: skip
+    for what, status, code, theirs in seen.lookalikes:
+        right = not theirs and (status, code) in ((200, None), (401, "OTP_INVALID"))
+        told = "signed in the account of the other phone" if theirs else f"got {status} {code or ''}"
+        judge.require("AUTH-04", right, f"{what}: the right code {told}")
 
 
 @probe_check("ids in upper case", "ID-01", "ID-02")
@@ -128,6 +132,8 @@ def snapshot(judge: ProbeJudge, seen: edges.Snapshots) -> None:
         judge.require(
             "BEACON-05", seen.left is None, f"1 s after a setting was changed the snapshot still is {seen.left!r}"
         )
+    for key, left in seen.kept.items():
+        judge.require("BEACON-05", left is None, f"1 s after {key} was changed the snapshot still is {left!r}")
 
 
 def decoded(text: str | None) -> Json:

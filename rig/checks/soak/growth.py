@@ -154,7 +154,7 @@ def rises(lines: Lines) -> dict[str, Rise]:
         test = trend(blocks)
         if how is None or test is None:
             continue
-        told = replace(how, headroom=headroom.get(name, how.headroom))
+        told = replace(how, headroom=headroom[name], why="the limit that the store tells") if name in headroom else how
         first, last = blocks[0][0][1], blocks[-1][-1][1]
         found[name] = Rise(name, told, test, test.p, first, last, observed_s, factor_of(lines))
     corrected = holm({name: rise.p for name, rise in found.items()})

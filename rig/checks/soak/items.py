@@ -21,6 +21,7 @@ from rig.record.lines.common import Exited
 from rig.record.lines.soak import Pressure, SoakDifference, SoakEvent, SoakPart, SoakSample
 
 RECONCILE_S = 300.0  # the written cadence of the periodic seed
+UNITS = ((86400, "days"), (3600, "h"), (60, "min"))
 SHOWN = 12  # blocks or values of one series in the evidence
 BOUNDS: dict[str, dict[str, float]] = {
     **{f"SOAK-{number:02}": {"decides_s": 7200.0, "reach_times": 20.0} for number in (1, 2, 3, 4, 5, 6, 7, 9, 11, 12)},
@@ -89,7 +90,9 @@ def judge_rises(judge: Judge, lines: Lines, bounds: Bounds, found: list[Rise]) -
 
 
 def duration(seconds: float) -> str:
-    return f"{seconds / 86400:.3g} days" if seconds >= 2 * 86400 else f"{seconds / 3600:.3g} h"
+    """A length in the unit in which it is a small number."""
+    unit, name = next((one for one in UNITS if seconds >= 2 * one[0]), (1, "s"))
+    return f"{seconds / unit:.3g} {name}"
 
 
 def values_of(lines: Lines, name: str, since: float) -> list[str]:

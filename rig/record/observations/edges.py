@@ -60,6 +60,7 @@ class WrongBodies(Seen, frozen=True, kw_only=True):
     missing: list[Tried]
     wrong: list[Tried]
     not_an_object: list[Tried] = msgspec.field(name="not an object")
+    just_fits: list[Tried] = msgspec.field(name="just fits", default_factory=list)
 
 
 class WrongIds(Seen, frozen=True, kw_only=True):
@@ -151,11 +152,21 @@ class SignedUp(NamedTuple):
     rows: int
 
 
+class Lookalike(NamedTuple):
+    """The answer to the right code of a phone that differs from a known one. `theirs`: it signed in the known account."""
+
+    what: str
+    status: int | None
+    code: str | None
+    theirs: bool
+
+
 class UnknownPeople(Seen, frozen=True, kw_only=True):
-    """A mitra and a customer who have no row."""
+    """A mitra and a customer who have no row. `lookalikes`: phones that are nearly that of somebody who has one."""
 
     mitra: SignedUp
     client: SignedUp
+    lookalikes: list[Lookalike] = []
 
 
 class TakenFromPath(NamedTuple):
@@ -209,7 +220,8 @@ class Polled(NamedTuple):
 class Snapshots(Seen, frozen=True, kw_only=True):
     """Answers and snapshots with `nobody` and with `somebody` available, and with a snapshot that was written by hand.
 
-    `left_ms`: the time to live of that one afterwards. `left`: the snapshot after a change of a setting.
+    `left_ms`: the time to live of that one afterwards. `left`: the snapshot after a change of a setting;
+    `kept`: that after a change of each other setting.
     """
 
     nobody: Recomputed
@@ -218,6 +230,7 @@ class Snapshots(Seen, frozen=True, kw_only=True):
     left_ms: int
     changed: int | None
     left: str | None
+    kept: dict[str, str | None] = {}
 
 
 class RefreshTokens(Seen, frozen=True, kw_only=True):
@@ -230,13 +243,20 @@ class RefreshTokens(Seen, frozen=True, kw_only=True):
 
 
 class Watched(Seen, frozen=True, kw_only=True):
-    """Two chats from their start to their end: their statuses by what they were. `left_s`: of the window at the look."""
+    """Two chats from their start to their end: their statuses by what they were. `left_s`: of the window at the look.
+
+    `late_s`: how long after the end of its window a chat ended that was near that end when the server was restarted; None
+    where it did not, or where there was none. `capacity_at_last`: the capacity key once all chats had ended.
+    """
 
     answers: list[int | None]
     in_window: dict[str, str]
     capacity: str | None
     left_s: float
     at_last: dict[str, str]
+    capacity_at_last: str | None = "0"
+    late_s: float | None = None
+    late_from_s: float = 0.0  # from the end of its window to the moment when the server was ready again
 
 
 class TimeIsUp(Seen, frozen=True, kw_only=True):

@@ -30,6 +30,26 @@ class CutSubscribers(Seen, frozen=True, kw_only=True):
     again: list[bool]
 
 
+class ChangedTwice(NamedTuple):
+    """Two values of the maximum one after the other, and their answers.
+
+    `room`: whether a mitra with one chat has room under the second one. `listed`: whether each instance lists her as available.
+    """
+
+    first: int
+    second: int
+    answers: list[int | None]
+    room: bool
+    listed: list[bool]
+
+
+class SettingsInARow(Seen, frozen=True, kw_only=True):
+    """Changes of one setting one right after the other. `taken`: the answer to the accept of the mitra's chat."""
+
+    taken: int | None
+    rounds: list[ChangedTwice]
+
+
 class TimedPing(NamedTuple):
     """One ping: when it began, in seconds after the moment that its list names, how long it took, and the answer."""
 

@@ -73,6 +73,25 @@ class Departures(Seen, frozen=True, kw_only=True):
     departures: list[Departure]
 
 
+class CopiedHeartbeat(NamedTuple):
+    """What the mitra is besides online, whether she has a heartbeat key, and after how many seconds it was in her row.
+
+    `after_s` is None where it never was.
+    """
+
+    who: str
+    beats: bool
+    after_s: float | None
+
+
+class CopiedHeartbeats(Seen, frozen=True, kw_only=True):
+    """Heartbeats on their way to Postgres. `ready`: whether the instance came up; `allowed_s`: how long the way may take."""
+
+    ready: bool
+    allowed_s: float
+    found: list[CopiedHeartbeat]
+
+
 class BatchedPing(NamedTuple):
     """One of many pings at the same moment. `who`: `online`, `offline` or `deactivated`; `moved`: her heartbeat is of this ping."""
 

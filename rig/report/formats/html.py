@@ -114,7 +114,9 @@ def styles(page: Page, results: Mapping[str, Any]) -> list[str]:
     """The further style files that this page needs."""
     if page.model:
         return ["sequence.css", "model.css"]
-    pieces = (piece for item in results["items"] for answer in item["answers"] for piece in answer["evidence"])
+    pieces = (
+        piece for item in results["items"] for answer in item.get("answers") or () for piece in answer["evidence"]
+    )
     return ["sequence.css"] if any(piece.get("kind") == "path" for piece in pieces) else []
 
 

@@ -54,6 +54,7 @@ def give_chats(testbed: Testbed, campaign: Campaign, mitras: list[Mitra], operat
     for number, mitra in enumerate([mitras[pace.busy], *[mitras[pace.full]] * max(MAXIMA)], pace.customers):
         customer = make_customer(testbed, number)
         created = customer.create(CHAT_S)
+        mitra.online()  # a silent mitra is offered nothing, and setting up may take longer than a heartbeat lasts
         if created.ok:  # else the state is not met, which the campaign says
             customer.pay(created.reply["id"])
             mitra.accept(created.reply["id"])

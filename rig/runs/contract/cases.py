@@ -4,8 +4,9 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from rig.runs.contract.repeats import repeats
 from rig.runs.contract.sign_ins import ROLES, states_of, tries_of
-from rig.runs.contract.states import C1, C2, CHATS, M1, M2, MITRAS, SETTINGS, STACKS, Age, Do, Move, Wait, Way
+from rig.runs.contract.states import C1, C2, CHATS, M1, M2, MITRAS, SETTINGS, STACKS, Age, Do, InVain, Move, Wait, Way
 from rig.runs.contract.tries import CROSSED, MIRRORED, TRIES, WRONG_TOKENS, signed
 from rig.service import accounts, chats, control, offers, presence
 from rig.service.state import Mitra, Service
@@ -19,6 +20,8 @@ SUITED = {
     "extension-pay": "pending extension", "goodbye": "past its end",
     "beacon": "searching", "available": "searching",  # one mitra is available: a count that is off by one shows
 }  # fmt: skip
+# States with which no other case shares a batch: in the first ones if the try is a payment, in the others always.
+LONELY_PAYMENTS, LONELY = ("chat searching", "chat declined by all"), ("paid ", "offered, and full ")
 PEOPLE = (M1, M2), (C1, C2)
 TOGETHER_MAX = 30  # cases of a batch
 TIMED_MAX = 10  # where a chat's time runs out: all must be there before it does
@@ -49,7 +52,8 @@ class Case:
     @property
     def lonely(self) -> bool:
         """Whether it matters that nobody of another case is available: an offer to somebody else would keep the chat open."""
-        return "pay" in self.tries and self.state.startswith(("chat searching", "chat declined by all"))
+        paid = "pay" in self.tries and self.state.startswith(LONELY_PAYMENTS)
+        return paid or self.state.startswith(LONELY)
 
     @property
     def ways(self) -> list[tuple[Move, ...]]:
@@ -103,6 +107,9 @@ def every() -> Iterator[Case]:
         for token in WRONG_TOKENS:
             yield Case(f"token {token}", tuple(suited(tried)), (tried,), token=token)
     yield from of_sign_ins()
+    for one in repeats():
+        for tried in one.tries:
+            yield Case(one.state, tuple(one.way), (tried,), token=one.token)
 
 
 def crossed() -> Iterator[Case]:
@@ -140,7 +147,8 @@ def simulated(way: Sequence[Move], goodbye_s: float = 60.0) -> Service | None:
         else:
             service.advance(now)
             expected = predict(service, move, now)[0]
-            if expected.status >= 400 and not expected.change:  # a wrong code is refused, and counted
+            refused = expected.status >= 400 and not expected.change  # a wrong code is refused, and counted
+            if refused is not isinstance(move, InVain):
                 return None
             if expected.change:
                 expected.change(Answer(expected.status, dict(expected.body), now, now))

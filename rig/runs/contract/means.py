@@ -63,6 +63,7 @@ NEEDS: dict[str, Means] = {
     "refresh beside a deactivation": frozenset({Mean.STORES, Mean.CODE, Mean.OPERATOR}),
     "flushed scripts": frozenset({Mean.STORES, Mean.OPERATOR}),
     "cut subscribers": frozenset({Mean.STORES, Mean.OPERATOR}),
+    "settings one after another": frozenset({Mean.STORES, Mean.OPERATOR}),
     "many requests": frozenset({Mean.STORES, Mean.SECRET}),
     "many cycles": frozenset({Mean.STORES}),
     "heads that are too long": frozenset(),

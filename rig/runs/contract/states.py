@@ -36,6 +36,10 @@ class Do:
     event: str
 
 
+class InVain(Step):
+    """A request on the way to a state that a right server refuses."""
+
+
 Move = Step | Wait | Age | Do
 Way = Sequence[Move]
 

@@ -8,6 +8,7 @@ import jwt
 from rig.traffic.actors.tokens import LIFETIME_S, mint
 
 OTHER_SECRET = "another-secret-of-32-bytes-or-more!"
+EXPIRED_S = 5  # since the expiry: more than two clocks may differ, and less than a leeway that somebody allows
 FOREIGN = "foreign role"  # a good token, of somebody of the other role
 
 
@@ -23,7 +24,7 @@ def access_token(kind: str, secret: str, subject: str, role: str) -> str | None:
         "tampered": tampered(good),
         "other secret": jwt.encode(claims, OTHER_SECRET, algorithm="HS256"),
         "unsigned": jwt.encode(claims, "", algorithm="none"),
-        "expired": mint(secret, subject, role, lifetime_s=-60),
+        "expired": mint(secret, subject, role, lifetime_s=-EXPIRED_S),
         FOREIGN: good,
         "unknown": mint(secret, str(uuid.uuid4()), role),
     }

@@ -1,7 +1,6 @@
 """Runs the broken servers side by side: each is a `rig` command of its own, whose results are read when it ends."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -19,13 +18,14 @@ ATTEMPTS = 2  # a run without a verdict is repeated once
 LOOK_EVERY_S = 0.1
 RUN_S = {False: 300.0, True: 1200.0}  # by whether everything is judged; no run of a part takes a third of it
 LEAVE_S = 20.0  # for all to end in order after an interruption
-KEPT = "RIG_READY_WITHIN_S"  # of all settings: the others would make the runs other than those that the catalogue means
 
 
 class Job:
     """The run of one entry, at its first or second attempt."""
 
-    def __init__(self, entry: Entry, run: RunDirectory, everything: bool, random_seed: int, attempt: int = 1) -> None:
+    def __init__(
+        self, entry: Entry, run: RunDirectory, everything: bool, random_seed: int, ready_within_s: float, attempt: int
+    ) -> None:
         self.entry, self.attempt = entry, attempt
         self.run = run
         name = entry.name if attempt == 1 else f"{entry.name}-again"
@@ -34,7 +34,8 @@ class Job:
         self.began = time.monotonic()
         self._limit_s = RUN_S[everything]
         words = [*entry.words(everything), "--random-seed", str(random_seed), "--reports", str(self.reports.resolve())]
-        kept = {KEPT: os.environ[KEPT]} if KEPT in os.environ else {}
+        # the other settings would make the runs other than those that the catalogue means
+        kept = {"RIG_READY_WITHIN_S": f"{ready_within_s:g}"}
         with self.log.open("wb") as output:
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", "rig.cli.child", *words],
@@ -100,18 +101,26 @@ class Job:
 class Proving:
     """The entries that wait, run and have ended; `outcomes` come in the order of their ends."""
 
-    def __init__(self, entries: Sequence[Entry], run: RunDirectory, everything: bool, seed: int, workers: int) -> None:
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        run: RunDirectory,
+        everything: bool,
+        seed: int,
+        workers: int,
+        ready_within_s: float,
+    ) -> None:
         self.waiting = deque((entry, 1) for entry in entries)
         self.running: list[Job] = []
         self._run, self._everything, self._seed = run, everything, seed
-        self._workers = workers
+        self._workers, self._ready_within_s = workers, ready_within_s
 
     def outcomes(self) -> Iterator[Outcome | None]:
         """Each outcome as it comes, and None after each look in between, for the progress bar."""
         while self.waiting or self.running:
             while self.waiting and len(self.running) < self._workers:
                 entry, attempt = self.waiting.popleft()
-                self.running.append(Job(entry, self._run, self._everything, self._seed, attempt))
+                self.running.append(Job(entry, self._run, self._everything, self._seed, self._ready_within_s, attempt))
             for job in [job for job in self.running if job.ended()]:
                 self.running.remove(job)
                 outcome = job.outcome()

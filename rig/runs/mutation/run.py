@@ -65,7 +65,7 @@ def run(
     command = command_of(names, only, sample, cross, settings, seed)
     echo(f"random seed {seed}: {len(entries)} mutants, {workers} at a time")
     directory = open_run(settings, seed, command, cross)
-    outcomes, interrupted = prove(entries, directory, cross, seed, workers)
+    outcomes, interrupted = prove(entries, directory, cross, seed, workers, settings.ready_within_s)
     results = results_of(json.loads(directory.meta.read_text()), outcomes, time.time(), interrupted)
     files.write(directory.results, json.dumps(results, indent=1) + "\n")
     summary = directory.path / "summary.md"
@@ -100,14 +100,14 @@ def open_run(settings: Settings, seed: int, command: str, cross: bool) -> RunDir
 
 
 def prove(
-    entries: Sequence[Entry], directory: RunDirectory, cross: bool, seed: int, workers: int
+    entries: Sequence[Entry], directory: RunDirectory, cross: bool, seed: int, workers: int, ready_within_s: float
 ) -> tuple[list[Outcome], bool]:
     """The outcome of each entry, in the order given, and whether Ctrl-C ended the run. Each is shown as it comes.
 
     They run in an order drawn from the random seed: the catalogue's would let those run together that need much.
     """
     shuffled = random.Random(seed).sample(entries, len(entries))
-    proving = Proving(shuffled, directory, cross, seed, workers)
+    proving = Proving(shuffled, directory, cross, seed, workers, ready_within_s)
     outcomes: dict[str, Outcome] = {}
     interrupted = False
     with ProgressBar("mutants", len(entries)) as bar:

@@ -75,9 +75,11 @@ class ValkeyLook:
             **self._rates.per_min("valkey.errors_per_min", float(errors)),
         }
 
-    def keys(self, mitras: set[str]) -> dict[str, float]:
+    def keys(self) -> dict[str, float]:
         """How many keys there are, by whether the contract, the server or nobody explains them."""
         keys = self._testbed.mirror.keys()
+        # After the keys: a mitra has her row before she has a key.
+        mitras = set(self._testbed.tables.query("SELECT id::text FROM mitras").column)
         own = sum(key.startswith(OWN_KEYS) for key in keys)
         unexplained = sum(not key.startswith(OWN_KEYS) and not of_contract(key, mitras) for key in keys)
         return {"valkey.keys": len(keys), "valkey.keys_own": own, "valkey.keys_unexplained": unexplained}

@@ -101,7 +101,7 @@ def one_policy(testbed: Testbed, world: World, policy: str, reconcile_s: float) 
         full = time.monotonic()
         while time.monotonic() - full < HOLD_S:
             neighbour.write()
-            lost |= {what.partition(" ")[0].rpartition(":")[0] or what for what in differences()}
+            lost |= {key_of(what) for what in differences()}
             told = sorted(alerts(testbed) - quiet)
             if told and alert_s is None:
                 alert, alert_s = told[0], round(time.monotonic() - full, 3)
@@ -114,6 +114,12 @@ def one_policy(testbed: Testbed, world: World, policy: str, reconcile_s: float) 
         t=time.time(), policy=policy, evicts=policy.startswith("allkeys"), filled_mb=round(filled_mb, 1), evicted=evicted,
         refused=neighbour.refused, lost=sorted(lost), failed=failed, alert=alert, alert_s=alert_s, healed_s=healed_s,
     )  # fmt: skip
+
+
+def key_of(difference: str) -> str:
+    """The key that a difference is about, without the id of a mitra."""
+    key = difference.partition(" ")[0]
+    return key.rpartition(":")[0] if key.startswith("mitra:") else key
 
 
 def healed_after(differences: Callable[[], set[str]], within_s: float) -> float | None:

@@ -104,7 +104,7 @@ class Sampler:
         slow = self._taken % SLOW_EVERY == 0
         groups: dict[str, Look] = {
             "valkey": self._valkey.read, "postgres": self._postgres.read, "instances": self._instances.read,
-            **({"rows": self._rows.read, "keys": self._keys} if slow else {}),
+            **({"rows": self._rows.read, "keys": self._valkey.keys} if slow else {}),
             "drift": lambda: self._look_for_drift(began),
         }  # fmt: skip
         for name, look in groups.items():
@@ -119,9 +119,6 @@ class Sampler:
         self._record.add(SoakSample(t=began_at, part=self._part, values=values, calm=calm, missed=missed))
         if self._clock.now() - self._latency_since >= self._latency_every_s:
             self._note_latency()
-
-    def _keys(self) -> dict[str, float]:
-        return self._valkey.keys(set(self._testbed.tables.query("SELECT id::text FROM mitras").column))
 
     def _look_for_drift(self, since: float) -> dict[str, float]:
         values, over = self._drift.look(self._calm.since(since))

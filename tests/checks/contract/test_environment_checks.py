@@ -68,6 +68,7 @@ GOOD: dict[str, dict[str, Any]] = {
             ["[valkey-mirror] seed:", -0.2], ["[heartbeat] valkey check failed, falling back to DB", 0.3],
             ["[findAvailableMitras] valkey unavailable, falling back to Postgres", -0.001],
             ["[isMitraReachable] valkey unavailable, falling back to DB", 0.001],
+            ["[valkey-mirror] setOffline <id> failed after offline", -0.001], ["<id> failed after accept", 0.2],
         ],
     },
     "Postgres away": {
@@ -141,6 +142,7 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     (LINES, ("lines", 1, 1), None, "LOG-04"),
     (LINES, ("lines", 2, 1), None, "LOG-06"),
     (LINES, ("lines", 3, 1), None, "LOG-05"),
+    (LINES, ("lines", 5, 1), None, "LOG-03"),
     (LINES, ("lines", 2, 1), 1.2, "LOG-09"),
     (AWAY, ("kept", 0, 1), 503, "OUTAGE-08"),
     (AWAY, ("kept", 1, 1), 503, "HTTP-19"),

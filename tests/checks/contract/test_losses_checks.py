@@ -8,9 +8,10 @@ import pytest
 from rig.checks.contract.probes import judge_probe
 from rig.record.lines.contract import Probe
 
-SCRIPTS, CUT = "flushed scripts", "cut subscribers"
+SCRIPTS, CUT, SETTINGS = "flushed scripts", "cut subscribers", "settings one after another"
 GOOD: dict[str, dict[str, Any]] = {
     SCRIPTS: {"answers": [[200, None], [200, None]], "online": True, "capacity": "1"},
+    SETTINGS: {"taken": 200, "rounds": [[2, 1, [200, 200], False, [False, False]]]},
     CUT: {
         "taken": 200,
         "before": [True, True],
@@ -37,6 +38,7 @@ def test_what_a_good_server_shows_breaks_nothing(probe: str) -> None:
     ("probe", "field", "value", "sentence"),
     [
         (SCRIPTS, "answers", [[200, None], [500, None]], "OUTAGE-06"),
+        (SETTINGS, "rounds", [[2, 1, [200, 200], False, [False, True]]], "CONFIG-04"),
         (SCRIPTS, "online", False, "KEY-01"),
         (SCRIPTS, "capacity", None, "KEY-03"),
         (CUT, "after", [False, True], "OUTAGE-07"),

@@ -11,6 +11,7 @@ from rig.record.observations.parts import MirrorState, PostgresState
 from rig.runs.contract.probes.mirror.comparison import compared
 
 HUNG, BATCH, CYCLES, SEED = "hung Valkey", "pings in one batch", "many cycles", "seed under changes"
+COPIES = "heartbeats in Postgres"
 BOUND, START, RUNNING, OUTAGES = (
     "departures at the bound", "start on a restored Postgres", "restored Postgres", "long outages",
 )  # fmt: skip
@@ -22,6 +23,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "steady": [[0.0, 1.1, 200, None]], "locked": [[1.2, 4.2, 503, "SERVICE_UNAVAILABLE"], SERVED], "locked_s": 1.5,
         "hung_s": 3.2, "seed_s": 0.4, "planted": False,
     },
+    COPIES: {"ready": True, "allowed_s": 2.0, "found": [["idle", True, 1.3], ["deactivated", True, 2.2]]},
     BATCH: {
         "prepared": [200, 200], "rounds": 1,
         "pings": [
@@ -70,6 +72,9 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     (HUNG, ("seed_s",), None, "OUTAGE-10"),
     (HUNG, ("seed_s",), 5.5, "OUTAGE-10"),
     (HUNG, ("planted",), True, "OUTAGE-10"),
+    (COPIES, ("found", 1, 2), None, "BATCH-04"),
+    (COPIES, ("found", 1, 2), None, "BATCH-01"),
+    (COPIES, ("found", 0, 2), 4.0, "BATCH-04"),
     (BATCH, ("pings", 0), ["deactivated", "a", 200, None, True, True], "PING-04"),
     (BATCH, ("pings", 0), ["deactivated", "a", 200, None, True, False], "DEACT-07"),
     (BATCH, ("pings", 0, 5), True, "PING-04"),
@@ -101,7 +106,7 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     (OUTAGES, ("outages", 0, "seeds"), [5.5], "OUTAGE-03"),
     (OUTAGES, ("outages", 0, "running"), False, "OUTAGE-03"),
     (OUTAGES, ("outages", 0, "differ"), ["m has no heartbeat"], "OUTAGE-03"),
-    (OUTAGES, ("outages", 1, "seeds"), [], "OUTAGE-10"),
+    (OUTAGES, ("outages", 1, "seeds"), [], "OUTAGE-03"),
     (OUTAGES, ("outages", 1, "readers"), ["b: the beacon"], "OUTAGE-05"),
 ]
 # The probe, what makes it say nothing, and the sentence of which it then says nothing.

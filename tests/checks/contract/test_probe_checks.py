@@ -15,7 +15,11 @@ GOOD: dict[str, dict[str, Any]] = {
         "right settings": [["x", 200, None, 0.01]], "unknown setting": [["x", 404, "NOT_FOUND", 0.01]], "phones": [BAD],
         "codes": [["known", 200, {"expires_in": 300}], ["unknown", 200, {"expires_in": 300}]],
     },
-    "people nobody knows": {"mitra": [401, "OTP_INVALID", 0], "client": [200, None, 1]},
+    "people nobody knows": {"mitra": [401, "OTP_INVALID", 0], "client": [200, None, 1], "lookalikes": [["x", 401, "OTP_INVALID", False]]},
+    "bodies that are wrong": {
+        "not json": [["x", 400, "BAD_JSON", 0.01]], "too large": [["x", 413, "PAYLOAD_TOO_LARGE", 0.01]], "missing": [BAD],
+        "wrong": [BAD], "not an object": [BAD], "just fits": [["x", 204, None, 0.01]],
+    },
     "bodies nobody asked for": {
         "answers": [["x", 200, None, 0.01]], "upgraded": [["x", 200, None, 0.01]], "heads": [[1000, 200, None, 0.01]],
     },
@@ -37,7 +41,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "snapshot": {
         "nobody": [200, {"available": False, "count": 0}, '{"available": false, "count": 0}', 9990],
         "somebody": [200, {"available": True, "count": 1}, '{"available": true, "count": 1}', 9990],
-        "by hand": [[200, {"available": True, "count": 7}]] * 2, "left_ms": 3900, "changed": 200, "left": None,
+        "by hand": [[200, {"available": True, "count": 7}]] * 2, "left_ms": 3900, "changed": 200, "left": None, "kept": {"stale_after_seconds": None},
     },
     "refresh tokens in rows": {"signed_in": 200, "token": True, "held": 0, "expired": [401, "REFRESH_INVALID"]},
     "pings out of order": {
@@ -47,7 +51,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "chats whose time is up": {
         name: {
             "answers": [200, 200, 200], "in_window": {"active": "active", "pending_payment": "pending_payment"},
-            "capacity": "2", "left_s": 4.5, "at_last": {"active": "ended", "pending_payment": "ended"},
+            "capacity": "2", "left_s": 4.5, "at_last": {"active": "ended", "pending_payment": "ended"}, "capacity_at_last": "0", "late_s": 2.0, "late_from_s": 1.0,
         }
         for name in ("running", "restarted")
     } | {"allowed_s": 2.0},
@@ -63,6 +67,8 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("values at their bounds", ("codes", 1, 2), {"expires_in": 0}, "AUTH-02"),
     ("values at their bounds", ("codes", 0, 2), {}, "AUTH-02"),
     ("people nobody knows", ("mitra", 0), 200, "AUTH-05"),
+    ("people nobody knows", ("lookalikes", 0, 3), True, "AUTH-04"),
+    ("people nobody knows", ("lookalikes", 0, 1), 500, "AUTH-04"),
     ("people nobody knows", ("mitra", 2), 1, "AUTH-05"),
     ("people nobody knows", ("client", 2), 2, "AUTH-05"),
     ("bodies nobody asked for", ("heads", 0, 1), 431, "HTTP-13"),
@@ -90,6 +96,7 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("snapshot", ("by hand", 1, 1), {"available": True, "count": 1}, "BEACON-01"),
     ("snapshot", ("left_ms",), 9990, "BEACON-08"),
     ("snapshot", ("left",), "{}", "BEACON-05"),
+    ("snapshot", ("kept", "stale_after_seconds"), "{}", "BEACON-05"),
     ("refresh tokens in rows", ("held",), 1, "TABLE-09"),
     ("refresh tokens in rows", ("expired",), [200, None], "AUTH-12"),
     ("pings out of order", ("beats", 1, 1), 99.9, "KEY-12"),
@@ -99,7 +106,10 @@ WRONG: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("chats whose time is up", ("running", "at_last", "pending_payment"), "pending_payment", "EXTEND-05"),
     ("chats whose time is up", ("running", "in_window", "active"), "ended", "CHAT-12"),
     ("chats whose time is up", ("running", "capacity"), "0", "CHAT-12"),
+    ("chats whose time is up", ("running", "capacity_at_last"), "1", "CHAT-15"),
     ("chats whose time is up", ("restarted", "at_last", "active"), "active", "CHAT-14"),
+    ("chats whose time is up", ("restarted", "late_s"), 4.0, "CHAT-14"),
+    ("bodies that are wrong", ("just fits", 0, 1), 413, "HTTP-07"),
 ]
 
 

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from rig.checks.contract.charges import PROMISED
+from rig.checks.contract.probes import load_probe_checks
 from rig.checks.contract.replay import NOT_SEEDED, Followed, Follower, step_of
 from rig.record.lines.contract import ChatColumns, ContractEvent, ContractStep, Keys, Rows
-from rig.runs.contract.cases import every, simulated
+from rig.runs.contract.cases import every, later, simulated
 from rig.runs.contract.plan import sentences_of
 from rig.runs.contract.sign_ins import states_of, tries_of
 from rig.service.accounts import RIGHT
@@ -167,6 +168,9 @@ WRONG = {
     "a load": ("end", "c1", {"chat": "chat1"}, with_keys(capacities={"m1": "1", "m2": "0"}), "KEY-03"),
     "a heartbeat that is none": ("ping", "m1", {}, with_keys(heartbeats={"m1": "now", "m2": iso(BEGAN)}), "KEY-04"),
     "an old heartbeat": ("ping", "m1", {}, with_keys(heartbeats={"m1": iso(BEGAN - 60), "m2": iso(BEGAN)}), "PING-01"),
+    "a setting without a row": (
+        "set-config", "operator", {"key": "max_customers_per_mitra", "value": 2}, with_rows(settings={}), "CONFIG-02",
+    ),
     "a key that expires": ("ping", "m1", {}, with_keys(expiring=["mitras:online"]), "KEY-07"),
 }  # fmt: skip
 
@@ -181,6 +185,11 @@ def test_what_is_wrong_breaks_the_sentence_that_promises_it(what: str) -> None:
     assert [one.sentence for one in found][:1] == [sentence]
     assert all(f"step {server.number}: {actor} {action}" in one.message for one in found)
     assert sentence in sentences()
+
+
+def late(line: ContractStep) -> ContractStep:
+    """The same answer, 6 s after its request."""
+    return msgspec.structs.replace(line, ended=line.began + 6)
 
 
 # What breaks a sentence that the step is not mainly about.
@@ -199,6 +208,17 @@ BESIDES = {
         "end", "c2", {"chat": "chat1"}, answered(409, {"error": {"code": "INVALID_STATE", "message": ""}}), "HTTP-10",
     ),
     "a session's field": ("end", "c1", {"chat": "chat1"}, answered(200, {"id": "chat1"}), "API-01"),
+    "a defect of the server": ("ping", "m1", {}, answered(500, {"error": {"code": "INTERNAL_ERROR", "message": "no"}}), "HTTP-21"),
+    "an answer that comes late": ("offers", "m1", {}, late, "HTTP-20"),
+    "a limit on requests for a code": (
+        "client-request-code", "c1", {}, answered(429, {"error": {"code": "OTP_TOO_MANY_ATTEMPTS", "message": ""}}), "AUTH-22",
+    ),
+    "another default": (
+        "config", "operator", {}, answered(200, {"config": {"max_customers_per_mitra": 1, "stale_after_seconds": 90}}), "TABLE-06",
+    ),
+    "an audit that does not alternate": (
+        "offline", "m1", {}, with_rows(audit={"m1": ["online", "online"], "m2": ["online"]}), "TABLE-04",
+    ),
     "who is offered": ("available", "operator", {}, answered(200, {"mitra_ids": []}), "BLAST-06"),
 }  # fmt: skip
 
@@ -215,12 +235,25 @@ def test_a_difference_breaks_each_sentence_that_promises_it(what: str) -> None:
 def test_a_difference_breaks_no_sentence_that_speaks_of_something_else() -> None:
     server = MadeUpServer()
     taken_chat(server)
-    server.do("end", "c1", answered(500, None), chat="chat1")
+    server.do("end", "c1", answered(503, None), chat="chat1")
     assert {one.sentence for one in server.followed().findings} == {"CHAT-08"}
 
 
 def test_what_a_kind_of_difference_breaks_are_sentences_of_the_contract() -> None:
     assert set(PROMISED) <= set(sentences())
+
+
+def test_each_sentence_that_a_pair_puts_to_the_test_can_fail() -> None:
+    mainly, besides = set[str](), set[str]()
+    for case in every():
+        service = simulated(case.way)
+        for tried in case.tries:
+            for expected in predict(service, case.step(tried), later(case)) if service else ():
+                mainly.add(expected.sentence)
+                besides |= {*expected.also}
+    by_probes = {id for probe in load_probe_checks().values() for id in probe.sentences}
+    by_heartbeats = {"TOGGLE-04"}  # see `keys_differ`
+    assert besides - mainly - by_probes - by_heartbeats <= set(PROMISED)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +351,7 @@ def test_two_steps_of_one_batch_may_be_of_different_cases() -> None:
     server = MadeUpServer()
     server.do("online", "m1")
     server.lines[-1] = replace_group(server.lines[-1], "first")
-    server.do("online", "m2", answered(500, None))
+    server.do("online", "m2", answered(503, None))
     server.lines[-1] = replace_group(server.lines[-1], "second")
     (finding,) = server.followed().findings
     assert finding.group == "second"

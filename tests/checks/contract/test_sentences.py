@@ -46,8 +46,9 @@ def test_each_sentence_is_judged() -> None:
 
 
 def test_what_was_seen_to_fail_is_what_the_catalogue_names() -> None:
-    declared = {id for entry in CATALOGUE.values() for id in entry.fails}
-    assert set(seen_to_fail()) == declared
+    """Another test keeps the rows of the page equal to the catalogue."""
+    for id, servers in seen_to_fail().items():
+        assert all(id in CATALOGUE[name].fails for name in servers), id
     assert "anybody-reads" in seen_to_fail()["CHAT-03"]
 
 

@@ -11,7 +11,7 @@ from rig.checks.protocol.item import ITEM
 from rig.checks.protocol.steps import STEPS
 from rig.model.catalogue import specifications
 from rig.record.lines.chaos import CommandTaken, FaultEvent, OtherCommand, ProtocolSeen, Watched
-from tests.support.protocol_lines import ANNA, FIRST, INSTANCES, LOCK, Course, T, begun, stamp
+from tests.support.protocol_lines import ANNA, EPOCH_READ, FIRST, INSTANCES, LOCK, PREFIX, Course, T, begun, stamp
 
 BEAT, MARK = f"mitra:heartbeat:{ANNA}", f"mirror:leaving:{ANNA}"
 
@@ -138,6 +138,24 @@ def ping_after_offline(course: Course) -> None:
     course.ping()
 
 
+def heartbeat_set_back(course: Course) -> None:
+    call = course.ping()
+    earlier = stamp(0.001)
+    ran = [[*words[:2], earlier] if words[0] == "SET" else words for words in call.ran]
+    course.replaced(call, args=[call.args[0], earlier, *call.args[2:]], ran=ran)
+
+
+def ping_without_a_heartbeat(course: Course) -> None:
+    course.lines.append(OtherCommand(t=T, args=["FLUSHDB"]))  # so it is known that there is no mark
+    course.ping(wrote=False)
+
+
+def mark_of_nobody_cleared(course: Course) -> None:
+    course.second_look(FIRST, stamp_of(course))
+    call = course.ping(wrote=False)
+    course.replaced(call, ran=[*call.ran, ["DEL", MARK]])
+
+
 def mark_unread(course: Course) -> None:
     call = course.ping()
     course.replaced(call, ran=[words for words in call.ran if words[1] != MARK])
@@ -165,6 +183,94 @@ def marked_though_pinged(course: Course) -> None:
 
 def marked_though_changed(course: Course) -> None:
     course.second_look(FIRST - 1, stamp_of(course))
+
+
+def second_look_at_no_heartbeat(course: Course) -> None:
+    call = course.second_look(FIRST, stamp_of(course))
+    course.replaced(call, ran=[words for words in call.ran if words != ["GET", BEAT]])
+
+
+def mark_of_another_version(course: Course) -> None:
+    call = course.second_look(FIRST, stamp_of(course))
+    course.replaced(call, args=[*call.args[:4], "0:abcd", call.args[5]])
+
+
+def strays_of_the_online(course: Course) -> None:
+    keys = ["mirror:epoch", "mitras:online", "mirror:synthetic", "mirror:seed"]
+    course.script(keys, [PREFIX, "0", "2000", "n1"], [*EPOCH_READ, ["GET", "mirror:seed"], ["DEL", BEAT]])
+
+
+def sweep_in_another_order(course: Course) -> None:
+    _, lines = course.sweep(FIRST, stamp_of(course))
+    lock, alone = lines[1], lines[2]
+    course.replaced(lock, t=alone.t, at=alone.at)
+    course.replaced(alone, t=lock.t, at=lock.at)
+    course.lines.sort(key=lambda line: line.t)
+
+
+def sweep_without_a_bound(course: Course) -> None:
+    _, lines = course.sweep(FIRST, stamp_of(course))
+    course.replaced(lines[2], text=lines[2].text.replace("statement_timeout", "application_name"))
+
+
+def sweep_of_an_unread_version(course: Course) -> None:
+    _, lines = course.sweep(FIRST, stamp_of(course))
+    course.replaced(lines[4], text="SELECT 1")
+
+
+def changed_before_the_lock(course: Course) -> None:
+    lines = course.change(False)
+    course.replaced(lines[1], t=lines[2].t + 0.001, at=lines[2].at + 0.001)
+    course.lines.sort(key=lambda line: line.t)
+
+
+def drawn_before_the_change(course: Course) -> None:
+    lines = course.change(False)
+    course.replaced(lines[3], t=lines[1].t + 0.001, at=lines[1].at + 0.001)
+    course.lines.sort(key=lambda line: line.t)
+
+
+def swept_though_blocked(course: Course) -> None:
+    sent = "INSERT INTO mirror_instances AS i (instance, store, blocks_until) VALUES ($1, $2, now())"
+    for line in (course.statement(sent, "1", "run", "6.0", session="b"), course.statement("SELECT 1", session="b")):
+        course.replaced(line, instance="b")
+    course.sweep(FIRST, stamp_of(course))
+
+
+def step_of_a_lost_seed(course: Course) -> None:
+    course.begin("n2")
+    course.step(FIRST, nonce="n1", grace="0")
+
+
+def step_without_a_look(course: Course) -> None:
+    course.begin("n2")
+    call = course.step(FIRST, nonce="n2", grace="0")
+    course.replaced(call, ran=[words for words in call.ran if words[1] != "mirror:seed"])
+
+
+def row_that_nobody_committed(course: Course) -> None:
+    course.begin("n2")
+    course.step(FIRST + 1, nonce="n2", grace="0")
+
+
+def swap_after_too_few_steps(course: Course) -> None:
+    course.begin("n2")
+    course.swap("n2", grace="0")
+
+
+def swap_of_a_lost_seed(course: Course) -> None:
+    course.begin("n2")
+    course.swap("n1")
+
+
+def swap_that_drops_a_change(course: Course) -> None:
+    course.begin("n2")
+    course.change(False)
+    call = course.apply(8, False)
+    course.replaced(call, ran=[*call.ran, ["HSET", "mirror:seed:n2:changes", ANNA, "8"]])
+    call = course.step(FIRST, nonce="n2", grace="0")
+    course.replaced(call, ran=call.ran[:3])
+    course.swap("n2", grace="0")
 
 
 def sweep_without_a_mark(course: Course) -> None:
@@ -207,11 +313,23 @@ def stamp_of(course: Course) -> str:
         (ping_beside_a_mark, "section 4, the ping"),
         (ping_after_offline, "section 4, the ping"),
         (mark_unread, "section 4, the ping"),
+        (heartbeat_set_back, "section 12, rule 4"),
+        (ping_without_a_heartbeat, "section 4, the ping"),
+        (mark_of_nobody_cleared, "section 4, the ping"),
         (mark_deleted_by_hand, "section 4, rule 7"),
         (mark_cleared_without_the_row, "section 4, the ping"),
         (mark_of_a_second, "section 4, rule 4"),
         (marked_though_pinged, "section 4, rule 4"),
         (marked_though_changed, "section 4, rule 4"),
+        (second_look_at_no_heartbeat, "section 4, rule 4"),
+        (mark_of_another_version, "section 4, rule 4"),
+        (strays_of_the_online, "section 3, rule 5"),
+        (sweep_in_another_order, "section 4, rules 1 to 5"),
+        (sweep_without_a_bound, "section 4, rule 5"),
+        (sweep_of_an_unread_version, "section 4, rule 3"),
+        (changed_before_the_lock, "section 1, rule 1"),
+        (drawn_before_the_change, "section 1, rule 1"),
+        (swept_though_blocked, "section 5, rule 1"),
         (sweep_without_a_mark, "section 4, rule 4"),
         (sweep_without_the_lock, "section 4, rule 2"),
         (sweep_asks_nobody, "section 4, rule 3"),
@@ -221,6 +339,35 @@ def test_a_broken_step_convicts_by_its_rule(broken: Callable[[Course], None], ru
     course = seeded()
     broken(course)
     assert {found.rule for found in convictions(course)} == {rule}
+
+
+@pytest.mark.parametrize(
+    ("broken", "rule"),
+    [
+        (step_of_a_lost_seed, "section 3, rule 1"),
+        (step_without_a_look, "section 3, rule 1"),
+        (row_that_nobody_committed, "section 3, rule 4"),
+        (swap_after_too_few_steps, "section 3, rule 5"),
+        (swap_of_a_lost_seed, "section 3, rule 1"),
+        (swap_that_drops_a_change, "section 3, rule 5"),
+    ],
+)
+def test_a_broken_step_of_a_seed_convicts_by_its_rule(broken: Callable[[Course], None], rule: str) -> None:
+    """Its lock is not in the record, which is another conviction of the same section."""
+    course = seeded()
+    broken(course)
+    found = {one.message for one in convictions(course) if one.rule == rule}
+    assert found - {"a seed began without the lock SEED"}
+
+
+def test_a_seed_that_read_before_its_begin_is_convicted() -> None:
+    course = begun()
+    course.seed(FIRST)
+    read = next(line for line in course.lines if "mirror_version AS version" in getattr(line, "text", ""))
+    begin = next(line for line in course.lines if getattr(line, "keys", [""])[-1] == "mirror:seed:n1:steps")
+    course.replaced(read, t=begin.t - 0.004, at=begin.t - 0.004)
+    course.lines.sort(key=lambda line: line.t)
+    assert "section 3, rule 2" in {found.rule for found in convictions(course)}
 
 
 def test_a_seed_that_does_not_wait_for_sweeps_is_convicted() -> None:

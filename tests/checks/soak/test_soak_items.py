@@ -7,7 +7,7 @@ import pytest
 from rig.checks import load_checks
 from rig.checks.bounds import bounds_from
 from rig.checks.soak.growth import gaps, rises
-from rig.checks.soak.items import BOUNDS
+from rig.checks.soak.items import BOUNDS, duration
 from rig.checks.soak.series import BOUNDED, GROWING
 from rig.record import Verdict
 from tests.support.record_lines import judge_plain, lines_of
@@ -131,7 +131,7 @@ def test_a_gap_is_told_and_a_soak_that_was_hardly_sampled_is_inconclusive() -> N
     assert gaps(lines_of(plain)) == [(pytest.approx(START + 3590), pytest.approx(START + 4320))]
     found, message = verdict("SOAK-14", plain)
     assert found is Verdict.PASSED
-    assert "gap of 0.203 h" in message
+    assert "gap of 12.2 min" in message
     found, message = verdict("SOAK-14", soak(3.0, without=[(1.0, 2.5)], a__rss_mb=lambda hours: 100.0))
     assert found is Verdict.INCONCLUSIVE
     assert "were sampled" in message
@@ -169,10 +169,16 @@ def test_pressure_is_noticed_and_heals(more: dict[str, Any], expected: Verdict) 
     assert verdict("SOAK-15", plain)[0] is expected
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(24, "24 s"), (730, "12.2 min"), (9000, "2.5 h"), (604_800, "7 days")])
+def test_a_length_is_told_in_a_unit_that_suits_it(seconds: float, told: str) -> None:
+    assert duration(seconds) == told
+
+
 def test_a_limit_that_a_store_tells_replaces_the_stated_headroom() -> None:
     rising = noisy(lambda hours: 10 + 4 * hours, 0.3)
     roomy = soak(3.0, part_has={"headroom": {"postgres.connections": 5000.0}}, postgres__connections=rising)
     assert rises(lines_of(roomy))["postgres.connections"].how.headroom == 5000
+    assert "the limit that the store tells" in verdict("SOAK-04", roomy)[1]
     assert verdict("SOAK-04", roomy)[0] is Verdict.INCONCLUSIVE
 
 

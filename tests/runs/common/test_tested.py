@@ -38,7 +38,16 @@ def test_a_store_that_is_given_is_named_by_itself_beside_one_of_ours(
     monkeypatch.setattr("rig.runs.common.run_facts.protect", lambda _: None)
     urls = {name: f"{name}://h:1" if name in given else None for name in ("postgres", "valkey")}
     told = stack_facts(
-        SimpleNamespace(mode=mode, named=lambda: "x", postgres_log=None, postgres_wheel=None, valkey_wheel=None, **urls)
+        SimpleNamespace(
+            mode=mode,
+            named=lambda: "x",
+            outside=False,
+            postgres_log=None,
+            postgres_wheel=None,
+            valkey_wheel=None,
+            valkey_profile=None,
+            **urls,
+        )
     )  # type: ignore[arg-type]
     assert {name for name, said in told["stores"].items() if said == f"{name} of theirs"} == set(given), told["stores"]
     assert told["lacks"] == {f"{name}: DUMP": f"{name} refuses it" for name in given}

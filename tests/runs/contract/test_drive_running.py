@@ -51,7 +51,7 @@ def test_verify_judges_items_and_sentences_of_it(running: Running, tmp_path: Pat
     ("words", "told"),
     [
         (("verify",), "`rig contract` judges a part without them"),
-        (("contract", "--postgres", "postgresql://h/d", "--scratch"), "with both stores or with none"),
+        (("contract", "--postgres", "postgresql://h/d", "--scratch"), "add --postgres URL and --valkey URL"),
         (("contract", "--keep"), "--keep would have no effect"),
         (
             ("verify", "--full", "--postgres", "postgresql://h/d", "--valkey", "redis://h"),

@@ -38,9 +38,9 @@ def verdicts(results: dict[str, Any]) -> dict[str, str]:
 def test_a_short_soak_names_the_leaks_whose_bounds_decide_at_once(tmp_path: Path) -> None:
     words = (
         "--minutes",
-        "0.5",
+        "0.6",
         "--factor",
-        "30",
+        "20",
         "--no-pressure",
         "--sut",
         f"{sys.executable} -m tests.leaks {' '.join(SHORT)}",

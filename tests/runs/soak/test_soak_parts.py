@@ -24,6 +24,7 @@ from rig.runs.soak.drift import DriftWatch
 from rig.runs.soak.keeper import DiskFull, Keeper
 from rig.runs.soak.looks import Rates, of_contract
 from rig.runs.soak.order import Order, restored
+from rig.runs.soak.pressure import key_of
 from rig.runs.soak.resume import resumable
 from rig.runs.soak.sampler import COUNT_MIN, Latencies
 from rig.traffic.actors.exchange import Exchange
@@ -250,6 +251,11 @@ def test_a_key_of_a_mitra_without_a_row_is_explained_by_nothing() -> None:
     assert not of_contract("mitra:capacity:m2", {"m1"})
     assert of_contract("availability:snapshot", set())
     assert not of_contract("session:m1", {"m1"})
+
+
+def test_what_pressure_broke_is_told_by_its_key() -> None:
+    assert key_of("mitra:capacity:m1 is not her load") == "mitra:capacity"
+    assert key_of("mitras:online lacks m1") == "mitras:online"
 
 
 @pytest.mark.parametrize(("more", "named"), [({"faults": "some"}, "--faults"), ({"factor": 31.0}, "--factor")])

@@ -24,6 +24,7 @@ from rig.traffic import Customer, Mitra
 REQUESTS, SECONDS = 20_000, 60.0
 MOMENT, MOMENT_S = 100, 0.5  # requests between two looks; on a slow machine seconds, so that there are enough looks
 ANSWER_S = 10.0
+REFUSED = 5  # requests for a chat that has ended
 RARE = 5  # every so many rounds there is a chat, and a toggle, as well
 WRONG_MAX, WRONG_END = 20, 500  # wrong answers that are named, and those after which no more is asked
 CHAT_S = 1800
@@ -102,13 +103,14 @@ def repeated_requests(testbed: Testbed) -> numbers.RepeatedRequests:
     testbed.empty_stores()
     server = testbed.server()
     asker = Asker(server)
-    mitra, other, customer = some_mitra(testbed, "again"), some_mitra(testbed, "too"), some_customer(testbed, "again")
+    mitra, other = some_mitra(testbed, "again"), some_mitra(testbed, "too")
+    customers = some_customer(testbed, "again"), some_customer(testbed, "stranger")
     ports = store_ports(testbed, server)
     moments: list[numbers.Moment] = []
     began = time.monotonic()
     try:
         looked, looked_at = 0, began
-        for one in requests(asker, mitra, other, customer):
+        for one in requests(asker, mitra, other, customers):
             one()
             if asker.count - looked >= MOMENT or time.monotonic() - looked_at > MOMENT_S:
                 moments.append(moment(asker, ports))
@@ -124,8 +126,14 @@ def repeated_requests(testbed: Testbed) -> numbers.RepeatedRequests:
     )  # fmt: skip
 
 
-def requests(asker: Asker, mitra: Mitra, other: Mitra, customer: Customer) -> Iterator[Callable[[], Any]]:
-    """Without an end: pings and polls above all, wrong requests, new connections, and every few rounds a chat and a toggle."""
+def requests(
+    asker: Asker, mitra: Mitra, other: Mitra, customers: tuple[Customer, Customer]
+) -> Iterator[Callable[[], Any]]:
+    """Without an end: pings and polls above all, wrong requests, new connections, and every few rounds a chat and a toggle.
+
+    The first customer has the chats, the second one is refused.
+    """
+    customer = customers[0]
     ask, control = asker.ask, asker.server.internal_token
     round_number = 0
     while True:
@@ -143,14 +151,18 @@ def requests(asker: Asker, mitra: Mitra, other: Mitra, customer: Customer) -> It
         yield lambda: ask("ping", expected=401)
         yield lambda: ask("a path that is not there", expected=404, new=True)
         yield lambda: ask("get", customer.token, expected=404, chat=str(uuid.uuid4()))
+        yield lambda: ask("dashboard", mitra.token, expected=401)
+        yield lambda: ask("status", customer.token, expected=403)
+        yield lambda: ask("create", customer.token, expected=400, body={"duration_seconds": 0})
         if round_number % RARE == 0:
-            yield from a_chat(asker, mitra, customer)
+            yield from a_chat(asker, mitra, customers)
             yield lambda: ask("offline", other.token)
             yield lambda: ask("online", other.token)
 
 
-def a_chat(asker: Asker, mitra: Mitra, customer: Customer) -> Iterator[Callable[[], Any]]:
-    """From its creation to its end."""
+def a_chat(asker: Asker, mitra: Mitra, customers: tuple[Customer, Customer]) -> Iterator[Callable[[], Any]]:
+    """From its creation to its end, with what is refused meanwhile and afterwards."""
+    customer, stranger = customers
     chat: dict[str, str] = {}
 
     def create() -> None:
@@ -161,7 +173,11 @@ def a_chat(asker: Asker, mitra: Mitra, customer: Customer) -> Iterator[Callable[
     yield lambda: asker.ask("pay", customer.token, chat=chat["id"])
     yield lambda: asker.ask("accept", mitra.token, chat=chat["id"])
     yield lambda: asker.ask("get", customer.token, chat=chat["id"])
+    yield lambda: asker.ask("get", stranger.token, expected=403, chat=chat["id"])
+    yield lambda: asker.ask("accept", mitra.token, expected=409, chat=chat["id"])
     yield lambda: asker.ask("end", customer.token, chat=chat["id"])
+    for _ in range(REFUSED):
+        yield lambda: asker.ask("end", customer.token, expected=409, chat=chat["id"])
 
 
 def store_ports(testbed: Testbed, server: ServerInstance) -> set[int]:

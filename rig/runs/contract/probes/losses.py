@@ -5,15 +5,18 @@ from collections.abc import Callable
 
 import redis
 
-from rig.environment.testbed import DEFAULT_SETTINGS, Testbed
+from rig.contract import SETTING_S
+from rig.environment.testbed import DEFAULT_SETTINGS, MARGIN_S, Testbed
 from rig.record.observations import losses
 from rig.record.observations.parts import fields_of
 from rig.runs.contract.probes.people import offered_chat, operator, some_customer, some_mitra, told
 from rig.runs.contract.probing import probe
 from rig.stores import Lacks
+from rig.traffic import Mitra, Operator
 from rig.waiting import poll_until
 
 SETTLED_S = 2.0  # after which no answer comes from Postgres because of the cut
+APART_S = 0.4  # between two changes: the instances have heard of the first one
 SUBSCRIBED_S = 5.0  # for a server to subscribe again
 MAXIMUM = "max_customers_per_mitra"
 
@@ -47,8 +50,7 @@ def cut_subscribers(testbed: Testbed) -> losses.CutSubscribers:
     control = {name: operator(testbed, name) for name in testbed.servers}
 
     def listed(name: str) -> bool:
-        ids = fields_of(control[name].available().reply).get("mitra_ids")
-        return isinstance(ids, list) and str(mitra.id) in ids
+        return lists(control[name], mitra)
 
     before = [listed(name) for name in control]
     cut = asked(testbed.mirror.run, "CLIENT", "KILL", "TYPE", "PUBSUB")
@@ -64,6 +66,36 @@ def cut_subscribers(testbed: Testbed) -> losses.CutSubscribers:
     return losses.CutSubscribers(
         taken=taken, before=before, cut=cut, changed=changed, after=after, after_s=after_s, again=again
     )
+
+
+@probe("settings one after another", "races")
+def settings_one_after_another(testbed: Testbed) -> losses.SettingsInARow:
+    """The maximum is changed twice within a second: by one operator, then by two at different instances."""
+    testbed.empty_stores()
+    mitra, customer = some_mitra(testbed, "has one chat"), some_customer(testbed, "has one chat")
+    taken = mitra.accept(offered_chat(customer)).status
+    control = {name: operator(testbed, name) for name in testbed.servers}
+    rounds = []
+    for via, first, second in (("a", 2, 1), (tuple(control)[-1], 1, 2)):
+        answers = [control["a"].set_config(MAXIMUM, first).status]
+        time.sleep(APART_S)
+        answers.append(control[via].set_config(MAXIMUM, second).status)
+        room = second > 1
+
+        def right(room: bool = room) -> bool:
+            return all(lists(one, mitra) is room for one in control.values())
+
+        poll_until(right, SETTING_S + MARGIN_S)
+        found = [lists(one, mitra) for one in control.values()]
+        rounds.append(losses.ChangedTwice(first, second, answers, room, found))
+    control["a"].set_config(MAXIMUM, DEFAULT_SETTINGS[MAXIMUM])
+    return losses.SettingsInARow(taken=taken, rounds=rounds)
+
+
+def lists(control: Operator, mitra: Mitra) -> bool:
+    """Whether this instance lists the mitra as available."""
+    ids = fields_of(control.available().reply).get("mitra_ids")
+    return isinstance(ids, list) and str(mitra.id) in ids
 
 
 def asked(run: Callable[..., object], *words: str) -> int:

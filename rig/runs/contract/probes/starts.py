@@ -2,7 +2,9 @@
 
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -17,6 +19,9 @@ from rig.contract import (
     REACHABLE_FALLBACK_LINE,
     RESEED_S,
     SEED_LINE,
+    SET_OFFLINE,
+    SET_ONLINE,
+    WRITE_FAILED,
 )
 from rig.environment.testbed import Testbed
 from rig.observe import ServerLog
@@ -27,6 +32,7 @@ from rig.runs.contract.probes.people import operator, some_customer, some_mitra,
 from rig.runs.contract.probing import probe
 from rig.stack.sut.managed import ServerInstance
 from rig.traffic import Mitra, Operator
+from rig.traffic.actors.exchange import Exchange
 from rig.waiting import poll_until
 
 DELAY_S = 10.0  # that a start without Valkey may take longer
@@ -43,7 +49,7 @@ LOOK_S = 0.01
 def start_on_what_was_left(testbed: Testbed) -> environment.StartOnWhatWasLeft:
     """Keys that are wrong, an unknown id and an old chat; requests to a running instance; then a start of another."""
     testbed.empty_stores()
-    here, away, full = (some_mitra(testbed, name) for name in ("here", "away", "full"))
+    here, away, full, idle = (some_mitra(testbed, name) for name in ("here", "away", "full", "idle"))
     customer = testbed.fixtures.customer(name="who left")
     for _ in range(3):
         testbed.fixtures.session(customer, full.id)
@@ -54,6 +60,7 @@ def start_on_what_was_left(testbed: Testbed) -> environment.StartOnWhatWasLeft:
     chat = testbed.fixtures.session(customer, here.id, ends_at=ended)
     unknown = str(uuid.uuid4())
     spoil(testbed, unknown, str(here.id), str(away.id))
+    testbed.mirror.run("SET", CAPACITY + str(idle.id), "2")  # she has no chat
     operators = operator(testbed)
     answers = [here.ping(), some_customer(testbed, "asker").beacon(), operators.dashboard(), operators.available()]
     with instance(testbed, "late", {"VALKEY_ONLINE_MIRROR_SWEEP_SECONDS": "0"}) as server:
@@ -190,17 +197,54 @@ def slow_start(testbed: Testbed) -> dict[str, environment.Listens]:
     return listens
 
 
+@dataclass(frozen=True)
+class Awaited:
+    """A line as the report names it, the words of it that are looked for, and when its event began and was answered."""
+
+    line: str
+    words: str
+    began: float
+    ended: float
+
+    def times(self, log: ServerLog) -> list[float]:
+        """When such a line came since the event began."""
+        return [at for at, _ in log.lines(since=self.began, containing=self.words)]
+
+
+def writes(
+    server: ServerInstance, mitra: Mitra, busy: Mitra, barred: Mitra, chat: str
+) -> list[tuple[str, Mitra, Callable[[], Exchange]]]:
+    """Each kind of write-through: its words before the mitra's id ("" for any), the mitra, and the request.
+
+    Where any words will do, no other write is of the same mitra: its line would be taken for this one.
+    """
+    return [
+        (f"{SET_OFFLINE} ", mitra, mitra.via(server).offline),
+        (f"{SET_ONLINE} ", mitra, mitra.via(server).online),
+        ("", busy, lambda: busy.via(server).accept(chat)),
+        ("", barred, lambda: Operator(server).set_active(str(barred.id), False)),
+    ]
+
+
+def failed_write(words: str, mitra: Mitra, write: Callable[[], Exchange]) -> Awaited:
+    """Make this write; the line that must come of its failure."""
+    exchange = write()
+    line = f"{words}<id> {WRITE_FAILED} after {exchange.action}"
+    return Awaited(line, f"{words}{mitra.id} {WRITE_FAILED}", exchange.started, exchange.ended)
+
+
 @probe("lines of a start and an outage", "environment")
 def lines_of_an_outage(testbed: Testbed) -> environment.LinesAtEvents:
-    """The seed line of a start, and the lines of a ping, a blast and a question for a mitra without Valkey."""
+    """The seed line of a start; then without Valkey the lines of the readers, and one of each kind of write that fails."""
     testbed.empty_stores()
     mitra, customer = some_mitra(testbed, "pings in the outage"), some_customer(testbed, "pays in the outage")
+    busy, barred = some_mitra(testbed, "accepts in the outage"), some_mitra(testbed, "is deactivated in the outage")
     with instance(testbed, "talks") as server:
         watch_start(server, DELAY_S + 2 * usual_start_s(testbed))
         if server.ready is None or server.started is None:
             return environment.LinesAtEvents(ready=False)
         chat = str(customer.via(server).create().reply["id"])
-        events = [(SEED_LINE, server.started, server.ready)]
+        events = [Awaited(SEED_LINE, SEED_LINE, server.started, server.ready)]
         toxiproxy = testbed.stack.toxiproxy
         toxiproxy.set_enabled(str(server.proxy), False)
         try:
@@ -209,17 +253,18 @@ def lines_of_an_outage(testbed: Testbed) -> environment.LinesAtEvents:
                 (BLAST_FALLBACK_LINE, customer.via(server).pay(chat)),
                 (REACHABLE_FALLBACK_LINE, Operator(server).reachable(str(mitra.id))),
             ):
-                events.append((line, exchange.started, exchange.ended))
+                events.append(Awaited(line, line, exchange.started, exchange.ended))
+            events += [failed_write(*one) for one in writes(server, mitra, busy, barred, chat)]
             log = ServerLog(server.log)
-            poll_until(lambda: all(log.lines(since=began, containing=line) for line, began, _ in events), LATE_S)
+            poll_until(lambda: all(one.times(log) for one in events), LATE_S)
         finally:
             toxiproxy.set_enabled(str(server.proxy), True)
         server.stop()  # what was held back is printed at the end, if ever
-        found = {line: log.lines(since=began, containing=line) for line, began, _ in events}
+        found = [(one.line, one.times(log), one.ended) for one in events]
         return environment.LinesAtEvents(
             ready=True,
             lines=[
-                environment.LineAtEvent(line, round(found[line][0][0] - ended, 3) if found[line] else None)
-                for line, _, ended in events
+                environment.LineAtEvent(line, round(times[0] - ended, 3) if times else None)
+                for line, times, ended in found
             ],
         )

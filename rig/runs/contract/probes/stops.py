@@ -45,6 +45,7 @@ def stop_in_flight(testbed: Testbed) -> environment.StopInFlight:
             return msgspec.convert({"starts": starts, "taken": taken.status}, environment.StopInFlight)
         online = mitra.via(busy).online().status
         testbed.stack.toxiproxy.set_enabled(cut.proxy, False)
+        mitra.via(cut).ping()  # so that this instance has noticed the outage when SIGTERM comes
         try:
             with socket.create_connection(("127.0.0.1", busy.seat.public_port)) as half:
                 half.sendall(HALF)

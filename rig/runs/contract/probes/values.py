@@ -11,6 +11,7 @@ from rig.contract import SETTING_S
 from rig.environment.testbed import DEFAULT_SETTINGS, MARGIN_S, Testbed
 from rig.record.observations import edges
 from rig.record.observations.edges import Tried
+from rig.record.observations.parts import fields_of
 from rig.record.observations.races import Answered
 from rig.runs.contract.probes.edges import Sender
 from rig.runs.contract.probes.people import operator, some_customer, some_mitra
@@ -78,7 +79,28 @@ def unknown_people(testbed: Testbed) -> edges.UnknownPeople:
         error = reply.get("error") if isinstance(reply, dict) else None
         rows = testbed.tables.query(f"SELECT count(*) FROM {table} WHERE phone = %s", (UNKNOWN_PHONE,)).value
         found[role] = edges.SignedUp(status, error.get("code") if isinstance(error, dict) else None, rows)
-    return edges.UnknownPeople(**found)
+    return edges.UnknownPeople(**found, lookalikes=lookalikes(sender))
+
+
+def lookalikes(sender: Sender) -> list[edges.Lookalike]:
+    """Sign-ins by phones that are nearly those of a mitra and a customer."""
+    found: list[edges.Lookalike] = []
+    for role, own in (("mitra", sender.mitra), ("client", sender.customer)):
+        phone = str(own.phone)
+        near = {
+            "another country code": f"+1{phone[-10:]}", "one digit less": phone[:-1], "one digit more": f"{phone}0",
+        }  # fmt: skip
+        for what, other in near.items():
+            sender.send_for_reply(ACTIONS[f"{role}-request-code"], {"phone": other})
+            body = {"phone": other, "code": sender.server.otp_code}
+            _, status, reply = sender.send_for_reply(ACTIONS[f"{role}-verify"], body)
+            user = fields_of(fields_of(reply).get("user"))
+            code = fields_of(fields_of(reply).get("error")).get("code")
+            told = f"a {role}'s phone with {what}"
+            found.append(
+                edges.Lookalike(told, status, None if code is None else str(code), user.get("id") == str(own.id))
+            )
+    return found
 
 
 @probe("ids in upper case", "edges")
@@ -136,16 +158,27 @@ def snapshot(testbed: Testbed) -> edges.Snapshots:
     left_ms = run("PTTL", SNAPSHOT)
     run("SET", SNAPSHOT, json.dumps({"available": True, "count": 7}), "EX", 60)
     changed = operator(testbed).set_config("max_customers_per_mitra", 2)
+    left = left_after_a_change(testbed)
+    run("SET", SNAPSHOT, json.dumps({"available": True, "count": 7}), "EX", 60)
+    operator(testbed).set_config("stale_after_seconds", 60)
+    kept = {"stale_after_seconds": left_after_a_change(testbed)}
+    for key in ("max_customers_per_mitra", "stale_after_seconds"):
+        operator(testbed).set_config(key, DEFAULT_SETTINGS[key])
+    return edges.Snapshots(
+        nobody=nobody, somebody=somebody, by_hand=by_hand, left_ms=left_ms,
+        changed=changed.status, left=left, kept=kept,
+    )  # fmt: skip
+
+
+def left_after_a_change(testbed: Testbed) -> str | None:
+    """The snapshot once a change of a setting must have deleted it; None where it is gone. Deletes it in any case."""
+    run = testbed.mirror.run
     until = time.monotonic() + SETTING_S + MARGIN_S
     while run("EXISTS", SNAPSHOT) and time.monotonic() < until:
         time.sleep(0.05)
-    left = run("GET", SNAPSHOT)
+    left: str | None = run("GET", SNAPSHOT)
     run("DEL", SNAPSHOT)
-    operator(testbed).set_config("max_customers_per_mitra", DEFAULT_SETTINGS["max_customers_per_mitra"])
-    return edges.Snapshots(
-        nobody=nobody, somebody=somebody, by_hand=by_hand, left_ms=left_ms,
-        changed=changed.status, left=left,
-    )  # fmt: skip
+    return left
 
 
 @probe("refresh tokens in rows", "edges")

@@ -18,7 +18,14 @@ from rig.waiting import poll_until
 
 NOTICED_S = 12.0  # well beyond the contract's bounds, so that a late seed is seen as late
 LINES_MAX = 5
-WORDS = ("restor", "histor", "timeline", "older", "went back")  # a line that tells of a restore has one of these
+WORDS = (
+    "restore",
+    "restoring",
+    "history",
+    "timeline",
+    "older",
+    "went back",
+)  # a line that tells of a restore has one of these
 
 
 def changes_after_a_copy(testbed: Testbed) -> tuple[Path, list[int | None]]:

@@ -18,6 +18,8 @@ SILENT_FOR = timedelta(minutes=5)
 WATCHED_S = 40.0  # far beyond a hold of three times STALE_S: on a slow machine each mitra may take a while
 START_S = 20.0
 REFRESH_S = 0.3
+HOLDABLE_SHARE = 0.3  # of the fleet: more than this may be held
+RETURN_AFTER_S = (4.0, 7.0)  # within a hold of three times STALE_S
 STALE_SETTING = "stale_after_seconds"
 # How many are online, and how many of them become silent at once: two of two, 30 %, and one more than 30 %.
 DEPARTURES = ((2, 2), (100, 30), (100, 31))
@@ -43,19 +45,24 @@ def departures_at_the_bound(testbed: Testbed) -> numbers.Departures:
 
 
 def departure(testbed: Testbed, server: ServerInstance, online: int, leaving: int) -> numbers.Departure:
-    """So many of a new fleet become silent at the same moment, and the others ping on."""
+    """So many of a new fleet become silent at the same moment, and the others ping on.
+
+    Some more become silent with them and ping again later. So the number of the silent changes while a tick is held.
+    """
     testbed.empty_stores()
     testbed.fixtures.setting(STALE_SETTING, STALE_S)
     ids = crowd_in_both(testbed, online, f"fleet of {online}")
     silent, pinging = ids[:leaving], ids[leaving:]
-    keep_fresh(testbed, silent, SILENT_FOR)
+    returning = dict(zip(pinging, RETURN_AFTER_S, strict=False)) if leaving > HOLDABLE_SHARE * online else {}
+    pinging = pinging[len(returning) :]
+    keep_fresh(testbed, [*silent, *returning], SILENT_FOR)
     began = time.time()
 
     first_s: float | None = None
 
     def offline() -> int:
         nonlocal first_s
-        keep_fresh(testbed, pinging)
+        keep_fresh(testbed, [*pinging, *(id for id, after_s in returning.items() if time.time() > began + after_s)])
         gone: int = testbed.tables.query(OFFLINE, (silent,)).value
         if gone and first_s is None:
             first_s = round(time.time() - began, 3)
