@@ -98,7 +98,7 @@ def print_decision(finished: FinishedRun) -> None:
     for item in finished.results["items"]:
         if item["verdict"] != Verdict.PASSED:
             kind = "no" if item["verdict"] == Verdict.FAILED else "unknown"
-            rows.setdefault((kind, item["message"].partition("\n")[0]), []).append(item["id"])
+            rows.setdefault((kind, item["message"].partition("\n")[0].removeprefix("unknown: ")), []).append(item["id"])
     for (kind, reason), ids in rows.items():
         echo(f"  {', '.join(ids)} {kind}: {reason}")
 

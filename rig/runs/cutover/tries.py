@@ -7,7 +7,7 @@ import redis
 
 from rig.record.lines.cutover import CutoverTry
 from rig.runs.cutover.stores import NAME, ours
-from rig.stores.valkey import OURS, connect, run, subscriber
+from rig.stores.valkey import OURS, bare_connection, connect, run
 
 KEY, OTHER = f"{OURS}cutover:one", f"{OURS}cutover:two"
 # A call of each command without an effect on anybody's keys. `{k}` and `{o}` are two keys of the rig.
@@ -46,9 +46,13 @@ def one_try(client: redis.Redis, command: str) -> CutoverTry:
     error = ""
     try:
         if command in PUBSUB:
-            with subscriber(client) as subscription:
-                subscription.execute_command(*words)
-                subscription.parse_response(block=False, timeout=2)
+            subscribed = bare_connection(client)  # it takes no other command afterwards
+            subscribed.connect()
+            try:
+                subscribed.send_command(*words)
+                subscribed.read_response()
+            finally:
+                subscribed.disconnect()
         else:
             run(client, "DEL", KEY)
             run(client, *words)
