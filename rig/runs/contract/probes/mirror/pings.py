@@ -1,12 +1,10 @@
 """Many pings at the same moment, of mitras in different states, over a slow connection to Valkey."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rig.contract import HEARTBEAT, WRITE_THROUGH_S
 from rig.environment.testbed import Testbed
-from rig.observe.valkey.mirror_keys import parse_heartbeat
 from rig.record.observations import numbers
 from rig.record.observations.parts import fields_of
 from rig.runs.contract.probes.mirror.comparison import MARGIN_S, differences
@@ -44,12 +42,11 @@ def pings_in_one_batch(testbed: Testbed) -> numbers.BatchedPings:
 
 def one_round(testbed: Testbed, name: str, people: Sequence[tuple[str, Mitra]]) -> list[numbers.BatchedPing]:
     """One ping of each at this instance, all at the same moment."""
-    began = time.time()
+    before = heartbeats(testbed, people)
     answers = together([mitra.via(testbed.server(name)).ping for _, mitra in people])
 
     def pinged() -> list[bool]:
-        texts = testbed.mirror.run("MGET", *(f"{HEARTBEAT}{mitra.id}" for _, mitra in people))
-        return [(parse_heartbeat(text) or 0.0) >= began - MARGIN_S for text in texts]
+        return [text != old for text, old in zip(heartbeats(testbed, people), before, strict=True)]
 
     def all_online(moved: Sequence[bool]) -> bool:
         return all(it_did for it_did, (state, _) in zip(moved, people, strict=True) if state == "online")
@@ -61,6 +58,12 @@ def one_round(testbed: Testbed, name: str, people: Sequence[tuple[str, Mitra]]) 
         )
         for (state, _), answer, it_did in zip(people, answers, moved, strict=True)
     ]
+
+
+def heartbeats(testbed: Testbed, people: Sequence[tuple[str, Mitra]]) -> list[str | None]:
+    """The heartbeat of each as Valkey has it."""
+    found: list[str | None] = testbed.mirror.run("MGET", *(f"{HEARTBEAT}{mitra.id}" for _, mitra in people))
+    return found
 
 
 @contextmanager
