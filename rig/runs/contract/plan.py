@@ -109,11 +109,11 @@ def reasons(
 
 
 def chosen(only: Sequence[str], known: dict[str, Sentence]) -> set[str]:
-    """The ids that these words name: an id, or all of a section such as AUTH."""
+    """The ids that these words name: an id, or all of a section such as AUTH; several stand in one word, with commas."""
     if not only:
         return set(known)
     found: set[str] = set()
-    for word in only:
+    for word in (part.strip() for text in only for part in text.split(",")):
         ids = {id for id in known if id == word.upper() or id.rpartition("-")[0] == word.upper()}
         if not ids:
             sections = dict.fromkeys(id.rpartition("-")[0] for id in known)

@@ -5,7 +5,9 @@ import inspect
 import pytest
 
 from rig.checks.contract.probes import load_probe_checks
+from rig.errors import UsageError
 from rig.report.explain.contract import REFERENCES
+from rig.runs.contract.plan import chosen
 from rig.runs.contract.probing import probes
 from rig.runs.contract.told import judges_of_sentences
 from rig.service.proven import caught_by, seen_to_fail
@@ -35,6 +37,14 @@ def test_each_probe_has_a_check_of_sentences_that_exist() -> None:
 def test_a_check_reads_the_class_that_its_probe_returns(name: str) -> None:
     returned = inspect.signature(probes()[name].function).return_annotation
     assert returned is load_probe_checks()[name].reads
+
+
+def test_words_name_ids_and_sections_with_commas_or_one_by_one() -> None:
+    known = sentences()
+    found = chosen(["PING-04, deact-07", "ID"], known)
+    assert found == {"PING-04", "DEACT-07", *(id for id in known if id.startswith("ID-"))}
+    with pytest.raises(UsageError, match="no sentence 'PONG'"):
+        chosen(["PING,PONG"], known)
 
 
 def test_each_sentence_is_judged() -> None:
