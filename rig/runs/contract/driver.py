@@ -35,6 +35,7 @@ class Driver:
         self.testbed, self.goodbye_s, self.token_s, self.followed = testbed, goodbye_s, token_s, followed
         self.batch = first_batch - 1
         self.names = Names()
+        self._earlier: set[str] = set()  # ids of earlier batches, whose rows are deleted
         self.people: dict[str, tuple[list[str], list[str]]] = {}
         self.follower = Follower(goodbye_s, token_s, followed)
         self.unanswered: Counter[str] = Counter()  # by action, how often no answer came
@@ -45,6 +46,7 @@ class Driver:
         self.restore_settings()
         self.testbed.empty_stores()
         self.batch += 1
+        self._earlier |= set(self.names.ids.values())
         self.names, self.people, self._number = Names(), {}, 0
         self.follower = Follower(self.goodbye_s, self.token_s, self.followed)
         self._event(event="begin")
@@ -164,7 +166,7 @@ class Driver:
         return []
 
     def _keys(self, mitras: Sequence[str], answered: float) -> Keys:
-        return look_at_keys(self.testbed, self.names, mitras, answered)
+        return look_at_keys(self.testbed, self.names, mitras, answered, self._earlier)
 
     def _send(self, group: str, step: Step, declared: Action) -> Any:
         server = self.testbed.servers[step.instance]
